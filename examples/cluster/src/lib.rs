@@ -1,0 +1,1 @@
+//! A job runner over HTTP that runs on a license.
