@@ -1,0 +1,136 @@
+//! Licenses: what is granted to whom, until when, on what.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kaching_base::{
+    CustomerId, FingerprintKind, LicenseId, LicenseType, PlanId, ProductId, Seconds, Timestamp,
+};
+
+use crate::{Overrides, Terms};
+
+/// The grant of a plan's terms to a customer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct License {
+    pub id: LicenseId,
+    pub product: ProductId,
+    pub customer: CustomerId,
+    pub plan: PlanId,
+    pub license_type: LicenseType,
+    pub status: Status,
+    /// One more with every change that a lease must reflect.
+    pub revision: i64,
+    /// Nothing until the first activation, where that is what starts it.
+    pub starts_at: Option<Timestamp>,
+    /// Nothing for a perpetual license, and until the first activation.
+    pub expires_at: Option<Timestamp>,
+    /// Whether the first activation sets the dates, and has not yet come.
+    pub starts_at_first_activation: bool,
+    /// The terms as they were copied from the plan.
+    pub granted: Terms,
+    pub overrides: Overrides,
+    pub bindings: Vec<Binding>,
+    pub tags: BTreeSet<String>,
+    pub notes: String,
+    pub metadata: BTreeMap<String, String>,
+    /// Why it is suspended, for people.
+    pub suspended_reason: Option<String>,
+    /// A change of plan that waits for the period's end.
+    pub scheduled: Option<ScheduledChange>,
+    /// How many activations the row counts as active; lapses may not be written down yet.
+    pub active: i64,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    pub archived_at: Option<Timestamp>,
+}
+
+/// What is stored of a license's life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    Active,
+    Suspended,
+    /// Final.
+    Revoked,
+}
+
+/// What people see of a license's life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    NotYetValid,
+    Active,
+    InGrace,
+    Expired,
+    Suspended,
+    Revoked,
+}
+
+/// What a license may be used on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Binding {
+    pub kind: FingerprintKind,
+    /// Compared byte for byte; for domains in lower-case punycode, also `*.example.com`.
+    pub value: String,
+}
+
+/// A change of plan that takes effect later.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScheduledChange {
+    pub plan: PlanId,
+    pub at: Timestamp,
+}
+
+impl License {
+    /// What is granted: the copied terms with the license's own overrides.
+    pub fn terms(&self) -> Terms {
+        self.granted.with(&self.overrides)
+    }
+
+    /// The days of expiry grace: the policy's, or 14, and none for trials.
+    pub fn expiry_grace(&self) -> Seconds {
+        let policy = self.overrides.policy.as_ref().unwrap_or(&self.granted.policy);
+        let unsaid = if self.license_type == LicenseType::Trial { 0 } else { 14 };
+        Seconds::days(policy.expiry_days.unwrap_or(unsaid))
+    }
+
+    /// The moment after which nothing runs on this license: its end and the grace; nothing if it has no end.
+    pub fn end(&self) -> Option<Timestamp> {
+        self.expires_at.map(|at| at + self.expiry_grace())
+    }
+
+    /// What people see at this moment.
+    pub fn state(&self, now: Timestamp) -> State {
+        match self.status {
+            Status::Revoked => State::Revoked,
+            Status::Suspended => State::Suspended,
+            Status::Active if self.starts_at.is_some_and(|at| now < at) => State::NotYetValid,
+            Status::Active if self.end().is_some_and(|at| now >= at) => State::Expired,
+            Status::Active if self.expires_at.is_some_and(|at| now >= at) => State::InGrace,
+            Status::Active => State::Active,
+        }
+    }
+}
+
+macro_rules! word {
+    ($type:ident { $($variant:ident = $word:literal),+ }) => {
+        impl $type {
+            /// The word as it is written.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word),+ }
+            }
+            /// The one of this word.
+            pub fn from_word(word: &str) -> Option<Self> {
+                match word { $($word => Some(Self::$variant),)+ _ => None }
+            }
+        }
+    };
+}
+pub(crate) use word;
+
+word!(Status { Active = "active", Suspended = "suspended", Revoked = "revoked" });
+word!(State {
+    NotYetValid = "not_yet_valid",
+    Active = "active",
+    InGrace = "in_grace",
+    Expired = "expired",
+    Suspended = "suspended",
+    Revoked = "revoked"
+});

@@ -1,0 +1,61 @@
+//! What is granted. A license copies the terms of its plan and then carries its own overrides.
+
+use std::collections::BTreeSet;
+
+use kaching_base::{Code, LeasePolicy, Limit, Limits};
+
+/// What a plan, or a license, grants.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Terms {
+    /// The features that are on.
+    pub features: BTreeSet<Code>,
+    /// The maxima by name.
+    pub limits: Limits,
+    /// Days from start to end; nothing has no end.
+    pub term_days: Option<i64>,
+    /// How leases live and end.
+    pub policy: LeasePolicy,
+}
+
+/// Where a license differs from the terms that it copied.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Overrides {
+    /// Features that are on besides the plan's.
+    pub granted: BTreeSet<Code>,
+    /// Features of the plan that are off.
+    pub withheld: BTreeSet<Code>,
+    /// Maxima that replace or add to the plan's.
+    pub limits: Limits,
+    /// A lease policy that replaces the plan's.
+    pub policy: Option<LeasePolicy>,
+}
+
+impl Terms {
+    /// These terms with a license's own overrides.
+    pub fn with(&self, overrides: &Overrides) -> Self {
+        let mut terms = self.clone();
+        terms.features.extend(overrides.granted.iter().cloned());
+        terms.features.retain(|code| !overrides.withheld.contains(code));
+        terms.limits.extend(overrides.limits.iter().map(|(name, limit)| (name.clone(), *limit)));
+        if let Some(policy) = &overrides.policy {
+            terms.policy = policy.clone();
+        }
+        terms
+    }
+
+    /// How many installations may be active at once: one unless said otherwise; nothing is unlimited.
+    pub fn slots(&self) -> Option<u64> {
+        match self.limits.get("activations") {
+            Some(limit) => limit.max(),
+            None => Some(1),
+        }
+    }
+
+    /// The maximum of a level; nothing where there is none or it is unlimited.
+    pub fn level(&self, name: &str) -> Option<u64> {
+        match self.limits.get(name) {
+            Some(Limit::Level { max }) => *max,
+            _ => None,
+        }
+    }
+}
