@@ -1,1 +1,58 @@
 #![doc = include_str!("../README.md")]
+
+mod activate;
+mod activations;
+mod audit;
+mod catalogue;
+mod changes;
+mod codes;
+mod customers;
+mod discovery;
+mod doctor;
+mod features;
+mod heartbeat;
+mod keys;
+mod licenses;
+mod list;
+mod patch;
+mod plans;
+mod problem;
+mod products;
+mod quotas;
+mod reminders;
+mod reports;
+mod secret;
+mod stats;
+mod status;
+mod tokens;
+mod validate;
+
+pub use activate::{ActivateAnswer, ActivateRequest, DeactivateRequest};
+pub use activations::{Activation, ActivationStatus, MoveRequest, ReleaseRequest};
+pub use audit::{Actor, AuditEntry};
+pub use catalogue::{Catalogue, CatalogueFeature, CataloguePlan, Contact, Upgrade};
+pub use changes::Changes;
+pub use codes::{STATUSES, status, title};
+pub use customers::{Customer, CustomerCreate, CustomerEdit};
+pub use discovery::{Discovery, Endpoints, Jwk, Jwks};
+pub use doctor::{Check, CheckStatus};
+pub use features::{Feature, FeatureCreate, FeatureEdit};
+pub use heartbeat::{Health, HealthStatus, HeartbeatAnswer, HeartbeatRequest, LogPosition, Usage};
+pub use keys::{Key, KeyCreate, KeyPurpose, Root};
+pub use licenses::{
+    At, Binding, License, LicenseCreate, LicenseEdit, LicenseKeyAnswer, LicenseState, LicenseStatus,
+    ProductLicense, RekeyRequest, RenewRequest, RevokeRequest, Start, SuspendRequest, TransferRequest,
+    UpgradeRequest,
+};
+pub use list::List;
+pub use plans::{Apply, ApplyAnswer, ApplyRequest, Plan, PlanCreate, PlanEdit, PolicyEdit};
+pub use problem::{FieldError, Problem};
+pub use products::{KeyFormat, Product, ProductCreate, ProductEdit};
+pub use quotas::{Holder, Quota, QuotaState};
+pub use reminders::Reminder;
+pub use reports::{ReportKind, ReportRequest};
+pub use secret::SecretText;
+pub use stats::Stats;
+pub use status::{PlanSummary, Status, StatusActivations};
+pub use tokens::{Token, TokenCreate};
+pub use validate::{ValidateAnswer, ValidateRequest};

@@ -1,0 +1,76 @@
+use std::collections::BTreeMap;
+
+use kaching_base::{ActivationId, Code, FingerprintKind, LicenseId, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// A license in use by one installation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Activation {
+    /// Stays the same for a fingerprint on a license.
+    pub id: ActivationId,
+    /// The license in use.
+    pub license: LicenseId,
+    /// What the fingerprint identifies.
+    pub kind: FingerprintKind,
+    /// What identifies the installation.
+    pub fingerprint: String,
+    /// What the installation calls itself.
+    pub name: Option<String>,
+    /// Whether it holds its slot.
+    pub status: ActivationStatus,
+    /// The product's version.
+    pub version: Option<String>,
+    /// When this generation began.
+    pub activated_at: Timestamp,
+    /// The last heartbeat.
+    pub last_seen_at: Timestamp,
+    /// When the slot becomes free without a heartbeat; null where it already is.
+    pub lapses_at: Option<Timestamp>,
+    /// Where the last call came from.
+    pub address: Option<String>,
+    /// What it last reported, by limit.
+    pub levels: BTreeMap<Code, u64>,
+}
+
+/// Where an activation stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub enum ActivationStatus {
+    /// Holds a slot.
+    Active,
+    /// Has not been heard of for too long.
+    Lapsed,
+    /// Gave its slot back.
+    Deactivated,
+    /// Was moved to another installation.
+    Superseded,
+    /// Was freed by an operator.
+    Released,
+}
+
+/// Frees an activation's slot at once.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ReleaseRequest {
+    /// Why: personal data, kept beside the audit entry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// Moves an activation to another installation.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct MoveRequest {
+    /// The installation that takes the slot.
+    pub fingerprint: String,
+    /// What it identifies; that of the present one unless said otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<FingerprintKind>,
+    /// What people call it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+}

@@ -1,0 +1,75 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use kaching_base::{Code, Limit, Price};
+use serde::{Deserialize, Serialize};
+
+/// `GET /v1/catalogue`: a product's features and plans as its customers may see them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Catalogue {
+    /// The product's code.
+    pub product: Code,
+    /// Whom to ask for more.
+    pub contact: Contact,
+    /// What is on or off.
+    pub features: Vec<CatalogueFeature>,
+    /// The tiers, by rank.
+    pub plans: Vec<CataloguePlan>,
+}
+
+/// Whom to ask for more.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Contact {
+    /// A page.
+    #[serde(default)]
+    pub url: Option<String>,
+    /// A mail address.
+    #[serde(default)]
+    pub email: Option<String>,
+}
+
+/// A capability with what it is good for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct CatalogueFeature {
+    /// What a product checks.
+    pub code: Code,
+    /// What people call it.
+    pub title: String,
+    /// One line for an upgrade prompt.
+    pub benefit: String,
+}
+
+/// A tier as customers see it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct CataloguePlan {
+    /// Its code.
+    pub code: Code,
+    /// Its name.
+    pub name: String,
+    /// Its place among the product's plans.
+    pub rank: i64,
+    /// What it costs, where that is told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price: Option<Price>,
+    /// What it switches on.
+    pub features: BTreeSet<Code>,
+    /// What it allows.
+    pub limits: BTreeMap<Code, Limit>,
+}
+
+/// The plan that would allow what was refused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Upgrade {
+    /// Its code.
+    pub plan: Code,
+    /// Its name.
+    pub name: String,
+    /// What the customer would gain: one line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub benefit: Option<String>,
+}

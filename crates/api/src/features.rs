@@ -1,0 +1,47 @@
+use kaching_base::Code;
+use serde::{Deserialize, Serialize};
+
+use crate::patch::present;
+
+/// A capability that is on or off; its address is `<product>:<code>`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Feature {
+    /// The product that has it.
+    pub product: Code,
+    /// What the product checks.
+    pub code: Code,
+    /// What people call it.
+    pub title: String,
+    /// One line for an upgrade prompt.
+    pub benefit: String,
+}
+
+/// `POST /v1/admin/features`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct FeatureCreate {
+    /// The product that has it.
+    pub product: Code,
+    /// What the product checks; it never changes.
+    pub code: Code,
+    /// What people call it.
+    pub title: String,
+    /// One line for an upgrade prompt.
+    #[serde(default)]
+    pub benefit: String,
+}
+
+/// `PATCH /v1/admin/features/{id}`: what is absent stays.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct FeatureEdit {
+    /// What people call it.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub title: Option<String>,
+    /// One line for an upgrade prompt.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub benefit: Option<String>,
+}

@@ -1,0 +1,99 @@
+use std::collections::BTreeMap;
+
+use kaching_base::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::Quota;
+
+/// `POST /v1/heartbeat`: renews the lease.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct HeartbeatRequest {
+    /// Drawn when the last heartbeat was answered.
+    pub nonce: String,
+    /// Base64url SHA-256 of the fingerprint.
+    pub fpr: String,
+    /// The product's version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// How the product is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health: Option<Health>,
+    /// Present levels by limit; unknown names are ignored with a warning.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub levels: Option<BTreeMap<String, u64>>,
+    /// What was used since the last heartbeat.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub usage: Vec<Usage>,
+    /// The checkpoint that the client knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log: Option<LogPosition>,
+}
+
+/// How a product says it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Health {
+    /// In one word.
+    pub status: HealthStatus,
+    /// In a sentence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+}
+
+/// How a product says it is, in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub enum HealthStatus {
+    /// Works.
+    Ok,
+    /// Works in part.
+    Degraded,
+    /// Does not work.
+    Down,
+}
+
+/// An increment of a counter.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Usage {
+    /// The counter's name.
+    pub meter: String,
+    /// How much.
+    pub amount: u64,
+    /// Grows by one with each increment, so that none counts twice.
+    pub seq: u64,
+    /// When it was used.
+    pub at: Timestamp,
+}
+
+/// A position in the audit log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct LogPosition {
+    /// Which log.
+    pub origin: String,
+    /// How many entries it had.
+    pub size: u64,
+}
+
+/// The lease is renewed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct HeartbeatAnswer {
+    /// `lease+jwt`, a compact JWS.
+    pub lease: String,
+    /// Each limit with its use.
+    pub quotas: Vec<Quota>,
+    /// The proof that the log only grew since the given position: base64url hashes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consistency: Option<Vec<String>>,
+    /// What was ignored.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
+}

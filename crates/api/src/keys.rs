@@ -1,0 +1,55 @@
+use kaching_base::{LeaseAlgorithm, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// A signing key; its address is its `kid`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Key {
+    /// The first 16 characters of the RFC 7638 thumbprint.
+    pub kid: String,
+    /// What it signs with.
+    pub alg: LeaseAlgorithm,
+    /// What it signs.
+    pub purpose: KeyPurpose,
+    /// Signs from here on.
+    pub nbf: Timestamp,
+    /// Signs until here.
+    pub exp: Timestamp,
+    /// Whether new statements are signed with it.
+    pub current: bool,
+}
+
+/// What a key signs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub enum KeyPurpose {
+    /// Leases, refusals and validations.
+    Lease,
+    /// License files.
+    File,
+    /// License keys that can be verified offline.
+    Key,
+    /// Checkpoints of the audit log.
+    Audit,
+}
+
+/// `POST /v1/admin/keys`: a new key that takes over; the old one verifies on to its end.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct KeyCreate {
+    /// What it signs.
+    pub purpose: KeyPurpose,
+    /// `EdDSA` unless said otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alg: Option<LeaseAlgorithm>,
+}
+
+/// A root key's public half.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Root {
+    /// `kaching-root:<base64url>`: what a product pins.
+    pub root: String,
+}

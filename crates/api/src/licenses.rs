@@ -1,0 +1,330 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use kaching_base::{
+    Code, CustomerId, FingerprintKind, LeasePolicy, LicenseId, LicenseType, Limit, Timestamp,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    KeyFormat, PolicyEdit, SecretText,
+    patch::{nullable, present},
+};
+
+/// The grant of a plan's terms to a customer, as operators see it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct License {
+    /// Its id.
+    pub id: LicenseId,
+    /// Only in the answer that makes it, and to those with the right to see it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<SecretText>,
+    /// Who bought it.
+    pub customer: CustomerId,
+    /// The product.
+    pub product: Code,
+    /// The plan whose terms it copied.
+    pub plan: Code,
+    /// What it is sold as.
+    #[serde(rename = "type")]
+    pub kind: LicenseType,
+    /// What is stored.
+    pub status: LicenseStatus,
+    /// What it comes to now.
+    pub state: LicenseState,
+    /// Grows with every change that a lease must reflect.
+    pub revision: u64,
+    /// Null until the first activation, where that starts it.
+    pub starts_at: Option<Timestamp>,
+    /// Null if perpetual, or not started.
+    pub expires_at: Option<Timestamp>,
+    /// What it switches on.
+    pub features: BTreeSet<Code>,
+    /// What it allows.
+    pub limits: BTreeMap<Code, Limit>,
+    /// How its leases live and end, in full.
+    pub lease_policy: LeasePolicy,
+    /// What it may be used on; empty is anything of an accepted kind.
+    pub bindings: Vec<Binding>,
+    /// Words to find it by.
+    pub tags: BTreeSet<String>,
+    /// For the operators.
+    pub notes: String,
+    /// For other systems.
+    pub metadata: BTreeMap<String, String>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+    /// When it was deleted.
+    pub archived_at: Option<Timestamp>,
+}
+
+/// A license as the product that runs on it sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ProductLicense {
+    /// Its id.
+    pub id: LicenseId,
+    /// The product.
+    pub product: Code,
+    /// The plan whose terms it copied.
+    pub plan: Code,
+    /// What it is sold as.
+    #[serde(rename = "type")]
+    pub kind: LicenseType,
+    /// What is stored.
+    pub status: LicenseStatus,
+    /// What it comes to now.
+    pub state: LicenseState,
+    /// Grows with every change that a lease must reflect.
+    pub revision: u64,
+    /// Null until the first activation, where that starts it.
+    pub starts_at: Option<Timestamp>,
+    /// Null if perpetual, or not started.
+    pub expires_at: Option<Timestamp>,
+    /// What it switches on.
+    pub features: BTreeSet<Code>,
+    /// What it allows.
+    pub limits: BTreeMap<Code, Limit>,
+    /// How its leases live and end, in full.
+    pub lease_policy: LeasePolicy,
+    /// What it may be used on; empty is anything of an accepted kind.
+    pub bindings: Vec<Binding>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+}
+
+/// What is stored of a license's standing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub enum LicenseStatus {
+    /// In force, within its dates.
+    Active,
+    /// Stopped until reinstated.
+    Suspended,
+    /// Stopped for good.
+    Revoked,
+}
+
+/// What a license's status and dates come to now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub enum LicenseState {
+    /// Starts later.
+    NotYetValid,
+    /// In force.
+    Active,
+    /// Past its end date, within expiry grace.
+    InGrace,
+    /// Past its end date and grace.
+    Expired,
+    /// Stopped until reinstated.
+    Suspended,
+    /// Stopped for good.
+    Revoked,
+}
+
+/// What a license may be used on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Binding {
+    /// What the fingerprint identifies.
+    pub kind: FingerprintKind,
+    /// The fingerprint; for domains also `*.example.com`.
+    pub value: String,
+}
+
+/// `POST /v1/admin/licenses`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct LicenseCreate {
+    /// Id or reference.
+    pub customer: String,
+    /// The product.
+    pub product: Code,
+    /// The plan whose terms it copies.
+    pub plan: Code,
+    /// That of the plan unless said otherwise.
+    #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<LicenseType>,
+    /// Days from the start, in place of the plan's; not together with `expires_at`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub days: Option<i64>,
+    /// The end date.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+    /// Now unless said otherwise; not together with `start`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub starts_at: Option<Timestamp>,
+    /// Starts with the first activation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<Start>,
+    /// Beside those of the plan.
+    #[serde(default)]
+    pub features: BTreeSet<Code>,
+    /// In place of the plan's of the same name.
+    #[serde(default)]
+    pub limits: BTreeMap<Code, Limit>,
+    /// In place of the plan's members.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lease_policy: Option<PolicyEdit>,
+    /// What it may be used on.
+    #[serde(default)]
+    pub bindings: Vec<Binding>,
+    /// The product's unless said otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_format: Option<KeyFormat>,
+    /// Words to find it by.
+    #[serde(default)]
+    pub tags: BTreeSet<String>,
+    /// For the operators.
+    #[serde(default)]
+    pub notes: String,
+    /// For other systems.
+    #[serde(default)]
+    pub metadata: BTreeMap<String, String>,
+}
+
+/// What starts a license.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub enum Start {
+    /// The first activation sets both dates.
+    FirstActivation,
+}
+
+/// `PATCH /v1/admin/licenses/{id}`: what is absent stays, objects merge (RFC 7396).
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct LicenseEdit {
+    /// What it is sold as.
+    #[serde(rename = "type", default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub kind: Option<LicenseType>,
+    /// When it starts.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub starts_at: Option<Timestamp>,
+    /// The end date; null is perpetual.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "nullable")]
+    pub expires_at: Option<Option<Timestamp>>,
+    /// All that it switches on.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub features: Option<BTreeSet<Code>>,
+    /// Limits to set; null takes one away.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    #[cfg_attr(feature = "openapi", schema(schema_with = crate::patch::limits_schema))]
+    pub limits: Option<BTreeMap<Code, Option<Limit>>>,
+    /// How its leases live and end.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub lease_policy: Option<PolicyEdit>,
+    /// All that it may be used on.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub bindings: Option<Vec<Binding>>,
+    /// All words to find it by.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub tags: Option<BTreeSet<String>>,
+    /// For the operators.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub notes: Option<String>,
+    /// Entries to set; null takes one away.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub metadata: Option<BTreeMap<String, Option<String>>>,
+    /// Also below present use.
+    #[serde(default)]
+    pub force: bool,
+}
+
+/// `GET /v1/admin/licenses/{id}/key`.
+#[derive(Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct LicenseKeyAnswer {
+    /// The license.
+    pub id: LicenseId,
+    /// Its present key.
+    pub key: SecretText,
+}
+
+/// `POST …/suspend`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct SuspendRequest {
+    /// Why: told to the customer, and kept beside the audit entry.
+    pub reason: String,
+}
+
+/// `POST …/revoke`: for good.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct RevokeRequest {
+    /// The license's id once more.
+    pub confirm: String,
+}
+
+/// `POST …/upgrade`, up or down.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct UpgradeRequest {
+    /// Another plan of the same product.
+    pub plan: Code,
+    /// When.
+    #[serde(default)]
+    pub at: At,
+    /// Also below present use.
+    #[serde(default)]
+    pub force: bool,
+}
+
+/// When a change of plan takes effect.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub enum At {
+    /// At once.
+    #[default]
+    Now,
+    /// At the end date.
+    PeriodEnd,
+}
+
+/// `POST …/renew`: `days`, `expires_at`, or neither for the plan's term.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct RenewRequest {
+    /// From the present end date if that is in the future, else from now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub days: Option<i64>,
+    /// The new end date.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+}
+
+/// `POST …/rekey`: a new key in place of the old.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct RekeyRequest {
+    /// Seconds for which the old key still works.
+    #[serde(default)]
+    pub old_ends_in_s: i64,
+}
+
+/// `POST …/transfer`: to another customer.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct TransferRequest {
+    /// Id or reference.
+    pub customer: String,
+}

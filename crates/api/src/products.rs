@@ -1,0 +1,93 @@
+use kaching_base::{Code, LeaseAlgorithm, ProductId, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Contact,
+    patch::{nullable, present},
+};
+
+/// A program that is licensed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Product {
+    /// Its id.
+    pub id: ProductId,
+    /// Its address.
+    pub code: Code,
+    /// What people call it.
+    pub name: String,
+    /// What its license keys start with.
+    pub key_prefix: String,
+    /// Whom its customers ask for more.
+    pub contact: Contact,
+    /// What signs its leases.
+    pub lease_alg: LeaseAlgorithm,
+    /// The form of its new license keys.
+    pub key_format: KeyFormat,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+    /// When it was archived.
+    pub archived_at: Option<Timestamp>,
+}
+
+/// The form of a license key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub enum KeyFormat {
+    /// `CHORUS-XXXXX-XXXXX-XXXXX-XXXXX-XXXXX`.
+    Short,
+    /// CAIO's, with a shared secret: whoever holds that can forge keys.
+    CaioV1,
+    /// CAIO's, signed.
+    CaioV2,
+    /// AgencyOS's.
+    Agency,
+}
+
+/// `POST /v1/admin/products`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ProductCreate {
+    /// Its address; it never changes.
+    pub code: Code,
+    /// What people call it.
+    pub name: String,
+    /// The code upper-cased unless said otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_prefix: Option<String>,
+    /// Whom its customers ask for more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contact: Option<Contact>,
+    /// `EdDSA` unless said otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lease_alg: Option<LeaseAlgorithm>,
+    /// `short` unless said otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_format: Option<KeyFormat>,
+}
+
+/// `PATCH /v1/admin/products/{id}`: what is absent stays.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ProductEdit {
+    /// What people call it.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub name: Option<String>,
+    /// What its new license keys start with.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub key_prefix: Option<String>,
+    /// Whom its customers ask for more; null is nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "nullable")]
+    pub contact: Option<Option<Contact>>,
+    /// What signs its leases.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub lease_alg: Option<LeaseAlgorithm>,
+    /// The form of its new license keys.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub key_format: Option<KeyFormat>,
+}

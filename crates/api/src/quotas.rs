@@ -1,0 +1,51 @@
+use kaching_base::{ActivationId, Code, FingerprintKind, Period, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// A limit with its present use.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Quota {
+    /// The limit's name.
+    pub name: Code,
+    /// `slots`, `level` or `counter`.
+    pub kind: String,
+    /// Present use.
+    pub used: u64,
+    /// Null is unlimited.
+    pub max: Option<u64>,
+    /// The period of a counter.
+    pub per: Option<Period>,
+    /// When a counter starts again.
+    pub resets_at: Option<Timestamp>,
+    /// Whether there is room.
+    pub state: QuotaState,
+}
+
+/// How near a quota is to its limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub enum QuotaState {
+    /// Below 80 %.
+    Ok,
+    /// From 80 %.
+    Warn,
+    /// Above the limit.
+    Over,
+}
+
+/// Who holds a slot.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Holder {
+    /// The activation to name in a takeover, or to release.
+    pub id: ActivationId,
+    /// What the installation calls itself.
+    pub name: Option<String>,
+    /// What its fingerprint identifies.
+    pub kind: FingerprintKind,
+    /// Since when it is active.
+    pub since: Timestamp,
+    /// Its last heartbeat.
+    pub last_seen_at: Timestamp,
+}

@@ -1,0 +1,26 @@
+use kaching_base::{Code, CustomerId, LicenseId, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// `GET /v1/admin/reminders`: a license whose end date is near.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Reminder {
+    /// The license.
+    pub license: LicenseId,
+    /// Who bought it.
+    pub customer: CustomerId,
+    /// What people call the customer.
+    pub customer_name: String,
+    /// Where the reminder goes.
+    pub email: Option<String>,
+    /// The product.
+    pub product: Code,
+    /// The plan.
+    pub plan: Code,
+    /// The end date.
+    pub expires_at: Timestamp,
+    /// Whole days until then.
+    pub days_left: i64,
+    /// The reminder that is due: 30, 14, 7 or 1 days before.
+    pub due: u32,
+}

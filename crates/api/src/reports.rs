@@ -1,0 +1,30 @@
+use kaching_base::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// `POST /v1/reports`: an audit entry told by the product.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ReportRequest {
+    /// What it is about.
+    pub kind: ReportKind,
+    /// What happened.
+    pub detail: String,
+    /// When it happened.
+    pub at: Timestamp,
+    /// Fresh for each call.
+    pub nonce: String,
+}
+
+/// What a report is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub enum ReportKind {
+    /// An attack, or what looks like one.
+    Security,
+    /// What an auditor asks for.
+    Compliance,
+    /// How the product is.
+    Health,
+}

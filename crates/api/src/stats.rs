@@ -1,0 +1,19 @@
+use serde::{Deserialize, Serialize};
+
+/// `GET /v1/admin/stats`: how many licenses stand how.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Stats {
+    /// Licenses that are not deleted.
+    pub total: u64,
+    /// In force, grace included.
+    pub active: u64,
+    /// Past end date and grace.
+    pub expired: u64,
+    /// Active, with an end date in the next 30 days.
+    pub expiring_soon: u64,
+    /// Stopped until reinstated.
+    pub suspended: u64,
+    /// Installations that hold a slot.
+    pub activations: u64,
+}

@@ -1,0 +1,48 @@
+use kaching_base::Code;
+use serde::{Deserialize, Serialize};
+
+use crate::{Activation, LicenseState, ProductLicense, Quota, Upgrade};
+
+/// `GET /v1/status`: how a license stands, for the people of the customer.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Status {
+    /// The license.
+    pub license: ProductLicense,
+    /// Its plan.
+    pub plan: PlanSummary,
+    /// Each limit with its use.
+    pub quotas: Vec<Quota>,
+    /// Where it is in use.
+    pub activations: StatusActivations,
+    /// As in the license.
+    pub state: LicenseState,
+    /// Whole days until the end date; null if perpetual or not started.
+    pub days_left: Option<i64>,
+    /// What happens when: one sentence.
+    pub next: String,
+    /// The next higher plan; null on the highest.
+    pub upgrade: Option<Upgrade>,
+}
+
+/// A plan by name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct PlanSummary {
+    /// Its code.
+    pub code: Code,
+    /// Its name.
+    pub name: String,
+    /// Its place among the product's plans.
+    pub rank: i64,
+}
+
+/// The installations of a license.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct StatusActivations {
+    /// How many hold a slot.
+    pub active: u64,
+    /// With the key all that hold a slot; with a lease only its own.
+    pub items: Vec<Activation>,
+}

@@ -1,0 +1,45 @@
+use std::collections::BTreeSet;
+
+use kaching_base::{Timestamp, TokenId};
+use serde::{Deserialize, Serialize};
+
+use crate::SecretText;
+
+/// A program with rights on the authority.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Token {
+    /// Its id.
+    pub id: TokenId,
+    /// What people call it.
+    pub name: String,
+    /// What it may do.
+    pub scopes: BTreeSet<String>,
+    /// When it ends; null is never.
+    pub expires_at: Option<Timestamp>,
+    /// When it was last used; null is never.
+    pub last_used_at: Option<Timestamp>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+    /// When it was archived: it no longer works.
+    pub archived_at: Option<Timestamp>,
+    /// `kch_…`, only in the answer that makes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<SecretText>,
+}
+
+/// `POST /v1/admin/tokens`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct TokenCreate {
+    /// What people call it.
+    pub name: String,
+    /// What it may do; `*` is everything.
+    pub scopes: BTreeSet<String>,
+    /// When it ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+}
