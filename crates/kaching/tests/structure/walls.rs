@@ -1,0 +1,166 @@
+//! Who may know whom: `ARCHITECTURE.md` has the table, `cargo metadata` has the truth.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cargo_metadata::DependencyKind;
+
+use crate::{none_found, workspace};
+
+/// Crates that do no I/O, read no clock, own no randomness and start no thread.
+pub(crate) const PURE: &[&str] = &["base", "license", "domain"];
+
+/// What the pure crates may depend on outside the workspace. None of these reaches out of the process.
+const PURE_DEPENDENCIES: &[&str] = &[
+    "aws-lc-rs",
+    "base64",
+    "ed25519-dalek",
+    "hmac",
+    "idna",
+    "jiff",
+    "serde",
+    "serde_json",
+    "sha2",
+    "subtle",
+    "thiserror",
+    "utoipa",
+    "zeroize",
+];
+
+/// What a crate must never depend on, whatever the table says of crates of ours.
+const NEVER: &[(&str, &[&str])] = &[
+    ("authority", &["axum", "http", "hyper", "postgres", "rusqlite", "tower"]),
+    ("server", &["postgres", "rusqlite"]),
+    ("client", &["axum", "hyper", "tokio"]),
+    ("kaching", &["postgres", "rusqlite"]),
+];
+
+#[test]
+fn crates_know_whom_the_table_allows() {
+    let table = table();
+    let drawn: BTreeSet<&str> = table.keys().map(String::as_str).collect();
+    let there = workspace::packages();
+    let there: BTreeSet<&str> = there.keys().map(|name| short(name)).collect();
+    none_found("Who may know whom: crates in the table but not in the workspace", drawn.difference(&there));
+    none_found("Who may know whom: crates in the workspace but not in the table", there.difference(&drawn));
+
+    let mut findings = Vec::new();
+    for (name, package) in workspace::packages() {
+        let allowed = &table[short(&name)];
+        for known in ours(package, &[DependencyKind::Normal, DependencyKind::Build]) {
+            if !allowed.contains(&known) {
+                findings.push(format!("{} must not know {known}", short(&name)));
+            }
+        }
+    }
+    none_found("Who may know whom: not drawn in ARCHITECTURE.md", findings);
+}
+
+#[test]
+fn tests_know_what_their_crate_knows_and_the_testkit() {
+    let table = table();
+    let mut findings = Vec::new();
+    for (name, package) in workspace::packages() {
+        let name = short(&name);
+        for known in ours(package, &[DependencyKind::Development]) {
+            let testkit = known == "testkit" && !PURE.contains(&name);
+            if !testkit && !table[name].contains(&known) {
+                findings.push(format!("the tests of {name} must not know {known}"));
+            }
+        }
+        if ours(package, &[DependencyKind::Normal, DependencyKind::Build]).contains("testkit") {
+            findings.push(format!("{name} ships the testkit"));
+        }
+    }
+    none_found("The testkit is a dev-dependency of all but the pure crates", findings);
+}
+
+#[test]
+fn the_guarded_product_knows_only_the_client() {
+    let package = workspace::packages()["kaching-example-cluster"];
+    let known = ours(package, &[DependencyKind::Normal, DependencyKind::Build, DependencyKind::Development]);
+    assert_eq!(known, BTreeSet::from(["client".to_owned()]), "what a customer's product can have");
+}
+
+#[test]
+fn pure_crates_depend_on_nothing_that_reaches_out() {
+    let mut findings = Vec::new();
+    for name in PURE {
+        let package = workspace::packages()[&format!("kaching-{name}")];
+        for outside in workspace::dependencies(package, DependencyKind::Normal) {
+            if !outside.starts_with("kaching") && !PURE_DEPENDENCIES.contains(&outside.as_str()) {
+                findings.push(format!("{name} depends on {outside}"));
+            }
+        }
+    }
+    none_found("A pure crate depends only on what does no I/O", findings);
+}
+
+#[test]
+fn nobody_depends_on_what_is_not_theirs() {
+    let mut findings = Vec::new();
+    for (name, never) in NEVER {
+        let full = if *name == "kaching" { "kaching".to_owned() } else { format!("kaching-{name}") };
+        for outside in workspace::dependencies(workspace::packages()[&full], DependencyKind::Normal) {
+            if never.contains(&outside.as_str()) {
+                findings.push(format!("{name} depends on {outside}"));
+            }
+        }
+    }
+    none_found("HTTP stays in the server, SQL engines in db, the runtime out of the client", findings);
+}
+
+#[test]
+fn crates_share_their_settings() {
+    let mut findings = Vec::new();
+    for (name, package) in workspace::packages() {
+        let manifest = std::fs::read_to_string(&package.manifest_path).expect("the manifest");
+        for line in ["version.workspace = true", "edition.workspace = true", "[lints]\nworkspace = true"] {
+            if !manifest.contains(line) {
+                findings.push(format!("{name}: {line:?} is missing"));
+            }
+        }
+        if package.description.is_none() {
+            findings.push(format!("{name}: no description"));
+        }
+    }
+    none_found("Every crate takes version, edition and lints from the workspace", findings);
+}
+
+/// The table *Who may know whom* of `ARCHITECTURE.md`: a crate, and the crates that it may know.
+fn table() -> BTreeMap<String, BTreeSet<String>> {
+    let text = workspace::read("ARCHITECTURE.md");
+    let section = text
+        .split("## Who may know whom")
+        .nth(1)
+        .expect("the section")
+        .split("\n## ")
+        .next()
+        .unwrap_or_default();
+    let table: BTreeMap<_, _> = section
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `"))
+        .filter_map(|row| row.split_once("` |"))
+        .map(|(name, rest)| (name.to_owned(), names(rest.split('|').next().unwrap_or_default())))
+        .collect();
+    assert!(table.len() > 5, "the table of ARCHITECTURE.md cannot be read");
+    table
+}
+
+/// The names in back quotes.
+fn names(cell: &str) -> BTreeSet<String> {
+    cell.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+fn ours(package: &cargo_metadata::Package, kinds: &[DependencyKind]) -> BTreeSet<String> {
+    let of_kind = kinds.iter().flat_map(|kind| workspace::dependencies(package, *kind));
+    of_kind.filter(|name| name.starts_with("kaching")).map(|name| short(&name).to_owned()).collect()
+}
+
+/// `kaching-db` is `db`, the binary is `kaching`.
+fn short(name: &str) -> &str {
+    match name.strip_prefix("kaching-") {
+        Some("example-cluster") => "examples/cluster",
+        Some(short) => short,
+        None => name,
+    }
+}
