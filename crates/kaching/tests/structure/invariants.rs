@@ -12,8 +12,8 @@ struct Forbidden {
     crates: &'static [&'static str],
     why: &'static str,
     words: &'static [&'static str],
-    /// Files that may, each for the reason that stands beside it.
-    but: &'static [&'static str],
+    /// Files that may, and why.
+    but: &'static [(&'static str, &'static str)],
 }
 
 const FORBIDDEN: &[Forbidden] = &[
@@ -45,7 +45,10 @@ const FORBIDDEN: &[Forbidden] = &[
             "ureq",
             "rayon",
         ],
-        but: &[],
+        but: &[(
+            "crates/license/src/sign/keys.rs",
+            "aws-lc-rs asks for its generator to blind an RSA signature",
+        )],
     },
     Forbidden {
         crates: &["api"],
@@ -100,7 +103,7 @@ fn crates_do_not_contain_what_is_not_theirs() {
     for rule in FORBIDDEN {
         let mut findings = Vec::new();
         for (source, facts) in rule.crates.iter().flat_map(|name| source::shipped(name)) {
-            if rule.but.contains(&source.path.as_str()) {
+            if rule.but.iter().any(|(path, _)| *path == source.path) {
                 continue;
             }
             let found =
@@ -123,7 +126,7 @@ fn the_client_cannot_panic_by_a_macro() {
 
 #[test]
 fn wire_types_have_no_behaviour() {
-    const LINES: usize = 12;
+    const LINES: usize = 16;
     const WORDS: &[&str] = &["loop", "while", "for", "async", "await"];
     let mut findings = Vec::new();
     for (source, facts) in source::shipped("api") {
