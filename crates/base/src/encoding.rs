@@ -11,6 +11,13 @@ impl<B: AsRef<[u8]>> fmt::Display for Base64Url<B> {
     }
 }
 
+impl<B: AsRef<[u8]>> Base64Url<B> {
+    /// Writes the text to the end of another, without one of its own.
+    pub fn append_to(&self, text: &mut String) {
+        URL_SAFE_NO_PAD.encode_string(self.0.as_ref(), text);
+    }
+}
+
 impl Base64Url<Vec<u8>> {
     /// The bytes of a text, or nothing if it has padding, other symbols, or bits set past its end.
     pub fn decode(text: &[u8]) -> Option<Vec<u8>> {
