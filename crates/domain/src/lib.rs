@@ -2,14 +2,21 @@
 
 pub mod activations;
 pub mod customers;
+mod invalid;
 pub mod licenses;
 pub mod products;
 mod refused;
 pub mod terms;
+pub mod tokens;
 
 pub use activations::{Activation, ActivationStatus, Fingerprint, Holder};
 pub use customers::Customer;
+pub use invalid::{
+    Invalid, Rejected, check_email, check_line, check_metadata, check_name, check_notes, check_prose, check_tags,
+    check_url,
+};
 pub use licenses::{Binding, License, ScheduledChange, State, Status};
 pub use products::{Contact, Feature, KeyPrefix, Plan, Product};
 pub use refused::{Refused, Upgrade};
-pub use terms::{Overrides, Terms};
+pub use terms::{EditPolicy, Overrides, Terms};
+pub use tokens::{Scope, Token};

@@ -1,12 +1,29 @@
 //! Licenses: what is granted to whom, until when, on what.
 
+mod bindings;
+mod change_plan;
+mod create;
+mod dates;
+mod edit;
+mod renew;
+mod status;
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use kaching_base::{
-    CustomerId, FingerprintKind, LicenseId, LicenseType, PlanId, ProductId, Seconds, Timestamp,
+    CustomerId, ErrorCode, FingerprintKind, LicenseId, LicenseType, PlanId, ProductId, Seconds, Timestamp,
 };
 
-use crate::{Overrides, Terms};
+use crate::{Overrides, Refused, Terms};
+
+pub use change_plan::{At, ChangePlan, Present, apply_plan, change_plan, due_change};
+pub use create::{Draft, create};
+pub use dates::start;
+pub use edit::{EditLicense, edit, merge};
+pub use renew::{Renew, renew};
+pub use status::{delete, reinstate, revoke, suspend};
 
 /// The grant of a plan's terms to a customer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,6 +122,26 @@ impl License {
             Status::Active if self.end().is_some_and(|at| now >= at) => State::Expired,
             Status::Active if self.expires_at.is_some_and(|at| now >= at) => State::InGrace,
             Status::Active => State::Active,
+        }
+    }
+}
+
+impl License {
+    /// This license with one revision more: a lease must reflect what changed.
+    fn raised(mut self, now: Timestamp) -> Self {
+        self.revision += 1;
+        self.updated_at = now;
+        self
+    }
+
+    /// Refuses what a revoked license does not allow any more.
+    fn living(&self) -> Result<(), Refused> {
+        match self.status {
+            Status::Revoked => Err(Refused::new(
+                ErrorCode::WrongState,
+                "the license is revoked, which is final; make a new one",
+            )),
+            Status::Active | Status::Suspended => Ok(()),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::{fmt, str::FromStr};
 use kaching_base::{
     Code, FeatureId, LeaseAlgorithm, LicenseType, ParseError, PlanId, Price, ProductId, Timestamp,
 };
+use kaching_license::KeyFormat;
 
 use crate::Terms;
 
@@ -18,6 +19,8 @@ pub struct Product {
     pub key_prefix: KeyPrefix,
     pub contact: Contact,
     pub lease_alg: LeaseAlgorithm,
+    /// How its new license keys are written.
+    pub key_format: KeyFormat,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
     pub archived_at: Option<Timestamp>,
@@ -30,7 +33,7 @@ pub struct Contact {
     pub email: Option<String>,
 }
 
-/// What the license keys of a product begin with: `[A-Z0-9][A-Z0-9-]{0,31}`.
+/// What the license keys of a product begin with: `[A-Z0-9][A-Z0-9-]{0,31}`, not ending in a hyphen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyPrefix(String);
 
@@ -70,7 +73,11 @@ impl KeyPrefix {
     /// The prefix of a product that names none: its code in capitals, with `-` for what a prefix cannot hold.
     pub fn of(code: &Code) -> Self {
         let letter = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '-' };
-        Self(code.as_str().chars().take(32).map(letter).collect())
+        let text: String = code.as_str().chars().take(32).map(letter).collect();
+        match text.trim_matches('-') {
+            "" => Self("KEY".to_owned()),
+            trimmed => Self(trimmed.to_owned()),
+        }
     }
 
     pub fn as_str(&self) -> &str {
@@ -84,10 +91,13 @@ impl FromStr for KeyPrefix {
     fn from_str(text: &str) -> Result<Self, ParseError> {
         let letter = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit();
         let mut bytes = text.bytes();
-        if text.len() <= 32 && bytes.next().is_some_and(letter) && bytes.all(|b| letter(b) || b == b'-') {
+        let well_formed = bytes.next().is_some_and(letter) && bytes.all(|b| letter(b) || b == b'-');
+        if text.len() <= 32 && well_formed && !text.ends_with('-') {
             return Ok(Self(text.to_owned()));
         }
-        Err(ParseError::new("a key prefix is 1 to 32 of A-Z, 0-9 and '-', and starts with a letter or digit"))
+        Err(ParseError::new(
+            "a key prefix is 1 to 32 of A-Z, 0-9 and '-', and starts and ends with a letter or digit",
+        ))
     }
 }
 

@@ -1,8 +1,17 @@
 //! What is granted. A license copies the terms of its plan and then carries its own overrides.
 
+mod check;
+mod edit_policy;
+mod overrides;
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeSet;
 
 use kaching_base::{Code, LeasePolicy, Limit, Limits};
+
+pub use check::check_days;
+pub use edit_policy::EditPolicy;
 
 /// What a plan, or a license, grants.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
