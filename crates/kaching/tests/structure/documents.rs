@@ -18,6 +18,17 @@ fn links_lead_somewhere() {
     none_found("Links in documents lead to files and headings that exist", findings);
 }
 
+#[test]
+fn the_settings_are_documented_as_they_are() {
+    let settings = workspace::read("crates/server/src/config.default.toml");
+    let page = workspace::read("docs/configuration.md");
+    let shown = page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap_or_default();
+    assert_eq!(
+        shown, settings,
+        "docs/configuration.md shows crates/server/src/config.default.toml word for word"
+    );
+}
+
 /// The targets of `[text](target)` and `src="target"` with their lines, code apart.
 fn links(text: &str) -> Vec<(usize, &str)> {
     let mut found = Vec::new();
