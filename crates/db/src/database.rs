@@ -1,0 +1,236 @@
+use std::{
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
+
+use crossbeam_channel::{Sender, TrySendError};
+use tokio::sync::{mpsc, watch};
+
+use crate::{
+    Config, Engine, Error, Metrics, Result, Tx,
+    config::Place,
+    job::{Claim, Job},
+    metrics::Kind,
+    moment, postgres, sqlite,
+};
+
+/// A database. Clones are the same one; it lives on threads of its own until [`close`](Self::close), or until the
+/// last clone is dropped.
+#[derive(Clone)]
+pub struct Db {
+    shared: Arc<Shared>,
+    deadline: Duration,
+}
+
+struct Shared {
+    engine: Engine,
+    /// None once the database is closed: then the threads finish what waits, and end.
+    queues: RwLock<Option<Queues>>,
+    metrics: Metrics,
+    fatal: watch::Receiver<Option<Error>>,
+    /// Ends when every thread has ended.
+    threads: tokio::sync::Mutex<mpsc::Receiver<()>>,
+}
+
+struct Queues {
+    write: Sender<Job>,
+    read: Sender<Job>,
+}
+
+/// What an engine hands over when its threads run.
+pub(crate) struct Started {
+    pub(crate) write: Sender<Job>,
+    pub(crate) read: Sender<Job>,
+    pub(crate) fatal: watch::Receiver<Option<Error>>,
+    pub(crate) threads: mpsc::Receiver<()>,
+}
+
+impl Db {
+    /// Opens the database and starts its threads. A SQLite file is made when it is missing.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if it cannot be reached, [`Error::Corrupt`] if the file is not a sound database,
+    /// [`Error::ReadOnly`] if it cannot be written.
+    pub async fn open(config: Config, metrics: Metrics) -> Result<Self> {
+        let started = match &config.place {
+            Place::Sqlite(path) => sqlite::start(path.clone(), &config).await?,
+            Place::Postgres(url) => postgres::start(url, &config).await?,
+        };
+        let shared = Shared {
+            engine: config.engine(),
+            queues: RwLock::new(Some(Queues { write: started.write, read: started.read })),
+            metrics,
+            fatal: started.fatal,
+            threads: tokio::sync::Mutex::new(started.threads),
+        };
+        Ok(Self { shared: Arc::new(shared), deadline: config.deadline })
+    }
+
+    /// Which database this is.
+    pub fn engine(&self) -> Engine {
+        self.shared.engine
+    }
+
+    /// The same database with another deadline: for jobs that may take their time.
+    pub fn with_deadline(&self, deadline: Duration) -> Self {
+        Self { shared: Arc::clone(&self.shared), deadline }
+    }
+
+    /// Runs a transaction: `Ok` commits and is durable when this returns, `Err` undoes everything.
+    ///
+    /// The closure may run several times, does no other input or output, and changes nothing outside before this
+    /// has returned. Dropping the future gives up a transaction that still waits; one that runs is finished.
+    ///
+    /// # Errors
+    /// What the closure returns, or the database's error made into one of those.
+    pub async fn write<T, E>(
+        &self,
+        name: &'static str,
+        body: impl FnMut(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        self.submit(name, Kind::Write, body).await
+    }
+
+    /// Runs a transaction that only reads, on one state of the database; it sees everything acknowledged before.
+    ///
+    /// # Errors
+    /// What the closure returns, or the database's error made into one of those; [`Error::ReadOnly`] for a write.
+    pub async fn read<T, E>(
+        &self,
+        name: &'static str,
+        body: impl FnMut(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        self.submit(name, Kind::Read, body).await
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// Why it does not.
+    pub async fn ping(&self) -> Result<()> {
+        if let Some(error) = self.shared.fatal.borrow().clone() {
+            return Err(error);
+        }
+        self.read("db.ping", |tx| tx.query_one("select 1", &[], |row| row.get::<i64>(0))).await.map(drop)
+    }
+
+    /// The database's clock in microseconds since 1970, to compare with this machine's.
+    ///
+    /// # Errors
+    /// As of any read.
+    pub async fn now(&self) -> Result<i64> {
+        self.read("db.now", |tx| {
+            let sql = match tx.engine() {
+                Engine::Sqlite => "select cast(unixepoch('subsec') * 1000000 as integer)",
+                Engine::Postgres => "select cast(extract(epoch from clock_timestamp()) * 1000000 as bigint)",
+            };
+            tx.query_one(sql, &[], |row| row.get(0))
+        })
+        .await
+    }
+
+    /// The size on disk in bytes, without SQLite's write-ahead log.
+    ///
+    /// # Errors
+    /// As of any read.
+    pub async fn size(&self) -> Result<i64> {
+        self.read("db.size", |tx| {
+            let sql = match tx.engine() {
+                Engine::Sqlite => "select page_count * page_size from pragma_page_count, pragma_page_size",
+                Engine::Postgres => "select pg_database_size(current_database())",
+            };
+            tx.query_one(sql, &[], |row| row.get(0))
+        })
+        .await
+    }
+
+    /// Waits until the database can no longer be trusted (a sync to disk failed), and says why: the process must
+    /// end and start anew. Waits forever while all is well.
+    pub async fn fatal(&self) -> Error {
+        let mut fatal = self.shared.fatal.clone();
+        match fatal.wait_for(Option::is_some).await.map(|error| error.clone()) {
+            Ok(Some(error)) => error,
+            // The threads have ended in good order: there is nothing to tell any more.
+            Ok(None) | Err(_) => std::future::pending().await,
+        }
+    }
+
+    /// Takes no more transactions, finishes those that wait, and returns when every connection is closed.
+    pub async fn close(&self) {
+        self.shared.queues.write().unwrap_or_else(PoisonError::into_inner).take();
+        while self.shared.threads.lock().await.recv().await.is_some() {}
+    }
+
+    async fn submit<T, E>(
+        &self,
+        name: &'static str,
+        kind: Kind,
+        body: impl FnMut(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        let deadline = moment::now() + self.deadline;
+        let (job, claim, mut answer) = Job::new(name, kind, deadline, &self.shared.metrics, body);
+        self.shared.enqueue(job)?;
+        let waiting = Waiting(claim);
+        // A thread that died with the job left no answer: what had not started will not start.
+        let lost = |waiting: &Waiting| match (waiting.0.abandon(), kind) {
+            (false, Kind::Write) => E::from(Error::OutcomeUnknown),
+            _ => E::from(Error::Closed),
+        };
+        if let Ok(answer) = tokio::time::timeout_at(deadline.into(), &mut answer).await {
+            return answer.unwrap_or_else(|_| Err(lost(&waiting)));
+        }
+        if waiting.0.abandon() {
+            return Err(E::from(Error::Deadline));
+        }
+        // It runs. Its thread ends it soon after the deadline; only a connection that hangs takes longer.
+        let late = deadline + self.deadline;
+        match (tokio::time::timeout_at(late.into(), answer).await, kind) {
+            (Ok(answer), _) => answer.unwrap_or_else(|_| Err(lost(&waiting))),
+            (Err(_), Kind::Read) => Err(E::from(Error::Deadline)),
+            (Err(_), Kind::Write) => Err(E::from(Error::OutcomeUnknown)),
+        }
+    }
+}
+
+/// A caller that goes away takes its waiting job with it.
+struct Waiting(Claim);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.abandon();
+    }
+}
+
+impl Shared {
+    fn enqueue(&self, job: Job) -> Result<()> {
+        let queues = self.queues.read().unwrap_or_else(PoisonError::into_inner);
+        let queues = queues.as_ref().ok_or(Error::Closed)?;
+        let (name, kind) = (job.name, job.kind);
+        let queue = match kind {
+            Kind::Write => &queues.write,
+            Kind::Read => &queues.read,
+        };
+        self.metrics.enqueued(kind);
+        queue.try_send(job).map_err(|refused| {
+            self.metrics.dequeued(kind);
+            let error = match refused {
+                TrySendError::Full(_) => Error::Overloaded,
+                TrySendError::Disconnected(_) => Error::Closed,
+            };
+            self.metrics.finished(name, kind, error.word());
+            error
+        })
+    }
+}

@@ -1,0 +1,168 @@
+//! A transaction on its way from the caller to a thread that owns a connection, and back.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering},
+    },
+    time::Instant,
+};
+
+use tokio::sync::oneshot;
+
+use crate::{
+    Error, Tx,
+    error::Fault,
+    metrics::{Kind, Metrics},
+    moment,
+    tx::Link,
+};
+
+/// A closure that waits for a connection.
+pub(crate) struct Job {
+    pub(crate) name: &'static str,
+    pub(crate) kind: Kind,
+    pub(crate) deadline: Instant,
+    queued: Instant,
+    claim: Claim,
+    work: Box<dyn Work>,
+    metrics: Metrics,
+}
+
+/// How one run of a closure went.
+pub(crate) enum Ran {
+    /// Commit, then tell the caller.
+    Keep,
+    /// Roll back, then tell the caller what the closure returned.
+    Undo,
+    /// A statement failed, and the engine decides what follows; false if the closure returned an error, too.
+    Fault(Fault, bool),
+    /// Roll back; the closure is not to be used again.
+    Panicked,
+}
+
+/// Caller and thread agree by it who has the last word: a job is either started or abandoned, never both.
+#[derive(Clone, Default)]
+pub(crate) struct Claim(Arc<AtomicU8>);
+
+const WAITING: u8 = 0;
+const STARTED: u8 = 1;
+const ABANDONED: u8 = 2;
+
+impl Claim {
+    fn settle(&self, as_: u8) -> bool {
+        self.0.compare_exchange(WAITING, as_, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
+    /// True if the job has not been started and never will be.
+    pub(crate) fn abandon(&self) -> bool {
+        self.settle(ABANDONED)
+    }
+}
+
+/// The typed half of a job.
+trait Work: Send {
+    /// Runs the closure and keeps what it returns; true if that was `Ok`.
+    fn run(&mut self, tx: &mut Tx<'_>) -> bool;
+    /// Answers the caller: with what the last run returned, or with an error in its place.
+    fn finish(self: Box<Self>, outcome: Result<(), Error>);
+}
+
+struct Closure<F, T, E> {
+    body: F,
+    returned: Option<Result<T, E>>,
+    reply: oneshot::Sender<Result<T, E>>,
+}
+
+impl<F, T, E> Work for Closure<F, T, E>
+where
+    F: FnMut(&mut Tx<'_>) -> Result<T, E> + Send,
+    T: Send,
+    E: From<Error> + Send,
+{
+    fn run(&mut self, tx: &mut Tx<'_>) -> bool {
+        self.returned = None;
+        self.returned.insert((self.body)(tx)).is_ok()
+    }
+
+    fn finish(self: Box<Self>, outcome: Result<(), Error>) {
+        let answer = match (outcome, self.returned) {
+            (Ok(()), Some(returned)) => returned,
+            (Ok(()), None) => Err(E::from(Error::Panicked)),
+            (Err(error), _) => Err(E::from(error)),
+        };
+        // A caller that went away has no use for it.
+        let _ = self.reply.send(answer);
+    }
+}
+
+impl Job {
+    pub(crate) fn new<T, E>(
+        name: &'static str,
+        kind: Kind,
+        deadline: Instant,
+        metrics: &Metrics,
+        body: impl FnMut(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+    ) -> (Self, Claim, oneshot::Receiver<Result<T, E>>)
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let claim = Claim::default();
+        let work = Box::new(Closure { body, returned: None, reply });
+        let job = Self {
+            name,
+            kind,
+            deadline,
+            queued: moment::now(),
+            claim: claim.clone(),
+            work,
+            metrics: metrics.clone(),
+        };
+        (job, claim, answer)
+    }
+
+    /// Takes the job out of the queue: none if its caller went away or its time is up.
+    pub(crate) fn claimed(self) -> Option<Self> {
+        self.metrics.dequeued(self.kind);
+        if !self.claim.settle(STARTED) {
+            self.metrics.finished(self.name, self.kind, "abandoned");
+            return None;
+        }
+        if moment::now() > self.deadline {
+            self.finish(Err(Error::Deadline));
+            return None;
+        }
+        self.metrics.waited(self.name, self.queued);
+        Some(self)
+    }
+
+    /// Runs the closure once inside a transaction that the engine has begun.
+    pub(crate) fn run(&mut self, connection: Link<'_>) -> Ran {
+        let began = moment::now();
+        let mut tx = Tx::new(self.name, connection, self.deadline);
+        let kept = catch_unwind(AssertUnwindSafe(|| self.work.run(&mut tx)));
+        let fault = tx.into_fault();
+        self.metrics.ran(self.name, began);
+        match (kept, fault) {
+            (Err(_), _) => Ran::Panicked,
+            (Ok(kept), Some(fault)) => Ran::Fault(fault, kept),
+            (Ok(true), None) => Ran::Keep,
+            (Ok(false), None) => Ran::Undo,
+        }
+    }
+
+    /// The closure will run once more.
+    pub(crate) fn retried(&self) {
+        self.metrics.retried(self.name);
+    }
+
+    /// Answers the caller: `Ok` with what the closure returned, else with the error.
+    pub(crate) fn finish(self, outcome: Result<(), Error>) {
+        let word = outcome.as_ref().err().map_or("done", Error::word);
+        self.metrics.finished(self.name, self.kind, word);
+        self.work.finish(outcome);
+    }
+}

@@ -1,0 +1,132 @@
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use prometheus_client::{
+    encoding::{EncodeLabelSet, EncodeLabelValue},
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
+    registry::{Registry, Unit},
+};
+
+use crate::moment;
+
+/// What the database tells about itself, labelled with the names of the transactions.
+#[derive(Clone)]
+pub struct Metrics {
+    finished: Family<Finished, Counter>,
+    retries: Family<Name, Counter>,
+    duration: Family<Name, Histogram, fn() -> Histogram>,
+    wait: Family<Name, Histogram, fn() -> Histogram>,
+    queue: Family<Queue, Gauge>,
+    slow: Arc<AtomicU64>,
+    born: Instant,
+}
+
+/// Whether a transaction may write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub(crate) enum Kind {
+    Write,
+    Read,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Name {
+    name: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Finished {
+    name: &'static str,
+    kind: Kind,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Queue {
+    kind: Kind,
+}
+
+/// A closure that takes longer than this holds up everyone behind it.
+const SLOW: Duration = Duration::from_millis(20);
+
+fn seconds() -> Histogram {
+    Histogram::new([0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1.0, 5.0])
+}
+
+impl Metrics {
+    /// Makes the metrics known to a registry; their names begin with `db_`, before which the registry may put its prefix.
+    pub fn register(registry: &mut Registry) -> Self {
+        let metrics = Self {
+            finished: Family::default(),
+            retries: Family::default(),
+            duration: Family::new_with_constructor(seconds as fn() -> Histogram),
+            wait: Family::new_with_constructor(seconds as fn() -> Histogram),
+            queue: Family::default(),
+            slow: Arc::default(),
+            born: moment::now(),
+        };
+        let db = registry.sub_registry_with_prefix("db");
+        db.register(
+            "transactions",
+            "Transactions by name, kind and outcome; done means as its closure decided",
+            metrics.finished.clone(),
+        );
+        db.register("retries", "Times that a transaction's closure ran again", metrics.retries.clone());
+        db.register_with_unit(
+            "closure",
+            "Time that a closure held its connection",
+            Unit::Seconds,
+            metrics.duration.clone(),
+        );
+        db.register_with_unit(
+            "wait",
+            "Time that a transaction waited for a connection",
+            Unit::Seconds,
+            metrics.wait.clone(),
+        );
+        db.register("queue", "Transactions that wait for a connection", metrics.queue.clone());
+        metrics
+    }
+
+    pub(crate) fn enqueued(&self, kind: Kind) {
+        self.queue.get_or_create(&Queue { kind }).inc();
+    }
+
+    pub(crate) fn dequeued(&self, kind: Kind) {
+        self.queue.get_or_create(&Queue { kind }).dec();
+    }
+
+    pub(crate) fn waited(&self, name: &'static str, queued: Instant) {
+        self.wait.get_or_create(&Name { name }).observe(queued.elapsed().as_secs_f64());
+    }
+
+    pub(crate) fn retried(&self, name: &'static str) {
+        self.retries.get_or_create(&Name { name }).inc();
+    }
+
+    pub(crate) fn ran(&self, name: &'static str, began: Instant) {
+        let took = began.elapsed();
+        self.duration.get_or_create(&Name { name }).observe(took.as_secs_f64());
+        if took > SLOW && self.first_this_second() {
+            tracing::warn!(
+                name,
+                millis = took.as_millis() as u64,
+                "a transaction holds its connection for long"
+            );
+        }
+    }
+
+    pub(crate) fn finished(&self, name: &'static str, kind: Kind, outcome: &'static str) {
+        self.finished.get_or_create(&Finished { name, kind, outcome }).inc();
+    }
+
+    /// One warning a second is enough: what is slow is often slow for all.
+    fn first_this_second(&self) -> bool {
+        let second = self.born.elapsed().as_secs() + 1;
+        self.slow.swap(second, Ordering::Relaxed) != second
+    }
+}

@@ -1,0 +1,17 @@
+use std::{
+    hash::{BuildHasher, RandomState},
+    time::{Duration, Instant},
+};
+
+/// The moment by which threads that own connections measure deadlines; never stored, never shown.
+#[expect(clippy::disallowed_methods, reason = "deadlines and durations of real connections run on real time")]
+pub(crate) fn now() -> Instant {
+    Instant::now()
+}
+
+/// Between half of a pause and one and a half, so that those who met once do not meet again.
+pub(crate) fn jitter(pause: Duration) -> Duration {
+    // The standard library seeds each hasher anew; nothing depends on this but who waits how long.
+    let random = RandomState::new().hash_one(0_u8) % 1000;
+    pause.mul_f64(0.5 + random as f64 / 1000.0)
+}

@@ -1,0 +1,129 @@
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
+
+use postgres::Client;
+
+use super::{connect::Warned, fault};
+use crate::{Engine, Error, Param, Statement, error::Fault, metrics::Kind, moment, sql::dialect};
+
+/// One connection with the statements that it has prepared.
+pub(crate) struct Session {
+    client: Client,
+    warned: Warned,
+    prepared: HashMap<Box<str>, postgres::Statement>,
+}
+
+/// Prepared statements that a connection keeps: more than the product has, so that only lists come and go.
+const STATEMENTS: usize = 256;
+
+/// What became of a COMMIT that did not succeed.
+pub(super) enum Commit {
+    /// The server undid it, and may be asked again, or not.
+    Undone(Fault),
+    /// Its answer did not arrive, or says that a standby may not have it.
+    Unknown,
+}
+
+impl Session {
+    pub(super) fn new((client, warned): (Client, Warned)) -> Self {
+        Self { client, warned, prepared: HashMap::new() }
+    }
+
+    /// Begins a transaction that the server itself ends at the deadline.
+    pub(super) fn begin(&mut self, name: &'static str, kind: Kind, deadline: Instant) -> Result<(), Fault> {
+        let left =
+            deadline.saturating_duration_since(moment::now()).max(Duration::from_millis(1)).as_millis();
+        let mode = match kind {
+            Kind::Write => "isolation level read committed, read write",
+            // One state of the database, as SQLite shows it.
+            Kind::Read => "isolation level repeatable read, read only",
+        };
+        self.script(
+            name,
+            &format!(
+                "begin {mode}; set local statement_timeout = {left}; set local lock_timeout = {left};
+                 set local idle_in_transaction_session_timeout = {}",
+                left + 1000
+            ),
+        )
+    }
+
+    pub(super) fn commit(&mut self, name: &'static str) -> Result<(), Commit> {
+        self.warned.take();
+        match self.client.batch_execute("commit") {
+            // "The transaction has already committed locally, but might not have been replicated to the standby."
+            Ok(()) if self.warned.take() => Err(Commit::Unknown),
+            Ok(()) => Ok(()),
+            Err(error) => match fault::of(name, &error) {
+                Fault::Lost(_) => Err(Commit::Unknown),
+                undone => Err(Commit::Undone(undone)),
+            },
+        }
+    }
+
+    pub(super) fn rollback(&mut self, name: &'static str) -> Result<(), Fault> {
+        self.script(name, "rollback")
+    }
+
+    /// Forgets the prepared statements: a migration has changed what they were prepared for.
+    pub(super) fn forget(&mut self) {
+        self.prepared.clear();
+    }
+
+    pub(crate) fn execute(
+        &mut self,
+        name: &'static str,
+        sql: Statement<'_>,
+        params: &[Param<'_>],
+    ) -> Result<u64, Fault> {
+        let statement = self.prepared(name, sql)?;
+        self.client.execute(&statement, &borrowed(params)).map_err(|e| fault::of(name, &e))
+    }
+
+    /// Hands each row to `take` until it says no.
+    pub(crate) fn each(
+        &mut self,
+        name: &'static str,
+        sql: Statement<'_>,
+        params: &[Param<'_>],
+        mut take: impl FnMut(&postgres::Row) -> bool,
+    ) -> Result<(), Fault> {
+        let statement = self.prepared(name, sql)?;
+        let rows = self.client.query(&statement, &borrowed(params)).map_err(|e| fault::of(name, &e))?;
+        rows.iter().all(&mut take);
+        Ok(())
+    }
+
+    pub(crate) fn prepare(&mut self, name: &'static str, sql: Statement<'_>) -> Result<usize, Fault> {
+        self.prepared(name, sql).map(|statement| statement.params().len())
+    }
+
+    pub(crate) fn script(&mut self, name: &'static str, sql: &str) -> Result<(), Fault> {
+        self.client.batch_execute(sql).map_err(|e| fault::of(name, &e))
+    }
+
+    fn prepared(&mut self, name: &'static str, sql: Statement<'_>) -> Result<postgres::Statement, Fault> {
+        if let Some(statement) = self.prepared.get(sql.0) {
+            return Ok(statement.clone());
+        }
+        let statement =
+            self.client.prepare(&dialect(Engine::Postgres, sql.0)).map_err(|e| fault::of(name, &e))?;
+        if self.prepared.len() >= STATEMENTS {
+            self.prepared.clear();
+        }
+        self.prepared.insert(sql.0.into(), statement.clone());
+        Ok(statement)
+    }
+}
+
+fn borrowed<'p>(params: &'p [Param<'p>]) -> Vec<&'p (dyn postgres::types::ToSql + Sync)> {
+    params.iter().map(|param| param as _).collect()
+}
+
+impl From<Error> for Commit {
+    fn from(error: Error) -> Self {
+        Self::Undone(Fault::Final(error))
+    }
+}

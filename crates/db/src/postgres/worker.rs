@@ -1,0 +1,161 @@
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
+use crossbeam_channel::Receiver;
+
+use super::{
+    connect::Server,
+    session::{Commit, Session},
+};
+use crate::{
+    Error, Result,
+    error::Fault,
+    job::{Job, Ran},
+    metrics::Kind,
+    moment,
+    tx::Link,
+};
+
+/// A thread with a connection, which it makes again when it is lost.
+pub(super) struct Worker {
+    server: Server,
+    kind: Kind,
+    session: Option<Session>,
+}
+
+/// Runs of one transaction before those in its way are told to be too many.
+const RUNS: u32 = 12;
+const RETRY: Duration = Duration::from_millis(2);
+const RETRY_MOST: Duration = Duration::from_millis(200);
+const RECONNECT: Duration = Duration::from_millis(25);
+const RECONNECT_MOST: Duration = Duration::from_secs(1);
+
+/// How one attempt at a transaction ended.
+enum Attempt {
+    /// The caller is told.
+    Ended(Result<()>),
+    /// Nothing was changed, and it may be tried again.
+    Retry(Error),
+}
+
+impl Worker {
+    pub(super) fn new(server: Server, kind: Kind) -> Self {
+        Self { server, kind, session: None }
+    }
+
+    /// Tries once to connect.
+    pub(super) fn connect(&mut self) -> Result<()> {
+        self.session = Some(Session::new(self.server.connect()?));
+        Ok(())
+    }
+
+    /// Works until the queue is closed and empty.
+    pub(super) fn run(&mut self, jobs: &Receiver<Job>) {
+        for job in jobs {
+            if let Some(mut job) = job.claimed() {
+                let outcome = self.persist(&mut job);
+                job.finish(outcome);
+            }
+        }
+    }
+
+    fn persist(&mut self, job: &mut Job) -> Result<()> {
+        let mut pause = RETRY;
+        for run in 1.. {
+            if run > 1 {
+                job.retried();
+            }
+            self.connected(job.deadline)?;
+            match self.attempt(job) {
+                Attempt::Ended(outcome) => return outcome,
+                Attempt::Retry(error) => {
+                    let pause_now = moment::jitter(pause);
+                    if run == RUNS || moment::now() + pause_now > job.deadline {
+                        return Err(error);
+                    }
+                    thread::sleep(pause_now);
+                    pause = (pause * 2).min(RETRY_MOST);
+                }
+            }
+        }
+        unreachable!("the loop ends by returning")
+    }
+
+    /// Waits for a connection as long as the transaction may wait.
+    fn connected(&mut self, deadline: Instant) -> Result<()> {
+        let mut pause = RECONNECT;
+        while self.session.is_none() {
+            let Err(error) = self.connect() else {
+                tracing::info!("connected to PostgreSQL again");
+                break;
+            };
+            let pause_now = moment::jitter(pause);
+            if moment::now() + pause_now > deadline {
+                return Err(error);
+            }
+            thread::sleep(pause_now);
+            pause = (pause * 2).min(RECONNECT_MOST);
+        }
+        Ok(())
+    }
+
+    fn attempt(&mut self, job: &mut Job) -> Attempt {
+        let Some(session) = &mut self.session else {
+            return Attempt::Retry(Error::Unavailable("there is no connection".to_owned()));
+        };
+        if let Err(fault) = session.begin(job.name, self.kind, job.deadline) {
+            return self.failed(job.name, fault);
+        }
+        match job.run(Link::Postgres(session)) {
+            Ran::Keep => match session.commit(job.name) {
+                Ok(()) => Attempt::Ended(Ok(())),
+                Err(Commit::Undone(fault)) => self.failed(job.name, fault),
+                Err(Commit::Unknown) => {
+                    self.lose("the answer to a commit did not arrive");
+                    // A read has nothing to commit: what it saw is what it saw.
+                    Attempt::Ended(if self.kind == Kind::Read { Ok(()) } else { Err(Error::OutcomeUnknown) })
+                }
+            },
+            Ran::Undo => self.undo(job.name, Ok(())),
+            Ran::Panicked => self.undo(job.name, Err(Error::Panicked)),
+            // The closure has made an error of its own out of one that is final: that one is told.
+            Ran::Fault(Fault::Final(_), false) => self.undo(job.name, Ok(())),
+            Ran::Fault(fault, _) => self.failed(job.name, fault),
+        }
+    }
+
+    fn failed(&mut self, name: &'static str, fault: Fault) -> Attempt {
+        match fault {
+            Fault::Final(error) => self.undo(name, Err(error)),
+            Fault::Again => {
+                let error = fault.error();
+                if let Some(session) = &mut self.session {
+                    session.forget();
+                }
+                self.undo(name, Ok(()));
+                Attempt::Retry(error)
+            }
+            Fault::Lost(ref reason) => {
+                self.lose(reason);
+                Attempt::Retry(fault.error())
+            }
+        }
+    }
+
+    /// Rolls back; a connection on which that fails is of no more use, and the server rolls back by itself.
+    fn undo(&mut self, name: &'static str, outcome: Result<()>) -> Attempt {
+        if let Some(session) = &mut self.session
+            && session.rollback(name).is_err()
+        {
+            self.lose("a rollback failed");
+        }
+        Attempt::Ended(outcome)
+    }
+
+    fn lose(&mut self, reason: &str) {
+        self.session = None;
+        tracing::warn!(reason, "the connection to PostgreSQL was lost");
+    }
+}

@@ -1,0 +1,110 @@
+//! A file: one thread writes, several read, one moves the write-ahead log into the file.
+
+mod checkpoint;
+mod fault;
+mod open;
+mod reader;
+mod writer;
+
+use std::{path::PathBuf, thread};
+
+use crossbeam_channel::bounded;
+use tokio::sync::{mpsc, oneshot, watch};
+
+pub(crate) use rusqlite::Connection;
+
+use crate::{
+    Config, Engine, Error, Param, Result, Statement, database::Started, error::Fault, job::Job, sql::dialect,
+};
+
+/// Opens every connection and starts their threads.
+pub(crate) async fn start(path: PathBuf, config: &Config) -> Result<Started> {
+    let (write, writes) = bounded::<Job>(config.queue.max(1));
+    let (read, reads) = bounded::<Job>(config.queue.max(1));
+    let (fail, fatal) = watch::channel(None);
+    let (alive, threads) = mpsc::channel(1);
+    let (opened, answer) = oneshot::channel();
+    let (readers, max_bytes) = (config.readers.max(1), config.max_bytes);
+    spawn("db-open", move || {
+        let connections = open::connections(&path, readers, max_bytes).map(|connections| {
+            let (due, dues) = bounded(1);
+            let tail = checkpoint::Tail::default();
+            let checkpoint = checkpoint::Checkpoint::new(connections.checkpoint, tail.clone());
+            let writer = writer::Writer::new(connections.writer, writes, fail, due, tail);
+            let held = alive.clone();
+            spawn("db-checkpoint", move || {
+                checkpoint.run(&dues);
+                drop(held);
+            })?;
+            let held = alive.clone();
+            spawn("db-writer", move || {
+                writer.run();
+                drop(held);
+            })?;
+            connections.readers.into_iter().try_for_each(|connection| {
+                let (reads, held) = (reads.clone(), alive.clone());
+                spawn("db-reader", move || {
+                    reader::run(&connection, &reads);
+                    drop(connection);
+                    drop(held);
+                })
+            })
+        });
+        // Whoever opened it may have gone away: then the queues are gone, too, and the threads end.
+        let _ = opened.send(connections.and_then(|started| started));
+    })?;
+    answer.await.map_err(|_| Error::Unavailable("it could not be opened".to_owned()))??;
+    Ok(Started { write, read, fatal, threads })
+}
+
+fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<()> {
+    let spawned = thread::Builder::new().name(name.to_owned()).spawn(body);
+    spawned.map(drop).map_err(|e| Error::Unavailable(format!("no thread for it: {e}")))
+}
+
+pub(crate) fn execute(
+    connection: &Connection,
+    name: &'static str,
+    sql: Statement<'_>,
+    params: &[Param<'_>],
+) -> Result<u64, Fault> {
+    let run = || {
+        let mut statement = connection.prepare_cached(&dialect(Engine::Sqlite, sql.0))?;
+        statement.execute(rusqlite::params_from_iter(params))
+    };
+    run().map(|rows| rows as u64).map_err(|e| fault::of(name, e))
+}
+
+/// Hands each row to `take` until it says no.
+pub(crate) fn each(
+    connection: &Connection,
+    name: &'static str,
+    sql: Statement<'_>,
+    params: &[Param<'_>],
+    mut take: impl FnMut(&rusqlite::Row<'_>) -> bool,
+) -> Result<(), Fault> {
+    let mut run = || {
+        let mut statement = connection.prepare_cached(&dialect(Engine::Sqlite, sql.0))?;
+        let mut rows = statement.query(rusqlite::params_from_iter(params))?;
+        while let Some(row) = rows.next()? {
+            if !take(row) {
+                break;
+            }
+        }
+        Ok(())
+    };
+    run().map_err(|e| fault::of(name, e))
+}
+
+pub(crate) fn prepare(
+    connection: &Connection,
+    name: &'static str,
+    sql: Statement<'_>,
+) -> Result<usize, Fault> {
+    let statement = connection.prepare_cached(&dialect(Engine::Sqlite, sql.0));
+    statement.map(|s| s.parameter_count()).map_err(|e| fault::of(name, e))
+}
+
+pub(crate) fn script(connection: &Connection, name: &'static str, sql: &str) -> Result<(), Fault> {
+    connection.execute_batch(sql).map_err(|e| fault::of(name, e))
+}

@@ -1,0 +1,77 @@
+use std::path::Path;
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::fault;
+use crate::{Error, Result};
+
+/// What the threads will own.
+pub(super) struct Connections {
+    pub(super) writer: Connection,
+    pub(super) readers: Vec<Connection>,
+    pub(super) checkpoint: Connection,
+}
+
+/// Prepared statements that a connection keeps: more than the product has, so that only lists come and go.
+const STATEMENTS: usize = 256;
+
+/// The log may keep this many bytes on disk after it was moved into the file.
+const LOG_BYTES: u32 = 64 << 20;
+
+pub(super) fn connections(path: &Path, readers: usize, max_bytes: Option<u64>) -> Result<Connections> {
+    let explained = |error: rusqlite::Error| match fault::meaning("open", error) {
+        Error::Unavailable(reason) => Error::Unavailable(format!("{}: {reason}", path.display())),
+        Error::Corrupt(reason) => Error::Corrupt(format!("{}: {reason}", path.display())),
+        other => other,
+    };
+    // The writer comes first: it makes the file, and the log that a reader cannot make.
+    let writer = writer(path, max_bytes).map_err(explained)?;
+    let checkpoint = writing(path).map_err(explained)?;
+    let readers = (0..readers).map(|_| reader(path)).collect::<rusqlite::Result<_>>().map_err(explained)?;
+    Ok(Connections { writer, readers, checkpoint })
+}
+
+fn writer(path: &Path, max_bytes: Option<u64>) -> rusqlite::Result<Connection> {
+    let connection = writing(path)?;
+    // Asks for the write lock and reads the schema: a file that is no database, is damaged at its root, is held by
+    // another process or cannot be written says so here.
+    connection.execute_batch("begin immediate; select count(*) from sqlite_schema; rollback")?;
+    if let Some(bytes) = max_bytes {
+        let page: i64 = connection.query_row("pragma page_size", [], |row| row.get(0))?;
+        let pages = i64::try_from(bytes).unwrap_or(i64::MAX) / page;
+        connection.query_row(&format!("pragma max_page_count = {pages}"), [], |_| Ok(()))?;
+    }
+    Ok(connection)
+}
+
+fn writing(path: &Path) -> rusqlite::Result<Connection> {
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    // Never checkpoint inside a commit: the checkpoint thread does it.
+    connection.execute_batch(&format!(
+        "pragma busy_timeout = 5000;
+         pragma journal_mode = wal;
+         pragma synchronous = full;
+         pragma foreign_keys = on;
+         pragma trusted_schema = off;
+         pragma wal_autocheckpoint = 0;
+         pragma journal_size_limit = {LOG_BYTES};
+         pragma cache_size = -20000;"
+    ))?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    Ok(connection)
+}
+
+fn reader(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.execute_batch(
+        "pragma busy_timeout = 5000;
+         pragma query_only = on;
+         pragma trusted_schema = off;
+         pragma cache_size = -20000;",
+    )?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    Ok(connection)
+}

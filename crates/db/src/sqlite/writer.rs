@@ -1,0 +1,203 @@
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender};
+use rusqlite::Connection;
+use tokio::sync::watch;
+
+use super::{
+    checkpoint::Tail,
+    fault::{self, Commit},
+};
+use crate::{
+    Error,
+    job::{Job, Ran},
+    moment,
+    tx::Link,
+};
+
+/// The one thread that writes: everything that waits shares one commit, each in its own savepoint.
+pub(super) struct Writer {
+    connection: Connection,
+    jobs: Receiver<Job>,
+    fatal: watch::Sender<Option<Error>>,
+    due: Sender<()>,
+    tail: Tail,
+    commits: u32,
+}
+
+/// A commit is shared by at most so many, and by those that come within so long.
+const TOGETHER: usize = 256;
+const GATHER: Duration = Duration::from_millis(10);
+
+/// Commits between two checkpoints: some 4 MiB of log at 128 rows a commit.
+const COMMITS: u32 = 256;
+
+/// What one job in a shared transaction came to.
+enum Ended {
+    /// Its savepoint is closed; it is told this after the commit.
+    Held(Result<(), Error>),
+    /// It ended the whole transaction, and the work of the others with it.
+    Broken(Error),
+}
+
+impl Writer {
+    pub(super) fn new(
+        connection: Connection,
+        jobs: Receiver<Job>,
+        fatal: watch::Sender<Option<Error>>,
+        due: Sender<()>,
+        tail: Tail,
+    ) -> Self {
+        Self { connection, jobs, fatal, due, tail, commits: 0 }
+    }
+
+    /// Works until the queue is closed and empty.
+    pub(super) fn run(mut self) {
+        while let Ok(job) = self.jobs.recv() {
+            let Some(job) = job.claimed() else { continue };
+            if let Some(error) = self.fatal.borrow().clone() {
+                job.finish(Err(error));
+                continue;
+            }
+            self.tail.finish(&self.connection);
+            self.together(job);
+            self.commits += 1;
+            if self.commits.is_multiple_of(COMMITS) {
+                // One that is still at work will be asked again.
+                let _ = self.due.try_send(());
+            }
+        }
+    }
+
+    /// Runs a job and those that wait behind it in one transaction.
+    fn together(&mut self, first: Job) {
+        let began = moment::now();
+        let mut next = Some(first);
+        self.transaction(|jobs, held: usize| {
+            let more = held < TOGETHER && began.elapsed() < GATHER;
+            next.take().or_else(|| if more { waiting(jobs) } else { None })
+        });
+    }
+
+    /// Runs each of these again in a transaction of its own: they had shared one that was lost through no fault of
+    /// theirs, or that was too large for the disk.
+    fn apart(&mut self, jobs: Vec<(Job, Result<(), Error>)>) {
+        for (job, outcome) in jobs {
+            if outcome == Err(Error::Panicked) {
+                job.finish(outcome);
+                continue;
+            }
+            if let Some(error) = self.fatal.borrow().clone() {
+                job.finish(Err(error));
+                continue;
+            }
+            job.retried();
+            let mut only = Some(job);
+            self.transaction(|_, _| only.take());
+        }
+    }
+
+    fn transaction(&mut self, mut next: impl FnMut(&Receiver<Job>, usize) -> Option<Job>) {
+        let Some(mut job) = next(&self.jobs, 0) else { return };
+        if let Err(error) = self.control("begin immediate") {
+            let error = fault::meaning(job.name, error);
+            return job.finish(Err(error));
+        }
+        let mut held = Vec::new();
+        loop {
+            match self.in_savepoint(&mut job) {
+                Ended::Held(outcome) => held.push((job, outcome)),
+                Ended::Broken(error) => {
+                    job.finish(Err(error));
+                    return self.apart(held);
+                }
+            }
+            match next(&self.jobs, held.len()) {
+                Some(following) => job = following,
+                None => break,
+            }
+        }
+        self.commit(held);
+    }
+
+    fn in_savepoint(&self, job: &mut Job) -> Ended {
+        if let Err(error) = self.control("savepoint job") {
+            return self.broken(fault::meaning(job.name, error));
+        }
+        let ran = job.run(Link::Sqlite(&self.connection));
+        // A full disk or a failed read inside a savepoint may have ended the transaction around it.
+        if self.connection.is_autocommit() {
+            return Ended::Broken(match ran {
+                Ran::Fault(fault, _) => fault.error(),
+                Ran::Panicked => Error::Panicked,
+                Ran::Keep | Ran::Undo => {
+                    Error::Statement { name: job.name, reason: "it ended the transaction itself".to_owned() }
+                }
+            });
+        }
+        let (keep, outcome) = match ran {
+            Ran::Keep => (true, Ok(())),
+            Ran::Undo | Ran::Fault(_, false) => (false, Ok(())),
+            Ran::Fault(fault, true) => (false, Err(fault.error())),
+            Ran::Panicked => (false, Err(Error::Panicked)),
+        };
+        let closed = if keep {
+            self.control("release job")
+        } else {
+            self.control("rollback to job").and_then(|()| self.control("release job"))
+        };
+        match closed {
+            Ok(()) => Ended::Held(outcome),
+            Err(error) => self.broken(fault::meaning(job.name, error)),
+        }
+    }
+
+    /// A savepoint that cannot be opened or closed leaves nothing to build on.
+    fn broken(&self, error: Error) -> Ended {
+        if !self.connection.is_autocommit() {
+            // If even this fails, the next BEGIN says so.
+            let _ = self.control("rollback");
+        }
+        Ended::Broken(error)
+    }
+
+    fn commit(&mut self, held: Vec<(Job, Result<(), Error>)>) {
+        let Err(error) = self.control("commit") else {
+            for (job, outcome) in held {
+                job.finish(outcome);
+            }
+            return;
+        };
+        if !self.connection.is_autocommit() {
+            let _ = self.control("rollback");
+        }
+        match fault::commit(error) {
+            Commit::Unknown(error) => {
+                tracing::error!(%error, "a commit failed on disk: the process must end");
+                for (job, _) in held {
+                    job.finish(Err(Error::OutcomeUnknown));
+                }
+                self.fatal.send_replace(Some(error));
+            }
+            Commit::Undone(error) if held.len() == 1 => {
+                for (job, _) in held {
+                    job.finish(Err(error.clone()));
+                }
+            }
+            Commit::Undone(_) => self.apart(held),
+        }
+    }
+
+    fn control(&self, sql: &str) -> rusqlite::Result<()> {
+        self.connection.prepare_cached(sql)?.execute([]).map(drop)
+    }
+}
+
+/// The next job that still wants to run, if one waits.
+fn waiting(jobs: &Receiver<Job>) -> Option<Job> {
+    loop {
+        if let Some(job) = jobs.try_recv().ok()?.claimed() {
+            return Some(job);
+        }
+    }
+}

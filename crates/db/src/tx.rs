@@ -1,0 +1,179 @@
+use std::time::Instant;
+
+use crate::{
+    Engine, Error, Param, Result, Row, Statement,
+    error::Fault,
+    moment,
+    postgres::Session,
+    row::Cells,
+    sqlite::{self, Connection},
+};
+
+/// A transaction that is under way, the same on both engines.
+///
+/// A statement that fails ends it, whatever the closure makes of the error: every later statement fails with the
+/// same error, and nothing is committed. To meet a conflict without failing, say `on conflict do nothing` and look
+/// at the number of rows.
+pub struct Tx<'c> {
+    name: &'static str,
+    connection: Link<'c>,
+    deadline: Instant,
+    fault: Option<Fault>,
+}
+
+pub(crate) enum Link<'c> {
+    Sqlite(&'c Connection),
+    Postgres(&'c mut Session),
+}
+
+impl<'c> Tx<'c> {
+    pub(crate) fn new(name: &'static str, connection: Link<'c>, deadline: Instant) -> Self {
+        Self { name, connection, deadline, fault: None }
+    }
+
+    /// What ended the transaction, if a statement did.
+    pub(crate) fn into_fault(self) -> Option<Fault> {
+        self.fault
+    }
+
+    /// Which database this runs on. What differs between the engines asks this; there are few such places.
+    pub fn engine(&self) -> Engine {
+        match self.connection {
+            Link::Sqlite(_) => Engine::Sqlite,
+            Link::Postgres(_) => Engine::Postgres,
+        }
+    }
+
+    /// The name that the transaction was begun with.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Runs a statement that answers with no rows, and returns how many rows it changed.
+    ///
+    /// # Errors
+    /// As the database answers.
+    pub fn execute<'s>(&mut self, sql: impl Into<Statement<'s>>, params: &[Param<'_>]) -> Result<u64> {
+        let sql = sql.into();
+        self.guarded(|name, connection| match connection {
+            Link::Sqlite(connection) => sqlite::execute(connection, name, sql, params),
+            Link::Postgres(session) => session.execute(name, sql, params),
+        })
+    }
+
+    /// Every row of the answer, in order.
+    ///
+    /// # Errors
+    /// As the database answers, or as `map` does.
+    pub fn query_all<'s, T>(
+        &mut self,
+        sql: impl Into<Statement<'s>>,
+        params: &[Param<'_>],
+        mut map: impl FnMut(&Row<'_>) -> Result<T>,
+    ) -> Result<Vec<T>> {
+        let mut found = Vec::new();
+        self.each(sql.into(), params, |row| {
+            found.push(map(row)?);
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
+    /// The one row of the answer, or nothing if it is empty.
+    ///
+    /// # Errors
+    /// As the database answers, or as `map` does, or if there are several rows.
+    pub fn query_opt<'s, T>(
+        &mut self,
+        sql: impl Into<Statement<'s>>,
+        params: &[Param<'_>],
+        mut map: impl FnMut(&Row<'_>) -> Result<T>,
+    ) -> Result<Option<T>> {
+        let name = self.name;
+        let mut found = None;
+        self.each(sql.into(), params, |row| {
+            if found.is_some() {
+                return Err(Error::Statement { name, reason: "more than one row was found".to_owned() });
+            }
+            found = Some(map(row)?);
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
+    /// The one row of the answer.
+    ///
+    /// # Errors
+    /// As the database answers, or as `map` does, or if there is not exactly one row.
+    pub fn query_one<'s, T>(
+        &mut self,
+        sql: impl Into<Statement<'s>>,
+        params: &[Param<'_>],
+        map: impl FnMut(&Row<'_>) -> Result<T>,
+    ) -> Result<T> {
+        let name = self.name;
+        self.query_opt(sql, params, map)?
+            .ok_or_else(|| Error::Statement { name, reason: "no row was found".to_owned() })
+    }
+
+    /// Prepares a statement without running it, and returns how many parameters it takes: for the test that does
+    /// this with every statement on both engines.
+    ///
+    /// # Errors
+    /// If the database does not accept it.
+    pub fn prepare<'s>(&mut self, sql: impl Into<Statement<'s>>) -> Result<usize> {
+        let sql = sql.into();
+        self.guarded(|name, connection| match connection {
+            Link::Sqlite(connection) => sqlite::prepare(connection, name, sql),
+            Link::Postgres(session) => session.prepare(name, sql),
+        })
+    }
+
+    /// Runs a script of several statements without parameters: a migration.
+    pub(crate) fn script(&mut self, sql: &str) -> Result<()> {
+        self.guarded(|name, connection| match connection {
+            Link::Sqlite(connection) => sqlite::script(connection, name, sql),
+            Link::Postgres(session) => session.script(name, sql),
+        })
+    }
+
+    fn each(
+        &mut self,
+        sql: Statement<'_>,
+        params: &[Param<'_>],
+        mut take: impl FnMut(&Row<'_>) -> Result<()>,
+    ) -> Result<()> {
+        // An error of `take` is not the database's: the transaction could go on.
+        let mut taken = Ok(());
+        self.guarded(|name, connection| match connection {
+            Link::Sqlite(connection) => sqlite::each(connection, name, sql, params, |row| {
+                taken = take(&Row(Cells::Sqlite(row)));
+                taken.is_ok()
+            }),
+            Link::Postgres(session) => session.each(name, sql, params, |row| {
+                taken = take(&Row(Cells::Postgres(row)));
+                taken.is_ok()
+            }),
+        })?;
+        taken
+    }
+
+    fn guarded<T>(
+        &mut self,
+        statement: impl FnOnce(&'static str, &mut Link<'c>) -> Result<T, Fault>,
+    ) -> Result<T> {
+        if let Some(fault) = &self.fault {
+            return Err(fault.error());
+        }
+        let outcome = if moment::now() > self.deadline {
+            Err(Fault::Final(Error::Deadline))
+        } else {
+            statement(self.name, &mut self.connection)
+        };
+        outcome.map_err(|fault| {
+            let error = fault.error();
+            self.fault = Some(fault);
+            error
+        })
+    }
+}
