@@ -154,6 +154,7 @@ impl Item {
         let line = group.span_open().start().line;
         read.facts(place.test || self.test).attributes.push(Spot { line, word: word.clone() });
         self.attributes.push(word);
+        walk(read, group.stream(), &Place { test: place.test || self.test, ..Place::default() });
     }
 
     fn word(&mut self, word: &str) {
