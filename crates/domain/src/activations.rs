@@ -1,10 +1,33 @@
 //! Activations: a license in use by one fingerprint.
 
+pub mod activate;
+mod admission;
+mod bindings;
+pub mod credential;
+pub mod deactivate;
+pub mod heartbeat;
+mod lapse;
+mod levels;
+mod nonce;
+pub mod relocate;
+mod release;
+mod takeover;
+
 use std::collections::BTreeMap;
 
-use kaching_base::{ActivationId, Code, FingerprintKind, LicenseId, ParseError, Timestamp};
+use kaching_base::{ActivationId, Code, ErrorCode, FingerprintKind, LicenseId, ParseError, Seconds, Timestamp};
 
 use crate::licenses::word;
+
+pub(crate) use admission::day;
+pub use admission::admit;
+pub use bindings::domain_name;
+pub use credential::{CredentialState, Displaced, Suspicion};
+pub use lapse::lapse;
+pub use levels::known_levels;
+pub use nonce::Nonce;
+pub use release::release;
+pub use takeover::{MOVES_COUNT_FOR, Mover};
 
 /// A license in use by one fingerprint; holds one slot while it is active.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,19 +39,20 @@ pub struct Activation {
     pub name: Option<String>,
     pub version: Option<String>,
     pub status: ActivationStatus,
-    /// Raised by each new activation of the fingerprint.
-    pub generation: i64,
+    pub credential: CredentialState,
     pub activated_at: Timestamp,
     pub last_seen_at: Timestamp,
-    /// The last moment at which the newest lease lets it run.
+    /// The last moment at which a lease that was given lets it run.
     pub run_until: Timestamp,
-    /// When the slot is free without another heartbeat: 60 seconds after `run_until`.
-    pub lapses_at: Timestamp,
     /// The end of the move grace, once it was superseded.
     pub move_ends_at: Option<Timestamp>,
     /// The address it was last heard from.
     pub address: Option<String>,
     pub levels: BTreeMap<Code, u64>,
+    /// The last answer, where that was a refusal.
+    pub refused: Option<ErrorCode>,
+    /// What speaks for two holders of one credential.
+    pub suspicion: Suspicion,
 }
 
 /// The string that identifies an installation: 1 to 256 bytes, compared byte for byte.
@@ -53,6 +77,42 @@ pub struct Holder {
     pub kind: FingerprintKind,
     pub since: Timestamp,
     pub last_seen_at: Timestamp,
+}
+
+/// A slot is free this long after its holder may last have run: clocks differ.
+const CLEARANCE: Seconds = Seconds(60);
+
+impl Activation {
+    /// When the slot is free without another heartbeat; nothing where it already is.
+    pub fn lapses_at(&self) -> Option<Timestamp> {
+        (self.status == ActivationStatus::Active).then_some(self.run_until + CLEARANCE)
+    }
+
+    /// Whether its time has passed, written down or not.
+    pub fn is_lapsed(&self, now: Timestamp) -> bool {
+        self.status == ActivationStatus::Lapsed || self.lapses_at().is_some_and(|at| now >= at)
+    }
+
+    /// Whether it holds its slot at this moment.
+    pub fn holds_slot(&self, now: Timestamp) -> bool {
+        self.status == ActivationStatus::Active && !self.is_lapsed(now)
+    }
+
+    /// One if its row counts among the license's active ones.
+    pub(crate) fn counted(&self) -> i64 {
+        i64::from(self.status == ActivationStatus::Active)
+    }
+
+    /// How it is named to those who find no slot free.
+    pub fn as_holder(&self) -> Holder {
+        Holder {
+            id: self.id,
+            name: self.name.clone(),
+            kind: self.kind,
+            since: self.activated_at,
+            last_seen_at: self.last_seen_at,
+        }
+    }
 }
 
 impl Fingerprint {

@@ -3,13 +3,16 @@
 pub mod activations;
 pub mod customers;
 mod invalid;
+pub mod leases;
 pub mod licenses;
+pub mod outlook;
 pub mod products;
+pub mod quotas;
 mod refused;
 pub mod terms;
 pub mod tokens;
 
-pub use activations::{Activation, ActivationStatus, Fingerprint, Holder};
+pub use activations::{Activation, ActivationStatus, Fingerprint, Holder, Nonce};
 pub use customers::Customer;
 pub use invalid::{
     Invalid, Rejected, check_email, check_line, check_metadata, check_name, check_notes, check_prose, check_tags,
@@ -17,6 +20,7 @@ pub use invalid::{
 };
 pub use licenses::{Binding, License, ScheduledChange, State, Status};
 pub use products::{Contact, Feature, KeyPrefix, Plan, Product};
+pub use quotas::{Quota, QuotaState, quotas};
 pub use refused::{Refused, Upgrade};
 pub use terms::{EditPolicy, Overrides, Terms};
 pub use tokens::{Scope, Token};

@@ -1,0 +1,162 @@
+//! Renews the lease of an activation, or says why not.
+
+use std::collections::BTreeMap;
+
+use kaching_base::{Code, ErrorCode, Timestamp};
+
+use super::{
+    Activation, ActivationStatus, Displaced, Suspicion, activate, admission,
+    credential::{Presented, Shown, Verdict},
+    levels,
+};
+use crate::{License, Nonce, Refused, leases::Times};
+
+/// What a heartbeat with a good mac says.
+#[derive(Clone, Debug)]
+pub struct Request {
+    pub generation: i64,
+    pub number: i64,
+    pub nonce: Nonce,
+    /// Whether it names the activation's own fingerprint.
+    pub own_fingerprint: bool,
+    pub version: Option<String>,
+    pub levels: BTreeMap<Code, u64>,
+    pub address: Option<String>,
+}
+
+/// What stands, under the activation's lock.
+#[derive(Clone, Debug)]
+pub struct Situation<'a> {
+    pub license: &'a License,
+    pub product: &'a Code,
+    pub activation: &'a Activation,
+    /// What is known of the shown generation, where that is an old one.
+    pub displaced: Option<&'a Displaced>,
+    /// Whether a slot is free for one that lapsed: known only under the license's lock.
+    pub free_slot: Option<bool>,
+    pub now: Timestamp,
+}
+
+/// What is to be done.
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    /// Decide again under the license's lock: it lapsed, and needs a slot.
+    NeedsSlot,
+    /// `credential_invalid`.
+    Fails(Remembered),
+    Answered(Box<Answered>),
+}
+
+/// What a credential showed beyond itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remembered {
+    pub sighting: bool,
+    pub suspicion: Suspicion,
+    pub displaced: Option<Displaced>,
+}
+
+/// The heartbeat counts, and is answered with a statement.
+#[derive(Clone, Debug)]
+pub struct Answered {
+    /// As it is afterwards.
+    pub activation: Activation,
+    pub verdict: Verdict,
+    pub remembered: Remembered,
+    /// What the lease says, or why there is none.
+    pub answer: Result<Times, Refused>,
+    /// What is added to the license's count of active ones.
+    pub delta: i64,
+}
+
+/// Decides.
+pub fn heartbeat(request: &Request, s: &Situation<'_>) -> Outcome {
+    let copies = s.license.terms().policy.copies;
+    let shown = Shown { generation: request.generation, number: request.number, nonce: &request.nonce };
+    let Presented { verdict, sighting, suspicion, displaced } =
+        s.activation.credential.present(&s.activation.suspicion, shown, s.displaced, copies, s.now);
+    let remembered = Remembered { sighting, suspicion, displaced };
+    let answer = if remembered.suspicion.refuses(copies) {
+        Err(activate::copy_suspected())
+    } else if verdict == Verdict::Fails {
+        return Outcome::Fails(remembered);
+    } else {
+        match permit(request, s) {
+            None => return Outcome::NeedsSlot,
+            Some(answer) => answer,
+        }
+    };
+    let activation = record(request, s, verdict, &remembered, &answer);
+    let delta = activation.counted() - s.activation.counted();
+    Outcome::Answered(Box::new(Answered { activation, verdict, remembered, answer, delta }))
+}
+
+/// What the lease may say, or why there is none; nothing where that hangs on a slot that is not known.
+fn permit(request: &Request, s: &Situation<'_>) -> Option<Result<Times, Refused>> {
+    let held = s.activation;
+    if !request.own_fingerprint {
+        return Some(Err(Refused::new(
+            ErrorCode::FingerprintMismatch,
+            "This activation belongs to another installation: activate this one on its own.",
+        )));
+    }
+    let installation = Some((held.kind, &held.fingerprint));
+    if let Err(refused) = admission::admit(s.license, s.product, None, installation, s.now) {
+        return Some(Err(refused));
+    }
+    Some(match held.status {
+        ActivationStatus::Superseded => match held.move_ends_at.filter(|end| *end > s.now) {
+            Some(end) => Ok(Times::of(s.license, Some(end), s.now)),
+            None => Err(activate::superseded()),
+        },
+        ActivationStatus::Deactivated => Err(Refused::new(
+            ErrorCode::ActivationDeactivated,
+            "This installation gave its license back: start it again to activate it.",
+        )),
+        ActivationStatus::Released => Err(Refused::new(
+            ErrorCode::ActivationReleased,
+            "Your vendor released this activation: start the product again to activate it.",
+        )),
+        _ if held.is_lapsed(s.now) && !s.free_slot? => Err(activate::no_free_slot(s.license, &[])),
+        _ => Ok(Times::of(s.license, None, s.now)),
+    })
+}
+
+fn record(
+    request: &Request,
+    s: &Situation<'_>,
+    verdict: Verdict,
+    remembered: &Remembered,
+    answer: &Result<Times, Refused>,
+) -> Activation {
+    let mut after = s.activation.clone();
+    after.suspicion = remembered.suspicion.clone();
+    after.last_seen_at = s.now;
+    if verdict == Verdict::Advances {
+        after.credential.number = request.number;
+        after.credential.nonce = Some(request.nonce.clone());
+        after.levels = levels::merge(&s.license.terms().limits, &after.levels, &request.levels);
+        after.version = request.version.clone().or(after.version);
+        after.address = request.address.clone().or(after.address);
+    }
+    after.refused = answer.as_ref().err().map(|refused| refused.code);
+    match answer {
+        Ok(times) => {
+            after.run_until = after.run_until.max(times.run_until);
+            if after.status == ActivationStatus::Lapsed {
+                after.status = ActivationStatus::Active;
+            }
+        }
+        Err(refused) if refused.code == ErrorCode::ActivationLimitReached => {
+            after.status = ActivationStatus::Lapsed;
+        }
+        Err(_) => {}
+    }
+    after
+}
+
+impl Remembered {
+    /// Whether the activation's row has to change although the heartbeat failed.
+    pub fn differs_from(&self, activation: &Activation) -> bool {
+        self.suspicion != activation.suspicion || self.displaced.is_some()
+    }
+}

@@ -1,0 +1,29 @@
+use std::collections::BTreeMap;
+
+use kaching_base::{Code, Limit, Limits};
+
+/// The told levels that the license limits, and a warning for each name that it does not.
+pub fn known_levels(limits: &Limits, told: &BTreeMap<String, u64>) -> (BTreeMap<Code, u64>, Vec<String>) {
+    let mut warnings = Vec::new();
+    let mut known = BTreeMap::new();
+    for (name, level) in told {
+        match limits.get_key_value(name.as_str()) {
+            Some((code, Limit::Level { .. })) => {
+                known.insert(code.clone(), *level);
+            }
+            _ => {
+                let name: String = name.chars().take(63).collect();
+                warnings.push(format!("the license has no level named '{name}': it was ignored"));
+            }
+        }
+    }
+    (known, warnings)
+}
+
+/// The levels with what was told of them; those that the license no longer limits are forgotten.
+pub(crate) fn merge(limits: &Limits, levels: &BTreeMap<Code, u64>, told: &BTreeMap<Code, u64>) -> BTreeMap<Code, u64> {
+    let mut merged = levels.clone();
+    merged.retain(|name, _| matches!(limits.get(name), Some(Limit::Level { .. })));
+    merged.extend(told.iter().map(|(name, level)| (name.clone(), *level)));
+    merged
+}

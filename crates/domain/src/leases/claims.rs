@@ -1,0 +1,66 @@
+use kaching_base::{Code, Timestamp};
+use kaching_license::{Digest, Grace, Lease};
+
+use super::Times;
+use crate::{Activation, License};
+
+/// What all statements of an authority have in common.
+#[derive(Clone, Debug)]
+pub struct Issuer {
+    /// The public URL.
+    pub iss: String,
+    pub epoch: i64,
+    /// The newest keyset's version.
+    pub keyset: i64,
+}
+
+/// What a lease says of an activation. `jti` names this statement, `request` is the request that it answers,
+/// `catalogue` the hash of the product's catalogue.
+#[expect(clippy::too_many_arguments, reason = "a lease says this much, and each part comes from elsewhere")]
+pub fn lease(
+    issuer: &Issuer,
+    product: &Code,
+    plan: &Code,
+    license: &License,
+    activation: &Activation,
+    times: Times,
+    jti: String,
+    request: Digest,
+    catalogue: Digest,
+) -> Lease {
+    let terms = license.terms();
+    Lease {
+        iss: issuer.iss.clone(),
+        aud: product.clone(),
+        iat: times.iat,
+        nbf: kaching_license::not_before(times.iat),
+        exp: times.exp,
+        ks: unsigned(issuer.keyset),
+        jti,
+        sub: license.id,
+        act: activation.id,
+        fpr: Digest::of(activation.fingerprint.as_str()),
+        hb: unsigned(terms.policy.lease_s) / 3,
+        req: request,
+        run_until: times.run_until,
+        epoch: unsigned(issuer.epoch),
+        rev: unsigned(license.revision),
+        plan: plan.clone(),
+        r#type: license.license_type,
+        features: terms.features,
+        limits: terms.limits,
+        lic_exp: license.expires_at.map(|at| Timestamp::from_seconds(at.seconds())),
+        grace: Grace {
+            offline_s: unsigned(terms.policy.offline_s),
+            expiry_s: unsigned(license.expiry_grace().0),
+            mode: terms.policy.mode,
+            keep: terms.policy.keep,
+        },
+        cat: catalogue,
+        log: None,
+    }
+}
+
+fn unsigned(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
+}
