@@ -1,0 +1,85 @@
+//! Who asks for an operation, and how.
+
+use std::{any::Any, net::IpAddr, sync::Arc};
+
+use kaching_base::{OperatorId, RequestId, TokenId};
+
+/// Whose request this is; passed to every operation that changes something.
+#[derive(Clone)]
+pub struct Cx {
+    pub actor: Actor,
+    pub request: Option<RequestId>,
+    pub address: Option<IpAddr>,
+    /// Set where the caller gave an idempotency key.
+    pub once: Option<Once>,
+}
+
+/// Who acts, as audit entries name it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Actor {
+    /// A person who operates the authority.
+    Operator(OperatorId),
+    /// A program with an API token.
+    Token(TokenId),
+    /// A product's client.
+    Client,
+    /// The authority itself, by the name of its job.
+    System(&'static str),
+    /// A user of this machine, by user id, over the local socket.
+    Local(u32),
+}
+
+impl Actor {
+    /// The kind and id that audit entries carry.
+    pub fn describe(&self) -> (&'static str, String) {
+        match self {
+            Self::Operator(id) => ("operator", id.to_string()),
+            Self::Token(id) => ("token", id.to_string()),
+            Self::Client => ("client", String::new()),
+            Self::System(job) => ("system", (*job).to_owned()),
+            Self::Local(uid) => ("local", uid.to_string()),
+        }
+    }
+}
+
+impl Cx {
+    /// The authority acts by itself.
+    pub fn system(job: &'static str) -> Self {
+        Self::of(Actor::System(job))
+    }
+
+    /// This actor, with nothing else known.
+    pub fn of(actor: Actor) -> Self {
+        Self { actor, request: None, address: None, once: None }
+    }
+}
+
+/// A request that has the effect of one however often it comes.
+///
+/// The answer is rendered inside the transaction, so that it is remembered exactly when the change is kept.
+#[derive(Clone)]
+pub struct Once {
+    pub(crate) key: String,
+    pub(crate) scope: String,
+    pub(crate) body: [u8; 32],
+    render: Arc<dyn Fn(&dyn Any) -> Option<Vec<u8>> + Send + Sync>,
+}
+
+impl Once {
+    /// `scope` is the caller and the route, `body` a hash of the request; `render` makes the answer's bytes of
+    /// the operation's result.
+    pub fn new<T: 'static>(
+        key: String,
+        scope: String,
+        body: [u8; 32],
+        render: impl Fn(&T) -> Vec<u8> + Send + Sync + 'static,
+    ) -> Self {
+        let render = Arc::new(move |result: &dyn Any| result.downcast_ref::<T>().map(&render));
+        Self { key, scope, body, render }
+    }
+
+    /// The answer of this result; nothing if it is of another type than `new` was told.
+    pub(crate) fn answer(&self, result: &dyn Any) -> Option<Vec<u8>> {
+        (self.render)(result)
+    }
+}

@@ -1,0 +1,87 @@
+use kaching_base::{ErrorCode, ParseError};
+use kaching_db as db;
+use kaching_domain::Refused;
+
+/// What an operation gives.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why an operation did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The answer is no. It was decided, and what was written about it stays.
+    #[error("{}", .0.detail)]
+    Refused(Box<Refused>),
+    /// The request makes no sense, or names what is not there. Nothing was changed.
+    #[error("{detail}")]
+    Invalid {
+        /// One of `invalid_request`, `not_found`, `already_exists`, `key_malformed`, `license_not_found`, …
+        code: ErrorCode,
+        /// One sentence for people.
+        detail: String,
+        /// Where in the request, as a JSON pointer.
+        pointer: Option<String>,
+    },
+    /// The request came before under the same idempotency key; this was its answer.
+    #[error("answered before")]
+    Replayed(Vec<u8>),
+    /// The database did not do it.
+    #[error(transparent)]
+    Database(#[from] db::Error),
+    /// Ours; logged, and told without detail.
+    #[error("{0}")]
+    Failure(String),
+}
+
+impl Error {
+    /// A part of the request, named by its JSON pointer, makes no sense.
+    pub fn invalid(pointer: &str, detail: impl Into<String>) -> Self {
+        let (detail, pointer) = (detail.into(), Some(pointer.to_owned()));
+        Self::Invalid { code: ErrorCode::InvalidRequest, detail, pointer }
+    }
+
+    /// `what` (a noun with its name) is not there.
+    pub fn not_found(what: impl std::fmt::Display) -> Self {
+        Self::coded(ErrorCode::NotFound, format!("there is no {what}"))
+    }
+
+    /// A name is taken.
+    pub fn exists(detail: impl Into<String>) -> Self {
+        Self::coded(ErrorCode::AlreadyExists, detail)
+    }
+
+    /// An answer with a code of the closed list and its sentence.
+    pub fn coded(code: ErrorCode, detail: impl Into<String>) -> Self {
+        Self::Invalid { code, detail: detail.into(), pointer: None }
+    }
+
+    /// The code of the answer, from the closed list.
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            Self::Refused(refused) => refused.code,
+            Self::Invalid { code, .. } => *code,
+            Self::Database(db::Error::Overloaded | db::Error::Deadline | db::Error::Unavailable(_)) => {
+                ErrorCode::Overloaded
+            }
+            Self::Database(db::Error::OutcomeUnknown) => ErrorCode::OutcomeUnknown,
+            Self::Database(_) | Self::Failure(_) | Self::Replayed(_) => ErrorCode::Failure,
+        }
+    }
+}
+
+impl From<Refused> for Error {
+    fn from(refused: Refused) -> Self {
+        Self::Refused(Box::new(refused))
+    }
+}
+
+impl Error {
+    /// What the database holds is not what was written: it is ours, whatever the reason.
+    pub(crate) fn stored(what: &str, error: impl std::fmt::Display) -> Self {
+        Self::Failure(format!("the stored {what} cannot be read: {error}"))
+    }
+
+    /// A text of the request that does not parse, at this JSON pointer.
+    pub fn parse(pointer: &str, error: &ParseError) -> Self {
+        Self::invalid(pointer, error.to_string())
+    }
+}

@@ -1,0 +1,68 @@
+//! Answers that were given under an idempotency key, remembered for a day.
+
+use kaching_base::{ErrorCode, Seconds};
+use kaching_db::{Tx, params};
+
+use crate::{Error, Once, Op, Result};
+
+/// How long an answer is remembered, by the protocol.
+const REMEMBERED: Seconds = Seconds::days(1);
+
+/// Takes the key for this operation, or gives the answer that it had.
+///
+/// The row is inserted first: on PostgreSQL a duplicate that is in flight waits here for the first to end.
+pub(crate) fn claim(tx: &mut Tx<'_>, op: &Op, once: &Once) -> Result<()> {
+    tx.execute(
+        "delete from idempotency_keys where scope = ?1 and idempotency_key = ?2 and created_at < ?3",
+        params![once.scope.as_str(), once.key.as_str(), op.now - REMEMBERED],
+    )?;
+    let claimed = tx.execute(
+        "insert into idempotency_keys (scope, idempotency_key, body, created_at) values (?1, ?2, ?3, ?4)
+         on conflict (scope, idempotency_key) do nothing",
+        params![once.scope.as_str(), once.key.as_str(), once.body, op.now],
+    )?;
+    if claimed == 1 {
+        return Ok(());
+    }
+    let found = tx.query_opt(
+        "select body, answer from idempotency_keys where scope = ?1 and idempotency_key = ?2",
+        params![once.scope.as_str(), once.key.as_str()],
+        |row| Ok((row.get::<Vec<u8>>(0)?, row.get::<Option<Vec<u8>>>(1)?)),
+    )?;
+    match found {
+        Some((body, _)) if body != once.body => Err(Error::coded(
+            ErrorCode::IdempotencyKeyReused,
+            "this Idempotency-Key was used for another request; use a new one",
+        )),
+        Some((_, Some(answer))) => {
+            Err(Error::Replayed(op.keys.unseal("idempotency_keys", "answer", &name(once), &answer)?))
+        }
+        _ => Err(Error::coded(
+            ErrorCode::IdempotencyInProgress,
+            "the same request is still being handled; ask again in a moment",
+        )),
+    }
+}
+
+/// Keeps the answer, sealed: it may hold a license key.
+pub(crate) fn remember(tx: &mut Tx<'_>, op: &Op, once: &Once, answer: &[u8]) -> Result<()> {
+    let sealed = op.keys.seal("idempotency_keys", "answer", &name(once), answer)?;
+    tx.execute(
+        "update idempotency_keys set answer = ?3 where scope = ?1 and idempotency_key = ?2",
+        params![once.scope.as_str(), once.key.as_str(), sealed],
+    )?;
+    Ok(())
+}
+
+/// Gives the key back: only what succeeded is remembered.
+pub(crate) fn forget(tx: &mut Tx<'_>, once: &Once) -> Result<()> {
+    tx.execute(
+        "delete from idempotency_keys where scope = ?1 and idempotency_key = ?2",
+        params![once.scope.as_str(), once.key.as_str()],
+    )?;
+    Ok(())
+}
+
+fn name(once: &Once) -> Vec<u8> {
+    format!("{}\n{}", once.scope, once.key).into_bytes()
+}

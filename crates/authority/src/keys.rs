@@ -1,0 +1,89 @@
+//! The keys of the authority: what signs, what seals, what looks keys up.
+
+mod data;
+mod files;
+mod keyset;
+mod master;
+mod renew;
+mod root;
+mod seal;
+mod signing;
+
+use std::{collections::HashMap, sync::Arc};
+
+use aws_lc_rs::hmac;
+use kaching_base::{LeaseAlgorithm, Secret, Timestamp};
+use kaching_license::{Claims, Jwks, LicenseKey, RootKey, Sign, encode};
+
+use crate::{Error, Result};
+
+pub use master::MasterKey;
+pub use root::RootStore;
+
+pub(crate) use data::DataKeys;
+pub(crate) use files::write_private;
+pub(crate) use root::{Root, RootKeeper};
+pub(crate) use seal::Sealer;
+pub(crate) use signing::StoredKey;
+
+/// Everything that one operation needs of the keys; replaced as a whole when one changes.
+pub struct KeyRing {
+    /// The authority's life between restores from backup.
+    pub epoch: u64,
+    /// The newest keyset's version.
+    pub version: u64,
+    /// When that keyset ends.
+    pub keyset_ends_at: Timestamp,
+    /// The keyset, signed once by each root.
+    pub keysets: Vec<String>,
+    /// The public halves that products pin.
+    pub roots: Vec<RootKey>,
+    /// The public signing keys.
+    pub jwks: Jwks,
+    sealer: Sealer,
+    lookup: hmac::Key,
+    credential: Secret<[u8; 32]>,
+    signers: HashMap<LeaseAlgorithm, Arc<dyn Sign>>,
+}
+
+impl KeyRing {
+    /// Encrypts what stands in this table, column and row, and nowhere else.
+    ///
+    /// # Errors
+    /// If the cryptographic library fails.
+    pub fn seal(&self, table: &str, column: &str, id: &[u8], plain: &[u8]) -> Result<Vec<u8>> {
+        self.sealer.seal(&seal::place(table, column, id), plain)
+    }
+
+    /// Decrypts what [`seal`](Self::seal) made for the same place.
+    ///
+    /// # Errors
+    /// If it was made for another place, under another key, or was changed.
+    pub fn unseal(&self, table: &str, column: &str, id: &[u8], sealed: &[u8]) -> Result<Vec<u8>> {
+        self.sealer.unseal(&seal::place(table, column, id), sealed)
+    }
+
+    /// What a license key is found by: HMAC-SHA256 of its canonical form.
+    pub fn lookup(&self, key: &LicenseKey) -> [u8; 32] {
+        let tag = hmac::sign(&self.lookup, key.expose().as_bytes());
+        tag.as_ref().try_into().expect("SHA-256 has 32 bytes")
+    }
+
+    /// What the secrets of credentials are made from.
+    pub fn credential_key(&self) -> &Secret<[u8; 32]> {
+        &self.credential
+    }
+
+    /// Signs a statement; after COMMIT only.
+    ///
+    /// # Errors
+    /// If there is no key of this algorithm, or the statement is too long.
+    pub fn sign(&self, claims: &impl Claims, algorithm: LeaseAlgorithm) -> Result<String> {
+        let signer = self
+            .signers
+            .get(&algorithm)
+            .ok_or_else(|| Error::Failure(format!("there is no signing key for {algorithm}")))?;
+        encode(claims, signer.as_ref())
+            .map_err(|error| Error::Failure(format!("a statement cannot be signed: {error}")))
+    }
+}

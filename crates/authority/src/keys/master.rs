@@ -1,0 +1,35 @@
+//! The master key: 32 bytes that never enter the database.
+
+use kaching_base::{Base64Url, ParseError, Secret};
+
+/// What seals every other key. It is written as 43 symbols of base64url.
+#[derive(Clone)]
+pub struct MasterKey(Secret<[u8; 32]>);
+
+impl MasterKey {
+    /// The key of these random bytes.
+    pub fn new(bytes: [u8; 32]) -> Self {
+        Self(Secret::new(bytes))
+    }
+
+    /// Reads the key as [`encode`](Self::encode) writes it; white space around it does not count.
+    ///
+    /// # Errors
+    /// If it has another form.
+    pub fn parse(text: &str) -> Result<Self, ParseError> {
+        Base64Url::decode_exact(text.trim().as_bytes()).map(Self::new).ok_or_else(|| {
+            ParseError::new(
+                "a master key is 43 symbols of base64url, as the first start wrote it to master.key",
+            )
+        })
+    }
+
+    /// The text that stands in `master.key`.
+    pub fn encode(&self) -> Secret<String> {
+        Secret::new(Base64Url(self.0.expose()).to_string())
+    }
+
+    pub(crate) fn secret(&self) -> &Secret<[u8; 32]> {
+        &self.0
+    }
+}

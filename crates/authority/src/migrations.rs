@@ -1,0 +1,24 @@
+//! The schema, step by step; a step that has landed is never edited.
+
+use kaching_db::{Migration, Migrations};
+
+macro_rules! steps {
+    ($($name:literal for $minimum:literal),+ $(,)?) => {
+        &[$(Migration {
+            name: $name,
+            sqlite: include_str!(concat!("../migrations/sqlite/", $name, ".sql")),
+            postgres: include_str!(concat!("../migrations/postgres/", $name, ".sql")),
+            minimum_version: $minimum,
+        }),+]
+    };
+}
+
+/// Every step, in order, each with the lowest version that can still serve the schema after it.
+pub(crate) const ALL: Migrations = Migrations {
+    version: env!("CARGO_PKG_VERSION"),
+    list: steps! {
+        "0001_foundation" for "0.1.0",
+        "0002_catalogue" for "0.1.0",
+        "0003_activations" for "0.1.0",
+    },
+};

@@ -1,0 +1,133 @@
+//! One operation: one transaction, one reading of the clock, one seed of randomness.
+
+use std::{any::Any, sync::Arc};
+
+use kaching_base::{Id, IdKind, LicenseId, Timestamp};
+use kaching_db::Tx;
+use kaching_domain::Refused;
+use rand_chacha::{
+    ChaCha20Rng,
+    rand_core::{Rng as _, SeedableRng as _},
+};
+
+use crate::{Authority, Cx, Error, Result, audit, audit::Entry, idempotency, keys::KeyRing};
+
+/// What an operation works with. Made anew for each attempt from the same moment and seed, so that a
+/// transaction that is run again does the same.
+pub struct Op {
+    /// When the operation happens.
+    pub now: Timestamp,
+    pub(crate) cx: Cx,
+    pub(crate) keys: Arc<KeyRing>,
+    random: ChaCha20Rng,
+    subject: Option<(&'static str, Option<String>)>,
+    changes: Vec<(LicenseId, i64)>,
+}
+
+impl Op {
+    /// A new id.
+    pub fn id<K: IdKind>(&mut self) -> Id<K> {
+        Id::new(self.now, self.random())
+    }
+
+    /// Bytes that nobody can guess.
+    pub fn random<const N: usize>(&mut self) -> [u8; N] {
+        let mut bytes = [0; N];
+        self.random.fill_bytes(&mut bytes);
+        bytes
+    }
+
+    /// Names what is done (`license.suspend`) and on what, for the entries of this operation.
+    pub fn on(&mut self, action: &'static str, target: impl ToString) {
+        self.subject = Some((action, Some(target.to_string())));
+    }
+
+    /// Appends an audit entry about the subject named by [`on`](Self::on).
+    ///
+    /// # Errors
+    /// If the database does not take it.
+    pub fn audit(&mut self, tx: &mut Tx<'_>, entry: Entry) -> Result<()> {
+        let (action, target) = self.subject.clone().expect("an operation names its subject before it audits");
+        audit::append(tx, self, action, target, entry)
+    }
+
+    /// A license's revision was raised: those who wait are told after COMMIT.
+    pub fn changed(&mut self, license: LicenseId, revision: i64) {
+        self.changes.push((license, revision));
+    }
+}
+
+impl Authority {
+    /// Runs one operation as one transaction. A refusal keeps what was written and leaves an audit entry; every
+    /// other error undoes all.
+    pub(crate) async fn write<T, F>(&self, name: &'static str, cx: Cx, mut operation: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Tx<'_>, &mut Op) -> Result<T> + Send + 'static,
+    {
+        let (now, seed, keys) = (self.clock.now(), self.entropy.seed(), self.keys());
+        let epoch_keys = Arc::clone(&keys);
+        let (outcome, changes) = self
+            .db
+            .write(name, move |tx| {
+                let random = ChaCha20Rng::from_seed(seed);
+                let keys = Arc::clone(&epoch_keys);
+                let mut op = Op { now, cx: cx.clone(), keys, random, subject: None, changes: Vec::new() };
+                let outcome = once(tx, &mut op, &mut operation)?;
+                Ok::<_, Error>((outcome, op.changes))
+            })
+            .await?;
+        for (license, revision) in changes {
+            self.changes.publish(license, revision);
+        }
+        outcome.map_err(Error::from)
+    }
+
+    /// Runs queries on one consistent view.
+    pub(crate) async fn read<T, F>(&self, name: &'static str, mut query: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Tx<'_>, Timestamp) -> Result<T> + Send + 'static,
+    {
+        let now = self.clock.now();
+        self.db.read(name, move |tx| query(tx, now)).await
+    }
+}
+
+/// Runs the operation unless its idempotency key was answered before, and remembers the answer.
+fn once<T: Send + 'static>(
+    tx: &mut Tx<'_>,
+    op: &mut Op,
+    operation: &mut impl FnMut(&mut Tx<'_>, &mut Op) -> Result<T>,
+) -> Result<Result<T, Refused>> {
+    let Some(once) = op.cx.once.clone() else { return decide(tx, op, operation) };
+    idempotency::claim(tx, op, &once)?;
+    let outcome = decide(tx, op, operation)?;
+    match &outcome {
+        Ok(result) => {
+            let answer =
+                once.answer(result as &dyn Any).expect("the answer is rendered from this operation's result");
+            idempotency::remember(tx, op, &once, &answer)?;
+        }
+        Err(_) => idempotency::forget(tx, &once)?,
+    }
+    Ok(outcome)
+}
+
+/// Turns a refusal into a result, so that it commits, with its entry.
+fn decide<T>(
+    tx: &mut Tx<'_>,
+    op: &mut Op,
+    operation: &mut impl FnMut(&mut Tx<'_>, &mut Op) -> Result<T>,
+) -> Result<Result<T, Refused>> {
+    match operation(tx, op) {
+        Ok(result) => Ok(Ok(result)),
+        Err(Error::Refused(refused)) => {
+            if let Some((action, target)) = op.subject.clone() {
+                audit::append(tx, op, action, target, Entry::refused(refused.code))?;
+            }
+            Ok(Err(*refused))
+        }
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,124 @@
+//! Opens the authority: the database, its keys, and on a first start makes them.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use arc_swap::ArcSwap;
+use kaching_base::Secret;
+use kaching_db::{self as db, Db};
+use kaching_license::KeyPurpose;
+use prometheus_client::registry::Registry;
+
+use crate::{
+    Authority, Clock, Entropy, Error, Result,
+    changes::Changes,
+    health::ClockMark,
+    keys::{DataKeys, KeyRing, MasterKey, RootKeeper, RootStore, Sealer, StoredKey, write_private},
+    migrations,
+};
+
+/// What the authority is opened with.
+pub struct Options {
+    /// Which database.
+    pub database: db::Config,
+    /// Where `master.key` and `first-token` stand.
+    pub directory: PathBuf,
+    /// The master key, where it does not come from the directory.
+    pub master: Option<MasterKey>,
+    /// Where the root's private half is kept.
+    pub root_store: RootStore,
+    /// What opens it; empty by default.
+    pub root_passphrase: Secret<String>,
+    /// The public URL: what statements name as their issuer.
+    pub issuer: String,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Seeds randomness.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+impl Authority {
+    /// Opens the database, brings its schema up to date and loads the keys. On a first start it makes the master
+    /// key, the root, the signing keys and the first token.
+    ///
+    /// # Errors
+    /// With one sentence that says what to do, if any part of it cannot be used.
+    pub async fn open(options: Options, registry: &mut Registry) -> Result<Self> {
+        let Options { database, directory, master, root_store, root_passphrase, issuer, clock, entropy } =
+            options;
+        let db = Db::open(database, db::Metrics::register(registry)).await?;
+        db.migrate(&migrations::ALL).await?;
+        let first = !db.read("keys.exist", |tx| DataKeys::exist(tx)).await?;
+        let master = match master {
+            Some(master) => master,
+            None => master_of(&directory, first, entropy.as_ref())?,
+        };
+        let root = Arc::new(RootKeeper::new(root_store, root_passphrase));
+        let new = if first { Some(NewKeys::draw(entropy.as_ref())) } else { None };
+        let (now, sealing) = (clock.now(), master.clone());
+        let data = db
+            .write("keys.load", move |tx| {
+                // Another replica may have made them since: whoever commits first has made them.
+                if let Some(new) = new.as_ref().filter(|_| first)
+                    && !DataKeys::exist(tx)?
+                {
+                    new.data.store(tx, &sealing)?;
+                    let sealer = Sealer::new(&new.data.seal);
+                    StoredKey::ed25519(new.signing, KeyPurpose::Lease, now)?.store(tx, &sealer)?;
+                    tx.execute("insert into settings (name, value) values ('epoch', '1')", &[])?;
+                }
+                DataKeys::load(tx, &sealing)
+            })
+            .await?;
+        let authority = Self {
+            db,
+            ring: ArcSwap::from_pointee(KeyRing::empty(&data)),
+            root,
+            data,
+            issuer,
+            clock,
+            entropy,
+            changes: Changes::default(),
+            mark: ClockMark::default(),
+        };
+        authority.store_time().await?;
+        authority.renew_keyset().await?;
+        Ok(authority)
+    }
+}
+
+/// What a first start draws.
+struct NewKeys {
+    data: DataKeys,
+    signing: [u8; 32],
+}
+
+impl NewKeys {
+    fn draw(entropy: &dyn Entropy) -> Self {
+        let key = || Secret::new(entropy.seed());
+        Self { data: DataKeys { seal: key(), lookup: key(), credential: key() }, signing: entropy.seed() }
+    }
+}
+
+/// The master key of the directory; made there on a first start.
+fn master_of(directory: &Path, first: bool, entropy: &dyn Entropy) -> Result<MasterKey> {
+    let path = directory.join("master.key");
+    match fs::read_to_string(&path) {
+        Ok(text) => {
+            MasterKey::parse(&text).map_err(|error| Error::Failure(format!("{}: {error}", path.display())))
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && first => {
+            let master = MasterKey::new(entropy.seed());
+            write_private(&path, &format!("{}\n", master.encode().expose()))?;
+            Ok(master)
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(Error::Failure(format!(
+            "the master key is missing: put {} back, or name it with keys.master",
+            path.display()
+        ))),
+        Err(error) => Err(Error::Failure(format!("{} cannot be read: {error}", path.display()))),
+    }
+}

@@ -1,0 +1,70 @@
+//! A clock that stands still until a test moves it, and randomness that a test can repeat.
+
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+use kaching_authority::{Clock, Entropy};
+use kaching_base::{Seconds, Timestamp};
+use rand_chacha::{
+    ChaCha20Rng,
+    rand_core::{Rng as _, SeedableRng as _},
+};
+
+/// Stands at 2026-11-22T00:00:00Z until it is moved.
+pub struct FakeClock(AtomicI64);
+
+impl Default for FakeClock {
+    fn default() -> Self {
+        Self(AtomicI64::new(1_795_305_600_000_000))
+    }
+}
+
+impl FakeClock {
+    /// Moves on, or back where negative.
+    pub fn advance(&self, seconds: Seconds) {
+        self.0.fetch_add(seconds.0 * 1_000_000, Ordering::SeqCst);
+    }
+
+    /// Jumps.
+    pub fn set(&self, now: Timestamp) {
+        self.0.store(now.micros(), Ordering::SeqCst);
+    }
+}
+
+impl Clock for FakeClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_micros(self.0.load(Ordering::SeqCst))
+    }
+
+    fn is_real(&self) -> bool {
+        false
+    }
+}
+
+/// The n-th seed is the same in every run.
+#[derive(Default)]
+pub struct SeededEntropy(AtomicU64);
+
+impl SeededEntropy {
+    /// The sequence of this number.
+    pub fn new(sequence: u64) -> Self {
+        Self(AtomicU64::new(sequence << 32))
+    }
+}
+
+impl Entropy for SeededEntropy {
+    fn seed(&self) -> [u8; 32] {
+        let mut seed = [0; 32];
+        ChaCha20Rng::seed_from_u64(self.0.fetch_add(1, Ordering::SeqCst)).fill_bytes(&mut seed);
+        seed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn starts_on_its_day() {
+        assert_eq!(FakeClock::default().now().to_string(), "2026-11-22T00:00:00Z");
+    }
+}
