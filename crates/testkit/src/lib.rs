@@ -1,1 +1,11 @@
 #![doc = include_str!("../README.md")]
+
+mod clock;
+mod engines;
+mod postgres;
+mod world;
+
+pub use clock::{FakeClock, SeededEntropy};
+pub use engines::{Scratch, engines};
+pub use postgres::{Server, postgres};
+pub use world::{ISSUER, World};

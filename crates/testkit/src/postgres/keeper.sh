@@ -1,0 +1,40 @@
+# Keeps one PostgreSQL server: starts it, does what it reads, and leaves nothing behind when its input ends, which is
+# when the test process ends, however it ends. Arguments: the folder of the programs.
+set -eu
+programs=$1
+home=$(mktemp -d /tmp/kaching-pg.XXXXXX)
+cd "$home"
+as=
+if [ "$(id -u)" = 0 ]; then
+    # PostgreSQL refuses to run as root.
+    user=nobody
+    if id -u postgres >/dev/null 2>&1; then user=postgres; fi
+    chown "$user" "$home"
+    as="setpriv --reuid=$user --regid=$(id -g "$user") --clear-groups"
+fi
+control() {
+    $as "$programs/pg_ctl" -D "$home/data" "$@" >>"$home/keeper.log" 2>&1 </dev/null
+}
+start() {
+    # Commits reach the disk as in production; what costs time and shows nothing is switched off.
+    control -w -l "$home/server.log" -o "-k $home -c listen_addresses='' -c max_connections=200 -c shared_buffers=32MB \
+        -c deadlock_timeout=100ms -c wal_level=minimal -c max_wal_senders=0 -c autovacuum=off -c jit=off" start
+}
+failed() {
+    cat "$home"/*.log >&2
+    rm -rf "$home"
+    exit 1
+}
+$as "$programs/initdb" --no-sync --username=kaching --auth=trust --encoding=UTF8 --locale=C -D "$home/data" \
+    >"$home/initdb.log" 2>&1 || failed
+start || failed
+echo "$home"
+while read -r word; do
+    case $word in
+        start) start ;;
+        stop) control -m fast -w stop ;;
+    esac
+    echo "done"
+done
+control -m immediate -w stop || true
+rm -rf "$home"
