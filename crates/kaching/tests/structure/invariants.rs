@@ -94,7 +94,7 @@ const FORBIDDEN: &[Forbidden] = &[
         crates: &["client"],
         why: "The client never ends its host's process",
         words: &["process::exit", "process::abort"],
-        but: &[],
+        but: &[("crates/client/src/stop.rs", "`stop_with`: a host that asks for it")],
     },
 ];
 

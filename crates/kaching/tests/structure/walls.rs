@@ -51,8 +51,12 @@ fn crates_know_whom_the_table_allows() {
                 findings.push(format!("{} must not know {known}", short(&name)));
             }
         }
+        let known = ours(package, &[DependencyKind::Normal, DependencyKind::Build]);
+        findings.extend(
+            allowed.difference(&known).map(|drawn| format!("{} does not know {drawn}", short(&name))),
+        );
     }
-    none_found("Who may know whom: not drawn in ARCHITECTURE.md", findings);
+    none_found("Who may know whom is drawn in ARCHITECTURE.md, and nothing else is", findings);
 }
 
 #[test]
