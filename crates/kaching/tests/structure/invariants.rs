@@ -81,7 +81,7 @@ const FORBIDDEN: &[Forbidden] = &[
     Forbidden {
         crates: &["server", "kaching", "client", "api", "examples/cluster"],
         why: "Only the authority opens transactions",
-        words: &["kaching_db", "rusqlite", "postgres", "Tx"],
+        words: &["kaching_db", "rusqlite", "Tx"],
         but: &[],
     },
     Forbidden {
