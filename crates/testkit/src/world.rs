@@ -55,7 +55,8 @@ impl World {
         self.authority.close().await;
         self.registry = Registry::default();
         let directory = self.directory.path();
-        self.authority = open(&self.database, directory, &self.clock, &self.entropy, &mut self.registry).await;
+        self.authority =
+            open(&self.database, directory, &self.clock, &self.entropy, &mut self.registry).await;
     }
 }
 
@@ -77,4 +78,10 @@ async fn open(
         entropy: Arc::<SeededEntropy>::clone(entropy),
     };
     Arc::new(Authority::open(options, registry).await.expect("a fresh authority opens"))
+}
+
+/// Keeps a world in one piece: without this an `async` block would capture only the fields that it names, and the
+/// directory would be gone before the test began.
+impl Drop for World {
+    fn drop(&mut self) {}
 }
