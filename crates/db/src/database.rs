@@ -195,7 +195,7 @@ impl Db {
             return Err(E::from(Error::Deadline));
         }
         // It runs. Its thread ends it soon after the deadline; only a connection that hangs takes longer.
-        let late = deadline + self.deadline;
+        let late = deadline + GRACE;
         match (tokio::time::timeout_at(late.into(), answer).await, kind) {
             (Ok(answer), _) => answer.unwrap_or_else(|_| Err(lost(&waiting))),
             (Err(_), Kind::Read) => Err(E::from(Error::Deadline)),
@@ -203,6 +203,9 @@ impl Db {
         }
     }
 }
+
+/// How much longer than its deadline a transaction that runs is waited for.
+const GRACE: Duration = Duration::from_secs(5);
 
 /// A caller that goes away takes its waiting job with it.
 struct Waiting(Claim);

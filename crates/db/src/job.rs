@@ -65,6 +65,8 @@ impl Claim {
 trait Work: Send {
     /// Runs the closure and keeps what it returns; true if that was `Ok`.
     fn run(&mut self, tx: &mut Tx<'_>) -> bool;
+    /// Whether the last run returned `Ok`.
+    fn kept(&self) -> bool;
     /// Answers the caller: with what the last run returned, or with an error in its place.
     fn finish(self: Box<Self>, outcome: Result<(), Error>);
 }
@@ -84,6 +86,10 @@ where
     fn run(&mut self, tx: &mut Tx<'_>) -> bool {
         self.returned = None;
         self.returned.insert((self.body)(tx)).is_ok()
+    }
+
+    fn kept(&self) -> bool {
+        matches!(self.returned, Some(Ok(_)))
     }
 
     fn finish(self: Box<Self>, outcome: Result<(), Error>) {
@@ -161,7 +167,11 @@ impl Job {
 
     /// Answers the caller: `Ok` with what the closure returned, else with the error.
     pub(crate) fn finish(self, outcome: Result<(), Error>) {
-        let word = outcome.as_ref().err().map_or("done", Error::word);
+        let word = match &outcome {
+            Ok(()) if self.work.kept() => "done",
+            Ok(()) => "undone",
+            Err(error) => error.word(),
+        };
         self.metrics.finished(self.name, self.kind, word);
         self.work.finish(outcome);
     }

@@ -72,7 +72,7 @@ impl Metrics {
         let db = registry.sub_registry_with_prefix("db");
         db.register(
             "transactions",
-            "Transactions by name, kind and outcome; done means as its closure decided",
+            "Transactions by name, kind and outcome; undone means that the closure said so",
             metrics.finished.clone(),
         );
         db.register("retries", "Times that a transaction's closure ran again", metrics.retries.clone());

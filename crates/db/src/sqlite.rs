@@ -26,23 +26,28 @@ pub(crate) async fn start(path: PathBuf, config: &Config) -> Result<Started> {
     let (opened, answer) = oneshot::channel();
     let (readers, max_bytes) = (config.readers.max(1), config.max_bytes);
     spawn("db-open", move || {
-        let connections = open::connections(&path, readers, max_bytes).map(|connections| {
+        let started = open::connections(&path, readers, max_bytes).and_then(|connections| {
             let (due, dues) = bounded(1);
             let tail = checkpoint::Tail::default();
             let checkpoint = checkpoint::Checkpoint::new(connections.checkpoint, tail.clone());
-            let writer = writer::Writer::new(connections.writer, writes, fail, due, tail);
-            let held = alive.clone();
+            // Each of the others holds one end until its connection is closed.
+            let (other, others) = bounded::<()>(1);
+            let pace = checkpoint::Pace::new(&path, due);
+            let writer = writer::Writer::new(connections.writer, writes, fail, pace, tail);
+            spawn("db-writer", move || {
+                let connection = writer.run();
+                // The last to close moves the whole log into the file and removes it, which a reader cannot.
+                let _ = others.recv();
+                drop(connection);
+                drop(alive);
+            })?;
+            let held = other.clone();
             spawn("db-checkpoint", move || {
                 checkpoint.run(&dues);
                 drop(held);
             })?;
-            let held = alive.clone();
-            spawn("db-writer", move || {
-                writer.run();
-                drop(held);
-            })?;
             connections.readers.into_iter().try_for_each(|connection| {
-                let (reads, held) = (reads.clone(), alive.clone());
+                let (reads, held) = (reads.clone(), other.clone());
                 spawn("db-reader", move || {
                     reader::run(&connection, &reads);
                     drop(connection);
@@ -51,7 +56,7 @@ pub(crate) async fn start(path: PathBuf, config: &Config) -> Result<Started> {
             })
         });
         // Whoever opened it may have gone away: then the queues are gone, too, and the threads end.
-        let _ = opened.send(connections.and_then(|started| started));
+        let _ = opened.send(started);
     })?;
     answer.await.map_err(|_| Error::Unavailable("it could not be opened".to_owned()))??;
     Ok(Started { write, read, fatal, threads })

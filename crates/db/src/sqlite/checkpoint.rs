@@ -1,9 +1,12 @@
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
-use crossbeam_channel::Receiver;
+use crossbeam_channel::{Receiver, Sender};
 use rusqlite::Connection;
 
 /// Moves the write-ahead log into the file while the writer goes on writing.
@@ -19,6 +22,50 @@ pub(super) struct Tail(Arc<AtomicBool>);
 
 /// Pages of 4 KiB that the log may hold beyond what is moved before the writer is asked to help: 16 MiB.
 const LONG: i64 = 4096;
+
+/// Says when the next checkpoint is due; owned by the writer.
+pub(super) struct Pace {
+    log: PathBuf,
+    due: Sender<()>,
+    commits: u32,
+    length: u64,
+}
+
+/// Commits between two checkpoints: some 4 MiB of log at 128 rows a commit.
+const COMMITS: u32 = 256;
+
+/// Growth of the log's file that makes one due before: large commits.
+const GROWTH: u64 = 8 << 20;
+
+/// Commits between two looks at the file.
+const LOOK: u32 = 16;
+
+impl Pace {
+    pub(super) fn new(database: &Path, due: Sender<()>) -> Self {
+        let mut log = database.as_os_str().to_owned();
+        log.push("-wal");
+        Self { log: log.into(), due, commits: 0, length: 0 }
+    }
+
+    /// Called after each commit.
+    pub(super) fn committed(&mut self) {
+        self.commits += 1;
+        if self.commits >= COMMITS || (self.commits.is_multiple_of(LOOK) && self.grown()) {
+            self.commits = 0;
+            // One that is still at work will be asked again.
+            let _ = self.due.try_send(());
+        }
+    }
+
+    fn grown(&mut self) -> bool {
+        let length = std::fs::metadata(&self.log).map_or(0, |file| file.len());
+        let grown = length > self.length + GROWTH;
+        if grown || length < self.length {
+            self.length = length;
+        }
+        grown
+    }
+}
 
 impl Checkpoint {
     pub(super) fn new(connection: Connection, tail: Tail) -> Self {

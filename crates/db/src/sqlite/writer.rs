@@ -1,11 +1,11 @@
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender};
+use crossbeam_channel::Receiver;
 use rusqlite::Connection;
 use tokio::sync::watch;
 
 use super::{
-    checkpoint::Tail,
+    checkpoint::{Pace, Tail},
     fault::{self, Commit},
 };
 use crate::{
@@ -20,17 +20,13 @@ pub(super) struct Writer {
     connection: Connection,
     jobs: Receiver<Job>,
     fatal: watch::Sender<Option<Error>>,
-    due: Sender<()>,
+    pace: Pace,
     tail: Tail,
-    commits: u32,
 }
 
 /// A commit is shared by at most so many, and by those that come within so long.
 const TOGETHER: usize = 256;
 const GATHER: Duration = Duration::from_millis(10);
-
-/// Commits between two checkpoints: some 4 MiB of log at 128 rows a commit.
-const COMMITS: u32 = 256;
 
 /// What one job in a shared transaction came to.
 enum Ended {
@@ -45,14 +41,14 @@ impl Writer {
         connection: Connection,
         jobs: Receiver<Job>,
         fatal: watch::Sender<Option<Error>>,
-        due: Sender<()>,
+        pace: Pace,
         tail: Tail,
     ) -> Self {
-        Self { connection, jobs, fatal, due, tail, commits: 0 }
+        Self { connection, jobs, fatal, pace, tail }
     }
 
     /// Works until the queue is closed and empty.
-    pub(super) fn run(mut self) {
+    pub(super) fn run(mut self) -> Connection {
         while let Ok(job) = self.jobs.recv() {
             let Some(job) = job.claimed() else { continue };
             if let Some(error) = self.fatal.borrow().clone() {
@@ -61,12 +57,9 @@ impl Writer {
             }
             self.tail.finish(&self.connection);
             self.together(job);
-            self.commits += 1;
-            if self.commits.is_multiple_of(COMMITS) {
-                // One that is still at work will be asked again.
-                let _ = self.due.try_send(());
-            }
+            self.pace.committed();
         }
+        self.connection
     }
 
     /// Runs a job and those that wait behind it in one transaction.
