@@ -1,1 +1,62 @@
-fn main() {}
+#![doc = include_str!("../README.md")]
+
+mod activation;
+mod audit;
+mod cli;
+mod config;
+mod customer;
+mod data;
+mod demo;
+mod doctor;
+mod failure;
+mod feature;
+mod flags;
+mod inspect;
+mod key;
+mod license;
+mod opened;
+mod output;
+mod plan;
+mod product;
+mod reminders;
+mod remote;
+mod run;
+mod seed;
+mod serve;
+mod settings;
+mod stats;
+mod token;
+
+use std::{
+    io::{self, IsTerminal as _},
+    process::ExitCode,
+};
+
+use clap::{CommandFactory as _, FromArgMatches as _};
+
+use crate::{cli::Cli, failure::Failure, output::Style, output::remark};
+
+fn main() -> ExitCode {
+    let matches = match Cli::command().try_get_matches() {
+        Ok(matches) => matches,
+        // Help is an error, too, which goes to standard output and exits with 0; wrong usage exits with 2.
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    let done = Cli::from_arg_matches(&matches)
+        .map_err(|error| Failure::usage(error.to_string()))
+        .and_then(|cli| run::run(cli, &matches));
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            let said = failure.to_string();
+            if !said.is_empty() {
+                let style = Style::new(io::stderr().is_terminal() && !run::no_color());
+                remark(&format!("{} {said}", style.bad("error:")));
+            }
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}

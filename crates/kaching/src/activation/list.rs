@@ -1,0 +1,30 @@
+use clap::Args;
+
+use crate::{
+    failure::Failure,
+    flags::Listing,
+    output::Output,
+    remote::{Client, Path},
+};
+
+/// List activations
+#[derive(Args)]
+pub(crate) struct List {
+    /// Only those of this license: its id
+    #[arg(long)]
+    license: Option<String>,
+    /// Only those with this status
+    #[arg(long, value_parser = ["active", "lapsed", "deactivated", "superseded", "released"])]
+    status: Option<String>,
+    #[command(flatten)]
+    listing: Listing,
+}
+
+impl List {
+    pub(super) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
+        let path = Path::admin("activations")
+            .maybe("license", self.license.as_ref())
+            .maybe("status", self.status.as_ref());
+        self.listing.run(client, output, path, |activations| super::table(&activations, output)).await
+    }
+}

@@ -1,0 +1,24 @@
+use clap::Args;
+
+use super::effective::{effective, toml};
+use crate::{failure::Failure, output::Output, remote::Choice, settings};
+
+/// Show the settings in force, secrets hidden: defaults, then config.toml, then the environment
+#[derive(Args)]
+pub(crate) struct Show {}
+
+impl Show {
+    pub(super) fn run(self, choice: &Choice, output: &Output) -> Result<(), Failure> {
+        let config = settings::read(&choice.data, &choice.environment)?;
+        let settings = effective(&config);
+        output.either(&settings, || {
+            let file = choice.data.join("config.toml");
+            let from = if file.exists() {
+                format!("with {}", file.display())
+            } else {
+                format!("there is no {}", file.display())
+            };
+            format!("# In force; {from}\n{}", toml(&settings))
+        })
+    }
+}

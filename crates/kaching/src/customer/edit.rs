@@ -1,0 +1,60 @@
+use clap::Args;
+use kaching_api::{Customer, CustomerEdit};
+use kaching_base::Reference;
+
+use crate::{
+    failure::Failure,
+    flags::{LabelEdits, changes_something, cleared, merged},
+    output::Output,
+    remote::Client,
+};
+
+/// Change a customer; what is not named stays
+#[derive(Args)]
+pub(crate) struct Edit {
+    /// Id or reference
+    customer: String,
+    /// What people call it
+    #[arg(long)]
+    name: Option<String>,
+    /// Your own name for it; empty for none
+    #[arg(long)]
+    reference: Option<String>,
+    /// Where mail goes; empty for none
+    #[arg(long, value_name = "MAIL")]
+    email: Option<String>,
+    /// The company; empty for none
+    #[arg(long)]
+    company: Option<String>,
+    #[command(flatten)]
+    labels: LabelEdits,
+}
+
+impl Edit {
+    pub(super) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
+        let path = super::path(&self.customer);
+        let tags = if self.labels.need_present() {
+            let present: Customer = client.get(path.clone()).await?.read()?;
+            merged(&present.tags, &self.labels.tag, &self.labels.without_tag)
+        } else {
+            None
+        };
+        let reference = match cleared(self.reference) {
+            Some(Some(text)) => Some(Some(text.parse::<Reference>()?)),
+            Some(None) => Some(None),
+            None => None,
+        };
+        let edit = CustomerEdit {
+            name: self.name,
+            reference,
+            email: cleared(self.email),
+            company: cleared(self.company),
+            tags,
+            metadata: self.labels.metadata(),
+            notes: self.labels.notes,
+        };
+        changes_something(&edit)?;
+        let answer = client.patch(path, &edit).await?;
+        output.answer(&answer, |customer: Customer| super::card(&customer, output))
+    }
+}

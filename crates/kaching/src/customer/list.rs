@@ -1,0 +1,25 @@
+use clap::Args;
+
+use crate::{
+    failure::Failure,
+    flags::Listing,
+    output::Output,
+    remote::{Client, Path},
+};
+
+/// List customers
+#[derive(Args)]
+pub(crate) struct List {
+    /// Only those with this tag
+    #[arg(long, value_name = "WORD")]
+    tag: Option<String>,
+    #[command(flatten)]
+    listing: Listing,
+}
+
+impl List {
+    pub(super) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
+        let path = Path::admin("customers").maybe("tag", self.tag.as_ref());
+        self.listing.run(client, output, path, |customers| super::table(&customers, output)).await
+    }
+}

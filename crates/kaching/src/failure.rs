@@ -1,0 +1,105 @@
+//! How a command ends when it does not do what was asked: one sentence and an exit code.
+
+use std::{fmt, io};
+
+use kaching_api::Problem;
+use kaching_base::{ErrorCode, ParseError, Seconds};
+
+use crate::output::{printable, span};
+
+/// Why a command did not do what was asked.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The authority's own no: exit code 1.
+    Answered(Box<Problem>),
+    /// Something here failed: exit code 1.
+    Refused(String),
+    /// The command makes no sense as it stands: exit code 2.
+    Usage(String),
+    /// The authority was not reached: exit code 3.
+    Unreached(String),
+    /// Whoever read the output has had enough: exit code 0, nothing to say.
+    ReaderLeft,
+}
+
+impl Failure {
+    pub(crate) fn refused(sentence: impl Into<String>) -> Self {
+        Self::Refused(sentence.into())
+    }
+
+    pub(crate) fn usage(sentence: impl Into<String>) -> Self {
+        Self::Usage(sentence.into())
+    }
+
+    pub(crate) fn unreached(sentence: impl Into<String>) -> Self {
+        Self::Unreached(sentence.into())
+    }
+
+    /// 0 done, 1 refused or failed, 2 wrong usage, 3 authority not reached.
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self {
+            Self::ReaderLeft => 0,
+            Self::Answered(_) | Self::Refused(_) => 1,
+            Self::Usage(_) => 2,
+            Self::Unreached(_) => 3,
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Answered(problem) => write_problem(f, problem),
+            Self::Refused(sentence) | Self::Usage(sentence) | Self::Unreached(sentence) => {
+                f.write_str(sentence)
+            }
+            Self::ReaderLeft => Ok(()),
+        }
+    }
+}
+
+impl Failure {
+    /// Whether the authority answered with this code.
+    pub(crate) fn is(&self, code: ErrorCode) -> bool {
+        matches!(self, Self::Answered(problem) if problem.code == code.as_str())
+    }
+}
+
+/// The sentence, where it went wrong, who holds what is missing, and the code for those who look it up.
+fn write_problem(f: &mut fmt::Formatter<'_>, problem: &Problem) -> fmt::Result {
+    let said = if problem.detail.is_empty() { &problem.title } else { &problem.detail };
+    write!(f, "{} ({})", printable(said), problem.code)?;
+    for error in &problem.errors {
+        // A sentence that is already the whole detail is not said twice.
+        if error.detail != problem.detail {
+            write!(f, "\n  {}: {}", error.pointer.trim_start_matches('/'), printable(&error.detail))?;
+        }
+    }
+    for holder in problem.holders.iter().flatten() {
+        let name = printable(holder.name.as_deref().unwrap_or("unnamed"));
+        write!(f, "\n  {} holds a slot: {name}, a {} since {}", holder.id, holder.kind, holder.since)?;
+    }
+    if let Some(upgrade) = &problem.upgrade {
+        write!(f, "\n  The plan {} would allow it.", upgrade.plan)?;
+    }
+    if let Some(seconds) = problem.retry_after_s {
+        write!(f, "\n  Ask again in {}.", span(Seconds(i64::try_from(seconds).unwrap_or(i64::MAX))))?;
+    }
+    // The request id leads to the authority's log, where a failure is explained.
+    if problem.status >= 500 { write!(f, " [{}]", problem.request_id) } else { Ok(()) }
+}
+
+impl From<ParseError> for Failure {
+    fn from(error: ParseError) -> Self {
+        Self::Usage(error.to_string())
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Self::ReaderLeft,
+            _ => Self::Refused(format!("The output could not be written: {error}.")),
+        }
+    }
+}

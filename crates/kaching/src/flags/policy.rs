@@ -1,0 +1,60 @@
+use clap::Args;
+use kaching_api::PolicyEdit;
+use kaching_base::{Code, CopyPolicy, FingerprintKind, Mode, Seconds};
+
+use super::{days, seconds, words};
+
+/// How leases live and end.
+#[derive(Args)]
+#[command(next_help_heading = "Lease policy")]
+pub(crate) struct Policy {
+    /// Lifetime of a lease, 15m to 30m
+    #[arg(long, value_name = "TIME", value_parser = seconds)]
+    lease: Option<Seconds>,
+    /// How long it runs on without contact, after the last lease's end
+    #[arg(long, value_name = "TIME", value_parser = seconds)]
+    offline_grace: Option<Seconds>,
+    /// How long it runs on after the end date, in whole days
+    #[arg(long, value_name = "DAYS", value_parser = days)]
+    expiry_grace: Option<i64>,
+    /// What a refusal or the end of grace does
+    #[arg(long, value_name = "MODE", value_parser = words!(Mode))]
+    on_refusal: Option<Mode>,
+    /// A feature that stays with --on-refusal degrade; may be given several times
+    #[arg(long, value_name = "FEATURE")]
+    keep: Vec<Code>,
+    /// How long the old installation runs on after a move
+    #[arg(long, value_name = "TIME", value_parser = seconds)]
+    move_grace: Option<Seconds>,
+    /// Moves in 30 days by the key alone; 0 forbids them
+    #[arg(long, value_name = "N")]
+    moves: Option<u32>,
+    /// What is done about a suspected copy
+    #[arg(long, value_name = "POLICY", value_parser = words!(CopyPolicy))]
+    copies: Option<CopyPolicy>,
+    /// A kind of fingerprint that is accepted, any unless said; may be given several times
+    #[arg(long, value_name = "KIND", value_parser = words!(FingerprintKind))]
+    kind: Vec<FingerprintKind>,
+}
+
+impl Policy {
+    /// What is said of the policy; nothing if nothing is.
+    pub(crate) fn edit(&self) -> Option<PolicyEdit> {
+        let edit = PolicyEdit {
+            lease_s: self.lease.map(|Seconds(seconds)| seconds),
+            offline_s: self.offline_grace.map(|Seconds(seconds)| seconds),
+            expiry_days: self.expiry_grace.map(Some),
+            mode: self.on_refusal,
+            keep: some(&self.keep),
+            move_grace_s: self.move_grace.map(|Seconds(seconds)| seconds),
+            moves: self.moves.map(i64::from),
+            copies: self.copies,
+            kinds: some(&self.kind),
+        };
+        (edit != PolicyEdit::default()).then_some(edit)
+    }
+}
+
+fn some<T: Clone + Ord>(values: &[T]) -> Option<std::collections::BTreeSet<T>> {
+    (!values.is_empty()).then(|| values.iter().cloned().collect())
+}

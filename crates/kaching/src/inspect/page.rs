@@ -1,0 +1,49 @@
+use kaching_base::Timestamp;
+use serde_json::Value;
+
+use super::Finding;
+use crate::output::{Card, Output, day};
+
+/// The claims that are times: NumericDates.
+const TIMES: [&str; 6] = ["iat", "nbf", "exp", "run_until", "lic_exp", "at"];
+
+/// What a person reads.
+pub(super) fn text(finding: &Finding, output: &Output) -> String {
+    let title = match finding.what.as_str() {
+        "license_key" => "License key",
+        "root_key" => "Root public key",
+        "lease+jwt" => "Lease: an activation may run",
+        "refusal+jwt" => "Refusal: it may not",
+        "validation+jwt" => "Validation: whether a key is good",
+        "keyset+jwt" => "Keyset: the authority's public keys",
+        other => other,
+    };
+    let mut card = Card::new(title);
+    for (name, value) in finding.header.as_object().into_iter().flatten() {
+        card = card.line(name, plain(value));
+    }
+    for (name, value) in finding.says.as_object().into_iter().flatten() {
+        card = match (name.as_str(), value.as_i64()) {
+            (time, Some(seconds)) if TIMES.contains(&time) => {
+                let at = Timestamp::from_seconds(seconds);
+                card.line(name, format!("{at}, {}", day(at, output.now)))
+            }
+            _ => card.line(name, plain(value)),
+        };
+    }
+    let verdict = match finding.verified {
+        Some(true) => output.style.good(&finding.verdict),
+        Some(false) => output.style.bad(&finding.verdict),
+        None => output.style.warn(&finding.verdict),
+    };
+    format!("{}\n{verdict}", card.text(output.style))
+}
+
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Null => String::new(),
+        Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(", "),
+        other => other.to_string(),
+    }
+}

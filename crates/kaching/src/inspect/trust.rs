@@ -1,0 +1,85 @@
+//! With what a statement is verified: named on the command line, or the authority's own.
+
+use std::path::Path as File;
+
+use kaching_api::Discovery;
+use kaching_license::{Moment, RootKey, TrustedKeyset};
+
+use crate::{
+    failure::Failure,
+    remote::{Choice, Missing, Path},
+    settings::sentence,
+};
+
+pub(super) struct Trust {
+    pub(super) roots: Vec<RootKey>,
+    /// Nothing, and why, where no keyset is at hand.
+    pub(super) keyset: Result<TrustedKeyset, String>,
+}
+
+impl Trust {
+    /// The root and keyset named; what is not named comes from the authority.
+    pub(super) async fn gather(
+        root: Option<String>,
+        keyset: Option<String>,
+        choice: &Choice,
+    ) -> Result<Self, Failure> {
+        let mut roots = match root {
+            Some(text) => {
+                vec![text_or_file(&text)?.parse::<RootKey>().map_err(|error| sentence(&error.to_string()))?]
+            }
+            None => pinned(choice)?,
+        };
+        let named = keyset.is_some();
+        let keysets = match keyset {
+            Some(text) => Ok(vec![text_or_file(&text)?]),
+            None => discovered(choice).await.map(|found| {
+                // Whoever opens the authority itself, or names it with its token, takes its root from it.
+                if roots.is_empty() {
+                    roots = found.roots.iter().filter_map(|root| root.parse().ok()).collect();
+                }
+                found.keysets
+            }),
+        };
+        let keyset = match keysets {
+            Ok(keysets) => first_verified(&keysets, &roots),
+            Err(failure) if named => return Err(failure),
+            Err(failure) => Err(failure.to_string()),
+        };
+        Ok(Self { roots, keyset })
+    }
+}
+
+/// The root of the data directory.
+fn pinned(choice: &Choice) -> Result<Vec<RootKey>, Failure> {
+    let path = choice.data.join("root.pub");
+    if choice.server.is_some() || !path.is_file() {
+        return Ok(Vec::new());
+    }
+    let root = super::text_of(&path)?
+        .parse()
+        .map_err(|_| Failure::refused(format!("{} holds no root key.", path.display())))?;
+    Ok(vec![root])
+}
+
+async fn discovered(choice: &Choice) -> Result<Discovery, Failure> {
+    let mut client = choice.client(Missing::Refuse).await?;
+    let answer = client.get(Path::at("/.well-known/kaching")).await;
+    client.close().await;
+    answer?.read()
+}
+
+fn first_verified(keysets: &[String], roots: &[RootKey]) -> Result<TrustedKeyset, String> {
+    let mut why = "there is no keyset at hand".to_owned();
+    for keyset in keysets {
+        match TrustedKeyset::verify(keyset, roots, None, Moment::Inspect) {
+            Ok(trusted) => return Ok(trusted),
+            Err(invalid) => why = format!("the keyset does not verify: {invalid}"),
+        }
+    }
+    Err(why)
+}
+
+fn text_or_file(text: &str) -> Result<String, Failure> {
+    if File::new(text).is_file() { super::text_of(File::new(text)) } else { Ok(text.trim().to_owned()) }
+}

@@ -1,0 +1,49 @@
+use clap::Subcommand;
+use kaching_api::Key;
+
+use crate::{
+    failure::Failure,
+    output::{Output, Table, day, word},
+    remote::{Client, Path},
+};
+
+mod list;
+mod root;
+mod rotate;
+
+/// The keys that the authority signs with
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    List(list::List),
+    Rotate(rotate::Rotate),
+    Root(root::Root),
+}
+
+impl Command {
+    pub(crate) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
+        match self {
+            Self::List(verb) => verb.run(client, output).await,
+            Self::Rotate(verb) => verb.run(client, output).await,
+            Self::Root(verb) => verb.run(client, output).await,
+        }
+    }
+}
+
+fn path() -> Path {
+    Path::admin("keys")
+}
+
+fn table(keys: &[Key], output: &Output) -> String {
+    let mut table = Table::new(["KID", "PURPOSE", "ALG", "FROM", "UNTIL", "SIGNS NOW"]);
+    for key in keys {
+        table.row([
+            key.kid.clone(),
+            word(&key.purpose),
+            key.alg.to_string(),
+            day(key.nbf, output.now),
+            day(key.exp, output.now),
+            if key.current { "yes".to_owned() } else { "no".to_owned() },
+        ]);
+    }
+    table.text(output.style)
+}

@@ -1,0 +1,31 @@
+use clap::{Args, ValueEnum};
+use kaching_api::{Key, KeyCreate, KeyPurpose};
+use kaching_base::LeaseAlgorithm;
+
+use crate::{failure::Failure, flags::words, output::Output, remote::Client};
+
+/// Make a new signing key that takes over; the old one verifies on to its end
+#[derive(Args)]
+pub(crate) struct Rotate {
+    /// What it signs
+    #[arg(long, value_enum, default_value_t = Purpose::Lease)]
+    purpose: Purpose,
+    /// What it signs with; EdDSA unless said otherwise
+    #[arg(long, value_parser = words!(LeaseAlgorithm))]
+    alg: Option<LeaseAlgorithm>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Purpose {
+    /// Leases, refusals and validations
+    Lease,
+}
+
+impl Rotate {
+    pub(super) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
+        let Purpose::Lease = self.purpose;
+        let body = KeyCreate { purpose: KeyPurpose::Lease, alg: self.alg };
+        let answer = client.post(super::path(), &body).await?;
+        output.answer(&answer, |key: Key| super::table(&[key], output))
+    }
+}

@@ -1,0 +1,114 @@
+use clap::{Args, Subcommand};
+use kaching_api::License;
+
+use crate::{
+    failure::Failure,
+    flags::argument,
+    output::{Output, Table, day, word},
+    remote::{Client, Path},
+};
+
+mod card;
+mod create;
+mod delete;
+mod edit;
+mod key;
+mod list;
+mod reinstate;
+mod rekey;
+mod renew;
+mod revoke;
+mod show;
+mod suspend;
+mod transfer;
+mod upgrade;
+
+/// Licenses: grants of a plan to a customer
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    Create(create::Create),
+    List(list::List),
+    Show(show::Show),
+    Edit(edit::Edit),
+    Suspend(suspend::Suspend),
+    Reinstate(reinstate::Reinstate),
+    Upgrade(upgrade::Upgrade),
+    Renew(renew::Renew),
+    Revoke(revoke::Revoke),
+    Delete(delete::Delete),
+    Rekey(rekey::Rekey),
+    Transfer(transfer::Transfer),
+    Key(key::Key),
+}
+
+impl Command {
+    pub(crate) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
+        match self {
+            Self::Create(verb) => verb.run(client, output).await,
+            Self::List(verb) => verb.run(client, output).await,
+            Self::Show(verb) => verb.run(client, output).await,
+            Self::Edit(verb) => verb.run(client, output).await,
+            Self::Suspend(verb) => verb.run(client, output).await,
+            Self::Reinstate(verb) => verb.run(client, output).await,
+            Self::Upgrade(verb) => verb.run(client, output).await,
+            Self::Renew(verb) => verb.run(client, output).await,
+            Self::Revoke(verb) => verb.run(client, output).await,
+            Self::Delete(verb) => verb.run(client, output).await,
+            Self::Rekey(verb) => verb.run(client, output).await,
+            Self::Transfer(verb) => verb.run(client, output).await,
+            Self::Key(verb) => verb.run(client, output).await,
+        }
+    }
+}
+
+/// The license that a command is about.
+#[derive(Args)]
+struct Which {
+    /// Its id or key; - reads it from standard input
+    #[arg(value_name = "LICENSE")]
+    license: String,
+}
+
+impl Which {
+    /// As it is to be addressed, `-` read.
+    fn read(&self) -> Result<String, Failure> {
+        argument(&self.license)
+    }
+
+    fn path(&self) -> Result<Path, Failure> {
+        Ok(path(&self.read()?))
+    }
+
+    /// The license as it stands: what is confirmed and said afterwards is its id, never a key.
+    async fn present(&self, client: &mut Client) -> Result<License, Failure> {
+        client.get(self.path()?).await?.read()
+    }
+}
+
+fn path(license: &str) -> Path {
+    Path::admin("licenses").then(license)
+}
+
+fn table(licenses: &[License], output: &Output) -> String {
+    let mut table = Table::new(["ID", "CUSTOMER", "PLAN", "TYPE", "STATE", "ENDS", "TAGS"]);
+    for license in licenses {
+        table.row([
+            license.id.to_string(),
+            license.customer.to_string(),
+            format!("{}:{}", license.product, license.plan),
+            license.kind.to_string(),
+            word(&license.state),
+            ends(license, output),
+            license.tags.iter().cloned().collect::<Vec<_>>().join(", "),
+        ]);
+    }
+    table.text(output.style)
+}
+
+fn ends(license: &License, output: &Output) -> String {
+    match (license.expires_at, license.starts_at) {
+        (Some(at), _) => day(at, output.now),
+        (None, Some(_)) => "never".to_owned(),
+        (None, None) => "starts with the first activation".to_owned(),
+    }
+}

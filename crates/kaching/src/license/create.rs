@@ -1,0 +1,100 @@
+use clap::{Args, ValueEnum};
+use kaching_api::{KeyFormat, License, LicenseCreate, Start};
+use kaching_base::{Code, LicenseType, Timestamp};
+
+use super::card::card;
+use crate::{
+    failure::Failure,
+    flags::{Bindings, Labels, Limits, Policy, days, words},
+    output::Output,
+    remote::{Client, Path},
+};
+
+/// Make a license, and its key
+#[derive(Args)]
+pub(crate) struct Create {
+    /// Who bought it: id or reference
+    #[arg(long)]
+    customer: String,
+    /// The product
+    #[arg(long)]
+    product: Code,
+    /// The plan whose terms it gets
+    #[arg(long)]
+    plan: Code,
+    /// What it is sold as; as the plan says unless said otherwise
+    #[arg(long = "type", value_name = "TYPE", value_parser = words!(LicenseType))]
+    kind: Option<LicenseType>,
+    /// How long it lasts, in place of the plan's term
+    #[arg(long, value_name = "N", value_parser = days, conflicts_with = "expires")]
+    days: Option<i64>,
+    /// When it ends: 2027-12-31 (midnight UTC) or an instant
+    #[arg(long, value_name = "DATE")]
+    expires: Option<Timestamp>,
+    /// When it starts; now unless said otherwise
+    #[arg(long, value_name = "DATE", conflicts_with = "start")]
+    starts: Option<Timestamp>,
+    /// What starts it
+    #[arg(long, value_enum)]
+    start: Option<Starter>,
+    #[command(flatten)]
+    terms: Limits,
+    #[command(flatten)]
+    bindings: Bindings,
+    /// The form of its key; as the product says unless said otherwise
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    key_format: Option<Format>,
+    #[command(flatten)]
+    labels: Labels,
+    #[command(flatten)]
+    policy: Policy,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Starter {
+    /// The first activation sets both dates
+    FirstActivation,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Format {
+    /// CHORUS-XXXXX-XXXXX-XXXXX-XXXXX-XXXXX
+    Short,
+}
+
+impl Create {
+    pub(super) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
+        let body = LicenseCreate {
+            features: self.terms.features(),
+            limits: self.terms.limits(),
+            lease_policy: self.policy.edit(),
+            bindings: self.bindings.bind,
+            tags: self.labels.tags(),
+            metadata: self.labels.metadata(),
+            notes: self.labels.notes,
+            customer: self.customer,
+            product: self.product,
+            plan: self.plan,
+            kind: self.kind,
+            days: self.days,
+            expires_at: self.expires,
+            starts_at: self.starts,
+            start: self.start.map(|Starter::FirstActivation| Start::FirstActivation),
+            key_format: self.key_format.map(|Format::Short| KeyFormat::Short),
+        };
+        let answer = client.post(Path::admin("licenses"), &body).await?;
+        output.answer(&answer, |license: License| {
+            let key = license.key.as_ref().map_or("", |key| key.expose());
+            format!(
+                "{}\n  {}\n\n{}",
+                card(&License { key: None, ..license.clone() }, output),
+                output.style.bold(key),
+                output.style.dim(&format!(
+                    "This is the license key: give it to the customer, whose installation activates with it.\n\
+                     Next: kaching license show {} says who uses it.",
+                    license.id
+                )),
+            )
+        })
+    }
+}

@@ -1,0 +1,19 @@
+use clap::Args;
+use kaching_api::LicenseKeyAnswer;
+
+use super::Which;
+use crate::{failure::Failure, output::Output, remote::Client};
+
+/// Show the key of a license, and nothing else
+#[derive(Args)]
+pub(crate) struct Key {
+    #[command(flatten)]
+    which: Which,
+}
+
+impl Key {
+    pub(super) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
+        let answer = client.get(self.which.path()?.then("key")).await?;
+        output.answer(&answer, |answer: LicenseKeyAnswer| answer.key.expose().to_owned())
+    }
+}

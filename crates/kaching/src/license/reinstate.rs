@@ -1,0 +1,30 @@
+use clap::Args;
+use kaching_api::License;
+
+use super::Which;
+use crate::{
+    failure::Failure,
+    output::{Output, word},
+    remote::Client,
+};
+
+/// Let a suspended license run again
+#[derive(Args)]
+pub(crate) struct Reinstate {
+    #[command(flatten)]
+    which: Which,
+}
+
+impl Reinstate {
+    pub(super) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
+        let path = self.which.path()?.then("reinstate");
+        let answer = client.post(path, &serde_json::json!({})).await?;
+        output.answer(&answer, |license: License| {
+            let state = word(&license.state);
+            format!(
+                "Reinstated {}, which is {state}: stopped installations ask again within a minute.",
+                license.id
+            )
+        })
+    }
+}

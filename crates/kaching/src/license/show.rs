@@ -1,0 +1,30 @@
+use clap::Args;
+use kaching_api::{Activation, License, List};
+
+use super::{Which, card};
+use crate::{
+    failure::Failure,
+    output::Output,
+    remote::{Client, Path},
+};
+
+/// Show a license and who uses it
+#[derive(Args)]
+pub(crate) struct Show {
+    #[command(flatten)]
+    which: Which,
+}
+
+impl Show {
+    pub(super) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
+        let answer = client.get(self.which.path()?).await?;
+        if output.json {
+            return output.value(&answer.json()?);
+        }
+        let license: License = answer.read()?;
+        let path = Path::admin("activations").with("license", &license.id.to_string());
+        let activations: List<Activation> = client.get(path).await?.read()?;
+        let text = card::activations(&activations.items, output);
+        output.words(&format!("{}\n{text}", card::card(&license, output)))
+    }
+}

@@ -1,0 +1,29 @@
+use clap::Args;
+use kaching_api::{License, SuspendRequest};
+
+use super::Which;
+use crate::{failure::Failure, output::Output, remote::Client};
+
+/// Stop a license until it is reinstated; a connected installation stops at once
+#[derive(Args)]
+pub(crate) struct Suspend {
+    #[command(flatten)]
+    which: Which,
+    /// Why: the customer is told
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+}
+
+impl Suspend {
+    pub(super) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
+        let path = self.which.path()?.then("suspend");
+        let answer = client.post(path, &SuspendRequest { reason: self.reason }).await?;
+        output.answer(&answer, |license: License| {
+            format!(
+                "Suspended {}: connected installations stop within a second or so, others at their next contact.\n{}",
+                license.id,
+                output.style.dim(&format!("To undo: kaching license reinstate {}", license.id))
+            )
+        })
+    }
+}

@@ -1,0 +1,25 @@
+use clap::Args;
+use kaching_api::{License, TransferRequest};
+
+use super::Which;
+use crate::{failure::Failure, output::Output, remote::Client};
+
+/// Give a license to another customer
+#[derive(Args)]
+pub(crate) struct Transfer {
+    #[command(flatten)]
+    which: Which,
+    /// Who gets it: id or reference
+    #[arg(long)]
+    customer: String,
+}
+
+impl Transfer {
+    pub(super) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
+        let body = TransferRequest { customer: self.customer };
+        let answer = client.post(self.which.path()?.then("transfer"), &body).await?;
+        output.answer(&answer, |license: License| {
+            format!("{} now belongs to {}.", license.id, license.customer)
+        })
+    }
+}

@@ -1,0 +1,52 @@
+use clap::{Args, ValueEnum};
+use kaching_api::{At, License, UpgradeRequest};
+use kaching_base::Code;
+
+use super::{Which, card::card};
+use crate::{
+    failure::Failure,
+    output::{Output, day},
+    remote::Client,
+};
+
+/// Give a license another plan of its product, up or down
+#[derive(Args)]
+pub(crate) struct Upgrade {
+    #[command(flatten)]
+    which: Which,
+    /// The plan whose terms it gets
+    #[arg(long)]
+    plan: Code,
+    /// When it takes effect
+    #[arg(long, value_enum, default_value_t = When::Now)]
+    at: When,
+    /// Also below present use
+    #[arg(long)]
+    force: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum When {
+    /// With the next lease, no restart needed
+    Now,
+    /// At the end date
+    #[value(name = "period_end", alias = "period-end")]
+    PeriodEnd,
+}
+
+impl Upgrade {
+    pub(super) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
+        let at = match self.at {
+            When::Now => At::Now,
+            When::PeriodEnd => At::PeriodEnd,
+        };
+        let body = UpgradeRequest { plan: self.plan, at, force: self.force };
+        let answer = client.post(self.which.path()?.then("upgrade"), &body).await?;
+        output.answer(&answer, |license: License| match (self.at, license.expires_at) {
+            (When::PeriodEnd, Some(end)) => {
+                format!("{} changes to {} on {}.", license.id, body.plan, day(end, output.now))
+            }
+            _ => card(&license, output),
+        })
+    }
+}

@@ -1,0 +1,43 @@
+//! An authority that this process opened itself.
+
+use std::sync::Arc;
+
+use kaching_authority::{
+    Authority, DatabaseConfig, MasterKey, Options, RootStore, SystemClock, SystemEntropy,
+};
+use kaching_base::Secret;
+use kaching_server::{
+    App,
+    config::{Config, PublicUrl},
+};
+use prometheus_client::registry::Registry;
+
+use crate::{data::DataDir, failure::Failure, settings::sentence};
+
+/// Opens the authority of a data directory that this process owns, and makes what a first start needs.
+pub(crate) async fn open(data: &DataDir, config: &Config, issuer: PublicUrl) -> Result<App, Failure> {
+    data.check_modes()?;
+    let (database, root_store) = match &config.database.url {
+        Some(url) => (DatabaseConfig::postgres(url.expose().clone()), RootStore::Database),
+        None => {
+            (DatabaseConfig::sqlite(data.join("kaching.db")), RootStore::Directory(data.path().to_owned()))
+        }
+    };
+    let master = config.keys.master.as_ref().map(|text| MasterKey::parse(text.expose())).transpose();
+    let passphrase = config.keys.root_passphrase.as_ref().map(|text| text.expose().clone());
+    let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
+    let options = Options {
+        database,
+        directory: data.path().to_owned(),
+        master: master.map_err(|error| sentence(&error.to_string()))?,
+        root_store,
+        root_passphrase: Secret::new(passphrase.unwrap_or_default()),
+        issuer: issuer.as_str().to_owned(),
+        clock: clock.clone(),
+        entropy: entropy.clone(),
+    };
+    let mut registry = Registry::default();
+    let authority =
+        Authority::open(options, &mut registry).await.map_err(|error| sentence(&error.to_string()))?;
+    Ok(App::new(authority, config, issuer, clock, entropy, registry))
+}

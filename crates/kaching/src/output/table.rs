@@ -1,0 +1,70 @@
+use super::Style;
+
+/// Rows under headings, in columns as wide as their widest cell.
+pub(crate) struct Table {
+    headings: Vec<String>,
+    rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    pub(crate) fn new<const N: usize>(headings: [&str; N]) -> Self {
+        Self { headings: headings.map(str::to_owned).to_vec(), rows: Vec::new() }
+    }
+
+    /// Adds a row; control characters in a cell become visible, so that no name moves the cursor.
+    pub(crate) fn row<const N: usize>(&mut self, cells: [String; N]) {
+        self.rows.push(cells.map(|cell| printable(&cell)).to_vec());
+    }
+
+    /// The text, with the word of a state coloured wherever it stands alone in a cell.
+    pub(crate) fn text(&self, style: Style) -> String {
+        let widths: Vec<usize> = (0..self.headings.len())
+            .map(|at| self.rows.iter().chain([&self.headings]).map(|row| width(&row[at])).max().unwrap_or(0))
+            .collect();
+        let mut text = line(&self.headings, &widths, |cell| style.bold(cell));
+        for row in &self.rows {
+            text.push_str(&line(row, &widths, |cell| style.state(cell)));
+        }
+        text
+    }
+}
+
+/// Control characters as they are written in Rust, everything else as it is.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() })
+        .collect()
+}
+
+fn width(text: &str) -> usize {
+    text.chars().count()
+}
+
+fn line(cells: &[String], widths: &[usize], paint: impl Fn(&str) -> String) -> String {
+    let last = cells.iter().rposition(|cell| !cell.is_empty()).map_or(0, |at| at + 1);
+    let mut text = String::new();
+    for (at, cell) in cells[..last].iter().enumerate() {
+        text.push_str(&paint(cell));
+        if at + 1 < last {
+            text.push_str(&" ".repeat(widths[at] - width(cell) + 2));
+        }
+    }
+    text.push('\n');
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn aligns_columns_and_leaves_no_trailing_space() {
+        let mut table = Table::new(["ID", "NAME", "NOTE"]);
+        table.row(["1".to_owned(), "Grünwald".to_owned(), String::new()]);
+        table.row(["22".to_owned(), "A\u{1b}[2J".to_owned(), "x".to_owned()]);
+        assert_eq!(
+            table.text(Style::new(false)),
+            "ID  NAME         NOTE\n1   Grünwald\n22  A\\u{1b}[2J  x\n"
+        );
+    }
+}

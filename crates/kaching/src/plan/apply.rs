@@ -1,0 +1,36 @@
+use clap::Args;
+use kaching_api::{Apply as To, ApplyAnswer, ApplyRequest};
+use kaching_base::LicenseId;
+
+use crate::{
+    failure::Failure,
+    output::{Output, plural},
+    remote::Client,
+};
+
+/// Give a plan's present terms to licenses that were made from it
+#[derive(Args)]
+pub(crate) struct Apply {
+    /// Product and code, as in chorus:team
+    #[arg(value_name = "PRODUCT:PLAN")]
+    plan: String,
+    /// `all` at once, `renewing` each at its next renewal, or these licenses
+    #[arg(long, value_name = "all|renewing|LICENSE", required = true, num_args = 1..)]
+    to: Vec<String>,
+}
+
+impl Apply {
+    pub(super) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
+        let to = match self.to.as_slice() {
+            [word] if word == "all" || word == "renewing" => To::Word(word.clone()),
+            ids => To::Licenses(ids.iter().map(|id| id.parse::<LicenseId>()).collect::<Result<_, _>>()?),
+        };
+        let renewing = to == To::Word("renewing".to_owned());
+        let answer = client.post(super::path(&self.plan).then("apply"), &ApplyRequest { to }).await?;
+        output.answer(&answer, |applied: ApplyAnswer| {
+            let count = plural(i64::try_from(applied.licenses).unwrap_or(i64::MAX), "license");
+            let when = if renewing { " at the next renewal" } else { "" };
+            format!("{count} of {} get its present terms{when}.", self.plan)
+        })
+    }
+}

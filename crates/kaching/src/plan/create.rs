@@ -1,0 +1,65 @@
+use clap::Args;
+use kaching_api::{Plan, PlanCreate};
+use kaching_base::{Code, LicenseType, Price};
+
+use crate::{
+    failure::Failure,
+    flags::{Limits, Policy, days, words},
+    output::Output,
+    remote::{Client, Path},
+};
+
+/// Make a plan of a product
+#[derive(Args)]
+pub(crate) struct Create {
+    /// The product it is a tier of
+    #[arg(long)]
+    product: Code,
+    /// Its short name within the product, which never changes
+    #[arg(long)]
+    code: Code,
+    /// What people call it
+    #[arg(long)]
+    name: String,
+    /// Its place among the product's plans: more is higher
+    #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true)]
+    rank: i64,
+    #[command(flatten)]
+    terms: Limits,
+    /// What its licenses are sold as: perpetual without --days, else standard
+    #[arg(long = "type", value_name = "TYPE", value_parser = words!(LicenseType))]
+    kind: Option<LicenseType>,
+    /// How long its licenses last; without this they are perpetual
+    #[arg(long, value_name = "N", value_parser = days)]
+    days: Option<i64>,
+    /// What it costs, in the smallest unit: EUR:490000/year, /month or /once
+    #[arg(long, value_name = "CUR:AMOUNT/INTERVAL")]
+    price: Option<Price>,
+    #[command(flatten)]
+    policy: Policy,
+}
+
+impl Create {
+    pub(super) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
+        let body = PlanCreate {
+            features: self.terms.features(),
+            limits: self.terms.limits(),
+            lease_policy: self.policy.edit(),
+            product: self.product,
+            code: self.code,
+            name: self.name,
+            rank: self.rank,
+            kind: self.kind,
+            term_days: self.days,
+            price: self.price,
+        };
+        let answer = client.post(Path::admin("plans"), &body).await?;
+        output.answer(&answer, |plan: Plan| {
+            let next = format!(
+                "Next: kaching license create --customer … --product {} --plan {}",
+                plan.product, plan.code
+            );
+            format!("{}\n{}", super::card(&plan, output), output.style.dim(&next))
+        })
+    }
+}

@@ -1,0 +1,76 @@
+use clap::Args;
+use kaching_api::{Plan, PlanEdit};
+use kaching_base::{LicenseType, ParseError, Price};
+
+use crate::{
+    failure::Failure,
+    flags::{LimitEdits, Policy, changes_something, days, merged, words},
+    output::Output,
+    remote::Client,
+};
+
+/// Change a plan for the licenses made from now on; `plan apply` moves those that exist
+#[derive(Args)]
+pub(crate) struct Edit {
+    /// Product and code, as in chorus:team
+    #[arg(value_name = "PRODUCT:PLAN")]
+    plan: String,
+    /// What people call it
+    #[arg(long)]
+    name: Option<String>,
+    /// Its place among the product's plans: more is higher
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    rank: Option<i64>,
+    #[command(flatten)]
+    terms: LimitEdits,
+    /// What its licenses are sold as
+    #[arg(long = "type", value_name = "TYPE", value_parser = words!(LicenseType))]
+    kind: Option<LicenseType>,
+    /// How long its licenses last; `none` is perpetual
+    #[arg(long, value_name = "N|none", value_parser = term)]
+    days: Option<Term>,
+    /// What it costs, as in create; `none` is not told
+    #[arg(long, value_name = "PRICE|none", value_parser = cost)]
+    price: Option<Cost>,
+    #[command(flatten)]
+    policy: Policy,
+}
+
+#[derive(Clone)]
+struct Term(Option<i64>);
+
+#[derive(Clone)]
+struct Cost(Option<Price>);
+
+impl Edit {
+    pub(super) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
+        let path = super::path(&self.plan);
+        let features = if self.terms.need_present() {
+            let present: Plan = client.get(path.clone()).await?.read()?;
+            merged(&present.features, &self.terms.feature, &self.terms.without_feature)
+        } else {
+            None
+        };
+        let edit = PlanEdit {
+            name: self.name,
+            rank: self.rank,
+            kind: self.kind,
+            features,
+            limits: self.terms.limits(),
+            term_days: self.days.map(|Term(days)| days),
+            lease_policy: self.policy.edit(),
+            price: self.price.map(|Cost(price)| price),
+        };
+        changes_something(&edit)?;
+        let answer = client.patch(path, &edit).await?;
+        output.answer(&answer, |plan: Plan| super::card(&plan, output))
+    }
+}
+
+fn term(text: &str) -> Result<Term, ParseError> {
+    if text == "none" { Ok(Term(None)) } else { days(text).map(|days| Term(Some(days))) }
+}
+
+fn cost(text: &str) -> Result<Cost, ParseError> {
+    if text == "none" { Ok(Cost(None)) } else { text.parse().map(|price| Cost(Some(price))) }
+}

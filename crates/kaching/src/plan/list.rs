@@ -1,0 +1,25 @@
+use clap::Args;
+
+use crate::{
+    failure::Failure,
+    flags::Listing,
+    output::Output,
+    remote::{Client, Path},
+};
+
+/// List plans
+#[derive(Args)]
+pub(crate) struct List {
+    /// Only those of this product
+    #[arg(long, value_name = "PRODUCT")]
+    product: Option<String>,
+    #[command(flatten)]
+    listing: Listing,
+}
+
+impl List {
+    pub(super) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
+        let path = Path::admin("plans").maybe("product", self.product.as_ref());
+        self.listing.run(client, output, path, |plans| super::table(&plans, output)).await
+    }
+}

@@ -1,0 +1,37 @@
+use clap::Args;
+use kaching_api::Reminder;
+
+use crate::{
+    failure::Failure,
+    flags::Listing,
+    output::{Output, Table, day},
+    remote::{Client, Path},
+};
+
+/// Licenses that end soon, and whom to remind
+#[derive(Args)]
+pub(crate) struct Reminders {
+    #[command(flatten)]
+    listing: Listing,
+}
+
+impl Reminders {
+    pub(crate) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
+        let path = Path::admin("reminders");
+        self.listing.run(client, output, path, |reminders| table(&reminders, output)).await
+    }
+}
+
+fn table(reminders: &[Reminder], output: &Output) -> String {
+    let mut table = Table::new(["ENDS", "CUSTOMER", "MAIL", "PLAN", "LICENSE"]);
+    for reminder in reminders {
+        table.row([
+            day(reminder.expires_at, output.now),
+            reminder.customer_name.clone(),
+            reminder.email.clone().unwrap_or_default(),
+            format!("{}:{}", reminder.product, reminder.plan),
+            reminder.license.to_string(),
+        ]);
+    }
+    table.text(output.style)
+}

@@ -1,0 +1,169 @@
+//! The authority as a command sees it: one client with one `send`, whichever way leads there.
+
+use std::time::Duration;
+
+use http::{Method, Request, StatusCode, header};
+use http_body_util::Full;
+use hyper::body::Bytes;
+use kaching_api::{Problem, SecretText};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+
+use crate::failure::Failure;
+
+mod choose;
+mod in_process;
+mod path;
+mod tls;
+mod wire;
+
+pub(crate) use choose::{Choice, Missing};
+pub(crate) use path::Path;
+
+/// How long one call may take, the connection included.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The way to an authority, with what proves who asks.
+pub(crate) struct Client {
+    way: Way,
+    token: Option<SecretText>,
+}
+
+/// The three ways.
+enum Way {
+    /// Through a socket: the serving process on this machine, or a server elsewhere.
+    Wire(wire::Wire),
+    /// Nothing serves: the same router, within this process.
+    InProcess(Box<in_process::InProcess>),
+}
+
+/// What is asked of the authority.
+pub(crate) struct Call {
+    method: Method,
+    path: Path,
+    body: Option<Vec<u8>>,
+}
+
+/// What came back, and was no refusal.
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    body: Bytes,
+}
+
+impl Client {
+    /// Asks, and waits for the answer.
+    ///
+    /// # Errors
+    /// With the problem document if the answer is one, or that the authority was not reached.
+    pub(crate) async fn send(&mut self, call: Call) -> Result<Answer, Failure> {
+        let request = self.request(&call)?;
+        let answered = match &mut self.way {
+            Way::Wire(wire) => tokio::time::timeout(PATIENCE, wire.send(request)).await,
+            Way::InProcess(process) => tokio::time::timeout(PATIENCE, process.send(request)).await,
+        };
+        let (status, body) = answered.map_err(|_| {
+            Failure::unreached(
+                "The authority did not answer in a minute: look whether the change took effect before you ask again.",
+            )
+        })??;
+        Answer { status, body }.accepted()
+    }
+
+    /// Reads what a path names.
+    pub(crate) async fn get(&mut self, path: Path) -> Result<Answer, Failure> {
+        self.send(Call::new(Method::GET, path)).await
+    }
+
+    /// Makes something, or does something with it.
+    pub(crate) async fn post<T: Serialize>(&mut self, path: Path, body: &T) -> Result<Answer, Failure> {
+        self.send(Call::new(Method::POST, path).body(body)?).await
+    }
+
+    /// Changes what is named in the body.
+    pub(crate) async fn patch<T: Serialize>(&mut self, path: Path, body: &T) -> Result<Answer, Failure> {
+        self.send(Call::new(Method::PATCH, path).body(body)?).await
+    }
+
+    /// Archives.
+    pub(crate) async fn delete(&mut self, path: Path) -> Result<Answer, Failure> {
+        self.send(Call::new(Method::DELETE, path)).await
+    }
+
+    /// Ends the connection, or closes the database that was opened in process.
+    pub(crate) async fn close(self) {
+        if let Way::InProcess(process) = self.way {
+            process.close().await;
+        }
+    }
+
+    fn request(&self, call: &Call) -> Result<Request<Full<Bytes>>, Failure> {
+        let mut request = Request::builder()
+            .method(call.method.clone())
+            .uri(call.path.as_str())
+            .header(header::ACCEPT, "application/json")
+            .header(header::USER_AGENT, concat!("kaching/", env!("CARGO_PKG_VERSION")));
+        let bearer = self.token.as_ref().map(|token| format!("Bearer {}", token.expose()));
+        if let Some(text) = bearer {
+            let mut value = http::HeaderValue::try_from(text)
+                .map_err(|_| Failure::usage("The token holds characters that no token has."))?;
+            value.set_sensitive(true);
+            request = request.header(header::AUTHORIZATION, value);
+        }
+        if call.body.is_some() {
+            request = request.header(header::CONTENT_TYPE, "application/json");
+        }
+        request
+            .body(Full::new(Bytes::from(call.body.clone().unwrap_or_default())))
+            .map_err(|error| Failure::usage(format!("This cannot be asked over HTTP: {error}.")))
+    }
+}
+
+impl Call {
+    pub(crate) fn new(method: Method, path: Path) -> Self {
+        Self { method, path, body: None }
+    }
+
+    /// With this as JSON.
+    pub(crate) fn body<T: Serialize>(self, body: &T) -> Result<Self, Failure> {
+        let body = serde_json::to_vec(body)
+            .map_err(|error| Failure::usage(format!("This cannot be written as JSON: {error}.")))?;
+        Ok(Self { body: Some(body), ..self })
+    }
+}
+
+impl Answer {
+    /// The document, as it came.
+    pub(crate) fn json(&self) -> Result<Value, Failure> {
+        self.read()
+    }
+
+    /// The document as a type of the API.
+    pub(crate) fn read<T: DeserializeOwned>(&self) -> Result<T, Failure> {
+        serde_json::from_slice(&self.body).map_err(|error| Self::not_understood(&error))
+    }
+
+    /// An answer that is written in another version.
+    pub(crate) fn not_understood(error: &serde_json::Error) -> Failure {
+        Failure::refused(format!(
+            "The answer is not what this version of kaching understands ({error}): use the server's own version."
+        ))
+    }
+
+    /// Whether there is no document.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.body.is_empty()
+    }
+
+    fn accepted(self) -> Result<Self, Failure> {
+        if self.status.is_success() {
+            return Ok(self);
+        }
+        Err(match serde_json::from_slice::<Problem>(&self.body) {
+            Ok(problem) => Failure::Answered(Box::new(problem)),
+            Err(_) => Failure::unreached(format!(
+                "Something that is no Kaching authority answered with {}: look at the URL after --server.",
+                self.status
+            )),
+        })
+    }
+}

@@ -1,0 +1,213 @@
+//! HTTP/1.1 over a socket: the one in the data directory, TCP, or TLS.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use http::{HeaderValue, Request, StatusCode, Uri, header};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::{body::Bytes, client::conn::http1::SendRequest};
+use hyper_util::rt::TokioIo;
+use rustls::{ClientConfig, pki_types::ServerName};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpStream, UnixStream},
+    task::JoinSet,
+    time::timeout,
+};
+
+use crate::failure::Failure;
+
+/// How long a connection may take to stand.
+const CONNECT: Duration = Duration::from_secs(10);
+/// More than the longest list: what is longer is no answer of ours.
+const LONGEST: usize = 16 * 1024 * 1024;
+
+/// A connection that is made when it is needed, and again when it was lost between two calls.
+pub(crate) struct Wire {
+    target: Target,
+    /// Where the API lies below the server: empty, or `/licensing`.
+    prefix: String,
+    open: Option<SendRequest<Full<Bytes>>>,
+    /// Owns what moves the bytes; ends with this.
+    driver: JoinSet<()>,
+}
+
+enum Target {
+    Socket(PathBuf),
+    Tcp { host: String, port: u16, authority: HeaderValue, tls: Option<Arc<ClientConfig>> },
+}
+
+impl Wire {
+    /// To the process that serves this socket.
+    pub(crate) fn socket(path: PathBuf) -> Self {
+        Self::to(Target::Socket(path), String::new())
+    }
+
+    /// To a server somewhere, over TLS; without it only on this machine.
+    pub(crate) fn server(
+        url: &str,
+        tls: impl FnOnce() -> Result<Arc<ClientConfig>, Failure>,
+    ) -> Result<Self, Failure> {
+        let wrong = || {
+            Failure::usage(format!("--server takes a URL like https://licenses.example.com, not {url:?}."))
+        };
+        let uri: Uri = url.parse().map_err(|_| wrong())?;
+        let host = uri.host().ok_or_else(wrong)?.trim_matches(['[', ']']).to_owned();
+        let secure = match uri.scheme_str() {
+            Some("https") => true,
+            Some("http") if is_here(&host) => false,
+            Some("http") => {
+                return Err(Failure::usage(format!(
+                    "A token must not travel in the open: use https:// for {host}, http:// is for this machine only."
+                )));
+            }
+            _ => return Err(wrong()),
+        };
+        let authority =
+            uri.authority().and_then(|text| HeaderValue::from_str(text.as_str()).ok()).ok_or_else(wrong)?;
+        let port = uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
+        let tls = if secure { Some(tls()?) } else { None };
+        let prefix = uri.path().trim_end_matches('/').to_owned();
+        Ok(Self::to(Target::Tcp { host, port, authority, tls }, prefix))
+    }
+
+    pub(crate) async fn send(
+        &mut self,
+        mut request: Request<Full<Bytes>>,
+    ) -> Result<(StatusCode, Bytes), Failure> {
+        let lost = self.lost();
+        let authority = match &self.target {
+            Target::Socket(_) => HeaderValue::from_static("localhost"),
+            Target::Tcp { authority, .. } => authority.clone(),
+        };
+        request.headers_mut().insert(header::HOST, authority);
+        if !self.prefix.is_empty() {
+            let path = format!("{}{}", self.prefix, request.uri());
+            *request.uri_mut() =
+                path.parse().map_err(|_| Failure::usage("The path after --server is no path."))?;
+        }
+        let answer =
+            self.connection().await?.send_request(request).await.map_err(|_| Failure::unreached(&lost))?;
+        let status = answer.status();
+        let body = Limited::new(answer.into_body(), LONGEST)
+            .collect()
+            .await
+            .map_err(|_| Failure::unreached(&lost))?;
+        Ok((status, body.to_bytes()))
+    }
+
+    fn to(target: Target, prefix: String) -> Self {
+        Self { target, prefix, open: None, driver: JoinSet::new() }
+    }
+
+    fn lost(&self) -> String {
+        format!(
+            "The connection to {} was lost: look whether the change took effect before you ask again.",
+            self.name()
+        )
+    }
+
+    fn name(&self) -> String {
+        match &self.target {
+            Target::Socket(path) => path.display().to_string(),
+            Target::Tcp { host, port, .. } => format!("{host}:{port}"),
+        }
+    }
+
+    async fn connection(&mut self) -> Result<&mut SendRequest<Full<Bytes>>, Failure> {
+        let usable = match &mut self.open {
+            Some(open) => open.ready().await.is_ok(),
+            None => false,
+        };
+        if !usable {
+            let fresh = timeout(CONNECT, self.connect()).await;
+            let why = match fresh {
+                Ok(Ok(open)) => {
+                    self.open = Some(open);
+                    None
+                }
+                Ok(Err(why)) => Some(why),
+                Err(_) => Some("no answer in 10 seconds".to_owned()),
+            };
+            if let Some(why) = why {
+                return Err(Failure::unreached(format!(
+                    "The authority at {} was not reached ({why}): is it running, and is the address right?",
+                    self.name()
+                )));
+            }
+        }
+        Ok(self.open.as_mut().expect("opened above"))
+    }
+
+    async fn connect(&mut self) -> Result<SendRequest<Full<Bytes>>, String> {
+        match &self.target {
+            Target::Socket(path) => {
+                let stream = UnixStream::connect(path).await.map_err(|error| error.to_string())?;
+                self.shake_hands(stream).await
+            }
+            Target::Tcp { host, port, tls, .. } => {
+                let stream =
+                    TcpStream::connect((host.as_str(), *port)).await.map_err(|error| error.to_string())?;
+                // Small requests, each waited for: nothing is gained by holding them back.
+                let _ = stream.set_nodelay(true);
+                match tls.clone() {
+                    None => self.shake_hands(stream).await,
+                    Some(config) => {
+                        let name = ServerName::try_from(host.clone()).map_err(|error| error.to_string())?;
+                        let connector = tokio_rustls::TlsConnector::from(config);
+                        let stream =
+                            connector.connect(name, stream).await.map_err(|error| error.to_string())?;
+                        self.shake_hands(stream).await
+                    }
+                }
+            }
+        }
+    }
+
+    async fn shake_hands<S>(&mut self, stream: S) -> Result<SendRequest<Full<Bytes>>, String>
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let (send, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+            .await
+            .map_err(|error| error.to_string())?;
+        self.driver.spawn(async move {
+            // Its error is also that of the call that waits.
+            let _ = connection.await;
+        });
+        Ok(send)
+    }
+}
+
+/// Whether a host is this machine, so that nobody listens on the way.
+fn is_here(host: &str) -> bool {
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn takes_https_anywhere_and_http_only_here() {
+        let tls = || super::super::tls::config(None);
+        for url in [
+            "https://licenses.example.com",
+            "https://x.example/licensing/",
+            "http://127.0.0.1:7700",
+            "http://[::1]:1",
+            "http://localhost",
+        ] {
+            assert!(Wire::server(url, tls).is_ok(), "{url}");
+        }
+        for url in [
+            "",
+            "licenses.example.com",
+            "ftp://x",
+            "http://licenses.example.com",
+            "http://127.0.0.1.example.com",
+            "https://",
+        ] {
+            assert!(Wire::server(url, tls).is_err(), "{url}");
+        }
+    }
+}

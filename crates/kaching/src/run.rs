@@ -1,0 +1,111 @@
+//! From the arguments to the command.
+
+use clap::{ArgMatches, parser::ValueSource};
+use kaching_api::SecretText;
+use kaching_authority::{Clock as _, SystemClock};
+
+use crate::{
+    cli::{Cli, Command, Everywhere},
+    data::DataDir,
+    failure::Failure,
+    output::Output,
+    remote::{Choice, Client, Missing},
+    settings,
+};
+
+/// Does what was asked.
+pub(crate) fn run(cli: Cli, matches: &ArgMatches) -> Result<(), Failure> {
+    let output = Output::of_process(cli.everywhere.json, no_color(), SystemClock.now());
+    // The demo owns its processes and threads; everything else runs on one runtime.
+    if let Command::Demo(demo) = cli.command {
+        return demo.run(&output);
+    }
+    let choice = choice(cli.everywhere, matches)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::refused(format!("This machine gives no more threads: {error}.")))?;
+    runtime.block_on(dispatch(cli.command, &choice, &output))
+}
+
+/// Whether nobody wants colours: <https://no-color.org>.
+pub(crate) fn no_color() -> bool {
+    std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+}
+
+async fn dispatch(command: Command, choice: &Choice, output: &Output) -> Result<(), Failure> {
+    match command {
+        Command::Serve(serve) => serve.run(&choice.data, &choice.environment, output).await,
+        Command::Inspect(inspect) => inspect.run(choice, output).await,
+        Command::Doctor(doctor) => doctor.run(choice, output).await,
+        Command::Config(config) => config.run(choice, output),
+        command => {
+            let missing = if makes(&command) { Missing::Make } else { Missing::Refuse };
+            let mut client = choice.client(missing).await?;
+            let done = ask(command, &mut client, output).await;
+            client.close().await;
+            done
+        }
+    }
+}
+
+/// Whether it makes a first thing, so that an authority is made for it where there is none.
+fn makes(command: &Command) -> bool {
+    match command {
+        Command::Seed(_) => true,
+        Command::Product(command) => command.makes(),
+        Command::Customer(command) => command.makes(),
+        Command::Token(command) => command.makes(),
+        _ => false,
+    }
+}
+
+async fn ask(command: Command, client: &mut Client, output: &Output) -> Result<(), Failure> {
+    match command {
+        Command::Seed(command) => command.run(client, output).await,
+        Command::Product(command) => command.run(client, output).await,
+        Command::Feature(command) => command.run(client, output).await,
+        Command::Plan(command) => command.run(client, output).await,
+        Command::Customer(command) => command.run(client, output).await,
+        Command::License(command) => command.run(client, output).await,
+        Command::Activation(command) => command.run(client, output).await,
+        Command::Token(command) => command.run(client, output).await,
+        Command::Key(command) => command.run(client, output).await,
+        Command::Audit(command) => command.run(client, output).await,
+        Command::Stats(command) => command.run(client, output).await,
+        Command::Reminders(command) => command.run(client, output).await,
+        Command::Serve(_)
+        | Command::Demo(_)
+        | Command::Inspect(_)
+        | Command::Doctor(_)
+        | Command::Config(_) => {
+            unreachable!("these ask no authority, or find their own way to it")
+        }
+    }
+}
+
+/// Where to look for the authority: what stands on the command line wins over the environment.
+fn choice(everywhere: Everywhere, matches: &ArgMatches) -> Result<Choice, Failure> {
+    let said = |name| matches.value_source(name) == Some(ValueSource::CommandLine);
+    let Everywhere { data, server, token, token_file, ca, .. } = everywhere;
+    let here = said("data") && !said("server");
+    let server = server.filter(|url| !url.is_empty() && !here);
+    let token = match (token, token_file) {
+        (Some(token), _) if said("token") || !said("token_file") => Some(token),
+        (_, Some(path)) => Some(read_token(&path)?),
+        (token, None) => token,
+    };
+    if server.is_some() && token.is_none() {
+        return Err(Failure::usage("--server needs a token: --token, --token-file, or KACHING_TOKEN."));
+    }
+    // On this machine the user is known; a token of the environment is for a server elsewhere.
+    let token = token.filter(|_| server.is_some() || said("token") || said("token_file"));
+    Ok(Choice { server, token, ca, data: DataDir::locate(data)?, environment: settings::environment() })
+}
+
+fn read_token(path: &std::path::Path) -> Result<SecretText, Failure> {
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        Failure::usage(format!("The token file {} cannot be read: {error}.", path.display()))
+    })?;
+    Ok(SecretText::new(text.trim().to_owned()))
+}

@@ -1,0 +1,136 @@
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
+
+use clap::Args;
+use kaching_base::Secret;
+use kaching_server::{
+    App, Listeners,
+    config::{Config, PublicUrl},
+    shutdown,
+};
+
+use crate::{
+    data::DataDir,
+    failure::Failure,
+    opened,
+    output::{Output, remark},
+    settings::{self, sentence},
+};
+
+mod greeting;
+mod log;
+
+/// Run the authority
+#[derive(Args)]
+pub(crate) struct Serve {
+    /// Where products reach it, 127.0.0.1:7700 unless set
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Option<SocketAddr>,
+    /// Where operators and metrics are: the same on loopback, else 127.0.0.1:7701 unless set
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    admin_listen: Option<SocketAddr>,
+    /// postgres://…, or @FILE that holds it; SQLite in the data directory unless set
+    #[arg(long, value_name = "URL|@FILE")]
+    database: Option<String>,
+    /// The certificate chain, PEM; read again when it changes
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// The certificate's private key, PEM
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// How products reach it from outside: the issuer of its statements
+    #[arg(long, value_name = "URL")]
+    public_url: Option<String>,
+}
+
+impl Serve {
+    pub(crate) async fn run(
+        self,
+        data: &DataDir,
+        environment: &BTreeMap<String, String>,
+        output: &Output,
+    ) -> Result<(), Failure> {
+        let config = self.config(data, environment)?;
+        log::start(&config)?;
+        data.make()?;
+        let _owned = data.own().map_err(|taken| taken.sentence(data))?;
+        data.check_modes()?;
+        kaching_server::check_private_files(data.path()).map_err(|error| sentence(&error.to_string()))?;
+        let listeners = Listeners::bind(&config, Some(data.path()))
+            .await
+            .map_err(|error| sentence(&error.to_string()))?;
+        let addresses = listeners.addresses().clone();
+        let app = opened::open(data, &config, listeners.issuer().clone()).await?;
+        let greeting = greeting::Greeting::of(&app, data, &addresses, listeners.issuer());
+        output.either(&greeting, || greeting.text(output.style))?;
+        let done = until_stopped(listeners, &app).await;
+        app.authority().close().await;
+        done
+    }
+
+    /// The settings under the flags.
+    fn config(self, data: &DataDir, environment: &BTreeMap<String, String>) -> Result<Config, Failure> {
+        let mut config = settings::read(data, environment)?;
+        if let Some(listen) = self.listen {
+            config.server.listen = listen;
+        }
+        if self.admin_listen.is_some() {
+            config.server.admin_listen = self.admin_listen;
+        }
+        if self.tls_cert.is_some() {
+            (config.server.tls_cert, config.server.tls_key) = (self.tls_cert, self.tls_key);
+        }
+        if let Some(url) = self.public_url {
+            let url: PublicUrl = url.parse().map_err(|error| Failure::usage(format!("{error}.")))?;
+            config.server.public_url = Some(url);
+        }
+        if let Some(database) = self.database {
+            config.database.url = Some(Secret::new(named_or_in_file(database)?));
+        }
+        Ok(config)
+    }
+}
+
+/// A secret in an argument stands in the list of processes; one in a file does not.
+fn named_or_in_file(text: String) -> Result<String, Failure> {
+    let Some(path) = text.strip_prefix('@') else { return Ok(text) };
+    let read = std::fs::read_to_string(path)
+        .map_err(|error| Failure::usage(format!("{path}, named by --database, cannot be read: {error}.")))?;
+    Ok(read.trim().to_owned())
+}
+
+/// Serves until a signal asks for the end, or the database can no longer be trusted.
+async fn until_stopped(listeners: Listeners, app: &App) -> Result<(), Failure> {
+    let (stop, asked) = shutdown();
+    let serving = listeners.serve(app.clone(), asked);
+    let ending = async {
+        let fatal = tokio::select! {
+            () = signal() => None,
+            error = app.authority().fatal() => Some(error),
+        };
+        stop.now();
+        fatal
+    };
+    match tokio::join!(serving, ending).1 {
+        None => {
+            tracing::info!("stopped");
+            Ok(())
+        }
+        Some(error) => {
+            Err(sentence(&format!("the database failed, so that the server had to stop: {error}")))
+        }
+    }
+}
+
+/// Returns when SIGTERM or SIGINT asks for the end.
+async fn signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        remark("Signals cannot be received here: only killing ends this server.");
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = term.recv() => tracing::info!("asked to stop by SIGTERM"),
+        _ = int.recv() => tracing::info!("asked to stop by SIGINT"),
+    }
+}

@@ -1,0 +1,50 @@
+use std::path::PathBuf;
+
+use kaching_server::{Addresses, App, config::PublicUrl};
+use serde::Serialize;
+
+use crate::{
+    data::DataDir,
+    output::{Card, Style},
+};
+
+/// What a person, or a program with `--json`, is told when the server is reached.
+#[derive(Serialize)]
+pub(super) struct Greeting {
+    listen: String,
+    admin_listen: String,
+    public_url: String,
+    data: PathBuf,
+    socket: Option<PathBuf>,
+    root: Option<String>,
+    first_token: Option<PathBuf>,
+}
+
+impl Greeting {
+    pub(super) fn of(app: &App, data: &DataDir, addresses: &Addresses, issuer: &PublicUrl) -> Self {
+        let first_token = data.join("first-token");
+        Self {
+            listen: addresses.product.to_string(),
+            admin_listen: addresses.private.unwrap_or(addresses.product).to_string(),
+            public_url: issuer.as_str().to_owned(),
+            data: data.path().to_owned(),
+            socket: addresses.socket.clone(),
+            root: app.authority().keys().roots.first().map(ToString::to_string),
+            first_token: first_token.exists().then_some(first_token),
+        }
+    }
+
+    pub(super) fn text(&self, style: Style) -> String {
+        let admin = (self.admin_listen != self.listen).then_some(self.admin_listen.as_str());
+        let card = Card::new(format!("Kaching serves products on {}", self.public_url))
+            .line("Listens on", &self.listen)
+            .maybe("Operators on", admin)
+            .line("Data in", self.data.display().to_string())
+            .maybe("Products pin", self.root.as_deref())
+            .maybe("First API token", self.first_token.as_ref().map(|path| path.display().to_string()))
+            .text(style);
+        let next = "Next, in another terminal: `kaching seed` for something to look at, or `kaching product create --help`.\n\
+                    Ctrl-C ends this server; running products live on with their leases.";
+        format!("{card}\n{}", style.dim(next))
+    }
+}

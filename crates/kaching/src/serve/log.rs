@@ -1,0 +1,23 @@
+//! What the server tells while it runs: on standard error, for people or for programs.
+
+use std::io::{self, IsTerminal as _};
+
+use kaching_server::config::{Config, LogFormat};
+use tracing_subscriber::{EnvFilter, fmt};
+
+use crate::failure::Failure;
+
+/// Starts the log as the settings say.
+pub(super) fn start(config: &Config) -> Result<(), Failure> {
+    let filter = EnvFilter::try_new(&config.log.level).map_err(|error| {
+        Failure::refused(format!(
+            "log.level is a level like info, or a filter like info,kaching_db=debug: {error}."
+        ))
+    })?;
+    let lines = fmt().with_env_filter(filter).with_writer(io::stderr);
+    let started = match config.log.format {
+        LogFormat::Json => lines.json().flatten_event(true).try_init(),
+        LogFormat::Text => lines.with_ansi(io::stderr().is_terminal()).with_target(false).try_init(),
+    };
+    started.map_err(|error| Failure::refused(format!("The log could not be started: {error}.")))
+}

@@ -1,0 +1,51 @@
+//! The settings in force: the file of the data directory under the environment.
+
+use std::{collections::BTreeMap, fs, io};
+
+use kaching_server::config::Config;
+
+use crate::{data::DataDir, failure::Failure};
+
+/// What the environment says, read once.
+pub(crate) fn environment() -> BTreeMap<String, String> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .filter(|(name, _)| name.starts_with("KACHING_"))
+        .collect()
+}
+
+/// The text of `config.toml`; empty if there is none.
+pub(crate) fn file(data: &DataDir) -> Result<String, Failure> {
+    let path = data.join("config.toml");
+    match fs::read_to_string(&path) {
+        Ok(text) => Ok(text),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
+        Err(error) => Err(Failure::refused(format!("{} cannot be read: {error}.", path.display()))),
+    }
+}
+
+/// The settings of a data directory.
+pub(crate) fn read(data: &DataDir, environment: &BTreeMap<String, String>) -> Result<Config, Failure> {
+    Config::read(&file(data)?, environment, |path| fs::read_to_string(path))
+        .map_err(|error| sentence(&error.to_string()))
+}
+
+/// A sentence of a library as one for people: with a capital letter and a full stop.
+pub(crate) fn sentence(text: &str) -> Failure {
+    let mut letters = text.trim().chars();
+    let first = letters.next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
+    let text = format!("{first}{}", letters.as_str());
+    Failure::Refused(if text.ends_with(['.', '!', '?']) { text } else { format!("{text}.") })
+}
+
+/// What the environment names as a secret's file, and others can read: a warning each.
+pub(crate) fn exposed(environment: &BTreeMap<String, String>) -> Vec<String> {
+    environment
+        .iter()
+        .filter(|(name, _)| name.ends_with("_FILE"))
+        .filter(|(_, path)| kaching_server::others_can_read(path.as_ref()).unwrap_or(false))
+        .map(|(name, path)| {
+            format!("Others can read {path}, which {name} names: close it with `chmod 600 {path}`.")
+        })
+        .collect()
+}

@@ -1,0 +1,71 @@
+use clap::Subcommand;
+use kaching_api::Token;
+
+use crate::{
+    failure::Failure,
+    output::{Card, Output, Table, ago, day},
+    remote::{Client, Path},
+};
+
+mod archive;
+mod create;
+mod list;
+mod show;
+
+/// API tokens: programs with rights on the authority
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    Create(create::Create),
+    List(list::List),
+    Show(show::Show),
+    Archive(archive::Archive),
+}
+
+impl Command {
+    /// Whether it makes a first thing, so that a data directory is made for it where there is none.
+    pub(crate) fn makes(&self) -> bool {
+        matches!(self, Self::Create(_))
+    }
+
+    pub(crate) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
+        match self {
+            Self::Create(verb) => verb.run(client, output).await,
+            Self::List(verb) => verb.run(client, output).await,
+            Self::Show(verb) => verb.run(client, output).await,
+            Self::Archive(verb) => verb.run(client, output).await,
+        }
+    }
+}
+
+fn path(token: &str) -> Path {
+    Path::admin("tokens").then(token)
+}
+
+fn card(token: &Token, output: &Output) -> String {
+    Card::new(format!("Token {}", token.id))
+        .line("Name", &token.name)
+        .list("Scopes", &token.scopes)
+        .line("Ends", ends(token, output))
+        .line("Last used", token.last_used_at.map_or_else(|| "never".to_owned(), |at| ago(at, output.now)))
+        .line("Made", ago(token.created_at, output.now))
+        .maybe("Archived", token.archived_at.map(|at| ago(at, output.now)))
+        .text(output.style)
+}
+
+fn table(tokens: &[Token], output: &Output) -> String {
+    let mut table = Table::new(["ID", "NAME", "SCOPES", "ENDS", "LAST USED"]);
+    for token in tokens {
+        table.row([
+            token.id.to_string(),
+            token.name.clone(),
+            token.scopes.iter().cloned().collect::<Vec<_>>().join(", "),
+            ends(token, output),
+            token.last_used_at.map_or_else(|| "never".to_owned(), |at| ago(at, output.now)),
+        ]);
+    }
+    table.text(output.style)
+}
+
+fn ends(token: &Token, output: &Output) -> String {
+    token.expires_at.map_or_else(|| "never".to_owned(), |at| day(at, output.now))
+}

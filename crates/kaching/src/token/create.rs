@@ -1,0 +1,45 @@
+use clap::Args;
+use kaching_api::{Token, TokenCreate};
+use kaching_base::Timestamp;
+
+use crate::{
+    failure::Failure,
+    output::Output,
+    remote::{Client, Path},
+};
+
+/// Make an API token, and show its secret this once
+#[derive(Args)]
+pub(crate) struct Create {
+    /// What people call it
+    #[arg(long)]
+    name: String,
+    /// What it may do; everything unless said otherwise; may be given several times
+    #[arg(long = "scope", value_name = "SCOPE", default_value = "*")]
+    scopes: Vec<String>,
+    /// When it ends: 2027-12-31 (midnight UTC) or an instant; never unless said otherwise
+    #[arg(long, value_name = "DATE")]
+    expires: Option<Timestamp>,
+}
+
+impl Create {
+    pub(super) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
+        let body = TokenCreate {
+            name: self.name,
+            scopes: self.scopes.into_iter().collect(),
+            expires_at: self.expires,
+        };
+        let answer = client.post(Path::admin("tokens"), &body).await?;
+        output.answer(&answer, |token: Token| {
+            let secret = token.secret.as_ref().map_or("", |secret| secret.expose());
+            format!(
+                "{}\n  {}\n\n{}",
+                super::card(&token, output),
+                output.style.bold(secret),
+                output
+                    .style
+                    .dim("This is the token: it is not shown again. Use it as --token, or in KACHING_TOKEN.")
+            )
+        })
+    }
+}
