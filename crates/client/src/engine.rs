@@ -1,0 +1,350 @@
+//! What a client does, without doing it: it takes the time, random bytes and answers, and gives requests, what to
+//! write to disk, and what checks shall say. It reads no clock, opens no file and sends nothing.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use kaching_api::{Catalogue, Quota, Usage};
+use kaching_base::Timestamp;
+use kaching_license::{Credential, Digest, Expected, Lease, Moment, TrustedKeyset};
+
+use crate::{
+    clock::{Reading, until},
+    grant::Grant,
+    settings::Settings,
+    start_error::StartError,
+    time::TrustedTime,
+    transport::Call,
+};
+
+mod answers;
+mod pace;
+mod record;
+mod requests;
+mod statements;
+mod verdict;
+
+use pace::Pace;
+use record::Beat;
+pub(crate) use record::Record;
+pub(crate) use verdict::LastRefusal;
+
+/// The state machine of one guard.
+pub(crate) struct Engine {
+    settings: Settings,
+    record: Record,
+    /// Number and nonce as they stand on disk; what is sent where writing fails.
+    durable: Option<Beat>,
+    dirty: bool,
+    marked: Duration,
+    time: TrustedTime,
+    keyset: Option<TrustedKeyset>,
+    grant: Option<Arc<Grant>>,
+    credential: Option<Credential>,
+    /// A lease that waits for a newer keyset.
+    pending: Option<Pending>,
+    contact: Contact,
+    pace: Pace,
+    calling: bool,
+    asking: bool,
+    /// Changes seen of which no lease tells yet.
+    seen_rev: u64,
+    /// Counts stops, so that an answer to a question from before one is recognised.
+    stops: u64,
+    refusal: Option<LastRefusal>,
+    quotas: Vec<Quota>,
+    /// Until the start is settled, one way or the other.
+    starting: bool,
+    outcome: Option<Result<(), StartError>>,
+    /// The host has deactivated it, and asks for nothing more.
+    ended: bool,
+    exchanges: u64,
+}
+
+/// Whether the authority answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Contact {
+    /// Not asked yet.
+    None,
+    /// The last call was answered.
+    Made,
+    /// It was not, and why, as a part of a sentence.
+    Lost(String),
+}
+
+struct Pending {
+    jws: String,
+    request: Digest,
+    activates: bool,
+}
+
+/// What a call asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ask {
+    Keyset,
+    Activate,
+    Heartbeat,
+    Catalogue,
+    Deactivate,
+    Changes,
+}
+
+/// A call to make, with what is needed to judge its answer.
+pub(crate) struct Request {
+    pub(crate) ask: Ask,
+    pub(crate) call: Call,
+    /// What its answer must name.
+    hash: Digest,
+    stops: u64,
+    sent: Duration,
+    usage: u64,
+}
+
+impl Engine {
+    /// An engine with what was left on disk.
+    pub(crate) fn new(settings: Settings, left: Option<&[u8]>, now: Reading, boot_id: String) -> Self {
+        let record = Record::restore(left, settings.identity());
+        let mut engine = Self {
+            time: TrustedTime::restore(record.time.as_ref(), boot_id, now),
+            durable: record.beat.clone(),
+            dirty: false,
+            marked: now.boot,
+            keyset: None,
+            grant: None,
+            credential: None,
+            pending: None,
+            contact: Contact::None,
+            pace: Pace::new(now.boot),
+            calling: false,
+            asking: false,
+            seen_rev: 0,
+            stops: 0,
+            refusal: None,
+            quotas: Vec::new(),
+            starting: true,
+            outcome: None,
+            ended: false,
+            exchanges: 0,
+            settings,
+            record,
+        };
+        engine.recall(now);
+        for warning in engine.warnings(now) {
+            tracing::warn!("{warning}");
+        }
+        engine
+    }
+
+    /// Verifies what was left on disk again; what does not verify counts for nothing.
+    fn recall(&mut self, now: Reading) {
+        let roots = &self.settings.roots;
+        let keyset = self.record.keyset.as_deref();
+        self.keyset = keyset.and_then(|text| TrustedKeyset::verify(text, roots, None, Moment::Inspect).ok());
+        let credential = self.record.credential.as_ref().filter(|_| self.record.beat.is_some());
+        self.credential = credential.and_then(|text| Credential::parse(text.expose()).ok());
+        if let Some(keyset) = &self.keyset {
+            self.time.at_least(keyset.keyset().iat, now);
+            let expected = Expected {
+                aud: Some(self.settings.product.as_str()),
+                act: self.credential.as_ref().map(|credential| credential.activation),
+                fpr: Some(self.settings.fingerprint.hash()),
+                ..Expected::default()
+            };
+            // Its own times are judged with every verdict.
+            let lease = self.record.lease.as_deref();
+            let lease = lease.and_then(|text| keyset.verify_lease(text, &expected, Moment::Inspect).ok());
+            if let Some(lease) = lease {
+                self.time.at_least(lease.iat, now);
+                let catalogue = self.record.catalogue.as_deref().and_then(|body| catalogue(body, lease.cat));
+                self.grant = Some(Arc::new(Grant { lease, catalogue }));
+            }
+        }
+        if let Some(stop) = &self.record.stop {
+            self.time.at_least(stop.iat, now);
+            self.refusal = Some(LastRefusal::of_stop(stop));
+        }
+        let ended = self.record.stop.as_ref().is_some_and(record::Stop::ends_activation);
+        let superseded =
+            self.record.stop.as_ref().is_some_and(|stop| stop.code.as_str() == "activation_superseded");
+        let again = ended && (!superseded || self.settings.takeover.is_some());
+        self.pace.activation.wanted = self.credential.is_none() || again || self.settings.takeover.is_some();
+    }
+
+    /// The client's own time.
+    pub(crate) fn now(&self, now: Reading) -> Timestamp {
+        self.time.now(now)
+    }
+
+    fn lease(&self) -> Option<&Lease> {
+        self.grant.as_ref().map(|grant| &grant.lease)
+    }
+
+    /// How the start went, once that is known.
+    pub(crate) fn started(&mut self) -> Option<Result<(), StartError>> {
+        self.outcome.take()
+    }
+
+    /// The time for the start is over: it goes on with what was verified before, or not at all.
+    pub(crate) fn give_up(&mut self, now: Reading) -> Result<(), StartError> {
+        let error = match &self.record.stop {
+            Some(stop) => {
+                StartError::Refused { code: stop.code.clone(), detail: stop.detail.clone(), contact: None }
+            }
+            None => {
+                let why = self.trouble().unwrap_or("it did not answer in time").to_owned();
+                StartError::Unreachable { url: self.settings.url.clone(), why }
+            }
+        };
+        self.start_failed(error, now);
+        self.outcome.take().unwrap_or(Ok(()))
+    }
+
+    fn settle_start(&mut self, outcome: Result<(), StartError>) {
+        if self.starting {
+            self.starting = false;
+            self.outcome = Some(outcome);
+        }
+    }
+
+    /// The levels as the host told them, or as they were left.
+    pub(crate) fn levels(&self) -> &BTreeMap<String, u64> {
+        &self.record.levels
+    }
+
+    /// Whether there is usage that the authority has not acknowledged.
+    pub(crate) fn owes_usage(&self) -> bool {
+        !self.record.usage.is_empty()
+    }
+
+    /// Whether the slot was given back, or never held.
+    pub(crate) fn holds_nothing(&self) -> bool {
+        self.credential.is_none()
+    }
+
+    /// What people should look at, one sentence each.
+    pub(crate) fn warnings(&self, now: Reading) -> Vec<String> {
+        let clock = self.time.asks_for_contact(now).then(|| {
+            format!(
+                "This machine's clock says {}, which does not fit what is known; it does not count until the license \
+                 authority has answered.",
+                now.wall
+            )
+        });
+        clock.into_iter().collect()
+    }
+
+    /// Why there is no contact, as a part of a sentence.
+    pub(crate) fn trouble(&self) -> Option<&str> {
+        match &self.contact {
+            Contact::Lost(why) => Some(why),
+            Contact::None | Contact::Made => None,
+        }
+    }
+
+    /// How many calls were answered or lost.
+    pub(crate) fn exchanges(&self) -> u64 {
+        self.exchanges
+    }
+
+    /// The quotas of the last answer, to show.
+    pub(crate) fn quotas(&self) -> &[Quota] {
+        &self.quotas
+    }
+
+    /// The state as it must stand on disk before anything else is sent, if it does not yet.
+    pub(crate) fn unsaved(&mut self, now: Reading) -> Option<Vec<u8>> {
+        if !self.dirty && now.boot < self.marked + self.settings.timing.mark {
+            return None;
+        }
+        self.marked = now.boot;
+        self.record.time = Some(self.time.mark(now));
+        Some(self.record.bytes())
+    }
+
+    /// Whether the state stands on disk. Where it does not, the last heartbeat that does is repeated.
+    pub(crate) fn saved(&mut self, written: bool) {
+        if written {
+            self.dirty = false;
+            self.durable.clone_from(&self.record.beat);
+        } else if self.durable.is_some() {
+            self.record.beat.clone_from(&self.durable);
+        } else {
+            self.durable.clone_from(&self.record.beat);
+        }
+    }
+
+    /// Takes the levels and the usage that the host told since the last time.
+    pub(crate) fn count(&mut self, levels: BTreeMap<String, u64>, used: Vec<(String, u64)>, now: Reading) {
+        if levels != self.record.levels {
+            self.record.levels = levels;
+            self.dirty = true;
+        }
+        let at = self.now(now);
+        for (meter, amount) in used {
+            let record = &mut self.record;
+            let unsent = |entry: &&mut Usage| entry.seq > record.usage_sent && entry.meter == meter;
+            self.dirty = true;
+            if let Some(entry) = record.usage.iter_mut().find(unsent) {
+                entry.amount = entry.amount.saturating_add(amount);
+                continue;
+            }
+            record.usage_seq += 1;
+            record.usage.push(Usage { meter, amount, seq: record.usage_seq, at });
+        }
+    }
+
+    /// The next heartbeat is due now.
+    pub(crate) fn hurry(&mut self, now: Reading) {
+        self.pace.heartbeat = now.boot;
+        self.pace.quiet = now.boot;
+    }
+
+    /// When there is something to do next on the lane of calls.
+    pub(crate) fn wake(&self, now: Reading) -> Duration {
+        let timing = &self.settings.timing;
+        let mut due = vec![self.marked + timing.mark];
+        if !self.ended && !self.calling {
+            let call = [
+                self.pace.keyset.due(timing.refetch),
+                self.activation_due(),
+                self.heartbeat_due(),
+                self.catalogue_due(),
+            ];
+            due.extend(call.into_iter().flatten().map(|at| at.max(self.pace.quiet)));
+        }
+        if let Some(lease) = self.lease() {
+            let time = self.now(now);
+            let ends = [Some(lease.exp), Some(lease.run_until), lease.lic_exp];
+            due.extend(
+                ends.into_iter().flatten().filter(|end| *end > time).map(|end| now.boot + until(time, end)),
+            );
+        }
+        due.into_iter().min().unwrap_or(now.boot)
+    }
+
+    fn activation_due(&self) -> Option<Duration> {
+        self.keyset.as_ref()?;
+        self.pace.activation.due(self.settings.timing.reactivate)
+    }
+
+    fn heartbeat_due(&self) -> Option<Duration> {
+        let beats = self.keyset.is_some() && self.credential.is_some() && !self.pace.activation.wanted;
+        (beats && self.pending.is_none()).then_some(self.pace.heartbeat)
+    }
+
+    fn catalogue_due(&self) -> Option<Duration> {
+        self.grant.as_ref().filter(|_| self.record.stop.is_none())?;
+        self.pace.catalogue.due(self.settings.timing.refetch)
+    }
+
+    /// When the next question for changes is due; none while there is nobody to ask.
+    pub(crate) fn question_due(&self, now: Reading) -> Option<Duration> {
+        let asks = !self.ended && !self.asking && self.contact == Contact::Made;
+        let lease = self.lease().filter(|lease| asks && self.now(now) < lease.exp)?;
+        (self.credential.as_ref()?.activation == lease.act).then(|| self.pace.question.max(self.pace.quiet))
+    }
+}
+
+/// The catalogue of these bytes, if they are the ones that the lease names.
+fn catalogue(body: &str, hash: Digest) -> Option<Catalogue> {
+    (Digest::of(body) == hash).then(|| serde_json::from_str(body).ok()).flatten()
+}

@@ -1,0 +1,120 @@
+use std::collections::BTreeMap;
+
+use kaching_api::{SecretText, Usage};
+use kaching_base::{ErrorCode, Timestamp};
+use kaching_license::{Digest, Refusal, RefusalCode};
+use serde::{Deserialize, Serialize};
+
+use crate::time::TimeMark;
+
+/// Everything that outlives the process. Only the engine writes it, and the driver puts it on disk.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Record {
+    pub(crate) version: u32,
+    /// Whose state it is.
+    pub(crate) identity: Digest,
+    /// The newest keyset that was verified, as it was signed.
+    pub(crate) keyset: Option<String>,
+    pub(crate) epoch: u64,
+    /// The highest revision that a statement of this epoch named.
+    pub(crate) rev: u64,
+    pub(crate) credential: Option<SecretText>,
+    /// Of the next heartbeat; repeated until it is answered.
+    pub(crate) beat: Option<Beat>,
+    /// Of an activation that was not answered yet.
+    pub(crate) activating: Option<String>,
+    /// The last lease that was verified, as it was signed.
+    pub(crate) lease: Option<String>,
+    /// Where set, nothing older counts.
+    pub(crate) stop: Option<Stop>,
+    pub(crate) time: Option<TimeMark>,
+    /// The catalogue's body, as its hash was signed.
+    pub(crate) catalogue: Option<String>,
+    pub(crate) levels: BTreeMap<String, u64>,
+    pub(crate) usage: Vec<Usage>,
+    /// The last number given to an entry of `usage`.
+    pub(crate) usage_seq: u64,
+    /// Entries up to this number were sent at least once, and change no more.
+    pub(crate) usage_sent: u64,
+}
+
+/// Number and nonce of a heartbeat.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Beat {
+    pub(crate) number: u64,
+    pub(crate) nonce: String,
+}
+
+/// A signed refusal that stopped the client.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Stop {
+    pub(crate) code: RefusalCode,
+    pub(crate) detail: String,
+    pub(crate) iat: Timestamp,
+    pub(crate) epoch: u64,
+    pub(crate) rev: Option<u64>,
+}
+
+impl Record {
+    pub(crate) const VERSION: u32 = 1;
+
+    /// A state in which nothing has happened.
+    pub(crate) fn new(identity: Digest) -> Self {
+        Self {
+            version: Self::VERSION,
+            identity,
+            keyset: None,
+            epoch: 0,
+            rev: 0,
+            credential: None,
+            beat: None,
+            activating: None,
+            lease: None,
+            stop: None,
+            time: None,
+            catalogue: None,
+            levels: BTreeMap::new(),
+            usage: Vec::new(),
+            usage_seq: 0,
+            usage_sent: 0,
+        }
+    }
+
+    /// What was left on disk, as far as it is this installation's: what belongs to another key or fingerprint is
+    /// dropped, the keyset and the time stay.
+    pub(crate) fn restore(bytes: Option<&[u8]>, identity: Digest) -> Self {
+        let left: Option<Self> = bytes.and_then(|bytes| serde_json::from_slice(bytes).ok());
+        match left.filter(|left| left.version == Self::VERSION) {
+            Some(left) if left.identity == identity => left,
+            Some(left) => Self { keyset: left.keyset, time: left.time, ..Self::new(identity) },
+            None => Self::new(identity),
+        }
+    }
+
+    /// As it stands on disk.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("its maps have text for keys and nothing in it fails")
+    }
+}
+
+impl Stop {
+    pub(crate) fn of(refusal: &Refusal) -> Self {
+        let Refusal { code, detail, iat, epoch, rev, .. } = refusal;
+        Self { code: code.clone(), detail: detail.clone(), iat: *iat, epoch: *epoch, rev: *rev }
+    }
+
+    /// Whether a statement of this time and revision is older than the stop.
+    pub(crate) fn outdates(&self, iat: Timestamp, epoch: u64, rev: Option<u64>) -> bool {
+        let earlier_terms = epoch == self.epoch && rev.zip(self.rev).is_some_and(|(rev, own)| rev < own);
+        iat < self.iat || epoch < self.epoch || earlier_terms
+    }
+
+    /// The activation has ended by somebody's will: only the host's next start asks for a new one.
+    pub(crate) fn ends_activation(&self) -> bool {
+        use ErrorCode::{ActivationDeactivated, ActivationReleased, ActivationSuperseded};
+        matches!(
+            self.code,
+            RefusalCode::Known(ActivationDeactivated | ActivationReleased | ActivationSuperseded)
+        )
+    }
+}

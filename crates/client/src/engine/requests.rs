@@ -1,0 +1,139 @@
+//! The calls, as their bytes are sent.
+
+use std::time::Duration;
+
+use kaching_api::{ActivateRequest, DeactivateRequest, HeartbeatRequest, SecretText};
+use kaching_base::Secret;
+use kaching_license::{Digest, request_hash};
+use serde::Serialize;
+
+use super::{Ask, Engine, Request, record::Beat};
+use crate::{clock::Reading, random::Draw, transport::Call};
+
+/// So many entries of usage fit into one request with room to spare.
+const USAGE: usize = 200;
+
+impl Engine {
+    /// The next call that is due. One is made at a time: its answer is given back before the next is asked for.
+    pub(crate) fn call(&mut self, now: Reading, draw: &Draw) -> Option<Request> {
+        if self.ended || self.calling || now.boot < self.pace.quiet {
+            return None;
+        }
+        let due = |at: Option<Duration>| at.is_some_and(|at| at <= now.boot);
+        let request = if due(self.pace.keyset.due(self.settings.timing.refetch)) {
+            self.pace.keyset.ask(now.boot);
+            self.get(Ask::Keyset, "/.well-known/kaching".to_owned(), None, now)
+        } else if due(self.activation_due()) {
+            self.pace.activation.ask(now.boot);
+            self.activate(now, draw)
+        } else if due(self.heartbeat_due()) {
+            self.heartbeat(now)?
+        } else if due(self.catalogue_due()) {
+            self.pace.catalogue.ask(now.boot);
+            self.get(Ask::Catalogue, "/v1/catalogue".to_owned(), self.bearer(), now)
+        } else {
+            return None;
+        };
+        self.calling = true;
+        Some(request)
+    }
+
+    /// The next question for changes, if one is due. It is asked beside the calls, one at a time.
+    pub(crate) fn question(&mut self, now: Reading) -> Option<Request> {
+        self.question_due(now).filter(|due| *due <= now.boot)?;
+        self.asking = true;
+        let wait = if self.pace.waits() { self.settings.timing.wait } else { Duration::ZERO };
+        let rev = self.record.rev.max(self.seen_rev);
+        let path = format!("/v1/changes?rev={rev}&wait={}", wait.as_secs());
+        let mut request = self.get(Ask::Changes, path, self.bearer(), now);
+        request.call.timeout += wait;
+        Some(request)
+    }
+
+    /// Gives the slot back: the lease is forgotten at once, and nothing more is asked for.
+    pub(crate) fn deactivation(&mut self, now: Reading, draw: &Draw) -> Option<Request> {
+        self.ended = true;
+        self.record.lease = None;
+        self.grant = None;
+        self.dirty = true;
+        let credential = self.credential.as_ref()?;
+        let body = json(&DeactivateRequest { nonce: draw.nonce() });
+        let (header, hash) = credential.authorize(0, "POST", "/v1/deactivate", &body);
+        Some(self.post(Ask::Deactivate, "/v1/deactivate", body, Some(Secret::new(header)), hash, now))
+    }
+
+    fn activate(&mut self, now: Reading, draw: &Draw) -> Request {
+        if self.record.activating.is_none() {
+            self.record.activating = Some(draw.nonce());
+            self.dirty = true;
+        }
+        let Self { settings, record, .. } = self;
+        let body = json(&ActivateRequest {
+            license_key: Some(SecretText::new(settings.license_key.expose().to_owned())),
+            product: settings.product.clone(),
+            fingerprint: settings.fingerprint.value().to_owned(),
+            kind: settings.fingerprint.kind(),
+            name: settings.name.clone(),
+            version: settings.version.clone(),
+            levels: (!record.levels.is_empty()).then(|| record.levels.clone()),
+            takeover: settings.takeover,
+            nonce: record.activating.clone().unwrap_or_default(),
+        });
+        let hash = request_hash("POST", "/v1/activate", "", &body);
+        self.post(Ask::Activate, "/v1/activate", body, None, hash, now)
+    }
+
+    fn heartbeat(&mut self, now: Reading) -> Option<Request> {
+        let Beat { number, nonce } = self.record.beat.clone()?;
+        let usage: Vec<_> = self.record.usage.iter().take(USAGE).cloned().collect();
+        let through = usage.last().map_or(0, |entry| entry.seq);
+        if through > self.record.usage_sent {
+            self.record.usage_sent = through;
+            self.dirty = true;
+        }
+        let levels = &self.record.levels;
+        let body = json(&HeartbeatRequest {
+            nonce,
+            fpr: self.settings.fingerprint.hash().to_string(),
+            version: self.settings.version.clone(),
+            health: None,
+            levels: (!levels.is_empty()).then(|| levels.clone()),
+            usage,
+            log: None,
+        });
+        let (header, hash) = self.credential.as_ref()?.authorize(number, "POST", "/v1/heartbeat", &body);
+        let mut request =
+            self.post(Ask::Heartbeat, "/v1/heartbeat", body, Some(Secret::new(header)), hash, now);
+        request.usage = through;
+        Some(request)
+    }
+
+    fn bearer(&self) -> Option<Secret<String>> {
+        self.record.lease.as_ref().map(|lease| Secret::new(format!("Bearer {lease}")))
+    }
+
+    fn get(&self, ask: Ask, path: String, authorization: Option<Secret<String>>, now: Reading) -> Request {
+        let hash = request_hash("GET", &path, "", b"");
+        let timeout = self.settings.timing.call;
+        let call = Call { method: "GET", path, body: Vec::new(), authorization, timeout };
+        Request { ask, call, hash, stops: self.stops, sent: now.boot, usage: 0 }
+    }
+
+    fn post(
+        &self,
+        ask: Ask,
+        path: &str,
+        body: Vec<u8>,
+        authorization: Option<Secret<String>>,
+        hash: Digest,
+        now: Reading,
+    ) -> Request {
+        let timeout = self.settings.timing.call;
+        let call = Call { method: "POST", path: path.to_owned(), body, authorization, timeout };
+        Request { ask, call, hash, stops: self.stops, sent: now.boot, usage: 0 }
+    }
+}
+
+fn json(body: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(body).expect("requests have text for keys and nothing that fails")
+}

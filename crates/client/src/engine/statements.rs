@@ -1,0 +1,227 @@
+//! Leases and refusals that came, and whether they count.
+
+use std::{sync::Arc, time::Duration};
+
+use kaching_api::Problem;
+use kaching_license::{Expected, Invalid, Lease, Moment, Refusal};
+
+use super::{Ask, Engine, LastRefusal, Pending, Request, catalogue, record::Stop};
+use crate::{
+    clock::{Reading, until},
+    grant::Grant,
+    random::Draw,
+    start_error::StartError,
+};
+
+impl Engine {
+    fn expected(&self, request: &Request) -> Expected<'_> {
+        // A new activation may be of another license and name another activation than the last one.
+        let known = self.lease().filter(|_| request.ask != Ask::Activate);
+        Expected {
+            aud: Some(self.settings.product.as_str()),
+            sub: known.map(|lease| lease.sub),
+            act: self.credential.as_ref().map(|credential| credential.activation),
+            fpr: Some(self.settings.fingerprint.hash()),
+            req: Some(request.hash),
+        }
+    }
+
+    /// Judges a lease that answers a request; whether the request is answered by it.
+    pub(super) fn lease_came(&mut self, request: &Request, jws: String, now: Reading, draw: &Draw) -> bool {
+        let Some(keyset) = &self.keyset else { return false };
+        let lease = match keyset.verify_lease(&jws, &self.expected(request), Moment::Answer) {
+            Ok(lease) => lease,
+            Err(invalid) => {
+                self.does_not_verify(request, &invalid, now, draw);
+                return false;
+            }
+        };
+        let current = keyset.keyset().version >= lease.ks;
+        if self.outdated(request, &lease) {
+            tracing::info!(iat = %lease.iat, rev = lease.rev, "a lease older than what is known does not count");
+            self.unanswered(request, "its answer is older than what is known".to_owned(), None, now, draw);
+            return true;
+        }
+        self.time.fresh(lease.iat, now);
+        if current {
+            self.take(lease, jws, now, draw);
+        } else {
+            // Before the next yes comes the keyset that the lease names.
+            self.pending =
+                Some(Pending { jws, request: request.hash, activates: request.ask == Ask::Activate });
+            self.pace.keyset.wanted = true;
+            self.pace.keyset.anew();
+            self.reached(now);
+        }
+        true
+    }
+
+    fn does_not_verify(&mut self, request: &Request, invalid: &Invalid, now: Reading, draw: &Draw) {
+        if matches!(invalid, Invalid::UnknownKey | Invalid::KeysetExpired) {
+            self.pace.keyset.wanted = true;
+        }
+        self.unanswered(request, format!("its answer does not count: {invalid}"), None, now, draw);
+    }
+
+    /// Whether a lease tells less than what is known: of an earlier epoch or revision, or from before a stop.
+    fn outdated(&self, request: &Request, lease: &Lease) -> bool {
+        let known = &self.record;
+        let earlier = lease.epoch < known.epoch || (lease.epoch == known.epoch && lease.rev < known.rev);
+        let stopped = known.stop.as_ref().is_some_and(|stop| {
+            // Times are whole seconds: within the same one, only an answer to a later question is later.
+            let since = request.stops < self.stops && lease.iat <= stop.iat;
+            since || stop.outdates(lease.iat, lease.epoch, Some(lease.rev))
+        });
+        let another_license = self.lease().is_some_and(|held| held.sub != lease.sub);
+        stopped || (earlier && !another_license)
+    }
+
+    /// The lease that waited for its keyset, judged again with it.
+    pub(super) fn resume_pending(&mut self, now: Reading, draw: &Draw) {
+        let Some(pending) = self.pending.take() else { return };
+        let Some(keyset) = &self.keyset else { return };
+        let known = self.lease().filter(|_| !pending.activates);
+        let expected = Expected {
+            aud: Some(self.settings.product.as_str()),
+            sub: known.map(|lease| lease.sub),
+            act: self.credential.as_ref().map(|credential| credential.activation),
+            fpr: Some(self.settings.fingerprint.hash()),
+            req: Some(pending.request),
+        };
+        match keyset.verify_lease(&pending.jws, &expected, Moment::Answer) {
+            // A stop that came meanwhile has dropped it; past its end it counts as no contact.
+            Ok(lease) if self.now(now) < lease.exp => self.take(lease, pending.jws, now, draw),
+            Ok(_) => {}
+            Err(invalid) => tracing::warn!(%invalid, "a lease does not verify with the newest keyset"),
+        }
+        // Whatever became of it, a heartbeat brings the next.
+        if self.grant.is_none() {
+            self.pace.heartbeat = now.boot;
+        }
+    }
+
+    /// Takes a lease that counts.
+    fn take(&mut self, lease: Lease, jws: String, now: Reading, draw: &Draw) {
+        self.reached(now);
+        self.record.epoch = lease.epoch;
+        self.record.rev = lease.rev;
+        if self.record.stop.take().is_some() {
+            tracing::info!(rev = lease.rev, "the license runs again");
+        }
+        self.refusal = None;
+        // Half the lease is the longest wait, whatever the jitter.
+        let longest = until(lease.iat, lease.exp) / 2;
+        self.pace.heartbeat = now.boot + draw.jitter(Duration::from_secs(lease.hb)).min(longest);
+        let held = self.record.catalogue.as_deref().and_then(|body| catalogue(body, lease.cat));
+        if held.is_none() && !self.pace.catalogue.wanted {
+            self.pace.catalogue.wanted = true;
+            self.pace.catalogue.anew();
+        }
+        // Until the new one is here, the old catalogue still names what it names.
+        let shown = held.or_else(|| self.grant.as_ref()?.catalogue.clone());
+        self.grant = Some(Arc::new(Grant { lease, catalogue: shown }));
+        self.record.lease = Some(jws);
+        self.dirty = true;
+        self.settle_start(Ok(()));
+    }
+
+    /// Judges a refusal that answers a request.
+    pub(super) fn refusal_came(
+        &mut self,
+        request: &Request,
+        statement: &str,
+        problem: &Problem,
+        now: Reading,
+        draw: &Draw,
+    ) {
+        let Some(keyset) = &self.keyset else { return };
+        let refusal = match keyset.verify_refusal(statement, &self.expected(request), Moment::Answer) {
+            Ok(refusal) => refusal,
+            Err(invalid) => return self.does_not_verify(request, &invalid, now, draw),
+        };
+        self.reached(now);
+        self.time.fresh(refusal.iat, now);
+        match request.ask {
+            Ask::Heartbeat => self.heartbeat_answered(request, draw),
+            Ask::Activate => {
+                self.record.activating = None;
+                self.dirty = true;
+            }
+            _ => {}
+        }
+        self.refusal = Some(LastRefusal::of_answer(&refusal, problem));
+        let code = refusal.code.clone();
+        if code.stops() {
+            self.stop(&refusal);
+        }
+        self.beat_later(now, draw);
+        let error = StartError::of_refusal(&code, &refusal.detail, problem);
+        if code.stops() && !self.permits(now) {
+            self.start_refused(error, request, now);
+        } else {
+            self.start_failed(error, now);
+        }
+    }
+
+    /// A refused start that only a new activation of the same installation can change tries that once.
+    fn start_refused(&mut self, error: StartError, request: &Request, now: Reading) {
+        let ended = self.record.stop.as_ref().is_some_and(Stop::ends_activation);
+        let superseded =
+            matches!(&self.record.stop, Some(stop) if stop.code.as_str() == "activation_superseded");
+        if self.starting && request.ask == Ask::Heartbeat && ended && !superseded {
+            self.pace.activation.wanted = true;
+            self.pace.activation.anew();
+            return;
+        }
+        self.start_failed(error, now);
+    }
+
+    /// Judges a refusal that came without being asked for; whether it stopped the client.
+    pub(super) fn pushed(&mut self, statement: &str, now: Reading) -> bool {
+        let (Some(keyset), Some(grant)) = (&self.keyset, &self.grant) else { return false };
+        let refusal = match keyset.verify_pushed(statement, &grant.lease, self.now(now)) {
+            Ok(refusal) => refusal,
+            Err(Invalid::Outdated) => return false,
+            Err(invalid) => {
+                tracing::warn!(%invalid, "a pushed refusal does not count");
+                if invalid == Invalid::UnknownKey {
+                    self.pace.keyset.wanted = true;
+                }
+                // The heartbeat asks for an answer that cannot be mistaken.
+                self.pace.heartbeat = self.pace.heartbeat.min(now.boot + self.settings.timing.pause);
+                return false;
+            }
+        };
+        let known = self.record.stop.as_ref().is_some_and(|stop| {
+            stop.outdates(refusal.iat, refusal.epoch, refusal.rev)
+                || stop.rev == refusal.rev && stop.code == refusal.code
+        });
+        if known || !refusal.code.stops() {
+            return false;
+        }
+        self.refusal = Some(LastRefusal::of_push(&refusal));
+        self.stop(&refusal);
+        let (low, high) = self.settings.timing.refused;
+        self.pace.heartbeat = now.boot + (low + high) / 2;
+        true
+    }
+
+    fn stop(&mut self, refusal: &Refusal) {
+        let stop = Stop::of(refusal);
+        tracing::warn!(code = %stop.code, detail = stop.detail, "the license authority refuses");
+        self.record.epoch = self.record.epoch.max(refusal.epoch);
+        if let Some(rev) = refusal.rev.filter(|_| refusal.epoch == self.record.epoch) {
+            self.record.rev = self.record.rev.max(rev);
+        }
+        self.pending = None;
+        self.record.stop = Some(stop);
+        self.stops += 1;
+        self.dirty = true;
+    }
+
+    /// A refused client asks again, so that reinstating needs no restart.
+    pub(super) fn beat_later(&mut self, now: Reading, draw: &Draw) {
+        let (low, high) = self.settings.timing.refused;
+        self.pace.heartbeat = now.boot + draw.between(low, high);
+    }
+}

@@ -1,0 +1,175 @@
+//! What checks shall say, and how the guard stands.
+
+use kaching_api::{Contact as Whom, Holder, Problem};
+use kaching_base::{ErrorCode, Mode, Timestamp};
+use kaching_license::{Refusal, RefusalCode};
+
+use super::{Contact, Engine, record::Stop};
+use crate::{
+    clock::{Reading, until},
+    gate::{Gate, Verdict},
+    grant::Grant,
+    state::{State, Via},
+};
+
+/// The last refusal, for people to see.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LastRefusal {
+    pub(crate) code: String,
+    pub(crate) detail: String,
+    pub(crate) holders: Vec<Holder>,
+    pub(crate) contact: Option<Whom>,
+    /// Only a signed one is a refusal; another one tells why it is unknown.
+    signed: bool,
+}
+
+impl LastRefusal {
+    fn new(code: &str, detail: &str) -> Self {
+        Self {
+            code: code.to_owned(),
+            detail: detail.to_owned(),
+            holders: Vec::new(),
+            contact: None,
+            signed: true,
+        }
+    }
+
+    pub(super) fn of_stop(stop: &Stop) -> Self {
+        Self::new(stop.code.as_str(), &stop.detail)
+    }
+
+    pub(super) fn of_push(refusal: &Refusal) -> Self {
+        Self::new(refusal.code.as_str(), &refusal.detail)
+    }
+
+    pub(super) fn of_answer(refusal: &Refusal, problem: &Problem) -> Self {
+        let (holders, contact) = (problem.holders.clone().unwrap_or_default(), problem.contact.clone());
+        Self { holders, contact, ..Self::of_push(refusal) }
+    }
+
+    pub(super) fn of_problem(problem: &Problem) -> Self {
+        Self { signed: false, ..Self::new(&problem.code, &problem.detail) }
+    }
+}
+
+impl Engine {
+    /// The last refusal, if nothing has said yes since.
+    pub(crate) fn refusal(&self) -> Option<&LastRefusal> {
+        self.refusal.as_ref()
+    }
+
+    /// Whether checks may say yes to something now.
+    pub(super) fn permits(&self, now: Reading) -> bool {
+        !matches!(self.verdict(self.now(now)), Verdict::No { .. })
+    }
+
+    /// What checks read from now on.
+    pub(crate) fn gate(&self, now: Reading) -> Gate {
+        let time = self.now(now);
+        let end = self
+            .lease()
+            .map(|lease| lease.run_until)
+            .filter(|end| *end >= time && self.record.stop.is_none());
+        let (until, then) = match end {
+            // Its last moment is still inside.
+            Some(end) => {
+                let past = Timestamp::from_micros(end.micros().saturating_add(1));
+                (now.boot + until(time, past), self.verdict(past))
+            }
+            None => (std::time::Duration::MAX, self.verdict(time)),
+        };
+        Gate { now: self.verdict(time), until, then, grant: self.grant.clone() }
+    }
+
+    fn verdict(&self, time: Timestamp) -> Verdict {
+        if self.ended {
+            return Verdict::No {
+                code: Some(ErrorCode::ActivationDeactivated.into()),
+                message: "This installation was deactivated.".to_owned(),
+            };
+        }
+        let Some(grant) = &self.grant else {
+            return self.record.stop.as_ref().map_or_else(|| self.unknown(), refused);
+        };
+        let mode = grant.lease.grace.mode;
+        match &self.record.stop {
+            Some(stop) => by_mode(mode, || refused(stop)),
+            None if time <= grant.lease.run_until => Verdict::Run,
+            None => by_mode(mode, || self.over(grant, time)),
+        }
+    }
+
+    /// The lease's time is over: because the license has ended, or because there was no contact for too long.
+    fn over(&self, grant: &Grant, time: Timestamp) -> Verdict {
+        let run_until = grant.lease.run_until;
+        match grant.license_ends().filter(|end| *end <= time) {
+            Some(end) => Verdict::No {
+                code: Some(ErrorCode::LicenseExpired.into()),
+                message: format!("The license ended, and its grace on {end}: renew it."),
+            },
+            None if self.trouble().is_none() && self.refusal.is_some() => self.unknown(),
+            None => Verdict::No {
+                code: None,
+                message: format!(
+                    "There was no contact with the license authority at {}, and the time without it ended on {run_until}.",
+                    self.settings.url
+                ),
+            },
+        }
+    }
+
+    fn unknown(&self) -> Verdict {
+        let (code, message) = match (&self.refusal, self.trouble()) {
+            (Some(refusal), _) if refusal.signed => (Some(refusal.code.clone()), refusal.detail.clone()),
+            (Some(refusal), _) => (None, refusal.detail.clone()),
+            (None, Some(why)) => {
+                (None, format!("The license authority at {} cannot be asked: {why}.", self.settings.url))
+            }
+            (None, None) => (None, "The license authority has not been asked yet.".to_owned()),
+        };
+        Verdict::No { code: code.map(|code| RefusalCode::from(std::borrow::Cow::from(code))), message }
+    }
+
+    /// How the guard stands.
+    pub(crate) fn state(&self, now: Reading) -> State {
+        let time = self.now(now);
+        let verdict = self.verdict(time);
+        let code = || match (
+            &self.record.stop,
+            &verdict,
+            self.grant.as_ref().and_then(|grant| grant.license_ends()),
+        ) {
+            (Some(stop), ..) => Some(stop.code.clone()),
+            (None, Verdict::No { code, .. }, _) => code.clone(),
+            (None, _, Some(end)) if end <= time => Some(ErrorCode::LicenseExpired.into()),
+            _ => None,
+        };
+        match (&verdict, self.lease()) {
+            (Verdict::No { code: Some(code), .. }, _) => State::Refused { code: code.clone() },
+            (Verdict::No { message, .. }, _) => State::Unknown { why: message.clone() },
+            (Verdict::Run, Some(lease)) if self.record.stop.is_none() && time <= lease.run_until => {
+                let until = lease.run_until;
+                if lease.lic_exp.is_some_and(|end| end <= time) {
+                    State::Expiring { until }
+                } else if matches!(self.contact, Contact::Lost(_)) || time >= lease.exp {
+                    State::Offline { until }
+                } else {
+                    State::Active { via: if self.pace.waits() { Via::LongPoll } else { Via::Polling } }
+                }
+            }
+            (Verdict::Run | Verdict::Keep, _) => State::Degraded { code: code() },
+        }
+    }
+}
+
+fn by_mode(mode: Mode, no: impl FnOnce() -> Verdict) -> Verdict {
+    match mode {
+        Mode::Block => no(),
+        Mode::Degrade => Verdict::Keep,
+        Mode::Advise => Verdict::Run,
+    }
+}
+
+fn refused(stop: &Stop) -> Verdict {
+    Verdict::No { code: Some(stop.code.clone()), message: stop.detail.clone() }
+}

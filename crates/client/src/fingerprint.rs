@@ -1,0 +1,159 @@
+use std::{fs, io, io::Write as _, path::Path};
+
+use kaching_base::{Base64Url, FingerprintKind};
+use kaching_license::Digest;
+
+use crate::platform;
+
+/// What identifies this installation to the authority: 1 to 256 bytes, compared byte for byte.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fingerprint {
+    kind: FingerprintKind,
+    value: String,
+}
+
+/// Why there is no fingerprint: a sentence that says what to do.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FingerprintError {
+    /// The file of a cluster id cannot be read or made.
+    #[error("the cluster id cannot be kept in {path}: {source}; choose a path that this program may write")]
+    File {
+        /// The file.
+        path: String,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// A value is empty or too long.
+    #[error("a fingerprint has 1 to 256 bytes, and this one has {0}")]
+    Length(usize),
+    /// The machine has no id that stays.
+    #[error(
+        "this machine has no id that stays ({0}); use Fingerprint::cluster with a file on a volume that stays, \
+         or Fingerprint::instance with an id of your own"
+    )]
+    NoMachineId(String),
+}
+
+impl Fingerprint {
+    /// A cluster's id, kept in a file: made on first use, then read. Copy the file to the cluster's other nodes.
+    ///
+    /// # Errors
+    /// If the file can neither be read nor made.
+    pub fn cluster(path: impl AsRef<Path>) -> Result<Self, FingerprintError> {
+        let path = path.as_ref();
+        let failed = |source| FingerprintError::File { path: path.display().to_string(), source };
+        let kept = fs::read_to_string(path);
+        let value = match kept {
+            Ok(value) => value.trim().to_owned(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => make(path).map_err(failed)?,
+            Err(error) => return Err(failed(error)),
+        };
+        Self::new(FingerprintKind::Cluster, value)
+    }
+
+    /// The machine's id, hashed so that it cannot be recognised elsewhere.
+    ///
+    /// # Errors
+    /// In a container and on machines without an id, where it would change.
+    pub fn machine() -> Result<Self, FingerprintError> {
+        if platform::in_container() {
+            return Err(FingerprintError::NoMachineId("it runs in a container".to_owned()));
+        }
+        let id = platform::machine_id().map_err(|error| FingerprintError::NoMachineId(error.to_string()))?;
+        let hash = Digest::of(format!("kaching/machine/v1\n{id}"));
+        Self::new(FingerprintKind::Device, hash.to_string())
+    }
+
+    /// The id of one running copy, chosen by the host.
+    ///
+    /// # Errors
+    /// If it is empty or longer than 256 bytes.
+    pub fn instance(id: impl Into<String>) -> Result<Self, FingerprintError> {
+        Self::new(FingerprintKind::Instance, id.into())
+    }
+
+    /// A domain name, in lower case.
+    ///
+    /// # Errors
+    /// If it is empty or longer than 256 bytes.
+    pub fn domain(name: impl Into<String>) -> Result<Self, FingerprintError> {
+        let name = name.into();
+        Self::new(FingerprintKind::Domain, name.trim_end_matches('.').to_ascii_lowercase())
+    }
+
+    /// Any other string that stays the same for this device.
+    ///
+    /// # Errors
+    /// If it is empty or longer than 256 bytes.
+    pub fn custom(value: impl Into<String>) -> Result<Self, FingerprintError> {
+        Self::new(FingerprintKind::Device, value.into())
+    }
+
+    fn new(kind: FingerprintKind, value: String) -> Result<Self, FingerprintError> {
+        match value.len() {
+            1..=256 => Ok(Self { kind, value }),
+            length => Err(FingerprintError::Length(length)),
+        }
+    }
+
+    /// What it identifies.
+    pub fn kind(&self) -> FingerprintKind {
+        self.kind
+    }
+
+    /// The string itself.
+    pub fn value(&self) -> &str {
+        &self.value
+    }
+
+    /// Its SHA-256, as statements carry it.
+    pub(crate) fn hash(&self) -> Digest {
+        Digest::of(&self.value)
+    }
+}
+
+fn make(path: &Path) -> io::Result<String> {
+    let provider = rustls::crypto::aws_lc_rs::default_provider();
+    let mut bytes = [0; 16];
+    provider.secure_random.fill(&mut bytes).map_err(|_| io::Error::other("no random bytes"))?;
+    let value = Base64Url(bytes).to_string();
+    if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        platform::private_dir(parent)?;
+    }
+    // Whoever starts at the same moment keeps what the first one made.
+    match platform::private_file().create_new(true).open(path) {
+        Ok(mut file) => {
+            file.write_all(value.as_bytes())?;
+            file.sync_all()?;
+            Ok(value)
+        }
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            fs::read_to_string(path).map(|value| value.trim().to_owned())
+        }
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cluster_id_is_made_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("var/cluster-id");
+        let first = Fingerprint::cluster(&path).unwrap();
+        assert_eq!(Fingerprint::cluster(&path).unwrap(), first);
+        assert_eq!(first.kind(), FingerprintKind::Cluster);
+        let error = Fingerprint::cluster(dir.path()).unwrap_err().to_string();
+        assert!(error.contains("choose a path"), "{error}");
+    }
+
+    #[test]
+    fn a_length_has_bounds() {
+        assert!(Fingerprint::instance("").is_err());
+        assert!(Fingerprint::instance("x".repeat(257)).is_err());
+        assert_eq!(Fingerprint::domain("App.Example.COM.").unwrap().value(), "app.example.com");
+    }
+}

@@ -1,0 +1,116 @@
+use std::collections::BTreeMap;
+
+use kaching_api::{Contact, Holder, Quota};
+use kaching_base::{ActivationId, Code, LicenseId, LicenseType, Limits, Timestamp};
+use serde::Serialize;
+
+use crate::{State, clock::Reading, engine::Engine};
+
+/// A license as the guard knows it: for people to see. What may run is for [`Guard::require`](crate::Guard::require)
+/// and its likes to say.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct License {
+    /// How the guard stands, in one word and in a sentence.
+    pub state: Standing,
+    /// What the last verified lease grants; none before the first.
+    pub granted: Option<Granted>,
+    /// Present levels.
+    pub levels: BTreeMap<String, u64>,
+    /// Each limit with its use, as the authority told it last.
+    pub quotas: Vec<Quota>,
+    /// The last refusal, if nothing has said yes since.
+    pub refusal: Option<RefusalView>,
+    /// Whom to ask for more.
+    pub contact: Option<Contact>,
+    /// What people should look at, one sentence each.
+    pub warnings: Vec<String>,
+}
+
+/// How a guard stands.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct Standing {
+    /// `active`, `offline`, `expiring`, `degraded`, `refused` or `unknown`.
+    pub state: &'static str,
+    /// The same in a sentence.
+    pub detail: String,
+}
+
+/// What a lease grants.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct Granted {
+    /// The license.
+    pub license: LicenseId,
+    /// This installation's activation.
+    pub activation: ActivationId,
+    /// The plan's code.
+    pub plan: Code,
+    /// What people call the plan.
+    pub plan_name: String,
+    /// What it was sold as.
+    #[serde(rename = "type")]
+    pub kind: LicenseType,
+    /// The features that are on.
+    pub features: Vec<Code>,
+    /// The maxima.
+    pub limits: Limits,
+    /// The license's revision.
+    pub revision: u64,
+    /// The license's end; none if it is perpetual.
+    pub expires_at: Option<Timestamp>,
+    /// When the present lease should have been renewed.
+    pub lease_ends_at: Timestamp,
+    /// The last moment at which it may run without contact.
+    pub runs_until: Timestamp,
+}
+
+/// A refusal, for people to see.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct RefusalView {
+    /// Why.
+    pub code: String,
+    /// What to do, in a sentence.
+    pub detail: String,
+    /// Who holds the slots, where that is why.
+    pub holders: Vec<Holder>,
+}
+
+pub(crate) fn view(engine: &mut Engine, now: Reading) -> License {
+    let gate = engine.gate(now);
+    let state: State = engine.state(now);
+    let grant = gate.grant.as_deref();
+    let refusal = engine.refusal();
+    License {
+        state: Standing { state: state.as_str(), detail: state.to_string() },
+        granted: grant.map(|grant| {
+            let lease = grant.lease.clone();
+            Granted {
+                license: lease.sub,
+                activation: lease.act,
+                plan_name: grant.plan_name().to_owned(),
+                plan: lease.plan,
+                kind: lease.r#type,
+                features: lease.features.into_iter().collect(),
+                limits: lease.limits,
+                revision: lease.rev,
+                expires_at: lease.lic_exp,
+                lease_ends_at: lease.exp,
+                runs_until: lease.run_until,
+            }
+        }),
+        warnings: engine.warnings(now),
+        levels: engine.levels().clone(),
+        quotas: engine.quotas().to_vec(),
+        contact: grant
+            .and_then(|grant| grant.contact())
+            .or_else(|| refusal.and_then(|refusal| refusal.contact.clone())),
+        refusal: refusal.map(|refusal| RefusalView {
+            code: refusal.code.clone(),
+            detail: refusal.detail.clone(),
+            holders: refusal.holders.clone(),
+        }),
+    }
+}

@@ -1,0 +1,265 @@
+//! What the threads of one guard share, and the steps that they take. The engine is owned here, behind one lock that
+//! is never held while anything is sent, and never taken by a check.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, atomic::Ordering},
+    time::Duration,
+};
+
+use crate::{
+    clock::{Clock, Reading, read},
+    engine::{Engine, Request},
+    gate::Gates,
+    random::Random,
+    state::{Board, State},
+    stop::Stops,
+    store::Store,
+    transport::{Reply, Transport},
+};
+
+pub(crate) struct Shared {
+    pub(crate) gates: Gates,
+    pub(crate) board: Arc<Board>,
+    pub(crate) stops: Stops,
+    clock: Arc<dyn Clock>,
+    random: Random,
+    transport: Box<dyn Transport>,
+    inner: Mutex<Inner>,
+    /// Told when the lane of calls should look again; the flag is there for what happens while it does not wait.
+    nudged: (Mutex<bool>, Condvar),
+    /// Told when a question may have become due.
+    listen: Condvar,
+    /// Told after each answer.
+    answered: Condvar,
+}
+
+pub(crate) struct Inner {
+    pub(crate) engine: Engine,
+    /// Gone once the guard is shut down: nothing is written any more, and the directory is free.
+    store: Option<Store>,
+    /// When usage was last taken from the counters.
+    counted: Duration,
+    closing: bool,
+}
+
+/// How long usage may stay in memory alone.
+const USAGE: Duration = Duration::from_secs(1);
+
+impl Shared {
+    #[expect(clippy::too_many_arguments, reason = "each is a part that tests replace")]
+    pub(crate) fn new(
+        engine: Engine,
+        store: Store,
+        gates: Gates,
+        board: Arc<Board>,
+        stops: Stops,
+        clock: Arc<dyn Clock>,
+        random: Random,
+        transport: Box<dyn Transport>,
+    ) -> Self {
+        Self {
+            gates,
+            board,
+            stops,
+            clock,
+            random,
+            transport,
+            inner: Mutex::new(Inner { engine, store: Some(store), counted: Duration::ZERO, closing: false }),
+            nudged: (Mutex::new(false), Condvar::new()),
+            listen: Condvar::new(),
+            answered: Condvar::new(),
+        }
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn reading(&self) -> Reading {
+        read(self.clock.as_ref())
+    }
+
+    /// The lane of calls: activation, heartbeats, keyset, catalogue. Ends when the guard is shut down.
+    pub(crate) fn keep(&self) {
+        loop {
+            let mut inner = self.lock();
+            if inner.store.is_none() {
+                return;
+            }
+            self.settle(&mut inner);
+            let now = self.reading();
+            let request = self.random.draw().and_then(|draw| inner.engine.call(now, &draw));
+            match request {
+                Some(request) => {
+                    self.settle(&mut inner);
+                    drop(inner);
+                    self.exchange(&request);
+                }
+                None => {
+                    let mut wake = inner.engine.wake(now);
+                    if self.uncounted() {
+                        wake = wake.min(inner.counted + USAGE);
+                    }
+                    let wait = wake.saturating_sub(now.boot);
+                    drop(inner);
+                    // At least a moment, at most a while: clocks may be set, and machines sleep.
+                    self.rest(wait.clamp(Duration::from_millis(1), Duration::from_secs(60)));
+                }
+            }
+        }
+    }
+
+    /// The lane of questions for changes. Ends when the guard is shut down.
+    pub(crate) fn listen(&self) {
+        let mut inner = self.lock();
+        loop {
+            if inner.store.is_none() {
+                return;
+            }
+            let now = self.reading();
+            if let Some(request) = inner.engine.question(now) {
+                drop(inner);
+                self.exchange(&request);
+                inner = self.lock();
+                continue;
+            }
+            let due = inner.engine.question_due(now).map(|due| due.saturating_sub(now.boot));
+            let wait = due.unwrap_or(Duration::from_secs(60)).max(Duration::from_millis(1));
+            let waited = self.listen.wait_timeout(inner, wait);
+            inner = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Sends a request, and acts on its answer: what it changes is on disk before anybody is told.
+    pub(crate) fn exchange(&self, request: &Request) {
+        let reply = self.transport.send(&request.call);
+        // Without random bytes there is no next nonce: then the answer counts as lost.
+        let (reply, draw) = match self.random.draw() {
+            Some(draw) => (reply, draw),
+            None => (Reply::Unreachable("this machine gives no random bytes".to_owned()), Default::default()),
+        };
+        let mut inner = self.lock();
+        if inner.store.is_none() {
+            return;
+        }
+        inner.engine.answered(request, reply, self.reading(), &draw);
+        self.settle(&mut inner);
+        drop(inner);
+        self.listen.notify_all();
+        self.answered.notify_all();
+        self.nudge();
+    }
+
+    /// Writes what must stand on disk, then tells checks and watchers.
+    fn settle(&self, inner: &mut Inner) {
+        let now = self.reading();
+        let used = if now.boot >= inner.counted + USAGE || inner.closing {
+            inner.counted = now.boot;
+            self.used()
+        } else {
+            Vec::new()
+        };
+        inner.engine.count(self.levels(), used, now);
+        if let (Some(store), Some(state)) = (&mut inner.store, inner.engine.unsaved(now)) {
+            let written = store.save(&state);
+            if let Err(error) = &written {
+                tracing::error!(%error, "the license state cannot be written");
+            }
+            inner.engine.saved(written.is_ok());
+        }
+        self.gates.set(inner.engine.gate(now));
+        self.show(inner.engine.state(now));
+    }
+
+    fn show(&self, state: State) {
+        if self.board.show(state.clone()) {
+            tracing::info!(state = state.as_str(), "{state}");
+            self.stops.told(&state, &self.board);
+        }
+    }
+
+    fn levels(&self) -> BTreeMap<String, u64> {
+        let counts = self.gates.counts();
+        let told = counts.iter().filter(|(_, count)| count.told.load(Ordering::Acquire));
+        told.map(|(name, count)| (name.clone(), count.level.load(Ordering::Acquire))).collect()
+    }
+
+    fn used(&self) -> Vec<(String, u64)> {
+        let counts = self.gates.counts();
+        let taken = counts.iter().map(|(name, count)| (name.clone(), count.used.swap(0, Ordering::AcqRel)));
+        taken.filter(|(_, amount)| *amount > 0).collect()
+    }
+
+    fn uncounted(&self) -> bool {
+        self.gates.counts().values().any(|count| count.used.load(Ordering::Acquire) > 0)
+    }
+
+    fn rest(&self, wait: Duration) {
+        let nudged = self.nudged.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.nudged.1.wait_timeout_while(nudged, wait, |nudged| !*nudged);
+        *waited.unwrap_or_else(PoisonError::into_inner).0 = false;
+    }
+
+    /// Lets the lane of calls look again.
+    pub(crate) fn nudge(&self) {
+        *self.nudged.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.nudged.1.notify_all();
+    }
+
+    /// Waits until something holds of the engine, looked at after each answer.
+    pub(crate) fn wait_for<T>(
+        &self,
+        timeout: Duration,
+        mut found: impl FnMut(&mut Inner) -> Option<T>,
+    ) -> Option<T> {
+        let deadline = self.clock.boot() + timeout;
+        let mut inner = self.lock();
+        loop {
+            if let Some(found) = found(&mut inner) {
+                return Some(found);
+            }
+            let left = deadline.checked_sub(self.clock.boot()).filter(|left| !left.is_zero())?;
+            inner = self.answered.wait_timeout(inner, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Writes what is there, and ends the lanes. A call in flight may still come back; it finds nothing to change.
+    pub(crate) fn close(&self) {
+        let mut inner = self.lock();
+        if inner.store.is_none() {
+            return;
+        }
+        inner.closing = true;
+        self.settle(&mut inner);
+        inner.store = None;
+        drop(inner);
+        self.board.close();
+        self.listen.notify_all();
+        self.answered.notify_all();
+        self.nudge();
+    }
+
+    pub(crate) fn closed(&self) -> bool {
+        self.lock().store.is_none()
+    }
+
+    /// Takes what the host told, now rather than within a second.
+    pub(crate) fn take_counts(&self) {
+        let mut inner = self.lock();
+        inner.counted = Duration::ZERO;
+        self.settle(&mut inner);
+    }
+
+    /// Forgets the lease, on disk too, and then gives the slot back.
+    pub(crate) fn deactivate(&self) {
+        let Some(draw) = self.random.draw() else { return };
+        let mut inner = self.lock();
+        let request = inner.engine.deactivation(self.reading(), &draw);
+        self.settle(&mut inner);
+        drop(inner);
+        if let Some(request) = request {
+            self.exchange(&request);
+        }
+    }
+}

@@ -1,0 +1,153 @@
+use std::{io, path::PathBuf};
+
+use kaching_api::{Contact, Holder, Problem};
+use kaching_base::ErrorCode;
+use kaching_license::RefusalCode;
+
+use crate::{FingerprintError, LicenseKeyError, grant, settings::Settings};
+
+/// Why a guard did not start: a sentence that says what to do.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The builder lacks something, or was given something that cannot be.
+    #[error("{0}")]
+    Setting(String),
+    /// There is no license key.
+    #[error(transparent)]
+    LicenseKey(#[from] LicenseKeyError),
+    /// There is no fingerprint.
+    #[error(transparent)]
+    Fingerprint(#[from] FingerprintError),
+    /// The state directory cannot be used.
+    #[error(
+        "the state directory {path} cannot be used: {source}; choose one that this program may write and that stays"
+    )]
+    StateDir {
+        /// The directory.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// Another process holds the state directory.
+    #[error(
+        "another process already runs on the license state in {path}: stop it, or give this one its own directory"
+    )]
+    InUse {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// No license has this key, or it is mistyped.
+    #[error("{detail} Check the license key: it is the one that came with your purchase")]
+    UnknownKey {
+        /// `license_not_found` or `key_malformed`.
+        code: ErrorCode,
+        /// What the authority says.
+        detail: String,
+    },
+    /// Other installations hold the license.
+    #[error("{detail}{}", held_by(.detail, .holders))]
+    Held {
+        /// `activation_limit_reached` or `moves_exhausted`.
+        code: RefusalCode,
+        /// What the authority says.
+        detail: String,
+        /// Who holds the slots: each can be moved here with `takeover`, or released.
+        holders: Vec<Holder>,
+        /// Whom to ask for more.
+        contact: Option<Contact>,
+    },
+    /// The authority refuses, signed.
+    #[error("the license does not allow this ({code}): {detail}{}", ask(.contact.as_ref()))]
+    Refused {
+        /// Why.
+        code: RefusalCode,
+        /// What the authority says.
+        detail: String,
+        /// Whom to ask.
+        contact: Option<Contact>,
+    },
+    /// The authority finds the request itself wrong.
+    #[error("the license authority does not take the request ({code}): {detail}")]
+    Rejected {
+        /// The code.
+        code: String,
+        /// What it says, with the fields that are wrong.
+        detail: String,
+    },
+    /// Another authority than the pinned one answers.
+    #[error("the authority at {url} does not hold the root key that this program trusts: check the address{}", other(.answered))]
+    WrongRoot {
+        /// Where it was asked.
+        url: String,
+        /// The root keys that it says it holds.
+        answered: Vec<String>,
+    },
+    /// No answer in time, and no lease from before that still counts.
+    #[error(
+        "the license authority at {url} cannot be reached: {why}. A first start needs it; check the address and the network"
+    )]
+    Unreachable {
+        /// Where it was asked.
+        url: String,
+        /// Why, as a part of a sentence.
+        why: String,
+    },
+}
+
+impl StartError {
+    pub(crate) fn of_refusal(code: &RefusalCode, detail: &str, problem: &Problem) -> Self {
+        use ErrorCode::{ActivationLimitReached, MovesExhausted};
+        let (code, detail, contact) = (code.clone(), detail.to_owned(), problem.contact.clone());
+        match code {
+            RefusalCode::Known(ActivationLimitReached | MovesExhausted) => {
+                Self::Held { code, detail, holders: problem.holders.clone().unwrap_or_default(), contact }
+            }
+            _ => Self::Refused { code, detail, contact },
+        }
+    }
+
+    pub(crate) fn of_problem(code: Option<ErrorCode>, problem: &Problem, settings: &Settings) -> Self {
+        let mut detail = problem.detail.clone();
+        match code {
+            Some(code @ (ErrorCode::LicenseNotFound | ErrorCode::KeyMalformed)) => {
+                Self::UnknownKey { code, detail }
+            }
+            Some(code) if code.signed() => {
+                let (url, code) = (settings.url.clone(), problem.code.clone());
+                Self::Unreachable {
+                    url,
+                    why: format!("it says {code} without a signature, which counts for nothing"),
+                }
+            }
+            _ => {
+                for error in &problem.errors {
+                    detail.push_str(&format!(" {}: {}", error.pointer, error.detail));
+                }
+                Self::Rejected { code: problem.code.clone(), detail }
+            }
+        }
+    }
+}
+
+fn held_by(detail: &str, holders: &[Holder]) -> String {
+    let unnamed =
+        |holder: &&Holder| !detail.contains(holder.name.as_deref().unwrap_or(&holder.id.to_string()));
+    let told: Vec<_> = holders
+        .iter()
+        .filter(unnamed)
+        .map(|holder| {
+            let name = holder.name.clone().unwrap_or_else(|| holder.id.to_string());
+            format!("{name} ({} since {}, last seen {})", holder.kind, holder.since, holder.last_seen_at)
+        })
+        .collect();
+    if told.is_empty() { String::new() } else { format!(" It is held by {}", told.join(", ")) }
+}
+
+fn ask(contact: Option<&Contact>) -> String {
+    contact.and_then(grant::whom).map(|whom| format!(" Ask {whom}")).unwrap_or_default()
+}
+
+fn other(answered: &[String]) -> String {
+    answered.first().map(|root| format!(" (it holds {root})")).unwrap_or_default()
+}

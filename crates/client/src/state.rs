@@ -1,0 +1,185 @@
+use std::{
+    fmt,
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use kaching_base::Timestamp;
+use kaching_license::RefusalCode;
+
+/// How a guard stands. What checks say follows from it; every change of it is told by [`Watch`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum State {
+    /// Runs on a lease, in contact with the authority.
+    Active {
+        /// How changes reach it.
+        via: Via,
+    },
+    /// Runs on its last lease, without contact.
+    Offline {
+        /// The last moment at which it may run without contact.
+        until: Timestamp,
+    },
+    /// The license has ended, and runs on in its expiry grace.
+    Expiring {
+        /// The last moment at which it may run unless it is renewed.
+        until: Timestamp,
+    },
+    /// It may not run as before, and its license says to go on in part (`degrade`) or to tell only (`advise`).
+    Degraded {
+        /// The refusal; none where the time without contact has ended.
+        code: Option<RefusalCode>,
+    },
+    /// The authority refuses it, signed. It keeps asking, so that reinstating needs no restart.
+    Refused {
+        /// Why.
+        code: RefusalCode,
+    },
+    /// There is no statement that says yes, and none that says no.
+    Unknown {
+        /// Why: a sentence.
+        why: String,
+    },
+}
+
+/// How changes of a license reach a guard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Via {
+    /// A question that waits at the authority: within a second.
+    LongPoll,
+    /// Questions every 20 to 30 seconds, where nothing lets a question wait.
+    Polling,
+}
+
+impl State {
+    /// Whether the product runs in full.
+    pub fn runs(&self) -> bool {
+        matches!(self, Self::Active { .. } | Self::Offline { .. } | Self::Expiring { .. })
+    }
+
+    /// The state in one word.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Active { .. } => "active",
+            Self::Offline { .. } => "offline",
+            Self::Expiring { .. } => "expiring",
+            Self::Degraded { .. } => "degraded",
+            Self::Refused { .. } => "refused",
+            Self::Unknown { .. } => "unknown",
+        }
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Active { via: Via::LongPoll } => f.write_str("active"),
+            Self::Active { via: Via::Polling } => {
+                f.write_str("active, asking for changes every 20 to 30 seconds")
+            }
+            Self::Offline { until } => write!(f, "without contact, runs on until {until}"),
+            Self::Expiring { until } => write!(f, "the license has ended, runs on until {until}"),
+            Self::Degraded { code: Some(code) } => write!(f, "runs in part ({code})"),
+            Self::Degraded { code: None } => f.write_str("runs in part (no contact)"),
+            Self::Refused { code } => write!(f, "refused ({code})"),
+            Self::Unknown { why } => f.write_str(why),
+        }
+    }
+}
+
+/// The present state, shared by whoever sets it and whoever watches.
+#[derive(Debug)]
+pub(crate) struct Board {
+    shown: Mutex<Shown>,
+    changed: Condvar,
+}
+
+#[derive(Debug)]
+struct Shown {
+    state: State,
+    version: u64,
+    closed: bool,
+}
+
+impl Board {
+    pub(crate) fn new(state: State) -> Arc<Self> {
+        let shown = Mutex::new(Shown { state, version: 0, closed: false });
+        Arc::new(Self { shown, changed: Condvar::new() })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Shown> {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Shows a state, and says whether it is another one than before.
+    pub(crate) fn show(&self, state: State) -> bool {
+        let mut shown = self.lock();
+        if shown.state == state {
+            return false;
+        }
+        shown.state = state;
+        shown.version += 1;
+        self.changed.notify_all();
+        true
+    }
+
+    pub(crate) fn close(&self) {
+        self.lock().closed = true;
+        self.changed.notify_all();
+    }
+
+    pub(crate) fn state(&self) -> State {
+        self.lock().state.clone()
+    }
+}
+
+/// Follows a guard's state.
+#[derive(Clone, Debug)]
+pub struct Watch {
+    board: Arc<Board>,
+    seen: u64,
+}
+
+impl Watch {
+    /// The present state is the first that it tells.
+    pub(crate) fn new(board: Arc<Board>) -> Self {
+        Self { board, seen: u64::MAX }
+    }
+
+    /// The present state.
+    pub fn state(&self) -> State {
+        self.board.state()
+    }
+
+    /// Whether the guard is shut down, so that nothing more is told.
+    pub fn closed(&self) -> bool {
+        self.board.lock().closed
+    }
+
+    /// Waits for a state that it has not told yet. States that pass quickly may be skipped, the last one never is.
+    /// Nothing once the guard is shut down, or after `timeout`.
+    pub fn next(&mut self, timeout: Duration) -> Option<State> {
+        let seen = self.seen;
+        let news = |shown: &mut Shown| shown.version == seen && !shown.closed;
+        let shown = self.board.lock();
+        let waited = self.board.changed.wait_timeout_while(shown, timeout, news);
+        let (shown, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        if shown.version == seen {
+            return None;
+        }
+        self.seen = shown.version;
+        Some(shown.state.clone())
+    }
+
+    /// Waits until a state is as wanted; nothing once the guard is shut down, or after `timeout`.
+    pub fn until(&mut self, timeout: Duration, wanted: impl Fn(&State) -> bool) -> Option<State> {
+        let other = |shown: &mut Shown| !wanted(&shown.state) && !shown.closed;
+        let shown = self.board.lock();
+        let waited = self.board.changed.wait_timeout_while(shown, timeout, other);
+        let (shown, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        self.seen = shown.version;
+        wanted(&shown.state).then(|| shown.state.clone())
+    }
+}

@@ -1,0 +1,79 @@
+//! What happens when a guard stops its host, besides every check's no.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    thread,
+    time::Duration,
+};
+
+use crate::state::{Board, State, Watch};
+
+/// What a host wants to be told.
+pub(crate) type Callback = Arc<dyn Fn(&State) + Send + Sync>;
+
+/// What to do when nothing may run any more.
+#[derive(Default)]
+pub(crate) struct Stops {
+    callbacks: Mutex<Vec<Callback>>,
+    exit_after: Option<Duration>,
+    /// Whether the last state told was a stop; nothing while the start is not settled, which tells itself.
+    stopped: Mutex<Option<bool>>,
+}
+
+impl Stops {
+    pub(crate) fn new(callbacks: Vec<Callback>, exit_after: Option<Duration>) -> Self {
+        Self { callbacks: Mutex::new(callbacks), exit_after, stopped: Mutex::new(None) }
+    }
+
+    pub(crate) fn add(&self, callback: Callback) {
+        self.callbacks.lock().unwrap_or_else(PoisonError::into_inner).push(callback);
+    }
+
+    /// The guard has started: from now on a stop is told.
+    pub(crate) fn arm(&self) {
+        *self.stopped.lock().unwrap_or_else(PoisonError::into_inner) = Some(false);
+    }
+
+    /// Takes the news of a state. A stop is told on a thread of its own, which may take its time or panic.
+    pub(crate) fn told(&self, state: &State, board: &Arc<Board>) {
+        let no = matches!(state, State::Refused { .. } | State::Unknown { .. });
+        let mut stopped = self.stopped.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(before) = stopped.as_mut() else { return };
+        if std::mem::replace(before, no) || !no {
+            return;
+        }
+        drop(stopped);
+        let callbacks = self.callbacks.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if callbacks.is_empty() && self.exit_after.is_none() {
+            return;
+        }
+        let (state, exit_after, watch) = (state.clone(), self.exit_after, Watch::new(Arc::clone(board)));
+        let tell = move || {
+            // The exit does not wait for a callback that never returns.
+            let told = thread::Builder::new().name("kaching-on-stop".to_owned()).spawn(move || {
+                for callback in callbacks {
+                    callback(&state);
+                }
+            });
+            drop(told);
+            if let Some(timeout) = exit_after {
+                exit(watch, timeout);
+            }
+        };
+        if let Err(error) = thread::Builder::new().name("kaching-stop".to_owned()).spawn(tell) {
+            tracing::error!(%error, "no thread to tell a stop on");
+        }
+    }
+}
+
+/// Ends the process, unless the license runs again within the time.
+fn exit(mut watch: Watch, timeout: Duration) {
+    let runs = |state: &State| !matches!(state, State::Refused { .. } | State::Unknown { .. });
+    if watch.until(timeout, runs).is_none() && !watch.closed() {
+        tracing::error!(
+            "the license does not allow to run on: ending the process, as its host has asked for"
+        );
+        #[expect(clippy::disallowed_methods, reason = "the host has asked for exactly this with stop_with")]
+        std::process::exit(1);
+    }
+}

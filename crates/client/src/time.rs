@@ -1,0 +1,169 @@
+//! Trusted time: set by fresh statements, advanced by the boot clock, never judged by the wall clock.
+
+use std::time::Duration;
+
+use kaching_base::{Seconds, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::clock::{Reading, after};
+
+/// How far ahead of the mark on disk the wall clock is believed.
+const AHEAD: Seconds = Seconds(24 * 3600);
+/// How far behind the mark the wall clock may be before it is doubted.
+const BEHIND: Seconds = Seconds(300);
+
+/// What stands on disk about time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct TimeMark {
+    /// The latest time known when this was written.
+    pub(crate) mark: Timestamp,
+    /// The last fresh statement of the machine's present run.
+    pub(crate) anchor: Option<Anchor>,
+}
+
+/// A time that was true at a reading of the boot clock.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Anchor {
+    pub(crate) time: Timestamp,
+    pub(crate) boot: Duration,
+    pub(crate) boot_id: String,
+}
+
+/// The client's own time.
+#[derive(Clone, Debug)]
+pub(crate) struct TrustedTime {
+    boot_id: String,
+    anchor: Option<Anchor>,
+    /// Without contact since boot: the highest known time and when it was known.
+    mark: Option<(Timestamp, Duration)>,
+}
+
+impl TrustedTime {
+    /// Time as it was left on disk, if anything is there.
+    pub(crate) fn restore(saved: Option<&TimeMark>, boot_id: String, now: Reading) -> Self {
+        let anchor = saved
+            .and_then(|saved| saved.anchor.clone())
+            .filter(|anchor| anchor.boot_id == boot_id && anchor.boot <= now.boot);
+        Self { boot_id, anchor, mark: saved.map(|saved| (saved.mark, now.boot)) }
+    }
+
+    /// A statement that answers a request just sent sets the time to its own, forward or back.
+    pub(crate) fn fresh(&mut self, iat: Timestamp, now: Reading) {
+        self.anchor = Some(Anchor { time: iat, boot: now.boot, boot_id: self.boot_id.clone() });
+        self.mark = Some((iat, now.boot));
+    }
+
+    /// It cannot be earlier than the time of something verified.
+    pub(crate) fn at_least(&mut self, iat: Timestamp, now: Reading) {
+        if self.now(now) < iat {
+            self.mark = Some((iat, now.boot));
+        }
+    }
+
+    /// Whether a fresh statement has set it in the machine's present run.
+    pub(crate) fn is_set(&self) -> bool {
+        self.anchor.is_some()
+    }
+
+    /// The time.
+    pub(crate) fn now(&self, now: Reading) -> Timestamp {
+        if let Some(anchor) = &self.anchor {
+            let marked = self.mark.map_or(anchor.time, |(mark, at)| advanced(mark, at, now));
+            return advanced(anchor.time, anchor.boot, now).max(marked);
+        }
+        match self.mark {
+            None => now.wall,
+            Some((mark, at)) => {
+                let running = advanced(mark, at, now);
+                if now.wall < running + AHEAD { running.max(now.wall) } else { running }
+            }
+        }
+    }
+
+    /// Whether the wall clock says something that only the authority can settle.
+    pub(crate) fn asks_for_contact(&self, now: Reading) -> bool {
+        if self.anchor.is_some() {
+            return false;
+        }
+        self.mark.is_some_and(|(mark, at)| {
+            let running = advanced(mark, at, now);
+            now.wall >= running + AHEAD || now.wall < running - BEHIND
+        })
+    }
+
+    /// What to write to disk; from then on, time does not fall behind it.
+    pub(crate) fn mark(&mut self, now: Reading) -> TimeMark {
+        let time = self.now(now);
+        self.mark = Some((time, now.boot));
+        TimeMark { mark: time, anchor: self.anchor.clone() }
+    }
+}
+
+fn advanced(time: Timestamp, at: Duration, now: Reading) -> Timestamp {
+    after(time, now.boot.saturating_sub(at))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(boot_s: u64, wall_s: i64) -> Reading {
+        Reading { boot: Duration::from_secs(boot_s), wall: Timestamp::from_seconds(wall_s) }
+    }
+
+    fn left(mark_s: i64) -> TimeMark {
+        TimeMark { mark: Timestamp::from_seconds(mark_s), anchor: None }
+    }
+
+    fn restored(mark_s: i64, now: Reading) -> TrustedTime {
+        TrustedTime::restore(Some(&left(mark_s)), "run".to_owned(), now)
+    }
+
+    #[test]
+    fn a_fresh_statement_sets_it_forward_and_back() {
+        let mut time = TrustedTime::restore(None, "run".to_owned(), at(10, 1_000));
+        assert_eq!(time.now(at(10, 1_000)).seconds(), 1_000);
+        time.fresh(Timestamp::from_seconds(5_000), at(10, 1_000));
+        assert_eq!(time.now(at(70, 1_060)).seconds(), 5_060);
+        time.fresh(Timestamp::from_seconds(900), at(70, 1_060));
+        assert_eq!(time.now(at(71, 999_999)).seconds(), 901, "the wall clock has no say after contact");
+    }
+
+    #[test]
+    fn a_wall_clock_set_back_extends_nothing_and_asks_for_contact() {
+        let time = restored(1_000_000, at(5, 400_000));
+        assert_eq!(time.now(at(105, 400_100)).seconds(), 1_000_100);
+        assert!(time.asks_for_contact(at(105, 400_100)));
+    }
+
+    #[test]
+    fn a_wall_clock_far_ahead_ends_nothing_and_asks_for_contact() {
+        let time = restored(1_000_000, at(5, 2_000_000));
+        assert_eq!(time.now(at(5, 2_000_000)).seconds(), 1_000_000);
+        assert!(time.asks_for_contact(at(5, 2_000_000)));
+        assert!(!time.asks_for_contact(at(5, 1_010_000)));
+        assert_eq!(time.now(at(5, 1_010_000)).seconds(), 1_010_000, "a machine that was off for a while");
+    }
+
+    #[test]
+    fn it_never_falls_behind_what_was_verified_or_marked() {
+        let mut time = restored(1_000_000, at(5, 1_000_000));
+        time.at_least(Timestamp::from_seconds(1_500_000), at(5, 1_000_000));
+        assert_eq!(time.now(at(6, 0)).seconds(), 1_500_001);
+        assert_eq!(time.mark(at(6, 1_500_900)).mark.seconds(), 1_500_900);
+        assert_eq!(time.now(at(7, 0)).seconds(), 1_500_901);
+    }
+
+    #[test]
+    fn a_restart_of_the_process_keeps_it_and_one_of_the_machine_does_not() {
+        let mut time = TrustedTime::restore(None, "run".to_owned(), at(10, 50));
+        time.fresh(Timestamp::from_seconds(5_000), at(10, 50));
+        let saved = time.mark(at(20, 60));
+        let same = TrustedTime::restore(Some(&saved), "run".to_owned(), at(30, 70));
+        assert_eq!(same.now(at(30, 70)).seconds(), 5_020);
+        assert!(!same.asks_for_contact(at(30, 70)));
+        let other = TrustedTime::restore(Some(&saved), "another run".to_owned(), at(3, 70));
+        assert_eq!(other.now(at(3, 70)).seconds(), 5_010);
+        assert!(other.asks_for_contact(at(3, 70)));
+    }
+}

@@ -1,0 +1,400 @@
+//! An authority with one license, small enough to be told what to do.
+
+use std::{
+    collections::BTreeMap,
+    net::TcpListener,
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use kaching_base::{
+    ActivationId, Code, ErrorCode, LicenseId, LicenseType, Limits, Mode, Seconds, Secret, Timestamp,
+};
+use kaching_license::{
+    Authorization, Credential, Digest, Ed25519Signer, Grace, Jwk, KeyPurpose, Keyset, Lease, Refusal,
+    RefusalCode, RootKey, Sign as _, encode, request_hash,
+};
+use serde_json::{Value, json};
+
+use crate::{
+    http::{Answer, Request, serve},
+    world::{DEADLINE, KEY},
+};
+
+pub(crate) struct Authority {
+    address: String,
+    shared: Arc<(Mutex<Desk>, Condvar)>,
+    closed: Arc<AtomicBool>,
+}
+
+/// Everything that a test may read or change.
+pub(crate) struct Desk {
+    issuer: String,
+    began: Instant,
+    root: Ed25519Signer,
+    pub(crate) signer: Ed25519Signer,
+    pub(crate) keyset_version: u64,
+    pub(crate) lease_ks: Option<u64>,
+    pub(crate) epoch: u64,
+    pub(crate) rev: u64,
+    pub(crate) refuse: Option<ErrorCode>,
+    pub(crate) plan: &'static str,
+    pub(crate) mode: Mode,
+    pub(crate) hb: u64,
+    pub(crate) faults: Vec<(&'static str, Fault)>,
+    pub(crate) down: bool,
+    pub(crate) generation: u64,
+    pub(crate) beats: Vec<Beat>,
+    pub(crate) seen: Vec<String>,
+}
+
+/// A heartbeat as it came.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Beat {
+    pub(crate) number: u64,
+    pub(crate) body: Value,
+}
+
+/// What happens to the next request of a path, instead of its answer.
+#[derive(Clone)]
+pub(crate) enum Fault {
+    /// It is served, and its answer is lost.
+    LoseAnswer,
+    /// Another answer: unsigned, or from somebody else.
+    Say(u16, String),
+}
+
+const ACTIVATION: [u8; 16] = [7; 16];
+const LICENSE: [u8; 16] = [8; 16];
+
+impl Authority {
+    pub(crate) fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let shared = Arc::new((Mutex::new(Desk::new(format!("http://{address}"))), Condvar::new()));
+        let closed = Arc::new(AtomicBool::new(false));
+        let (desk, ends) = (Arc::clone(&shared), Arc::clone(&closed));
+        thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                if ends.load(Ordering::SeqCst) {
+                    return;
+                }
+                let desk = Arc::clone(&desk);
+                thread::spawn(move || serve(stream, |request| answer(&desk, request)));
+            }
+        });
+        Self { address, shared, closed }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    pub(crate) fn root(&self) -> String {
+        self.desk().root_key().to_string()
+    }
+
+    pub(crate) fn desk(&self) -> MutexGuard<'_, Desk> {
+        self.shared.0.lock().unwrap()
+    }
+
+    /// Changes something, and lets waiting questions look again.
+    pub(crate) fn change<T>(&self, change: impl FnOnce(&mut Desk) -> T) -> T {
+        let changed = change(&mut self.desk());
+        self.shared.1.notify_all();
+        changed
+    }
+
+    /// Raises the revision with a change of the license.
+    pub(crate) fn suspend(&self, code: Option<ErrorCode>) {
+        self.change(|desk| {
+            desk.refuse = code;
+            desk.rev += 1;
+        });
+    }
+
+    /// Waits until something holds.
+    pub(crate) fn until<T>(&self, found: impl Fn(&Desk) -> Option<T>) -> T {
+        let (mut desk, end) = (self.desk(), Instant::now() + DEADLINE);
+        loop {
+            if let Some(found) = found(&desk) {
+                return found;
+            }
+            assert!(Instant::now() < end, "it did not happen; requests were {:?}", desk.seen);
+            desk = self.shared.1.wait_timeout(desk, Duration::from_millis(200)).unwrap().0;
+        }
+    }
+}
+
+impl Drop for Authority {
+    fn drop(&mut self) {
+        self.closed.store(true, Ordering::SeqCst);
+        let _ = std::net::TcpStream::connect(&self.address);
+    }
+}
+
+impl Desk {
+    fn new(issuer: String) -> Self {
+        Self {
+            issuer,
+            began: Instant::now(),
+            root: signer(1),
+            signer: signer(2),
+            keyset_version: 1,
+            lease_ks: None,
+            epoch: 1,
+            rev: 1,
+            refuse: None,
+            plan: "community",
+            mode: Mode::Block,
+            hb: 300,
+            faults: Vec::new(),
+            down: false,
+            generation: 0,
+            beats: Vec::new(),
+            seen: Vec::new(),
+        }
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        let elapsed = i64::try_from(self.began.elapsed().as_secs()).unwrap();
+        Timestamp::from_seconds(1_800_000_000 + elapsed)
+    }
+
+    pub(crate) fn root_key(&self) -> RootKey {
+        let kaching_license::PublicKey::Ed25519(bytes) = self.root.public_key() else { unreachable!() };
+        RootKey::from_bytes(*bytes).unwrap()
+    }
+
+    fn keyset(&self) -> String {
+        let now = self.now();
+        let key = Jwk {
+            public: self.signer.public_key().clone(),
+            purpose: KeyPurpose::Lease,
+            nbf: now - Seconds(3600),
+            exp: now + Seconds::days(90),
+        };
+        let keyset = Keyset {
+            iss: self.issuer.clone(),
+            version: self.keyset_version,
+            epoch: self.epoch,
+            iat: now,
+            exp: now + Seconds::days(30),
+            keys: vec![key],
+        };
+        encode(&keyset, &self.root).unwrap()
+    }
+
+    fn credential(&self) -> Credential {
+        let key = Secret::new([9; 32]);
+        Credential::derive(&key, ActivationId::from_bytes(ACTIVATION), self.generation)
+    }
+
+    fn lease(&self, req: Digest) -> String {
+        let now = self.now();
+        let code = |text: &str| text.parse::<Code>().unwrap();
+        let mut limits = Limits::new();
+        let nodes = if self.plan == "team" { 25 } else { 3 };
+        limits.insert(code("nodes"), kaching_base::Limit::Level { max: Some(nodes) });
+        let features: &[&str] =
+            if self.plan == "team" { &["federation", "audit_export"] } else { &["audit_export"] };
+        let lease = Lease {
+            iss: self.issuer.clone(),
+            aud: code("chorus"),
+            iat: now,
+            nbf: now - Seconds(60),
+            exp: now + Seconds(900),
+            ks: self.lease_ks.unwrap_or(self.keyset_version),
+            jti: "jti".to_owned(),
+            sub: LicenseId::from_bytes(LICENSE),
+            act: ActivationId::from_bytes(ACTIVATION),
+            fpr: Digest::of("cluster-1"),
+            hb: self.hb,
+            req,
+            run_until: now + Seconds(900 + 259_200),
+            epoch: self.epoch,
+            rev: self.rev,
+            plan: code(self.plan),
+            r#type: LicenseType::Standard,
+            features: features.iter().map(|feature| code(feature)).collect(),
+            limits,
+            lic_exp: Some(now + Seconds::days(365)),
+            grace: Grace {
+                offline_s: 259_200,
+                expiry_s: 14 * 86_400,
+                mode: self.mode,
+                keep: [code("audit_export")].into(),
+            },
+            cat: Digest::of(catalogue()),
+            log: None,
+        };
+        encode(&lease, &self.signer).unwrap()
+    }
+
+    fn refusal(&self, code: ErrorCode, req: Option<Digest>) -> String {
+        let now = self.now();
+        let refusal = Refusal {
+            iss: self.issuer.clone(),
+            aud: Some("chorus".parse().unwrap()),
+            iat: now,
+            exp: now + Seconds(60),
+            ks: self.keyset_version,
+            sub: Some(LicenseId::from_bytes(LICENSE)),
+            act: Some(ActivationId::from_bytes(ACTIVATION)),
+            req,
+            epoch: self.epoch,
+            rev: Some(self.rev),
+            code: RefusalCode::Known(code),
+            detail: format!("It is {code}."),
+        };
+        encode(&refusal, &self.signer).unwrap()
+    }
+
+    fn refused(&self, code: ErrorCode, req: Digest) -> Answer {
+        let mut problem = problem(code);
+        problem["statement"] = json!(self.refusal(code, Some(req)));
+        if code == ErrorCode::ActivationLimitReached {
+            problem["holders"] = json!([{"id": ActivationId::from_bytes([6; 16]), "name": "us-1", "kind": "cluster",
+                "since": "2026-11-22T00:00:00Z", "last_seen_at": "2026-11-22T01:00:00Z"}]);
+        }
+        Answer::Whole(403, problem.to_string())
+    }
+
+    fn activate(&mut self, request: &Request) -> Answer {
+        let req = request_hash("POST", &request.path, "", &request.body);
+        let body: Value = serde_json::from_slice(&request.body).unwrap();
+        if body["license_key"] != KEY {
+            return Answer::Whole(404, problem(ErrorCode::LicenseNotFound).to_string());
+        }
+        if let Some(code) = self.refuse {
+            return self.refused(code, req);
+        }
+        self.generation += 1;
+        let activation = json!({"id": ActivationId::from_bytes(ACTIVATION), "license": LicenseId::from_bytes(LICENSE),
+            "kind": body["kind"], "fingerprint": body["fingerprint"], "name": body["name"], "status": "active",
+            "version": null, "activated_at": self.now(), "last_seen_at": self.now(), "lapses_at": self.now(),
+            "address": null, "levels": {}});
+        let answer = json!({"activation": activation, "lease": self.lease(req),
+            "credential": self.credential().text().expose(), "quotas": [], "keyset": self.keyset()});
+        Answer::Whole(201, answer.to_string())
+    }
+
+    /// Numbers as the protocol has them: last + 1 advances, last with the same nonce is a repeat.
+    fn heartbeat(&mut self, request: &Request) -> Answer {
+        let header = Authorization::parse(&request.authorization).unwrap();
+        let req = header.request_hash("POST", &request.path, &request.body);
+        let body: Value = serde_json::from_slice(&request.body).unwrap();
+        let last =
+            self.beats.last().map_or((0, Value::Null), |beat| (beat.number, beat.body["nonce"].clone()));
+        let fits = header.verify(&self.credential().secret, &req) && header.generation == self.generation;
+        let repeats = header.number == last.0 && body["nonce"] == last.1;
+        if !fits || !(header.number == last.0 + 1 || repeats || header.number == 1) {
+            return Answer::Whole(401, problem(ErrorCode::CredentialInvalid).to_string());
+        }
+        self.beats.push(Beat { number: header.number, body });
+        match self.refuse {
+            Some(code) => self.refused(code, req),
+            None => Answer::Whole(200, json!({"lease": self.lease(req), "quotas": []}).to_string()),
+        }
+    }
+}
+
+fn signer(seed: u8) -> Ed25519Signer {
+    Ed25519Signer::from_seed(&Secret::new([seed; 32])).unwrap()
+}
+
+/// Another signing key, as after a rotation.
+pub(crate) fn other_signer() -> Ed25519Signer {
+    let signer = signer(3);
+    assert!(!signer.kid().is_empty());
+    signer
+}
+
+pub(crate) fn problem(code: ErrorCode) -> Value {
+    json!({"type": format!("urn:kaching:problem:{code}"), "title": "t", "status": 403,
+        "detail": format!("It is {code}."), "code": code, "request_id": "req"})
+}
+
+fn catalogue() -> String {
+    json!({"product": "chorus", "contact": {"url": null, "email": "sales@example.com"},
+        "features": [
+            {"code": "federation", "title": "Federation", "benefit": "Link clusters across regions"},
+            {"code": "audit_export", "title": "Audit export", "benefit": "Prove what happened"}],
+        "plans": [
+            {"code": "community", "name": "Community", "rank": 1, "features": ["audit_export"],
+             "limits": {"nodes": {"kind": "level", "max": 3}}},
+            {"code": "enterprise", "name": "Enterprise", "rank": 3, "features": ["audit_export", "federation"],
+             "limits": {"nodes": {"kind": "level", "max": null}}},
+            {"code": "team", "name": "Team", "rank": 2, "features": ["audit_export", "federation"],
+             "limits": {"nodes": {"kind": "level", "max": 25}}}]})
+    .to_string()
+}
+
+fn answer(shared: &(Mutex<Desk>, Condvar), request: Request) -> Answer {
+    let path = request.path.split('?').next().unwrap().to_owned();
+    let mut desk = shared.0.lock().unwrap();
+    desk.seen.push(format!("{} {}", request.method, request.path));
+    shared.1.notify_all();
+    if desk.down {
+        return Answer::Nothing;
+    }
+    let fault = desk.faults.iter().position(|(of, _)| *of == path).map(|at| desk.faults.remove(at).1);
+    if let Some(Fault::Say(status, body)) = fault {
+        return Answer::Whole(status, body);
+    }
+    let answer = match path.as_str() {
+        "/.well-known/kaching" => {
+            let endpoints: BTreeMap<_, _> = [
+                "activate",
+                "heartbeat",
+                "deactivate",
+                "validate",
+                "status",
+                "catalogue",
+                "changes",
+                "reports",
+                "jwks",
+                "openapi",
+            ]
+            .iter()
+            .map(|name| (*name, String::new()))
+            .collect();
+            let discovery = json!({"issuer": desk.issuer, "versions": [1], "endpoints": endpoints,
+                "roots": [desk.root_key().to_string()], "keysets": [desk.keyset()], "epoch": desk.epoch});
+            Answer::Whole(200, discovery.to_string())
+        }
+        "/v1/activate" => desk.activate(&request),
+        "/v1/heartbeat" => desk.heartbeat(&request),
+        "/v1/catalogue" => Answer::Whole(200, catalogue()),
+        "/v1/deactivate" => Answer::Whole(204, String::new()),
+        "/v1/changes" => {
+            let query = |name: &str| {
+                let found = request
+                    .path
+                    .split(['?', '&'])
+                    .find_map(|part| part.strip_prefix(name)?.strip_prefix('='));
+                found.unwrap().parse::<u64>().unwrap()
+            };
+            let (rev, wait) = (query("rev"), Duration::from_secs(query("wait")));
+            let waiting = |desk: &mut Desk| desk.rev <= rev && !desk.down;
+            let waited = shared.1.wait_timeout_while(desk, wait, waiting).unwrap();
+            desk = waited.0;
+            if desk.down {
+                return Answer::Nothing;
+            }
+            let mut changes = json!({"rev": desk.rev});
+            if let Some(code) = desk.refuse {
+                changes["refusal"] = json!(desk.refusal(code, None));
+            }
+            Answer::Whole(200, changes.to_string())
+        }
+        _ => Answer::Whole(404, "no".to_owned()),
+    };
+    drop(desk);
+    shared.1.notify_all();
+    if matches!(fault, Some(Fault::LoseAnswer)) { Answer::Nothing } else { answer }
+}

@@ -1,0 +1,59 @@
+//! As much of HTTP/1.1 as the client speaks.
+
+use std::{
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::TcpStream,
+};
+
+/// A request, whole.
+pub(crate) struct Request {
+    pub(crate) method: String,
+    pub(crate) path: String,
+    pub(crate) authorization: String,
+    pub(crate) body: Vec<u8>,
+}
+
+/// What is sent back.
+pub(crate) enum Answer {
+    /// A status and a body.
+    Whole(u16, String),
+    /// The connection closes instead.
+    Nothing,
+}
+
+/// Serves the requests of one connection.
+pub(crate) fn serve(stream: TcpStream, answer: impl Fn(Request) -> Answer) {
+    let Ok(mut writer) = stream.try_clone() else { return };
+    let mut reader = BufReader::new(stream);
+    while let Some(request) = read(&mut reader) {
+        let Answer::Whole(status, body) = answer(request) else { return };
+        let head = format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\n\r\n", body.len());
+        if status == 204 {
+            let _ = writer.write_all(b"HTTP/1.1 204 X\r\n\r\n");
+        } else if writer.write_all(format!("{head}{body}").as_bytes()).is_err() {
+            return;
+        }
+    }
+}
+
+fn read(reader: &mut BufReader<TcpStream>) -> Option<Request> {
+    let mut line = String::new();
+    reader.read_line(&mut line).ok()?;
+    let (method, rest) = line.split_once(' ')?;
+    let (path, _) = rest.split_once(' ')?;
+    let (method, path) = (method.to_owned(), path.to_owned());
+    let (mut length, mut authorization) = (0, String::new());
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).ok()?;
+        let Some((name, value)) = line.trim_end().split_once(':') else { break };
+        match name.to_ascii_lowercase().as_str() {
+            "content-length" => length = value.trim().parse().ok()?,
+            "authorization" => authorization = value.trim().to_owned(),
+            _ => {}
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    Some(Request { method, path, authorization, body })
+}

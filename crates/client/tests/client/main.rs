@@ -1,0 +1,12 @@
+//! The client against an authority that signs with real keys, answers over real sockets, and does as it is told.
+
+#![expect(clippy::unwrap_used, reason = "a test that meets what it does not expect fails")]
+#![expect(clippy::disallowed_methods, reason = "deadlines of tests are real time")]
+
+mod authority;
+mod http;
+mod network;
+mod refusals;
+mod running;
+mod starting;
+mod world;

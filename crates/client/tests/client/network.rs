@@ -1,0 +1,88 @@
+//! A network that fails, lies or is slow stops nothing; time does.
+
+use kaching_base::ErrorCode;
+use kaching_client::{State, Via};
+
+use crate::{
+    authority::{Fault, problem},
+    world::{World, until, until_active},
+};
+
+#[test]
+fn without_contact_it_runs_until_the_grace_ends_and_comes_back_by_itself() {
+    let world = World::new();
+    let guard = world.start();
+    until_active(&guard);
+    world.authority.change(|desk| desk.down = true);
+    until(&guard, |state| matches!(state, State::Offline { .. }));
+    guard.check().unwrap();
+    world.clock.advance(259_000);
+    guard.check().unwrap();
+    world.clock.advance(1_101);
+    // The gate itself knows when its time is over, whatever the threads do.
+    let denied = guard.check().unwrap_err();
+    assert_eq!(denied.code, None);
+    assert!(denied.to_string().contains("no contact"), "{denied}");
+    guard.heartbeat_now();
+    assert!(matches!(guard.state(), State::Unknown { .. }), "{:?}", guard.state());
+    world.authority.change(|desk| desk.down = false);
+    until_active(&guard);
+    guard.check().unwrap();
+}
+
+#[test]
+fn what_is_not_signed_stops_nothing() {
+    let world = World::new();
+    let guard = world.start();
+    let answers = [
+        (403, problem(ErrorCode::LicenseRevoked).to_string()),
+        (403, "<html>Please sign in to this network</html>".to_owned()),
+        (200, "{}".to_owned()),
+        (302, String::new()),
+        (503, problem(ErrorCode::Overloaded).to_string()),
+        (429, problem(ErrorCode::RateLimited).to_string()),
+        (500, "x".repeat(300 * 1024)),
+    ];
+    for (status, body) in answers {
+        let beats = world.authority.change(|desk| {
+            desk.faults.push(("/v1/heartbeat", Fault::Say(status, body)));
+            desk.beats.len()
+        });
+        guard.heartbeat_now();
+        guard.require("audit_export").unwrap();
+        world.authority.until(|desk| (desk.beats.len() > beats).then_some(()));
+        until_active(&guard);
+    }
+}
+
+#[test]
+fn where_no_question_may_wait_it_polls() {
+    let world = World::new();
+    let guard = world.start();
+    world.authority.change(|desk| {
+        for _ in 0..3 {
+            desk.faults.push(("/v1/changes", Fault::LoseAnswer));
+        }
+        desk.rev += 1;
+    });
+    until(&guard, |state| *state == State::Active { via: Via::Polling });
+    world.authority.suspend(Some(ErrorCode::LicenseSuspended));
+    until(&guard, |state| matches!(state, State::Refused { .. }));
+}
+
+#[test]
+fn a_clock_set_back_after_a_reboot_extends_nothing() {
+    let world = World::new();
+    let guard = world.start();
+    until_active(&guard);
+    world.authority.change(|desk| desk.down = true);
+    until(&guard, |state| matches!(state, State::Offline { .. }));
+    world.clock.advance(259_000);
+    drop(guard);
+    world.clock.reboot();
+    world.clock.set_wall(0);
+    let guard = world.start();
+    guard.check().unwrap();
+    world.clock.advance(1_101);
+    guard.check().unwrap_err();
+}

@@ -1,0 +1,133 @@
+//! Gates, levels, usage and what a license shows while it runs.
+
+use kaching_base::ErrorCode;
+use kaching_client::Guard;
+
+use crate::world::{World, eventually, until_active};
+
+/// Waits until the catalogue is in memory, as the answers show.
+fn with_catalogue(guard: &Guard) {
+    eventually("the catalogue", || guard.license().contact.is_some());
+}
+
+#[test]
+fn a_denied_feature_says_how_to_get_it() {
+    let world = World::new();
+    let guard = world.start();
+    with_catalogue(&guard);
+    let denied = guard.require("federation").unwrap_err();
+    assert_eq!(
+        denied.to_string(),
+        "Federation is not part of the Community plan. The Team plan has it: Link clusters across regions. \
+         Ask sales@example.com."
+    );
+    assert_eq!(denied.code, Some(ErrorCode::FeatureNotLicensed.into()));
+    assert_eq!(denied.upgrade.as_ref().unwrap().plan.as_str(), "team");
+}
+
+#[test]
+fn an_upgrade_opens_it_without_restart() {
+    let world = World::new();
+    let guard = world.start();
+    guard.require("federation").unwrap_err();
+    world.authority.change(|desk| {
+        desk.plan = "team";
+        desk.rev += 1;
+    });
+    world.authority.until(|desk| desk.beats.last().map(drop));
+    eventually("the upgrade", || guard.require("federation").is_ok());
+}
+
+#[test]
+fn a_level_over_its_limit_names_limit_present_and_plan() {
+    let world = World::new();
+    let guard = world.start();
+    with_catalogue(&guard);
+    guard.ensure("nodes", 3).unwrap();
+    let denied = guard.ensure("nodes", 4).unwrap_err();
+    assert_eq!(
+        denied.to_string(),
+        "The Community plan allows 3 nodes, 3 are in use and 4 were asked for. The Team plan allows 25. \
+         Ask sales@example.com."
+    );
+    assert_eq!(guard.level("nodes"), 3);
+    guard.set_level("nodes", 9);
+    guard.ensure("nodes", 8).expect("less is always allowed");
+    guard.ensure("services", 1000).expect("the license sets no limit to it");
+}
+
+#[test]
+fn levels_and_usage_go_with_heartbeats_and_usage_is_told_until_it_is_taken() {
+    let world = World::new();
+    let guard = world.start();
+    guard.ensure("nodes", 2).unwrap();
+    guard.record("jobs", 3);
+    guard.record("jobs", 4);
+    world.authority.change(|desk| desk.faults.push(("/v1/heartbeat", crate::authority::Fault::LoseAnswer)));
+    guard.heartbeat_now();
+    let beats = world.authority.until(|desk| (desk.beats.len() >= 2).then(|| desk.beats.clone()));
+    for beat in &beats[..2] {
+        assert_eq!(beat.number, 1, "a lost answer is asked for again");
+        assert_eq!(beat.body["nonce"], beats[0].body["nonce"]);
+        assert_eq!(beat.body["levels"]["nodes"], 2);
+        assert_eq!(beat.body["usage"][0]["amount"], 7);
+        assert_eq!(beat.body["usage"][0]["seq"], 1);
+    }
+    until_active(&guard);
+    guard.heartbeat_now();
+    let next = world.authority.until(|desk| desk.beats.iter().find(|beat| beat.number == 2).cloned());
+    assert_eq!(next.body["usage"], serde_json::Value::Null);
+    assert_ne!(next.body["nonce"], beats[0].body["nonce"]);
+}
+
+#[test]
+fn a_refused_credential_activates_again_and_stops_nothing() {
+    let world = World::new();
+    let guard = world.start();
+    world.authority.change(|desk| desk.generation += 1);
+    guard.heartbeat_now();
+    world.authority.until(|desk| (desk.generation == 3).then_some(()));
+    guard.check().unwrap();
+    until_active(&guard);
+}
+
+#[test]
+fn a_rotated_key_is_fetched() {
+    let world = World::new();
+    let guard = world.start();
+    world.authority.change(|desk| {
+        desk.signer = crate::authority::other_signer();
+        desk.keyset_version = 2;
+        desk.rev += 1;
+        desk.plan = "team";
+    });
+    eventually("the upgrade", || guard.require("federation").is_ok());
+}
+
+#[test]
+fn a_lease_that_names_a_newer_keyset_waits_for_it() {
+    let world = World::new();
+    let guard = world.start();
+    let fetched =
+        |desk: &crate::authority::Desk| desk.seen.iter().filter(|path| path.contains("well-known")).count();
+    let before = fetched(&world.authority.desk());
+    world.authority.change(|desk| {
+        desk.keyset_version = 2;
+        desk.plan = "team";
+        desk.rev += 1;
+    });
+    eventually("the upgrade", || guard.require("federation").is_ok());
+    assert!(fetched(&world.authority.desk()) > before, "the yes comes after the keyset");
+}
+
+#[test]
+fn deactivating_forgets_the_lease_and_ends_everything() {
+    let world = World::new();
+    let guard = world.start();
+    guard.deactivate().unwrap();
+    let denied = guard.check().unwrap_err();
+    assert_eq!(denied.code_text(), "activation_deactivated");
+    drop(guard);
+    world.start().check().unwrap();
+    assert_eq!(world.authority.desk().generation, 2, "the host's next start activates again");
+}

@@ -1,0 +1,150 @@
+//! Starts that go well, and the sentences of those that do not.
+
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
+
+use kaching_base::ErrorCode;
+use kaching_client::{Guard, LicenseKey, StartError, State};
+
+use crate::{
+    authority::{Fault, problem},
+    world::{World, until_active},
+};
+
+#[test]
+fn activates_and_says_what_is_granted() {
+    let world = World::new();
+    let guard = world.start();
+    until_active(&guard);
+    guard.check().unwrap();
+    guard.require("audit_export").unwrap();
+    let license = guard.license();
+    let granted = license.granted.unwrap();
+    assert_eq!(granted.plan.as_str(), "community");
+    assert_eq!(license.state.state, "active");
+}
+
+#[test]
+fn a_restart_needs_no_second_activation() {
+    let world = World::new();
+    drop(world.start());
+    let guard = world.start();
+    guard.check().unwrap();
+    let desk = world.authority.desk();
+    assert_eq!(desk.generation, 1);
+    assert_eq!(desk.seen.iter().filter(|path| path.contains("activate")).count(), 1);
+}
+
+#[test]
+fn an_unknown_key_is_named_as_such() {
+    let world = World::new();
+    let error = world.builder().license_key(LicenseKey::new("CHORUS-XXXXX")).start().err().unwrap();
+    assert!(matches!(error, StartError::UnknownKey { code: ErrorCode::LicenseNotFound, .. }), "{error}");
+    assert!(error.to_string().contains("Check the license key"), "{error}");
+}
+
+#[test]
+fn at_the_limit_the_holders_are_named() {
+    let world = World::new();
+    world.authority.change(|desk| desk.refuse = Some(ErrorCode::ActivationLimitReached));
+    let error = world.builder().start().err().unwrap();
+    assert!(matches!(&error, StartError::Held { holders, .. } if holders.len() == 1));
+    assert!(error.to_string().contains("us-1"), "{error}");
+}
+
+#[test]
+fn a_signed_refusal_ends_the_start_and_an_unsigned_one_counts_for_nothing() {
+    let world = World::new();
+    world.authority.change(|desk| desk.refuse = Some(ErrorCode::LicenseSuspended));
+    let error = world.builder().start().err().unwrap();
+    assert!(
+        matches!(&error, StartError::Refused { code, .. } if code.as_str() == "license_suspended"),
+        "{error}"
+    );
+
+    let world = World::new();
+    drop(world.start());
+    let forged = Fault::Say(403, problem(ErrorCode::LicenseRevoked).to_string());
+    world.authority.change(|desk| desk.faults.push(("/v1/heartbeat", forged)));
+    world.start().check().unwrap();
+}
+
+#[test]
+fn another_root_is_not_trusted() {
+    let world = World::new();
+    let other = "kaching-root:6kpsY-KcUgq-9VB7Ey7F-ZVHdq6-vnuSQh7qaRRG0iw";
+    let dir = world.dir.path().join("other");
+    let error = Guard::builder(&world.authority.url(), other)
+        .product("chorus")
+        .license_key(LicenseKey::new("X"))
+        .fingerprint(kaching_client::Fingerprint::custom("x").unwrap())
+        .state_dir(dir)
+        .start()
+        .err()
+        .unwrap();
+    assert!(matches!(&error, StartError::WrongRoot { .. }), "{error}");
+    assert!(error.to_string().contains(&world.authority.root()), "{error}");
+}
+
+#[test]
+fn a_start_without_answer_is_bounded() {
+    let world = World::new();
+    world.authority.change(|desk| desk.down = true);
+    let began = Instant::now();
+    let error = world.builder().start_timeout(Duration::from_millis(300)).start().err().unwrap();
+    assert!(matches!(error, StartError::Unreachable { .. }), "{error}");
+    assert!(began.elapsed() < Duration::from_secs(3));
+}
+
+#[test]
+fn without_network_it_starts_on_what_was_verified_before() {
+    let world = World::new();
+    drop(world.start());
+    world.authority.change(|desk| desk.down = true);
+    let guard = world.start();
+    guard.require("audit_export").unwrap();
+    assert!(matches!(guard.state(), State::Offline { .. }), "{:?}", guard.state());
+    drop(guard);
+    world.clock.advance(259_200 + 901);
+    let error = world.builder().start_timeout(Duration::from_millis(300)).start().err().unwrap();
+    assert!(matches!(error, StartError::Unreachable { .. }), "{error}");
+}
+
+#[test]
+fn one_process_holds_the_state() {
+    let world = World::new();
+    let guard = world.start();
+    let error = world.builder().start().err().unwrap();
+    assert!(matches!(error, StartError::InUse { .. }), "{error}");
+    guard.shutdown().unwrap();
+    world.start();
+}
+
+#[test]
+fn damaged_state_is_no_state() {
+    let world = World::new();
+    drop(world.start());
+    for name in ["state-a.json", "state-b.json"] {
+        fs::write(world.dir.path().join("license").join(name), "{}").unwrap();
+    }
+    world.start().check().unwrap();
+    assert_eq!(world.authority.desk().generation, 2);
+}
+
+#[test]
+fn what_is_missing_is_named() {
+    let error =
+        Guard::builder("http://licenses.example.com", "x").state_dir("/nowhere").start().err().unwrap();
+    assert!(error.to_string().contains("https://"), "{error}");
+    let error = Guard::builder("https://licenses.example.com", "x").start().err().unwrap();
+    assert!(error.to_string().contains("state_dir"), "{error}");
+}
+
+#[test]
+fn a_lost_activation_is_repeated_with_its_nonce() {
+    let world = World::new();
+    world.authority.change(|desk| desk.faults.push(("/v1/activate", Fault::LoseAnswer)));
+    world.start().check().unwrap();
+}

@@ -1,0 +1,124 @@
+//! A product's side of a test: a directory, a clock that can be moved, short intervals.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use kaching_base::Timestamp;
+use kaching_client::{Builder, Clock, Fingerprint, Guard, LicenseKey, State, Timing};
+use tempfile::TempDir;
+
+use crate::authority::Authority;
+
+pub(crate) const KEY: &str = "CHORUS-00000-00000-00000-00000-00000";
+/// No test waits longer for anything.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
+
+pub(crate) struct World {
+    pub(crate) authority: Authority,
+    pub(crate) dir: TempDir,
+    pub(crate) clock: Arc<MovedClock>,
+}
+
+/// The machine's clock and how far it was moved; the wall clock is wrong by years, which must not matter.
+#[derive(Default)]
+pub(crate) struct MovedClock {
+    boot_ms: AtomicU64,
+    wall_s: AtomicI64,
+    boots: AtomicU64,
+}
+
+impl MovedClock {
+    pub(crate) fn advance(&self, seconds: u64) {
+        self.boot_ms.fetch_add(seconds * 1000, Ordering::SeqCst);
+        self.wall_s.fetch_add(i64::try_from(seconds).unwrap(), Ordering::SeqCst);
+    }
+
+    pub(crate) fn set_wall(&self, seconds: i64) {
+        self.wall_s.store(seconds, Ordering::SeqCst);
+    }
+
+    /// The machine starts again.
+    pub(crate) fn reboot(&self) {
+        self.boots.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+impl Clock for MovedClock {
+    fn boot(&self) -> Duration {
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+        let real = Duration::new(time.tv_sec.try_into().unwrap(), time.tv_nsec.try_into().unwrap());
+        real + Duration::from_millis(self.boot_ms.load(Ordering::SeqCst))
+    }
+
+    fn wall(&self) -> Timestamp {
+        Timestamp::from_seconds(self.wall_s.load(Ordering::SeqCst))
+    }
+
+    fn boot_id(&self) -> String {
+        format!("boot-{}", self.boots.load(Ordering::SeqCst))
+    }
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        Self { authority: Authority::start(), dir: tempfile::tempdir().unwrap(), clock: Arc::default() }
+    }
+
+    /// A guard of this world, yet to be changed and started.
+    pub(crate) fn builder(&self) -> Builder {
+        let ms = Duration::from_millis;
+        Guard::builder(&self.authority.url(), &self.authority.root())
+            .product("chorus")
+            .license_key(LicenseKey::new(KEY))
+            .fingerprint(Fingerprint::custom("cluster-1").unwrap())
+            .state_dir(self.dir.path().join("license"))
+            .name("eu-1")
+            .clock(Arc::clone(&self.clock) as Arc<dyn Clock>)
+            .timing(Timing {
+                start: ms(5000),
+                call: ms(2000),
+                wait: ms(2000),
+                poll: (ms(20), ms(40)),
+                refused: (ms(50), ms(100)),
+                backoff: (ms(20), ms(100)),
+                reactivate: ms(50),
+                refetch: ms(50),
+                mark: ms(60_000),
+                pause: ms(10),
+            })
+    }
+
+    pub(crate) fn start(&self) -> Guard {
+        self.builder().start().unwrap()
+    }
+}
+
+/// Waits until a guard stands as wanted.
+pub(crate) fn until(guard: &Guard, wanted: impl Fn(&State) -> bool) -> State {
+    let found = guard.watch().until(DEADLINE, wanted);
+    found.unwrap_or_else(|| panic!("it stands otherwise: {:?}", guard.state()))
+}
+
+/// Waits until it runs in contact.
+pub(crate) fn until_active(guard: &Guard) {
+    until(guard, |state| matches!(state, State::Active { .. }));
+}
+
+/// Waits until it is refused with a code.
+pub(crate) fn until_refused(guard: &Guard, code: &str) {
+    until(guard, |state| matches!(state, State::Refused { code: found } if found.as_str() == code));
+}
+
+/// Waits until something holds that nothing announces.
+pub(crate) fn eventually(what: &str, holds: impl Fn() -> bool) {
+    let end = Instant::now() + DEADLINE;
+    while !holds() {
+        assert!(Instant::now() < end, "{what} did not happen");
+        std::thread::yield_now();
+    }
+}
