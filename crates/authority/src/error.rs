@@ -1,6 +1,6 @@
 use kaching_base::{ErrorCode, ParseError};
 use kaching_db as db;
-use kaching_domain::Refused;
+use kaching_domain::{Invalid, Refused, Rejected};
 
 /// What an operation gives.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -83,5 +83,20 @@ impl Error {
     /// A text of the request that does not parse, at this JSON pointer.
     pub fn parse(pointer: &str, error: &ParseError) -> Self {
         Self::invalid(pointer, error.to_string())
+    }
+}
+
+impl From<Invalid> for Error {
+    fn from(invalid: Invalid) -> Self {
+        Self::invalid(&invalid.pointer, invalid.detail)
+    }
+}
+
+impl From<Rejected> for Error {
+    fn from(rejected: Rejected) -> Self {
+        match rejected {
+            Rejected::Invalid(invalid) => invalid.into(),
+            Rejected::Refused(refused) => refused.into(),
+        }
     }
 }

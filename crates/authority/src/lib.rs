@@ -1,28 +1,56 @@
 #![doc = include_str!("../README.md")]
 
 mod audit;
+mod audit_log;
 mod changes;
 mod clock;
+mod customers;
 mod cx;
 mod error;
+mod facts;
+mod features;
 mod health;
 mod idempotency;
+mod jobs;
 mod keys;
+mod licenses;
+mod list;
 mod migrations;
 mod op;
 mod open;
+mod plans;
+mod products;
+mod reminders;
+mod search;
+mod stats;
+mod stored;
+mod tokens;
 
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use kaching_db::Db;
 
+pub use audit_log::{AuditFilter, AuditRecord};
 pub use clock::{Clock, Entropy, SystemClock, SystemEntropy};
+pub use customers::{CustomerFilter, EditCustomer, NewCustomer};
 pub use cx::{Actor, Cx, Once};
 pub use error::{Error, Result};
+pub use kaching_db::Config as DatabaseConfig;
+pub use features::{EditFeature, FeatureDetails, FeatureFilter, NewFeature};
+pub use kaching_domain as domain;
 pub use keys::{KeyRing, MasterKey, RootStore};
+pub use licenses::{
+    At, EditLicense, LicenseDetails, LicenseFilter, NewLicense, Renewal, RevealedKey, Upgrade,
+};
+pub use list::{List, Page};
 pub(crate) use op::Op;
 pub use open::Options;
+pub use plans::{Applied, Apply, EditPlan, NewPlan, PlanDetails, PlanFilter};
+pub use products::{EditProduct, NewProduct, ProductFilter};
+pub use reminders::Reminder;
+pub use stats::Stats;
+pub use tokens::{Caller, EditToken, MadeToken, NewToken, TokenFilter};
 
 /// The license authority: every operation of the product, one transaction each.
 pub struct Authority {

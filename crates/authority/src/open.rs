@@ -86,6 +86,7 @@ impl Authority {
         };
         authority.store_time().await?;
         authority.renew_keyset().await?;
+        authority.make_first_token(&directory).await?;
         Ok(authority)
     }
 }

@@ -23,7 +23,7 @@ pub use create::{Draft, create};
 pub use dates::start;
 pub use edit::{EditLicense, edit, merge};
 pub use renew::{Renew, renew};
-pub use status::{delete, reinstate, revoke, suspend};
+pub use status::{delete, reinstate, revoke, suspend, transfer};
 
 /// The grant of a plan's terms to a customer.
 #[derive(Clone, Debug, PartialEq, Eq)]

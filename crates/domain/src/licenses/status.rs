@@ -1,6 +1,6 @@
 use kaching_base::{ErrorCode, Timestamp};
 
-use crate::{Invalid, License, Refused, Rejected, Status, check_prose};
+use crate::{Customer, Invalid, License, Refused, Rejected, Status, check_prose};
 
 /// Stops the license until it is reinstated.
 ///
@@ -59,4 +59,19 @@ pub fn delete(license: &License, now: Timestamp) -> Option<License> {
 
 fn revoked(license: &License) -> License {
     License { status: Status::Revoked, scheduled: None, suspended_reason: None, ..license.clone() }
+}
+
+/// Gives the license to another customer.
+///
+/// # Errors
+/// If it is revoked, or the customer has it already or is archived.
+pub fn transfer(license: &License, customer: &Customer, now: Timestamp) -> Result<License, Refused> {
+    license.living()?;
+    if license.customer == customer.id {
+        return Err(Refused::new(ErrorCode::WrongState, "the customer has this license already"));
+    }
+    if customer.archived_at.is_some() {
+        return Err(Refused::new(ErrorCode::WrongState, "the customer is archived: it gets no license"));
+    }
+    Ok(License { customer: customer.id, updated_at: now, ..license.clone() })
 }

@@ -1,0 +1,239 @@
+//! Customers: who bought.
+
+pub(crate) mod sql;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kaching_base::{CustomerId, Reference};
+use kaching_db::{Sql, Tx};
+use kaching_domain::{
+    Customer, check_email, check_metadata, check_name, check_notes, check_tags, licenses::merge,
+};
+use serde_json::json;
+
+use crate::{
+    Authority, Cx, Error, List, Op, Page, Result,
+    facts::Facts,
+    list::{Key, Paging, Sorting, sorting},
+    search::{self, Noun},
+};
+
+/// What a customer is made from.
+#[derive(Clone, Debug, Default)]
+pub struct NewCustomer {
+    /// The vendor's own name for it.
+    pub reference: Option<Reference>,
+    pub name: String,
+    pub email: Option<String>,
+    pub company: Option<String>,
+    pub tags: BTreeSet<String>,
+    pub notes: String,
+    pub metadata: BTreeMap<String, String>,
+}
+
+/// What is said of a customer; the rest stays.
+#[derive(Clone, Debug, Default)]
+pub struct EditCustomer {
+    pub name: Option<String>,
+    pub reference: Option<Option<Reference>>,
+    pub email: Option<Option<String>>,
+    pub company: Option<Option<String>>,
+    pub tags: Option<BTreeSet<String>>,
+    pub notes: Option<String>,
+    /// Entries to set; nothing inside takes one away.
+    pub metadata: BTreeMap<String, Option<String>>,
+}
+
+/// Which customers are listed.
+#[derive(Clone, Debug, Default)]
+pub struct CustomerFilter {
+    pub tag: Option<String>,
+    /// Also archived ones.
+    pub archived: bool,
+}
+
+static SORTINGS: [Sorting; 2] = [sorting!("created_at", "c.id"), sorting!("name", "c.sort_name", "c.id")];
+
+impl Authority {
+    /// Makes a customer.
+    ///
+    /// # Errors
+    /// If a part of it makes no sense, or the reference is taken.
+    pub async fn create_customer(&self, cx: Cx, new: NewCustomer) -> Result<Customer> {
+        self.write("customers.create", cx, move |tx, op| {
+            let new = new.clone();
+            let customer = Customer {
+                id: op.id(),
+                reference: new.reference,
+                name: new.name,
+                email: new.email,
+                company: new.company,
+                tags: new.tags,
+                notes: new.notes,
+                metadata: new.metadata,
+                created_at: op.now,
+                updated_at: op.now,
+                archived_at: None,
+            };
+            check(&customer)?;
+            if !sql::insert(tx, &customer)? {
+                return Err(taken(&customer));
+            }
+            op.on("customer.create", customer.id);
+            op.audit(tx, facts(&customer).made())?;
+            Ok(customer)
+        })
+        .await
+    }
+
+    /// One customer by id or reference.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub async fn customer(&self, address: String) -> Result<Customer> {
+        self.read("customers.show", move |tx, _| find(tx, &address)).await
+    }
+
+    /// Lists customers; sorted by `created_at` or `name`.
+    ///
+    /// # Errors
+    /// If the list makes no sense.
+    pub async fn customers(&self, list: List<CustomerFilter>) -> Result<Page<Customer>> {
+        self.read("customers.list", move |tx, _| {
+            let paging = Paging::new(&list, &SORTINGS)?;
+            let mut sql = Sql::new(sql::SELECT);
+            sql.push(if list.filter.archived { " where 1 = 1" } else { " where c.archived_at is null" });
+            let tag = list.filter.tag.as_deref().filter(|tag| !tag.contains('\0'));
+            search::tagged(
+                &mut sql,
+                Noun::CustomerTag,
+                tag,
+                " and c.id in (select target from search_words where noun = ? and word = ?)",
+            );
+            search::condition(
+                tx,
+                &mut sql,
+                Noun::Customer,
+                list.q.as_deref(),
+                " and c.id in (select target from search_words where noun = ? and word >= ? and word < ?)",
+                " and exists (select 1 from search_words w where w.target = c.id and w.noun = ? and w.word >= ? and w.word < ?)",
+            )?;
+            paging.finish(&mut sql);
+            let found = tx.query_all(&sql, sql.params(), sql::read)?;
+            Ok(paging.page(found, |c| (Key::Text(sql::sort_name(&c.name)), *c.id.as_bytes())))
+        })
+        .await
+    }
+
+    /// Changes what is said.
+    ///
+    /// # Errors
+    /// If there is no such customer, a part makes no sense, or the reference is taken.
+    pub async fn edit_customer(&self, cx: Cx, address: String, edit: EditCustomer) -> Result<Customer> {
+        self.change_customer("customers.edit", "customer.edit", cx, address, move |customer, _| {
+            let (mut edited, edit) = (customer.clone(), edit.clone());
+            edited.name = edit.name.unwrap_or(edited.name);
+            edited.reference = edit.reference.unwrap_or(edited.reference);
+            edited.email = edit.email.unwrap_or(edited.email);
+            edited.company = edit.company.unwrap_or(edited.company);
+            edited.tags = edit.tags.unwrap_or(edited.tags);
+            edited.notes = edit.notes.unwrap_or(edited.notes);
+            merge(&mut edited.metadata, &edit.metadata);
+            check(&edited)?;
+            Ok(edited)
+        })
+        .await
+    }
+
+    /// Hides a customer: no new license is made for it. Its licenses stay.
+    ///
+    /// # Errors
+    /// If there is no such customer.
+    pub async fn archive_customer(&self, cx: Cx, address: String) -> Result<Customer> {
+        self.change_customer("customers.archive", "customer.archive", cx, address, |customer, op| {
+            Ok(Customer { archived_at: customer.archived_at.or(Some(op.now)), ..customer.clone() })
+        })
+        .await
+    }
+
+    async fn change_customer(
+        &self,
+        name: &'static str,
+        action: &'static str,
+        cx: Cx,
+        address: String,
+        mut change: impl FnMut(&Customer, &Op) -> Result<Customer> + Send + 'static,
+    ) -> Result<Customer> {
+        self.write(name, cx, move |tx, op| {
+            let id = find(tx, &address)?.id;
+            let before = sql::lock_by_id(tx, id)?.ok_or_else(unknown)?;
+            op.on(action, before.id);
+            let after = change(&before, op)?;
+            if after == before {
+                return Ok(before);
+            }
+            if after.reference != before.reference && sql::reference_taken(tx, &after)? {
+                return Err(taken(&after));
+            }
+            let after = Customer { updated_at: op.now, ..after };
+            sql::update(tx, &after)?;
+            op.audit(tx, facts(&before).became(facts(&after)))?;
+            Ok(after)
+        })
+        .await
+    }
+}
+
+/// The customer of this id or reference.
+pub(crate) fn find(tx: &mut Tx<'_>, address: &str) -> Result<Customer> {
+    let found = match address.parse::<CustomerId>() {
+        Ok(id) => sql::by_id(tx, id)?,
+        Err(_) => sql::by_reference(tx, address)?,
+    };
+    found.ok_or_else(|| match (address.parse::<CustomerId>(), address.parse::<Reference>()) {
+        (Ok(id), _) => Error::not_found(format!("customer {id}")),
+        (_, Ok(reference)) => Error::not_found(format!("customer {reference}")),
+        _ => unknown(),
+    })
+}
+
+fn unknown() -> Error {
+    Error::not_found("such customer")
+}
+
+fn taken(customer: &Customer) -> Error {
+    let reference = customer.reference.as_ref().map_or("", Reference::as_str);
+    Error::exists(format!("there is a customer with the reference {reference} already"))
+}
+
+fn check(customer: &Customer) -> Result<()> {
+    check_name("/name", &customer.name)?;
+    if let Some(email) = &customer.email {
+        check_email("/email", email)?;
+    }
+    if let Some(company) = &customer.company {
+        check_name("/company", company)?;
+    }
+    // Such a reference could not be told from an id.
+    if customer.reference.as_ref().is_some_and(|r| r.as_str().parse::<CustomerId>().is_ok()) {
+        return Err(Error::invalid("/reference", "this reference looks like an id; choose another"));
+    }
+    check_tags(&customer.tags)?;
+    check_notes(&customer.notes)?;
+    Ok(check_metadata(&customer.metadata)?)
+}
+
+fn facts(customer: &Customer) -> Facts {
+    Facts {
+        open: json!({ "reference": customer.reference, "archived_at": customer.archived_at }),
+        personal: json!({
+            "name": customer.name,
+            "email": customer.email,
+            "company": customer.company,
+            "tags": customer.tags,
+            "notes": customer.notes,
+            "metadata": customer.metadata,
+        }),
+        customer: Some(customer.id),
+    }
+}

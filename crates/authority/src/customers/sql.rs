@@ -1,0 +1,118 @@
+use kaching_base::CustomerId;
+use kaching_db::{self as db, Json, Row, Tx, params};
+use kaching_domain::Customer;
+
+use crate::{
+    Result,
+    products::sql::printable,
+    search::{self, Noun, words_of},
+    stored::Fields,
+};
+
+/// All columns in the order of [`read`].
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "select c.id, c.reference, c.name, c.email, c.company, c.tags, c.notes, c.metadata, c.created_at,
+                    c.updated_at, c.archived_at from customers c",
+            $rest
+        )
+    };
+}
+pub(super) const SELECT: &str = select!("");
+
+pub(super) fn read(row: &Row<'_>) -> db::Result<Customer> {
+    let mut fields = Fields::of(row);
+    Ok(Customer {
+        id: fields.take()?,
+        reference: fields.take()?,
+        name: fields.take()?,
+        email: fields.take()?,
+        company: fields.take()?,
+        tags: fields.json()?,
+        notes: fields.take()?,
+        metadata: fields.json()?,
+        created_at: fields.take()?,
+        updated_at: fields.take()?,
+        archived_at: fields.take()?,
+    })
+}
+
+/// What names are sorted by.
+pub(super) fn sort_name(name: &str) -> String {
+    name.to_lowercase()
+}
+
+pub(crate) fn by_id(tx: &mut Tx<'_>, id: CustomerId) -> Result<Option<Customer>> {
+    Ok(tx.query_opt(select!(" where c.id = ?1"), params![id], read)?)
+}
+
+pub(super) fn lock_by_id(tx: &mut Tx<'_>, id: CustomerId) -> Result<Option<Customer>> {
+    Ok(tx.query_opt(select!(" where c.id = ?1 for update"), params![id], read)?)
+}
+
+pub(super) fn by_reference(tx: &mut Tx<'_>, reference: &str) -> Result<Option<Customer>> {
+    Ok(tx.query_opt(select!(" where c.reference = ?1"), params![printable(reference)], read)?)
+}
+
+/// Whether another customer has the reference. Two that take it at once are told apart by the unique index.
+pub(super) fn reference_taken(tx: &mut Tx<'_>, customer: &Customer) -> Result<bool> {
+    let sql = "select 1 from customers where reference = ?1 and id <> ?2";
+    Ok(tx.query_opt(sql, params![customer.reference, customer.id], |row| row.get::<i64>(0))?.is_some())
+}
+
+/// Whether the reference was free.
+pub(super) fn insert(tx: &mut Tx<'_>, customer: &Customer) -> Result<bool> {
+    let inserted = tx.execute(
+        "insert into customers (id, reference, name, sort_name, email, company, tags, notes, metadata, created_at,
+                                updated_at, archived_at)
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) on conflict (reference) do nothing",
+        params![
+            customer.id,
+            customer.reference,
+            customer.name,
+            sort_name(&customer.name),
+            customer.email,
+            customer.company,
+            Json(&customer.tags),
+            customer.notes,
+            Json(&customer.metadata),
+            customer.created_at,
+            customer.updated_at,
+            customer.archived_at
+        ],
+    )?;
+    if inserted == 1 {
+        put_words(tx, customer)?;
+    }
+    Ok(inserted == 1)
+}
+
+pub(super) fn update(tx: &mut Tx<'_>, customer: &Customer) -> Result<()> {
+    tx.execute(
+        "update customers set reference = ?2, name = ?3, sort_name = ?4, email = ?5, company = ?6, tags = ?7,
+                notes = ?8, metadata = ?9, updated_at = ?10, archived_at = ?11 where id = ?1",
+        params![
+            customer.id,
+            customer.reference,
+            customer.name,
+            sort_name(&customer.name),
+            customer.email,
+            customer.company,
+            Json(&customer.tags),
+            customer.notes,
+            Json(&customer.metadata),
+            customer.updated_at,
+            customer.archived_at
+        ],
+    )?;
+    put_words(tx, customer)
+}
+
+fn put_words(tx: &mut Tx<'_>, customer: &Customer) -> Result<()> {
+    let reference = customer.reference.as_ref().map(|r| r.as_str());
+    let optional = [reference, customer.email.as_deref(), customer.company.as_deref()].into_iter().flatten();
+    let words = words_of(optional.chain([customer.name.as_str()]));
+    search::put(tx, Noun::Customer, customer.id, &words)?;
+    search::put(tx, Noun::CustomerTag, customer.id, &customer.tags)
+}

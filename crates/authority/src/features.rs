@@ -1,0 +1,209 @@
+//! Features: capabilities that are on or off.
+
+pub(crate) mod sql;
+
+use kaching_base::Code;
+use kaching_db::{Sql, Tx};
+use kaching_domain::{Feature, check_line, check_name};
+use serde_json::json;
+
+use crate::{
+    Authority, Cx, Error, List, Op, Page, Result,
+    facts::Facts,
+    list::{Key, Paging, Sorting, sorting},
+    products,
+    search::{self, Noun},
+};
+
+/// A feature with the code of its product, by which it is addressed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FeatureDetails {
+    pub feature: Feature,
+    pub product: Code,
+}
+
+/// What a feature is made from.
+#[derive(Clone, Debug)]
+pub struct NewFeature {
+    /// The product's code.
+    pub product: String,
+    pub code: Code,
+    pub title: String,
+    pub benefit: String,
+}
+
+/// What is said of a feature; the rest stays.
+#[derive(Clone, Debug, Default)]
+pub struct EditFeature {
+    pub title: Option<String>,
+    pub benefit: Option<String>,
+}
+
+/// Which features are listed.
+#[derive(Clone, Debug, Default)]
+pub struct FeatureFilter {
+    /// The product's code.
+    pub product: Option<String>,
+    /// Also archived ones.
+    pub archived: bool,
+}
+
+static SORTINGS: [Sorting; 2] = [sorting!("created_at", "f.id"), sorting!("code", "f.code", "f.id")];
+
+impl Authority {
+    /// Makes a feature of a product.
+    ///
+    /// # Errors
+    /// If there is no such product, a part makes no sense, or the code is taken.
+    pub async fn create_feature(&self, cx: Cx, new: NewFeature) -> Result<FeatureDetails> {
+        self.write("features.create", cx, move |tx, op| {
+            let product = products::find(tx, &new.product)?;
+            let feature = Feature {
+                id: op.id(),
+                product: product.id,
+                code: new.code.clone(),
+                title: new.title.clone(),
+                benefit: new.benefit.clone(),
+                created_at: op.now,
+                updated_at: op.now,
+                archived_at: None,
+            };
+            check(&feature)?;
+            if !sql::insert(tx, &feature)? {
+                return Err(Error::exists(format!(
+                    "there is a feature {}:{} already",
+                    product.code, feature.code
+                )));
+            }
+            let details = FeatureDetails { feature, product: product.code };
+            op.on("feature.create", details.feature.id);
+            op.audit(tx, facts(&details).made())?;
+            Ok(details)
+        })
+        .await
+    }
+
+    /// One feature by `<product>:<code>`.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub async fn feature(&self, address: String) -> Result<FeatureDetails> {
+        self.read("features.show", move |tx, _| {
+            let (product, code) = split(&address, "feature")?;
+            sql::by_address(tx, product, code)?.ok_or_else(|| unknown(product, code))
+        })
+        .await
+    }
+
+    /// Lists features; sorted by `created_at` or `code`.
+    ///
+    /// # Errors
+    /// If the list makes no sense, or names a product that is not there.
+    pub async fn features(&self, list: List<FeatureFilter>) -> Result<Page<FeatureDetails>> {
+        self.read("features.list", move |tx, _| {
+            let paging = Paging::new(&list, &SORTINGS)?;
+            let mut sql = Sql::new(sql::SELECT);
+            sql.push(if list.filter.archived { " where 1 = 1" } else { " where f.archived_at is null" });
+            if let Some(code) = &list.filter.product {
+                sql.add_if(" and f.product = ?", Some(products::find(tx, code)?.id));
+            }
+            let few =
+                " and f.id in (select target from search_words where noun = ? and word >= ? and word < ?)";
+            search::condition(tx, &mut sql, Noun::Feature, list.q.as_deref(), few, few)?;
+            paging.finish(&mut sql);
+            let found = tx.query_all(&sql, sql.params(), sql::read)?;
+            Ok(paging.page(found, |f| (Key::Text(f.feature.code.to_string()), *f.feature.id.as_bytes())))
+        })
+        .await
+    }
+
+    /// Changes what is said.
+    ///
+    /// # Errors
+    /// If there is no such feature, or a part makes no sense.
+    pub async fn edit_feature(&self, cx: Cx, address: String, edit: EditFeature) -> Result<FeatureDetails> {
+        self.change_feature("features.edit", "feature.edit", cx, address, move |feature, _| {
+            let mut edited = feature.clone();
+            edited.title = edit.title.clone().unwrap_or(edited.title);
+            edited.benefit = edit.benefit.clone().unwrap_or(edited.benefit);
+            check(&edited)?;
+            Ok(edited)
+        })
+        .await
+    }
+
+    /// Hides a feature: it stands in no catalogue. Licenses that have it keep it.
+    ///
+    /// # Errors
+    /// If there is no such feature.
+    pub async fn archive_feature(&self, cx: Cx, address: String) -> Result<FeatureDetails> {
+        self.change_feature("features.archive", "feature.archive", cx, address, |feature, op| {
+            Ok(Feature { archived_at: feature.archived_at.or(Some(op.now)), ..feature.clone() })
+        })
+        .await
+    }
+
+    async fn change_feature(
+        &self,
+        name: &'static str,
+        action: &'static str,
+        cx: Cx,
+        address: String,
+        mut change: impl FnMut(&Feature, &Op) -> Result<Feature> + Send + 'static,
+    ) -> Result<FeatureDetails> {
+        self.write(name, cx, move |tx, op| {
+            let (product, code) = split(&address, "feature")?;
+            let before = sql::lock_by_address(tx, product, code)?.ok_or_else(|| unknown(product, code))?;
+            op.on(action, before.feature.id);
+            let feature = change(&before.feature, op)?;
+            if feature == before.feature {
+                return Ok(before);
+            }
+            let feature = Feature { updated_at: op.now, ..feature };
+            sql::update(tx, &feature)?;
+            let after = FeatureDetails { feature, product: before.product.clone() };
+            op.audit(tx, facts(&before).became(facts(&after)))?;
+            Ok(after)
+        })
+        .await
+    }
+}
+
+/// The two halves of `<product>:<code>`.
+pub(crate) fn split<'a>(address: &'a str, noun: &str) -> Result<(&'a str, &'a str)> {
+    let halves = address.split_once(':');
+    halves.ok_or_else(|| {
+        Error::not_found(format!("such {noun}: it is named <product>:<code>, like chorus:team"))
+    })
+}
+
+fn unknown(product: &str, code: &str) -> Error {
+    match (product.parse::<Code>(), code.parse::<Code>()) {
+        (Ok(product), Ok(code)) => Error::not_found(format!("feature {product}:{code}")),
+        _ => Error::not_found("such feature"),
+    }
+}
+
+/// The codes of all features that the product has, archived ones too: a license may keep those.
+pub(crate) fn known(
+    tx: &mut Tx<'_>,
+    product: kaching_base::ProductId,
+) -> Result<std::collections::BTreeSet<Code>> {
+    Ok(sql::of_product(tx, product)?.into_iter().map(|feature| feature.code).collect())
+}
+
+fn check(feature: &Feature) -> Result<()> {
+    check_name("/title", &feature.title)?;
+    Ok(check_line("/benefit", &feature.benefit, 300)?)
+}
+
+fn facts(details: &FeatureDetails) -> Facts {
+    let FeatureDetails { feature, product } = details;
+    Facts::open(json!({
+        "product": product,
+        "code": feature.code,
+        "title": feature.title,
+        "benefit": feature.benefit,
+        "archived_at": feature.archived_at,
+    }))
+}

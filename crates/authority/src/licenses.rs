@@ -1,0 +1,125 @@
+//! Licenses: what operators do with them.
+
+mod change;
+mod create;
+mod facts;
+mod key;
+mod list;
+mod present;
+pub(crate) mod sql;
+
+use kaching_base::{Code, LicenseId, Timestamp};
+use kaching_db::Tx;
+use kaching_domain::License;
+use kaching_license::LicenseKey;
+
+use crate::{Authority, Error, Op, Result, keys::KeyRing, plans};
+
+pub use change::{Renewal, Upgrade};
+pub use create::NewLicense;
+pub use kaching_domain::licenses::{At, EditLicense};
+pub use key::RevealedKey;
+pub use list::LicenseFilter;
+
+/// A license with the codes by which its product and plans are addressed.
+#[derive(Clone)]
+pub struct LicenseDetails {
+    pub license: License,
+    pub product: Code,
+    pub plan: Code,
+    /// The plan of the scheduled change.
+    pub scheduled_plan: Option<Code>,
+    /// Only from what makes a key.
+    pub key: Option<LicenseKey>,
+    /// When it was looked at, for its state.
+    pub now: Timestamp,
+}
+
+impl Authority {
+    /// One license by id or key.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub async fn license(&self, address: String) -> Result<LicenseDetails> {
+        let keys = self.keys();
+        self.read("licenses.show", move |tx, now| {
+            let id = find(tx, &keys, &address, now)?.id;
+            sql::details(tx, id, now)?.ok_or_else(unknown)
+        })
+        .await
+    }
+}
+
+/// The license of this id or key.
+pub(crate) fn find(tx: &mut Tx<'_>, keys: &KeyRing, address: &str, now: Timestamp) -> Result<License> {
+    let found = match (address.parse::<LicenseId>(), LicenseKey::parse(address)) {
+        (Ok(id), _) => sql::by_id(tx, id)?,
+        (_, Ok(key)) => sql::by_key(tx, &keys.lookup(&key), now)?,
+        _ => None,
+    };
+    // The text may be a key: it is not repeated.
+    found.ok_or_else(unknown)
+}
+
+pub(crate) fn unknown() -> Error {
+    Error::not_found("license with this id or key")
+}
+
+/// Writes a change down: the row, the audit entry under this action, and, where the revision was raised, the word to
+/// those who wait.
+pub(crate) fn keep(
+    tx: &mut Tx<'_>,
+    op: &mut Op,
+    action: &'static str,
+    before: &License,
+    after: &License,
+) -> Result<()> {
+    sql::update(tx, after)?;
+    let entry = facts::of(before).became(facts::of(after));
+    crate::audit::append(tx, op, action, Some(after.id.to_string()), entry)?;
+    if after.revision != before.revision {
+        op.changed(after.id, after.revision);
+    }
+    Ok(())
+}
+
+/// Writes down a scheduled change that is due; call it after locking the license and before deciding on it.
+pub(crate) fn apply_due(tx: &mut Tx<'_>, op: &mut Op, license: License) -> Result<License> {
+    match due(tx, &license, op.now)? {
+        Some(changed) => {
+            keep(tx, op, "license.change_plan", &license, &changed)?;
+            Ok(changed)
+        }
+        None => Ok(license),
+    }
+}
+
+/// The license after its scheduled change, if that is due: for those who only read.
+pub(crate) fn due(tx: &mut Tx<'_>, license: &License, now: Timestamp) -> Result<Option<License>> {
+    let Some(scheduled) = license.scheduled.as_ref().filter(|scheduled| scheduled.at <= now) else {
+        return Ok(None);
+    };
+    let (Some(from), Some(to)) =
+        (plans::sql::by_id(tx, license.plan)?, plans::sql::by_id(tx, scheduled.plan)?)
+    else {
+        return Ok(None);
+    };
+    Ok(kaching_domain::licenses::due_change(license, &from, &to, now))
+}
+
+/// The job's part: scheduled changes that are due, whether or not anybody asks.
+pub(crate) async fn apply_due_changes(authority: &Authority) -> Result<u64> {
+    let ids = authority.read("licenses.due", |tx, now| sql::due(tx, now)).await?;
+    let found = ids.len() as u64;
+    for id in ids {
+        authority
+            .write("licenses.change_plan", crate::Cx::system("licenses.change_plan"), move |tx, op| {
+                match sql::lock_by_id(tx, id)? {
+                    Some(license) => apply_due(tx, op, license).map(drop),
+                    None => Ok(()),
+                }
+            })
+            .await?;
+    }
+    Ok(found)
+}

@@ -1,0 +1,102 @@
+use kaching_base::{LicenseId, LicenseType, Timestamp};
+use kaching_db::{Sql, Tx, params};
+use kaching_domain::{License, State, Status};
+
+use super::{LicenseDetails, sql};
+use crate::{
+    Authority, List, Page, Result, customers,
+    list::{Key, Paging, Sorting, sorting},
+    plans, products,
+    search::{self, Noun},
+};
+
+/// Which licenses are listed.
+#[derive(Clone, Debug, Default)]
+pub struct LicenseFilter {
+    /// The product's code.
+    pub product: Option<String>,
+    /// `<product>:<code>`.
+    pub plan: Option<String>,
+    /// Id or reference.
+    pub customer: Option<String>,
+    pub status: Option<Status>,
+    pub state: Option<State>,
+    pub license_type: Option<LicenseType>,
+    pub tag: Option<String>,
+    pub expires_before: Option<Timestamp>,
+    pub expires_after: Option<Timestamp>,
+    /// Also deleted ones.
+    pub archived: bool,
+}
+
+static SORTINGS: [Sorting; 2] =
+    [sorting!("created_at", "l.id"), sorting!("expires_at", "l.expires_sort", "l.id")];
+
+impl Authority {
+    /// Lists licenses; sorted by `created_at` or `expires_at`, where those without an end stand last. `q` finds them
+    /// by their customer's words, their tags and metadata, or their id.
+    ///
+    /// # Errors
+    /// If the list makes no sense, or names a product, plan or customer that is not there.
+    pub async fn licenses(&self, list: List<LicenseFilter>) -> Result<Page<LicenseDetails>> {
+        self.read("licenses.list", move |tx, now| {
+            let paging = Paging::new(&list, &SORTINGS)?;
+            let mut sql = Sql::new(sql::SELECT_DETAILS);
+            sql.push(if list.filter.archived { " where 1 = 1" } else { " where l.archived_at is null" });
+            filter(tx, &mut sql, &list.filter, now)?;
+            match list.q.as_deref().map(str::parse::<LicenseId>) {
+                Some(Ok(id)) => {
+                    sql.add_if(" and l.id = ?", Some(id));
+                }
+                _ => search::license_condition(tx, &mut sql, list.q.as_deref())?,
+            }
+            paging.finish(&mut sql);
+            let found = tx.query_all(&sql, sql.params(), |row| sql::read_details(row, now))?;
+            Ok(paging.page(found, |details| place(&details.license)))
+        })
+        .await
+    }
+}
+
+fn place(license: &License) -> (Key, [u8; 16]) {
+    let end = license.expires_at.map_or(i64::MAX, Timestamp::micros);
+    (Key::Number(end), *license.id.as_bytes())
+}
+
+fn filter(tx: &mut Tx<'_>, sql: &mut Sql, filter: &LicenseFilter, now: Timestamp) -> Result<()> {
+    if let Some(code) = &filter.product {
+        sql.add_if(" and l.product = ?", Some(products::find(tx, code)?.id));
+    }
+    if let Some(address) = &filter.plan {
+        sql.add_if(" and l.plan = ?", Some(plans::find(tx, address)?.plan.id));
+    }
+    if let Some(address) = &filter.customer {
+        sql.add_if(" and l.customer = ?", Some(customers::find(tx, address)?.id));
+    }
+    sql.add_if(" and l.status = ?", filter.status.map(Status::as_str));
+    sql.add_if(" and l.license_type = ?", filter.license_type);
+    sql.add_if(" and l.expires_sort < ?", filter.expires_before);
+    sql.add_if(" and l.expires_sort >= ?", filter.expires_after);
+    let tag = filter.tag.as_deref().filter(|tag| !tag.contains('\0'));
+    let tagged = " and l.id in (select target from search_words where noun = ? and word = ?)";
+    search::tagged(sql, Noun::LicenseTag, tag, tagged);
+    match filter.state {
+        None => sql,
+        Some(State::Suspended) => sql.push(" and l.status = 'suspended'"),
+        Some(State::Revoked) => sql.push(" and l.status = 'revoked'"),
+        Some(State::NotYetValid) => sql.add(" and l.status = 'active' and l.starts_at > ?", params![now]),
+        Some(State::Expired) => sql.add(
+            " and l.status = 'active' and l.ends_at <= ? and (l.starts_at is null or l.starts_at <= ?)",
+            params![now, now],
+        ),
+        Some(State::InGrace) => sql.add(
+            " and l.status = 'active' and l.expires_sort <= ? and l.ends_at > ? and (l.starts_at is null or l.starts_at <= ?)",
+            params![now, now, now],
+        ),
+        Some(State::Active) => sql.add(
+            " and l.status = 'active' and l.expires_sort > ? and (l.starts_at is null or l.starts_at <= ?)",
+            params![now, now],
+        ),
+    };
+    Ok(())
+}

@@ -1,0 +1,243 @@
+use kaching_base::{LicenseId, Timestamp};
+use kaching_db::{self as db, Json, Row, Tx, params};
+use kaching_domain::{License, ScheduledChange, Status};
+use kaching_license::LicenseKey;
+
+use super::LicenseDetails;
+use crate::{
+    Error, Result,
+    keys::KeyRing,
+    search::{self, Noun, words_of},
+    stored::{Fields, StoredBinding, StoredOverrides, StoredTerms},
+};
+
+/// All columns in the order of [`read`], then those of [`read_details`].
+macro_rules! columns {
+    () => {
+        "select l.id, l.product, l.customer, l.plan, l.license_type, l.status, l.revision, l.starts_at, l.expires_at,
+                l.starts_at_first_activation, l.granted, l.overrides, l.bindings, l.tags, l.notes, l.metadata,
+                l.suspended_reason, l.scheduled_plan, l.scheduled_at, l.active, l.created_at, l.updated_at,
+                l.archived_at"
+    };
+}
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(columns!(), " from licenses l", $rest)
+    };
+}
+macro_rules! select_details {
+    ($rest:literal) => {
+        concat!(
+            columns!(),
+            ", (select code from products where id = l.product), (select code from plans where id = l.plan),
+               (select code from plans where id = l.scheduled_plan) from licenses l",
+            $rest
+        )
+    };
+}
+pub(super) const SELECT_DETAILS: &str = select_details!("");
+
+pub(super) fn read_details(row: &Row<'_>, now: Timestamp) -> db::Result<LicenseDetails> {
+    let mut fields = Fields::of(row);
+    let license = read_fields(&mut fields)?;
+    let (product, plan, scheduled_plan) = (fields.take()?, fields.take()?, fields.take()?);
+    Ok(LicenseDetails { license, product, plan, scheduled_plan, key: None, now })
+}
+
+fn read(row: &Row<'_>) -> db::Result<License> {
+    read_fields(&mut Fields::of(row))
+}
+
+fn read_fields(fields: &mut Fields<'_>) -> db::Result<License> {
+    Ok(License {
+        id: fields.take()?,
+        product: fields.take()?,
+        customer: fields.take()?,
+        plan: fields.take()?,
+        license_type: fields.take()?,
+        status: fields.word(Status::from_word)?,
+        revision: fields.take()?,
+        starts_at: fields.take()?,
+        expires_at: fields.take()?,
+        starts_at_first_activation: fields.take()?,
+        granted: fields.json::<StoredTerms>()?.into(),
+        overrides: fields.json::<StoredOverrides>()?.into(),
+        bindings: fields.json::<Vec<StoredBinding>>()?.into_iter().map(Into::into).collect(),
+        tags: fields.json()?,
+        notes: fields.take()?,
+        metadata: fields.json()?,
+        suspended_reason: fields.take()?,
+        scheduled: match (fields.take()?, fields.take()?) {
+            (Some(plan), Some(at)) => Some(ScheduledChange { plan, at }),
+            _ => None,
+        },
+        active: fields.take()?,
+        created_at: fields.take()?,
+        updated_at: fields.take()?,
+        archived_at: fields.take()?,
+    })
+}
+
+pub(crate) fn by_id(tx: &mut Tx<'_>, id: LicenseId) -> Result<Option<License>> {
+    Ok(tx.query_opt(select!(" where l.id = ?1"), params![id], read)?)
+}
+
+pub(crate) fn lock_by_id(tx: &mut Tx<'_>, id: LicenseId) -> Result<Option<License>> {
+    Ok(tx.query_opt(select!(" where l.id = ?1 for update"), params![id], read)?)
+}
+
+/// The license of a key that has not ended, by the key's lookup hash.
+pub(crate) fn by_key(tx: &mut Tx<'_>, lookup: &[u8; 32], now: Timestamp) -> Result<Option<License>> {
+    let sql = select!(
+        " where l.id = (select license from license_keys where lookup = ?1 and (ends_at is null or ends_at > ?2))"
+    );
+    Ok(tx.query_opt(sql, params![lookup[..], now], read)?)
+}
+
+/// As [`by_key`], locked.
+pub(crate) fn lock_by_key(tx: &mut Tx<'_>, lookup: &[u8; 32], now: Timestamp) -> Result<Option<License>> {
+    let sql = select!(
+        " where l.id = (select license from license_keys where lookup = ?1 and (ends_at is null or ends_at > ?2))
+         for update"
+    );
+    Ok(tx.query_opt(sql, params![lookup[..], now], read)?)
+}
+
+pub(super) fn details(tx: &mut Tx<'_>, id: LicenseId, now: Timestamp) -> Result<Option<LicenseDetails>> {
+    Ok(tx.query_opt(select_details!(" where l.id = ?1"), params![id], |row| read_details(row, now))?)
+}
+
+/// Licenses whose scheduled change is due, the longest first.
+pub(super) fn due(tx: &mut Tx<'_>, now: Timestamp) -> Result<Vec<LicenseId>> {
+    let sql = "select id from licenses where scheduled_at <= ?1 order by scheduled_at limit 100";
+    Ok(tx.query_all(sql, params![now], |row| row.get(0))?)
+}
+
+pub(super) fn insert(tx: &mut Tx<'_>, license: &License) -> Result<()> {
+    let scheduled = license.scheduled.as_ref();
+    tx.execute(
+        "insert into licenses (id, product, customer, plan, license_type, status, revision, starts_at, expires_at,
+                ends_at, starts_at_first_activation, granted, overrides, bindings, tags, notes, metadata,
+                suspended_reason, scheduled_plan, scheduled_at, active, created_at, updated_at, archived_at)
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22,
+                ?23, ?24)",
+        params![
+            license.id,
+            license.product,
+            license.customer,
+            license.plan,
+            license.license_type,
+            license.status.as_str(),
+            license.revision,
+            license.starts_at,
+            license.expires_at,
+            license.end(),
+            license.starts_at_first_activation,
+            Json(StoredTerms::from(&license.granted)),
+            Json(StoredOverrides::from(&license.overrides)),
+            Json(license.bindings.iter().map(StoredBinding::from).collect::<Vec<_>>()),
+            Json(&license.tags),
+            license.notes,
+            Json(&license.metadata),
+            license.suspended_reason,
+            scheduled.map(|scheduled| scheduled.plan),
+            scheduled.map(|scheduled| scheduled.at),
+            license.active,
+            license.created_at,
+            license.updated_at,
+            license.archived_at
+        ],
+    )?;
+    put_words(tx, license)
+}
+
+/// Writes the whole row but for the count of active activations, which [`set_active`] alone moves.
+pub(crate) fn update(tx: &mut Tx<'_>, license: &License) -> Result<()> {
+    let scheduled = license.scheduled.as_ref();
+    tx.execute(
+        "update licenses set customer = ?2, plan = ?3, license_type = ?4, status = ?5, revision = ?6, starts_at = ?7,
+                expires_at = ?8, ends_at = ?9, starts_at_first_activation = ?10, granted = ?11, overrides = ?12,
+                bindings = ?13, tags = ?14, notes = ?15, metadata = ?16, suspended_reason = ?17, scheduled_plan = ?18,
+                scheduled_at = ?19, updated_at = ?20, archived_at = ?21 where id = ?1",
+        params![
+            license.id,
+            license.customer,
+            license.plan,
+            license.license_type,
+            license.status.as_str(),
+            license.revision,
+            license.starts_at,
+            license.expires_at,
+            license.end(),
+            license.starts_at_first_activation,
+            Json(StoredTerms::from(&license.granted)),
+            Json(StoredOverrides::from(&license.overrides)),
+            Json(license.bindings.iter().map(StoredBinding::from).collect::<Vec<_>>()),
+            Json(&license.tags),
+            license.notes,
+            Json(&license.metadata),
+            license.suspended_reason,
+            scheduled.map(|scheduled| scheduled.plan),
+            scheduled.map(|scheduled| scheduled.at),
+            license.updated_at,
+            license.archived_at
+        ],
+    )?;
+    put_words(tx, license)
+}
+
+/// Writes how many activations are counted as active; under the license's lock.
+pub(crate) fn set_active(tx: &mut Tx<'_>, id: LicenseId, active: i64) -> Result<()> {
+    tx.execute("update licenses set active = ?2 where id = ?1", params![id, active])?;
+    Ok(())
+}
+
+/// Writes a raised revision alone, where nothing else of the row changed; under the license's lock.
+pub(crate) fn set_revision(tx: &mut Tx<'_>, id: LicenseId, revision: i64) -> Result<()> {
+    tx.execute("update licenses set revision = ?2 where id = ?1", params![id, revision])?;
+    Ok(())
+}
+
+/// A license is found by its tags and what other systems call it, besides by its customer.
+fn put_words(tx: &mut Tx<'_>, license: &License) -> Result<()> {
+    let words = words_of(license.tags.iter().chain(license.metadata.values()).map(String::as_str));
+    search::put(tx, Noun::License, license.id, &words)?;
+    search::put(tx, Noun::LicenseTag, license.id, &license.tags)
+}
+
+pub(super) fn insert_key(
+    tx: &mut Tx<'_>,
+    keys: &KeyRing,
+    license: LicenseId,
+    key: &LicenseKey,
+    now: Timestamp,
+) -> Result<()> {
+    let lookup = keys.lookup(key);
+    let sealed = keys.seal("license_keys", "sealed", &lookup, key.expose().as_bytes())?;
+    tx.execute(
+        "insert into license_keys (lookup, license, sealed, created_at, ends_at) values (?1, ?2, ?3, ?4, null)",
+        params![lookup[..], license, sealed, now],
+    )?;
+    Ok(())
+}
+
+/// No key of the license works after this moment; those that end earlier still do.
+pub(super) fn end_keys(tx: &mut Tx<'_>, license: LicenseId, at: Timestamp) -> Result<()> {
+    tx.execute(
+        "update license_keys set ends_at = ?2 where license = ?1 and (ends_at is null or ends_at > ?2)",
+        params![license, at],
+    )?;
+    Ok(())
+}
+
+/// The key that has no end.
+pub(super) fn present_key(tx: &mut Tx<'_>, keys: &KeyRing, license: LicenseId) -> Result<LicenseKey> {
+    let (lookup, sealed): (Vec<u8>, Vec<u8>) = tx.query_one(
+        "select lookup, sealed from license_keys where license = ?1 and ends_at is null",
+        params![license],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )?;
+    let text = keys.unseal("license_keys", "sealed", &lookup, &sealed)?;
+    let text = String::from_utf8(text).map_err(|_| Error::stored("license key", "it is no text"))?;
+    LicenseKey::parse(&text).map_err(|_| Error::stored("license key", "it is no license key"))
+}

@@ -1,0 +1,265 @@
+//! Plans: the tiers of a product.
+
+mod apply;
+mod facts;
+pub(crate) mod sql;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kaching_base::{Code, ErrorCode, LeasePolicy, LicenseType, Limit, Limits, Price};
+use kaching_db::{Sql, Tx};
+use kaching_domain::{EditPolicy, Plan, Refused, Terms, check_name};
+
+use crate::{
+    Authority, Cx, Error, List, Op, Page, Result,
+    features::{self, split},
+    list::{Key, Paging, Sorting, sorting},
+    products,
+    search::{self, Noun},
+};
+
+pub(crate) use apply::run as run_apply;
+pub use apply::{Applied, Apply};
+
+/// A plan with the code of its product, by which it is addressed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlanDetails {
+    pub plan: Plan,
+    pub product: Code,
+}
+
+/// What a plan is made from.
+#[derive(Clone, Debug)]
+pub struct NewPlan {
+    /// The product's code.
+    pub product: String,
+    pub code: Code,
+    pub name: String,
+    /// Higher is more.
+    pub rank: i64,
+    /// Perpetual without a term, else standard, unless said otherwise.
+    pub license_type: Option<LicenseType>,
+    pub features: BTreeSet<Code>,
+    pub limits: Limits,
+    pub term_days: Option<i64>,
+    pub policy: EditPolicy,
+    pub price: Option<Price>,
+}
+
+/// What is said of a plan; the rest stays.
+#[derive(Clone, Debug, Default)]
+pub struct EditPlan {
+    pub name: Option<String>,
+    pub rank: Option<i64>,
+    pub license_type: Option<LicenseType>,
+    /// All that it switches on.
+    pub features: Option<BTreeSet<Code>>,
+    /// Limits to set; nothing inside takes one away.
+    pub limits: BTreeMap<Code, Option<Limit>>,
+    pub term_days: Option<Option<i64>>,
+    pub policy: EditPolicy,
+    pub price: Option<Option<Price>>,
+}
+
+/// Which plans are listed.
+#[derive(Clone, Debug, Default)]
+pub struct PlanFilter {
+    /// The product's code.
+    pub product: Option<String>,
+    /// Also archived ones.
+    pub archived: bool,
+}
+
+static SORTINGS: [Sorting; 3] =
+    [sorting!("created_at", "n.id"), sorting!("code", "n.code", "n.id"), sorting!("rank", "n.rank", "n.id")];
+
+impl Authority {
+    /// Makes a plan of a product.
+    ///
+    /// # Errors
+    /// If there is no such product, a part makes no sense, or the code is taken.
+    pub async fn create_plan(&self, cx: Cx, new: NewPlan) -> Result<PlanDetails> {
+        self.write("plans.create", cx, move |tx, op| {
+            let product = products::find(tx, &new.product)?;
+            if product.archived_at.is_some() {
+                return Err(Refused::new(
+                    ErrorCode::WrongState,
+                    format!("the product {} is archived", product.code),
+                )
+                .into());
+            }
+            let plan = plan_of(&new, product.id, op);
+            check(tx, &plan)?;
+            if !sql::insert(tx, &plan)? {
+                return Err(Error::exists(format!("there is a plan {}:{} already", product.code, plan.code)));
+            }
+            let details = PlanDetails { plan, product: product.code };
+            op.on("plan.create", details.plan.id);
+            op.audit(tx, facts::of(&details).made())?;
+            Ok(details)
+        })
+        .await
+    }
+
+    /// One plan by `<product>:<code>`.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub async fn plan(&self, address: String) -> Result<PlanDetails> {
+        self.read("plans.show", move |tx, _| find(tx, &address)).await
+    }
+
+    /// Lists plans; sorted by `created_at`, `code` or `rank`.
+    ///
+    /// # Errors
+    /// If the list makes no sense, or names a product that is not there.
+    pub async fn plans(&self, list: List<PlanFilter>) -> Result<Page<PlanDetails>> {
+        self.read("plans.list", move |tx, _| {
+            let paging = Paging::new(&list, &SORTINGS)?;
+            let mut sql = Sql::new(sql::SELECT);
+            sql.push(if list.filter.archived { " where 1 = 1" } else { " where n.archived_at is null" });
+            if let Some(code) = &list.filter.product {
+                sql.add_if(" and n.product = ?", Some(products::find(tx, code)?.id));
+            }
+            let few =
+                " and n.id in (select target from search_words where noun = ? and word >= ? and word < ?)";
+            search::condition(tx, &mut sql, Noun::Plan, list.q.as_deref(), few, few)?;
+            paging.finish(&mut sql);
+            let by_rank = paging.sorting.name == "rank";
+            let found = tx.query_all(&sql, sql.params(), sql::read)?;
+            Ok(paging.page(found, |PlanDetails { plan, .. }| {
+                let key = if by_rank { Key::Number(plan.rank) } else { Key::Text(plan.code.to_string()) };
+                (key, *plan.id.as_bytes())
+            }))
+        })
+        .await
+    }
+
+    /// Changes what is said: for new licenses. Those that were made keep the terms that they copied.
+    ///
+    /// # Errors
+    /// If there is no such plan, or a part makes no sense.
+    pub async fn edit_plan(&self, cx: Cx, address: String, edit: EditPlan) -> Result<PlanDetails> {
+        self.change_plan("plans.edit", "plan.edit", cx, address, move |tx, plan, _| {
+            let edited = edited(plan, &edit);
+            check(tx, &edited)?;
+            Ok(edited)
+        })
+        .await
+    }
+
+    /// Hides a plan: no license is made with it or changes to it. Licenses that have it keep it.
+    ///
+    /// # Errors
+    /// If there is no such plan.
+    pub async fn archive_plan(&self, cx: Cx, address: String) -> Result<PlanDetails> {
+        self.change_plan("plans.archive", "plan.archive", cx, address, |_, plan, op| {
+            Ok(Plan { archived_at: plan.archived_at.or(Some(op.now)), ..plan.clone() })
+        })
+        .await
+    }
+
+    async fn change_plan(
+        &self,
+        name: &'static str,
+        action: &'static str,
+        cx: Cx,
+        address: String,
+        mut change: impl FnMut(&mut Tx<'_>, &Plan, &Op) -> Result<Plan> + Send + 'static,
+    ) -> Result<PlanDetails> {
+        self.write(name, cx, move |tx, op| {
+            let (product, code) = split(&address, "plan")?;
+            let before = sql::lock_by_address(tx, product, code)?.ok_or_else(|| unknown(product, code))?;
+            op.on(action, before.plan.id);
+            let plan = change(tx, &before.plan, op)?;
+            if plan == before.plan {
+                return Ok(before);
+            }
+            let plan = Plan { updated_at: op.now, ..plan };
+            sql::update(tx, &plan)?;
+            let after = PlanDetails { plan, product: before.product.clone() };
+            op.audit(tx, facts::of(&before).became(facts::of(&after)))?;
+            Ok(after)
+        })
+        .await
+    }
+}
+
+/// The plan of this `<product>:<code>`.
+pub(crate) fn find(tx: &mut Tx<'_>, address: &str) -> Result<PlanDetails> {
+    let (product, code) = split(address, "plan")?;
+    sql::by_address(tx, product, code)?.ok_or_else(|| unknown(product, code))
+}
+
+pub(crate) fn unknown(product: &str, code: &str) -> Error {
+    match (product.parse::<Code>(), code.parse::<Code>()) {
+        (Ok(product), Ok(code)) => Error::not_found(format!("plan {product}:{code}")),
+        _ => Error::not_found("such plan"),
+    }
+}
+
+fn plan_of(new: &NewPlan, product: kaching_base::ProductId, op: &mut Op) -> Plan {
+    let unsaid = if new.term_days.is_none() { LicenseType::Perpetual } else { LicenseType::Standard };
+    let terms = Terms {
+        features: new.features.clone(),
+        limits: new.limits.clone(),
+        term_days: new.term_days,
+        policy: new.policy.of(&LeasePolicy::default()),
+    };
+    Plan {
+        id: op.id(),
+        product,
+        code: new.code.clone(),
+        name: new.name.clone(),
+        rank: new.rank,
+        license_type: new.license_type.unwrap_or(unsaid),
+        terms,
+        price: new.price.clone(),
+        created_at: op.now,
+        updated_at: op.now,
+        archived_at: None,
+    }
+}
+
+fn edited(plan: &Plan, edit: &EditPlan) -> Plan {
+    let mut edited = plan.clone();
+    edited.name = edit.name.clone().unwrap_or(edited.name);
+    edited.rank = edit.rank.unwrap_or(edited.rank);
+    edited.license_type = edit.license_type.unwrap_or(edited.license_type);
+    edited.terms.features = edit.features.clone().unwrap_or(edited.terms.features);
+    for (name, limit) in &edit.limits {
+        match limit {
+            Some(limit) => edited.terms.limits.insert(name.clone(), *limit),
+            None => edited.terms.limits.remove(name),
+        };
+    }
+    edited.terms.term_days = edit.term_days.unwrap_or(edited.terms.term_days);
+    edited.terms.policy = edit.policy.of(&edited.terms.policy);
+    edited.price = edit.price.clone().unwrap_or(edited.price);
+    edited
+}
+
+fn check(tx: &mut Tx<'_>, plan: &Plan) -> Result<()> {
+    check_name("/name", &plan.name)?;
+    if !(0..=1_000_000).contains(&plan.rank) {
+        return Err(Error::invalid("/rank", "a rank is 0 to 1000000; a higher plan has a higher rank"));
+    }
+    match (plan.license_type, plan.terms.term_days) {
+        (LicenseType::Perpetual, Some(_)) => {
+            return Err(Error::invalid(
+                "/term_days",
+                "a perpetual plan has no term; give another type or no days",
+            ));
+        }
+        (LicenseType::Perpetual, None) | (_, Some(_)) => {}
+        (word, None) => {
+            let detail = format!("a {word} plan has a term: give its days, or the type perpetual");
+            return Err(Error::invalid("/term_days", detail));
+        }
+    }
+    if let Some(price) = &plan.price {
+        price.check().map_err(|error| Error::parse("/price", &error))?;
+    }
+    plan.terms.check(&features::known(tx, plan.product)?)?;
+    Ok(())
+}

@@ -1,0 +1,21 @@
+use serde_json::{Value, json};
+
+use super::PlanDetails;
+use crate::facts::Facts;
+
+pub(super) fn of(details: &PlanDetails) -> Facts {
+    let PlanDetails { plan, product } = details;
+    Facts::open(json!({
+        "product": product,
+        "code": plan.code,
+        "name": plan.name,
+        "rank": plan.rank,
+        "type": plan.license_type,
+        "features": plan.terms.features,
+        "limits": plan.terms.limits,
+        "term_days": plan.terms.term_days,
+        "lease_policy": plan.terms.policy,
+        "price": plan.price.as_ref().map_or(Value::Null, |price| json!(price)),
+        "archived_at": plan.archived_at,
+    }))
+}

@@ -1,0 +1,222 @@
+//! Products: what is licensed.
+
+pub(crate) mod sql;
+
+use kaching_base::{Code, LeaseAlgorithm};
+use kaching_db::{Sql, Tx};
+use kaching_domain::{Contact, KeyPrefix, Product, check_email, check_name, check_url};
+use kaching_license::KeyFormat;
+use serde_json::json;
+
+use crate::{
+    Authority, Cx, Error, List, Op, Page, Result,
+    facts::Facts,
+    list::{Key, Paging, Sorting, sorting},
+    search::{self, Noun},
+    stored,
+};
+
+/// What a product is made from.
+#[derive(Clone, Debug)]
+pub struct NewProduct {
+    pub code: Code,
+    pub name: String,
+    /// The code upper-cased unless said otherwise.
+    pub key_prefix: Option<String>,
+    pub contact: Contact,
+    /// EdDSA unless said otherwise.
+    pub lease_alg: Option<LeaseAlgorithm>,
+    /// Short unless said otherwise.
+    pub key_format: Option<KeyFormat>,
+}
+
+/// What is said of a product; the rest stays.
+#[derive(Clone, Debug, Default)]
+pub struct EditProduct {
+    pub name: Option<String>,
+    pub key_prefix: Option<String>,
+    pub contact: Option<Contact>,
+    pub lease_alg: Option<LeaseAlgorithm>,
+    pub key_format: Option<KeyFormat>,
+}
+
+/// Which products are listed.
+#[derive(Clone, Debug, Default)]
+pub struct ProductFilter {
+    /// Also archived ones.
+    pub archived: bool,
+}
+
+static SORTINGS: [Sorting; 2] = [sorting!("created_at", "p.id"), sorting!("code", "p.code", "p.id")];
+
+impl Authority {
+    /// Makes a product.
+    ///
+    /// # Errors
+    /// If a part of it makes no sense, or the code is taken.
+    pub async fn create_product(&self, cx: Cx, new: NewProduct) -> Result<Product> {
+        self.write("products.create", cx, move |tx, op| {
+            let product = product_of(&new, op)?;
+            if !sql::insert(tx, &product)? {
+                return Err(Error::exists(format!("there is a product {} already", product.code)));
+            }
+            op.on("product.create", product.id);
+            op.audit(tx, facts(&product).made())?;
+            Ok(product)
+        })
+        .await
+    }
+
+    /// One product by its code.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub async fn product(&self, code: String) -> Result<Product> {
+        self.read("products.show", move |tx, _| find(tx, &code)).await
+    }
+
+    /// Lists products; sorted by `created_at` or `code`.
+    ///
+    /// # Errors
+    /// If the list makes no sense.
+    pub async fn products(&self, list: List<ProductFilter>) -> Result<Page<Product>> {
+        self.read("products.list", move |tx, _| {
+            let paging = Paging::new(&list, &SORTINGS)?;
+            let mut sql = Sql::new(sql::SELECT);
+            sql.push(if list.filter.archived { " where 1 = 1" } else { " where p.archived_at is null" });
+            let few =
+                " and p.id in (select target from search_words where noun = ? and word >= ? and word < ?)";
+            search::condition(tx, &mut sql, Noun::Product, list.q.as_deref(), few, few)?;
+            paging.finish(&mut sql);
+            let products = tx.query_all(&sql, sql.params(), sql::read)?;
+            Ok(paging.page(products, |p| (Key::Text(p.code.to_string()), *p.id.as_bytes())))
+        })
+        .await
+    }
+
+    /// Changes what is said.
+    ///
+    /// # Errors
+    /// If there is no such product, or a part makes no sense.
+    pub async fn edit_product(&self, cx: Cx, code: String, edit: EditProduct) -> Result<Product> {
+        self.change_product("products.edit", "product.edit", cx, code, move |product, _| {
+            let mut edited = product.clone();
+            edited.name = edit.name.clone().unwrap_or(edited.name);
+            if let Some(prefix) = &edit.key_prefix {
+                edited.key_prefix = prefix_of(prefix)?;
+            }
+            edited.contact = edit.contact.clone().unwrap_or(edited.contact);
+            edited.lease_alg = edit.lease_alg.unwrap_or(edited.lease_alg);
+            edited.key_format = edit.key_format.unwrap_or(edited.key_format);
+            check(&edited)?;
+            Ok(edited)
+        })
+        .await
+    }
+
+    /// Hides a product: no new plan or license is made of it. What was made stays.
+    ///
+    /// # Errors
+    /// If there is no such product.
+    pub async fn archive_product(&self, cx: Cx, code: String) -> Result<Product> {
+        self.change_product("products.archive", "product.archive", cx, code, |product, op| {
+            Ok(Product { archived_at: product.archived_at.or(Some(op.now)), ..product.clone() })
+        })
+        .await
+    }
+
+    async fn change_product(
+        &self,
+        name: &'static str,
+        action: &'static str,
+        cx: Cx,
+        code: String,
+        mut change: impl FnMut(&Product, &Op) -> Result<Product> + Send + 'static,
+    ) -> Result<Product> {
+        self.write(name, cx, move |tx, op| {
+            let Some(before) = sql::lock_by_code(tx, &code)? else { return Err(unknown(&code)) };
+            op.on(action, before.id);
+            let after = change(&before, op)?;
+            if after == before {
+                return Ok(before);
+            }
+            let after = Product { updated_at: op.now, ..after };
+            sql::update(tx, &after)?;
+            op.audit(tx, facts(&before).became(facts(&after)))?;
+            Ok(after)
+        })
+        .await
+    }
+}
+
+/// The product of this code.
+pub(crate) fn find(tx: &mut Tx<'_>, code: &str) -> Result<Product> {
+    sql::by_code(tx, code)?.ok_or_else(|| unknown(code))
+}
+
+fn unknown(code: &str) -> Error {
+    match code.parse::<Code>() {
+        Ok(code) => Error::not_found(format!("product {code}")),
+        Err(_) => Error::not_found("such product"),
+    }
+}
+
+fn product_of(new: &NewProduct, op: &mut Op) -> Result<Product> {
+    let key_prefix = match &new.key_prefix {
+        Some(prefix) => prefix_of(prefix)?,
+        None => KeyPrefix::of(&new.code),
+    };
+    let product = Product {
+        id: op.id(),
+        code: new.code.clone(),
+        name: new.name.clone(),
+        key_prefix,
+        contact: new.contact.clone(),
+        lease_alg: new.lease_alg.unwrap_or(LeaseAlgorithm::EdDsa),
+        key_format: new.key_format.unwrap_or(KeyFormat::Short),
+        created_at: op.now,
+        updated_at: op.now,
+        archived_at: None,
+    };
+    check(&product)?;
+    Ok(product)
+}
+
+fn prefix_of(text: &str) -> Result<KeyPrefix> {
+    text.parse().map_err(|error| Error::parse("/key_prefix", &error))
+}
+
+fn check(product: &Product) -> Result<()> {
+    check_name("/name", &product.name)?;
+    if let Some(url) = &product.contact.url {
+        check_url("/contact/url", url)?;
+    }
+    if let Some(email) = &product.contact.email {
+        check_email("/contact/email", email)?;
+    }
+    check_key_format(product.key_format)
+}
+
+/// This authority makes short keys.
+pub(crate) fn check_key_format(format: KeyFormat) -> Result<()> {
+    match format {
+        KeyFormat::Short => Ok(()),
+        _ => Err(Error::invalid("/key_format", "this authority makes keys of the format short only")),
+    }
+}
+
+fn facts(product: &Product) -> Facts {
+    Facts {
+        open: json!({
+            "code": product.code,
+            "name": product.name,
+            "key_prefix": product.key_prefix.as_str(),
+            "lease_alg": product.lease_alg,
+            "key_format": stored::key_format(product.key_format),
+            "contact_url": product.contact.url,
+            "archived_at": product.archived_at,
+        }),
+        personal: json!({ "contact_email": product.contact.email }),
+        customer: None,
+    }
+}

@@ -1,0 +1,137 @@
+//! The words by which things are found.
+
+use std::collections::BTreeSet;
+
+use kaching_base::{Id, IdKind};
+use kaching_db::{Sql, ToParam as _, Tx, params};
+
+use crate::Result;
+
+/// What is searched; the word that stands in the table.
+#[derive(Clone, Copy)]
+pub(crate) enum Noun {
+    Product,
+    Feature,
+    Plan,
+    Customer,
+    License,
+    /// A license's tags, each as a whole.
+    LicenseTag,
+    /// A customer's tags, each as a whole.
+    CustomerTag,
+    Token,
+    Activation,
+}
+
+impl Noun {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Product => "product",
+            Self::Feature => "feature",
+            Self::Plan => "plan",
+            Self::Customer => "customer",
+            Self::License => "license",
+            Self::LicenseTag => "license_tag",
+            Self::CustomerTag => "customer_tag",
+            Self::Token => "token",
+            Self::Activation => "activation",
+        }
+    }
+}
+
+/// Up to so many matches are looked up and sorted; of more, the list is walked in its order, which finds a page
+/// of them soon.
+const FEW: i64 = 1000;
+
+/// The words of a text, in lower case.
+pub(crate) fn words(text: &str) -> BTreeSet<String> {
+    let lower = text.to_lowercase();
+    let words = lower.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    words.take(64).map(|word| word.chars().take(64).collect()).collect()
+}
+
+/// The words of several texts.
+pub(crate) fn words_of<'a>(texts: impl IntoIterator<Item = &'a str>) -> BTreeSet<String> {
+    texts.into_iter().flat_map(words).collect()
+}
+
+/// Replaces the words by which a thing is found.
+pub(crate) fn put<K: IdKind>(
+    tx: &mut Tx<'_>,
+    noun: Noun,
+    target: Id<K>,
+    words: &BTreeSet<String>,
+) -> Result<()> {
+    tx.execute("delete from search_words where target = ?1 and noun = ?2", params![target, noun.as_str()])?;
+    for word in words {
+        tx.execute(
+            "insert into search_words (noun, word, target) values (?1, ?2, ?3)",
+            params![noun.as_str(), word.as_str(), target],
+        )?;
+    }
+    Ok(())
+}
+
+/// Behind every word that begins with this one.
+fn behind(word: &str) -> String {
+    format!("{word}\u{10ffff}")
+}
+
+/// Adds the condition that all words of `q` begin words of the thing, whose id is `id`: a column of the statement,
+/// as in `" and p.id in (select …"`. Three fragments: few matches, many matches.
+pub(crate) fn condition(
+    tx: &mut Tx<'_>,
+    sql: &mut Sql,
+    noun: Noun,
+    q: Option<&str>,
+    few: &'static str,
+    many: &'static str,
+) -> Result<()> {
+    for word in words(q.unwrap_or_default()) {
+        let end = behind(&word);
+        let found = tx.query_one(
+            "select count(*) from (select 1 as one from search_words where noun = ?1 and word >= ?2 and word < ?3 limit ?4) as found",
+            params![noun.as_str(), word.as_str(), end.as_str(), FEW + 1],
+            |row| row.get::<i64>(0),
+        )?;
+        add(sql, if found > FEW { many } else { few }, &[noun.as_str(), &word, &end]);
+    }
+    Ok(())
+}
+
+/// As [`condition`] for licenses, which are found by their own words and by those of their customers.
+pub(crate) fn license_condition(tx: &mut Tx<'_>, sql: &mut Sql, q: Option<&str>) -> Result<()> {
+    for word in words(q.unwrap_or_default()) {
+        let end = behind(&word);
+        let found = tx.query_one(
+            "select (select count(*) from (select 1 as one from search_words w join licenses l on l.customer = w.target
+                       where w.noun = 'customer' and w.word >= ?1 and w.word < ?2 limit ?3) as a)
+                  + (select count(*) from (select 1 as one from search_words
+                       where noun = 'license' and word >= ?1 and word < ?2 limit ?3) as b)",
+            params![word.as_str(), end.as_str(), FEW + 1],
+            |row| row.get::<i64>(0),
+        )?;
+        let fragment = if found > FEW {
+            " and (exists (select 1 from search_words w where w.target = l.customer and w.noun = 'customer' and w.word >= ? and w.word < ?)
+                or exists (select 1 from search_words w where w.target = l.id and w.noun = 'license' and w.word >= ? and w.word < ?))"
+        } else {
+            " and l.id in (select f.id from search_words w join licenses f on f.customer = w.target
+                   where w.noun = 'customer' and w.word >= ? and w.word < ?
+                 union select target from search_words where noun = 'license' and word >= ? and word < ?)"
+        };
+        add(sql, fragment, &[&word, &end, &word, &end]);
+    }
+    Ok(())
+}
+
+/// Adds the condition that the thing has this tag.
+pub(crate) fn tagged(sql: &mut Sql, noun: Noun, tag: Option<&str>, fragment: &'static str) {
+    if let Some(tag) = tag {
+        add(sql, fragment, &[noun.as_str(), tag]);
+    }
+}
+
+fn add(sql: &mut Sql, fragment: &'static str, texts: &[&str]) {
+    let texts: Vec<_> = texts.iter().map(|text| text.to_param()).collect();
+    sql.add(fragment, &texts);
+}

@@ -1,0 +1,73 @@
+//! How many licenses stand how.
+
+use kaching_base::{Seconds, Timestamp};
+use kaching_db::{Tx, params};
+
+use crate::{Authority, Result};
+
+/// How many licenses stand how; deleted ones are not counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Stats {
+    pub total: u64,
+    /// In force, grace included.
+    pub active: u64,
+    /// Past the end date and its grace.
+    pub expired: u64,
+    /// Active, with an end date in the next 30 days.
+    pub expiring_soon: u64,
+    pub suspended: u64,
+    /// Installations that hold a slot.
+    pub activations: u64,
+}
+
+/// What "soon" means.
+const SOON: Seconds = Seconds::days(30);
+
+impl Authority {
+    /// Counts licenses and activations.
+    ///
+    /// # Errors
+    /// If the database cannot be used.
+    pub async fn stats(&self) -> Result<Stats> {
+        self.read("stats", |tx, now| {
+            let all = count(tx, "select count(*) from licenses", &[])?;
+            let deleted = count(tx, "select count(*) from licenses where archived_at is not null", &[])?;
+            let living = count(tx, "select count(*) from licenses where status = 'active'", &[])?;
+            let waiting = count(
+                tx,
+                "select count(*) from licenses where status = 'active' and starts_at > ?1",
+                params![now],
+            )?;
+            let ended = count(
+                tx,
+                "select count(*) from licenses where status = 'active' and ends_at <= ?1",
+                params![now],
+            )?;
+            Ok(Stats {
+                total: all - deleted,
+                active: living.saturating_sub(waiting + ended),
+                expired: ended,
+                expiring_soon: soon(tx, now)?,
+                suspended: count(tx, "select count(*) from licenses where status = 'suspended'", &[])?,
+                activations: count(
+                    tx,
+                    "select cast(coalesce(sum(active), 0) as bigint) from licenses where active > 0",
+                    &[],
+                )?,
+            })
+        })
+        .await
+    }
+}
+
+fn soon(tx: &mut Tx<'_>, now: Timestamp) -> Result<u64> {
+    let sql = "select count(*) from licenses
+               where expires_sort > ?1 and expires_sort <= ?2 and status = 'active'
+                 and (starts_at is null or starts_at <= ?1)";
+    count(tx, sql, params![now, now + SOON])
+}
+
+fn count(tx: &mut Tx<'_>, sql: &'static str, params: &[kaching_db::Param<'_>]) -> Result<u64> {
+    let count: i64 = tx.query_one(sql, params, |row| row.get(0))?;
+    Ok(count.unsigned_abs())
+}

@@ -1,0 +1,259 @@
+//! API tokens: programs with rights on the authority.
+
+mod first;
+pub(crate) mod sql;
+
+use std::collections::BTreeSet;
+
+use kaching_base::{Base64Url, ErrorCode, Seconds, Secret, Timestamp, TokenId};
+use kaching_db::{Sql, Tx};
+use kaching_domain::{Scope, Token, check_name, tokens::may};
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+
+use crate::{
+    Authority, Cx, Error, List, Op, Page, Result,
+    facts::Facts,
+    list::{Key, Paging, Sorting, sorting},
+    search::{self, Noun},
+};
+
+/// What a token is made from.
+#[derive(Clone, Debug, Default)]
+pub struct NewToken {
+    pub name: String,
+    pub scopes: BTreeSet<Scope>,
+    pub expires_at: Option<Timestamp>,
+}
+
+/// What is said of a token; the rest stays.
+#[derive(Clone, Debug, Default)]
+pub struct EditToken {
+    pub name: Option<String>,
+    pub scopes: Option<BTreeSet<Scope>>,
+    pub expires_at: Option<Option<Timestamp>>,
+}
+
+/// A token with its secret, which is told this once.
+pub struct MadeToken {
+    pub token: Token,
+    /// `kch_` and 256 bits.
+    pub secret: Secret<String>,
+}
+
+/// Which tokens are listed.
+#[derive(Clone, Debug, Default)]
+pub struct TokenFilter {
+    /// Also archived ones.
+    pub archived: bool,
+}
+
+/// Whoever proved to hold a token, and what it may do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    pub token: TokenId,
+    pub scopes: BTreeSet<Scope>,
+}
+
+/// How often the last use is written down.
+const USE_WRITTEN: Seconds = Seconds(60);
+
+static SORTINGS: [Sorting; 1] = [sorting!("created_at", "t.id")];
+
+impl Caller {
+    /// Whether the scopes include this one.
+    pub fn may(&self, scope: Scope) -> bool {
+        may(&self.scopes, scope)
+    }
+}
+
+impl Authority {
+    /// Makes a token.
+    ///
+    /// # Errors
+    /// If it has no scope, or its end is in the past.
+    pub async fn create_token(&self, cx: Cx, new: NewToken) -> Result<MadeToken> {
+        self.write("tokens.create", cx, move |tx, op| {
+            let secret = secret_of(&op.random());
+            let token = make(tx, op, &new, &secret)?;
+            Ok(MadeToken { token, secret })
+        })
+        .await
+    }
+
+    /// One token.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub async fn token(&self, id: String) -> Result<Token> {
+        self.read("tokens.show", move |tx, _| sql::by_id(tx, id_of(&id)?)?.ok_or_else(|| unknown(&id))).await
+    }
+
+    /// Lists tokens; sorted by `created_at`.
+    ///
+    /// # Errors
+    /// If the list makes no sense.
+    pub async fn tokens(&self, list: List<TokenFilter>) -> Result<Page<Token>> {
+        self.read("tokens.list", move |tx, _| {
+            let paging = Paging::new(&list, &SORTINGS)?;
+            let mut sql = Sql::new(sql::SELECT);
+            sql.push(if list.filter.archived { " where 1 = 1" } else { " where t.archived_at is null" });
+            let few =
+                " and t.id in (select target from search_words where noun = ? and word >= ? and word < ?)";
+            search::condition(tx, &mut sql, Noun::Token, list.q.as_deref(), few, few)?;
+            paging.finish(&mut sql);
+            let found = tx.query_all(&sql, sql.params(), sql::read)?;
+            Ok(paging.page(found, |token| (Key::None, *token.id.as_bytes())))
+        })
+        .await
+    }
+
+    /// Changes what is said.
+    ///
+    /// # Errors
+    /// If there is no such token, it would have no scope, or its end is in the past.
+    pub async fn edit_token(&self, cx: Cx, id: String, edit: EditToken) -> Result<Token> {
+        self.change_token("tokens.edit", "token.edit", cx, id, move |token, op| {
+            let (mut edited, edit) = (token.clone(), edit.clone());
+            edited.name = edit.name.unwrap_or(edited.name);
+            edited.scopes = edit.scopes.unwrap_or(edited.scopes);
+            if let Some(end) = edit.expires_at {
+                check_end(end, op.now)?;
+                edited.expires_at = end;
+            }
+            check(&edited)?;
+            Ok(edited)
+        })
+        .await
+    }
+
+    /// Ends a token: it no longer works.
+    ///
+    /// # Errors
+    /// If there is no such token.
+    pub async fn archive_token(&self, cx: Cx, id: String) -> Result<Token> {
+        self.change_token("tokens.archive", "token.archive", cx, id, |token, op| {
+            Ok(Token { archived_at: token.archived_at.or(Some(op.now)), ..token.clone() })
+        })
+        .await
+    }
+
+    /// Who holds this secret. The use is written down at most once a minute.
+    ///
+    /// # Errors
+    /// `unauthenticated`, if it is no token or no longer works.
+    pub async fn authenticate(&self, secret: Secret<String>) -> Result<Caller> {
+        let hash = hash(&secret);
+        let found =
+            self.read("tokens.authenticate", move |tx, now| Ok((sql::by_hash(tx, &hash)?, now))).await?;
+        let (Some(token), now) = found else { return Err(unauthenticated()) };
+        if !token.works(now) {
+            return Err(unauthenticated());
+        }
+        if token.last_used_at.is_none_or(|at| now.since(at) >= USE_WRITTEN) {
+            let id = token.id;
+            self.write("tokens.used", Cx::system("tokens"), move |tx, op| {
+                sql::set_used(tx, id, op.now, op.now - USE_WRITTEN)
+            })
+            .await?;
+        }
+        Ok(Caller { token: token.id, scopes: token.scopes })
+    }
+
+    async fn change_token(
+        &self,
+        name: &'static str,
+        action: &'static str,
+        cx: Cx,
+        id: String,
+        mut change: impl FnMut(&Token, &Op) -> Result<Token> + Send + 'static,
+    ) -> Result<Token> {
+        self.write(name, cx, move |tx, op| {
+            let before = sql::lock_by_id(tx, id_of(&id)?)?.ok_or_else(|| unknown(&id))?;
+            op.on(action, before.id);
+            let after = change(&before, op)?;
+            if after == before {
+                return Ok(before);
+            }
+            let after = Token { updated_at: op.now, ..after };
+            sql::update(tx, &after)?;
+            op.audit(tx, facts(&before).became(facts(&after)))?;
+            Ok(after)
+        })
+        .await
+    }
+}
+
+/// Writes a new token down, with its entry.
+fn make(tx: &mut Tx<'_>, op: &mut Op, new: &NewToken, secret: &Secret<String>) -> Result<Token> {
+    let token = Token {
+        id: op.id(),
+        name: new.name.clone(),
+        scopes: new.scopes.clone(),
+        expires_at: new.expires_at,
+        last_used_at: None,
+        created_at: op.now,
+        updated_at: op.now,
+        archived_at: None,
+    };
+    check(&token)?;
+    check_end(token.expires_at, op.now)?;
+    sql::insert(tx, &token, &hash(secret))?;
+    op.on("token.create", token.id);
+    op.audit(tx, facts(&token).made())?;
+    Ok(token)
+}
+
+/// `kch_` and 256 bits in base64url.
+fn secret_of(random: &[u8; 32]) -> Secret<String> {
+    Secret::new(format!("kch_{}", Base64Url(random)))
+}
+
+/// What is stored of a secret. It has 256 random bits, so that one round of SHA-256 cannot be undone by guessing.
+fn hash(secret: &Secret<String>) -> [u8; 32] {
+    Sha256::digest(secret.expose().as_bytes()).into()
+}
+
+fn check(token: &Token) -> Result<()> {
+    check_name("/name", &token.name)?;
+    if token.scopes.is_empty() {
+        let all: Vec<_> = Scope::ALL.iter().map(|scope| scope.as_str()).collect();
+        return Err(Error::invalid("/scopes", format!("a token needs a scope: {}", all.join(", "))));
+    }
+    Ok(())
+}
+
+fn check_end(end: Option<Timestamp>, now: Timestamp) -> Result<()> {
+    match end {
+        Some(at) if at <= now => Err(Error::invalid("/expires_at", "the token would have ended already")),
+        _ => Ok(()),
+    }
+}
+
+fn id_of(text: &str) -> Result<TokenId> {
+    text.parse().map_err(|_| unknown(text))
+}
+
+/// The text may be a secret by mistake: only an id is repeated.
+fn unknown(text: &str) -> Error {
+    match text.parse::<TokenId>() {
+        Ok(id) => Error::not_found(format!("token {id}")),
+        Err(_) => Error::not_found("token with this id; ids look like tok_…"),
+    }
+}
+
+fn unauthenticated() -> Error {
+    Error::coded(ErrorCode::Unauthenticated, "this token is unknown or has ended; ask an operator for one")
+}
+
+fn facts(token: &Token) -> Facts {
+    Facts {
+        open: json!({
+            "scopes": token.scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>(),
+            "expires_at": token.expires_at,
+            "archived_at": token.archived_at,
+        }),
+        personal: json!({ "name": token.name }),
+        customer: None,
+    }
+}

@@ -1,0 +1,94 @@
+use std::collections::BTreeSet;
+
+use kaching_base::{Timestamp, TokenId};
+use kaching_db::{self as db, Json, Row, Tx, params};
+use kaching_domain::{Scope, Token};
+
+use crate::{
+    Result,
+    search::{self, Noun, words_of},
+    stored::Fields,
+};
+
+/// All columns in the order of [`read`].
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "select t.id, t.name, t.scopes, t.expires_at, t.last_used_at, t.created_at, t.updated_at, t.archived_at
+             from tokens t",
+            $rest
+        )
+    };
+}
+pub(super) const SELECT: &str = select!("");
+
+pub(super) fn read(row: &Row<'_>) -> db::Result<Token> {
+    let mut fields = Fields::of(row);
+    Ok(Token {
+        id: fields.take()?,
+        name: fields.take()?,
+        scopes: scopes(&fields.json()?)?,
+        expires_at: fields.take()?,
+        last_used_at: fields.take()?,
+        created_at: fields.take()?,
+        updated_at: fields.take()?,
+        archived_at: fields.take()?,
+    })
+}
+
+fn scopes(words: &BTreeSet<String>) -> db::Result<BTreeSet<Scope>> {
+    let known = words.iter().map(|word| Scope::from_word(word));
+    known.collect::<Option<_>>().ok_or_else(|| db::Error::Value("a token has an unknown scope".to_owned()))
+}
+
+fn words(token: &Token) -> Json<Vec<&'static str>> {
+    Json(token.scopes.iter().map(|scope| scope.as_str()).collect())
+}
+
+pub(super) fn by_id(tx: &mut Tx<'_>, id: TokenId) -> Result<Option<Token>> {
+    Ok(tx.query_opt(select!(" where t.id = ?1"), params![id], read)?)
+}
+
+pub(super) fn lock_by_id(tx: &mut Tx<'_>, id: TokenId) -> Result<Option<Token>> {
+    Ok(tx.query_opt(select!(" where t.id = ?1 for update"), params![id], read)?)
+}
+
+pub(super) fn by_hash(tx: &mut Tx<'_>, hash: &[u8; 32]) -> Result<Option<Token>> {
+    Ok(tx.query_opt(select!(" where t.hash = ?1"), params![hash[..]], read)?)
+}
+
+pub(super) fn insert(tx: &mut Tx<'_>, token: &Token, hash: &[u8; 32]) -> Result<()> {
+    tx.execute(
+        "insert into tokens (id, name, hash, scopes, expires_at, last_used_at, created_at, updated_at, archived_at)
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        params![
+            token.id,
+            token.name,
+            hash[..],
+            words(token),
+            token.expires_at,
+            token.last_used_at,
+            token.created_at,
+            token.updated_at,
+            token.archived_at
+        ],
+    )?;
+    search::put(tx, Noun::Token, token.id, &words_of([token.name.as_str()]))
+}
+
+pub(super) fn update(tx: &mut Tx<'_>, token: &Token) -> Result<()> {
+    tx.execute(
+        "update tokens set name = ?2, scopes = ?3, expires_at = ?4, updated_at = ?5, archived_at = ?6 where id = ?1",
+        params![token.id, token.name, words(token), token.expires_at, token.updated_at, token.archived_at],
+    )?;
+    search::put(tx, Noun::Token, token.id, &words_of([token.name.as_str()]))
+}
+
+/// Writes the last use down unless that was done since `before`.
+pub(super) fn set_used(tx: &mut Tx<'_>, id: TokenId, at: Timestamp, before: Timestamp) -> Result<()> {
+    tx.execute(
+        "update tokens set last_used_at = ?2 where id = ?1 and (last_used_at is null or last_used_at <= ?3)",
+        params![id, at, before],
+    )?;
+    Ok(())
+}
