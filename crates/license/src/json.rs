@@ -1,6 +1,6 @@
 //! JSON that says nothing twice: parsers differ in which of two members they take.
 
-use std::{cell::Cell, collections::BTreeSet, fmt};
+use std::{borrow::Cow, cell::Cell, collections::BTreeSet, fmt};
 
 use serde::{
     Deserialize,
@@ -72,7 +72,7 @@ impl<'de> Visitor<'de> for Once<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
         let mut names = BTreeSet::new();
-        while let Some(Name(name)) = members.next_key()? {
+        while let Some(name) = members.next_key::<Name<'de>>()? {
             if !names.insert(name) {
                 self.0.set(true);
                 return Err(A::Error::custom("a member twice"));
@@ -83,5 +83,6 @@ impl<'de> Visitor<'de> for Once<'_> {
     }
 }
 
-#[derive(Deserialize)]
-struct Name(String);
+/// Borrowed unless it is escaped: this walk is part of every verification.
+#[derive(Deserialize, PartialEq, Eq, PartialOrd, Ord)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);

@@ -1,5 +1,6 @@
 use kaching_base::Secret;
 use sha2::{Digest as _, Sha256};
+use zeroize::Zeroizing;
 
 /// A license key in its canonical form. It opens a license, so it is a secret.
 #[derive(Clone, PartialEq, Eq)]
@@ -42,7 +43,8 @@ impl LicenseKey {
         let mut bytes = [0; 16];
         bytes[1..].copy_from_slice(&random);
         let bits = u128::from_be_bytes(bytes);
-        let symbols: Vec<u8> = (0..24).rev().map(|i| SYMBOLS[((bits >> (5 * i)) & 31) as usize]).collect();
+        let symbols = (0..24).rev().map(|i| SYMBOLS[((bits >> (5 * i)) & 31) as usize]);
+        let symbols = Zeroizing::new(symbols.collect::<Vec<u8>>());
         Ok(Self::short(&prefix, &symbols))
     }
 
@@ -90,7 +92,7 @@ fn parse_short(text: &str) -> Result<LicenseKey, KeyError> {
     if !text.is_ascii() || text.len() > 256 {
         return Err(KeyError);
     }
-    let mut symbols = Vec::with_capacity(25);
+    let mut symbols = Zeroizing::new(Vec::with_capacity(25));
     let mut prefix_end = text.len();
     for (i, byte) in text.bytes().enumerate().rev() {
         if !matches!(byte, b' ' | b'-') {
