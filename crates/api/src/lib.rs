@@ -54,5 +54,5 @@ pub use reports::{ReportKind, ReportRequest};
 pub use secret::SecretText;
 pub use stats::Stats;
 pub use status::{PlanSummary, Status, StatusActivations};
-pub use tokens::{Token, TokenCreate};
+pub use tokens::{Token, TokenCreate, TokenEdit};
 pub use validate::{ValidateAnswer, ValidateRequest};

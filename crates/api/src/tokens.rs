@@ -3,7 +3,10 @@ use std::collections::BTreeSet;
 use kaching_base::{Timestamp, TokenId};
 use serde::{Deserialize, Serialize};
 
-use crate::SecretText;
+use crate::{
+    SecretText,
+    patch::{nullable, present},
+};
 
 /// A program with rights on the authority.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,9 +40,25 @@ pub struct Token {
 pub struct TokenCreate {
     /// What people call it.
     pub name: String,
-    /// What it may do; `*` is everything.
+    /// What it may do; `admin` is everything.
     pub scopes: BTreeSet<String>,
     /// When it ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
+}
+
+/// `PATCH /v1/admin/tokens/{id}`: what is absent stays.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct TokenEdit {
+    /// What people call it.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub name: Option<String>,
+    /// All that it may do.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub scopes: Option<BTreeSet<String>>,
+    /// When it ends; null is never.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "nullable")]
+    pub expires_at: Option<Option<Timestamp>>,
 }

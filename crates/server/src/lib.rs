@@ -1,1 +1,30 @@
 #![doc = include_str!("../README.md")]
+
+mod app;
+pub mod config;
+mod edge;
+mod extract;
+mod failures;
+mod guesses;
+mod health;
+mod listen;
+mod metrics;
+mod openapi;
+mod peer;
+mod private_files;
+mod problem;
+mod router;
+mod shape;
+#[cfg(test)]
+mod surface;
+mod tasks;
+mod v1;
+mod well_known;
+
+pub use app::App;
+pub use listen::{Addresses, BindError, Listeners};
+pub use openapi::text as openapi;
+pub use peer::{Network, Peer};
+pub use private_files::{check_private_files, others_can_read};
+pub use router::local as local_router;
+pub use tasks::{Shutdown, Stop, shutdown};

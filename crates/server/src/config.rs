@@ -1,0 +1,267 @@
+//! Settings: the defaults, then the file, then the environment.
+
+mod overlay;
+
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
+
+use kaching_base::Secret;
+use serde::{Deserialize, Deserializer};
+
+use crate::peer::Network;
+
+/// Every setting with its default and its documentation, as `config show` prints it.
+pub const DEFAULTS: &str = include_str!("config.default.toml");
+
+/// What a person decided about this authority.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
+pub struct Config {
+    /// How it is reached.
+    pub server: ServerSettings,
+    /// Where it keeps things.
+    pub database: DatabaseSettings,
+    /// What it seals with.
+    pub keys: KeySettings,
+    /// How much it takes.
+    pub limits: LimitSettings,
+    /// What it tells.
+    pub log: LogSettings,
+}
+
+/// `[server]`: how the authority is reached.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
+pub struct ServerSettings {
+    /// Where products reach the authority.
+    #[cfg_attr(test, schema(value_type = String))]
+    pub listen: SocketAddr,
+    /// Where operators and metrics are.
+    #[serde(deserialize_with = "unset")]
+    #[cfg_attr(test, schema(value_type = String))]
+    pub admin_listen: Option<SocketAddr>,
+    /// The issuer of statements, and the base of links.
+    #[serde(deserialize_with = "unset")]
+    #[cfg_attr(test, schema(value_type = String))]
+    pub public_url: Option<PublicUrl>,
+    /// The proxies whose `X-Forwarded-For` is believed.
+    #[cfg_attr(test, schema(value_type = Vec<String>))]
+    pub trusted_proxies: Vec<Network>,
+    /// Certificate chain, PEM.
+    #[serde(deserialize_with = "unset")]
+    #[cfg_attr(test, schema(value_type = String))]
+    pub tls_cert: Option<PathBuf>,
+    /// Private key, PEM.
+    #[serde(deserialize_with = "unset")]
+    #[cfg_attr(test, schema(value_type = String))]
+    pub tls_key: Option<PathBuf>,
+    /// Seconds that a request may take.
+    pub request_timeout_s: u32,
+    /// Seconds that a client may take to send its headers, and again its body.
+    pub body_timeout_s: u32,
+    /// Seconds that a stop waits for running requests.
+    pub shutdown_timeout_s: u32,
+    /// Connections that are open at once.
+    pub max_connections: u32,
+}
+
+/// `[database]`: where the authority keeps things.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
+pub struct DatabaseSettings {
+    /// `postgres://…`; not set is SQLite in the data directory.
+    #[serde(deserialize_with = "secret")]
+    #[cfg_attr(test, schema(value_type = String))]
+    pub url: Option<Secret<String>>,
+}
+
+/// `[keys]`: what the authority seals with.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
+pub struct KeySettings {
+    /// The master key; not set is `master.key` of the data directory.
+    #[serde(deserialize_with = "secret")]
+    #[cfg_attr(test, schema(value_type = String))]
+    pub master: Option<Secret<String>>,
+    /// What seals the root key.
+    #[serde(deserialize_with = "secret")]
+    #[cfg_attr(test, schema(value_type = String))]
+    pub root_passphrase: Option<Secret<String>>,
+}
+
+/// `[limits]`: how much the authority takes.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
+pub struct LimitSettings {
+    /// Failures a minute from one address.
+    pub failures_per_minute: u32,
+    /// Heartbeats a second above which clients are asked to send fewer.
+    pub max_heartbeats_per_second: u32,
+}
+
+/// `[log]`: what the authority tells.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
+pub struct LogSettings {
+    /// A level, or a filter of tracing-subscriber.
+    pub level: String,
+    /// `text` or `json`.
+    pub format: LogFormat,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// `http(s)://host[:port][/path]` without a slash at its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublicUrl(String);
+
+/// A setting that makes no sense: one sentence with its name.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct ConfigError(String);
+
+impl Config {
+    /// Reads the settings from the text of `config.toml` (empty if there is none) and the variables of the
+    /// environment, of which those named `KACHING_SECTION__KEY` count. `read` reads the file that a `…_FILE` names.
+    ///
+    /// # Errors
+    /// Where a setting is unknown or makes no sense.
+    pub fn read(
+        file: &str,
+        environment: &BTreeMap<String, String>,
+        read: impl Fn(&str) -> std::io::Result<String>,
+    ) -> Result<Self, ConfigError> {
+        let defaults: toml::Table = DEFAULTS.parse().expect("our own defaults are TOML");
+        let mut settings = defaults.clone();
+        let file: toml::Table =
+            file.parse().map_err(|e| ConfigError(format!("the settings cannot be read: {e}")))?;
+        overlay::file(&mut settings, file)?;
+        overlay::environment(&mut settings, environment, read)?;
+        let config: Self = settings.try_into().map_err(|e: toml::de::Error| {
+            ConfigError(format!("the settings make no sense: {}", e.message()))
+        })?;
+        config.check()?;
+        Ok(config)
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        if self.server.tls_cert.is_some() != self.server.tls_key.is_some() {
+            return Err(ConfigError(
+                "server.tls_cert and server.tls_key go together: set both or none".to_owned(),
+            ));
+        }
+        let positive = [
+            ("server.request_timeout_s", self.server.request_timeout_s),
+            ("server.body_timeout_s", self.server.body_timeout_s),
+            ("server.max_connections", self.server.max_connections),
+            ("limits.failures_per_minute", self.limits.failures_per_minute),
+            ("limits.max_heartbeats_per_second", self.limits.max_heartbeats_per_second),
+        ];
+        match positive.iter().find(|(_, value)| *value == 0) {
+            Some((name, _)) => Err(ConfigError(format!("{name} is at least 1"))),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether the product API is served over TLS.
+    pub fn tls(&self) -> bool {
+        self.server.tls_cert.is_some()
+    }
+
+    /// Where operators are served, if not at `listen`.
+    pub fn private_address(&self) -> Option<SocketAddr> {
+        let ServerSettings { listen, admin_listen, .. } = self.server;
+        match admin_listen {
+            Some(address) if address == listen => None,
+            Some(address) => Some(address),
+            None if listen.ip().is_loopback() => None,
+            None => Some(SocketAddr::from(([127, 0, 0, 1], 7701))),
+        }
+    }
+
+    /// The public URL, where `listen` is the address that was bound.
+    pub fn issuer(&self, listen: SocketAddr) -> PublicUrl {
+        let scheme = if self.tls() { "https" } else { "http" };
+        self.server.public_url.clone().unwrap_or_else(|| PublicUrl(format!("{scheme}://{listen}")))
+    }
+}
+
+impl PublicUrl {
+    /// The URL itself.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether it is reached only from this machine.
+    pub fn is_loopback(&self) -> bool {
+        let rest = self.0.split_once("://").map_or("", |(_, rest)| rest);
+        let authority = rest.split('/').next().unwrap_or("");
+        let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host).trim_matches(['[', ']']);
+        host == "localhost" || host.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback())
+    }
+
+    /// What stands between host and our own paths: empty, or `/path`.
+    pub fn path(&self) -> &str {
+        let rest = self.0.split_once("://").map_or("", |(_, rest)| rest);
+        rest.find('/').map_or("", |at| &rest[at..])
+    }
+}
+
+impl std::str::FromStr for PublicUrl {
+    type Err = ConfigError;
+
+    fn from_str(text: &str) -> Result<Self, ConfigError> {
+        let text = text.trim_end_matches('/');
+        let uri: axum::http::Uri = text.parse().map_err(|_| malformed_url(text))?;
+        let scheme = matches!(uri.scheme_str(), Some("http" | "https"));
+        if !scheme
+            || uri.host().is_none_or(str::is_empty)
+            || uri.query().is_some()
+            || text.contains(['#', '@'])
+        {
+            return Err(malformed_url(text));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+fn malformed_url(text: &str) -> ConfigError {
+    ConfigError(format!("'{text}' is not a URL like https://licenses.example.com"))
+}
+
+impl<'de> Deserialize<'de> for PublicUrl {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        String::deserialize(d)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// An empty text is a setting that is not set.
+fn unset<'de, D: Deserializer<'de>, T: Deserialize<'de>>(d: D) -> Result<Option<T>, D::Error> {
+    let text = String::deserialize(d)?;
+    if text.is_empty() {
+        return Ok(None);
+    }
+    T::deserialize(serde::de::value::StringDeserializer::new(text)).map(Some)
+}
+
+fn secret<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Secret<String>>, D::Error> {
+    let text = String::deserialize(d)?;
+    Ok((!text.is_empty()).then(|| Secret::new(text)))
+}
+
+#[cfg(test)]
+mod tests;

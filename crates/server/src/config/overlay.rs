@@ -1,0 +1,79 @@
+//! What lies over the defaults: the file, then the environment.
+
+use std::collections::BTreeMap;
+
+use toml::{Table, Value};
+
+use super::ConfigError;
+
+/// The settings that also come from a file, named by `…_FILE`.
+const SECRETS: [(&str, &str); 3] = [("database", "url"), ("keys", "master"), ("keys", "root_passphrase")];
+
+pub(super) fn file(settings: &mut Table, file: Table) -> Result<(), ConfigError> {
+    for (section, keys) in file {
+        let Value::Table(keys) = keys else {
+            return Err(ConfigError(format!("'{section}' stands outside of a section such as [server]")));
+        };
+        for (key, value) in keys {
+            *known(settings, &section, &key)? = value;
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn environment(
+    settings: &mut Table,
+    environment: &BTreeMap<String, String>,
+    read: impl Fn(&str) -> std::io::Result<String>,
+) -> Result<(), ConfigError> {
+    for (name, value) in environment {
+        let Some((section, key)) = name.strip_prefix("KACHING_").and_then(|rest| rest.split_once("__"))
+        else {
+            continue;
+        };
+        let (section, key) = (section.to_lowercase(), key.to_lowercase());
+        let from_file = key.strip_suffix("_file").filter(|key| SECRETS.contains(&(section.as_str(), key)));
+        if let Some(key) = from_file {
+            if environment.contains_key(name.trim_end_matches("_FILE")) {
+                return Err(ConfigError(format!(
+                    "{name} and the variable without _FILE are both set; keep one"
+                )));
+            }
+            let text = read(value)
+                .map_err(|e| ConfigError(format!("{name} names {value}, which cannot be read: {e}")))?;
+            *known(settings, &section, key)? = Value::String(text.trim_end_matches(['\r', '\n']).to_owned());
+        } else {
+            let setting = known(settings, &section, &key)?;
+            *setting = typed(name, value, setting)?;
+        }
+    }
+    Ok(())
+}
+
+fn known<'t>(settings: &'t mut Table, section: &str, key: &str) -> Result<&'t mut Value, ConfigError> {
+    let sections: Vec<_> = settings.keys().cloned().collect();
+    let Some(Value::Table(keys)) = settings.get_mut(section) else {
+        let known = sections.join(", ");
+        return Err(ConfigError(format!("there is no section '{section}' of settings; there are {known}")));
+    };
+    let names = keys.keys().cloned().collect::<Vec<_>>().join(", ");
+    keys.get_mut(key)
+        .ok_or_else(|| ConfigError(format!("there is no setting '{section}.{key}'; [{section}] has {names}")))
+}
+
+/// Reads a variable as what the setting's default is; lists are separated by commas.
+fn typed(name: &str, text: &str, default: &Value) -> Result<Value, ConfigError> {
+    Ok(match default {
+        Value::Integer(_) => Value::Integer(
+            text.parse().map_err(|_| ConfigError(format!("{name} is a whole number, not '{text}'")))?,
+        ),
+        Value::Array(_) => Value::Array(
+            text.split(',')
+                .map(str::trim)
+                .filter(|t| !t.is_empty())
+                .map(|t| Value::String(t.to_owned()))
+                .collect(),
+        ),
+        _ => Value::String(text.to_owned()),
+    })
+}

@@ -1,0 +1,71 @@
+use super::*;
+
+fn read(file: &str, environment: &[(&str, &str)]) -> Result<Config, ConfigError> {
+    let environment = environment.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+    Config::read(file, &environment, |name| match name {
+        "/run/url" => Ok("postgres://kaching@db/kaching\n".to_owned()),
+        _ => Err(std::io::ErrorKind::NotFound.into()),
+    })
+}
+
+#[test]
+fn the_defaults_make_sense() {
+    let config = read("", &[]).unwrap();
+    assert_eq!(config.server.listen.to_string(), "127.0.0.1:7700");
+    assert_eq!(config.private_address(), None);
+    assert_eq!(config.issuer(config.server.listen).as_str(), "http://127.0.0.1:7700");
+    assert!(config.database.url.is_none() && config.keys.master.is_none());
+}
+
+#[test]
+fn the_environment_wins_over_the_file() {
+    let file = "[server]\nlisten = '0.0.0.0:80'\npublic_url = 'https://example.com/licenses/'";
+    let environment = [
+        ("KACHING_SERVER__LISTEN", "0.0.0.0:81"),
+        ("KACHING_SERVER__TRUSTED_PROXIES", "10.0.0.0/8, ::1"),
+        ("KACHING_DATABASE__URL_FILE", "/run/url"),
+        ("KACHING_DATA", "/var/lib/kaching"),
+        ("HOME", "/"),
+    ];
+    let config = read(file, &environment).unwrap();
+    assert_eq!(config.server.listen.to_string(), "0.0.0.0:81");
+    assert_eq!(config.server.trusted_proxies.len(), 2);
+    assert_eq!(config.private_address().unwrap().to_string(), "127.0.0.1:7701");
+    assert_eq!(config.database.url.as_ref().unwrap().expose(), "postgres://kaching@db/kaching");
+    let issuer = config.issuer(config.server.listen);
+    assert_eq!((issuer.as_str(), issuer.path()), ("https://example.com/licenses", "/licenses"));
+}
+
+#[test]
+fn what_makes_no_sense_is_refused_by_name() {
+    let cases: [(&str, &[(&str, &str)], &str); 12] = [
+        ("listen = 1", &[], "outside of a section"),
+        ("[sever]\nlisten = '1'", &[], "no section 'sever'"),
+        ("[server]\nlisen = '1'", &[], "no setting 'server.lisen'"),
+        ("[server]\nlisten = 'here'", &[], "socket address"),
+        ("[server]\nlisten = 7700", &[], "socket address"),
+        ("[server", &[], "cannot be read"),
+        ("[server]\ntls_cert = 'a'", &[], "go together"),
+        ("[server]\npublic_url = 'ftp://x'", &[], "not a URL"),
+        ("[limits]\nfailures_per_minute = 0", &[], "at least 1"),
+        ("", &[("KACHING_SERVER__REQUEST_TIMEOUT_S", "soon")], "KACHING_SERVER__REQUEST_TIMEOUT_S"),
+        ("", &[("KACHING_DATABASE__URL_FILE", "/gone")], "/gone"),
+        ("", &[("KACHING_SERVER__COLOUR", "blue")], "server.colour"),
+    ];
+    for (file, environment, expected) in cases {
+        let message = read(file, environment).err().unwrap().to_string();
+        assert!(message.contains(expected), "{message} should contain {expected}");
+    }
+}
+
+/// `surface/config.schema.json` is written from the code: accept a change with KACHING_ACCEPT=1.
+#[test]
+fn the_schema_of_the_settings_is_written_down() {
+    use utoipa::ToSchema;
+    let mut schemas = vec![("Config".into(), Config::schema_ref())];
+    Config::schemas(&mut schemas);
+    let mut definitions = serde_json::to_value(schemas.into_iter().collect::<BTreeMap<String, _>>()).unwrap();
+    let root = definitions.as_object_mut().unwrap().remove("Config").unwrap();
+    let text = format!("{root:#}\n");
+    crate::surface::check("config.schema.json", &text);
+}

@@ -1,0 +1,155 @@
+//! What happens to every request before and after its handler.
+
+use std::{net::IpAddr, time::Duration};
+
+use axum::{
+    extract::{MatchedPath, Request, State},
+    http::{HeaderValue, Method, StatusCode, Uri, header},
+    middleware::Next,
+    response::Response,
+};
+use kaching_base::RequestId;
+
+use crate::{App, Peer, metrics, problem::Rejected};
+
+/// What the edge found out about a request, for its handler.
+#[derive(Clone, Copy)]
+pub(crate) struct Arrival {
+    pub(crate) request: RequestId,
+    pub(crate) peer: Peer,
+    pub(crate) address: Option<IpAddr>,
+}
+
+/// Longest that `GET /v1/changes` may wait beyond the time of other requests.
+const LONGEST_WAIT: Duration = Duration::from_secs(55);
+
+/// Names the request, finds out where it comes from, bounds its time, and writes problems down.
+pub(crate) async fn edge(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    let id = app.request_id();
+    let started = app.now();
+    let (method, path) = (request.method().clone(), below(request.uri(), app.issuer.path()));
+    if let Some(uri) = path {
+        *request.uri_mut() = uri;
+    }
+    let Some(peer) = request.extensions().get::<Peer>().copied() else {
+        return Rejected::failure("a listener did not say who its peer is").written(id);
+    };
+    let address = peer.address(request.headers(), &app.trusted_proxies);
+    request.extensions_mut().insert(Arrival { request: id, peer, address });
+
+    app.metrics.in_flight.inc();
+    let _in_flight = InFlight(&app);
+    let longest = app.request_timeout
+        + if request.uri().path() == "/v1/changes" { LONGEST_WAIT } else { Duration::ZERO };
+    let response = match tokio::time::timeout(longest, next.run(request)).await {
+        Ok(response) => response,
+        // What was begun is not undone by our giving up: a write may still commit.
+        Err(_) if method == Method::GET || method == Method::HEAD => timed_out(Rejected::overloaded()),
+        Err(_) => timed_out(Rejected::outcome_unknown()),
+    };
+    let route = response.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
+    let (response, code) = finish(response, id, &route);
+    let elapsed = (app.now().micros() - started.micros()).max(0);
+    count(&app, &method, route, code, response.status(), elapsed);
+    response
+}
+
+/// A gauge that goes down even when the client hangs up and the future is dropped.
+struct InFlight<'a>(&'a App);
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.0.metrics.in_flight.dec();
+    }
+}
+
+fn timed_out(rejected: Rejected) -> Response {
+    use axum::response::IntoResponse;
+    rejected.because("the request took too long").into_response()
+}
+
+/// The address below the public URL's path, where a proxy passed that on.
+fn below(uri: &Uri, prefix: &str) -> Option<Uri> {
+    let rest = uri.path_and_query()?.as_str().strip_prefix(prefix).filter(|_| !prefix.is_empty())?;
+    match rest.as_bytes().first() {
+        Some(b'/') => rest.parse().ok(),
+        None | Some(b'?') => format!("/{rest}").parse().ok(),
+        Some(_) => None,
+    }
+}
+
+fn finish(mut response: Response, id: RequestId, route: &str) -> (Response, String) {
+    let mut code = "ok".to_owned();
+    let status = response.status();
+    if status.is_client_error() || status.is_server_error() {
+        let rejected =
+            response.extensions_mut().remove::<Rejected>().unwrap_or_else(|| Rejected::of_status(status));
+        code = rejected.code().to_owned();
+        match rejected.cause() {
+            Some(cause) if rejected.problem.status == 500 => tracing::error!(request = %id, route, "{cause}"),
+            Some(cause) => tracing::warn!(request = %id, route, code, "{cause}"),
+            None => tracing::debug!(request = %id, route, code, "refused"),
+        }
+        let allow = response.headers().get(header::ALLOW).cloned();
+        response = rejected.written(id);
+        if let Some(allow) = allow {
+            response.headers_mut().insert(header::ALLOW, allow);
+        }
+    }
+    let headers = response.headers_mut();
+    headers.insert("x-request-id", HeaderValue::from_str(&id.to_string()).expect("an id is ASCII"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    // Statements are fresh or they are nothing; what may be kept says so itself.
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    (response, code)
+}
+
+fn count(app: &App, method: &Method, route: String, code: String, status: StatusCode, micros: i64) {
+    #[expect(clippy::cast_precision_loss, reason = "a duration needs no more digits than a float has")]
+    let seconds = micros as f64 / 1e6;
+    app.metrics.duration.get_or_create(&metrics::Route { route: route.clone() }).observe(seconds);
+    // Methods that nobody defined would be labels that a stranger chooses.
+    let known = [
+        Method::GET,
+        Method::POST,
+        Method::PATCH,
+        Method::DELETE,
+        Method::HEAD,
+        Method::OPTIONS,
+        Method::PUT,
+    ];
+    let method = if known.contains(method) { method.to_string() } else { "other".to_owned() };
+    let labels = metrics::Request { route, method, status: status.as_u16(), code };
+    app.metrics.requests.get_or_create(&labels).inc();
+}
+
+/// Takes the template of the route out to the edge, which is outside of the router.
+pub(crate) async fn name_route(request: Request, next: Next) -> Response {
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let mut response = next.run(request).await;
+    if let Some(route) = route {
+        response.extensions_mut().insert(route);
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_path_is_the_one_below_the_public_url() {
+        let cases = [
+            ("/v1/status?a=%20", "", None),
+            ("/licenses/v1/status?a=%20", "/licenses", Some("/v1/status?a=%20")),
+            ("/v1/status", "/licenses", None),
+            ("/licensesv1", "/licenses", None),
+            ("/licenses", "/licenses", Some("/")),
+            ("/licenses?x", "/licenses", Some("/?x")),
+        ];
+        for (uri, prefix, expected) in cases {
+            let found = below(&uri.parse().unwrap(), prefix).map(|uri| uri.to_string());
+            assert_eq!(found.as_deref(), expected, "{uri} {prefix}");
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! What handlers take from a request, read at the edge and refused in our own words.
+
+mod address;
+mod body;
+mod caller;
+mod credential;
+mod license_key;
+mod query;
+
+pub(crate) use address::At;
+pub(crate) use body::{Body, NoMembers};
+pub(crate) use caller::{Caller, Public, scope};
+pub(crate) use credential::{Bearer, Credential};
+pub(crate) use license_key::{HeaderKey, Offered, parse_key};
+pub(crate) use query::{Params, list_query};

@@ -1,0 +1,150 @@
+use std::{collections::BTreeSet, convert::Infallible, future::Future, marker::PhantomData};
+
+use axum::{
+    Json,
+    extract::{FromRequestParts, MatchedPath},
+    http::{HeaderMap, StatusCode, header, request::Parts},
+    response::{IntoResponse, Response},
+};
+use kaching_authority::{Actor, Cx, Error, Once, domain::Scope};
+use kaching_base::{ErrorCode, Secret};
+use serde::Serialize;
+
+use super::{body::Sent, scope::Right};
+use crate::{
+    App, Peer,
+    edge::Arrival,
+    problem::{Rejected, Result},
+};
+
+pub(crate) mod scope;
+
+/// Anybody: the route says so itself.
+pub(crate) struct Public;
+
+impl<S: Send + Sync> FromRequestParts<S> for Public {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(_: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self)
+    }
+}
+
+/// Someone with the right that `S` names: a program with an API token, or a user of this machine.
+pub(crate) struct Caller<S> {
+    actor: Actor,
+    arrival: Arrival,
+    route: String,
+    idempotency_key: Option<String>,
+    /// Nothing for a user of this machine, who may do everything.
+    scopes: Option<BTreeSet<Scope>>,
+    scope: PhantomData<S>,
+}
+
+impl<S: Right> FromRequestParts<App> for Caller<S> {
+    type Rejection = Rejected;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
+        let arrival = *parts.extensions.get::<Arrival>().ok_or_else(|| Rejected::failure("no arrival"))?;
+        let (actor, scopes) = match (parts.headers.get(header::AUTHORIZATION), arrival.peer) {
+            (Some(value), _) => program(app, value.to_str().unwrap_or(""), S::SCOPE).await?,
+            // Whoever may open the socket may read the data directory as well.
+            (None, Peer::Local(uid)) => (Actor::Local(uid), None),
+            (None, Peer::Network(_)) => return Err(nobody("operator calls need an API token")),
+        };
+        let route = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
+        let route = format!("{} {route}", parts.method);
+        let idempotency_key = idempotency_key(&parts.headers)?;
+        Ok(Self { actor, arrival, route, idempotency_key, scopes, scope: PhantomData })
+    }
+}
+
+fn nobody(detail: &str) -> Rejected {
+    let detail = format!("{detail}: send Authorization: Bearer kch_…");
+    Rejected::new(ErrorCode::Unauthenticated, detail).challenge("Bearer")
+}
+
+async fn program(app: &App, authorization: &str, scope: Scope) -> Result<(Actor, Option<BTreeSet<Scope>>)> {
+    let (scheme, secret) = authorization.split_once(' ').unwrap_or((authorization, ""));
+    if !scheme.eq_ignore_ascii_case("Bearer") {
+        return Err(nobody("operator calls take no other authorization"));
+    }
+    let token =
+        app.authority.authenticate(Secret::new(secret.trim().to_owned())).await.map_err(
+            |error| match error {
+                Error::Invalid { .. } => nobody("this API token is unknown, archived or has ended"),
+                other => other.into(),
+            },
+        )?;
+    if token.may(scope) {
+        return Ok((Actor::Token(token.token), Some(token.scopes)));
+    }
+    let detail = format!("this needs an API token with the scope '{}'", scope.as_str());
+    Err(Rejected::new(ErrorCode::Forbidden, detail))
+}
+
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>> {
+    let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
+    let printable = value.to_str().ok().filter(|text| (1..=255).contains(&text.len()));
+    printable.map(|text| Some(text.to_owned())).ok_or_else(|| {
+        Rejected::new(ErrorCode::InvalidRequest, "an Idempotency-Key is 1 to 255 printable ASCII characters")
+    })
+}
+
+impl<S: Right> Caller<S> {
+    /// Whether the caller has this right as well.
+    pub(crate) fn may(&self, scope: Scope) -> bool {
+        self.scopes.as_ref().is_none_or(|scopes| scopes.contains(&Scope::Admin) || scopes.contains(&scope))
+    }
+
+    /// In whose name an operation runs.
+    pub(crate) fn cx(&self) -> Cx {
+        let Arrival { request, address, .. } = self.arrival;
+        Cx { actor: self.actor, request: Some(request), address, once: None }
+    }
+
+    /// Runs an operation that changes something, and answers with what `shape` makes of its result.
+    ///
+    /// Where an idempotency key came, the answer is rendered within the operation's transaction and remembered
+    /// with it.
+    pub(crate) async fn change<T, A, R>(
+        self,
+        sent: &Sent,
+        status: StatusCode,
+        shape: impl Fn(&T) -> A + Clone + Send + Sync + 'static,
+        run: impl FnOnce(Cx) -> R,
+    ) -> Result<Response>
+    where
+        T: 'static,
+        A: Serialize,
+        R: Future<Output = kaching_authority::Result<T>>,
+    {
+        let cx = self.cx();
+        let (kind, id) = self.actor.describe();
+        let once = self.idempotency_key.map(|key| {
+            let (scope, shape) = (format!("{kind}:{id} {}", self.route), shape.clone());
+            Once::new(key, scope, sent.digest(), move |result: &T| {
+                let mut answer = status.as_str().as_bytes().to_vec();
+                answer.extend(serde_json::to_vec(&shape(result)).expect("an answer is plain data"));
+                answer
+            })
+        });
+        let cx = Cx { once, ..cx };
+        match run(cx).await {
+            Ok(result) => Ok((status, Json(shape(&result))).into_response()),
+            Err(Error::Replayed(answer)) => replay(answer),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+fn replay(mut answer: Vec<u8>) -> Result<Response> {
+    let body = answer.split_off(3.min(answer.len()));
+    let status = StatusCode::from_bytes(&answer)
+        .map_err(|_| Rejected::failure("a remembered answer has no status"))?;
+    let headers = [
+        (header::CONTENT_TYPE, "application/json"),
+        (header::HeaderName::from_static("idempotency-replayed"), "true"),
+    ];
+    Ok((status, headers, body).into_response())
+}

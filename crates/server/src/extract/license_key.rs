@@ -1,0 +1,87 @@
+use axum::{
+    extract::FromRequestParts,
+    http::{header, request::Parts},
+};
+use kaching_api::SecretText;
+use kaching_authority::license::{Authorization, LicenseKey};
+use kaching_base::ErrorCode;
+
+use crate::{
+    App,
+    problem::{Rejected, Result},
+};
+
+/// What activate and validate may carry beside their body: `License <key>`, or the credential of the one who moves.
+#[derive(Default)]
+pub(crate) struct HeaderKey {
+    pub(crate) key: Option<SecretText>,
+    pub(crate) credential: Option<Authorization>,
+}
+
+/// What a reading call shows: its lease, or the key.
+pub(crate) enum Offered {
+    Lease(String),
+    Key(SecretText),
+}
+
+impl FromRequestParts<App> for HeaderKey {
+    type Rejection = Rejected;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self> {
+        let Some(value) = parts.headers.get(header::AUTHORIZATION) else { return Ok(Self::default()) };
+        let text = value.to_str().unwrap_or("");
+        if let Some(key) = after_scheme(text, "License") {
+            return Ok(Self { key: Some(SecretText::new(key.to_owned())), credential: None });
+        }
+        let credential = Authorization::parse(text).map_err(|_| {
+            let detail =
+                "here Authorization is 'License <key>', or 'Kaching …' with the credential that moves";
+            Rejected::new(ErrorCode::CredentialInvalid, detail).challenge("License")
+        })?;
+        Ok(Self { key: None, credential: Some(credential) })
+    }
+}
+
+impl FromRequestParts<App> for Offered {
+    type Rejection = Rejected;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self> {
+        let text =
+            parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or("");
+        if let Some(lease) = after_scheme(text, "Bearer") {
+            return Ok(Self::Lease(lease.to_owned()));
+        }
+        after_scheme(text, "License").map(|key| Self::Key(SecretText::new(key.to_owned()))).ok_or_else(|| {
+            let detail = "this call carries Authorization: Bearer <lease>, or Authorization: License <key>";
+            Rejected::new(ErrorCode::Unauthenticated, detail).challenge("Bearer")
+        })
+    }
+}
+
+impl HeaderKey {
+    /// The key of the body, or of the header; both must be the same.
+    pub(crate) fn or(&self, body: Option<SecretText>) -> Result<SecretText> {
+        match (body, &self.key) {
+            (Some(body), Some(header)) if body != *header => {
+                let detail = "the body and the Authorization header name different license keys; send one";
+                Err(Rejected::invalid("/license_key", detail))
+            }
+            (Some(key), _) => Ok(key),
+            (None, Some(key)) => Ok(key.clone()),
+            (None, None) => Err(Rejected::invalid("/license_key", "the license key is missing")),
+        }
+    }
+}
+
+/// What stands behind this scheme; schemes are compared without regard to case (RFC 9110, section 11.1).
+pub(super) fn after_scheme<'t>(text: &'t str, scheme: &str) -> Option<&'t str> {
+    let (found, rest) = text.split_once(' ')?;
+    let rest = rest.trim();
+    (found.eq_ignore_ascii_case(scheme) && !rest.is_empty()).then_some(rest)
+}
+
+/// A key as it was typed.
+pub(crate) fn parse_key(text: &SecretText) -> Result<LicenseKey> {
+    LicenseKey::parse(text.expose())
+        .map_err(|error| Rejected::new(ErrorCode::KeyMalformed, error.to_string()))
+}

@@ -1,0 +1,43 @@
+//! Those who guess keys and credentials are slowed down, by address.
+
+use kaching_base::ErrorCode;
+
+use crate::{
+    App,
+    edge::Arrival,
+    problem::{Rejected, Result},
+};
+
+impl App {
+    /// Refuses a call by key from an address that failed too often, before the key is looked at.
+    pub(crate) fn may_guess(&self, arrival: &Arrival) -> Result<()> {
+        let Some(address) = arrival.address else { return Ok(()) };
+        let budget = self.failures.budget(address, self.now());
+        if budget.remaining > 0 {
+            return Ok(());
+        }
+        self.metrics.failures_limited.inc();
+        let detail = "too many unknown keys or bad credentials came from this address; wait a little";
+        Err(Rejected::new(ErrorCode::RateLimited, detail).retry_after(budget.reset_s.max(1)).budget(budget))
+    }
+
+    /// Counts a key that is unknown or mistyped, where that is not an error of the call.
+    pub(crate) fn guessed(&self, arrival: &Arrival, code: &str) {
+        if let Some(address) = arrival.address
+            && is_guess(code)
+        {
+            self.failures.count(address, self.now());
+        }
+    }
+
+    /// Counts what failed, and tells how much is left.
+    pub(crate) fn failed(&self, arrival: &Arrival, rejected: Rejected) -> Rejected {
+        let Some(address) = arrival.address.filter(|_| is_guess(rejected.code())) else { return rejected };
+        let budget = self.failures.count(address, self.now());
+        rejected.budget(budget)
+    }
+}
+
+fn is_guess(code: &str) -> bool {
+    [ErrorCode::LicenseNotFound, ErrorCode::KeyMalformed].iter().any(|guess| guess.as_str() == code)
+}

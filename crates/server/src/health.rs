@@ -1,0 +1,60 @@
+//! Whether the process is alive, whether it can work, and how it does.
+
+use axum::{
+    extract::State,
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::{
+    App,
+    extract::Public,
+    problem::{Rejected, Result},
+};
+
+/// How the process is.
+#[derive(Serialize, utoipa::ToSchema)]
+struct Alive {
+    /// `ok`.
+    status: &'static str,
+    /// The version of the server.
+    version: &'static str,
+}
+
+pub(crate) fn public_routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(health)).routes(routes!(ready))
+}
+
+pub(crate) fn private_routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(metrics))
+}
+
+const ALIVE: Alive = Alive { status: "ok", version: env!("CARGO_PKG_VERSION") };
+
+/// Whether the process is alive.
+#[utoipa::path(get, path = "/health", tag = "health", responses((status = 200, body = Alive)))]
+async fn health(_: Public) -> axum::Json<Alive> {
+    axum::Json(ALIVE)
+}
+
+/// Whether database, schema, clock and keys are usable.
+#[utoipa::path(get, path = "/ready", tag = "health", responses((status = 200, body = Alive)))]
+async fn ready(State(app): State<App>, _: Public) -> Result<axum::Json<Alive>> {
+    match app.authority.ready().await {
+        Ok(()) => Ok(axum::Json(ALIVE)),
+        Err(error) => Err(Rejected::overloaded().because(format!("not ready: {error}"))),
+    }
+}
+
+/// What the authority measures, in the text format of OpenMetrics.
+#[utoipa::path(get, path = "/metrics", tag = "health",
+    responses((status = 200, body = String, content_type = "application/openmetrics-text")))]
+async fn metrics(State(app): State<App>, _: Public) -> Result<Response> {
+    let mut text = String::new();
+    prometheus_client::encoding::text::encode(&mut text, &app.registry)
+        .map_err(|e| Rejected::failure(format!("the metrics cannot be written: {e}")))?;
+    let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    Ok((StatusCode::OK, [(header::CONTENT_TYPE, content_type)], text).into_response())
+}

@@ -1,0 +1,154 @@
+//! Where requests come in: the product address, the private one, the local socket.
+
+mod connection;
+mod local;
+mod tls;
+
+use std::{
+    io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use tokio::{
+    net::{TcpListener, UnixListener},
+    sync::Semaphore,
+};
+
+use self::{connection::Lines, tls::Certificate};
+use crate::{
+    App, Shutdown,
+    config::{Config, PublicUrl},
+    router,
+    tasks::Tasks,
+};
+
+/// Addresses that are bound and not served yet, so that the issuer can name the port that was found.
+pub struct Listeners {
+    product: TcpListener,
+    private: Option<TcpListener>,
+    socket: Option<(UnixListener, PathBuf)>,
+    certificate: Option<Arc<Certificate>>,
+    header_timeout: Duration,
+    shutdown_timeout: Duration,
+    connections: usize,
+    addresses: Addresses,
+    issuer: PublicUrl,
+}
+
+/// Where the server is reached.
+#[derive(Clone, Debug)]
+pub struct Addresses {
+    /// The product API.
+    pub product: SocketAddr,
+    /// The operator API and metrics, if elsewhere.
+    pub private: Option<SocketAddr>,
+    /// The local socket.
+    pub socket: Option<PathBuf>,
+}
+
+/// Why the server cannot be reached: one sentence that says what to do.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct BindError(pub(crate) String);
+
+impl Listeners {
+    /// Binds every address of the settings, and `kaching.sock` in `directory` where one is given.
+    ///
+    /// # Errors
+    /// If an address is in use or not ours, the socket's path is too long, or the TLS files cannot be used.
+    pub async fn bind(config: &Config, directory: Option<&Path>) -> Result<Self, BindError> {
+        let certificate = match (&config.server.tls_cert, &config.server.tls_key) {
+            (Some(chain), Some(key)) => Some(Arc::new(Certificate::load(chain, key)?)),
+            _ => None,
+        };
+        let product = tcp("listen", config.server.listen).await?;
+        let private = match config.private_address() {
+            Some(address) => Some(tcp("admin_listen", address).await?),
+            None => None,
+        };
+        let socket = directory.map(local::bind).transpose()?;
+        let address = |listener: &TcpListener| listener.local_addr().map_err(|e| BindError(e.to_string()));
+        let addresses = Addresses {
+            product: address(&product)?,
+            private: private.as_ref().map(address).transpose()?,
+            socket: socket.as_ref().map(|(_, path)| path.clone()),
+        };
+        let seconds = |s: u32| Duration::from_secs(u64::from(s));
+        Ok(Self {
+            issuer: config.issuer(addresses.product),
+            product,
+            private,
+            socket,
+            certificate,
+            header_timeout: seconds(config.server.body_timeout_s),
+            shutdown_timeout: seconds(config.server.shutdown_timeout_s),
+            connections: usize::try_from(config.server.max_connections).unwrap_or(Semaphore::MAX_PERMITS),
+            addresses,
+        })
+    }
+
+    /// What was bound.
+    pub fn addresses(&self) -> &Addresses {
+        &self.addresses
+    }
+
+    /// The public URL: what the authority is opened with.
+    pub fn issuer(&self) -> &PublicUrl {
+        &self.issuer
+    }
+
+    /// Serves until `shutdown`; then takes no more connections, and waits for the requests that are running.
+    pub async fn serve(self, app: App, shutdown: Shutdown) {
+        let mut accepting = Tasks::default();
+        let (product, everything) = (router::product(&app), router::everything(&app));
+        let lines = |router| Lines {
+            router,
+            app: app.clone(),
+            shutdown: shutdown.clone(),
+            header_timeout: self.header_timeout,
+            shutdown_timeout: self.shutdown_timeout,
+            permits: Arc::new(Semaphore::new(self.connections)),
+        };
+        let public = if self.private.is_some() { product } else { everything.clone() };
+        let tls = self.certificate.as_ref().map(tls::acceptor);
+        accepting.spawn(lines(public).tcp(self.product, tls.clone()));
+        if let Some(listener) = self.private {
+            // The private address is TLS as well, unless it never leaves the machine.
+            let loopback = self.addresses.private.is_some_and(|address| address.ip().is_loopback());
+            accepting.spawn(lines(everything.clone()).tcp(listener, tls.filter(|_| !loopback)));
+        }
+        if let Some((listener, path)) = self.socket {
+            accepting.spawn(lines(everything).local(listener, path));
+        }
+        if let Some(certificate) = self.certificate {
+            accepting.spawn(tls::watch(certificate, app.clone(), shutdown.clone()));
+        }
+        let mut asked = shutdown.clone();
+        asked.asked().await;
+        app.stop_waiting();
+        let left = accepting.finish(self.shutdown_timeout + Duration::from_secs(1)).await;
+        if left > 0 {
+            tracing::warn!(left, "stopped without waiting any longer");
+        }
+    }
+}
+
+async fn tcp(setting: &str, address: SocketAddr) -> Result<TcpListener, BindError> {
+    TcpListener::bind(address).await.map_err(|error| {
+        BindError(match error.kind() {
+            io::ErrorKind::AddrInUse => {
+                format!("{address} is in use by another program: stop it, or choose another address with server.{setting}")
+            }
+            io::ErrorKind::AddrNotAvailable => {
+                format!("{address} is not an address of this machine: choose another with server.{setting}")
+            }
+            io::ErrorKind::PermissionDenied => {
+                format!("{address} may not be used by this user: choose a port above 1023 with server.{setting}")
+            }
+            _ => format!("{address} cannot be used ({error}): choose another with server.{setting}"),
+        })
+    })
+}

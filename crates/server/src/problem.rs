@@ -1,0 +1,183 @@
+//! Everything that goes wrong becomes a problem document, in this one place.
+
+use axum::{
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use kaching_api::{Contact, FieldError, Holder, Problem, Upgrade};
+use kaching_authority::{Error, domain::Refused};
+use kaching_base::{ErrorCode, RequestId};
+
+use crate::failures::Budget;
+
+/// Why a request gets another answer than the one it asked for.
+///
+/// The edge writes it down: only there is the request's id known.
+#[derive(Clone)]
+pub(crate) struct Rejected {
+    pub(crate) problem: Box<Problem>,
+    /// What we log and do not tell.
+    cause: Option<String>,
+    /// Which way to sign in would help.
+    challenge: Option<&'static str>,
+    /// What is left to an address that failed.
+    budget: Option<Budget>,
+}
+
+pub(crate) type Result<T, E = Rejected> = std::result::Result<T, E>;
+
+impl Rejected {
+    pub(crate) fn new(code: ErrorCode, detail: impl Into<String>) -> Self {
+        Self { problem: Box::new(Problem::new(code, detail)), cause: None, challenge: None, budget: None }
+    }
+
+    /// `malformed_body` comes with a status for each way in which a request can be unreadable.
+    pub(crate) fn malformed(status: StatusCode, detail: impl Into<String>) -> Self {
+        let mut rejected = Self::new(ErrorCode::MalformedBody, detail);
+        rejected.problem.status = status.as_u16();
+        rejected
+    }
+
+    /// One member or parameter makes no sense.
+    pub(crate) fn invalid(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+        let detail = detail.into();
+        let mut rejected = Self::new(ErrorCode::InvalidRequest, detail.clone());
+        rejected.problem.errors.push(FieldError { pointer: pointer.into(), detail });
+        rejected
+    }
+
+    pub(crate) fn failure(cause: impl Into<String>) -> Self {
+        let detail = "the authority failed; its log says why under this request id";
+        Self { cause: Some(cause.into()), ..Self::new(ErrorCode::Failure, detail) }
+    }
+
+    pub(crate) fn retry_after(mut self, seconds: u64) -> Self {
+        self.problem.retry_after_s = Some(seconds);
+        self
+    }
+
+    pub(crate) fn challenge(mut self, scheme: &'static str) -> Self {
+        self.challenge = Some(scheme);
+        self
+    }
+
+    /// What the log is told besides.
+    pub(crate) fn because(self, cause: impl Into<String>) -> Self {
+        Self { cause: Some(cause.into()), ..self }
+    }
+
+    pub(crate) fn budget(mut self, budget: Budget) -> Self {
+        self.budget = Some(budget);
+        self
+    }
+
+    pub(crate) fn cause(&self) -> Option<&str> {
+        self.cause.as_deref()
+    }
+
+    pub(crate) fn code(&self) -> &str {
+        &self.problem.code
+    }
+
+    /// What an answer that axum made by itself comes to.
+    pub(crate) fn of_status(status: StatusCode) -> Self {
+        match status {
+            StatusCode::NOT_FOUND => Self::new(
+                ErrorCode::NotFound,
+                "there is nothing at this path; /openapi.json lists what there is",
+            ),
+            StatusCode::METHOD_NOT_ALLOWED => Self::malformed(
+                status,
+                "this path does not take this method; the Allow header names those it takes",
+            ),
+            status if status.is_client_error() => Self::malformed(status, "the request cannot be read"),
+            status => Self::failure(format!("an answer of status {status} without a problem")),
+        }
+    }
+
+    /// The whole answer.
+    pub(crate) fn written(mut self, request: RequestId) -> Response {
+        self.problem.request_id = request.to_string();
+        let body = serde_json::to_vec(&self.problem).expect("a problem is plain data");
+        let status = StatusCode::from_u16(self.problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = (status, body).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(Problem::CONTENT_TYPE));
+        if let Some(seconds) = self.problem.retry_after_s {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if let Some(scheme) = self.challenge {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(scheme));
+        }
+        if let Some(Budget { limit, remaining, reset_s }) = self.budget {
+            let value = |text: String| HeaderValue::from_str(&text).expect("digits and names are ASCII");
+            headers.insert("ratelimit-policy", value(format!("\"failures\";q={limit};w=60")));
+            headers.insert("ratelimit", value(format!("\"failures\";r={remaining};t={reset_s}")));
+        }
+        response
+    }
+}
+
+impl IntoResponse for Rejected {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = status.into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl From<Error> for Rejected {
+    fn from(error: Error) -> Self {
+        let code = error.code();
+        match error {
+            Error::Refused(refused) => Self::refused(*refused),
+            Error::Invalid { detail, pointer: None, .. } => Self::new(code, detail),
+            Error::Invalid { detail, pointer: Some(pointer), .. } => {
+                let mut rejected = Self::new(code, detail.clone());
+                rejected.problem.errors.push(FieldError { pointer, detail });
+                rejected
+            }
+            other => match code {
+                ErrorCode::Overloaded => Self { cause: Some(other.to_string()), ..Self::overloaded() },
+                ErrorCode::OutcomeUnknown => {
+                    Self { cause: Some(other.to_string()), ..Self::outcome_unknown() }
+                }
+                _ => Self::failure(other.to_string()),
+            },
+        }
+    }
+}
+
+impl Rejected {
+    pub(crate) fn overloaded() -> Self {
+        Self::new(ErrorCode::Overloaded, "the authority is busy; ask again in a moment").retry_after(1)
+    }
+
+    pub(crate) fn outcome_unknown() -> Self {
+        let detail = "it is not known whether the change took effect; look, or send the same request again";
+        Self::new(ErrorCode::OutcomeUnknown, detail).retry_after(1)
+    }
+
+    fn refused(refused: Refused) -> Self {
+        let mut rejected = Self::new(refused.code, refused.detail);
+        let problem = &mut rejected.problem;
+        if !refused.holders.is_empty() {
+            problem.holders = Some(refused.holders.into_iter().map(holder).collect());
+        }
+        problem.upgrade = refused.upgrade.map(upgrade);
+        problem.contact = refused.contact.map(|contact| Contact { url: contact.url, email: contact.email });
+        problem.retry_after_s = refused.retry_after_s.and_then(|seconds| u64::try_from(seconds).ok());
+        rejected
+    }
+}
+
+fn holder(holder: kaching_authority::domain::Holder) -> Holder {
+    let kaching_authority::domain::Holder { id, name, kind, since, last_seen_at } = holder;
+    Holder { id, name, kind, since, last_seen_at }
+}
+
+pub(crate) fn upgrade(upgrade: kaching_authority::domain::Upgrade) -> Upgrade {
+    let kaching_authority::domain::Upgrade { plan, name, benefit } = upgrade;
+    Upgrade { plan, name, benefit }
+}

@@ -1,0 +1,48 @@
+//! What the authority gives, in the words of the wire.
+
+mod activations;
+mod licenses;
+mod people;
+mod products;
+
+use kaching_api::FieldError;
+use kaching_authority::{Error, activations::Answer};
+use kaching_base::{ErrorCode, ParseError};
+
+pub(crate) use activations::*;
+pub(crate) use licenses::*;
+pub(crate) use people::*;
+pub(crate) use products::*;
+
+use crate::problem::{Rejected, Result};
+
+/// What was asked for, or the refusal with its signed statement.
+pub(crate) fn granted<T>(answer: Result<Answer<T>, Error>) -> Result<T> {
+    match answer? {
+        Answer::Granted(granted) => Ok(granted),
+        Answer::Refused(refusal) => {
+            let mut rejected = Rejected::from(Error::Refused(refusal.refused));
+            rejected.problem.statement = refusal.statement;
+            Err(rejected)
+        }
+    }
+}
+
+/// A name or version: text that fits a line.
+pub(crate) fn short_text(pointer: &str, text: Option<String>) -> Result<Option<String>> {
+    match text {
+        Some(text) if text.len() > 200 => {
+            Err(Rejected::invalid(pointer, "this text is at most 200 bytes long"))
+        }
+        text => Ok(text),
+    }
+}
+
+impl Rejected {
+    /// A text of the request that is not what it should be.
+    pub(crate) fn parse(pointer: &str, error: &ParseError) -> Self {
+        let mut rejected = Self::new(ErrorCode::InvalidRequest, error.to_string());
+        rejected.problem.errors.push(FieldError { pointer: pointer.to_owned(), detail: error.to_string() });
+        rejected
+    }
+}

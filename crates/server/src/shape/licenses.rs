@@ -1,0 +1,120 @@
+use kaching_api as api;
+use kaching_authority::{
+    Applied, LicenseDetails, RevealedKey,
+    domain::{Binding, State, Status},
+    status::ProductLicense,
+};
+use kaching_base::{ActivationId, ErrorCode};
+
+use crate::problem::{Rejected, Result};
+
+pub(crate) fn license(details: &LicenseDetails) -> api::License {
+    let LicenseDetails { license, product, plan, key, now, .. } = details;
+    let (l, terms) = (license.clone(), license.terms());
+    api::License {
+        id: l.id,
+        key: key.as_ref().map(|key| api::SecretText::new(key.expose().to_owned())),
+        customer: l.customer,
+        product: product.clone(),
+        plan: plan.clone(),
+        kind: l.license_type,
+        status: status(l.status),
+        state: state(l.state(*now)),
+        revision: l.revision.unsigned_abs(),
+        starts_at: l.starts_at,
+        expires_at: l.expires_at,
+        features: terms.features,
+        limits: terms.limits,
+        lease_policy: terms.policy,
+        bindings: l.bindings.into_iter().map(binding).collect(),
+        tags: l.tags,
+        notes: l.notes,
+        metadata: l.metadata,
+        created_at: l.created_at,
+        updated_at: l.updated_at,
+        archived_at: l.archived_at,
+    }
+}
+
+pub(crate) fn revealed_key(revealed: &RevealedKey) -> api::LicenseKeyAnswer {
+    api::LicenseKeyAnswer {
+        id: revealed.license,
+        key: api::SecretText::new(revealed.key.expose().to_owned()),
+    }
+}
+
+pub(crate) fn applied(applied: &Applied) -> api::ApplyAnswer {
+    api::ApplyAnswer { licenses: applied.licenses }
+}
+
+pub(crate) fn activation_id(address: &str) -> Result<ActivationId> {
+    address.parse().map_err(|_| Rejected::new(ErrorCode::NotFound, "there is no activation with this id"))
+}
+
+pub(crate) fn binding_of(binding: api::Binding) -> Binding {
+    Binding { kind: binding.kind, value: binding.value }
+}
+
+pub(crate) fn status_of(status: api::LicenseStatus) -> Status {
+    match status {
+        api::LicenseStatus::Active => Status::Active,
+        api::LicenseStatus::Suspended => Status::Suspended,
+        api::LicenseStatus::Revoked => Status::Revoked,
+    }
+}
+
+pub(crate) fn state_of(state: api::LicenseState) -> State {
+    match state {
+        api::LicenseState::NotYetValid => State::NotYetValid,
+        api::LicenseState::Active => State::Active,
+        api::LicenseState::InGrace => State::InGrace,
+        api::LicenseState::Expired => State::Expired,
+        api::LicenseState::Suspended => State::Suspended,
+        api::LicenseState::Revoked => State::Revoked,
+    }
+}
+
+pub(crate) fn product_license(found: ProductLicense) -> api::ProductLicense {
+    let ProductLicense { license, product, plan, state } = found;
+    let terms = license.terms();
+    api::ProductLicense {
+        id: license.id,
+        product,
+        plan,
+        kind: license.license_type,
+        status: status(license.status),
+        state: self::state(state),
+        revision: license.revision.unsigned_abs(),
+        starts_at: license.starts_at,
+        expires_at: license.expires_at,
+        features: terms.features,
+        limits: terms.limits,
+        lease_policy: terms.policy,
+        bindings: license.bindings.into_iter().map(binding).collect(),
+        created_at: license.created_at,
+        updated_at: license.updated_at,
+    }
+}
+
+fn binding(binding: Binding) -> api::Binding {
+    api::Binding { kind: binding.kind, value: binding.value }
+}
+
+fn status(status: Status) -> api::LicenseStatus {
+    match status {
+        Status::Active => api::LicenseStatus::Active,
+        Status::Suspended => api::LicenseStatus::Suspended,
+        Status::Revoked => api::LicenseStatus::Revoked,
+    }
+}
+
+fn state(state: State) -> api::LicenseState {
+    match state {
+        State::NotYetValid => api::LicenseState::NotYetValid,
+        State::Active => api::LicenseState::Active,
+        State::InGrace => api::LicenseState::InGrace,
+        State::Expired => api::LicenseState::Expired,
+        State::Suspended => api::LicenseState::Suspended,
+        State::Revoked => api::LicenseState::Revoked,
+    }
+}

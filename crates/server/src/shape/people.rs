@@ -1,0 +1,93 @@
+use std::collections::BTreeSet;
+
+use kaching_api as api;
+use kaching_authority::{
+    AuditRecord, MadeToken, Reminder,
+    domain::{Customer, Scope, Token},
+    license::Jwks,
+};
+use kaching_base::Timestamp;
+
+use crate::problem::{Rejected, Result};
+
+pub(crate) fn customer(customer: &Customer) -> api::Customer {
+    let c = customer.clone();
+    api::Customer {
+        id: c.id,
+        reference: c.reference,
+        name: c.name,
+        email: c.email,
+        company: c.company,
+        tags: c.tags,
+        notes: c.notes,
+        metadata: c.metadata,
+        created_at: c.created_at,
+        updated_at: c.updated_at,
+        archived_at: c.archived_at,
+    }
+}
+
+pub(crate) fn token(token: &Token) -> api::Token {
+    api::Token {
+        id: token.id,
+        name: token.name.clone(),
+        scopes: token.scopes.iter().map(|scope| scope.as_str().to_owned()).collect(),
+        expires_at: token.expires_at,
+        last_used_at: token.last_used_at,
+        created_at: token.created_at,
+        updated_at: token.updated_at,
+        archived_at: token.archived_at,
+        secret: None,
+    }
+}
+
+pub(crate) fn made_token(made: &MadeToken) -> api::Token {
+    api::Token { secret: Some(made.secret.clone().into()), ..token(&made.token) }
+}
+
+pub(crate) fn scopes_of(words: &BTreeSet<String>) -> Result<BTreeSet<Scope>> {
+    let known = || Scope::ALL.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(", ");
+    let unknown = |word: &str| {
+        Rejected::invalid("/scopes", format!("there is no scope '{word}'; there are {}", known()))
+    };
+    words.iter().map(|word| Scope::from_word(word).ok_or_else(|| unknown(word))).collect()
+}
+
+pub(crate) fn audit_entry(record: AuditRecord) -> Result<api::AuditEntry> {
+    let mut entry: api::AuditEntry = serde_json::from_str(&record.body)
+        .map_err(|error| Rejected::failure(format!("a stored audit entry cannot be read: {error}")))?;
+    entry.personal = record.personal;
+    Ok(entry)
+}
+
+pub(crate) fn reminder(reminder: &Reminder) -> api::Reminder {
+    let r = reminder.clone();
+    api::Reminder {
+        license: r.license,
+        customer: r.customer,
+        customer_name: r.customer_name,
+        email: r.email,
+        product: r.product,
+        plan: r.plan,
+        expires_at: r.expires_at,
+        days_left: r.days_left,
+        due: r.due,
+    }
+}
+
+pub(crate) fn keys(jwks: &Jwks, now: Timestamp) -> Vec<api::Key> {
+    let shape = |key: &kaching_authority::license::Jwk| api::Key {
+        kid: key.public.kid(),
+        alg: key.public.algorithm(),
+        purpose: match key.purpose {
+            kaching_authority::license::KeyPurpose::Lease => api::KeyPurpose::Lease,
+            kaching_authority::license::KeyPurpose::File => api::KeyPurpose::File,
+            kaching_authority::license::KeyPurpose::Key => api::KeyPurpose::Key,
+            kaching_authority::license::KeyPurpose::Audit => api::KeyPurpose::Audit,
+        },
+        nbf: key.nbf,
+        exp: key.exp,
+        current: key.nbf <= now && now < key.exp,
+    };
+    jwks.keys.iter().map(shape).collect()
+}

@@ -1,0 +1,95 @@
+use kaching_api as api;
+use kaching_authority::{
+    FeatureDetails, Page, PlanDetails,
+    domain::{Contact, EditPolicy, Product},
+    license::KeyFormat,
+};
+
+/// One page of a list, each item in the words of the wire.
+pub(crate) fn page<T, A>(page: Page<T>, shape: impl Fn(&T) -> A) -> api::List<A> {
+    api::List { items: page.items.iter().map(shape).collect(), next: page.next }
+}
+
+pub(crate) fn product(product: &Product) -> api::Product {
+    let p = product.clone();
+    api::Product {
+        id: p.id,
+        code: p.code,
+        name: p.name,
+        key_prefix: p.key_prefix.to_string(),
+        contact: contact(p.contact),
+        lease_alg: p.lease_alg,
+        key_format: key_format(p.key_format),
+        created_at: p.created_at,
+        updated_at: p.updated_at,
+        archived_at: p.archived_at,
+    }
+}
+
+pub(crate) fn feature(details: &FeatureDetails) -> api::Feature {
+    let FeatureDetails { feature, product } = details.clone();
+    api::Feature { product, code: feature.code, title: feature.title, benefit: feature.benefit }
+}
+
+pub(crate) fn plan(details: &PlanDetails) -> api::Plan {
+    let PlanDetails { plan, product } = details.clone();
+    api::Plan {
+        id: plan.id,
+        product,
+        code: plan.code,
+        name: plan.name,
+        rank: plan.rank,
+        kind: plan.license_type,
+        features: plan.terms.features,
+        limits: plan.terms.limits,
+        term_days: plan.terms.term_days,
+        lease_policy: plan.terms.policy,
+        price: plan.price,
+        created_at: plan.created_at,
+        updated_at: plan.updated_at,
+        archived_at: plan.archived_at,
+    }
+}
+
+fn contact(contact: Contact) -> api::Contact {
+    api::Contact { url: contact.url, email: contact.email }
+}
+
+pub(crate) fn contact_of(contact: Option<api::Contact>) -> Contact {
+    let api::Contact { url, email } = contact.unwrap_or_default();
+    Contact { url, email }
+}
+
+fn key_format(format: KeyFormat) -> api::KeyFormat {
+    match format {
+        KeyFormat::CaioV1 => api::KeyFormat::CaioV1,
+        KeyFormat::CaioV2 => api::KeyFormat::CaioV2,
+        KeyFormat::Agency => api::KeyFormat::Agency,
+        _ => api::KeyFormat::Short,
+    }
+}
+
+pub(crate) fn key_format_of(format: api::KeyFormat) -> KeyFormat {
+    match format {
+        api::KeyFormat::Short => KeyFormat::Short,
+        api::KeyFormat::CaioV1 => KeyFormat::CaioV1,
+        api::KeyFormat::CaioV2 => KeyFormat::CaioV2,
+        api::KeyFormat::Agency => KeyFormat::Agency,
+    }
+}
+
+/// What is said of a lease policy; nothing said changes nothing.
+pub(crate) fn policy_of(edit: Option<api::PolicyEdit>) -> EditPolicy {
+    let edit = edit.unwrap_or_default();
+    EditPolicy {
+        lease_s: edit.lease_s,
+        offline_s: edit.offline_s,
+        expiry_days: edit.expiry_days,
+        mode: edit.mode,
+        keep: edit.keep,
+        move_grace_s: edit.move_grace_s,
+        moves: edit.moves,
+        copies: edit.copies,
+        kinds: edit.kinds,
+    }
+}

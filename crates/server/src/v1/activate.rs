@@ -1,0 +1,81 @@
+use axum::{
+    Extension, Json,
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use kaching_api::{ActivateAnswer, ActivateRequest};
+use kaching_authority::{
+    Actor, Cx, activations,
+    domain::{Fingerprint, Nonce},
+    license::Digest,
+};
+
+use crate::{
+    App,
+    edge::Arrival,
+    extract::{Body, HeaderKey, Public, parse_key},
+    problem::{Rejected, Result},
+    shape,
+};
+
+/// Binds a license to an installation, or finds that it already is.
+#[utoipa::path(post, path = "/v1/activate", tag = "product", request_body = ActivateRequest, responses(
+    (status = 201, body = ActivateAnswer, description = "The installation is active"),
+    (status = 200, body = ActivateAnswer, description = "It already was, and has a new credential")))]
+pub(crate) async fn activate(
+    State(app): State<App>,
+    _: Public,
+    Extension(arrival): Extension<Arrival>,
+    header: HeaderKey,
+    body: Body<ActivateRequest>,
+) -> Result<Response> {
+    app.may_guess(&arrival)?;
+    let request = body.sent.request_hash(header.credential.as_ref());
+    let input = read(header, body.value, request).map_err(|rejected| app.failed(&arrival, rejected))?;
+    let answer = app.authority.activate(product_cx(&arrival), input).await;
+    let activated = shape::granted(answer).map_err(|rejected| app.failed(&arrival, rejected))?;
+    let status = if activated.created { StatusCode::CREATED } else { StatusCode::OK };
+    let answer = ActivateAnswer {
+        activation: shape::activation(&activated.activation),
+        lease: activated.lease,
+        credential: activated.credential.into(),
+        quotas: activated.quotas.into_iter().map(shape::quota).collect(),
+        keyset: activated.keyset,
+        warnings: activated.warnings,
+    };
+    Ok((status, Json(answer)).into_response())
+}
+
+/// What a product calls, in the name of nobody else.
+pub(super) fn product_cx(arrival: &Arrival) -> Cx {
+    Cx { actor: Actor::Client, request: Some(arrival.request), address: arrival.address, once: None }
+}
+
+pub(super) fn read_nonce(text: &str) -> Result<Nonce> {
+    text.parse().map_err(|error| Rejected::parse("/nonce", &error))
+}
+
+pub(super) fn read_fingerprint(text: String) -> Result<Fingerprint> {
+    Fingerprint::new(text).map_err(|error| Rejected::parse("/fingerprint", &error))
+}
+
+fn read(header: HeaderKey, body: ActivateRequest, request: Digest) -> Result<activations::Activate> {
+    let ActivateRequest { license_key, product, fingerprint, kind, name, version, levels, takeover, nonce } =
+        body;
+    let key = parse_key(&header.or(license_key)?)?;
+    let proof = header.credential.map(|authorization| activations::Proof { authorization, request });
+    Ok(activations::Activate {
+        key,
+        product,
+        fingerprint: read_fingerprint(fingerprint)?,
+        kind,
+        name: shape::short_text("/name", name)?,
+        version: shape::short_text("/version", version)?,
+        levels: levels.unwrap_or_default(),
+        takeover,
+        proof,
+        nonce: read_nonce(&nonce)?,
+        request,
+    })
+}

@@ -1,0 +1,16 @@
+mod list;
+mod release;
+mod relocate;
+mod show;
+
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::App;
+
+pub(crate) fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(list::list))
+        .routes(routes!(show::show))
+        .routes(routes!(release::release))
+        .routes(routes!(relocate::relocate))
+}

@@ -1,0 +1,23 @@
+use axum::{extract::State, http::StatusCode, response::Response};
+use kaching_api as api;
+
+use crate::{
+    App,
+    extract::{At, Body, Caller, scope::LicensesWrite},
+    problem::Result,
+    shape,
+};
+
+/// Frees the slot of an activation at once.
+#[utoipa::path(post, path = "/v1/admin/activations/{id}/release", tag = "operator", request_body = api::ReleaseRequest, responses(
+    (status = 200, body = api::Activation, description = "The activation as it is now")))]
+pub(crate) async fn release(
+    State(app): State<App>,
+    caller: Caller<LicensesWrite>,
+    At(address): At,
+    Body { value, sent }: Body<api::ReleaseRequest>,
+) -> Result<Response> {
+    let id = shape::activation_id(&address)?;
+    let done = |cx| app.authority.release_activation(cx, id, value.reason);
+    caller.change(&sent, StatusCode::OK, shape::activation, done).await
+}

@@ -1,0 +1,28 @@
+use axum::{extract::State, http::StatusCode, response::Response};
+use kaching_api as api;
+use kaching_authority::{activations::MoveTo, domain::Fingerprint};
+
+use crate::{
+    App,
+    extract::{At, Body, Caller, scope::LicensesWrite},
+    problem::{Rejected, Result},
+    shape,
+};
+
+/// Moves an activation to another installation; the old one runs on for the move grace.
+#[utoipa::path(post, path = "/v1/admin/activations/{id}/move", tag = "operator", request_body = api::MoveRequest, responses(
+    (status = 200, body = api::Activation, description = "The activation of the new installation")))]
+pub(crate) async fn relocate(
+    State(app): State<App>,
+    caller: Caller<LicensesWrite>,
+    At(address): At,
+    Body { value, sent }: Body<api::MoveRequest>,
+) -> Result<Response> {
+    let id = shape::activation_id(&address)?;
+    let api::MoveRequest { fingerprint, kind, name } = value;
+    let fingerprint =
+        Fingerprint::new(fingerprint).map_err(|error| Rejected::parse("/fingerprint", &error))?;
+    let to = MoveTo { fingerprint, kind, name: shape::short_text("/name", name)? };
+    let done = |cx| app.authority.move_activation(cx, id, to);
+    caller.change(&sent, StatusCode::OK, shape::activation, done).await
+}

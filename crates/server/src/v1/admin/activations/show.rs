@@ -1,0 +1,21 @@
+use axum::{Json, extract::State};
+use kaching_api as api;
+
+use crate::{
+    App,
+    extract::{At, Caller, scope::Read},
+    problem::Result,
+    shape,
+};
+
+/// Shows an activation.
+#[utoipa::path(get, path = "/v1/admin/activations/{id}", tag = "operator", responses(
+    (status = 200, body = api::Activation, description = "The activation")))]
+pub(crate) async fn show(
+    State(app): State<App>,
+    _: Caller<Read>,
+    At(address): At,
+) -> Result<Json<api::Activation>> {
+    let id = shape::activation_id(&address)?;
+    Ok(Json(shape::activation(&app.authority.activation(id).await?)))
+}

@@ -1,0 +1,41 @@
+use axum::{Json, extract::State};
+use kaching_api as api;
+use kaching_authority::{AuditFilter, List, domain::Scope};
+
+use crate::{
+    App,
+    extract::{Caller, Params, scope::Read},
+    problem::Result,
+    shape,
+};
+
+/// Which entries are listed.
+#[derive(serde::Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Query {
+    /// How many, 1 to 200; 50 unless said otherwise.
+    #[param(minimum = 1, maximum = 200)]
+    limit: Option<u32>,
+    /// `next` of the page before.
+    after: Option<String>,
+    /// Only those about the thing with this id.
+    target: Option<String>,
+    /// Only those of this action, for example `license.suspend`.
+    action: Option<String>,
+}
+
+/// Lists the audit log, newest first; personal data only with the scope `audit:personal`.
+#[utoipa::path(get, path = "/v1/admin/audit", tag = "operator", params(Query), responses(
+    (status = 200, body = api::List<api::AuditEntry>, description = "A page of them")))]
+pub(crate) async fn list(
+    State(app): State<App>,
+    caller: Caller<Read>,
+    Params(query): Params<Query>,
+) -> Result<Json<api::List<api::AuditEntry>>> {
+    let Query { limit, after, target, action } = query;
+    let filter = AuditFilter { target, action, personal: caller.may(Scope::AuditPersonal) };
+    let page = app.authority.audit_entries(List { limit, after, q: None, sort: None, filter }).await?;
+    let items = page.items.into_iter().map(shape::audit_entry).collect::<Result<_>>()?;
+    Ok(Json(api::List { items, next: page.next }))
+}

@@ -1,0 +1,22 @@
+use axum::{extract::State, http::StatusCode, response::Response};
+use kaching_api as api;
+
+use crate::{
+    App,
+    extract::{At, Body, Caller, NoMembers, scope::CustomersWrite},
+    problem::Result,
+    shape,
+};
+
+/// Hides a customer: no new license is made for it.
+#[utoipa::path(delete, path = "/v1/admin/customers/{id}", tag = "operator", responses(
+    (status = 200, body = api::Customer, description = "The customer, archived")))]
+pub(crate) async fn archive(
+    State(app): State<App>,
+    caller: Caller<CustomersWrite>,
+    At(address): At,
+    Body { sent, .. }: Body<NoMembers>,
+) -> Result<Response> {
+    let archived = |cx| app.authority.archive_customer(cx, address);
+    caller.change(&sent, StatusCode::OK, shape::customer, archived).await
+}

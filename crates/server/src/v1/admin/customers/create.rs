@@ -1,0 +1,25 @@
+use axum::{extract::State, http::StatusCode, response::Response};
+use kaching_api as api;
+use kaching_authority::NewCustomer;
+
+use crate::{
+    App,
+    extract::{Body, Caller, scope::CustomersWrite},
+    problem::Result,
+    shape,
+};
+
+/// Makes a customer.
+#[utoipa::path(post, path = "/v1/admin/customers", tag = "operator", request_body = api::CustomerCreate, responses(
+    (status = 201, body = api::Customer, description = "The new customer")))]
+pub(crate) async fn create(
+    State(app): State<App>,
+    caller: Caller<CustomersWrite>,
+    Body { value, sent }: Body<api::CustomerCreate>,
+) -> Result<Response> {
+    let api::CustomerCreate { name, reference, email, company, tags, notes, metadata } = value;
+    let new = NewCustomer { reference, name, email, company, tags, notes, metadata };
+    caller
+        .change(&sent, StatusCode::CREATED, shape::customer, |cx| app.authority.create_customer(cx, new))
+        .await
+}

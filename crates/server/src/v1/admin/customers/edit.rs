@@ -1,0 +1,26 @@
+use axum::{extract::State, http::StatusCode, response::Response};
+use kaching_api as api;
+use kaching_authority::EditCustomer;
+
+use crate::{
+    App,
+    extract::{At, Body, Caller, scope::CustomersWrite},
+    problem::Result,
+    shape,
+};
+
+/// Changes what is said of a customer.
+#[utoipa::path(patch, path = "/v1/admin/customers/{id}", tag = "operator", request_body = api::CustomerEdit, responses(
+    (status = 200, body = api::Customer, description = "The customer as it is now")))]
+pub(crate) async fn edit(
+    State(app): State<App>,
+    caller: Caller<CustomersWrite>,
+    At(address): At,
+    Body { value, sent }: Body<api::CustomerEdit>,
+) -> Result<Response> {
+    let api::CustomerEdit { name, reference, email, company, tags, notes, metadata } = value;
+    let metadata = metadata.unwrap_or_default();
+    let edit = EditCustomer { name, reference, email, company, tags, notes, metadata };
+    let edited = |cx| app.authority.edit_customer(cx, address, edit);
+    caller.change(&sent, StatusCode::OK, shape::customer, edited).await
+}

@@ -1,0 +1,76 @@
+use axum::{Json, extract::State};
+use kaching_api as api;
+use kaching_authority::{LicenseFilter, List};
+use kaching_base::{LicenseType, Timestamp};
+
+use crate::{
+    App,
+    extract::{Caller, Params, scope::Read},
+    problem::Result,
+    shape,
+};
+
+/// Which licenses are listed.
+#[derive(serde::Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Query {
+    /// How many, 1 to 200; 50 unless said otherwise.
+    #[param(minimum = 1, maximum = 200)]
+    limit: Option<u32>,
+    /// `next` of the page before.
+    after: Option<String>,
+    /// Words, or their beginnings, that must all be found.
+    q: Option<String>,
+    /// `created_at` or `expires_at`, with `-` before it for the reverse.
+    sort: Option<String>,
+    /// Only those of the product with this code.
+    product: Option<String>,
+    /// Only those of this plan, `<product>:<code>`.
+    plan: Option<String>,
+    /// Only those of this customer, by id or reference.
+    customer: Option<String>,
+    /// Only those of this status.
+    status: Option<api::LicenseStatus>,
+    /// Only those in this state.
+    state: Option<api::LicenseState>,
+    /// Only those of this type.
+    #[serde(rename = "type")]
+    #[param(rename = "type")]
+    license_type: Option<LicenseType>,
+    /// Only those with this tag.
+    tag: Option<String>,
+    /// Only those that end before this.
+    expires_before: Option<Timestamp>,
+    /// Only those that end after this.
+    expires_after: Option<Timestamp>,
+    /// Also archived ones.
+    #[serde(default)]
+    archived: bool,
+}
+
+/// Lists licenses.
+#[utoipa::path(get, path = "/v1/admin/licenses", tag = "operator", params(Query), responses(
+    (status = 200, body = api::List<api::License>, description = "A page of them")))]
+pub(crate) async fn list(
+    State(app): State<App>,
+    _: Caller<Read>,
+    Params(query): Params<Query>,
+) -> Result<Json<api::List<api::License>>> {
+    let Query { limit, after, q, sort, product, plan, customer, status, state, license_type, tag, .. } =
+        query;
+    let filter = LicenseFilter {
+        product,
+        plan,
+        customer,
+        status: status.map(shape::status_of),
+        state: state.map(shape::state_of),
+        license_type,
+        tag,
+        expires_before: query.expires_before,
+        expires_after: query.expires_after,
+        archived: query.archived,
+    };
+    let found = app.authority.licenses(List { limit, after, q, sort, filter }).await?;
+    Ok(Json(shape::page(found, shape::license)))
+}

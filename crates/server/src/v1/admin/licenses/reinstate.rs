@@ -1,0 +1,22 @@
+use axum::{extract::State, http::StatusCode, response::Response};
+use kaching_api as api;
+
+use crate::{
+    App,
+    extract::{At, Body, Caller, NoMembers, scope::LicensesWrite},
+    problem::Result,
+    shape,
+};
+
+/// Lets a suspended license run again.
+#[utoipa::path(post, path = "/v1/admin/licenses/{id}/reinstate", tag = "operator", responses(
+    (status = 200, body = api::License, description = "The license as it is now")))]
+pub(crate) async fn reinstate(
+    State(app): State<App>,
+    caller: Caller<LicensesWrite>,
+    At(address): At,
+    Body { sent, .. }: Body<NoMembers>,
+) -> Result<Response> {
+    let done = |cx| app.authority.reinstate_license(cx, address);
+    caller.change(&sent, StatusCode::OK, shape::license, done).await
+}

@@ -1,0 +1,22 @@
+use axum::{extract::State, http::StatusCode, response::Response};
+use kaching_api as api;
+
+use crate::{
+    App,
+    extract::{At, Body, Caller, scope::LicensesWrite},
+    problem::Result,
+    shape,
+};
+
+/// Makes a new key; the old one ends after a while.
+#[utoipa::path(post, path = "/v1/admin/licenses/{id}/rekey", tag = "operator", request_body = api::RekeyRequest, responses(
+    (status = 200, body = api::License, description = "The license with its new key")))]
+pub(crate) async fn rekey(
+    State(app): State<App>,
+    caller: Caller<LicensesWrite>,
+    At(address): At,
+    Body { value, sent }: Body<api::RekeyRequest>,
+) -> Result<Response> {
+    let done = |cx| app.authority.rekey_license(cx, address, value.old_ends_in_s);
+    caller.change(&sent, StatusCode::OK, shape::license, done).await
+}

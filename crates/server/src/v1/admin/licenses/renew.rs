@@ -1,0 +1,25 @@
+use axum::{extract::State, http::StatusCode, response::Response};
+use kaching_api as api;
+use kaching_authority::Renewal;
+
+use crate::{
+    App,
+    extract::{At, Body, Caller, scope::LicensesWrite},
+    problem::Result,
+    shape,
+};
+
+/// Moves the end date: by days, to a date, or by the term of the plan.
+#[utoipa::path(post, path = "/v1/admin/licenses/{id}/renew", tag = "operator", request_body = api::RenewRequest, responses(
+    (status = 200, body = api::License, description = "The license as it is now")))]
+pub(crate) async fn renew(
+    State(app): State<App>,
+    caller: Caller<LicensesWrite>,
+    At(address): At,
+    Body { value, sent }: Body<api::RenewRequest>,
+) -> Result<Response> {
+    let api::RenewRequest { days, expires_at } = value;
+    let renew = Renewal { days, expires_at };
+    let done = |cx| app.authority.renew_license(cx, address, renew);
+    caller.change(&sent, StatusCode::OK, shape::license, done).await
+}

@@ -1,0 +1,22 @@
+use axum::{extract::State, http::StatusCode, response::Response};
+use kaching_api as api;
+
+use crate::{
+    App,
+    extract::{At, Body, Caller, scope::LicensesWrite},
+    problem::Result,
+    shape,
+};
+
+/// Gives a license to another customer.
+#[utoipa::path(post, path = "/v1/admin/licenses/{id}/transfer", tag = "operator", request_body = api::TransferRequest, responses(
+    (status = 200, body = api::License, description = "The license as it is now")))]
+pub(crate) async fn transfer(
+    State(app): State<App>,
+    caller: Caller<LicensesWrite>,
+    At(address): At,
+    Body { value, sent }: Body<api::TransferRequest>,
+) -> Result<Response> {
+    let done = |cx| app.authority.transfer_license(cx, address, value.customer);
+    caller.change(&sent, StatusCode::OK, shape::license, done).await
+}

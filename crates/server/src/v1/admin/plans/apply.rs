@@ -1,0 +1,31 @@
+use axum::{extract::State, http::StatusCode, response::Response};
+use kaching_api as api;
+use kaching_authority::Apply;
+
+use crate::{
+    App,
+    extract::{At, Body, Caller, scope::LicensesWrite},
+    problem::{Rejected, Result},
+    shape,
+};
+
+/// Gives the terms of a plan to licenses that have it.
+#[utoipa::path(post, path = "/v1/admin/plans/{id}/apply", tag = "operator", request_body = api::ApplyRequest, responses(
+    (status = 200, body = api::ApplyAnswer, description = "How many licenses take them over")))]
+pub(crate) async fn apply(
+    State(app): State<App>,
+    caller: Caller<LicensesWrite>,
+    At(address): At,
+    Body { value, sent }: Body<api::ApplyRequest>,
+) -> Result<Response> {
+    let to = match value.to {
+        api::Apply::Word(word) if word == "all" => Apply::All,
+        api::Apply::Word(word) if word == "renewing" => Apply::Renewing,
+        api::Apply::Word(_) => {
+            return Err(Rejected::invalid("/to", "to is 'all', 'renewing' or a list of license ids"));
+        }
+        api::Apply::Licenses(ids) => Apply::Licenses(ids),
+    };
+    let done = |cx| app.authority.apply_plan(cx, address, to);
+    caller.change(&sent, StatusCode::OK, shape::applied, done).await
+}

@@ -1,0 +1,35 @@
+use axum::{extract::State, http::StatusCode, response::Response};
+use kaching_api as api;
+use kaching_authority::NewPlan;
+
+use crate::{
+    App,
+    extract::{Body, Caller, scope::CatalogueWrite},
+    problem::Result,
+    shape,
+};
+
+/// Makes a plan of a product.
+#[utoipa::path(post, path = "/v1/admin/plans", tag = "operator", request_body = api::PlanCreate, responses(
+    (status = 201, body = api::Plan, description = "The new plan")))]
+pub(crate) async fn create(
+    State(app): State<App>,
+    caller: Caller<CatalogueWrite>,
+    Body { value, sent }: Body<api::PlanCreate>,
+) -> Result<Response> {
+    let api::PlanCreate { product, code, name, rank, kind, features, limits, term_days, lease_policy, price } =
+        value;
+    let new = NewPlan {
+        product: product.to_string(),
+        code,
+        name,
+        rank,
+        license_type: kind,
+        features,
+        limits,
+        term_days,
+        policy: shape::policy_of(lease_policy),
+        price,
+    };
+    caller.change(&sent, StatusCode::CREATED, shape::plan, |cx| app.authority.create_plan(cx, new)).await
+}

@@ -1,0 +1,34 @@
+use axum::{extract::State, http::StatusCode, response::Response};
+use kaching_api as api;
+use kaching_authority::EditPlan;
+
+use crate::{
+    App,
+    extract::{At, Body, Caller, scope::CatalogueWrite},
+    problem::Result,
+    shape,
+};
+
+/// Changes what is said of a plan: for new licenses.
+#[utoipa::path(patch, path = "/v1/admin/plans/{id}", tag = "operator", request_body = api::PlanEdit, responses(
+    (status = 200, body = api::Plan, description = "The plan as it is now")))]
+pub(crate) async fn edit(
+    State(app): State<App>,
+    caller: Caller<CatalogueWrite>,
+    At(address): At,
+    Body { value, sent }: Body<api::PlanEdit>,
+) -> Result<Response> {
+    let api::PlanEdit { name, rank, kind, features, limits, term_days, lease_policy, price } = value;
+    let edit = EditPlan {
+        name,
+        rank,
+        license_type: kind,
+        features,
+        limits: limits.unwrap_or_default(),
+        term_days,
+        policy: shape::policy_of(lease_policy),
+        price,
+    };
+    let edited = |cx| app.authority.edit_plan(cx, address, edit);
+    caller.change(&sent, StatusCode::OK, shape::plan, edited).await
+}

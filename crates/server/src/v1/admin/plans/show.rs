@@ -1,0 +1,20 @@
+use axum::{Json, extract::State};
+use kaching_api as api;
+
+use crate::{
+    App,
+    extract::{At, Caller, scope::Read},
+    problem::Result,
+    shape,
+};
+
+/// Shows a plan by `<product>:<code>`.
+#[utoipa::path(get, path = "/v1/admin/plans/{id}", tag = "operator", responses(
+    (status = 200, body = api::Plan, description = "The plan")))]
+pub(crate) async fn show(
+    State(app): State<App>,
+    _: Caller<Read>,
+    At(address): At,
+) -> Result<Json<api::Plan>> {
+    Ok(Json(shape::plan(&app.authority.plan(address).await?)))
+}

@@ -1,0 +1,22 @@
+use axum::{extract::State, http::StatusCode, response::Response};
+use kaching_api as api;
+
+use crate::{
+    App,
+    extract::{At, Body, Caller, NoMembers, scope::CatalogueWrite},
+    problem::Result,
+    shape,
+};
+
+/// Hides a product: no new plan or license is made of it.
+#[utoipa::path(delete, path = "/v1/admin/products/{id}", tag = "operator", responses(
+    (status = 200, body = api::Product, description = "The product, archived")))]
+pub(crate) async fn archive(
+    State(app): State<App>,
+    caller: Caller<CatalogueWrite>,
+    At(address): At,
+    Body { sent, .. }: Body<NoMembers>,
+) -> Result<Response> {
+    let archived = |cx| app.authority.archive_product(cx, address);
+    caller.change(&sent, StatusCode::OK, shape::product, archived).await
+}

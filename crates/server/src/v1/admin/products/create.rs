@@ -1,0 +1,32 @@
+use axum::{extract::State, http::StatusCode, response::Response};
+use kaching_api as api;
+use kaching_authority::NewProduct;
+
+use crate::{
+    App,
+    extract::{Body, Caller, scope::CatalogueWrite},
+    problem::Result,
+    shape,
+};
+
+/// Makes a product.
+#[utoipa::path(post, path = "/v1/admin/products", tag = "operator", request_body = api::ProductCreate, responses(
+    (status = 201, body = api::Product, description = "The new product")))]
+pub(crate) async fn create(
+    State(app): State<App>,
+    caller: Caller<CatalogueWrite>,
+    Body { value, sent }: Body<api::ProductCreate>,
+) -> Result<Response> {
+    let api::ProductCreate { code, name, key_prefix, contact, lease_alg, key_format } = value;
+    let new = NewProduct {
+        code,
+        name,
+        key_prefix,
+        contact: shape::contact_of(contact),
+        lease_alg,
+        key_format: key_format.map(shape::key_format_of),
+    };
+    caller
+        .change(&sent, StatusCode::CREATED, shape::product, |cx| app.authority.create_product(cx, new))
+        .await
+}

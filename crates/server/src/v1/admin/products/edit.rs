@@ -1,0 +1,31 @@
+use axum::{extract::State, http::StatusCode, response::Response};
+use kaching_api as api;
+use kaching_authority::EditProduct;
+
+use crate::{
+    App,
+    extract::{At, Body, Caller, scope::CatalogueWrite},
+    problem::Result,
+    shape,
+};
+
+/// Changes what is said of a product.
+#[utoipa::path(patch, path = "/v1/admin/products/{id}", tag = "operator", request_body = api::ProductEdit, responses(
+    (status = 200, body = api::Product, description = "The product as it is now")))]
+pub(crate) async fn edit(
+    State(app): State<App>,
+    caller: Caller<CatalogueWrite>,
+    At(address): At,
+    Body { value, sent }: Body<api::ProductEdit>,
+) -> Result<Response> {
+    let api::ProductEdit { name, key_prefix, contact, lease_alg, key_format } = value;
+    let edit = EditProduct {
+        name,
+        key_prefix,
+        contact: contact.map(shape::contact_of),
+        lease_alg,
+        key_format: key_format.map(shape::key_format_of),
+    };
+    let edited = |cx| app.authority.edit_product(cx, address, edit);
+    caller.change(&sent, StatusCode::OK, shape::product, edited).await
+}

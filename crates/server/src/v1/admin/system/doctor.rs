@@ -1,0 +1,46 @@
+use axum::{Json, extract::State};
+use kaching_api::{Check, CheckStatus};
+
+use crate::{
+    App,
+    extract::{Caller, scope::Read},
+};
+
+/// How the serving authority is: what works, and what to do about the rest.
+#[utoipa::path(get, path = "/v1/admin/doctor", tag = "operator", responses(
+    (status = 200, body = Vec<Check>, description = "What was looked at")))]
+pub(crate) async fn doctor(State(app): State<App>, _: Caller<Read>) -> Json<Vec<Check>> {
+    let mut checks = vec![checked("database, clock and keys", app.authority.ready().await.err())];
+    let days_left = app.authority.keys().keyset_ends_at.since(app.now()).0 / 86_400;
+    checks.push(match days_left {
+        20.. => fine("keyset"),
+        days => {
+            warn("keyset", format!("the keyset ends in {days} days: sign the next one where the root key is"))
+        }
+    });
+    checks.push(match (app.issuer.as_str().starts_with("https://"), app.issuer.is_loopback()) {
+        (true, _) | (_, true) => fine("public url"),
+        _ => warn(
+            "public url",
+            "clients refuse http:// except to loopback: set server.public_url to https://…".to_owned(),
+        ),
+    });
+    Json(checks)
+}
+
+fn fine(check: &str) -> Check {
+    Check { check: check.to_owned(), status: CheckStatus::Ok, remedy: String::new() }
+}
+
+fn warn(check: &str, remedy: String) -> Check {
+    Check { check: check.to_owned(), status: CheckStatus::Warn, remedy }
+}
+
+fn checked(check: &str, error: Option<kaching_authority::Error>) -> Check {
+    match error {
+        Some(error) => {
+            Check { check: check.to_owned(), status: CheckStatus::Fail, remedy: error.to_string() }
+        }
+        None => fine(check),
+    }
+}

@@ -1,0 +1,34 @@
+use axum::{Json, extract::State};
+use kaching_api as api;
+use kaching_authority::List;
+
+use crate::{
+    App,
+    extract::{Caller, Params, scope::Read},
+    problem::Result,
+    shape,
+};
+
+/// Which page.
+#[derive(serde::Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Query {
+    /// How many, 1 to 200; 50 unless said otherwise.
+    #[param(minimum = 1, maximum = 200)]
+    limit: Option<u32>,
+    /// `next` of the page before.
+    after: Option<String>,
+}
+
+/// Lists the licenses whose end date is 30, 14, 7 or 1 days away, or nearer.
+#[utoipa::path(get, path = "/v1/admin/reminders", tag = "operator", params(Query), responses(
+    (status = 200, body = api::List<api::Reminder>, description = "A page of them, the nearest first")))]
+pub(crate) async fn reminders(
+    State(app): State<App>,
+    _: Caller<Read>,
+    Params(Query { limit, after }): Params<Query>,
+) -> Result<Json<api::List<api::Reminder>>> {
+    let list = List { limit, after, q: None, sort: None, filter: () };
+    Ok(Json(shape::page(app.authority.reminders(list).await?, shape::reminder)))
+}

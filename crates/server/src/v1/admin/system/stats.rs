@@ -1,0 +1,23 @@
+use axum::{Json, extract::State};
+use kaching_api as api;
+
+use crate::{
+    App,
+    extract::{Caller, scope::Read},
+    problem::Result,
+};
+
+/// How many licenses stand how.
+#[utoipa::path(get, path = "/v1/admin/stats", tag = "operator", responses(
+    (status = 200, body = api::Stats, description = "The numbers")))]
+pub(crate) async fn stats(State(app): State<App>, _: Caller<Read>) -> Result<Json<api::Stats>> {
+    let s = app.authority.stats().await?;
+    Ok(Json(api::Stats {
+        total: s.total,
+        active: s.active,
+        expired: s.expired,
+        expiring_soon: s.expiring_soon,
+        suspended: s.suspended,
+        activations: s.activations,
+    }))
+}

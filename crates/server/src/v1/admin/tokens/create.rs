@@ -1,0 +1,25 @@
+use axum::{extract::State, http::StatusCode, response::Response};
+use kaching_api as api;
+use kaching_authority::NewToken;
+
+use crate::{
+    App,
+    extract::{Body, Caller, scope::Admin},
+    problem::Result,
+    shape,
+};
+
+/// Makes an API token; its secret is in this answer and never again.
+#[utoipa::path(post, path = "/v1/admin/tokens", tag = "operator", request_body = api::TokenCreate, responses(
+    (status = 201, body = api::Token, description = "The new token")))]
+pub(crate) async fn create(
+    State(app): State<App>,
+    caller: Caller<Admin>,
+    Body { value, sent }: Body<api::TokenCreate>,
+) -> Result<Response> {
+    let api::TokenCreate { name, scopes, expires_at } = value;
+    let new = NewToken { name, scopes: shape::scopes_of(&scopes)?, expires_at };
+    caller
+        .change(&sent, StatusCode::CREATED, shape::made_token, |cx| app.authority.create_token(cx, new))
+        .await
+}

@@ -1,0 +1,26 @@
+use axum::{extract::State, http::StatusCode, response::Response};
+use kaching_api as api;
+use kaching_authority::EditToken;
+
+use crate::{
+    App,
+    extract::{At, Body, Caller, scope::Admin},
+    problem::Result,
+    shape,
+};
+
+/// Changes what is said of an API token.
+#[utoipa::path(patch, path = "/v1/admin/tokens/{id}", tag = "operator", request_body = api::TokenEdit, responses(
+    (status = 200, body = api::Token, description = "The token as it is now")))]
+pub(crate) async fn edit(
+    State(app): State<App>,
+    caller: Caller<Admin>,
+    At(address): At,
+    Body { value, sent }: Body<api::TokenEdit>,
+) -> Result<Response> {
+    let api::TokenEdit { name, scopes, expires_at } = value;
+    let scopes = scopes.as_ref().map(shape::scopes_of).transpose()?;
+    let edit = EditToken { name, scopes, expires_at };
+    let edited = |cx| app.authority.edit_token(cx, address, edit);
+    caller.change(&sent, StatusCode::OK, shape::token, edited).await
+}

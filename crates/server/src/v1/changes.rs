@@ -1,0 +1,48 @@
+use std::time::Duration;
+
+use axum::{Json, extract::State};
+use kaching_api::Changes;
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use crate::{
+    App,
+    extract::{Bearer, Params, Public},
+    problem::{Rejected, Result},
+};
+
+/// What a client knows, and how long it waits.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Since {
+    /// The revision that the client has.
+    #[param(minimum = 0)]
+    rev: u64,
+    /// Seconds to wait for a higher one, 0 to 55.
+    #[serde(default)]
+    #[param(maximum = 55)]
+    wait: u64,
+}
+
+/// Whether the license changed: at once when it did, else after a wait.
+#[utoipa::path(get, path = "/v1/changes", tag = "product", params(Since), responses(
+    (status = 200, body = Changes, description = "The present revision")))]
+pub(crate) async fn changes(
+    State(app): State<App>,
+    _: Public,
+    Bearer(lease): Bearer,
+    Params(Since { rev, wait }): Params<Since>,
+) -> Result<Json<Changes>> {
+    if wait > 55 {
+        return Err(Rejected::invalid("/wait", "wait is 0 to 55 seconds"));
+    }
+    let rev = i64::try_from(rev).map_err(|_| Rejected::invalid("/rev", "no revision is that high"))?;
+    let bearer = app.authority.bearer(&lease).await?;
+    let change = tokio::select! {
+        change = app.authority.wait_for_change(bearer, rev, Duration::from_secs(wait)) => change?,
+        // A server that stops answers those who wait, so that they ask another one.
+        () = app.stopping() => app.authority.wait_for_change(bearer, rev, Duration::ZERO).await?,
+    };
+    Ok(Json(Changes { rev: change.rev.unsigned_abs(), refusal: change.refusal, within_ms: change.within_ms }))
+}

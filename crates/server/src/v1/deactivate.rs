@@ -1,0 +1,29 @@
+use axum::{Extension, extract::State, http::StatusCode};
+use kaching_api::DeactivateRequest;
+use kaching_authority::activations;
+
+use super::activate::{product_cx, read_nonce};
+use crate::{
+    App,
+    edge::Arrival,
+    extract::{Body, Credential, Public},
+    problem::Result,
+};
+
+/// Gives the slot back; also when that was done already.
+#[utoipa::path(post, path = "/v1/deactivate", tag = "product", request_body = DeactivateRequest, responses(
+    (status = 204, description = "The slot is free")))]
+pub(crate) async fn deactivate(
+    State(app): State<App>,
+    _: Public,
+    Extension(arrival): Extension<Arrival>,
+    Credential(authorization): Credential,
+    body: Body<DeactivateRequest>,
+) -> Result<StatusCode> {
+    let request = body.sent.request_hash(Some(&authorization));
+    let nonce = read_nonce(&body.value.nonce)?;
+    let input = activations::Deactivate { proof: activations::Proof { authorization, request }, nonce };
+    let done = app.authority.deactivate(product_cx(&arrival), input).await;
+    done.map_err(|error| app.failed(&arrival, error.into()))?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,64 @@
+use axum::{Extension, Json, extract::State};
+use kaching_api::{HealthStatus, HeartbeatAnswer, HeartbeatRequest};
+use kaching_authority::activations;
+
+use super::activate::{product_cx, read_nonce};
+use crate::{
+    App,
+    edge::Arrival,
+    extract::{Body, Credential, Public},
+    problem::{Rejected, Result},
+    shape,
+};
+
+/// Renews the lease.
+#[utoipa::path(post, path = "/v1/heartbeat", tag = "product", request_body = HeartbeatRequest, responses(
+    (status = 200, body = HeartbeatAnswer, description = "The lease is renewed")))]
+pub(crate) async fn heartbeat(
+    State(app): State<App>,
+    _: Public,
+    Extension(arrival): Extension<Arrival>,
+    Credential(authorization): Credential,
+    body: Body<HeartbeatRequest>,
+) -> Result<Json<HeartbeatAnswer>> {
+    let request = body.sent.request_hash(Some(&authorization));
+    let HeartbeatRequest { nonce, fpr, version, health, levels, usage, log: _ } = body.value;
+    let input = activations::Heartbeat {
+        proof: activations::Proof { authorization, request },
+        nonce: read_nonce(&nonce)?,
+        fpr: fpr.parse().map_err(|error| Rejected::parse("/fpr", &error))?,
+        version: shape::short_text("/version", version)?,
+        health: health
+            .map(|health| {
+                let detail = shape::short_text("/health/detail", health.detail)?;
+                Ok::<_, Rejected>(activations::Health { status: word(health.status).to_owned(), detail })
+            })
+            .transpose()?,
+        levels,
+        usage: usage
+            .into_iter()
+            .map(|kaching_api::Usage { meter, amount, seq, at }| activations::Usage {
+                meter,
+                amount,
+                seq,
+                at,
+            })
+            .collect(),
+    };
+    let answer = app.authority.heartbeat(product_cx(&arrival), input).await;
+    let renewed = shape::granted(answer).map_err(|rejected| app.failed(&arrival, rejected))?;
+    Ok(Json(HeartbeatAnswer {
+        lease: renewed.lease,
+        quotas: renewed.quotas.into_iter().map(shape::quota).collect(),
+        consistency: None,
+        warnings: renewed.warnings,
+    }))
+}
+
+fn word(status: HealthStatus) -> &'static str {
+    match status {
+        HealthStatus::Ok => "ok",
+        HealthStatus::Degraded => "degraded",
+        HealthStatus::Down => "down",
+    }
+}

@@ -1,0 +1,50 @@
+use axum::{Extension, Json, extract::State};
+use kaching_api::{PlanSummary, Status, StatusActivations};
+use kaching_authority::status::Asker;
+
+use crate::{
+    App,
+    edge::Arrival,
+    extract::{Offered, Public, parse_key},
+    problem::{Rejected, Result, upgrade},
+    shape,
+};
+
+/// How a license stands, for the people of the customer.
+#[utoipa::path(get, path = "/v1/status", tag = "product", responses(
+    (status = 200, body = Status, description = "How it stands")))]
+pub(crate) async fn status(
+    State(app): State<App>,
+    _: Public,
+    Extension(arrival): Extension<Arrival>,
+    offered: Offered,
+) -> Result<Json<Status>> {
+    let asker = asker(&app, &arrival, offered).await?;
+    let standing = app.authority.status(asker).await;
+    let standing = standing.map_err(|error| app.failed(&arrival, error.into()))?;
+    let license = shape::product_license(standing.license);
+    Ok(Json(Status {
+        plan: PlanSummary { code: license.plan.clone(), name: standing.plan_name, rank: standing.plan_rank },
+        state: license.state,
+        license,
+        quotas: standing.quotas.into_iter().map(shape::quota).collect(),
+        activations: StatusActivations {
+            active: standing.active,
+            items: standing.activations.iter().map(shape::activation).collect(),
+        },
+        days_left: standing.days_left,
+        next: standing.next,
+        upgrade: standing.upgrade.map(upgrade),
+    }))
+}
+
+/// Who asks: a lease that verifies, or a key that is well formed.
+pub(super) async fn asker(app: &App, arrival: &Arrival, offered: Offered) -> Result<Asker> {
+    match offered {
+        Offered::Lease(lease) => Ok(Asker::Lease(app.authority.bearer(&lease).await?)),
+        Offered::Key(key) => {
+            app.may_guess(arrival)?;
+            parse_key(&key).map(Asker::Key).map_err(|rejected: Rejected| app.failed(arrival, rejected))
+        }
+    }
+}

@@ -1,0 +1,47 @@
+use axum::{Extension, Json, extract::State};
+use kaching_api::{ValidateAnswer, ValidateRequest};
+use kaching_authority::{license::LicenseKey, validate::Validate};
+
+use super::activate::{read_fingerprint, read_nonce};
+use crate::{
+    App,
+    edge::Arrival,
+    extract::{Body, HeaderKey, Public},
+    problem::Result,
+    shape,
+};
+
+/// Whether a key would do; changes nothing.
+#[utoipa::path(post, path = "/v1/validate", tag = "product", request_body = ValidateRequest, responses(
+    (status = 200, body = ValidateAnswer, description = "Whether it would")))]
+pub(crate) async fn validate(
+    State(app): State<App>,
+    _: Public,
+    Extension(arrival): Extension<Arrival>,
+    header: HeaderKey,
+    body: Body<ValidateRequest>,
+) -> Result<Json<ValidateAnswer>> {
+    app.may_guess(&arrival)?;
+    let request = body.sent.request_hash(header.credential.as_ref());
+    let ValidateRequest { license_key, product, fingerprint, kind, features, nonce } = body.value;
+    let input = Validate {
+        // A mistyped key is an answer of this call, not an error.
+        key: LicenseKey::parse(header.or(license_key)?.expose()).ok(),
+        product,
+        fingerprint: fingerprint.map(read_fingerprint).transpose()?,
+        kind,
+        features: features.unwrap_or_default(),
+        nonce: nonce.as_deref().map(read_nonce).transpose()?,
+        request,
+    };
+    let validated = app.authority.validate(input).await?;
+    app.guessed(&arrival, validated.code.as_str());
+    Ok(Json(ValidateAnswer {
+        valid: validated.code.is_valid(),
+        code: validated.code.as_str().to_owned(),
+        detail: validated.detail,
+        license: validated.license.map(shape::product_license),
+        quotas: validated.quotas.into_iter().map(shape::quota).collect(),
+        statement: validated.statement,
+    }))
+}

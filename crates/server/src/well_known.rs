@@ -1,0 +1,54 @@
+//! Where everything is, and the keys that verify it.
+
+use axum::{
+    Json,
+    extract::State,
+    http::header,
+    response::{IntoResponse, Response},
+};
+use kaching_api::{Discovery, Endpoints, Jwks};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::{App, extract::Public};
+
+/// Keys may be kept for a minute: clients ask again where they meet an unknown one.
+const KEPT: &str = "public, max-age=60";
+
+pub(crate) fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(discovery)).routes(routes!(jwks))
+}
+
+/// Where everything is, with the keysets.
+#[utoipa::path(get, path = "/.well-known/kaching", tag = "keys", responses((status = 200, body = Discovery)))]
+async fn discovery(State(app): State<App>, _: Public) -> Json<Discovery> {
+    let issuer = app.issuer.as_str();
+    let at = |path: &str| format!("{issuer}{path}");
+    let keys = app.authority.keys();
+    Json(Discovery {
+        issuer: issuer.to_owned(),
+        versions: vec![1],
+        endpoints: Endpoints {
+            activate: at("/v1/activate"),
+            heartbeat: at("/v1/heartbeat"),
+            deactivate: at("/v1/deactivate"),
+            validate: at("/v1/validate"),
+            status: at("/v1/status"),
+            catalogue: at("/v1/catalogue"),
+            changes: at("/v1/changes"),
+            reports: at("/v1/reports"),
+            jwks: at("/.well-known/jwks.json"),
+            openapi: at("/openapi.json"),
+        },
+        roots: keys.roots.iter().map(ToString::to_string).collect(),
+        keysets: keys.keysets.clone(),
+        epoch: keys.epoch,
+    })
+}
+
+/// The signing keys, RFC 7517: any JWT library verifies a lease with them.
+#[utoipa::path(get, path = "/.well-known/jwks.json", tag = "keys", responses((status = 200, body = Jwks)))]
+async fn jwks(State(app): State<App>, _: Public) -> Response {
+    let headers = [(header::CACHE_CONTROL, KEPT), (header::CONTENT_TYPE, "application/json")];
+    let keys = serde_json::to_vec(&app.authority.keys().jwks).expect("a key set is plain data");
+    (headers, keys).into_response()
+}
