@@ -82,7 +82,7 @@ impl Authority {
     pub async fn run_jobs(&self) -> Result<u64> {
         let mut steps = self.run_periodic().await?;
         while steps < STEPS {
-            let Some(held) = self.write("jobs.take", Cx::system("jobs"), |tx, op| take(tx, op)).await? else {
+            let Some(held) = self.write("jobs.take", Cx::system("jobs"), take).await? else {
                 break;
             };
             self.run_step(held).await?;
