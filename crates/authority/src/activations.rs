@@ -1,23 +1,27 @@
 //! Activations: what a product's client asks for, and what operators do about it.
 
 mod activate;
-mod admit;
 mod deactivate;
+mod decided;
 mod heartbeat;
-mod leasing;
+mod lapse;
 mod list;
-mod relocate;
 mod release;
+mod relocate;
+mod slots;
 pub(crate) mod sql;
+mod store;
 
 use std::collections::BTreeMap;
 
-use kaching_base::{Code, FingerprintKind, Secret, Timestamp};
+use kaching_base::{ActivationId, Code, ErrorCode, FingerprintKind, Secret, Timestamp};
 use kaching_domain::{Activation, ActivationStatus, Fingerprint, Nonce, Quota, Refused};
-use kaching_license::{Authorization, Digest, LicenseKey};
+use kaching_license::{Authorization, Credential, Digest, LicenseKey};
+
+use crate::{Error, Result, keys::KeyRing};
 
 pub use list::ActivationFilter;
-pub(crate) use leasing::Leasing;
+pub(crate) use lapse::{forget_nonces, lapse_due};
 
 /// What a product call gives: what was asked for, or the answer no. Both are committed.
 pub enum Answer<T> {
@@ -53,7 +57,7 @@ pub struct Activate {
     /// By limit; names that the license does not limit are ignored with a warning.
     pub levels: BTreeMap<String, u64>,
     /// The activation that moves here.
-    pub takeover: Option<kaching_base::ActivationId>,
+    pub takeover: Option<ActivationId>,
     /// The credential of the activation that moves, where its holder asks; its `request` equals [`Self::request`].
     pub proof: Option<Proof>,
     pub nonce: Nonce,
@@ -133,34 +137,37 @@ pub struct MoveTo {
     pub name: Option<String>,
 }
 
-/// One page of a list.
-pub struct ActivationPage {
-    pub items: Vec<Activation>,
-    /// What `after` takes for the page behind it.
-    pub next: Option<String>,
+impl Proof {
+    /// Whether the sender holds the secret of the credential that it names: known without the database.
+    ///
+    /// # Errors
+    /// `credential_invalid`.
+    pub(crate) fn check(&self, keys: &KeyRing) -> Result<()> {
+        let Authorization { activation, generation, .. } = self.authorization;
+        let credential = Credential::derive(keys.credential_key(), activation, generation);
+        let good = self.authorization.verify(&credential.secret, &self.request);
+        if good { Ok(()) } else { Err(credential_invalid()) }
+    }
+
+    /// Whether it is the activation's present credential, in a call other than a heartbeat.
+    pub(crate) fn is_present(&self, activation: &Activation) -> bool {
+        let Authorization { activation: id, generation, number, .. } = self.authorization;
+        id == activation.id && number == 0 && i64::try_from(generation) == Ok(activation.credential.generation)
+    }
 }
 
-/// Every operation on activations, beside the product calls of `validate`, `status`, `catalogue`, `changes` and
-/// `reports`:
-///
-/// ```text
-/// activate(cx, Activate)                 -> Result<Answer<Activated>>
-/// heartbeat(cx, Heartbeat)               -> Result<Answer<Renewed>>     credential_invalid, activation_not_found: Err
-/// deactivate(cx, Deactivate)             -> Result<()>                  the same
-/// report(cx, Report)                     -> Result<()>                  the same
-/// validate(Validate)                     -> Result<Validated>
-/// bearer(lease)                          -> Result<Bearer>              unauthenticated: Err
-/// status(Asker)                          -> Result<Standing>            Asker::Lease(Bearer) | Asker::Key(LicenseKey)
-/// catalogue(Asker)                       -> Result<Arc<Catalogue>>      body: the bytes, etag: their SHA-256
-/// wait_for_change(Bearer, rev, longest)  -> Result<Change>
-/// list_activations(ActivationFilter)     -> Result<ActivationPage>
-/// show_activation(ActivationId)          -> Result<Activation>
-/// release_activation(cx, id, reason)     -> Result<Activation>
-/// move_activation(cx, id, MoveTo)        -> Result<Activation>          the new one
-/// ```
-pub mod operations {}
+/// What a client is told whose credential proves nothing; it activates again.
+pub(crate) fn credential_invalid() -> Error {
+    let detail = "This credential does not prove the activation any more: activate again.";
+    Error::coded(ErrorCode::CredentialInvalid, detail)
+}
 
-/// What [`ActivationFilter`] finds by status: an active one whose time has passed counts as lapsed.
+/// There is no such activation; a client activates again.
+pub(crate) fn unknown() -> Error {
+    Error::coded(ErrorCode::ActivationNotFound, "There is no such activation.")
+}
+
+/// The activation as people see it: an active one whose time has passed is lapsed.
 pub(crate) fn shown(mut activation: Activation, now: Timestamp) -> Activation {
     if activation.is_lapsed(now) {
         activation.status = ActivationStatus::Lapsed;

@@ -1,7 +1,9 @@
 #![doc = include_str!("../README.md")]
 
+pub mod activations;
 mod audit;
 mod audit_log;
+pub mod catalogue;
 mod changes;
 mod clock;
 mod customers;
@@ -20,11 +22,17 @@ mod op;
 mod open;
 mod plans;
 mod products;
+mod refusals;
 mod reminders;
+pub mod reports;
 mod search;
+mod statements;
 mod stats;
+pub mod status;
 mod stored;
 mod tokens;
+pub mod validate;
+pub mod watching;
 
 use std::sync::Arc;
 
@@ -39,6 +47,9 @@ pub use error::{Error, Result};
 pub use kaching_db::Config as DatabaseConfig;
 pub use features::{EditFeature, FeatureDetails, FeatureFilter, NewFeature};
 pub use kaching_domain as domain;
+pub use kaching_license as license;
+pub use kaching_domain::{Activation, ActivationStatus, Fingerprint, Holder, Nonce, Quota, QuotaState, Refused};
+pub use kaching_license::{Authorization, Digest, LicenseKey};
 pub use keys::{KeyRing, MasterKey, RootStore};
 pub use licenses::{
     At, EditLicense, LicenseDetails, LicenseFilter, NewLicense, Renewal, RevealedKey, Upgrade,
@@ -61,6 +72,8 @@ pub struct Authority {
     pub(crate) issuer: String,
     pub(crate) changes: changes::Changes,
     pub(crate) mark: health::ClockMark,
+    pub(crate) refusals: refusals::Repeated,
+    pub(crate) statements: statements::Statements,
     /// Replaced as a whole, by `renew_keyset` alone.
     ring: ArcSwap<KeyRing>,
     data: keys::DataKeys,

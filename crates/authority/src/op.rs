@@ -2,7 +2,7 @@
 
 use std::{any::Any, sync::Arc};
 
-use kaching_base::{Id, IdKind, LicenseId, Timestamp};
+use kaching_base::{ErrorCode, Id, IdKind, LicenseId, Timestamp};
 use kaching_db::Tx;
 use kaching_domain::Refused;
 use rand_chacha::{
@@ -22,6 +22,7 @@ pub struct Op {
     random: ChaCha20Rng,
     subject: Option<(&'static str, Option<String>)>,
     changes: Vec<(LicenseId, i64)>,
+    repeated: Vec<ErrorCode>,
 }
 
 impl Op {
@@ -55,6 +56,11 @@ impl Op {
     pub fn changed(&mut self, license: LicenseId, revision: i64) {
         self.changes.push((license, revision));
     }
+
+    /// A refusal repeats the last one: it leaves no entry of its own, and is counted after COMMIT.
+    pub(crate) fn repeated(&mut self, code: ErrorCode) {
+        self.repeated.push(code);
+    }
 }
 
 impl Authority {
@@ -67,19 +73,23 @@ impl Authority {
     {
         let (now, seed, keys) = (self.clock.now(), self.entropy.seed(), self.keys());
         let epoch_keys = Arc::clone(&keys);
-        let (outcome, changes) = self
+        let (outcome, changes, repeated) = self
             .db
             .write(name, move |tx| {
                 let random = ChaCha20Rng::from_seed(seed);
                 let keys = Arc::clone(&epoch_keys);
-                let mut op = Op { now, cx: cx.clone(), keys, random, subject: None, changes: Vec::new() };
+                let mut op = Op { now, cx: cx.clone(), keys, random, subject: None, changes: Vec::new(), repeated: Vec::new() };
                 let outcome = once(tx, &mut op, &mut operation)?;
-                Ok::<_, Error>((outcome, op.changes))
+                Ok::<_, Error>((outcome, op.changes, op.repeated))
             })
             .await?;
         for (license, revision) in changes {
             self.changes.publish(license, revision);
         }
+        for code in repeated {
+            self.refusals.count(now, code);
+        }
+        self.statements.catalogues.committed(name);
         outcome.map_err(Error::from)
     }
 

@@ -18,6 +18,8 @@ use crate::{
     health::ClockMark,
     keys::{DataKeys, KeyRing, MasterKey, RootKeeper, RootStore, Sealer, StoredKey, write_private},
     migrations,
+    refusals::Repeated,
+    statements::Statements,
 };
 
 /// What the authority is opened with.
@@ -83,6 +85,8 @@ impl Authority {
             entropy,
             changes: Changes::default(),
             mark: ClockMark::default(),
+            refusals: Repeated::default(),
+            statements: Statements::default(),
         };
         authority.store_time().await?;
         authority.renew_keyset().await?;

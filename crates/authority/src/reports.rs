@@ -1,9 +1,15 @@
 //! What products tell the audit log.
 
 use kaching_base::Timestamp;
-use kaching_domain::Nonce;
+use kaching_domain::{ActivationStatus, Nonce};
+use serde_json::json;
 
-use crate::activations::Proof;
+use crate::{
+    Authority, Cx, Error, Result,
+    activations::{self, Proof, sql},
+    audit::Entry,
+    licenses,
+};
 
 /// `POST /v1/reports`.
 #[derive(Clone)]
@@ -21,4 +27,52 @@ pub enum ReportKind {
     Security,
     Compliance,
     Health,
+}
+
+/// An entry is read by people: a report longer than this is a log.
+const LONGEST: usize = 8192;
+
+impl ReportKind {
+    /// The word of the entry's action.
+    fn action(self) -> &'static str {
+        match self {
+            Self::Security => "report.security",
+            Self::Compliance => "report.compliance",
+            Self::Health => "report.health",
+        }
+    }
+}
+
+impl Authority {
+    /// Writes down what a product tells. A repeated nonce is the same report.
+    ///
+    /// # Errors
+    /// `credential_invalid` or `activation_not_found`, or if there is nothing to write down or too much.
+    pub async fn report(&self, cx: Cx, report: Report) -> Result<()> {
+        report.proof.check(&self.keys())?;
+        if report.detail.trim().is_empty() || report.detail.len() > LONGEST {
+            return Err(Error::invalid("/detail", format!("a report is 1 to {LONGEST} bytes long")));
+        }
+        self.write("reports.write", cx, move |tx, op| {
+            let id = report.proof.authorization.activation;
+            let activation = sql::lock_by_id(tx, id)?.ok_or_else(activations::unknown)?;
+            // A superseded one still reports while it runs on; whoever gave its slot back has nothing to tell.
+            let may = match activation.status {
+                ActivationStatus::Active | ActivationStatus::Lapsed => true,
+                ActivationStatus::Superseded => activation.move_ends_at.is_some_and(|end| op.now < end),
+                ActivationStatus::Deactivated | ActivationStatus::Released => false,
+            };
+            if !may || !report.proof.is_present(&activation) {
+                return Err(activations::credential_invalid());
+            }
+            if !sql::is_first(tx, id, &report.nonce, op.now)? {
+                return Ok(());
+            }
+            let license = licenses::sql::by_id(tx, activation.license)?.ok_or_else(activations::unknown)?;
+            op.on(report.kind.action(), id);
+            let entry = Entry::ok(json!({ "license": license.id, "at": report.at }));
+            op.audit(tx, entry.private(json!({ "detail": report.detail })).of_customer(license.customer))
+        })
+        .await
+    }
 }

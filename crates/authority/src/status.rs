@@ -1,10 +1,14 @@
 //! How a license stands, for the people of the customer.
 
-use kaching_base::{Code, Timestamp};
-use kaching_domain::{Activation, License, Quota, State, Upgrade};
+use kaching_base::{Code, ErrorCode, Timestamp};
+use kaching_db::Tx;
+use kaching_domain::{Activation, License, Quota, State, Upgrade, outlook, quotas};
 use kaching_license::LicenseKey;
 
-use crate::watching::Bearer;
+use crate::{
+    Authority, Error, Result, activations, activations::sql, keys::KeyRing, licenses, plans, statements::Around,
+    watching::Bearer,
+};
 
 /// Who asks: a lease shows its own activation, the key shows all.
 #[derive(Clone)]
@@ -38,4 +42,73 @@ pub struct Standing {
     /// The next higher plan.
     pub upgrade: Option<Upgrade>,
     pub now: Timestamp,
+}
+
+/// At most so many activations are listed.
+const LISTED: i64 = 200;
+
+impl Authority {
+    /// How the license of a lease or key stands.
+    ///
+    /// # Errors
+    /// If there is no such license.
+    pub async fn status(&self, asker: Asker) -> Result<Standing> {
+        let keys = self.keys();
+        self.read("status.show", move |tx, now| {
+            let license = asker.license(tx, &keys, now)?;
+            let Around { license, names, .. } = Around::read(tx, license)?;
+            let present = sql::present(tx, license.id, now)?;
+            let (shown, levels) = match &asker {
+                Asker::Key(_) => (sql::active(tx, license.id, LISTED)?, present.levels),
+                Asker::Lease(bearer) => {
+                    let own = sql::by_id(tx, bearer.activation)?.filter(|own| own.license == license.id);
+                    let levels = own.as_ref().map(|own| own.levels.clone()).unwrap_or_default();
+                    (own.into_iter().collect(), levels)
+                }
+            };
+            let everyone = matches!(asker, Asker::Key(_));
+            let activations = shown.into_iter().filter(|one| !everyone || one.holds_slot(now));
+            let plans = plans::sql::of_product(tx, license.product)?;
+            let scheduled = license.scheduled.as_ref();
+            let scheduled = scheduled.and_then(|change| plans.iter().find(|plan| plan.id == change.plan));
+            Ok(Standing {
+                quotas: quotas(&license.terms(), present.active, &levels),
+                active: present.active,
+                activations: activations.map(|one| activations::shown(one, now)).collect(),
+                days_left: outlook::days_left(&license, now),
+                next: outlook::next(&license, scheduled.map(|plan| plan.name.as_str()), now),
+                upgrade: outlook::upgrade(&plans, names.rank, None, |_| true),
+                plan_name: names.plan_name,
+                plan_rank: names.rank,
+                license: ProductLicense {
+                    state: license.state(now),
+                    product: names.product,
+                    plan: names.plan,
+                    license,
+                },
+                now,
+            })
+        })
+        .await
+    }
+}
+
+impl Asker {
+    /// The license as it is, a change that is due included.
+    pub(crate) fn license(&self, tx: &mut Tx<'_>, keys: &KeyRing, now: Timestamp) -> Result<License> {
+        let found = match self {
+            Self::Lease(bearer) => licenses::sql::by_id(tx, bearer.license)?,
+            Self::Key(key) => licenses::sql::by_key(tx, &keys.lookup(key), now)?,
+        };
+        let license = found.ok_or_else(no_license)?;
+        Ok(licenses::due(tx, &license, now)?.unwrap_or(license))
+    }
+}
+
+/// What is told to whoever shows a key that opens nothing.
+pub(crate) fn no_license() -> Error {
+    Error::coded(
+        ErrorCode::LicenseNotFound,
+        "No license has this key: compare it with the one you were sent, or ask your vendor whether it was replaced.",
+    )
 }

@@ -1,10 +1,13 @@
 //! Whether a key would do; changes nothing.
 
-use kaching_base::{Code, ErrorCode, FingerprintKind};
-use kaching_domain::{Fingerprint, Nonce, Quota};
-use kaching_license::{Digest, LicenseKey};
+use kaching_base::{Code, ErrorCode, FingerprintKind, Timestamp};
+use kaching_db::Tx;
+use kaching_domain::{Fingerprint, Nonce, Quota, Refused, State, activations as rules, quotas};
+use kaching_license::{Digest, LicenseKey, ValidationCode};
 
-use crate::status::ProductLicense;
+use crate::{
+    Authority, Result, activations::sql, keys::KeyRing, licenses, statements::Around, status::{ProductLicense, no_license},
+};
 
 /// `POST /v1/validate`.
 #[derive(Clone)]
@@ -53,4 +56,92 @@ impl ValidityCode {
     pub fn is_valid(self) -> bool {
         !matches!(self, Self::Refused(_))
     }
+}
+
+/// What was found: the license, the fingerprint's levels and the slots in use.
+struct Found {
+    around: Around,
+    quotas: Vec<Quota>,
+    refused: Option<Refused>,
+}
+
+impl Authority {
+    /// Whether a key would do. A no is an answer, too.
+    ///
+    /// # Errors
+    /// If the database cannot be read, or the answer not be signed.
+    pub async fn validate(&self, ask: Validate) -> Result<Validated> {
+        let keys = self.keys();
+        let asked = ask.clone();
+        let (found, now) = self.read("validate", move |tx, now| Ok((look(tx, &keys, &asked, now)?, now))).await?;
+        let (code, detail) = match &found {
+            Err(refused) => (ValidityCode::Refused(refused.code), refused.detail.clone()),
+            Ok(Found { refused: Some(refused), .. }) => (ValidityCode::Refused(refused.code), refused.detail.clone()),
+            Ok(Found { around, .. }) if around.license.state(now) == State::InGrace => {
+                (ValidityCode::ValidInGrace, "The license has ended and runs on for its grace: renew it.".to_owned())
+            }
+            Ok(_) => (ValidityCode::Valid, "The license is valid.".to_owned()),
+        };
+        let signed = match code {
+            ValidityCode::Valid => Ok(ValidationCode::Valid),
+            ValidityCode::ValidInGrace => Ok(ValidationCode::ValidInGrace),
+            ValidityCode::Refused(code) => Err(code),
+        };
+        let around = found.as_ref().ok().map(|found| &found.around);
+        let statement = match ask.nonce {
+            Some(_) => Some(self.sign_validation(around, signed, ask.request, now)?),
+            None => None,
+        };
+        let (license, quotas) = match found {
+            Ok(Found { around: Around { license, names, .. }, quotas, .. }) => {
+                let state = license.state(now);
+                (Some(ProductLicense { license, product: names.product, plan: names.plan, state }), quotas)
+            }
+            Err(_) => (None, Vec::new()),
+        };
+        Ok(Validated { code, detail, license, quotas, statement })
+    }
+}
+
+/// What there is of the key, or why nothing.
+fn look(tx: &mut Tx<'_>, keys: &KeyRing, ask: &Validate, now: Timestamp) -> Result<Result<Found, Refused>> {
+    let Some(key) = &ask.key else {
+        let error = kaching_license::KeyError;
+        return Ok(Err(Refused::new(ErrorCode::KeyMalformed, error.to_string())));
+    };
+    let Some(license) = licenses::sql::by_key(tx, &keys.lookup(key), now)? else {
+        return Ok(Err(Refused::new(ErrorCode::LicenseNotFound, no_license().to_string())));
+    };
+    let license = licenses::due(tx, &license, now)?.unwrap_or(license);
+    let around = Around::read(tx, license)?;
+    let (license, terms) = (&around.license, around.license.terms());
+    let present = sql::present(tx, license.id, now)?;
+    let active = match &ask.fingerprint {
+        Some(fingerprint) => sql::by_fingerprint(tx, license.id, fingerprint)?.filter(|one| one.holds_slot(now)),
+        None => None,
+    };
+    let kind = ask.kind.or_else(|| active.as_ref().map(|one| one.kind));
+    let refused = reason(ask, &around, kind, active.is_some(), now);
+    let levels = active.map_or(present.levels, |one| one.levels);
+    let quotas = quotas(&terms, present.active, &levels);
+    Ok(Ok(Found { around, quotas, refused }))
+}
+
+fn reason(ask: &Validate, around: &Around, kind: Option<FingerprintKind>, active: bool, now: Timestamp) -> Option<Refused> {
+    let (license, product) = (&around.license, &around.names.product);
+    let installation = kind.zip(ask.fingerprint.as_ref());
+    if let Err(refused) = rules::admit(license, product, ask.product.as_ref(), installation, now) {
+        return Some(refused);
+    }
+    if let Some(Err(refused)) = ask.kind.map(|kind| rules::accepts_kind(license, kind)) {
+        return Some(refused);
+    }
+    if ask.fingerprint.is_some() && !active {
+        let detail = "The license is not active on this installation: activate it there.";
+        return Some(Refused::new(ErrorCode::ActivationNotFound, detail));
+    }
+    let features = license.terms().features;
+    let missing = ask.features.iter().find(|feature| !features.contains(*feature))?;
+    let detail = format!("The license does not have the feature {missing}: ask your vendor for a plan that has it.");
+    Some(Refused::new(ErrorCode::FeatureNotLicensed, detail))
 }

@@ -20,9 +20,10 @@ use kaching_base::{ActivationId, Code, ErrorCode, FingerprintKind, LicenseId, Pa
 use crate::licenses::word;
 
 pub(crate) use admission::day;
-pub use admission::admit;
+pub use admission::{accepts_kind, admit};
 pub use bindings::domain_name;
 pub use credential::{CredentialState, Displaced, Suspicion};
+pub use heartbeat::standing;
 pub use lapse::lapse;
 pub use levels::known_levels;
 pub use nonce::Nonce;
@@ -123,6 +124,7 @@ impl Fingerprint {
     pub fn new(text: impl Into<String>) -> Result<Self, ParseError> {
         let text = text.into();
         match text.len() {
+            1..=256 if text.contains('\0') => Err(ParseError::new("a fingerprint has no NUL character")),
             1..=256 => Ok(Self(text)),
             0 => Err(ParseError::new("a fingerprint is not empty")),
             long => Err(ParseError::new(format!("a fingerprint is at most 256 bytes, not {long}"))),

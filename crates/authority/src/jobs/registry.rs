@@ -1,7 +1,7 @@
 use kaching_db::Tx;
 
 use super::{Held, Step};
-use crate::{Authority, Op, Result, licenses, plans};
+use crate::{Authority, Op, Result, activations, licenses, plans, refusals};
 
 /// The jobs that there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +31,9 @@ impl Kind {
 impl Authority {
     /// What is due by the clock alone: one bounded step of each, and how many things it did.
     pub(super) async fn run_periodic(&self) -> Result<u64> {
-        licenses::apply_due_changes(self).await
+        let mut done = licenses::apply_due_changes(self).await?;
+        done += activations::lapse_due(self).await?;
+        done += activations::forget_nonces(self).await?;
+        Ok(done + refusals::write_digests(self).await?)
     }
 }

@@ -159,7 +159,7 @@ pub(super) fn no_free_slot(license: &License, holders: &[Holder]) -> Refused {
 
 /// A mover brings its slot along; beyond a maximum that was lowered by force it does not.
 fn has_slot(s: &Situation<'_>, moves: bool) -> Result<(), Refused> {
-    let held = s.held - u64::from(moves);
+    let held = s.held.saturating_sub(u64::from(moves));
     let keeps = s.present.is_some_and(|present| present.holds_slot(s.now));
     match s.license.terms().slots() {
         Some(slots) if held >= slots && !keeps => Err(no_free_slot(s.license, s.holders)),

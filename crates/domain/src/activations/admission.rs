@@ -33,7 +33,10 @@ pub fn admit(
 }
 
 /// Whether the license accepts this kind of fingerprint.
-pub(crate) fn accepts_kind(license: &License, kind: FingerprintKind) -> Result<(), Refused> {
+///
+/// # Errors
+/// If it names the kinds that it accepts, and not this one.
+pub fn accepts_kind(license: &License, kind: FingerprintKind) -> Result<(), Refused> {
     let policy = license.overrides.policy.as_ref().unwrap_or(&license.granted.policy);
     if policy.kinds.is_empty() || policy.kinds.contains(&kind) {
         return Ok(());

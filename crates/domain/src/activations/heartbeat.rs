@@ -99,15 +99,29 @@ fn permit(request: &Request, s: &Situation<'_>) -> Option<Result<Times, Refused>
             "This activation belongs to another installation: activate this one on its own.",
         )));
     }
-    let installation = Some((held.kind, &held.fingerprint));
-    if let Err(refused) = admission::admit(s.license, s.product, None, installation, s.now) {
+    if let Err(refused) = standing(s.license, s.product, held, s.now) {
         return Some(Err(refused));
     }
-    Some(match held.status {
-        ActivationStatus::Superseded => match held.move_ends_at.filter(|end| *end > s.now) {
-            Some(end) => Ok(Times::of(s.license, Some(end), s.now)),
-            None => Err(activate::superseded()),
-        },
+    if held.is_lapsed(s.now) && !s.free_slot? {
+        return Some(Err(activate::no_free_slot(s.license, &[])));
+    }
+    Some(Ok(Times::of(s.license, held.move_ends_at, s.now)))
+}
+
+/// Whether this activation may run, as far as that needs no heartbeat: whether it has a slot is asked with one.
+///
+/// # Errors
+/// Why not.
+pub fn standing(license: &License, product: &Code, activation: &Activation, now: Timestamp) -> Result<(), Refused> {
+    let installation = Some((activation.kind, &activation.fingerprint));
+    admission::admit(license, product, None, installation, now)?;
+    if activation.suspicion.refuses(license.terms().policy.copies) {
+        return Err(activate::copy_suspected());
+    }
+    match activation.status {
+        ActivationStatus::Active | ActivationStatus::Lapsed => Ok(()),
+        ActivationStatus::Superseded if activation.move_ends_at.is_some_and(|end| end > now) => Ok(()),
+        ActivationStatus::Superseded => Err(activate::superseded()),
         ActivationStatus::Deactivated => Err(Refused::new(
             ErrorCode::ActivationDeactivated,
             "This installation gave its license back: start it again to activate it.",
@@ -116,9 +130,7 @@ fn permit(request: &Request, s: &Situation<'_>) -> Option<Result<Times, Refused>
             ErrorCode::ActivationReleased,
             "Your vendor released this activation: start the product again to activate it.",
         )),
-        _ if held.is_lapsed(s.now) && !s.free_slot? => Err(activate::no_free_slot(s.license, &[])),
-        _ => Ok(Times::of(s.license, None, s.now)),
-    })
+    }
 }
 
 fn record(

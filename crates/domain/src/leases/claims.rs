@@ -9,9 +9,9 @@ use crate::{Activation, License};
 pub struct Issuer {
     /// The public URL.
     pub iss: String,
-    pub epoch: i64,
+    pub epoch: u64,
     /// The newest keyset's version.
-    pub keyset: i64,
+    pub keyset: u64,
 }
 
 /// What a lease says of an activation. `jti` names this statement, `request` is the request that it answers,
@@ -35,7 +35,7 @@ pub fn lease(
         iat: times.iat,
         nbf: kaching_license::not_before(times.iat),
         exp: times.exp,
-        ks: unsigned(issuer.keyset),
+        ks: issuer.keyset,
         jti,
         sub: license.id,
         act: activation.id,
@@ -43,7 +43,7 @@ pub fn lease(
         hb: unsigned(terms.policy.lease_s) / 3,
         req: request,
         run_until: times.run_until,
-        epoch: unsigned(issuer.epoch),
+        epoch: issuer.epoch,
         rev: unsigned(license.revision),
         plan: plan.clone(),
         r#type: license.license_type,

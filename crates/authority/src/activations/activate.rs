@@ -1,0 +1,159 @@
+use kaching_base::ErrorCode;
+use kaching_db::Tx;
+use kaching_domain::{
+    Activation, License, Refused,
+    activations::{
+        Mover,
+        activate::{self as rules, Decision, Outcome},
+        known_levels,
+    },
+    quotas,
+};
+use kaching_license::Credential;
+
+use super::{
+    Activate, Activated, Answer, Proof,
+    decided::{Decided, Denied, advise, audit_refusal},
+    slots, sql,
+    store::{self, Deed},
+};
+use crate::{Authority, Cx, Error, Op, Result, licenses, statements::Around, status::no_license};
+
+/// What was committed, to be signed.
+struct Bound {
+    around: Around,
+    decision: Decision,
+    warnings: Vec<String>,
+    jti: [u8; 16],
+}
+
+impl Authority {
+    /// Binds a license to an installation, or finds that it already is.
+    ///
+    /// # Errors
+    /// `license_not_found`, `activation_not_found` for a takeover of nothing, `credential_invalid`.
+    pub async fn activate(&self, cx: Cx, ask: Activate) -> Result<Answer<Activated>> {
+        let keys = self.keys();
+        if let Some(proof) = &ask.proof {
+            proof.check(&keys)?;
+        }
+        let (lookup, request) = (keys.lookup(&ask.key), ask.request);
+        let decided = self
+            .write("activations.activate", cx, move |tx, op| {
+                let license = licenses::sql::lock_by_key(tx, &lookup, op.now)?.ok_or_else(no_license)?;
+                let license = licenses::apply_due(tx, op, license)?;
+                bind(tx, op, license, &ask)
+            })
+            .await?;
+        let Bound { around, decision, warnings, jti } = match decided {
+            Decided::Granted(bound) => bound,
+            Decided::Refused(denied) if denied.refused.code == ErrorCode::CredentialInvalid => {
+                return Err(Error::coded(ErrorCode::CredentialInvalid, denied.refused.detail));
+            }
+            Decided::Refused(denied) => return self.deny(*denied, request),
+        };
+        let activation = decision.activation;
+        let lease = self.sign_lease(&around, &activation, decision.times, jti, request).await?;
+        let generation = activation.credential.generation.unsigned_abs();
+        let keyset = keys.keysets.first().cloned();
+        Ok(Answer::Granted(Activated {
+            created: decision.outcome == Outcome::Created,
+            lease,
+            credential: Credential::derive(keys.credential_key(), activation.id, generation).text(),
+            quotas: quotas(&around.license.terms(), around.license.active.unsigned_abs(), &activation.levels),
+            keyset: keyset.ok_or_else(|| Error::Failure("there is no keyset: the root has to sign one".to_owned()))?,
+            warnings,
+            activation,
+        }))
+    }
+}
+
+fn bind(tx: &mut Tx<'_>, op: &mut Op, license: License, ask: &Activate) -> Result<Decided<Bound>> {
+    let jti = op.random();
+    let mut around = Around::read(tx, license)?;
+    let license = around.license.clone();
+    let (levels, warnings) = known_levels(&license.terms().limits, &ask.levels);
+    let request = rules::Request {
+        product: ask.product.clone(),
+        fingerprint: ask.fingerprint.clone(),
+        kind: ask.kind,
+        name: ask.name.clone(),
+        version: ask.version.clone(),
+        levels,
+        nonce: ask.nonce.clone(),
+        address: op.cx.address.map(|address| address.to_string()),
+    };
+    let present = sql::lock_by_fingerprint(tx, license.id, &request.fingerprint)?;
+    let moving = moving(tx, &license, ask)?;
+    let slots = slots::count(tx, op, &license, present.as_ref())?;
+    let full = license.terms().slots().is_some_and(|max| slots.held >= max);
+    let holders = if full || moving.is_some() { slots::holders(tx, op, &license)? } else { Vec::new() };
+    let situation = rules::Situation {
+        license: &license,
+        product: &around.names.product,
+        nonce_seen: match &present {
+            Some(present) => sql::nonce_seen(tx, present.id, &request.nonce, op.now)?,
+            None => false,
+        },
+        present: present.as_ref(),
+        moving: moving.as_ref().map(|(from, mover)| (from, *mover)),
+        held: slots.held,
+        holders: &holders,
+        in_grace: &if moving.is_some() { sql::in_grace(tx, license.id, op.now)? } else { Vec::new() },
+        moves: &if moving.is_some() { sql::moves(tx, license.id, op.now)? } else { Vec::new() },
+        new_id: op.id(),
+        now: op.now,
+    };
+    match rules::activate(&request, &situation) {
+        Ok(decision) => {
+            let how = moving.as_ref().map_or("", |(_, mover)| word(*mover));
+            let deed = Deed { action: "activation.activate", moved: how };
+            around.license = store::keep(tx, op, &deed, &license, slots.counted, present.as_ref(), &decision)?;
+            Ok(Decided::Granted(Bound { around, decision, warnings, jti }))
+        }
+        Err(refused) => {
+            if slots.counted != license.active {
+                licenses::sql::set_active(tx, license.id, slots.counted)?;
+            }
+            let refused = refuse(tx, op, &around, &request, present.as_ref(), refused)?;
+            let act = present.map(|present| present.id);
+            Ok(Decided::Refused(Box::new(Denied { around, act, refused, now: op.now })))
+        }
+    }
+}
+
+fn refuse(
+    tx: &mut Tx<'_>,
+    op: &mut Op,
+    around: &Around,
+    request: &rules::Request,
+    present: Option<&Activation>,
+    refused: Refused,
+) -> Result<Refused> {
+    let last = present.map(|present| (present.id, present.refused));
+    audit_refusal(tx, op, &around.license, request, last, &refused)?;
+    if let Some(present) = present.filter(|present| present.refused != Some(refused.code)) {
+        sql::set_refused(tx, present.id, refused.code)?;
+    }
+    advise(tx, around, refused)
+}
+
+/// The activation that is to move here, and who asks for it.
+fn moving(tx: &mut Tx<'_>, license: &License, ask: &Activate) -> Result<Option<(Activation, Mover)>> {
+    let Some(id) = ask.takeover else { return Ok(None) };
+    let from = sql::lock_by_id(tx, id)?.filter(|from| from.license == license.id);
+    let from = from.ok_or_else(|| {
+        Error::coded(ErrorCode::ActivationNotFound, "The license has no such activation to take over.")
+    })?;
+    let holder = ask.proof.as_ref().is_some_and(|proof: &Proof| proof.is_present(&from));
+    Ok(Some((from, if holder { Mover::Holder } else { Mover::Key })))
+}
+
+/// How a move came about, as its entry says.
+pub(super) fn word(mover: Mover) -> &'static str {
+    match mover {
+        Mover::Holder => "holder",
+        Mover::Operator => "operator",
+        Mover::Key => "key",
+    }
+}

@@ -1,0 +1,288 @@
+use kaching_base::{ErrorCode, Timestamp};
+use kaching_db::Tx;
+use kaching_domain::{
+    Activation, License, Refused,
+    activations::{
+        credential::Verdict,
+        heartbeat::{self as rules, Answered, Outcome, Remembered, heartbeat},
+        known_levels,
+    },
+    leases::Times,
+    quotas,
+};
+use kaching_license::Digest;
+use serde_json::json;
+
+use super::{
+    Answer, Health, Heartbeat, Renewed, Usage, credential_invalid,
+    decided::{Decided, Denied, advise},
+    slots, sql, unknown,
+};
+use crate::{Authority, Cx, Op, Result, audit::Entry, licenses, statements::Around};
+
+/// What came of a heartbeat.
+enum Heard {
+    /// It has to be decided again under the license's lock.
+    NeedsLicense,
+    /// `credential_invalid`; what it showed is written down.
+    Invalid,
+    Decided(Decided<Box<Kept>>),
+}
+
+/// A lease that was granted, to be signed.
+struct Kept {
+    around: Around,
+    activation: Activation,
+    times: Times,
+    warnings: Vec<String>,
+    jti: [u8; 16],
+}
+
+impl Authority {
+    /// Renews the lease of an activation, or says why not.
+    ///
+    /// # Errors
+    /// `credential_invalid`, `activation_not_found`.
+    pub async fn heartbeat(&self, cx: Cx, beat: Heartbeat) -> Result<Answer<Renewed>> {
+        beat.proof.check(&self.keys())?;
+        let (request, again) = (beat.proof.request, (cx.clone(), beat.clone()));
+        let mut heard =
+            self.write("activations.heartbeat", cx, move |tx, op| hear(tx, op, &beat, false)).await?;
+        if let Heard::NeedsLicense = heard {
+            let (cx, beat) = again;
+            heard = self.write("activations.resume", cx, move |tx, op| hear(tx, op, &beat, true)).await?;
+        }
+        let Kept { around, activation, times, warnings, jti } = match heard {
+            Heard::NeedsLicense | Heard::Invalid => return Err(credential_invalid()),
+            Heard::Decided(Decided::Refused(denied)) => return self.deny(*denied, request),
+            Heard::Decided(Decided::Granted(kept)) => *kept,
+        };
+        let lease = self.sign_lease(&around, &activation, times, jti, request).await?;
+        let active = around.license.active.unsigned_abs();
+        let quotas = quotas(&around.license.terms(), active, &activation.levels);
+        Ok(Answer::Granted(Renewed { lease, quotas, warnings }))
+    }
+}
+
+/// Decides under the activation's lock alone, or, where the license's count may change, under the license's first.
+fn hear(tx: &mut Tx<'_>, op: &mut Op, beat: &Heartbeat, locks_license: bool) -> Result<Heard> {
+    let id = beat.proof.authorization.activation;
+    let mut jti = [0; 16];
+    jti.copy_from_slice(&op.random::<16>());
+    let (license, before) = if locks_license {
+        let found = sql::by_id(tx, id)?.ok_or_else(unknown)?;
+        let license = licenses::sql::lock_by_id(tx, found.license)?.ok_or_else(unknown)?;
+        let license = licenses::apply_due(tx, op, license)?;
+        (license, sql::lock_by_id(tx, id)?.ok_or_else(unknown)?)
+    } else {
+        let before = sql::lock_by_id(tx, id)?.ok_or_else(unknown)?;
+        (licenses::sql::by_id(tx, before.license)?.ok_or_else(unknown)?, before)
+    };
+    if license.scheduled.as_ref().is_some_and(|change| change.at <= op.now) && !locks_license {
+        return Ok(Heard::NeedsLicense);
+    }
+    let mut around = Around::read(tx, license)?;
+    let (levels, mut warnings) = match &beat.levels {
+        Some(told) => known_levels(&around.license.terms().limits, told),
+        None => Default::default(),
+    };
+    let request = request_of(beat, &before, levels, op);
+    let slots = match locks_license && before.is_lapsed(op.now) {
+        true => Some(slots::count(tx, op, &around.license, Some(&before))?),
+        false => None,
+    };
+    let displaced = match request.generation < before.credential.generation {
+        true => sql::displaced(tx, id, request.generation)?,
+        false => None,
+    };
+    let free_slot = slots.as_ref().map(|slots| around.license.terms().slots().is_none_or(|max| slots.held < max));
+    let situation = rules::Situation {
+        license: &around.license,
+        product: &around.names.product,
+        activation: &before,
+        displaced: displaced.as_ref(),
+        free_slot,
+        now: op.now,
+    };
+    let outcome = heartbeat(&request, &situation);
+    let mut counted = slots.map_or(around.license.active, |slots| slots.counted);
+    if let Outcome::Answered(answered) = &outcome {
+        counted += answered.delta;
+    }
+    if counted != around.license.active {
+        licenses::sql::set_active(tx, around.license.id, counted)?;
+        around.license.active = counted;
+    }
+    match outcome {
+        Outcome::NeedsSlot => Ok(Heard::NeedsLicense),
+        Outcome::Fails(remembered) => {
+            if remembered.differs_from(&before) {
+                remember(tx, op, &around.license, &before, &remembered, beat)?;
+            }
+            Ok(Heard::Invalid)
+        }
+        Outcome::Answered(answered) => {
+            warnings.extend(keep(tx, op, &around.license, &before, &answered, beat)?);
+            let Answered { activation, answer, .. } = *answered;
+            Ok(Heard::Decided(match answer {
+                Ok(times) => Decided::Granted(Box::new(Kept { around, activation, times, warnings, jti })),
+                Err(refused) => {
+                    let refused = told(tx, op, &around, refused)?;
+                    Decided::Refused(Box::new(Denied { around, act: Some(activation.id), refused, now: op.now }))
+                }
+            }))
+        }
+    }
+}
+
+fn request_of(
+    beat: &Heartbeat,
+    before: &Activation,
+    levels: std::collections::BTreeMap<kaching_base::Code, u64>,
+    op: &Op,
+) -> rules::Request {
+    rules::Request {
+        generation: i64::try_from(beat.proof.authorization.generation).unwrap_or(i64::MAX),
+        number: i64::try_from(beat.proof.authorization.number).unwrap_or(i64::MAX),
+        nonce: beat.nonce.clone(),
+        own_fingerprint: Digest::of(before.fingerprint.as_str()) == beat.fpr,
+        version: beat.version.clone(),
+        levels,
+        address: op.cx.address.map(|address| address.to_string()),
+    }
+}
+
+/// The refusal with holders, contact and upgrade.
+fn told(tx: &mut Tx<'_>, op: &Op, around: &Around, refused: Refused) -> Result<Refused> {
+    let mut refused = advise(tx, around, refused)?;
+    if refused.code == ErrorCode::ActivationLimitReached {
+        refused.holders = slots::holders(tx, op, &around.license)?;
+    }
+    Ok(refused)
+}
+
+/// Writes what the heartbeat changed, and gives warnings about what was ignored.
+fn keep(
+    tx: &mut Tx<'_>,
+    op: &mut Op,
+    license: &License,
+    before: &Activation,
+    answered: &Answered,
+    beat: &Heartbeat,
+) -> Result<Vec<String>> {
+    let after = &answered.activation;
+    if moves_only(before, after) {
+        sql::beat(tx, after)?;
+    } else {
+        sql::update(tx, after)?;
+    }
+    if answered.remembered.differs_from(before) {
+        remember(tx, op, license, before, &answered.remembered, beat)?;
+    }
+    let health = match answered.verdict {
+        Verdict::Advances => keep_health(tx, after, beat)?,
+        _ => None,
+    };
+    audit(tx, op, license, before, answered, health)?;
+    keep_usage(tx, op.now, after, &beat.usage)
+}
+
+/// Whether nothing else changed than what every heartbeat moves.
+fn moves_only(before: &Activation, after: &Activation) -> bool {
+    let moved = Activation {
+        credential: after.credential.clone(),
+        last_seen_at: after.last_seen_at,
+        run_until: after.run_until,
+        refused: after.refused,
+        ..before.clone()
+    };
+    moved == *after
+}
+
+/// Writes the health where it changed; gives the new status word where that did.
+fn keep_health<'b>(tx: &mut Tx<'_>, after: &Activation, beat: &'b Heartbeat) -> Result<Option<&'b str>> {
+    let Some(told) = &beat.health else { return Ok(None) };
+    let known: Option<Health> = sql::health(tx, after.id)?;
+    if known.as_ref() == Some(told) {
+        return Ok(None);
+    }
+    sql::set_health(tx, after.id, told)?;
+    let changed = known.is_none_or(|known| known.status != told.status);
+    Ok(changed.then_some(told.status.as_str()))
+}
+
+/// One entry at most: of a refusal that is new, a return, or what the product told of itself.
+fn audit(
+    tx: &mut Tx<'_>,
+    op: &mut Op,
+    license: &License,
+    before: &Activation,
+    answered: &Answered,
+    health: Option<&str>,
+) -> Result<()> {
+    let after = &answered.activation;
+    let (action, entry) = match &answered.answer {
+        Err(refused) if before.refused == Some(refused.code) => {
+            op.repeated(refused.code);
+            return Ok(());
+        }
+        Err(refused) => ("activation.heartbeat", Entry::refused(refused.code)),
+        Ok(_) if before.is_lapsed(op.now) => {
+            ("activation.resume", Entry::ok(json!({ "license": license.id, "lapsed_at": before.run_until })))
+        }
+        Ok(_) => {
+            let version = (before.version != after.version).then_some(&after.version);
+            let levels = (before.levels != after.levels).then_some(&after.levels);
+            if version.is_none() && levels.is_none() && health.is_none() {
+                return Ok(());
+            }
+            let told = json!({ "license": license.id, "version": version, "levels": levels, "health": health });
+            ("activation.report", Entry::ok(told))
+        }
+    };
+    op.on(action, after.id);
+    op.audit(tx, entry.of_customer(license.customer))
+}
+
+/// Writes down what speaks for two holders; a sighting is an entry that shows both.
+fn remember(
+    tx: &mut Tx<'_>,
+    op: &mut Op,
+    license: &License,
+    before: &Activation,
+    remembered: &Remembered,
+    beat: &Heartbeat,
+) -> Result<()> {
+    sql::set_suspicion(tx, before.id, &remembered.suspicion)?;
+    if let Some(displaced) = &remembered.displaced {
+        sql::keep_displaced(tx, before.id, displaced)?;
+    }
+    if !remembered.sighting {
+        return Ok(());
+    }
+    op.on("activation.two_holders", before.id);
+    let shown = &beat.proof.authorization;
+    let change = json!({
+        "license": license.id,
+        "present": { "generation": before.credential.generation, "number": before.credential.number },
+        "shown": { "generation": shown.generation, "number": shown.number },
+        "refused": remembered.suspicion.copy_suspected,
+    });
+    let told = json!({ "present_address": before.address, "present_seen_at": before.last_seen_at });
+    op.audit(tx, Entry::ok(change).private(told).of_customer(license.customer))
+}
+
+/// Keeps usage as it was told. What can be no counter of ours is ignored with a warning.
+fn keep_usage(tx: &mut Tx<'_>, now: Timestamp, activation: &Activation, usage: &[Usage]) -> Result<Vec<String>> {
+    let mut warnings = Vec::new();
+    for told in usage {
+        let numbers = (i64::try_from(told.seq), i64::try_from(told.amount));
+        match (told.meter.parse(), numbers) {
+            (Ok(meter), (Ok(seq), Ok(amount))) => {
+                sql::keep_usage(tx, activation.id, &meter, (seq, amount, told.at), now)?;
+            }
+            _ => warnings.push(format!("usage of seq {} has no counter's name or is too large: it was ignored", told.seq)),
+        }
+    }
+    Ok(warnings)
+}

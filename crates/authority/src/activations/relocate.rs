@@ -1,0 +1,66 @@
+use std::collections::BTreeMap;
+
+use kaching_base::ActivationId;
+use kaching_domain::{
+    Activation,
+    activations::{Mover, activate as rules, relocate::relocate},
+};
+
+use super::{
+    MoveTo,
+    activate::word,
+    sql,
+    store::{self, Deed},
+    unknown,
+};
+use crate::{Authority, Cx, Error, Result, licenses, statements::Around};
+
+impl Authority {
+    /// Moves an activation to another installation. It holds the slot at once, and gets its credential when it
+    /// activates; the present one runs on for the move grace.
+    ///
+    /// # Errors
+    /// If there is no such activation, it holds no slot, or the license does not accept the new place.
+    pub async fn move_activation(&self, cx: Cx, id: ActivationId, to: MoveTo) -> Result<Activation> {
+        self.write("activations.move", cx, move |tx, op| {
+            op.on("activation.move", id);
+            let found = sql::by_id(tx, id)?.ok_or_else(|| Error::not_found("activation with this id"))?;
+            let license = licenses::sql::lock_by_id(tx, found.license)?.ok_or_else(unknown)?;
+            let license = licenses::apply_due(tx, op, license)?;
+            let around = Around::read(tx, license.clone())?;
+            let present = sql::lock_by_fingerprint(tx, license.id, &to.fingerprint)?;
+            let from = sql::lock_by_id(tx, id)?.ok_or_else(unknown)?;
+            let request = rules::Request {
+                product: around.names.product.clone(),
+                fingerprint: to.fingerprint.clone(),
+                kind: to.kind.unwrap_or(from.kind),
+                name: to.name.clone(),
+                version: None,
+                levels: BTreeMap::new(),
+                // Nobody holds the credential of a moved activation before it activates.
+                nonce: "moved-by-operator".parse().expect("it has the form of a nonce"),
+                address: None,
+            };
+            let in_grace = sql::in_grace(tx, license.id, op.now)?;
+            let situation = rules::Situation {
+                license: &license,
+                product: &around.names.product,
+                present: present.as_ref(),
+                nonce_seen: false,
+                moving: None,
+                held: license.active.unsigned_abs(),
+                holders: &[],
+                in_grace: &in_grace,
+                moves: &[],
+                new_id: op.id(),
+                now: op.now,
+            };
+            op.on("activation.move", id);
+            let decision = relocate(&request, &from, &situation)?;
+            let deed = Deed { action: "activation.admit", moved: word(Mover::Operator) };
+            store::keep(tx, op, &deed, &license, license.active, present.as_ref(), &decision)?;
+            Ok(decision.activation)
+        })
+        .await
+    }
+}

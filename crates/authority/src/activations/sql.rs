@@ -1,0 +1,393 @@
+use std::collections::BTreeMap;
+
+use kaching_base::{ActivationId, Code, ErrorCode, LicenseId, Seconds, Timestamp};
+use kaching_db::{self as db, Json, Row, Tx, params};
+use kaching_domain::{
+    Activation, ActivationStatus, Fingerprint, Nonce,
+    activations::{CredentialState, Displaced, MOVES_COUNT_FOR, Suspicion},
+    licenses::Present,
+};
+
+use super::Health;
+use crate::{Result, stored::Fields};
+
+/// All columns in the order of [`read`].
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "select a.id, a.license, a.fingerprint, a.kind, a.name, a.version, a.status, a.generation,
+                    a.activate_nonce, a.number, a.nonce, a.activated_at, a.last_seen_at, a.run_until, a.move_ends_at,
+                    a.address, a.levels, a.refused, a.displaced_use_at, a.sighted_at, a.suspected from activations a",
+            $rest
+        )
+    };
+}
+pub(super) const SELECT: &str = select!("");
+
+pub(super) fn read(row: &Row<'_>) -> db::Result<Activation> {
+    let mut fields = Fields::of(row);
+    Ok(Activation {
+        id: fields.take()?,
+        license: fields.take()?,
+        fingerprint: fields.word(|text| Fingerprint::new(text).ok())?,
+        kind: fields.take()?,
+        name: fields.take()?,
+        version: fields.take()?,
+        status: fields.word(ActivationStatus::from_word)?,
+        credential: CredentialState {
+            generation: fields.take()?,
+            // An operator's move leaves none.
+            made_by: fields.word(|text| Some(text.parse::<Nonce>().ok()))?,
+            number: fields.take()?,
+            nonce: fields.take::<Option<String>>()?.and_then(|text| text.parse().ok()),
+        },
+        activated_at: fields.take()?,
+        last_seen_at: fields.take()?,
+        run_until: fields.take()?,
+        move_ends_at: fields.take()?,
+        address: fields.take()?,
+        levels: fields.json()?,
+        refused: fields.take::<Option<String>>()?.and_then(|word| word.parse().ok()),
+        suspicion: Suspicion {
+            displaced_use_at: fields.take()?,
+            sighted_at: fields.take()?,
+            copy_suspected: fields.take()?,
+        },
+    })
+}
+
+pub(crate) fn by_id(tx: &mut Tx<'_>, id: ActivationId) -> Result<Option<Activation>> {
+    Ok(tx.query_opt(select!(" where a.id = ?1"), params![id], read)?)
+}
+
+pub(crate) fn lock_by_id(tx: &mut Tx<'_>, id: ActivationId) -> Result<Option<Activation>> {
+    Ok(tx.query_opt(select!(" where a.id = ?1 for update"), params![id], read)?)
+}
+
+pub(crate) fn by_fingerprint(
+    tx: &mut Tx<'_>,
+    license: LicenseId,
+    fingerprint: &Fingerprint,
+) -> Result<Option<Activation>> {
+    let sql = select!(" where a.license = ?1 and a.fingerprint = ?2");
+    Ok(tx.query_opt(sql, params![license, fingerprint.as_str()], read)?)
+}
+
+pub(super) fn lock_by_fingerprint(
+    tx: &mut Tx<'_>,
+    license: LicenseId,
+    fingerprint: &Fingerprint,
+) -> Result<Option<Activation>> {
+    let sql = select!(" where a.license = ?1 and a.fingerprint = ?2 for update");
+    Ok(tx.query_opt(sql, params![license, fingerprint.as_str()], read)?)
+}
+
+/// Those that are written as active, the oldest first; some may have lapsed since.
+pub(crate) fn active(tx: &mut Tx<'_>, license: LicenseId, most: i64) -> Result<Vec<Activation>> {
+    let sql = select!(" where a.license = ?1 and a.status = 'active' order by a.activated_at, a.id limit ?2");
+    Ok(tx.query_all(sql, params![license, most], read)?)
+}
+
+/// Those that are written as active and may no longer run, clearance included; locked.
+pub(super) fn lock_lapsed(tx: &mut Tx<'_>, license: LicenseId, now: Timestamp) -> Result<Vec<Activation>> {
+    let sql = select!(" where a.license = ?1 and a.status = 'active' and a.run_until <= ?2 order by a.id for update");
+    Ok(tx.query_all(sql, params![license, now - Seconds(60)], read)?)
+}
+
+/// Those in move grace, the one whose grace ends first first.
+pub(super) fn in_grace(tx: &mut Tx<'_>, license: LicenseId, now: Timestamp) -> Result<Vec<ActivationId>> {
+    let sql = "select id from activations where license = ?1 and status = 'superseded' and move_ends_at > ?2
+               order by move_ends_at, id";
+    Ok(tx.query_all(sql, params![license, now], |row| row.get(0))?)
+}
+
+/// What is in use at this moment: those that hold a slot, and of each level the highest.
+pub(crate) fn present(tx: &mut Tx<'_>, license: LicenseId, now: Timestamp) -> Result<Present> {
+    let sql = "select levels from activations where license = ?1 and status = 'active' and run_until > ?2";
+    let all = tx.query_all(sql, params![license, now - Seconds(60)], |row| {
+        row.get::<Json<BTreeMap<Code, u64>>>(0)
+    })?;
+    let mut present = Present { active: all.len() as u64, levels: BTreeMap::new() };
+    for (name, level) in all.into_iter().flat_map(|json| json.0) {
+        let highest = present.levels.entry(name).or_default();
+        *highest = level.max(*highest);
+    }
+    Ok(present)
+}
+
+pub(super) fn insert(tx: &mut Tx<'_>, activation: &Activation) -> Result<()> {
+    let Activation { credential, suspicion, .. } = activation;
+    tx.execute(
+        "insert into activations (id, license, fingerprint, kind, name, version, status, generation, activate_nonce,
+                number, nonce, activated_at, last_seen_at, run_until, move_ends_at, address, levels, refused,
+                displaced_use_at, sighted_at, suspected, check_at)
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)",
+        params![
+            activation.id,
+            activation.license,
+            activation.fingerprint.as_str(),
+            activation.kind,
+            activation.name,
+            activation.version,
+            activation.status.as_str(),
+            credential.generation,
+            credential.made_by.as_ref().map_or("", Nonce::as_str),
+            credential.number,
+            credential.nonce.as_ref().map(Nonce::as_str),
+            activation.activated_at,
+            activation.last_seen_at,
+            activation.run_until,
+            activation.move_ends_at,
+            activation.address,
+            Json(&activation.levels),
+            activation.refused.map(ErrorCode::as_str),
+            suspicion.displaced_use_at,
+            suspicion.sighted_at,
+            suspicion.copy_suspected,
+            activation.lapses_at()
+        ],
+    )?;
+    Ok(())
+}
+
+/// Writes the whole row but for health, and when the job looks at it next.
+pub(super) fn update(tx: &mut Tx<'_>, activation: &Activation) -> Result<()> {
+    let Activation { credential, suspicion, .. } = activation;
+    tx.execute(
+        "update activations set kind = ?2, name = ?3, version = ?4, status = ?5, generation = ?6, activate_nonce = ?7,
+                number = ?8, nonce = ?9, activated_at = ?10, last_seen_at = ?11, run_until = ?12, move_ends_at = ?13,
+                address = ?14, levels = ?15, refused = ?16, displaced_use_at = ?17, sighted_at = ?18, suspected = ?19,
+                check_at = ?20 where id = ?1",
+        params![
+            activation.id,
+            activation.kind,
+            activation.name,
+            activation.version,
+            activation.status.as_str(),
+            credential.generation,
+            credential.made_by.as_ref().map_or("", Nonce::as_str),
+            credential.number,
+            credential.nonce.as_ref().map(Nonce::as_str),
+            activation.activated_at,
+            activation.last_seen_at,
+            activation.run_until,
+            activation.move_ends_at,
+            activation.address,
+            Json(&activation.levels),
+            activation.refused.map(ErrorCode::as_str),
+            suspicion.displaced_use_at,
+            suspicion.sighted_at,
+            suspicion.copy_suspected,
+            activation.lapses_at()
+        ],
+    )?;
+    Ok(())
+}
+
+/// What a heartbeat moves: nothing of it stands in an index.
+pub(super) fn beat(tx: &mut Tx<'_>, activation: &Activation) -> Result<()> {
+    tx.execute(
+        "update activations set number = ?2, nonce = ?3, last_seen_at = ?4, run_until = ?5, refused = ?6 where id = ?1",
+        params![
+            activation.id,
+            activation.credential.number,
+            activation.credential.nonce.as_ref().map(Nonce::as_str),
+            activation.last_seen_at,
+            activation.run_until,
+            activation.refused.map(ErrorCode::as_str)
+        ],
+    )?;
+    Ok(())
+}
+
+/// Remembers the last answer, where that was a refusal.
+pub(super) fn set_refused(tx: &mut Tx<'_>, id: ActivationId, code: ErrorCode) -> Result<()> {
+    tx.execute("update activations set refused = ?2 where id = ?1", params![id, code.as_str()])?;
+    Ok(())
+}
+
+/// What spoke for two holders.
+pub(super) fn set_suspicion(tx: &mut Tx<'_>, id: ActivationId, suspicion: &Suspicion) -> Result<()> {
+    tx.execute(
+        "update activations set displaced_use_at = ?2, sighted_at = ?3, suspected = ?4 where id = ?1",
+        params![id, suspicion.displaced_use_at, suspicion.sighted_at, suspicion.copy_suspected],
+    )?;
+    Ok(())
+}
+
+pub(super) fn health(tx: &mut Tx<'_>, id: ActivationId) -> Result<Option<Health>> {
+    let sql = "select health from activations where id = ?1";
+    Ok(tx.query_one(sql, params![id], |row| row.get::<Option<Json<Health>>>(0))?.map(|json| json.0))
+}
+
+pub(super) fn set_health(tx: &mut Tx<'_>, id: ActivationId, health: &Health) -> Result<()> {
+    tx.execute("update activations set health = ?2 where id = ?1", params![id, Json(health)])?;
+    Ok(())
+}
+
+pub(super) fn end_move_grace(tx: &mut Tx<'_>, id: ActivationId, at: Timestamp) -> Result<()> {
+    tx.execute("update activations set move_ends_at = ?2 where id = ?1", params![id, at])?;
+    Ok(())
+}
+
+pub(super) fn displaced(tx: &mut Tx<'_>, id: ActivationId, generation: i64) -> Result<Option<Displaced>> {
+    let sql = "select generation, number, at from displaced_generations where activation = ?1 and generation = ?2";
+    Ok(tx.query_opt(sql, params![id, generation], |row| {
+        Ok(Displaced { generation: row.get(0)?, number: row.get(1)?, at: row.get(2)? })
+    })?)
+}
+
+pub(super) fn keep_displaced(tx: &mut Tx<'_>, id: ActivationId, displaced: &Displaced) -> Result<()> {
+    tx.execute(
+        "insert into displaced_generations (activation, generation, number, at) values (?1, ?2, ?3, ?4)
+         on conflict (activation, generation) do update set number = excluded.number",
+        params![id, displaced.generation, displaced.number, displaced.at],
+    )?;
+    Ok(())
+}
+
+/// How long the nonces of calls other than heartbeats are remembered.
+const REMEMBERED: Seconds = Seconds::days(1);
+
+pub(super) fn nonce_seen(tx: &mut Tx<'_>, id: ActivationId, nonce: &Nonce, now: Timestamp) -> Result<bool> {
+    let sql = "select 1 from activation_nonces where activation = ?1 and nonce = ?2 and at >= ?3";
+    let seen = tx.query_opt(sql, params![id, nonce.as_str(), now - REMEMBERED], |row| row.get::<i64>(0))?;
+    Ok(seen.is_some())
+}
+
+pub(crate) fn keep_nonce(tx: &mut Tx<'_>, id: ActivationId, nonce: &Nonce, now: Timestamp) -> Result<()> {
+    tx.execute(
+        "insert into activation_nonces (activation, nonce, at) values (?1, ?2, ?3)
+         on conflict (activation, nonce) do update set at = excluded.at",
+        params![id, nonce.as_str(), now],
+    )?;
+    Ok(())
+}
+
+/// Whether the nonce is new within a day; remembers it.
+pub(crate) fn is_first(tx: &mut Tx<'_>, id: ActivationId, nonce: &Nonce, now: Timestamp) -> Result<bool> {
+    let first = !nonce_seen(tx, id, nonce, now)?;
+    if first {
+        keep_nonce(tx, id, nonce, now)?;
+    }
+    Ok(first)
+}
+
+/// Forgets what is remembered for a day, a bounded number at a time. How many were forgotten.
+pub(super) fn forget(tx: &mut Tx<'_>, now: Timestamp) -> Result<u64> {
+    let before = now - REMEMBERED;
+    let nonces = tx.execute(
+        "delete from activation_nonces where (activation, nonce) in
+           (select activation, nonce from activation_nonces where at < ?1 order by at limit 1000)",
+        params![before],
+    )?;
+    let refused = tx.execute(
+        "delete from refused_fingerprints where (license, fingerprint) in
+           (select license, fingerprint from refused_fingerprints where at < ?1 order by at limit 1000)",
+        params![before],
+    )?;
+    Ok(nonces + refused)
+}
+
+/// When the license moved by its key alone, within the time that counts, the oldest first.
+pub(super) fn moves(tx: &mut Tx<'_>, license: LicenseId, now: Timestamp) -> Result<Vec<Timestamp>> {
+    let sql = "select at from moves where license = ?1 and at > ?2 and by_key = ?3 order by at";
+    Ok(tx.query_all(sql, params![license, now - MOVES_COUNT_FOR, true], |row| row.get(0))?)
+}
+
+pub(super) fn keep_move(
+    tx: &mut Tx<'_>,
+    license: LicenseId,
+    from: ActivationId,
+    to: ActivationId,
+    by_key: bool,
+    now: Timestamp,
+) -> Result<()> {
+    tx.execute(
+        "insert into moves (license, at, from_activation, to_activation, by_key) values (?1, ?2, ?3, ?4, ?5)
+         on conflict (license, at, from_activation) do nothing",
+        params![license, now, from, to, by_key],
+    )?;
+    Ok(())
+}
+
+/// Whether this refusal of a fingerprint without an activation differs from its last one; remembers it.
+pub(super) fn refused_anew(
+    tx: &mut Tx<'_>,
+    license: LicenseId,
+    fingerprint: [u8; 32],
+    code: ErrorCode,
+    now: Timestamp,
+) -> Result<bool> {
+    let changed = tx.execute(
+        "insert into refused_fingerprints (license, fingerprint, code, at) values (?1, ?2, ?3, ?4)
+         on conflict (license, fingerprint) do update set code = excluded.code, at = excluded.at
+         where refused_fingerprints.code <> excluded.code",
+        params![license, fingerprint, code.as_str(), now],
+    )?;
+    Ok(changed == 1)
+}
+
+pub(super) fn forget_refusal(tx: &mut Tx<'_>, license: LicenseId, fingerprint: [u8; 32]) -> Result<()> {
+    tx.execute(
+        "delete from refused_fingerprints where license = ?1 and fingerprint = ?2",
+        params![license, fingerprint],
+    )?;
+    Ok(())
+}
+
+/// Keeps an increment as it was told; a repeated one changes nothing.
+pub(super) fn keep_usage(
+    tx: &mut Tx<'_>,
+    id: ActivationId,
+    meter: &Code,
+    (seq, amount, at): (i64, i64, Timestamp),
+    now: Timestamp,
+) -> Result<()> {
+    tx.execute(
+        "insert into usage_reports (activation, meter, seq, amount, at, received_at) values (?1, ?2, ?3, ?4, ?5, ?6)
+         on conflict (activation, meter, seq) do nothing",
+        params![id, meter, seq, amount, at, now],
+    )?;
+    Ok(())
+}
+
+/// Those at which the job should look, the longest due first.
+pub(super) fn to_check(tx: &mut Tx<'_>, now: Timestamp) -> Result<Vec<(ActivationId, LicenseId)>> {
+    let sql = "select id, license from activations where check_at <= ?1 order by check_at limit 100";
+    Ok(tx.query_all(sql, params![now], |row| Ok((row.get(0)?, row.get(1)?)))?)
+}
+
+pub(super) fn check_again(tx: &mut Tx<'_>, activation: &Activation) -> Result<()> {
+    tx.execute(
+        "update activations set check_at = ?2 where id = ?1",
+        params![activation.id, activation.lapses_at()],
+    )?;
+    Ok(())
+}
+
+/// What statements and answers name around a license.
+pub(crate) struct Names {
+    pub(crate) product: Code,
+    pub(crate) lease_alg: kaching_base::LeaseAlgorithm,
+    pub(crate) contact: kaching_domain::Contact,
+    pub(crate) plan: Code,
+    pub(crate) plan_name: String,
+    pub(crate) rank: i64,
+}
+
+pub(crate) fn names(tx: &mut Tx<'_>, license: &kaching_domain::License) -> Result<Names> {
+    let sql = "select p.code, p.lease_alg, p.contact_url, p.contact_email, n.code, n.name, n.rank
+               from products p, plans n where p.id = ?1 and n.id = ?2";
+    Ok(tx.query_one(sql, params![license.product, license.plan], |row| {
+        let mut fields = Fields::of(row);
+        Ok(Names {
+            product: fields.take()?,
+            lease_alg: fields.take()?,
+            contact: kaching_domain::Contact { url: fields.take()?, email: fields.take()? },
+            plan: fields.take()?,
+            plan_name: fields.take()?,
+            rank: fields.take()?,
+        })
+    })?)
+}

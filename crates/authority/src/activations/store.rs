@@ -1,0 +1,114 @@
+use kaching_db::Tx;
+use kaching_domain::{
+    Activation, License,
+    activations::activate::{Decision, Outcome},
+};
+use serde_json::json;
+
+use super::{decided::hash, sql};
+use crate::{
+    Op, Result,
+    audit::Entry,
+    licenses,
+    search::{self, Noun, words_of},
+};
+
+/// What the entry of a decision is called, and how the move came about.
+pub(super) struct Deed {
+    pub(super) action: &'static str,
+    pub(super) moved: &'static str,
+}
+
+/// Writes a decision down: rows, count, revision, entries. Gives the license as it is afterwards.
+pub(super) fn keep(
+    tx: &mut Tx<'_>,
+    op: &mut Op,
+    deed: &Deed,
+    license: &License,
+    counted: i64,
+    present: Option<&Activation>,
+    decision: &Decision,
+) -> Result<License> {
+    let mut after = license.clone();
+    if let Some(started) = &decision.started {
+        licenses::keep(tx, op, "license.start", license, started)?;
+        after = started.clone();
+    }
+    after.active = counted + decision.delta;
+    if after.active != license.active {
+        licenses::sql::set_active(tx, license.id, after.active)?;
+    }
+    write_activation(tx, op, present, decision)?;
+    if let Some(from) = &decision.superseded {
+        after.revision += 1;
+        supersede(tx, op, deed, &after, from, decision)?;
+        licenses::sql::set_revision(tx, license.id, after.revision)?;
+        op.changed(license.id, after.revision);
+    }
+    audit(tx, op, deed, &after, decision)?;
+    Ok(after)
+}
+
+fn write_activation(tx: &mut Tx<'_>, op: &mut Op, present: Option<&Activation>, decision: &Decision) -> Result<()> {
+    let activation = &decision.activation;
+    match present {
+        Some(_) => sql::update(tx, activation)?,
+        None => {
+            sql::insert(tx, activation)?;
+            sql::forget_refusal(tx, activation.license, hash(&activation.fingerprint))?;
+        }
+    }
+    if present.is_none_or(|present| present.name != activation.name) {
+        let words = words_of([activation.fingerprint.as_str(), activation.name.as_deref().unwrap_or_default()]);
+        search::put(tx, Noun::Activation, activation.id, &words)?;
+    }
+    if let Some(displaced) = &decision.displaced {
+        sql::keep_displaced(tx, activation.id, displaced)?;
+    }
+    if let Some(nonce) = &activation.credential.made_by {
+        sql::keep_nonce(tx, activation.id, nonce, op.now)?;
+    }
+    Ok(())
+}
+
+/// The one that moved away, and those whose grace that ends.
+fn supersede(
+    tx: &mut Tx<'_>,
+    op: &mut Op,
+    deed: &Deed,
+    license: &License,
+    from: &Activation,
+    decision: &Decision,
+) -> Result<()> {
+    let to = decision.activation.id;
+    sql::update(tx, from)?;
+    sql::keep_move(tx, license.id, from.id, to, decision.spends_move, op.now)?;
+    op.on("activation.supersede", from.id);
+    let change = json!({ "license": license.id, "by": to, "how": deed.moved, "runs_until": from.move_ends_at });
+    op.audit(tx, Entry::ok(change).of_customer(license.customer))?;
+    for id in &decision.cut_short {
+        sql::end_move_grace(tx, *id, op.now)?;
+        op.on("activation.end_move_grace", id);
+        op.audit(tx, Entry::ok(json!({ "license": license.id })).of_customer(license.customer))?;
+    }
+    Ok(())
+}
+
+/// A repeat changed nothing but times.
+fn audit(tx: &mut Tx<'_>, op: &mut Op, deed: &Deed, license: &License, decision: &Decision) -> Result<()> {
+    if decision.outcome == Outcome::Repeated {
+        return Ok(());
+    }
+    let Activation { id, kind, credential, fingerprint, name, version, levels, .. } = &decision.activation;
+    op.on(deed.action, id);
+    let change = json!({
+        "license": license.id,
+        "kind": kind,
+        "generation": credential.generation,
+        "again": decision.outcome == Outcome::Renewed,
+        "version": version,
+        "levels": levels,
+    });
+    let told = json!({ "fingerprint": fingerprint.as_str(), "name": name });
+    op.audit(tx, Entry::ok(change).private(told).of_customer(license.customer))
+}

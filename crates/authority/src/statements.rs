@@ -1,0 +1,178 @@
+//! What the authority signs: leases, refusals, validations. Always after COMMIT.
+
+mod pushed;
+
+use std::sync::{Arc, Mutex};
+
+use kaching_base::{ActivationId, Base64Url, ErrorCode, Seconds, Timestamp};
+use kaching_db::Tx;
+use kaching_domain::{Activation, License, Refused, activations as rules, leases};
+use kaching_license::{Digest, Keyset, Refusal, RefusalCode, TrustedKeyset, Validation, ValidationCode};
+
+use crate::{
+    Authority, Error, Result,
+    activations::{self, sql::Names},
+    catalogue::{self, Catalogues, Stamp},
+    keys::KeyRing,
+};
+use pushed::Pushed;
+
+/// What is kept in memory for the product's calls. Everything in it can be made again.
+#[derive(Default)]
+pub(crate) struct Statements {
+    pub(crate) catalogues: Catalogues,
+    pub(crate) pushed: Pushed,
+    /// The authority's own keys, ready to verify leases that are shown; of the keyset's version that is named.
+    verifier: Mutex<Option<(u64, Arc<TrustedKeyset>)>>,
+}
+
+/// Refusals and validations count for this long.
+const LIFE: Seconds = Seconds(60);
+
+/// A license with what statements name around it.
+pub(crate) struct Around {
+    pub(crate) license: License,
+    pub(crate) names: Names,
+    /// Which catalogue its product has.
+    pub(crate) stamp: Stamp,
+}
+
+impl Around {
+    pub(crate) fn read(tx: &mut Tx<'_>, license: License) -> Result<Self> {
+        let names = activations::sql::names(tx, &license)?;
+        let stamp = catalogue::stamp(tx, license.product)?;
+        Ok(Self { license, names, stamp })
+    }
+}
+
+impl Authority {
+    /// Signs the lease of an activation.
+    pub(crate) async fn sign_lease(
+        &self,
+        around: &Around,
+        activation: &Activation,
+        times: leases::Times,
+        jti: [u8; 16],
+        request: Digest,
+    ) -> Result<String> {
+        self.check_mark(times.iat)?;
+        let catalogue = self.catalogue_of(around.license.product, around.stamp).await?;
+        let ring = self.keys();
+        let issuer = leases::Issuer { iss: self.issuer.clone(), epoch: ring.epoch, keyset: ring.version };
+        let Names { product, plan, lease_alg, .. } = &around.names;
+        let jti = Base64Url(jti).to_string();
+        let lease = leases::lease(
+            &issuer,
+            product,
+            plan,
+            &around.license,
+            activation,
+            times,
+            jti,
+            request,
+            catalogue.etag,
+        );
+        ring.sign(&lease, *lease_alg)
+    }
+
+    /// Signs a refusal where its code is one of those that are signed.
+    pub(crate) fn sign_refusal(
+        &self,
+        around: &Around,
+        act: Option<ActivationId>,
+        refused: &Refused,
+        request: Option<Digest>,
+        now: Timestamp,
+    ) -> Result<Option<String>> {
+        if !refused.code.signed() {
+            return Ok(None);
+        }
+        self.check_mark(now)?;
+        let ring = self.keys();
+        let refusal = Refusal {
+            iss: self.issuer.clone(),
+            aud: Some(around.names.product.clone()),
+            iat: now,
+            exp: now + LIFE,
+            ks: ring.version,
+            sub: Some(around.license.id),
+            act,
+            req: request,
+            epoch: ring.epoch,
+            rev: Some(around.license.revision.unsigned_abs()),
+            code: RefusalCode::Known(refused.code),
+            detail: refused.detail.clone(),
+        };
+        ring.sign(&refusal, around.names.lease_alg).map(Some)
+    }
+
+    /// Signs whether a key is good; `refused` is the reason why not.
+    pub(crate) fn sign_validation(
+        &self,
+        around: Option<&Around>,
+        code: Result<ValidationCode, ErrorCode>,
+        request: Digest,
+        now: Timestamp,
+    ) -> Result<String> {
+        self.check_mark(now)?;
+        let ring = self.keys();
+        let valid = code.is_ok();
+        let validation = Validation {
+            iss: self.issuer.clone(),
+            aud: around.map(|around| around.names.product.clone()),
+            iat: now,
+            exp: now + LIFE,
+            ks: ring.version,
+            sub: around.map(|around| around.license.id),
+            req: request,
+            epoch: ring.epoch,
+            rev: around.map(|around| around.license.revision.unsigned_abs()),
+            code: code.unwrap_or_else(|code| ValidationCode::No(RefusalCode::Known(code))),
+            valid,
+        };
+        let algorithm = around.map_or(kaching_base::LeaseAlgorithm::EdDsa, |around| around.names.lease_alg);
+        ring.sign(&validation, algorithm)
+    }
+
+    /// Why this activation may not run at the moment, signed for those who wait rather than ask.
+    pub(crate) fn push_refusal(&self, around: &Around, activation: &Activation, now: Timestamp) -> Result<Option<String>> {
+        let Names { product, .. } = &around.names;
+        let Err(refused) = rules::standing(&around.license, product, activation, now) else { return Ok(None) };
+        // What the license itself refuses is the same for all of its activations, and signed once.
+        let admitted = rules::admit(&around.license, product, None, None, now);
+        let act = admitted.is_ok().then_some(activation.id);
+        let name = pushed::Name { license: around.license.id, act, rev: around.license.revision, code: refused.code };
+        if let Some(statement) = self.statements.pushed.find(&name, now) {
+            return Ok(Some(statement));
+        }
+        let statement = self.sign_refusal(around, act, &refused, None, now)?;
+        if let Some(statement) = &statement {
+            self.statements.pushed.keep(name, statement.clone(), now);
+        }
+        Ok(statement)
+    }
+
+    /// The authority's own keyset, to verify what it signed.
+    pub(crate) fn own_keyset(&self) -> Result<Arc<TrustedKeyset>> {
+        let ring = self.keys();
+        let mut kept = self.statements.verifier.lock().expect("nothing panics while it is held");
+        if let Some((_, keyset)) = kept.as_ref().filter(|(version, _)| *version == ring.version) {
+            return Ok(Arc::clone(keyset));
+        }
+        let keyset = Arc::new(trusted(&ring, &self.issuer)?);
+        *kept = Some((ring.version, Arc::clone(&keyset)));
+        Ok(keyset)
+    }
+}
+
+fn trusted(ring: &KeyRing, issuer: &str) -> Result<TrustedKeyset> {
+    let keyset = Keyset {
+        iss: issuer.to_owned(),
+        version: ring.version,
+        epoch: ring.epoch,
+        iat: Timestamp::from_seconds(0),
+        exp: Timestamp::MAX,
+        keys: ring.jwks.keys.clone(),
+    };
+    TrustedKeyset::own(keyset).map_err(|error| Error::stored("keyset", error))
+}
