@@ -29,7 +29,7 @@ impl Authority {
     /// # Errors
     /// If the database cannot be used.
     pub async fn stats(&self) -> Result<Stats> {
-        self.read("stats", |tx, now| {
+        self.read("stats.count", |tx, now| {
             let all = count(tx, "select count(*) from licenses", &[])?;
             let deleted = count(tx, "select count(*) from licenses where archived_at is not null", &[])?;
             let living = count(tx, "select count(*) from licenses where status = 'active'", &[])?;

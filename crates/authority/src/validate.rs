@@ -73,7 +73,7 @@ impl Authority {
     pub async fn validate(&self, ask: Validate) -> Result<Validated> {
         let keys = self.keys();
         let asked = ask.clone();
-        let (found, now) = self.read("validate", move |tx, now| Ok((look(tx, &keys, &asked, now)?, now))).await?;
+        let (found, now) = self.read("licenses.validate", move |tx, now| Ok((look(tx, &keys, &asked, now)?, now))).await?;
         let (code, detail) = match &found {
             Err(refused) => (ValidityCode::Refused(refused.code), refused.detail.clone()),
             Ok(Found { refused: Some(refused), .. }) => (ValidityCode::Refused(refused.code), refused.detail.clone()),

@@ -1,4 +1,4 @@
-use kaching_base::{LicenseId, Timestamp};
+use kaching_base::{LicenseId, PlanId, Timestamp};
 use kaching_db::{self as db, Json, Row, Tx, params};
 use kaching_domain::{License, ScheduledChange, Status};
 use kaching_license::LicenseKey;
@@ -240,4 +240,23 @@ pub(super) fn present_key(tx: &mut Tx<'_>, keys: &KeyRing, license: LicenseId) -
     let text = keys.unseal("license_keys", "sealed", &lookup, &sealed)?;
     let text = String::from_utf8(text).map_err(|_| Error::stored("license key", "it is no text"))?;
     LicenseKey::parse(&text).map_err(|_| Error::stored("license key", "it is no license key"))
+}
+
+/// How many licenses have this plan, revoked ones apart.
+pub(crate) fn count_of_plan(tx: &mut Tx<'_>, plan: PlanId) -> Result<u64> {
+    let sql = "select count(*) from licenses where plan = ?1 and status <> 'revoked'";
+    let count: i64 = tx.query_one(sql, params![plan], |row| row.get(0))?;
+    Ok(count.unsigned_abs())
+}
+
+/// The next licenses that have this plan, in the order of their ids.
+pub(crate) fn of_plan(
+    tx: &mut Tx<'_>,
+    plan: PlanId,
+    after: Option<LicenseId>,
+    most: usize,
+) -> Result<Vec<LicenseId>> {
+    let after = after.unwrap_or(LicenseId::from_bytes([0; 16]));
+    let sql = "select id from licenses where plan = ?1 and id > ?2 order by id limit ?3";
+    Ok(tx.query_all(sql, params![plan, after, i64::try_from(most).unwrap_or(i64::MAX)], |row| row.get(0))?)
 }

@@ -1,7 +1,7 @@
 //! Gives a plan's present terms to licenses that have it.
 
 use kaching_base::{ErrorCode, LicenseId, PlanId};
-use kaching_db::{Tx, params};
+use kaching_db::Tx;
 use kaching_domain::{Refused, licenses::apply_plan};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -58,8 +58,8 @@ impl Authority {
                 .plan;
             op.on("plan.apply", plan.id);
             let (word, licenses) = match &to {
-                Apply::All => ("all", count(tx, plan.id)?),
-                Apply::Renewing => ("renewing", count(tx, plan.id)?),
+                Apply::All => ("all", licenses::sql::count_of_plan(tx, plan.id)?),
+                Apply::Renewing => ("renewing", licenses::sql::count_of_plan(tx, plan.id)?),
                 Apply::Licenses(ids) => ("licenses", check_all(tx, plan.id, ids)?),
             };
             if to != Apply::Renewing {
@@ -71,12 +71,6 @@ impl Authority {
         })
         .await
     }
-}
-
-fn count(tx: &mut Tx<'_>, plan: PlanId) -> Result<u64> {
-    let sql = "select count(*) from licenses where plan = ?1 and status <> 'revoked'";
-    let count: i64 = tx.query_one(sql, params![plan], |row| row.get(0))?;
-    Ok(count.unsigned_abs())
 }
 
 fn check_all(tx: &mut Tx<'_>, plan: PlanId, ids: &[LicenseId]) -> Result<u64> {
@@ -107,7 +101,7 @@ pub(crate) fn run(tx: &mut Tx<'_>, op: &mut Op, held: &Held) -> Result<Step> {
     let Some(plan) = super::sql::by_id(tx, rest.plan)? else { return Ok(Step::Done) };
     let batch = match &mut rest.chosen {
         Some(ids) => ids.drain(..ids.len().min(BATCH)).collect(),
-        None => next(tx, plan.id, rest.after)?,
+        None => licenses::sql::of_plan(tx, plan.id, rest.after, BATCH)?,
     };
     let more = match &rest.chosen {
         Some(ids) => !ids.is_empty(),
@@ -125,10 +119,4 @@ pub(crate) fn run(tx: &mut Tx<'_>, op: &mut Op, held: &Held) -> Result<Step> {
         }
     }
     if more { Step::again(&rest) } else { Ok(Step::Done) }
-}
-
-fn next(tx: &mut Tx<'_>, plan: PlanId, after: Option<LicenseId>) -> Result<Vec<LicenseId>> {
-    let after = after.unwrap_or(LicenseId::from_bytes([0; 16]));
-    let sql = "select id from licenses where plan = ?1 and id > ?2 order by id limit ?3";
-    Ok(tx.query_all(sql, params![plan, after, BATCH as i64], |row| row.get(0))?)
 }

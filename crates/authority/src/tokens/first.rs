@@ -2,10 +2,9 @@
 
 use std::{fs, path::Path};
 
-use kaching_db::Tx;
 use kaching_domain::Scope;
 
-use super::{NewToken, make, secret_of};
+use super::{NewToken, make, secret_of, sql};
 use crate::{Authority, Cx, Result, keys::write_private};
 
 impl Authority {
@@ -15,7 +14,7 @@ impl Authority {
     /// # Errors
     /// If the file or the database cannot be written.
     pub(crate) async fn make_first_token(&self, directory: &Path) -> Result<()> {
-        if !self.read("tokens.none", |tx, _| none(tx)).await? {
+        if !self.read("tokens.none", |tx, _| sql::none(tx)).await? {
             return Ok(());
         }
         let random = self.entropy.seed();
@@ -27,16 +26,11 @@ impl Authority {
             NewToken { name: "first token".to_owned(), scopes: [Scope::Admin].into(), expires_at: None };
         let made = self.write("tokens.create_first", Cx::system("first-start"), move |tx, op| {
             // Another process that starts at the same moment may have made it.
-            if none(tx)? { make(tx, op, &new, &secret_of(&random)).map(|_| true) } else { Ok(false) }
+            if sql::none(tx)? { make(tx, op, &new, &secret_of(&random)).map(|_| true) } else { Ok(false) }
         });
         if !made.await? {
             let _ = fs::remove_file(&path);
         }
         Ok(())
     }
-}
-
-/// Whether no token was ever made.
-fn none(tx: &mut Tx<'_>) -> Result<bool> {
-    Ok(tx.query_opt("select 1 as one from tokens limit 1", &[], |row| row.get::<i64>(0))?.is_none())
 }

@@ -92,3 +92,8 @@ pub(super) fn set_used(tx: &mut Tx<'_>, id: TokenId, at: Timestamp, before: Time
     )?;
     Ok(())
 }
+
+/// Whether no token was ever made.
+pub(super) fn none(tx: &mut Tx<'_>) -> Result<bool> {
+    Ok(tx.query_opt("select 1 as one from tokens limit 1", &[], |row| row.get::<i64>(0))?.is_none())
+}
