@@ -4,6 +4,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use crossbeam_channel::{Receiver, Sender};
@@ -20,8 +21,11 @@ pub(super) struct Checkpoint {
 #[derive(Clone, Default)]
 pub(super) struct Tail(Arc<AtomicBool>);
 
-/// Pages of 4 KiB that the log may hold beyond what is moved before the writer is asked to help: 16 MiB.
+/// Pages of 4 KiB in the log at which the writer is asked to help: 16 MiB.
 const LONG: i64 = 4096;
+
+/// How long the writer waits for readers that still use the log.
+const READERS: Duration = Duration::from_millis(20);
 
 /// Says when the next checkpoint is due; owned by the writer.
 pub(super) struct Pace {
@@ -75,8 +79,12 @@ impl Checkpoint {
     /// Works whenever the writer says that it is due, and ends with the writer.
     pub(super) fn run(self, due: &Receiver<()>) {
         for () in due {
-            match passive(&self.connection) {
-                Ok((log, moved)) if log > LONG && moved < log => self.tail.0.store(true, Ordering::Relaxed),
+            // The writer has been asked and has not come to it: at work now, this would only be in its way.
+            if self.tail.asked() {
+                continue;
+            }
+            match checkpoint(&self.connection, "pragma wal_checkpoint(passive)") {
+                Ok(pages) if pages > LONG => self.tail.0.store(true, Ordering::Release),
                 Ok(_) => {}
                 // Nothing is lost by it: the log stays, and is tried again.
                 Err(error) => tracing::warn!(%error, "a checkpoint failed; the log keeps growing"),
@@ -86,20 +94,28 @@ impl Checkpoint {
 }
 
 impl Tail {
+    fn asked(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+
     /// Called by the writer before a transaction.
     pub(super) fn finish(&self, connection: &Connection) {
-        if self.0.load(Ordering::Relaxed) {
-            self.0.store(false, Ordering::Relaxed);
-            if let Err(error) = passive(connection) {
-                tracing::warn!(%error, "a checkpoint failed; the log keeps growing");
-            }
+        if !self.asked() {
+            return;
         }
+        // Readers are short: the log can start again as soon as those at work have ended.
+        let finished = connection
+            .busy_timeout(READERS)
+            .and_then(|()| checkpoint(connection, "pragma wal_checkpoint(restart)"));
+        if let Err(error) = connection.busy_timeout(super::open::BUSY).and(finished) {
+            tracing::warn!(%error, "a checkpoint failed; the log keeps growing");
+        }
+        // Where a long reader was in the way, the next checkpoint asks again.
+        self.0.store(false, Ordering::Release);
     }
 }
 
-/// Pages in the log, and how many of them are in the file.
-fn passive(connection: &Connection) -> rusqlite::Result<(i64, i64)> {
-    connection
-        .prepare_cached("pragma wal_checkpoint(passive)")?
-        .query_row([], |row| Ok((row.get(1)?, row.get(2)?)))
+/// Moves what it can, and returns how many pages the log has.
+fn checkpoint(connection: &Connection, sql: &str) -> rusqlite::Result<i64> {
+    connection.prepare_cached(sql)?.query_row([], |row| row.get(1))
 }

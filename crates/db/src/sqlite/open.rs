@@ -1,6 +1,6 @@
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, ffi};
 
 use super::fault;
 use crate::{Error, Result};
@@ -14,6 +14,9 @@ pub(super) struct Connections {
 
 /// Prepared statements that a connection keeps: more than the product has, so that only lists come and go.
 const STATEMENTS: usize = 256;
+
+/// How long a file that another process holds is waited for.
+pub(super) const BUSY: Duration = Duration::from_secs(5);
 
 /// The log may keep this many bytes on disk after it was moved into the file.
 const LOG_BYTES: u32 = 64 << 20;
@@ -48,11 +51,16 @@ fn writing(path: &Path) -> rusqlite::Result<Connection> {
     let flags =
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY)?;
+    // A file system without shared memory stays with another mode, in which readers and the writer shut each other out.
+    let mode: String = connection.query_row("pragma journal_mode = wal", [], |row| row.get(0))?;
+    if mode != "wal" {
+        let reason = "its file system cannot share memory between connections; use a local disk".to_owned();
+        return Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_CANTOPEN), Some(reason)));
+    }
     // Never checkpoint inside a commit: the checkpoint thread does it.
     connection.execute_batch(&format!(
-        "pragma busy_timeout = 5000;
-         pragma journal_mode = wal;
-         pragma synchronous = full;
+        "pragma synchronous = full;
          pragma foreign_keys = on;
          pragma trusted_schema = off;
          pragma wal_autocheckpoint = 0;
@@ -66,9 +74,9 @@ fn writing(path: &Path) -> rusqlite::Result<Connection> {
 fn reader(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY)?;
     connection.execute_batch(
-        "pragma busy_timeout = 5000;
-         pragma query_only = on;
+        "pragma query_only = on;
          pragma trusted_schema = off;
          pragma cache_size = -20000;",
     )?;

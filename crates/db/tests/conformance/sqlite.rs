@@ -3,6 +3,7 @@
 use kaching_db::{Config, Db, Engine, Error, Metrics, params};
 use kaching_testkit::Scratch;
 use prometheus_client::registry::Registry;
+use tokio::task::JoinSet;
 
 use crate::{Held, begin, count, make, put};
 
@@ -122,12 +123,27 @@ async fn the_log_does_not_grow_without_end() {
     let db = scratch.open().await;
     make(&db, "create table numbers (id bigint primary key, n bigint not null, filling blob)").await;
     fill(&db, 1, 1).await.unwrap();
-    // 400 kB a commit: 200 MB through the log.
-    for _ in 0..500 {
-        db.write("grow", |tx| tx.execute("update numbers set n = n + 1, filling = zeroblob(400000)", &[]))
-            .await
-            .unwrap();
+    // 400 kB a commit, 400 MB through the log, while others read and write.
+    let mut others = JoinSet::new();
+    for id in 2..6 {
+        let db = db.clone();
+        others.spawn(async move {
+            fill(&db, id, 1).await.unwrap();
+            loop {
+                count(&db, "select count(*) from numbers").await;
+                db.write("touch", move |tx| {
+                    tx.execute("update numbers set n = n + 1 where id = ?1", params![id])
+                })
+                .await
+                .unwrap();
+            }
+        });
     }
+    for _ in 0..1000 {
+        let sql = "update numbers set n = n + 1, filling = zeroblob(400000) where id = 1";
+        db.write("grow", move |tx| tx.execute(sql, &[])).await.unwrap();
+    }
+    others.shutdown().await;
     let log = std::fs::metadata(scratch.folder.path().join("kaching.db-wal")).unwrap().len();
     assert!(log < 100 << 20, "{log}");
     db.close().await;
