@@ -1,0 +1,91 @@
+use kaching_authority::{CustomerFilter, EditCustomer, List, NewCustomer};
+use kaching_base::ErrorCode;
+use kaching_testkit::World;
+
+use super::setting::{coded, customer, cx, entries, furnish, invalid, license, refusal, tick};
+
+#[tokio::test]
+async fn customers_are_found_by_id_reference_and_words() {
+    World::each(|world| async move {
+        let authority = &world.authority;
+        let acme = authority.create_customer(cx(), customer("Acme Rockets", "CUST-001")).await.unwrap();
+        authority.create_customer(cx(), customer("Beta Boats", "CUST-002")).await.unwrap();
+        assert_eq!(authority.customer("CUST-001".to_owned()).await.unwrap(), acme);
+        assert_eq!(authority.customer(acme.id.to_string()).await.unwrap(), acme);
+        for (q, found) in
+            [("rock", 1), ("ACME", 1), ("cust 001", 1), ("example", 2), ("acme boats", 0), ("", 2)]
+        {
+            let list = List::<CustomerFilter> { q: Some(q.to_owned()), ..List::default() };
+            assert_eq!(authority.customers(list).await.unwrap().items.len(), found, "{q}");
+        }
+        let edit = EditCustomer {
+            name: Some("Ajax".to_owned()),
+            reference: Some(Some("AJAX".parse().unwrap())),
+            tags: Some(["vip".to_owned()].into()),
+            ..EditCustomer::default()
+        };
+        authority.edit_customer(cx(), "CUST-001".to_owned(), edit).await.unwrap();
+        let search = |q: &str| List::<CustomerFilter> { q: Some(q.to_owned()), ..List::default() };
+        assert!(authority.customers(search("acme")).await.unwrap().items.is_empty());
+        assert_eq!(authority.customers(search("ajax")).await.unwrap().items.len(), 1);
+        let filter = CustomerFilter { tag: Some("vip".to_owned()), archived: false };
+        assert_eq!(authority.customers(List { filter, ..List::default() }).await.unwrap().items.len(), 1);
+        assert_eq!(refusal(authority.customer("CUST-001".to_owned()).await), coded(ErrorCode::NotFound));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn references_are_unique_and_free_of_ids() {
+    World::each(|world| async move {
+        let authority = &world.authority;
+        let acme = authority.create_customer(cx(), customer("Acme", "CUST-001")).await.unwrap();
+        authority.create_customer(cx(), customer("Beta", "CUST-002")).await.unwrap();
+        let again = authority.create_customer(cx(), customer("Copy", "CUST-001")).await;
+        assert_eq!(refusal(again), coded(ErrorCode::AlreadyExists));
+        let edit =
+            EditCustomer { reference: Some(Some("CUST-001".parse().unwrap())), ..EditCustomer::default() };
+        let taken = authority.edit_customer(cx(), "CUST-002".to_owned(), edit).await;
+        assert_eq!(refusal(taken), coded(ErrorCode::AlreadyExists));
+        let like_an_id = authority.create_customer(cx(), customer("Id", &acme.id.to_string())).await;
+        assert_eq!(refusal(like_an_id), invalid("/reference"));
+        // Several have none.
+        for name in ["One", "Two"] {
+            let new = NewCustomer { name: name.to_owned(), ..NewCustomer::default() };
+            authority.create_customer(cx(), new).await.unwrap();
+        }
+        let mail = NewCustomer {
+            name: "Mail".to_owned(),
+            email: Some("nobody".to_owned()),
+            ..NewCustomer::default()
+        };
+        assert_eq!(refusal(authority.create_customer(cx(), mail).await), invalid("/email"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn nothing_personal_stands_in_an_entry() {
+    World::each(|world| async move {
+        furnish(&world).await;
+        let authority = &world.authority;
+        tick(&world);
+        let edit = EditCustomer {
+            notes: Some("likes tea".to_owned()),
+            company: Some(Some("Acme Ltd".to_owned())),
+            ..EditCustomer::default()
+        };
+        let acme = authority.edit_customer(cx(), "CUST-001".to_owned(), edit).await.unwrap();
+        let told = entries(authority, &acme.id.to_string()).await;
+        for (record, _) in &told {
+            for personal in ["Acme", "tea", "@example.com"] {
+                assert!(!record.body.contains(personal), "{}", record.body);
+            }
+        }
+        assert_eq!(told[0].0.personal.as_ref().unwrap()["notes"]["to"], "likes tea");
+        authority.archive_customer(cx(), "CUST-001".to_owned()).await.unwrap();
+        let new = authority.create_license(cx(), license("team")).await;
+        assert_eq!(refusal(new), coded(ErrorCode::WrongState));
+    })
+    .await;
+}

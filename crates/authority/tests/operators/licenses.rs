@@ -1,0 +1,229 @@
+use kaching_authority::{
+    At, EditLicense, LicenseDetails, NewLicense, Renewal, Upgrade,
+    domain::{Binding, State, Status, licenses::Draft},
+};
+use kaching_base::{ErrorCode, FingerprintKind, LicenseType, Limit, Seconds};
+use kaching_testkit::World;
+
+use super::setting::{code, coded, customer, cx, entries, furnish, invalid, license, made, refusal, tick};
+
+fn upgrade(plan: &str, at: At) -> Upgrade {
+    Upgrade { plan: plan.to_owned(), at, force: false }
+}
+
+fn address(details: &LicenseDetails) -> String {
+    details.license.id.to_string()
+}
+
+#[tokio::test]
+async fn a_license_is_made_with_a_key_that_finds_it() {
+    World::each(|world| async move {
+        furnish(&world).await;
+        let authority = &world.authority;
+        let made = made(&world, "team").await;
+        let key = made.key.as_ref().unwrap();
+        assert!(key.expose().starts_with("CHORUS-") && key.expose().len() == 7 + 29);
+        let typed = key.expose().to_lowercase().replacen('-', " ", 3);
+        let found = authority.license(typed).await.unwrap();
+        assert_eq!(found.license, made.license);
+        assert!(found.key.is_none(), "only what makes a key shows it");
+        assert_eq!((found.product.as_str(), found.plan.as_str()), ("chorus", "team"));
+        tick(&world);
+        let revealed = authority.reveal_key(cx(), address(&made)).await.unwrap();
+        assert_eq!(revealed.key.expose(), key.expose());
+        let told = entries(authority, &address(&made)).await;
+        assert_eq!(told[0].0.action, "license.reveal_key");
+        for (record, _) in told {
+            assert!(!record.body.contains(key.expose()));
+        }
+        for unknown in ["", "lic_", "lic_01jd6w9q2hf4rb8s0zv3k5m7n9", "CHORUS-AAAAA", "\0"] {
+            assert_eq!(refusal(authority.license(unknown.to_owned()).await), coded(ErrorCode::NotFound));
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_a_license_is_made_from_must_be_there_and_make_sense() {
+    World::each(|world| async move {
+        furnish(&world).await;
+        let authority = &world.authority;
+        let base = || license("team");
+        let text = |text: &str| text.to_owned();
+        for new in [
+            NewLicense { customer: text("CUST-404"), ..base() },
+            NewLicense { customer: text("a\0b"), ..base() },
+            NewLicense { product: text("nothing"), ..base() },
+            NewLicense { plan: text("nothing"), ..base() },
+            NewLicense { plan: text("chorus:team"), ..base() },
+        ] {
+            assert_eq!(refusal(authority.create_license(cx(), new).await), coded(ErrorCode::NotFound));
+        }
+        let past = Some("2020-01-01".parse().unwrap());
+        let bound = Binding { kind: FingerprintKind::Domain, value: text("not a domain") };
+        for (draft, place) in [
+            (Draft { expires_at: past, ..Draft::default() }, "/expires_at"),
+            (Draft { days: Some(-1), ..Draft::default() }, "/days"),
+            (
+                Draft { license_type: Some(LicenseType::Perpetual), days: Some(9), ..Draft::default() },
+                "/days",
+            ),
+            (Draft { features: [code("nothing")].into(), ..Draft::default() }, "/features"),
+            (Draft { bindings: vec![bound], ..Draft::default() }, "/bindings/0"),
+            (Draft { tags: [text("")].into(), ..Draft::default() }, "/tags"),
+        ] {
+            let new = NewLicense { draft, ..base() };
+            assert_eq!(refusal(authority.create_license(cx(), new).await), invalid(place));
+        }
+        authority.archive_plan(cx(), text("chorus:team")).await.unwrap();
+        assert_eq!(refusal(authority.create_license(cx(), base()).await), coded(ErrorCode::WrongState));
+        assert_eq!(authority.stats().await.unwrap().total, 0, "nothing half done");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn refusals_leave_an_entry_and_change_nothing() {
+    World::each(|world| async move {
+        furnish(&world).await;
+        let authority = &world.authority;
+        let made = made(&world, "team").await;
+        let id = address(&made);
+        assert_eq!(
+            refusal(authority.reinstate_license(cx(), id.clone()).await),
+            coded(ErrorCode::WrongState)
+        );
+        assert_eq!(
+            refusal(authority.revoke_license(cx(), id.clone(), "yes".to_owned()).await),
+            invalid("/confirm")
+        );
+        assert_eq!(
+            refusal(authority.suspend_license(cx(), id.clone(), " ".to_owned()).await),
+            invalid("/reason")
+        );
+        assert_eq!(authority.license(id.clone()).await.unwrap().license, made.license);
+        let told = entries(authority, &id).await;
+        assert_eq!(told.len(), 2, "what makes no sense leaves none");
+        assert_eq!(told[0].1["outcome"], "refused");
+        assert_eq!(told[0].1["code"], "wrong_state");
+        assert_eq!(told[0].1["action"], "license.reinstate");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_scheduled_change_takes_effect_by_the_job() {
+    World::each(|world| async move {
+        furnish(&world).await;
+        let authority = &world.authority;
+        let made = made(&world, "team").await;
+        let id = address(&made);
+        let waiting =
+            authority.upgrade_license(cx(), id.clone(), upgrade("community", At::PeriodEnd)).await.unwrap();
+        assert_eq!(waiting.license.revision, 1);
+        assert_eq!(waiting.scheduled_plan.as_ref().unwrap().as_str(), "community");
+        authority.renew_license(cx(), id.clone(), Renewal::default()).await.unwrap();
+        world.clock.set(made.license.expires_at.unwrap());
+        authority.run_jobs().await.unwrap();
+        let changed = authority.license(id.clone()).await.unwrap();
+        assert_eq!((changed.plan.as_str(), changed.license.revision), ("community", 3));
+        assert_eq!(changed.license.terms().slots(), Some(1));
+        let told = entries(authority, &id).await;
+        assert_eq!(told[0].1["action"], "license.change_plan");
+        assert_eq!(told[0].1["actor"]["kind"], "system");
+        authority.run_jobs().await.unwrap();
+        assert_eq!(authority.license(id).await.unwrap().license, changed.license);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_scheduled_change_takes_effect_when_somebody_asks_first() {
+    World::each(|world| async move {
+        furnish(&world).await;
+        let authority = &world.authority;
+        let made = made(&world, "team").await;
+        let id = address(&made);
+        authority.upgrade_license(cx(), id.clone(), upgrade("enterprise", At::PeriodEnd)).await.unwrap();
+        world.clock.set(made.license.expires_at.unwrap() + Seconds(5));
+        let suspended = authority.suspend_license(cx(), id.clone(), "unpaid".to_owned()).await.unwrap();
+        assert_eq!((suspended.plan.as_str(), suspended.license.revision), ("enterprise", 3));
+        let told = entries(authority, &id).await;
+        let actions: Vec<_> = told.iter().map(|(record, _)| record.action.as_str()).collect();
+        assert!(actions.contains(&"license.change_plan") && actions.contains(&"license.suspend"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_new_key_ends_the_old_one_after_its_time() {
+    World::each(|world| async move {
+        furnish(&world).await;
+        let authority = &world.authority;
+        let made = made(&world, "team").await;
+        let (id, old) = (address(&made), made.key.as_ref().unwrap().expose().to_owned());
+        for seconds in [-1, 366 * 86_400] {
+            let rekeyed = authority.rekey_license(cx(), id.clone(), seconds).await;
+            assert_eq!(refusal(rekeyed), invalid("/old_ends_in_s"));
+        }
+        let rekeyed = authority.rekey_license(cx(), id.clone(), 3600).await.unwrap();
+        let new = rekeyed.key.unwrap().expose().to_owned();
+        assert_ne!(new, old);
+        assert_eq!(rekeyed.license.revision, 1, "a lease reflects no key");
+        assert_eq!(authority.license(old.clone()).await.unwrap().license.id, made.license.id);
+        world.clock.advance(Seconds(3600));
+        assert_eq!(refusal(authority.license(old).await), coded(ErrorCode::NotFound));
+        assert_eq!(authority.license(new.clone()).await.unwrap().license.id, made.license.id);
+        assert_eq!(authority.reveal_key(cx(), id).await.unwrap().key.expose(), new);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn labels_and_customer_raise_no_revision() {
+    World::each(|world| async move {
+        furnish(&world).await;
+        let authority = &world.authority;
+        authority.create_customer(cx(), customer("Beta", "CUST-002")).await.unwrap();
+        let id = address(&made(&world, "team").await);
+        let edit = EditLicense { notes: Some("calls on Mondays".to_owned()), ..EditLicense::default() };
+        authority.edit_license(cx(), id.clone(), edit).await.unwrap();
+        let given = authority.transfer_license(cx(), id.clone(), "CUST-002".to_owned()).await.unwrap();
+        assert_eq!(given.license.revision, 1);
+        let again = authority.transfer_license(cx(), id.clone(), "CUST-002".to_owned()).await;
+        assert_eq!(refusal(again), coded(ErrorCode::WrongState));
+        let nobody = authority.transfer_license(cx(), id.clone(), "CUST-003".to_owned()).await;
+        assert_eq!(refusal(nobody), coded(ErrorCode::NotFound));
+        let edit = EditLicense {
+            limits: [(code("nodes"), Some(Limit::Level { max: Some(40) }))].into(),
+            ..EditLicense::default()
+        };
+        tick(&world);
+        let edited = authority.edit_license(cx(), id.clone(), edit).await.unwrap();
+        assert_eq!((edited.license.revision, edited.license.terms().level("nodes")), (2, Some(40)));
+        let told = entries(authority, &id).await;
+        assert!(told.iter().all(|(record, _)| !record.body.contains("Mondays")));
+        assert_eq!(told[0].1["change"]["revision"]["to"], 2);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn deleting_revokes_and_hides() {
+    World::each(|world| async move {
+        furnish(&world).await;
+        let authority = &world.authority;
+        let id = address(&made(&world, "team").await);
+        let deleted = authority.delete_license(cx(), id.clone()).await.unwrap();
+        assert_eq!(
+            (deleted.license.status, deleted.license.state(deleted.now)),
+            (Status::Revoked, State::Revoked)
+        );
+        assert!(authority.licenses(Default::default()).await.unwrap().items.is_empty());
+        assert_eq!(authority.license(id.clone()).await.unwrap().license, deleted.license);
+        let again = authority.delete_license(cx(), id.clone()).await.unwrap();
+        assert_eq!(again.license, deleted.license);
+        assert_eq!(entries(authority, &id).await.len(), 2);
+    })
+    .await;
+}

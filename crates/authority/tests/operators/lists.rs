@@ -1,0 +1,200 @@
+use std::collections::BTreeSet;
+
+use kaching_authority::{
+    AuditFilter, LicenseDetails, LicenseFilter, List, NewLicense, Page,
+    domain::{State, Status, licenses::Draft},
+};
+use kaching_base::{LicenseType, Seconds};
+use kaching_testkit::World;
+
+use super::setting::{coded, customer, cx, entries, furnish, invalid, license, made, plan, refusal, tick};
+
+fn list(filter: LicenseFilter) -> List<LicenseFilter> {
+    List { filter, ..List::default() }
+}
+
+/// Every page of a list, each of this length.
+async fn all(world: &World, limit: u32, mut list: List<LicenseFilter>) -> Vec<LicenseDetails> {
+    list.limit = Some(limit);
+    let mut found = Vec::new();
+    loop {
+        let Page { items, next } = world.authority.licenses(list.clone()).await.unwrap();
+        assert!(items.len() <= limit as usize);
+        found.extend(items);
+        match next {
+            Some(next) => list.after = Some(next),
+            None => return found,
+        }
+    }
+}
+
+#[tokio::test]
+async fn pages_hold_everything_once_and_in_order() {
+    World::each(|world| async move {
+        furnish(&world).await;
+        for i in 0..23_i64 {
+            // Several end at the same moment, and some never.
+            let draft = if i % 5 == 0 {
+                Draft { license_type: Some(LicenseType::Perpetual), ..Draft::default() }
+            } else {
+                Draft { days: Some(10 + i % 4), ..Draft::default() }
+            };
+            world.authority.create_license(cx(), NewLicense { draft, ..license("team") }).await.unwrap();
+        }
+        for sort in [None, Some("created_at"), Some("-created_at"), Some("expires_at"), Some("-expires_at")] {
+            for limit in [1, 7, 23, 200] {
+                let asked = List { sort: sort.map(str::to_owned), ..list(LicenseFilter::default()) };
+                let found = all(&world, limit, asked).await;
+                let ids: BTreeSet<_> = found.iter().map(|details| details.license.id).collect();
+                assert_eq!((found.len(), ids.len()), (23, 23), "{sort:?} {limit}");
+                let end = |d: &LicenseDetails| d.license.expires_at.map_or(i64::MAX, |at| at.micros());
+                let ordered = match sort {
+                    Some("expires_at") => found.is_sorted_by_key(end),
+                    Some("-expires_at") => found.iter().rev().is_sorted_by_key(|details| end(details)),
+                    Some("created_at") => found.is_sorted_by_key(|details| details.license.id),
+                    _ => found.iter().rev().is_sorted_by_key(|details| details.license.id),
+                };
+                assert!(ordered, "{sort:?} {limit}");
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn filters_and_words_find_what_they_say() {
+    World::each(|world| async move {
+        furnish(&world).await;
+        let authority = &world.authority;
+        authority.create_customer(cx(), customer("Beta Boats", "CUST-002")).await.unwrap();
+        authority.create_plan(cx(), plan("chorus", "trial", 0, 1, 1)).await.unwrap();
+        let tagged = Draft {
+            tags: ["vip".to_owned()].into(),
+            metadata: [("order".to_owned(), "PO-77123".to_owned())].into(),
+            ..Draft::default()
+        };
+        let new = NewLicense { draft: tagged, ..license("team") };
+        let acme = authority.create_license(cx(), new).await.unwrap().license;
+        let new = NewLicense { customer: "CUST-002".to_owned(), ..license("enterprise") };
+        let beta = authority.create_license(cx(), new).await.unwrap().license;
+        authority.suspend_license(cx(), beta.id.to_string(), "unpaid".to_owned()).await.unwrap();
+        let waiting = Draft { starts_at: Some(acme.created_at.plus_days(9)), ..Draft::default() };
+        authority.create_license(cx(), NewLicense { draft: waiting, ..license("trial") }).await.unwrap();
+
+        let text = |text: &str| Some(text.to_owned());
+        let none = LicenseFilter::default;
+        for (filter, count) in [
+            (none(), 3),
+            (LicenseFilter { status: Some(Status::Suspended), ..none() }, 1),
+            (LicenseFilter { state: Some(State::NotYetValid), ..none() }, 1),
+            (LicenseFilter { state: Some(State::Active), ..none() }, 1),
+            (LicenseFilter { state: Some(State::Expired), ..none() }, 0),
+            (LicenseFilter { product: text("chorus"), ..none() }, 3),
+            (LicenseFilter { plan: text("chorus:team"), ..none() }, 1),
+            (LicenseFilter { customer: text("CUST-002"), ..none() }, 1),
+            (LicenseFilter { tag: text("vip"), ..none() }, 1),
+            (LicenseFilter { tag: text("vi"), ..none() }, 0),
+            (LicenseFilter { license_type: Some(LicenseType::Trial), ..none() }, 0),
+            (LicenseFilter { expires_before: Some(acme.created_at.plus_days(366)), ..none() }, 2),
+            (LicenseFilter { expires_after: Some(acme.created_at.plus_days(366)), ..none() }, 1),
+        ] {
+            let found = authority.licenses(list(filter.clone())).await.unwrap();
+            assert_eq!(found.items.len(), count, "{filter:?}");
+        }
+        for (q, count) in [("boats", 1), ("acme", 2), ("77123", 1), ("vip", 1), ("acme boats", 0), ("%", 3)] {
+            let asked = List { q: text(q), ..list(none()) };
+            assert_eq!(authority.licenses(asked).await.unwrap().items.len(), count, "{q}");
+        }
+        let by_id = List { q: Some(acme.id.to_string()), ..list(none()) };
+        assert_eq!(authority.licenses(by_id).await.unwrap().items[0].license.id, acme.id);
+        let nowhere = LicenseFilter { product: text("nothing"), ..none() };
+        let nowhere = authority.licenses(list(nowhere)).await;
+        assert_eq!(refusal(nowhere), coded(kaching_base::ErrorCode::NotFound));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn lists_that_make_no_sense_are_refused() {
+    World::each(|world| async move {
+        furnish(&world).await;
+        for _ in 0..3 {
+            made(&world, "team").await;
+        }
+        let text = |text: &str| Some(text.to_owned());
+        let base = || list(LicenseFilter::default());
+        for (asked, place) in [
+            (List { limit: Some(0), ..base() }, "/limit"),
+            (List { limit: Some(201), ..base() }, "/limit"),
+            (List { sort: text("name"), ..base() }, "/sort"),
+            (List { sort: text("--created_at"), ..base() }, "/sort"),
+            (List { after: text("nonsense"), ..base() }, "/after"),
+            (List { after: text("e30"), ..base() }, "/after"),
+        ] {
+            assert_eq!(refusal(world.authority.licenses(asked).await), invalid(place));
+        }
+        let page = world.authority.licenses(List { limit: Some(1), ..base() }).await.unwrap();
+        let other = List { after: page.next, sort: text("expires_at"), ..base() };
+        assert_eq!(refusal(world.authority.licenses(other).await), invalid("/after"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn statistics_and_reminders_follow_the_dates() {
+    World::each(|world| async move {
+        furnish(&world).await;
+        let authority = &world.authority;
+        for days in [1, 5, 40] {
+            let draft = Draft { days: Some(days), ..Draft::default() };
+            authority.create_license(cx(), NewLicense { draft, ..license("team") }).await.unwrap();
+        }
+        let forever = Draft { license_type: Some(LicenseType::Perpetual), ..Draft::default() };
+        authority.create_license(cx(), NewLicense { draft: forever, ..license("team") }).await.unwrap();
+        let gone = made(&world, "team").await.license.id.to_string();
+        authority.delete_license(cx(), gone).await.unwrap();
+
+        let stats = authority.stats().await.unwrap();
+        assert_eq!((stats.total, stats.active, stats.expired, stats.expiring_soon), (4, 4, 0, 2));
+        let due = |reminders: Page<kaching_authority::Reminder>| -> Vec<_> {
+            reminders.items.iter().map(|reminder| (reminder.due, reminder.days_left)).collect()
+        };
+        assert_eq!(due(authority.reminders(List::default()).await.unwrap()), [(1, 1), (7, 5)]);
+        world.clock.advance(Seconds::days(12));
+        assert_eq!(due(authority.reminders(List::default()).await.unwrap()), [(30, 28)]);
+        let expired = LicenseFilter { state: Some(State::Expired), ..LicenseFilter::default() };
+        let grace = LicenseFilter { state: Some(State::InGrace), ..LicenseFilter::default() };
+        assert_eq!(authority.licenses(list(grace.clone())).await.unwrap().items.len(), 2);
+        assert_eq!(authority.licenses(list(expired.clone())).await.unwrap().items.len(), 0);
+        world.clock.advance(Seconds::days(4));
+        assert_eq!(authority.licenses(list(grace)).await.unwrap().items.len(), 1);
+        assert_eq!(authority.licenses(list(expired)).await.unwrap().items.len(), 1);
+        let stats = authority.stats().await.unwrap();
+        assert_eq!((stats.total, stats.active, stats.expired, stats.expiring_soon), (4, 3, 1, 1));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn entries_are_listed_with_their_exact_bytes_and_without_what_is_private() {
+    World::each(|world| async move {
+        furnish(&world).await;
+        let authority = &world.authority;
+        let id = made(&world, "team").await.license.id.to_string();
+        tick(&world);
+        authority.suspend_license(cx(), id.clone(), "unpaid bill".to_owned()).await.unwrap();
+        let told = entries(authority, &id).await;
+        assert_eq!(told[0].0.personal.as_ref().unwrap()["reason"]["to"], "unpaid bill");
+        assert_eq!(told[0].1["change"]["status"]["to"], "suspended");
+        let keys: Vec<_> = told[0].1.as_object().unwrap().keys().map(String::as_str).collect();
+        let order = [
+            "v", "id", "epoch", "at", "actor", "action", "target", "outcome", "code", "request", "change",
+            "private",
+        ];
+        assert_eq!(keys, order);
+        let filter = AuditFilter { action: Some("license.suspend".to_owned()), ..AuditFilter::default() };
+        let found = authority.audit_entries(List { filter, ..List::default() }).await.unwrap().items;
+        assert_eq!((found.len(), &found[0].personal), (1, &None));
+    })
+    .await;
+}
