@@ -44,9 +44,14 @@ fn words(db: &DbError) -> String {
 
 fn answered(name: &'static str, db: &DbError) -> Fault {
     let code = db.code();
-    let error = if *code == SqlState::T_R_SERIALIZATION_FAILURE || *code == SqlState::T_R_DEADLOCK_DETECTED {
+    // The last: a migration has changed what a prepared statement answers; prepared anew, it fits.
+    let again = *code == SqlState::T_R_SERIALIZATION_FAILURE
+        || *code == SqlState::T_R_DEADLOCK_DETECTED
+        || db.routine() == Some("RevalidateCachedQuery");
+    if again {
         return Fault::Again;
-    } else if *code == SqlState::QUERY_CANCELED || *code == SqlState::LOCK_NOT_AVAILABLE {
+    }
+    let error = if *code == SqlState::QUERY_CANCELED || *code == SqlState::LOCK_NOT_AVAILABLE {
         Error::Deadline
     } else if *code == SqlState::UNIQUE_VIOLATION {
         Error::Unique(unique(db))

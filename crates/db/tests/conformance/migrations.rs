@@ -1,4 +1,4 @@
-use kaching_db::{Error, Migration, Migrations};
+use kaching_db::{Error, Migration, Migrations, Tx};
 use tokio::task::JoinSet;
 
 use crate::{count, on_each};
@@ -46,6 +46,24 @@ async fn what_is_missing_is_applied_once() {
         let schema = db.schema_text().await.unwrap();
         assert!(schema.contains("things_name") && schema.contains("colour"), "{schema}");
         assert!(schema.lines().is_sorted(), "{schema}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn statements_that_were_prepared_before_a_change_go_on() {
+    on_each(async |_, db| {
+        db.migrate(&at("0.1.0", &[FIRST])).await.unwrap();
+        let names = async || {
+            let all = |tx: &mut Tx<'_>| tx.query_all("select * from things", &[], |row| row.get::<String>(1));
+            // Once by every reader.
+            for _ in 0..20 {
+                assert_eq!(db.read("names", all).await, Ok(vec![]));
+            }
+        };
+        names().await;
+        db.migrate(&at("0.2.0", &[FIRST, SECOND])).await.unwrap();
+        names().await;
     })
     .await;
 }
