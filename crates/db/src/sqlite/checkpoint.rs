@@ -84,7 +84,7 @@ impl Checkpoint {
                 continue;
             }
             match checkpoint(&self.connection, "pragma wal_checkpoint(passive)") {
-                Ok(pages) if pages > LONG => self.tail.0.store(true, Ordering::Release),
+                Ok(pages) if pages > LONG => self.tail.ask(),
                 Ok(_) => {}
                 // Nothing is lost by it: the log stays, and is tried again.
                 Err(error) => tracing::warn!(%error, "a checkpoint failed; the log keeps growing"),
@@ -94,6 +94,11 @@ impl Checkpoint {
 }
 
 impl Tail {
+    /// Has the log start again before the next transaction: on a full disk its own pages are the room there is.
+    pub(super) fn ask(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
     fn asked(&self) -> bool {
         self.0.load(Ordering::Acquire)
     }

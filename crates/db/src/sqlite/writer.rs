@@ -101,6 +101,9 @@ impl Writer {
             match self.in_savepoint(&mut job) {
                 Ended::Held(outcome) => held.push((job, outcome)),
                 Ended::Broken(error) => {
+                    if error == Error::Full {
+                        self.tail.ask();
+                    }
                     job.finish(Err(error));
                     return self.apart(held);
                 }
@@ -173,6 +176,9 @@ impl Writer {
                 self.fatal.send_replace(Some(error));
             }
             Commit::Undone(error) if held.len() == 1 => {
+                if error == Error::Full {
+                    self.tail.ask();
+                }
                 for (job, _) in held {
                     job.finish(Err(error.clone()));
                 }
