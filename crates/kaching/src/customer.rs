@@ -1,5 +1,8 @@
+use std::collections::{BTreeMap, BTreeSet};
+
 use clap::Subcommand;
 use kaching_api::Customer;
+use kaching_base::CustomerId;
 
 use crate::{
     failure::Failure,
@@ -37,6 +40,33 @@ impl Command {
             Self::Edit(verb) => verb.run(client, output).await,
             Self::Archive(verb) => verb.run(client, output).await,
         }
+    }
+}
+
+/// Above this many a list shows ids: a name costs a request.
+const NAMED: usize = 200;
+
+/// What people call these customers, by id. One that cannot be asked for has no name here: a list is no less true.
+pub(crate) async fn names(
+    client: &mut Client,
+    customers: impl IntoIterator<Item = CustomerId>,
+) -> BTreeMap<CustomerId, String> {
+    let customers: BTreeSet<CustomerId> = customers.into_iter().collect();
+    let mut names = BTreeMap::new();
+    for id in customers.into_iter().take(NAMED) {
+        let found = client.get(path(&id.to_string())).await.and_then(|answer| answer.read::<Customer>());
+        if let Ok(customer) = found {
+            names.insert(id, name(&customer));
+        }
+    }
+    names
+}
+
+/// `Acme Corp (CUST-001)`
+fn name(customer: &Customer) -> String {
+    match &customer.reference {
+        Some(reference) => format!("{} ({reference})", customer.name),
+        None => customer.name.clone(),
     }
 }
 

@@ -114,6 +114,17 @@ impl DataDir {
             || self.join("master.key").exists()
     }
 
+    /// Makes an empty file that only the owner reads, unless there is one: SQLite gives its own to everybody, and
+    /// takes an empty one for a new database.
+    pub(crate) fn make_private(&self, name: &str) -> Result<(), Failure> {
+        let path = self.join(name);
+        match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
+            Ok(_) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            Err(error) => Err(Failure::refused(format!("{} cannot be made: {error}.", path.display()))),
+        }
+    }
+
     /// Takes the directory for this process.
     pub(crate) fn own(&self) -> Result<Owned, NotOwned> {
         let path = self.join("kaching.lock");

@@ -1,5 +1,5 @@
 use clap::Subcommand;
-use kaching_api::Key;
+use kaching_api::{Discovery, Key, Root};
 
 use crate::{
     failure::Failure,
@@ -31,6 +31,14 @@ impl Command {
 
 fn path() -> Path {
     Path::admin("keys")
+}
+
+/// The root whose keyset comes first, which is the one that products pin.
+async fn root(client: &mut Client) -> Result<Root, Failure> {
+    let found: Discovery = client.get(Path::at("/.well-known/kaching")).await?.read()?;
+    let root = found.roots.into_iter().next();
+    root.map(|root| Root { root })
+        .ok_or_else(|| Failure::refused("The authority has no root key yet: start it once."))
 }
 
 fn table(keys: &[Key], output: &Output) -> String {

@@ -1,5 +1,8 @@
+use std::collections::BTreeMap;
+
 use clap::{Args, Subcommand};
 use kaching_api::License;
+use kaching_base::CustomerId;
 
 use crate::{
     failure::Failure,
@@ -89,12 +92,19 @@ fn path(license: &str) -> Path {
     Path::admin("licenses").then(license)
 }
 
-fn table(licenses: &[License], output: &Output) -> String {
+/// Customers by what people call them.
+type Names = BTreeMap<CustomerId, String>;
+
+fn called(names: &Names, id: CustomerId) -> String {
+    names.get(&id).cloned().unwrap_or_else(|| id.to_string())
+}
+
+fn table(licenses: &[License], names: &Names, output: &Output) -> String {
     let mut table = Table::new(["ID", "CUSTOMER", "PLAN", "TYPE", "STATE", "ENDS", "TAGS"]);
     for license in licenses {
         table.row([
             license.id.to_string(),
-            license.customer.to_string(),
+            called(names, license.customer),
             format!("{}:{}", license.product, license.plan),
             license.kind.to_string(),
             word(&license.state),

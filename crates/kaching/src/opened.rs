@@ -17,6 +17,9 @@ use crate::{data::DataDir, failure::Failure, settings::sentence};
 /// Opens the authority of a data directory that this process owns, and makes what a first start needs.
 pub(crate) async fn open(data: &DataDir, config: &Config, issuer: PublicUrl) -> Result<App, Failure> {
     data.check_modes()?;
+    if config.database.url.is_none() {
+        data.make_private("kaching.db")?;
+    }
     let (database, root_store) = match &config.database.url {
         Some(url) => (DatabaseConfig::postgres(url.expose().clone()), RootStore::Database),
         None => {
@@ -39,5 +42,5 @@ pub(crate) async fn open(data: &DataDir, config: &Config, issuer: PublicUrl) -> 
     let mut registry = Registry::default();
     let authority =
         Authority::open(options, &mut registry).await.map_err(|error| sentence(&error.to_string()))?;
-    Ok(App::new(authority, config, issuer, clock, entropy, registry))
+    Ok(App::new(Arc::new(authority), config, issuer, clock, entropy, registry))
 }

@@ -3,7 +3,7 @@ use kaching_api::Reminder;
 
 use crate::{
     failure::Failure,
-    flags::Listing,
+    flags::Part,
     output::{Output, Table, day},
     remote::{Client, Path},
 };
@@ -12,13 +12,13 @@ use crate::{
 #[derive(Args)]
 pub(crate) struct Reminders {
     #[command(flatten)]
-    listing: Listing,
+    part: Part,
 }
 
 impl Reminders {
     pub(crate) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
         let path = Path::admin("reminders");
-        self.listing.run(client, output, path, |reminders| table(&reminders, output)).await
+        self.part.fetch(client, path).await?.print(output, |reminders| table(&reminders, output))
     }
 }
 

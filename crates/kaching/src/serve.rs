@@ -8,6 +8,8 @@ use kaching_server::{
     shutdown,
 };
 
+use tokio::task::JoinSet;
+
 use crate::{
     data::DataDir,
     failure::Failure,
@@ -102,23 +104,14 @@ fn named_or_in_file(text: String) -> Result<String, Failure> {
 async fn until_stopped(listeners: Listeners, app: &App) -> Result<(), Failure> {
     let (stop, asked) = shutdown();
     let serving = listeners.serve(app.clone(), asked);
-    let ending = async {
-        let fatal = tokio::select! {
-            () = signal() => None,
-            error = app.authority().fatal() => Some(error),
-        };
+    let mut asking = JoinSet::new();
+    asking.spawn(async move {
+        signal().await;
         stop.now();
-        fatal
-    };
-    match tokio::join!(serving, ending).1 {
-        None => {
-            tracing::info!("stopped");
-            Ok(())
-        }
-        Some(error) => {
-            Err(sentence(&format!("the database failed, so that the server had to stop: {error}")))
-        }
-    }
+    });
+    serving.await.map_err(|error| sentence(&error.to_string()))?;
+    tracing::info!("stopped");
+    Ok(())
 }
 
 /// Returns when SIGTERM or SIGINT asks for the end.

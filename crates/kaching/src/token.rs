@@ -9,6 +9,7 @@ use crate::{
 
 mod archive;
 mod create;
+mod edit;
 mod list;
 mod show;
 
@@ -18,6 +19,7 @@ pub(crate) enum Command {
     Create(create::Create),
     List(list::List),
     Show(show::Show),
+    Edit(edit::Edit),
     Archive(archive::Archive),
 }
 
@@ -32,10 +34,22 @@ impl Command {
             Self::Create(verb) => verb.run(client, output).await,
             Self::List(verb) => verb.run(client, output).await,
             Self::Show(verb) => verb.run(client, output).await,
+            Self::Edit(verb) => verb.run(client, output).await,
             Self::Archive(verb) => verb.run(client, output).await,
         }
     }
 }
+
+/// What a token may do; `admin` is everything.
+const SCOPES: [&str; 7] = [
+    "admin",
+    "read",
+    "catalogue:write",
+    "customers:write",
+    "licenses:write",
+    "licenses:key",
+    "audit:personal",
+];
 
 fn path(token: &str) -> Path {
     Path::admin("tokens").then(token)

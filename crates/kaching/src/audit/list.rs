@@ -2,7 +2,7 @@ use clap::Args;
 
 use crate::{
     failure::Failure,
-    flags::Listing,
+    flags::Part,
     output::Output,
     remote::{Client, Path},
 };
@@ -17,13 +17,13 @@ pub(crate) struct List {
     #[arg(long)]
     action: Option<String>,
     #[command(flatten)]
-    listing: Listing,
+    part: Part,
 }
 
 impl List {
     pub(super) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
         let path =
             Path::admin("audit").maybe("target", self.target.as_ref()).maybe("action", self.action.as_ref());
-        self.listing.run(client, output, path, |entries| super::table(&entries, output)).await
+        self.part.fetch(client, path).await?.print(output, |entries| super::table(&entries, output))
     }
 }

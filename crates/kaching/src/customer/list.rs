@@ -2,7 +2,7 @@ use clap::Args;
 
 use crate::{
     failure::Failure,
-    flags::Listing,
+    flags::{Archived, Listing},
     output::Output,
     remote::{Client, Path},
 };
@@ -14,12 +14,16 @@ pub(crate) struct List {
     #[arg(long, value_name = "WORD")]
     tag: Option<String>,
     #[command(flatten)]
+    archived: Archived,
+    #[command(flatten)]
     listing: Listing,
 }
 
 impl List {
     pub(super) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
         let path = Path::admin("customers").maybe("tag", self.tag.as_ref());
-        self.listing.run(client, output, path, |customers| super::table(&customers, output)).await
+        self.listing
+            .run(client, output, self.archived.on(path), |customers| super::table(&customers, output))
+            .await
     }
 }

@@ -2,7 +2,7 @@ use clap::Args;
 
 use crate::{
     failure::Failure,
-    flags::Listing,
+    flags::{Archived, Listing},
     output::Output,
     remote::{Client, Path},
 };
@@ -14,12 +14,16 @@ pub(crate) struct List {
     #[arg(long, value_name = "PRODUCT")]
     product: Option<String>,
     #[command(flatten)]
+    archived: Archived,
+    #[command(flatten)]
     listing: Listing,
 }
 
 impl List {
     pub(super) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
         let path = Path::admin("features").maybe("product", self.product.as_ref());
-        self.listing.run(client, output, path, |features| super::table(&features, output)).await
+        self.listing
+            .run(client, output, self.archived.on(path), |features| super::table(&features, output))
+            .await
     }
 }

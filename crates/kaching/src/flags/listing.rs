@@ -1,5 +1,6 @@
 use clap::Args;
 use kaching_api::List;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::{
@@ -8,15 +9,30 @@ use crate::{
     remote::{Answer, Client, Path},
 };
 
-/// Which part of a list.
+/// Which rows, and in which order.
 #[derive(Args)]
 pub(crate) struct Listing {
-    /// Only what has this in a name, code, reference or key
-    #[arg(short, long = "search", value_name = "TEXT")]
+    /// Only what has all these words, or words that begin so
+    #[arg(short, long = "search", value_name = "WORDS")]
     q: Option<String>,
-    /// The order: a column, with - before it for the reverse
+    /// The order: a column of the answer, with - before it for the reverse
     #[arg(long, value_name = "COLUMN", allow_hyphen_values = true)]
     sort: Option<String>,
+    #[command(flatten)]
+    part: Part,
+}
+
+/// What was archived is out of the way, unless asked for.
+#[derive(Args)]
+pub(crate) struct Archived {
+    /// Also what was archived
+    #[arg(long)]
+    archived: bool,
+}
+
+/// Which part of a list.
+#[derive(Args)]
+pub(crate) struct Part {
     /// How many rows at most
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=200))]
     rows: u32,
@@ -28,39 +44,39 @@ pub(crate) struct Listing {
     all: bool,
 }
 
+impl Archived {
+    pub(crate) fn on(&self, path: Path) -> Path {
+        if self.archived { path.with("archived", "true") } else { path }
+    }
+}
+
+/// The rows that were asked for.
+pub(crate) struct Rows(List<Value>);
+
 impl Listing {
-    /// Fetches the pages asked for and prints them as one list.
-    pub(crate) async fn run<T: serde::de::DeserializeOwned>(
+    /// Fetches the rows asked for and prints them.
+    pub(crate) async fn run<T: DeserializeOwned>(
         &self,
         client: &mut Client,
         output: &Output,
         path: Path,
         page: impl FnOnce(Vec<T>) -> String,
     ) -> Result<(), Failure> {
-        let list = self.fetch(client, path).await?;
-        if output.json {
-            return output.value(&list);
-        }
-        let next = list.next.clone();
-        let items = list
-            .items
-            .into_iter()
-            .map(|item| serde_json::from_value(item).map_err(|error| Answer::not_understood(&error)))
-            .collect::<Result<Vec<T>, _>>()?;
-        let text = if items.is_empty() { "None.".to_owned() } else { page(items) };
-        output.words(&text)?;
-        match next {
-            Some(next) => {
-                output.words(&output.style.dim(&format!("There are more: --all, or --after {next}")))
-            }
-            None => Ok(()),
-        }
+        self.fetch(client, path).await?.print(output, page)
     }
 
-    async fn fetch(&self, client: &mut Client, path: Path) -> Result<List<Value>, Failure> {
+    /// Fetches the rows asked for.
+    pub(crate) async fn fetch(&self, client: &mut Client, path: Path) -> Result<Rows, Failure> {
+        let path = path.maybe("q", self.q.as_ref()).maybe("sort", self.sort.as_ref());
+        self.part.fetch(client, path).await
+    }
+}
+
+impl Part {
+    /// Fetches the rows asked for.
+    pub(crate) async fn fetch(&self, client: &mut Client, path: Path) -> Result<Rows, Failure> {
         let rows = if self.all { 200 } else { self.rows };
-        let path =
-            path.maybe("q", self.q.as_ref()).maybe("sort", self.sort.as_ref()).maybe("limit", Some(&rows));
+        let path = path.maybe("limit", Some(&rows));
         let mut list: List<Value> =
             client.get(path.clone().maybe("after", self.after.as_ref())).await?.read()?;
         while let Some(next) = list.next.clone().filter(|_| self.all) {
@@ -68,6 +84,33 @@ impl Listing {
             list.items.extend(more.items);
             list.next = more.next;
         }
-        Ok(list)
+        Ok(Rows(list))
+    }
+}
+
+impl Rows {
+    /// The rows as a type of the API.
+    pub(crate) fn items<T: DeserializeOwned>(&self) -> Result<Vec<T>, Failure> {
+        let read = |item: &Value| T::deserialize(item).map_err(|error| Answer::not_understood(&error));
+        self.0.items.iter().map(read).collect()
+    }
+
+    /// Prints them as one list, or the words that `page` makes of them.
+    pub(crate) fn print<T: DeserializeOwned>(
+        &self,
+        output: &Output,
+        page: impl FnOnce(Vec<T>) -> String,
+    ) -> Result<(), Failure> {
+        if output.json {
+            return output.value(&self.0);
+        }
+        let items = self.items()?;
+        output.words(&if items.is_empty() { "None.".to_owned() } else { page(items) })?;
+        match &self.0.next {
+            Some(next) => {
+                output.words(&output.style.dim(&format!("There are more: --all, or --after {next}")))
+            }
+            None => Ok(()),
+        }
     }
 }

@@ -33,8 +33,8 @@ pub(crate) struct Policy {
     #[arg(long, value_name = "POLICY", value_parser = words!(CopyPolicy))]
     copies: Option<CopyPolicy>,
     /// A kind of fingerprint that is accepted, any unless said; may be given several times
-    #[arg(long, value_name = "KIND", value_parser = words!(FingerprintKind))]
-    kind: Vec<FingerprintKind>,
+    #[arg(long = "kind", value_name = "KIND", value_parser = words!(FingerprintKind))]
+    kinds: Vec<FingerprintKind>,
 }
 
 impl Policy {
@@ -49,7 +49,7 @@ impl Policy {
             move_grace_s: self.move_grace.map(|Seconds(seconds)| seconds),
             moves: self.moves.map(i64::from),
             copies: self.copies,
-            kinds: some(&self.kind),
+            kinds: some(&self.kinds),
         };
         (edit != PolicyEdit::default()).then_some(edit)
     }

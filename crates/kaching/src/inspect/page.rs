@@ -7,6 +7,9 @@ use crate::output::{Card, Output, day};
 /// The claims that are times: NumericDates.
 const TIMES: [&str; 6] = ["iat", "nbf", "exp", "run_until", "lic_exp", "at"];
 
+/// What is shown of a license that a key opens.
+const LOOKED_UP: [&str; 6] = ["id", "product", "plan", "state", "starts_at", "expires_at"];
+
 /// What a person reads.
 pub(super) fn text(finding: &Finding, output: &Output) -> String {
     let title = match finding.what.as_str() {
@@ -22,7 +25,16 @@ pub(super) fn text(finding: &Finding, output: &Output) -> String {
     for (name, value) in finding.header.as_object().into_iter().flatten() {
         card = card.line(name, plain(value));
     }
-    for (name, value) in finding.says.as_object().into_iter().flatten() {
+    let license = finding.says.get("license").and_then(Value::as_object);
+    let says = finding
+        .says
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter(|(_, value)| license.is_none() || !value.is_object());
+    // Of a license that was looked up, what one asks of a key; its whole is in `license show`.
+    let looked_up = license.into_iter().flatten().filter(|(name, _)| LOOKED_UP.contains(&name.as_str()));
+    for (name, value) in says.chain(looked_up) {
         card = match (name.as_str(), value.as_i64()) {
             (time, Some(seconds)) if TIMES.contains(&time) => {
                 let at = Timestamp::from_seconds(seconds);

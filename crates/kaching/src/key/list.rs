@@ -1,16 +1,19 @@
 use clap::Args;
+use kaching_api::{Key, List as Page};
 
-use crate::{failure::Failure, flags::Listing, output::Output, remote::Client};
+use crate::{failure::Failure, output::Output, remote::Client};
 
-/// List signing keys
+/// List signing keys, and the root key that products pin
 #[derive(Args)]
-pub(crate) struct List {
-    #[command(flatten)]
-    listing: Listing,
-}
+pub(crate) struct List {}
 
 impl List {
     pub(super) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
-        self.listing.run(client, output, super::path(), |keys| super::table(&keys, output)).await
+        let answer = client.get(super::path()).await?;
+        let root = super::root(client).await?.root;
+        output.answer(&answer, |keys: Page<Key>| {
+            let table = super::table(&keys.items, output);
+            format!("{table}\nProducts pin the root: {}", output.style.bold(&root))
+        })
     }
 }

@@ -8,7 +8,7 @@ pub(crate) struct Root {}
 
 impl Root {
     pub(super) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
-        let answer = client.get(super::path().then("root")).await?;
-        output.answer(&answer, |root: kaching_api::Root| root.root)
+        let root = super::root(client).await?;
+        output.either(&root, || root.root.clone())
     }
 }

@@ -1,5 +1,5 @@
 use clap::{Args, ValueEnum};
-use kaching_api::{Key, KeyCreate, KeyPurpose};
+use kaching_api::{KeyCreate, KeyPurpose};
 use kaching_base::LeaseAlgorithm;
 
 use crate::{failure::Failure, flags::words, output::Output, remote::Client};
@@ -26,6 +26,9 @@ impl Rotate {
         let Purpose::Lease = self.purpose;
         let body = KeyCreate { purpose: KeyPurpose::Lease, alg: self.alg };
         let answer = client.post(super::path(), &body).await?;
-        output.answer(&answer, |key: Key| super::table(&[key], output))
+        output.done(
+            &answer,
+            "A new key signs from now on; the old one verifies to its end. `kaching key list` shows both.",
+        )
     }
 }

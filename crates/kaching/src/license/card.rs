@@ -1,14 +1,34 @@
 use kaching_api::{Activation, License};
 
-use crate::output::{Card, Output, Table, ago, day, limits, pairs, policy, word};
+use super::{Names, called};
+use crate::{
+    customer::names,
+    failure::Failure,
+    output::{Card, Output, Table, ago, day, limits, pairs, policy, word},
+    remote::{Answer, Client},
+};
+
+/// Prints a license as the authority wrote it, or as a person reads it, with `more` behind that.
+pub(super) async fn show(
+    answer: &Answer,
+    client: &mut Client,
+    output: &Output,
+    more: impl FnOnce(&License) -> String,
+) -> Result<(), Failure> {
+    if output.json {
+        return output.value(&answer.json()?);
+    }
+    let license: License = answer.read()?;
+    let names = names(client, [license.customer]).await;
+    output.words(&format!("{}{}", card(&license, &names, output), more(&license)))
+}
 
 /// Everything about a license that a person asks for.
-pub(super) fn card(license: &License, output: &Output) -> String {
+fn card(license: &License, names: &Names, output: &Output) -> String {
     let bindings = license.bindings.iter().map(|bound| format!("{}={}", bound.kind, bound.value));
     let card = Card::new(format!("License {}", license.id))
-        .maybe("Key", license.key.as_ref().map(|key| key.expose()))
         .line("State", word(&license.state))
-        .line("Customer", license.customer.to_string())
+        .line("Customer", called(names, license.customer))
         .line("Plan", format!("{}:{}", license.product, license.plan))
         .line("Type", license.kind.as_str())
         .line(

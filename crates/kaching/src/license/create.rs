@@ -1,8 +1,8 @@
 use clap::{Args, ValueEnum};
-use kaching_api::{KeyFormat, License, LicenseCreate, Start};
+use kaching_api::{KeyFormat, LicenseCreate, Start};
 use kaching_base::{Code, LicenseType, Timestamp};
 
-use super::card::card;
+use super::card::show;
 use crate::{
     failure::Failure,
     flags::{Bindings, Labels, Limits, Policy, days, words},
@@ -83,18 +83,16 @@ impl Create {
             key_format: self.key_format.map(|Format::Short| KeyFormat::Short),
         };
         let answer = client.post(Path::admin("licenses"), &body).await?;
-        output.answer(&answer, |license: License| {
+        // The key comes last, where the eye rests, and stands alone, so that it is easy to copy.
+        show(&answer, client, output, |license| {
             let key = license.key.as_ref().map_or("", |key| key.expose());
-            format!(
-                "{}\n  {}\n\n{}",
-                card(&License { key: None, ..license.clone() }, output),
-                output.style.bold(key),
-                output.style.dim(&format!(
-                    "This is the license key: give it to the customer, whose installation activates with it.\n\
-                     Next: kaching license show {} says who uses it.",
-                    license.id
-                )),
-            )
+            let next = format!(
+                "This is the license key: give it to the customer, whose installation activates with it.\n\
+                 Next: kaching license show {} says who uses it.",
+                license.id
+            );
+            format!("\n  {}\n\n{}", output.style.bold(key), output.style.dim(&next))
         })
+        .await
     }
 }

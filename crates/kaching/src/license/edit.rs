@@ -2,7 +2,7 @@ use clap::Args;
 use kaching_api::{Binding, License, LicenseEdit};
 use kaching_base::{LicenseType, ParseError, Timestamp};
 
-use super::{Which, card::card, path};
+use super::{Which, card::show, path};
 use crate::{
     failure::Failure,
     flags::{LabelEdits, LimitEdits, Policy, binding, changes_something, merged, words},
@@ -66,7 +66,7 @@ impl Edit {
         }
         changes_something(&edit)?;
         let answer = client.patch(path(&license), &edit).await?;
-        output.answer(&answer, |license: License| card(&license, output))
+        show(&answer, client, output, |_| String::new()).await
     }
 
     fn needs_present(&self) -> bool {

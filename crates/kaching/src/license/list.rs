@@ -1,9 +1,13 @@
+use std::collections::BTreeMap;
+
 use clap::Args;
-use kaching_base::LicenseType;
+use kaching_api::License;
+use kaching_base::{LicenseType, Timestamp};
 
 use crate::{
+    customer::names,
     failure::Failure,
-    flags::{Listing, words},
+    flags::{Archived, Listing, words},
     output::Output,
     remote::{Client, Path},
 };
@@ -17,8 +21,8 @@ pub(crate) struct List {
     /// Only those of this product
     #[arg(long)]
     product: Option<String>,
-    /// Only those of this plan
-    #[arg(long)]
+    /// Only those of this plan, as in chorus:team
+    #[arg(long, value_name = "PRODUCT:PLAN")]
     plan: Option<String>,
     /// Only those in this state
     #[arg(long, value_parser = ["not_yet_valid", "active", "in_grace", "expired", "suspended", "revoked"])]
@@ -29,6 +33,14 @@ pub(crate) struct List {
     /// Only those with this tag
     #[arg(long, value_name = "WORD")]
     tag: Option<String>,
+    /// Only those that end before this
+    #[arg(long, value_name = "DATE")]
+    expires_before: Option<Timestamp>,
+    /// Only those that end after this
+    #[arg(long, value_name = "DATE")]
+    expires_after: Option<Timestamp>,
+    #[command(flatten)]
+    archived: Archived,
     #[command(flatten)]
     listing: Listing,
 }
@@ -41,7 +53,15 @@ impl List {
             .maybe("plan", self.plan.as_ref())
             .maybe("state", self.state.as_ref())
             .maybe("type", self.kind.as_ref())
-            .maybe("tag", self.tag.as_ref());
-        self.listing.run(client, output, path, |licenses| super::table(&licenses, output)).await
+            .maybe("tag", self.tag.as_ref())
+            .maybe("expires_before", self.expires_before.as_ref())
+            .maybe("expires_after", self.expires_after.as_ref());
+        let rows = self.listing.fetch(client, self.archived.on(path)).await?;
+        let names = if output.json {
+            BTreeMap::new()
+        } else {
+            names(client, rows.items::<License>()?.iter().map(|license| license.customer)).await
+        };
+        rows.print(output, |licenses| super::table(&licenses, &names, output))
     }
 }

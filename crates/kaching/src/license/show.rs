@@ -18,13 +18,14 @@ pub(crate) struct Show {
 impl Show {
     pub(super) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
         let answer = client.get(self.which.path()?).await?;
-        if output.json {
-            return output.value(&answer.json()?);
-        }
-        let license: License = answer.read()?;
-        let path = Path::admin("activations").with("license", &license.id.to_string());
-        let activations: List<Activation> = client.get(path).await?.read()?;
-        let text = card::activations(&activations.items, output);
-        output.words(&format!("{}\n{text}", card::card(&license, output)))
+        let activations: List<Activation> = if output.json {
+            List { items: Vec::new(), next: None }
+        } else {
+            let license: License = answer.read()?;
+            let path = Path::admin("activations").with("license", &license.id.to_string());
+            client.get(path).await?.read()?
+        };
+        let who = |_: &License| format!("\n{}", card::activations(&activations.items, output));
+        card::show(&answer, client, output, who).await
     }
 }

@@ -2,7 +2,7 @@ use clap::{Args, ValueEnum};
 use kaching_api::{At, License, UpgradeRequest};
 use kaching_base::Code;
 
-use super::{Which, card::card};
+use super::{Which, card::show};
 use crate::{
     failure::Failure,
     output::{Output, day},
@@ -42,11 +42,11 @@ impl Upgrade {
         };
         let body = UpgradeRequest { plan: self.plan, at, force: self.force };
         let answer = client.post(self.which.path()?.then("upgrade"), &body).await?;
-        output.answer(&answer, |license: License| match (self.at, license.expires_at) {
-            (When::PeriodEnd, Some(end)) => {
+        match (self.at, answer.read::<License>()?.expires_at) {
+            (When::PeriodEnd, Some(end)) => output.answer(&answer, |license: License| {
                 format!("{} changes to {} on {}.", license.id, body.plan, day(end, output.now))
-            }
-            _ => card(&license, output),
-        })
+            }),
+            _ => show(&answer, client, output, |_| String::new()).await,
+        }
     }
 }

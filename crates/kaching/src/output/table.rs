@@ -62,9 +62,6 @@ mod tests {
         let mut table = Table::new(["ID", "NAME", "NOTE"]);
         table.row(["1".to_owned(), "Grünwald".to_owned(), String::new()]);
         table.row(["22".to_owned(), "A\u{1b}[2J".to_owned(), "x".to_owned()]);
-        assert_eq!(
-            table.text(Style::new(false)),
-            "ID  NAME         NOTE\n1   Grünwald\n22  A\\u{1b}[2J  x\n"
-        );
+        assert_eq!(table.text(Style::new(false)), "ID  NAME        NOTE\n1   Grünwald\n22  A\\u{1b}[2J  x\n");
     }
 }

@@ -2,7 +2,7 @@ use clap::Args;
 
 use crate::{
     failure::Failure,
-    flags::Listing,
+    flags::{Archived, Listing},
     output::Output,
     remote::{Client, Path},
 };
@@ -11,12 +11,16 @@ use crate::{
 #[derive(Args)]
 pub(crate) struct List {
     #[command(flatten)]
+    archived: Archived,
+    #[command(flatten)]
     listing: Listing,
 }
 
 impl List {
     pub(super) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
         let path = Path::admin("products");
-        self.listing.run(client, output, path, |products| super::table(&products, output)).await
+        self.listing
+            .run(client, output, self.archived.on(path), |products| super::table(&products, output))
+            .await
     }
 }

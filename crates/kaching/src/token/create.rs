@@ -14,8 +14,8 @@ pub(crate) struct Create {
     /// What people call it
     #[arg(long)]
     name: String,
-    /// What it may do; everything unless said otherwise; may be given several times
-    #[arg(long = "scope", value_name = "SCOPE", default_value = "*")]
+    /// What it may do; may be given several times
+    #[arg(long = "scope", value_name = "SCOPE", required = true, value_parser = super::SCOPES)]
     scopes: Vec<String>,
     /// When it ends: 2027-12-31 (midnight UTC) or an instant; never unless said otherwise
     #[arg(long, value_name = "DATE")]

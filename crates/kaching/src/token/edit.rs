@@ -1,0 +1,41 @@
+use clap::Args;
+use kaching_api::{Token, TokenEdit};
+use kaching_base::{ParseError, Timestamp};
+
+use crate::{failure::Failure, flags::changes_something, output::Output, remote::Client};
+
+/// Change an API token; what is not named stays
+#[derive(Args)]
+pub(crate) struct Edit {
+    /// The token's id
+    token: String,
+    /// What people call it
+    #[arg(long)]
+    name: Option<String>,
+    /// All that it may do; may be given several times
+    #[arg(long = "scope", value_name = "SCOPE", value_parser = super::SCOPES)]
+    scopes: Vec<String>,
+    /// When it ends; `never` is never
+    #[arg(long, value_name = "DATE|never", value_parser = end)]
+    expires: Option<End>,
+}
+
+#[derive(Clone)]
+struct End(Option<Timestamp>);
+
+impl Edit {
+    pub(super) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
+        let edit = TokenEdit {
+            name: self.name,
+            scopes: (!self.scopes.is_empty()).then(|| self.scopes.into_iter().collect()),
+            expires_at: self.expires.map(|End(at)| at),
+        };
+        changes_something(&edit)?;
+        let answer = client.patch(super::path(&self.token), &edit).await?;
+        output.answer(&answer, |token: Token| super::card(&token, output))
+    }
+}
+
+fn end(text: &str) -> Result<End, ParseError> {
+    if text == "never" { Ok(End(None)) } else { text.parse().map(|at| End(Some(at))) }
+}
