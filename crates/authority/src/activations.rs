@@ -20,8 +20,8 @@ use kaching_license::{Authorization, Credential, Digest, LicenseKey};
 
 use crate::{Error, Result, keys::KeyRing};
 
-pub use list::ActivationFilter;
 pub(crate) use lapse::{forget_nonces, lapse_due};
+pub use list::ActivationFilter;
 
 /// What a product call gives: what was asked for, or the answer no. Both are committed.
 pub enum Answer<T> {
@@ -152,7 +152,9 @@ impl Proof {
     /// Whether it is the activation's present credential, in a call other than a heartbeat.
     pub(crate) fn is_present(&self, activation: &Activation) -> bool {
         let Authorization { activation: id, generation, number, .. } = self.authorization;
-        id == activation.id && number == 0 && i64::try_from(generation) == Ok(activation.credential.generation)
+        id == activation.id
+            && number == 0
+            && i64::try_from(generation) == Ok(activation.credential.generation)
     }
 }
 

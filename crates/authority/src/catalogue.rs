@@ -48,8 +48,9 @@ impl Authority {
         if let Some(kept) = self.statements.catalogues.find(product, stamp) {
             return Ok(kept);
         }
-        let (stamp, catalogue) =
-            self.read("catalogue.build", move |tx, _| Ok((self::stamp(tx, product)?, build(tx, product)?))).await?;
+        let (stamp, catalogue) = self
+            .read("catalogue.build", move |tx, _| Ok((self::stamp(tx, product)?, build(tx, product)?)))
+            .await?;
         let catalogue = Arc::new(catalogue);
         self.statements.catalogues.keep(product, stamp, Arc::clone(&catalogue));
         Ok(catalogue)
@@ -119,8 +120,10 @@ struct Plan {
 }
 
 fn build(tx: &mut Tx<'_>, id: ProductId) -> Result<Catalogue> {
-    let product = products::sql::by_id(tx, id)?.ok_or_else(|| Error::Failure("a license's product is missing".to_owned()))?;
-    let features = features::sql::of_product(tx, id)?.into_iter().filter(|feature| feature.archived_at.is_none());
+    let product = products::sql::by_id(tx, id)?
+        .ok_or_else(|| Error::Failure("a license's product is missing".to_owned()))?;
+    let features =
+        features::sql::of_product(tx, id)?.into_iter().filter(|feature| feature.archived_at.is_none());
     let plans = plans::sql::of_product(tx, id)?.into_iter().filter(|plan| plan.archived_at.is_none());
     let body = Body {
         product: product.code,
@@ -139,6 +142,7 @@ fn build(tx: &mut Tx<'_>, id: ProductId) -> Result<Catalogue> {
             })
             .collect(),
     };
-    let body = serde_json::to_string(&body).map_err(|error| Error::Failure(format!("a catalogue cannot be written: {error}")))?;
+    let body = serde_json::to_string(&body)
+        .map_err(|error| Error::Failure(format!("a catalogue cannot be written: {error}")))?;
     Ok(Catalogue { etag: Digest::of(&body), body })
 }

@@ -135,13 +135,25 @@ impl Authority {
     }
 
     /// Why this activation may not run at the moment, signed for those who wait rather than ask.
-    pub(crate) fn push_refusal(&self, around: &Around, activation: &Activation, now: Timestamp) -> Result<Option<String>> {
+    pub(crate) fn push_refusal(
+        &self,
+        around: &Around,
+        activation: &Activation,
+        now: Timestamp,
+    ) -> Result<Option<String>> {
         let Names { product, .. } = &around.names;
-        let Err(refused) = rules::standing(&around.license, product, activation, now) else { return Ok(None) };
+        let Err(refused) = rules::standing(&around.license, product, activation, now) else {
+            return Ok(None);
+        };
         // What the license itself refuses is the same for all of its activations, and signed once.
         let admitted = rules::admit(&around.license, product, None, None, now);
         let act = admitted.is_ok().then_some(activation.id);
-        let name = pushed::Name { license: around.license.id, act, rev: around.license.revision, code: refused.code };
+        let name = pushed::Name {
+            license: around.license.id,
+            act,
+            rev: around.license.revision,
+            code: refused.code,
+        };
         if let Some(statement) = self.statements.pushed.find(&name, now) {
             return Ok(Some(statement));
         }

@@ -6,8 +6,8 @@ use kaching_domain::{Activation, License, Quota, State, Upgrade, outlook, quotas
 use kaching_license::LicenseKey;
 
 use crate::{
-    Authority, Error, Result, activations, activations::sql, keys::KeyRing, licenses, plans, statements::Around,
-    watching::Bearer,
+    Authority, Error, Result, activations, activations::sql, keys::KeyRing, licenses, plans,
+    statements::Around, watching::Bearer,
 };
 
 /// Who asks: a lease shows its own activation, the key shows all.
@@ -57,7 +57,7 @@ impl Authority {
         self.read("status.show", move |tx, now| {
             let license = asker.license(tx, &keys, now)?;
             let Around { license, names, .. } = Around::read(tx, license)?;
-            let present = sql::present(tx, license.id, now)?;
+            let present = sql::in_use(tx, &license, now)?;
             let (shown, levels) = match &asker {
                 Asker::Key(_) => (sql::active(tx, license.id, LISTED)?, present.levels),
                 Asker::Lease(bearer) => {

@@ -6,7 +6,12 @@ use kaching_domain::{Fingerprint, Nonce, Quota, Refused, State, activations as r
 use kaching_license::{Digest, LicenseKey, ValidationCode};
 
 use crate::{
-    Authority, Result, activations::sql, keys::KeyRing, licenses, statements::Around, status::{ProductLicense, no_license},
+    Authority, Result,
+    activations::sql,
+    keys::KeyRing,
+    licenses,
+    statements::Around,
+    status::{ProductLicense, no_license},
 };
 
 /// `POST /v1/validate`.
@@ -73,13 +78,17 @@ impl Authority {
     pub async fn validate(&self, ask: Validate) -> Result<Validated> {
         let keys = self.keys();
         let asked = ask.clone();
-        let (found, now) = self.read("licenses.validate", move |tx, now| Ok((look(tx, &keys, &asked, now)?, now))).await?;
+        let (found, now) =
+            self.read("licenses.validate", move |tx, now| Ok((look(tx, &keys, &asked, now)?, now))).await?;
         let (code, detail) = match &found {
             Err(refused) => (ValidityCode::Refused(refused.code), refused.detail.clone()),
-            Ok(Found { refused: Some(refused), .. }) => (ValidityCode::Refused(refused.code), refused.detail.clone()),
-            Ok(Found { around, .. }) if around.license.state(now) == State::InGrace => {
-                (ValidityCode::ValidInGrace, "The license has ended and runs on for its grace: renew it.".to_owned())
+            Ok(Found { refused: Some(refused), .. }) => {
+                (ValidityCode::Refused(refused.code), refused.detail.clone())
             }
+            Ok(Found { around, .. }) if around.license.state(now) == State::InGrace => (
+                ValidityCode::ValidInGrace,
+                "The license has ended and runs on for its grace: renew it.".to_owned(),
+            ),
             Ok(_) => (ValidityCode::Valid, "The license is valid.".to_owned()),
         };
         let signed = match code {
@@ -115,9 +124,11 @@ fn look(tx: &mut Tx<'_>, keys: &KeyRing, ask: &Validate, now: Timestamp) -> Resu
     let license = licenses::due(tx, &license, now)?.unwrap_or(license);
     let around = Around::read(tx, license)?;
     let (license, terms) = (&around.license, around.license.terms());
-    let present = sql::present(tx, license.id, now)?;
+    let present = sql::in_use(tx, license, now)?;
     let active = match &ask.fingerprint {
-        Some(fingerprint) => sql::by_fingerprint(tx, license.id, fingerprint)?.filter(|one| one.holds_slot(now)),
+        Some(fingerprint) => {
+            sql::by_fingerprint(tx, license.id, fingerprint)?.filter(|one| one.holds_slot(now))
+        }
         None => None,
     };
     let kind = ask.kind.or_else(|| active.as_ref().map(|one| one.kind));
@@ -127,7 +138,13 @@ fn look(tx: &mut Tx<'_>, keys: &KeyRing, ask: &Validate, now: Timestamp) -> Resu
     Ok(Ok(Found { around, quotas, refused }))
 }
 
-fn reason(ask: &Validate, around: &Around, kind: Option<FingerprintKind>, active: bool, now: Timestamp) -> Option<Refused> {
+fn reason(
+    ask: &Validate,
+    around: &Around,
+    kind: Option<FingerprintKind>,
+    active: bool,
+    now: Timestamp,
+) -> Option<Refused> {
     let (license, product) = (&around.license, &around.names.product);
     let installation = kind.zip(ask.fingerprint.as_ref());
     if let Err(refused) = rules::admit(license, product, ask.product.as_ref(), installation, now) {
@@ -142,6 +159,7 @@ fn reason(ask: &Validate, around: &Around, kind: Option<FingerprintKind>, active
     }
     let features = license.terms().features;
     let missing = ask.features.iter().find(|feature| !features.contains(*feature))?;
-    let detail = format!("The license does not have the feature {missing}: ask your vendor for a plan that has it.");
+    let detail =
+        format!("The license does not have the feature {missing}: ask your vendor for a plan that has it.");
     Some(Refused::new(ErrorCode::FeatureNotLicensed, detail))
 }

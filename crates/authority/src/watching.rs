@@ -73,7 +73,12 @@ impl Authority {
     async fn change(&self, bearer: Bearer, rev: i64) -> Result<Change> {
         let (around, activation, now) = self
             .read("changes.look", move |tx, now| {
-                let gone = || Error::coded(ErrorCode::ActivationNotFound, "There is no such activation: activate again.");
+                let gone = || {
+                    Error::coded(
+                        ErrorCode::ActivationNotFound,
+                        "There is no such activation: activate again.",
+                    )
+                };
                 let license = licenses::sql::by_id(tx, bearer.license)?.ok_or_else(gone)?;
                 let license = licenses::due(tx, &license, now)?.unwrap_or(license);
                 let activation = activations::sql::by_id(tx, bearer.activation)?.ok_or_else(gone)?;

@@ -47,9 +47,6 @@ impl Authority {
             .await?;
         let Bound { around, decision, warnings, jti } = match decided {
             Decided::Granted(bound) => bound,
-            Decided::Refused(denied) if denied.refused.code == ErrorCode::CredentialInvalid => {
-                return Err(Error::coded(ErrorCode::CredentialInvalid, denied.refused.detail));
-            }
             Decided::Refused(denied) => return self.deny(*denied, request),
         };
         let activation = decision.activation;
@@ -61,7 +58,8 @@ impl Authority {
             lease,
             credential: Credential::derive(keys.credential_key(), activation.id, generation).text(),
             quotas: quotas(&around.license.terms(), around.license.active.unsigned_abs(), &activation.levels),
-            keyset: keyset.ok_or_else(|| Error::Failure("there is no keyset: the root has to sign one".to_owned()))?,
+            keyset: keyset
+                .ok_or_else(|| Error::Failure("there is no keyset: the root has to sign one".to_owned()))?,
             warnings,
             activation,
         }))
@@ -108,8 +106,13 @@ fn bind(tx: &mut Tx<'_>, op: &mut Op, license: License, ask: &Activate) -> Resul
         Ok(decision) => {
             let how = moving.as_ref().map_or("", |(_, mover)| word(*mover));
             let deed = Deed { action: "activation.activate", moved: how };
-            around.license = store::keep(tx, op, &deed, &license, slots.counted, present.as_ref(), &decision)?;
+            around.license =
+                store::keep(tx, op, &deed, &license, slots.counted, present.as_ref(), &decision)?;
             Ok(Decided::Granted(Bound { around, decision, warnings, jti }))
+        }
+        // A late duplicate: it changes nothing and leaves nothing.
+        Err(refused) if refused.code == ErrorCode::CredentialInvalid => {
+            Err(Error::coded(refused.code, refused.detail))
         }
         Err(refused) => {
             if slots.counted != license.active {

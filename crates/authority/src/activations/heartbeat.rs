@@ -95,7 +95,8 @@ fn hear(tx: &mut Tx<'_>, op: &mut Op, beat: &Heartbeat, locks_license: bool) -> 
         true => sql::displaced(tx, id, request.generation)?,
         false => None,
     };
-    let free_slot = slots.as_ref().map(|slots| around.license.terms().slots().is_none_or(|max| slots.held < max));
+    let free_slot =
+        slots.as_ref().map(|slots| around.license.terms().slots().is_none_or(|max| slots.held < max));
     let situation = rules::Situation {
         license: &around.license,
         product: &around.names.product,
@@ -128,7 +129,12 @@ fn hear(tx: &mut Tx<'_>, op: &mut Op, beat: &Heartbeat, locks_license: bool) -> 
                 Ok(times) => Decided::Granted(Box::new(Kept { around, activation, times, warnings, jti })),
                 Err(refused) => {
                     let refused = told(tx, op, &around, refused)?;
-                    Decided::Refused(Box::new(Denied { around, act: Some(activation.id), refused, now: op.now }))
+                    Decided::Refused(Box::new(Denied {
+                        around,
+                        act: Some(activation.id),
+                        refused,
+                        now: op.now,
+                    }))
                 }
             }))
         }
@@ -236,7 +242,8 @@ fn audit(
             if version.is_none() && levels.is_none() && health.is_none() {
                 return Ok(());
             }
-            let told = json!({ "license": license.id, "version": version, "levels": levels, "health": health });
+            let told =
+                json!({ "license": license.id, "version": version, "levels": levels, "health": health });
             ("activation.report", Entry::ok(told))
         }
     };
@@ -273,7 +280,12 @@ fn remember(
 }
 
 /// Keeps usage as it was told. What can be no counter of ours is ignored with a warning.
-fn keep_usage(tx: &mut Tx<'_>, now: Timestamp, activation: &Activation, usage: &[Usage]) -> Result<Vec<String>> {
+fn keep_usage(
+    tx: &mut Tx<'_>,
+    now: Timestamp,
+    activation: &Activation,
+    usage: &[Usage],
+) -> Result<Vec<String>> {
     let mut warnings = Vec::new();
     for told in usage {
         let numbers = (i64::try_from(told.seq), i64::try_from(told.amount));
@@ -281,7 +293,10 @@ fn keep_usage(tx: &mut Tx<'_>, now: Timestamp, activation: &Activation, usage: &
             (Ok(meter), (Ok(seq), Ok(amount))) => {
                 sql::keep_usage(tx, activation.id, &meter, (seq, amount, told.at), now)?;
             }
-            _ => warnings.push(format!("usage of seq {} has no counter's name or is too large: it was ignored", told.seq)),
+            _ => warnings.push(format!(
+                "usage of seq {} has no counter's name or is too large: it was ignored",
+                told.seq
+            )),
         }
     }
     Ok(warnings)

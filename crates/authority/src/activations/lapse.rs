@@ -24,5 +24,7 @@ pub(crate) async fn lapse_due(authority: &Authority) -> Result<u64> {
 
 /// Forgets the nonces and refusals of more than a day ago, a bounded number at a time. How many.
 pub(crate) async fn forget_nonces(authority: &Authority) -> Result<u64> {
-    authority.write("activations.forget", Cx::system("activations.forget"), |tx, op| sql::forget(tx, op.now)).await
+    authority
+        .write("activations.forget", Cx::system("activations.forget"), |tx, op| sql::forget(tx, op.now))
+        .await
 }

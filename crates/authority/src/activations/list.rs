@@ -46,7 +46,8 @@ impl Authority {
                     sql.add(" and a.status = ?", params![status.as_str()]);
                 }
             }
-            let few = " and a.id in (select target from search_words where noun = ? and word >= ? and word < ?)";
+            let few =
+                " and a.id in (select target from search_words where noun = ? and word >= ? and word < ?)";
             search::condition(tx, &mut sql, Noun::Activation, list.q.as_deref(), few, few)?;
             paging.finish(&mut sql);
             let found = tx.query_all(&sql, sql.params(), sql::read)?;

@@ -13,7 +13,12 @@ impl Authority {
     ///
     /// # Errors
     /// If there is no such activation, or nothing to release.
-    pub async fn release_activation(&self, cx: Cx, id: ActivationId, reason: Option<String>) -> Result<Activation> {
+    pub async fn release_activation(
+        &self,
+        cx: Cx,
+        id: ActivationId,
+        reason: Option<String>,
+    ) -> Result<Activation> {
         if reason.as_ref().is_some_and(|reason| reason.len() > LONGEST) {
             return Err(Error::invalid("/reason", format!("a reason is at most {LONGEST} bytes long")));
         }
@@ -31,7 +36,8 @@ impl Authority {
             licenses::sql::set_revision(tx, license.id, license.revision + 1)?;
             op.changed(license.id, license.revision + 1);
             let suspected = before.suspicion.copy_suspected.then_some(ErrorCode::CopySuspected);
-            let change = json!({ "license": license.id, "was": before.status.as_str(), "suspected": suspected });
+            let change =
+                json!({ "license": license.id, "was": before.status.as_str(), "suspected": suspected });
             let entry = Entry::ok(change).of_customer(license.customer);
             let entry = match &reason {
                 Some(reason) => entry.private(json!({ "reason": reason })),

@@ -18,7 +18,12 @@ const NAMED: i64 = 50;
 
 /// Counts the slots that are held. `own` is the activation that asks: it is not counted if its time has passed.
 /// Only where no slot is free are the lapsed of others looked for, and written down.
-pub(super) fn count(tx: &mut Tx<'_>, op: &mut Op, license: &License, own: Option<&Activation>) -> Result<Slots> {
+pub(super) fn count(
+    tx: &mut Tx<'_>,
+    op: &mut Op,
+    license: &License,
+    own: Option<&Activation>,
+) -> Result<Slots> {
     let own_lapsed = own.is_some_and(|own| own.lapses_at().is_some() && own.is_lapsed(op.now));
     let held = |counted: i64| (counted - i64::from(own_lapsed)).max(0).unsigned_abs();
     let full = |counted: i64| license.terms().slots().is_some_and(|slots| held(counted) >= slots);
@@ -34,7 +39,12 @@ pub(super) fn count(tx: &mut Tx<'_>, op: &mut Op, license: &License, own: Option
 }
 
 /// Writes down that an activation lapsed, if it did; the count is the caller's.
-pub(super) fn write_lapse(tx: &mut Tx<'_>, op: &mut Op, license: &License, activation: &Activation) -> Result<bool> {
+pub(super) fn write_lapse(
+    tx: &mut Tx<'_>,
+    op: &mut Op,
+    license: &License,
+    activation: &Activation,
+) -> Result<bool> {
     let Some(lapsed) = lapse(activation, op.now) else { return Ok(false) };
     sql::update(tx, &lapsed)?;
     op.on("activation.lapse", activation.id);

@@ -49,7 +49,12 @@ pub(super) fn keep(
     Ok(after)
 }
 
-fn write_activation(tx: &mut Tx<'_>, op: &mut Op, present: Option<&Activation>, decision: &Decision) -> Result<()> {
+fn write_activation(
+    tx: &mut Tx<'_>,
+    op: &mut Op,
+    present: Option<&Activation>,
+    decision: &Decision,
+) -> Result<()> {
     let activation = &decision.activation;
     match present {
         Some(_) => sql::update(tx, activation)?,
@@ -59,7 +64,8 @@ fn write_activation(tx: &mut Tx<'_>, op: &mut Op, present: Option<&Activation>, 
         }
     }
     if present.is_none_or(|present| present.name != activation.name) {
-        let words = words_of([activation.fingerprint.as_str(), activation.name.as_deref().unwrap_or_default()]);
+        let words =
+            words_of([activation.fingerprint.as_str(), activation.name.as_deref().unwrap_or_default()]);
         search::put(tx, Noun::Activation, activation.id, &words)?;
     }
     if let Some(displaced) = &decision.displaced {
@@ -84,7 +90,8 @@ fn supersede(
     sql::update(tx, from)?;
     sql::keep_move(tx, license.id, from.id, to, decision.spends_move, op.now)?;
     op.on("activation.supersede", from.id);
-    let change = json!({ "license": license.id, "by": to, "how": deed.moved, "runs_until": from.move_ends_at });
+    let change =
+        json!({ "license": license.id, "by": to, "how": deed.moved, "runs_until": from.move_ends_at });
     op.audit(tx, Entry::ok(change).of_customer(license.customer))?;
     for id in &decision.cut_short {
         sql::end_move_grace(tx, *id, op.now)?;

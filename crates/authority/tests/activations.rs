@@ -1,0 +1,13 @@
+//! What products ask for: activations, leases, moves, lapses, on both engines.
+
+mod activations {
+    pub mod changes;
+    pub mod copies;
+    pub mod credential;
+    pub mod leases;
+    pub mod lifecycle;
+    pub mod model;
+    pub mod moves;
+    pub mod setting;
+    pub mod simultaneous;
+}

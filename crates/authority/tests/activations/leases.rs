@@ -1,0 +1,145 @@
+//! What statements say.
+
+use kaching_authority::{
+    Digest, EditFeature, Fingerprint,
+    status::Asker,
+    validate::{Validate, ValidityCode},
+};
+use kaching_base::{ErrorCode, FingerprintKind, Seconds};
+use kaching_license::{Expected, Moment};
+use kaching_testkit::{ISSUER, World};
+
+use super::setting::{Installation, Site, code, operator, read_lease, trusted};
+
+#[tokio::test]
+async fn a_lease_says_what_the_license_grants() {
+    World::each(|world| async move {
+        let site = Site::plain(&world, 1).await;
+        let mut one = Installation::new("c1");
+        let request = one.request(&site);
+        let hash = request.request;
+        let activated = one.send(&world, request).await.unwrap();
+        let lease = read_lease(&world, &activated.lease, hash);
+        assert_eq!(lease.iss, ISSUER);
+        assert_eq!((lease.aud.as_str(), lease.plan.as_str()), ("chorus", "team"));
+        assert_eq!((lease.sub, lease.act), (site.license, one.id()));
+        assert_eq!(lease.fpr, Digest::of("c1"));
+        assert_eq!((lease.exp.since(lease.iat).0, lease.hb), (900, 300));
+        assert_eq!(lease.run_until, lease.exp + Seconds(259_200));
+        assert_eq!(activated.activation.run_until, lease.run_until, "the authority stores the same");
+        assert!(lease.features.contains("federation") && !lease.features.contains("audit_export"));
+        let license = world.authority.license(site.license.to_string()).await.unwrap().license;
+        assert_eq!((lease.rev, lease.lic_exp), (license.revision.unsigned_abs(), license.expires_at));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn no_lease_outlives_the_license() {
+    World::each(|world| async move {
+        let site = Site::plain(&world, 1).await;
+        let mut one = Installation::new("c1");
+        one.activate(&world, &site).await.unwrap();
+        let license = world.authority.license(site.license.to_string()).await.unwrap().license;
+        let end = license.end().unwrap();
+        world.clock.set(end - Seconds(100));
+        world.authority.renew_keyset().await.unwrap();
+        one.activate(&world, &site).await.unwrap();
+        let beat = one.beat();
+        let request = beat.proof.request;
+        let lease = read_lease(&world, &one.hear(&world, beat).await.unwrap().lease, request);
+        assert_eq!((lease.exp, lease.run_until), (end, end));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_catalogue_is_the_one_that_leases_name() {
+    World::each(|world| async move {
+        let site = Site::plain(&world, 1).await;
+        let mut one = Installation::new("c1");
+        let request = one.request(&site);
+        let hash = request.request;
+        let lease = read_lease(&world, &one.send(&world, request).await.unwrap().lease, hash);
+        let asker = Asker::Key(site.key.clone());
+        let catalogue = world.authority.catalogue(asker.clone()).await.unwrap();
+        assert_eq!(lease.cat, catalogue.etag);
+        assert_eq!(Digest::of(&catalogue.body), catalogue.etag);
+        let edit = EditFeature { title: Some("Federation 2".to_owned()), benefit: None };
+        world.authority.edit_feature(operator(), "chorus:federation".to_owned(), edit).await.unwrap();
+        let beat = one.beat();
+        let hash = beat.proof.request;
+        let lease = read_lease(&world, &one.hear(&world, beat).await.unwrap().lease, hash);
+        let changed = world.authority.catalogue(asker).await.unwrap();
+        assert_ne!(changed.etag, catalogue.etag);
+        assert_eq!(lease.cat, changed.etag);
+        assert!(changed.body.contains("Federation 2"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn validation_tells_the_first_reason() {
+    World::each(|world| async move {
+        let site = Site::plain(&world, 1).await;
+        let ask = Validate {
+            key: Some(site.key.clone()),
+            product: Some(code("chorus")),
+            fingerprint: None,
+            kind: None,
+            features: Vec::new(),
+            nonce: Some("0123456789abcdef".parse().unwrap()),
+            request: Digest([7; 32]),
+        };
+        let on = |fingerprint: &str| Some(Fingerprint::new(fingerprint).unwrap());
+        let mut one = Installation::new("c1");
+        one.activate(&world, &site).await.unwrap();
+        let cluster = Some(FingerprintKind::Cluster);
+        let cases = [
+            (ask.clone(), ValidityCode::Valid),
+            (Validate { key: None, ..ask.clone() }, ValidityCode::Refused(ErrorCode::KeyMalformed)),
+            (
+                Validate { product: Some(code("caio")), ..ask.clone() },
+                ValidityCode::Refused(ErrorCode::ProductMismatch),
+            ),
+            (Validate { fingerprint: on("c1"), kind: cluster, ..ask.clone() }, ValidityCode::Valid),
+            (
+                Validate { fingerprint: on("c2"), kind: cluster, ..ask.clone() },
+                ValidityCode::Refused(ErrorCode::ActivationNotFound),
+            ),
+            (
+                Validate { features: vec![code("audit_export")], ..ask.clone() },
+                ValidityCode::Refused(ErrorCode::FeatureNotLicensed),
+            ),
+        ];
+        let expected = Expected { req: Some(Digest([7; 32])), ..Expected::default() };
+        for (ask, code) in cases {
+            let validated = world.authority.validate(ask).await.unwrap();
+            assert_eq!(validated.code, code, "{}", validated.detail);
+            let statement = validated.statement.expect("a nonce came");
+            let said =
+                trusted(&world.authority).verify_validation(&statement, &expected, Moment::Answer).unwrap();
+            assert_eq!((said.valid, said.code.as_str()), (code.is_valid(), code.as_str()));
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn status_says_what_comes_next() {
+    World::each(|world| async move {
+        let site = Site::plain(&world, 2).await;
+        let (mut one, mut two) = (Installation::new("c1"), Installation::new("c2"));
+        let lease = one.activate(&world, &site).await.unwrap().lease;
+        two.activate(&world, &site).await.unwrap();
+        let all = world.authority.status(Asker::Key(site.key.clone())).await.unwrap();
+        assert_eq!((all.active, all.activations.len(), all.days_left), (2, 2, Some(365)));
+        assert_eq!(all.next, "Expires on 2027-11-22; runs on until 2027-12-06.");
+        assert_eq!(all.upgrade.unwrap().plan.as_str(), "enterprise");
+        let bearer = world.authority.bearer(&lease).await.unwrap();
+        let own = world.authority.status(Asker::Lease(bearer)).await.unwrap();
+        assert_eq!((own.active, own.activations.len()), (2, 1));
+        assert_eq!(own.activations[0].id, one.id());
+    })
+    .await;
+}
