@@ -9,13 +9,15 @@ pub mod heartbeat;
 mod lapse;
 mod levels;
 mod nonce;
-pub mod relocate;
 mod release;
+pub mod relocate;
 mod takeover;
 
 use std::collections::BTreeMap;
 
-use kaching_base::{ActivationId, Code, ErrorCode, FingerprintKind, LicenseId, ParseError, Seconds, Timestamp};
+use kaching_base::{
+    ActivationId, Code, ErrorCode, FingerprintKind, LicenseId, ParseError, Seconds, Timestamp,
+};
 
 use crate::licenses::word;
 

@@ -67,7 +67,15 @@ pub fn quotas(terms: &Terms, active: u64, levels: &BTreeMap<Code, u64>) -> Vec<Q
                 Limit::Counter { .. } => return None,
             };
             let (kind, max) = (limit.kind(), limit.max());
-            Some(Quota { name, kind, used, max, per: None, resets_at: None, state: QuotaState::of(used, max) })
+            Some(Quota {
+                name,
+                kind,
+                used,
+                max,
+                per: None,
+                resets_at: None,
+                state: QuotaState::of(used, max),
+            })
         })
         .collect()
 }

@@ -94,7 +94,8 @@ impl Decision {
 pub fn activate(request: &Request, s: &Situation<'_>) -> Result<Decision, Refused> {
     let installation = Some((request.kind, &request.fingerprint));
     admission::admit(s.license, s.product, Some(&request.product), installation, s.now)?;
-    let moving = s.moving.filter(|(from, _)| from.holds_slot(s.now) && from.fingerprint != request.fingerprint);
+    let moving =
+        s.moving.filter(|(from, _)| from.holds_slot(s.now) && from.fingerprint != request.fingerprint);
     if let Some(present) = s.present {
         may_return(present, s)?;
         if present.holds_slot(s.now) && present.credential.made_by.as_ref() == Some(&request.nonce) {
@@ -193,8 +194,12 @@ fn grant(request: &Request, s: &Situation<'_>, moving: Option<(&Activation, Move
         decision.superseded = Some(takeover::supersede(license, from, s.now));
         decision.spends_move = mover == Mover::Key;
         decision.delta -= from.counted();
-        let others: Vec<_> =
-            s.in_grace.iter().copied().filter(|id| s.present.is_none_or(|present| present.id != *id)).collect();
+        let others: Vec<_> = s
+            .in_grace
+            .iter()
+            .copied()
+            .filter(|id| s.present.is_none_or(|present| present.id != *id))
+            .collect();
         decision.cut_short = takeover::cut_short(license, &others);
     }
     decision.started = started;

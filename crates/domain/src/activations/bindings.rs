@@ -23,11 +23,14 @@ pub fn domain_name(text: &str) -> Option<String> {
     (ascii.len() <= 253 && ascii.split('.').all(label)).then(|| format!("{star}{ascii}"))
 }
 
-/// `*.example.com` covers every name with one or more labels before `example.com`.
+/// `*.example.com` covers every name with one or more labels before `example.com`; no installation is at a `*`.
 fn covers(bound: &str, name: &str) -> bool {
-    let (Some(bound), Some(name)) = (domain_name(bound), domain_name(name)) else { return bound == name };
+    let name = domain_name(name).filter(|name| !name.starts_with('*'));
+    let (Some(bound), Some(name)) = (domain_name(bound), name) else { return false };
     match bound.strip_prefix("*.") {
-        Some(parent) => name.strip_suffix(parent).is_some_and(|labels| labels.len() > 1 && labels.ends_with('.')),
+        Some(parent) => {
+            name.strip_suffix(parent).is_some_and(|labels| labels.len() > 1 && labels.ends_with('.'))
+        }
         None => bound == name,
     }
 }

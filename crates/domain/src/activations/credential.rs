@@ -84,8 +84,12 @@ impl CredentialState {
         copies: CopyPolicy,
         now: Timestamp,
     ) -> Presented {
-        let mut presented =
-            Presented { verdict: Verdict::Fails, sighting: false, suspicion: suspicion.clone(), displaced: None };
+        let mut presented = Presented {
+            verdict: Verdict::Fails,
+            sighting: false,
+            suspicion: suspicion.clone(),
+            displaced: None,
+        };
         if shown.generation == self.generation {
             presented.verdict = self.judge(shown);
             presented.sighting = presented.verdict == Verdict::Fails && self.is_taken(shown);

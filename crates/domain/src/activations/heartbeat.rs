@@ -112,7 +112,12 @@ fn permit(request: &Request, s: &Situation<'_>) -> Option<Result<Times, Refused>
 ///
 /// # Errors
 /// Why not.
-pub fn standing(license: &License, product: &Code, activation: &Activation, now: Timestamp) -> Result<(), Refused> {
+pub fn standing(
+    license: &License,
+    product: &Code,
+    activation: &Activation,
+    now: Timestamp,
+) -> Result<(), Refused> {
     let installation = Some((activation.kind, &activation.fingerprint));
     admission::admit(license, product, None, installation, now)?;
     if activation.suspicion.refuses(license.terms().policy.copies) {

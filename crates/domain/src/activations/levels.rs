@@ -21,7 +21,11 @@ pub fn known_levels(limits: &Limits, told: &BTreeMap<String, u64>) -> (BTreeMap<
 }
 
 /// The levels with what was told of them; those that the license no longer limits are forgotten.
-pub(crate) fn merge(limits: &Limits, levels: &BTreeMap<Code, u64>, told: &BTreeMap<Code, u64>) -> BTreeMap<Code, u64> {
+pub(crate) fn merge(
+    limits: &Limits,
+    levels: &BTreeMap<Code, u64>,
+    told: &BTreeMap<Code, u64>,
+) -> BTreeMap<Code, u64> {
     let mut merged = levels.clone();
     merged.retain(|name, _| matches!(limits.get(name), Some(Limit::Level { .. })));
     merged.extend(told.iter().map(|(name, level)| (name.clone(), *level)));

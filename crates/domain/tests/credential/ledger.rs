@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use kaching_base::{
-    ActivationId, Code, CopyPolicy, CustomerId, ErrorCode, FingerprintKind, LeasePolicy, LicenseId, LicenseType,
-    PlanId, ProductId, Seconds, Timestamp,
+    ActivationId, Code, CopyPolicy, CustomerId, ErrorCode, FingerprintKind, LeasePolicy, LicenseId,
+    LicenseType, PlanId, ProductId, Seconds, Timestamp,
 };
 use kaching_domain::{
     Activation, Fingerprint, License, Nonce, Overrides, Status, Terms,

@@ -13,7 +13,9 @@ pub trait Authority {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply {
-    Activated { generation: i64 },
+    Activated {
+        generation: i64,
+    },
     Renewed,
     /// `credential_invalid`.
     Invalid,
@@ -192,8 +194,7 @@ impl Client {
 
     fn beat<A: Authority>(&mut self, network: &mut Network<A>, now: Timestamp, faults: &Faults) -> bool {
         let held = self.memory.held.clone().expect("a client that beats holds a credential");
-        let beat =
-            Beat { generation: held.generation, number: held.number + 1, nonce: held.nonce.clone() };
+        let beat = Beat { generation: held.generation, number: held.number + 1, nonce: held.nonce.clone() };
         match network.send(Request::Beat(beat), now, faults) {
             None => false,
             Some(Reply::Renewed) => {
