@@ -1,1 +1,15 @@
-//! A job runner over HTTP that runs on a license.
+#![doc = include_str!("../README.md")]
+
+mod app;
+mod audit;
+mod cluster;
+mod federation;
+mod health;
+mod jobs;
+mod nodes;
+mod options;
+mod refused;
+mod run;
+
+pub use options::{Options, OptionsError};
+pub use run::{RunError, run};

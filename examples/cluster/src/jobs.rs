@@ -1,0 +1,110 @@
+use axum::{
+    Json,
+    extract::{Path, State, rejection::JsonRejection},
+    http::StatusCode,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{app::Shared, refused::Refused};
+
+/// The most rounds that one job may have: some seconds of work.
+const MOST: u64 = 1_000_000_000;
+
+/// Something to compute.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Submit {
+    input: String,
+    #[serde(default = "one_thousand")]
+    rounds: u64,
+}
+
+fn one_thousand() -> u64 {
+    1000
+}
+
+/// A job and how it stands.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Job {
+    id: u64,
+    state: JobState,
+    #[serde(skip)]
+    input: String,
+    rounds: u64,
+    /// Who runs it.
+    node: Option<String>,
+    /// The result.
+    output: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum JobState {
+    Waiting,
+    Running,
+    Done,
+}
+
+/// What a node computes: the input, hashed over and over.
+pub(crate) struct Work {
+    input: String,
+    rounds: u64,
+}
+
+impl Job {
+    pub(crate) fn new(id: u64, input: String, rounds: u64) -> Self {
+        Self { id, state: JobState::Waiting, input, rounds, node: None, output: None }
+    }
+
+    pub(crate) fn is_done(&self) -> bool {
+        self.state == JobState::Done
+    }
+
+    pub(crate) fn begin(&mut self, node: &str) -> Work {
+        self.state = JobState::Running;
+        self.node = Some(node.to_owned());
+        Work { input: self.input.clone(), rounds: self.rounds }
+    }
+
+    pub(crate) fn end(&mut self, output: String) {
+        self.state = JobState::Done;
+        self.output = Some(output);
+    }
+}
+
+impl Work {
+    /// FNV-1a with 64 bits, each round over the last one's result (draft-eastlake-fnv).
+    pub(crate) fn run(&self) -> String {
+        let fnv = |seed: u64, bytes: &[u8]| {
+            bytes.iter().fold(seed, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+        };
+        let first = fnv(0xcbf2_9ce4_8422_2325, self.input.as_bytes());
+        let last = (1..self.rounds).fold(first, |hash, round| fnv(hash, &round.to_be_bytes()));
+        format!("{last:016x}")
+    }
+}
+
+/// `POST /jobs`
+pub(crate) async fn submit(
+    State(cluster): Shared,
+    body: Result<Json<Submit>, JsonRejection>,
+) -> Result<(StatusCode, Json<Job>), Refused> {
+    let Json(Submit { input, rounds }) = body?;
+    if !(1..=MOST).contains(&rounds) {
+        let error = format!("rounds is 1 to {MOST}, not {rounds}.");
+        return Err(Refused::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_request", &error));
+    }
+    Ok((StatusCode::ACCEPTED, Json(cluster.submit(input, rounds)?)))
+}
+
+/// `GET /jobs`: the last hundred.
+pub(crate) async fn list(State(cluster): Shared) -> Json<Vec<Job>> {
+    Json(cluster.table().jobs.values().rev().take(100).cloned().collect())
+}
+
+/// `GET /jobs/{id}`
+pub(crate) async fn show(State(cluster): Shared, Path(id): Path<String>) -> Result<Json<Job>, Refused> {
+    let job = id.parse().ok().and_then(|id: u64| cluster.table().jobs.get(&id).cloned());
+    job.map(Json)
+        .ok_or_else(|| Refused::new(StatusCode::NOT_FOUND, "not_found", &format!("There is no job {id}.")))
+}

@@ -1,0 +1,25 @@
+use std::{io::Write as _, process::ExitCode};
+
+use kaching_example_cluster::{Options, OptionsError, run};
+
+fn main() -> ExitCode {
+    let done = match Options::read(std::env::args().skip(1)) {
+        Ok(options) => run(&options, |address| said(&format!("Takes jobs on http://{address}"))),
+        Err(error @ OptionsError::Usage(_)) => return failed(&error, 2),
+        Err(error) => return failed(&error, 1),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(&error, 1),
+    }
+}
+
+fn said(line: &str) {
+    // Nobody is left to be told that standard output is closed.
+    let _ = writeln!(std::io::stdout().lock(), "{line}");
+}
+
+fn failed(error: &dyn std::error::Error, code: u8) -> ExitCode {
+    let _ = writeln!(std::io::stderr().lock(), "error: {error}");
+    ExitCode::from(code)
+}
