@@ -18,13 +18,14 @@ mod shape;
 #[cfg(test)]
 mod surface;
 mod tasks;
+mod upkeep;
 mod v1;
 mod well_known;
 
 pub use app::App;
-pub use listen::{Addresses, BindError, Listeners};
+pub use listen::{Addresses, BindError, Listeners, ServeError};
 pub use openapi::text as openapi;
 pub use peer::{Network, Peer};
 pub use private_files::{check_private_files, others_can_read};
-pub use router::local as local_router;
+pub use router::{everything as full_router, local as local_router, product as product_router};
 pub use tasks::{Shutdown, Stop, shutdown};

@@ -23,6 +23,7 @@ use crate::{
     config::{Config, PublicUrl},
     router,
     tasks::Tasks,
+    upkeep,
 };
 
 /// Addresses that are bound and not served yet, so that the issuer can name the port that was found.
@@ -53,6 +54,11 @@ pub struct Addresses {
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct BindError(pub(crate) String);
+
+/// Why serving ended by itself.
+#[derive(Debug, thiserror::Error)]
+#[error("the database can no longer be trusted with a write ({0}): see to it and start again")]
+pub struct ServeError(String);
 
 impl Listeners {
     /// Binds every address of the settings, and `kaching.sock` in `directory` where one is given.
@@ -100,9 +106,19 @@ impl Listeners {
         &self.issuer
     }
 
-    /// Serves until `shutdown`; then takes no more connections, and waits for the requests that are running.
-    pub async fn serve(self, app: App, shutdown: Shutdown) {
+    /// Serves until `shutdown`, then takes no more connections and waits for the requests that are running. Beside
+    /// the requests it runs the authority's jobs.
+    ///
+    /// # Errors
+    /// If the database can no longer be trusted: the process has to end, and be started again.
+    pub async fn serve(self, app: App, shutdown: Shutdown) -> Result<(), ServeError> {
+        // Ours is asked by the caller's, or by the end of the database.
+        let (stop, ours) = crate::shutdown();
+        let mut asked = shutdown;
+        let shutdown = ours;
         let mut accepting = Tasks::default();
+        accepting.spawn(upkeep::jobs(app.clone(), shutdown.clone()));
+        accepting.spawn(upkeep::minutely(app.clone(), shutdown.clone()));
         let (product, everything) = (router::product(&app), router::everything(&app));
         let lines = |router| Lines {
             router,
@@ -126,13 +142,17 @@ impl Listeners {
         if let Some(certificate) = self.certificate {
             accepting.spawn(tls::watch(certificate, app.clone(), shutdown.clone()));
         }
-        let mut asked = shutdown.clone();
-        asked.asked().await;
+        let ended = tokio::select! {
+            () = asked.asked() => Ok(()),
+            error = app.authority.fatal() => Err(ServeError(error.to_string())),
+        };
+        stop.now();
         app.stop_waiting();
         let left = accepting.finish(self.shutdown_timeout + Duration::from_secs(1)).await;
         if left > 0 {
             tracing::warn!(left, "stopped without waiting any longer");
         }
+        ended
     }
 }
 

@@ -14,7 +14,12 @@ use crate::router;
         description = "The HTTP API of the Kaching software-licensing authority, version 1 of its protocol.",
         license(name = "Apache-2.0", identifier = "Apache-2.0")
     ),
-    components(schemas(kaching_api::Problem, kaching_base::ErrorCode)),
+    components(schemas(
+        kaching_api::Problem,
+        kaching_base::ErrorCode,
+        kaching_base::Anchor,
+        kaching_base::Period
+    )),
     tags(
         (name = "product", description = "What the client in a product calls."),
         (name = "keys", description = "The public keys that verify statements."),

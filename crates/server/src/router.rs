@@ -6,13 +6,13 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::{App, Peer, edge, health, openapi, problem::Rejected, v1, well_known};
 
-/// What products reach: no operator call, no metrics.
-pub(crate) fn product(app: &App) -> Router {
+/// What products reach: no operator call, no metrics. Every request carries its [`Peer`] as an extension.
+pub fn product(app: &App) -> Router {
     around(app, product_routes().split_for_parts().0)
 }
 
-/// Everything: for the private address and the local socket.
-pub(crate) fn everything(app: &App) -> Router {
+/// Everything: for the private address and the local socket. Every request carries its [`Peer`] as an extension.
+pub fn everything(app: &App) -> Router {
     let (routes, _) = product_routes().merge(operator_routes()).split_for_parts();
     around(app, routes)
 }

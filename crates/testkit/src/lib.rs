@@ -5,6 +5,7 @@ mod engines;
 mod postgres;
 mod world;
 
+pub use kaching_db::Engine;
 pub use clock::{FakeClock, SeededEntropy};
 pub use engines::{Scratch, engines};
 pub use postgres::{Server, postgres};

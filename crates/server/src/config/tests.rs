@@ -61,11 +61,30 @@ fn what_makes_no_sense_is_refused_by_name() {
 /// `surface/config.schema.json` is written from the code: accept a change with KACHING_ACCEPT=1.
 #[test]
 fn the_schema_of_the_settings_is_written_down() {
-    use utoipa::ToSchema;
-    let mut schemas = vec![("Config".into(), Config::schema_ref())];
+    use utoipa::{PartialSchema, ToSchema};
+    let mut schemas = Vec::new();
     Config::schemas(&mut schemas);
-    let mut definitions = serde_json::to_value(schemas.into_iter().collect::<BTreeMap<String, _>>()).unwrap();
-    let root = definitions.as_object_mut().unwrap().remove("Config").unwrap();
-    let text = format!("{root:#}\n");
+    let mut root = serde_json::to_value(Config::schema()).unwrap();
+    root["$schema"] = "https://json-schema.org/draft/2020-12/schema".into();
+    root["$defs"] = serde_json::to_value(schemas.into_iter().collect::<BTreeMap<String, _>>()).unwrap();
+    let text = format!("{root:#}\n").replace("#/components/schemas/", "#/$defs/");
     crate::surface::check("config.schema.json", &text);
+    // What has a schema has a default that explains it, and the reverse.
+    let defaults: toml::Table = DEFAULTS.parse().unwrap();
+    let properties = |schema: &serde_json::Value| -> Vec<String> {
+        let names: std::collections::BTreeSet<_> =
+            schema["properties"].as_object().unwrap().keys().cloned().collect();
+        names.into_iter().collect()
+    };
+    for section in properties(&root) {
+        let reference = text_of(&root["properties"][&section]);
+        let schema = &root["$defs"][reference];
+        let keys: Vec<_> = defaults[&section].as_table().unwrap().keys().cloned().collect();
+        assert_eq!(properties(schema), keys, "[{section}]");
+    }
+}
+
+fn text_of(property: &serde_json::Value) -> &str {
+    let reference = property["$ref"].as_str().or_else(|| property["allOf"][0]["$ref"].as_str());
+    reference.unwrap().rsplit('/').next().unwrap()
 }

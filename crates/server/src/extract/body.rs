@@ -117,6 +117,10 @@ fn is_too_long(error: &axum::Error) -> bool {
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
+    // A list would be read as an object's members in their order, which nobody means.
+    if bytes.trim_ascii_start().first() == Some(&b'[') {
+        return Err(Rejected::invalid("", "the body is a JSON object"));
+    }
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let path = error.path().clone();
@@ -202,7 +206,8 @@ mod tests {
     fn says_where_and_what() {
         let cases = [
             ("{", "400  the body is not JSON: EOF while parsing an object at line 1 column 1"),
-            ("[]", "422 /customer missing field `customer`"),
+            ("[]", "422  the body is a JSON object"),
+            ("{}", "422 /customer missing field `customer`"),
             (
                 r#"{"customer":"a","product":"chorus","plan":"team","colour":1}"#,
                 "422 /colour unknown field `colour`",

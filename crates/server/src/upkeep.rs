@@ -1,0 +1,37 @@
+//! What runs beside the requests: jobs, the keyset, the clock.
+
+use std::time::Duration;
+
+use crate::{App, Shutdown};
+
+/// How often due jobs are looked for.
+const JOBS: Duration = Duration::from_secs(5);
+/// How often the time is stored, and the keyset looked at: what other replicas changed shows within this.
+const MINUTE: Duration = Duration::from_secs(60);
+
+pub(crate) async fn jobs(app: App, mut shutdown: Shutdown) {
+    loop {
+        if let Err(error) = app.authority.run_jobs().await {
+            tracing::warn!("jobs could not run: {error}");
+        }
+        tokio::select! {
+            () = tokio::time::sleep(JOBS) => {}
+            () = shutdown.asked() => return,
+        }
+    }
+}
+
+pub(crate) async fn minutely(app: App, mut shutdown: Shutdown) {
+    loop {
+        if let Err(error) = app.authority.store_time().await {
+            tracing::error!("{error}");
+        }
+        if let Err(error) = app.authority.renew_keyset().await {
+            tracing::error!("the keyset could not be renewed: {error}");
+        }
+        tokio::select! {
+            () = tokio::time::sleep(MINUTE) => {}
+            () = shutdown.asked() => return,
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! What goes wrong is told in one form, and in our words.
+
+use kaching_testkit::{Engine, World};
+use serde_json::json;
+
+use crate::face::Face;
+
+#[tokio::test]
+async fn a_problem_says_what_and_where() {
+    let face = Face::of(World::on(Engine::Sqlite).await);
+    let body = json!({"code": "chorus", "name": "CHORUS", "colour": "blue"});
+    let answer = face.admin("POST", "/products").json(&body).send().await;
+    insta::assert_json_snapshot!(answer.body, @r#"
+    {
+      "type": "urn:kaching:problem:invalid_request",
+      "title": "The request makes no sense",
+      "status": 422,
+      "detail": "unknown field `colour`, expected one of `code`, `name`, `key_prefix`, `contact`, `lease_alg`, `key_format`",
+      "code": "invalid_request",
+      "request_id": "req_01m808tx00ebvvb0epvry0da12",
+      "errors": [
+        {
+          "pointer": "/colour",
+          "detail": "unknown field `colour`, expected one of `code`, `name`, `key_prefix`, `contact`, `lease_alg`, `key_format`"
+        }
+      ]
+    }
+    "#);
+    let answer = face.admin("GET", "/products/nothing").send().await;
+    insta::assert_json_snapshot!(answer.body, @r#"
+    {
+      "type": "urn:kaching:problem:not_found",
+      "title": "There is no such thing",
+      "status": 404,
+      "detail": "there is no product nothing",
+      "code": "not_found",
+      "request_id": "X"
+    }
+    "#);
+    let answer = face.call("GET", "/v1/nothing").send().await;
+    insta::assert_json_snapshot!(answer.body, @r#"
+    {
+      "type": "urn:kaching:problem:not_found",
+      "title": "There is no such thing",
+      "status": 404,
+      "detail": "there is nothing at this path; /openapi.json lists what there is",
+      "code": "not_found",
+      "request_id": "Y"
+    }
+    "#);
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_malformed() {
+    let face = Face::of(World::on(Engine::Sqlite).await);
+    let call = || face.admin("POST", "/products");
+    call().raw("{").header("content-type", "application/json").send().await.refused(400, "malformed_body");
+    call().raw("{}").send().await.refused(415, "malformed_body");
+    call()
+        .raw("a=b")
+        .header("content-type", "application/x-www-form-urlencoded")
+        .send()
+        .await
+        .refused(415, "malformed_body");
+    let packed = call().json(&json!({})).header("content-encoding", "gzip").send().await;
+    packed.refused(415, "malformed_body");
+    let typed = call().raw("{}").header("content-type", "Application/JSON; charset=utf-8").send().await;
+    typed.refused(422, "invalid_request");
+    let long = json!({"code": "chorus", "name": "x".repeat(70_000)});
+    call().json(&long).send().await.refused(413, "malformed_body");
+    let wrong = face.call("PUT", "/v1/activate").send().await;
+    assert_eq!(wrong.header("allow"), "POST");
+    wrong.refused(405, "malformed_body");
+    let nul = face.admin("GET", "/products?q=%00").send().await;
+    nul.refused(422, "invalid_request");
+    face.admin("GET", "/customers/%00").send().await.refused(404, "not_found");
+    face.admin("GET", "/customers/%ff").send().await.refused(404, "not_found");
+    face.admin("GET", "/licenses/lic_81h455vb4pex5vsknk084sn02q").send().await.refused(404, "not_found");
+}
+
+#[tokio::test]
+async fn a_call_without_credential_says_how_it_looks() {
+    let face = Face::of(World::on(Engine::Sqlite).await);
+    let body = json!({"nonce": "0123456789abcdef", "fpr": "x"});
+    for authorization in
+        ["", "Kaching", "Kaching a.b.c", "Bearer x", "Kaching act_01h455vb4pex5vsknk084sn02q.1.01.AAAA"]
+    {
+        let answer = face
+            .call("POST", "/v1/heartbeat")
+            .header("authorization", authorization)
+            .json(&body)
+            .send()
+            .await;
+        assert_eq!(answer.header("www-authenticate"), "Kaching");
+        answer.refused(401, "credential_invalid");
+    }
+    for path in ["/v1/status", "/v1/catalogue", "/v1/changes?rev=0"] {
+        face.call("GET", path).send().await.refused(401, "unauthenticated");
+        face.call("GET", path)
+            .header("authorization", "Bearer a.b.c")
+            .send()
+            .await
+            .refused(401, "unauthenticated");
+    }
+}
+
+#[tokio::test]
+async fn the_public_address_has_no_operator_api() {
+    let face = Face::of(World::on(Engine::Sqlite).await);
+    face.admin("GET", "/stats").public().send().await.refused(404, "not_found");
+    face.call("GET", "/metrics").public().send().await.refused(404, "not_found");
+}

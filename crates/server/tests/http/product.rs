@@ -1,0 +1,209 @@
+//! The calls of products, on both engines.
+
+use kaching_base::Seconds;
+use kaching_testkit::World;
+use serde_json::{Value, json};
+
+use crate::face::Face;
+
+fn activation(license: &Value, fingerprint: &str, nonce: &str) -> Value {
+    json!({
+        "license_key": license["key"], "product": "chorus", "fingerprint": fingerprint, "kind": "cluster",
+        "name": fingerprint, "version": "2.4.1", "levels": {"nodes": 3}, "nonce": nonce,
+    })
+}
+
+fn heartbeat(fingerprint: &str, nonce: &str) -> Value {
+    json!({"nonce": nonce, "fpr": kaching_authority::license::Digest::of(fingerprint).to_string()})
+}
+
+fn claims(statement: &Value) -> Value {
+    let payload = statement.as_str().unwrap().split('.').nth(1).unwrap();
+    let bytes = kaching_base::Base64Url::decode(payload.as_bytes()).unwrap();
+    serde_json::from_slice(&bytes).unwrap()
+}
+
+const N1: &str = "0123456789abcdef-1";
+const N2: &str = "0123456789abcdef-2";
+const N3: &str = "0123456789abcdef-3";
+
+#[tokio::test]
+async fn a_product_runs_on_its_license_until_it_is_suspended() {
+    World::each(|world| async {
+        let face = Face::of(world);
+        let license = face.seed().await;
+
+        let body = activation(&license, "eu-1", N1);
+        let active = face.call("POST", "/v1/activate").json(&body).send().await.expect(201);
+        assert_eq!(active["activation"]["status"], "active");
+        assert_eq!(active["activation"]["address"], "203.0.113.10");
+        assert_eq!(active["quotas"][1]["state"], "ok");
+        let lease = claims(&active["lease"]);
+        assert_eq!((&lease["aud"], &lease["sub"]), (&json!("chorus"), &license["id"]));
+        assert_eq!(lease["cat"].as_str().unwrap().len(), 43);
+        let credential = active["credential"].as_str().unwrap();
+
+        let again = face.call("POST", "/v1/activate").json(&body).send().await.expect(200);
+        assert_eq!(again["credential"], active["credential"], "the same nonce is a repeat");
+
+        let body = heartbeat("eu-1", N2);
+        let renewed =
+            face.call("POST", "/v1/heartbeat").json(&body).signed(credential, 1).send().await.expect(200);
+        assert_eq!(claims(&renewed["lease"])["rev"], 1);
+
+        let bearer = format!("Bearer {}", renewed["lease"].as_str().unwrap());
+        let status = face.call("GET", "/v1/status").header("authorization", &bearer).send().await.expect(200);
+        assert_eq!((&status["state"], &status["days_left"]), (&json!("active"), &json!(365)));
+        assert_eq!(status["upgrade"]["plan"], "enterprise");
+        let changes =
+            face.call("GET", "/v1/changes?rev=1").header("authorization", &bearer).send().await.expect(200);
+        assert_eq!(changes, json!({"rev": 1}));
+        let report =
+            json!({"kind": "security", "detail": "näher ✓", "at": "2026-11-22T00:00:00Z", "nonce": N1});
+        let told = face.call("POST", "/v1/reports").json(&report).signed(credential, 0).send().await;
+        assert_eq!(told.status, 204);
+
+        let suspend = format!("/licenses/{}/suspend", license["id"].as_str().unwrap());
+        face.admin("POST", &suspend).json(&json!({"reason": "not paid"})).send().await.expect(200);
+        let changes =
+            face.call("GET", "/v1/changes?rev=1").header("authorization", &bearer).send().await.expect(200);
+        assert_eq!(changes["rev"], 2);
+        assert_eq!(claims(&changes["refusal"])["code"], "license_suspended");
+
+        let body = heartbeat("eu-1", N3);
+        let refused = face.call("POST", "/v1/heartbeat").json(&body).signed(credential, 2).send().await;
+        let refused = refused.refused(403, "license_suspended");
+        assert_eq!(claims(&refused["statement"])["code"], "license_suspended");
+        assert_eq!(refused["contact"]["url"], "https://example.com/buy");
+
+        let off = face
+            .call("POST", "/v1/deactivate")
+            .json(&json!({"nonce": N2}))
+            .signed(credential, 0)
+            .send()
+            .await;
+        assert_eq!(off.status, 204);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_full_license_names_who_holds_it() {
+    World::each(|world| async {
+        let face = Face::of(world);
+        let license = face.seed().await;
+        face.call("POST", "/v1/activate").json(&activation(&license, "eu-1", N1)).send().await.expect(201);
+        let refused = face.call("POST", "/v1/activate").json(&activation(&license, "eu-2", N2)).send().await;
+        let refused = refused.refused(403, "activation_limit_reached");
+        assert_eq!(refused["holders"][0]["name"], "eu-1");
+        assert_eq!(refused["upgrade"]["plan"], "enterprise");
+        let statement = claims(&refused["statement"]);
+        assert_eq!(
+            (&statement["code"], &statement["sub"]),
+            (&json!("activation_limit_reached"), &license["id"])
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn validate_answers_every_key() {
+    World::each(|world| async {
+        let face = Face::of(world);
+        let license = face.seed().await;
+        let key = license["key"].as_str().unwrap();
+        let ask = |body: Value| face.call("POST", "/v1/validate").json(&body).send();
+
+        let valid = ask(json!({"license_key": key, "product": "chorus", "nonce": N1})).await.expect(200);
+        assert_eq!((&valid["valid"], &valid["code"]), (&json!(true), &json!("valid")));
+        assert!(valid["license"].get("key").is_none());
+        assert_eq!(claims(&valid["statement"])["valid"], true);
+        let cases = [
+            (json!({"license_key": key, "product": "other"}), "product_mismatch"),
+            (json!({"license_key": key, "fingerprint": "eu-1", "kind": "cluster"}), "activation_not_found"),
+            (json!({"license_key": key, "features": ["federation"]}), "feature_not_licensed"),
+            (json!({"license_key": "CHORUS-1"}), "key_malformed"),
+            (json!({"license_key": ""}), "key_malformed"),
+        ];
+        for (body, code) in cases {
+            let answer = ask(body).await.expect(200);
+            assert_eq!((&answer["valid"], &answer["code"]), (&json!(false), &json!(code)));
+        }
+        face.world.clock.advance(Seconds::days(366));
+        assert_eq!(ask(json!({"license_key": key})).await.expect(200)["code"], "valid_in_grace");
+        face.world.clock.advance(Seconds::days(14));
+        assert_eq!(ask(json!({"license_key": key})).await.expect(200)["code"], "license_expired");
+
+        let header = format!("License {key}");
+        let body = json!({"product": "chorus"});
+        let by_header =
+            face.call("POST", "/v1/validate").header("authorization", &header).json(&body).send().await;
+        assert_eq!(by_header.expect(200)["code"], "license_expired");
+        ask(json!({"product": "chorus"})).await.refused(422, "invalid_request");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_catalogue_is_what_the_lease_hashes() {
+    World::each(|world| async {
+        let face = Face::of(world);
+        let license = face.seed().await;
+        let active = face
+            .call("POST", "/v1/activate")
+            .json(&activation(&license, "eu-1", N1))
+            .send()
+            .await
+            .expect(201);
+        let by_key = format!("License {}", license["key"].as_str().unwrap());
+        let answer = face.call("GET", "/v1/catalogue").header("authorization", &by_key).send().await;
+        let etag = answer.header("etag").to_owned();
+        assert_eq!(etag, format!("\"{}\"", claims(&active["lease"])["cat"].as_str().unwrap()));
+        assert_eq!(kaching_authority::license::Digest::of(&answer.bytes).to_string(), etag.trim_matches('"'));
+        assert_eq!(answer.body["features"][0]["benefit"], "Link clusters");
+        let same =
+            face.call("GET", "/v1/catalogue").header("authorization", &by_key).header("if-none-match", &etag);
+        assert_eq!(same.send().await.status, 304);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_waiting_product_is_told_when_its_license_changes() {
+    World::each(|world| async {
+        let face = Face::of(world);
+        let license = face.seed().await;
+        let active = face
+            .call("POST", "/v1/activate")
+            .json(&activation(&license, "eu-1", N1))
+            .send()
+            .await
+            .expect(201);
+        let bearer = format!("Bearer {}", active["lease"].as_str().unwrap());
+        let suspend = format!("/licenses/{}/suspend", license["id"].as_str().unwrap());
+        let waiting = face.call("GET", "/v1/changes?rev=1&wait=55").header("authorization", &bearer).send();
+        let suspending = face.admin("POST", &suspend).json(&json!({"reason": "not paid"})).send();
+        let (told, _) = tokio::join!(waiting, suspending);
+        assert_eq!(told.expect(200)["rev"], 2);
+        let impatient =
+            face.call("GET", "/v1/changes?rev=1&wait=56").header("authorization", &bearer).send().await;
+        impatient.refused(422, "invalid_request");
+        face.call("GET", "/v1/changes?rev=1").send().await.refused(401, "unauthenticated");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn discovery_says_where_everything_is() {
+    let face = Face::of(World::on(kaching_testkit::Engine::Sqlite).await);
+    let found = face.call("GET", "/.well-known/kaching").public().send().await.expect(200);
+    assert_eq!(found["endpoints"]["activate"], "https://licenses.example.com/v1/activate");
+    assert!(found["roots"][0].as_str().unwrap().starts_with("kaching-root:"));
+    assert_eq!(claims(&found["keysets"][0])["epoch"], found["epoch"]);
+    let jwks = face.call("GET", "/.well-known/jwks.json").public().send().await.expect(200);
+    assert_eq!(claims(&found["keysets"][0])["keys"], jwks["keys"]);
+    face.call("GET", "/health").public().send().await.expect(200);
+    face.call("GET", "/ready").public().send().await.expect(200);
+    let described = face.call("GET", "/openapi.json").public().send().await;
+    assert_eq!(described.body, *crate::face::description());
+}

@@ -1,0 +1,193 @@
+//! What needs a socket: listeners, TLS, slowness, shutdown.
+
+use std::{fs, sync::Arc, time::Duration};
+
+use kaching_server::{Addresses, Listeners, Shutdown, config::Config};
+use kaching_testkit::{Engine, World};
+use rustls::{
+    ClientConfig, RootCertStore,
+    pki_types::{CertificateDer, ServerName, pem::PemObject},
+};
+use serde_json::json;
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    net::{TcpStream, UnixStream},
+};
+
+use crate::face::Face;
+
+/// Serves a world with these settings while `visit` runs, and stops it then.
+async fn serve<F: Future<Output = ()>>(
+    settings: &str,
+    visit: impl FnOnce(Arc<Face>, Addresses, kaching_server::Stop) -> F,
+) {
+    let face = Arc::new(Face::with(World::on(Engine::Sqlite).await, settings));
+    let config = Config::read(settings, &Default::default(), |_| unreachable!()).unwrap();
+    let listeners = Listeners::bind(&config, Some(face.world.directory.path())).await.unwrap();
+    let addresses = listeners.addresses().clone();
+    let (stop, shutdown): (_, Shutdown) = kaching_server::shutdown();
+    let visit = visit(Arc::clone(&face), addresses.clone(), stop);
+    let (served, ()) = tokio::join!(listeners.serve(face.app.clone(), shutdown), visit);
+    served.unwrap();
+    assert!(!addresses.socket.unwrap().exists(), "a stopped server leaves no socket");
+}
+
+const LOCAL: &str = "[server]\nlisten = '127.0.0.1:0'\n";
+
+async fn say(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), request: &str) -> String {
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    String::from_utf8(answer).unwrap()
+}
+
+fn get(path: &str) -> String {
+    format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+}
+
+#[tokio::test]
+async fn operators_have_an_address_of_their_own() {
+    let settings = format!("{LOCAL}admin_listen = '127.0.0.2:0'\n");
+    serve(&settings, async |_, addresses, stop| {
+        let mut product = TcpStream::connect(addresses.product).await.unwrap();
+        assert!(say(&mut product, &get("/metrics")).await.starts_with("HTTP/1.1 404"));
+        let mut private = TcpStream::connect(addresses.private.unwrap()).await.unwrap();
+        let metrics = say(&mut private, &get("/metrics")).await;
+        assert!(metrics.contains("kaching_http_connections 1"), "{metrics}");
+        stop.now();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_local_socket_needs_no_token() {
+    serve(LOCAL, async |_, addresses, stop| {
+        let mut socket = UnixStream::connect(addresses.socket.unwrap()).await.unwrap();
+        assert!(say(&mut socket, &get("/v1/admin/stats")).await.starts_with("HTTP/1.1 200"));
+        let mut network = TcpStream::connect(addresses.product).await.unwrap();
+        assert!(say(&mut network, &get("/v1/admin/stats")).await.starts_with("HTTP/1.1 401"));
+        stop.now();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_come_is_408() {
+    let settings = format!("{LOCAL}body_timeout_s = 1\n");
+    serve(&settings, async |_, addresses, stop| {
+        let mut stream = TcpStream::connect(addresses.product).await.unwrap();
+        let head = "POST /v1/activate HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{";
+        let answer = say(&mut stream, head).await;
+        assert!(answer.starts_with("HTTP/1.1 408") && answer.contains("malformed_body"), "{answer}");
+        let mut stream = TcpStream::connect(addresses.product).await.unwrap();
+        assert_eq!(say(&mut stream, "POST /v1/act").await, "", "a head that does not come ends the connection");
+        stop.now();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_stop_answers_those_who_wait_and_those_who_are_not_done() {
+    serve(LOCAL, async |face, addresses, stop| {
+        let license = face.seed().await;
+        let body = json!({"license_key": license["key"], "product": "chorus", "fingerprint": "f", "kind": "cluster", "nonce": "0123456789abcdef"});
+        let active = face.call("POST", "/v1/activate").json(&body).send().await.expect(201);
+        let mut waiting = TcpStream::connect(addresses.product).await.unwrap();
+        let lease = active["lease"].as_str().unwrap();
+        let request = format!("GET /v1/changes?rev=1&wait=55 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {lease}\r\n\r\n");
+        waiting.write_all(request.as_bytes()).await.unwrap();
+
+        let body = r#"{"license_key":"CHORUS-1"}"#;
+        let mut slow = TcpStream::connect(addresses.product).await.unwrap();
+        let length = body.len();
+        let head = format!("POST /v1/validate HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {length}\r\nExpect: 100-continue\r\n\r\n");
+        slow.write_all(head.as_bytes()).await.unwrap();
+        // The server asks for the body: it is in the middle of this request.
+        let mut go_on = [0; 25];
+        slow.read_exact(&mut go_on).await.unwrap();
+        assert!(go_on.starts_with(b"HTTP/1.1 100"));
+
+        stop.now();
+        let told = say(&mut waiting, "").await;
+        assert!(told.starts_with("HTTP/1.1 200") && told.ends_with(r#"{"rev":1}"#), "{told}");
+        let answer = say(&mut slow, body).await;
+        assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("key_malformed"), "{answer}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn tls_takes_a_new_certificate_when_its_files_change() {
+    let directory = tempfile::tempdir().unwrap();
+    let (chain, key) = (directory.path().join("chain.pem"), directory.path().join("key.pem"));
+    let put = |n: u8| {
+        let ours = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tls");
+        fs::copy(format!("{ours}/key-{n}.pem"), &key).unwrap();
+        fs::copy(format!("{ours}/chain-{n}.pem"), &chain).unwrap();
+    };
+    put(1);
+    let settings = format!("{LOCAL}tls_cert = '{}'\ntls_key = '{}'\n", chain.display(), key.display());
+    serve(&settings, async |face, addresses, stop| {
+        let first = shake_hands(&addresses).await;
+        put(2);
+        let renewed = async { while shake_hands(&addresses).await == first {} };
+        tokio::time::timeout(Duration::from_secs(20), renewed).await.expect("the new certificate is used");
+        let second = shake_hands(&addresses).await;
+        fs::write(&chain, "no certificate").unwrap();
+        let metrics = face.call("GET", "/metrics").send().await;
+        let metrics = String::from_utf8(metrics.bytes).unwrap();
+        let end = metrics
+            .lines()
+            .find_map(|line| line.strip_prefix("kaching_http_tls_certificate_end_seconds "))
+            .unwrap();
+        assert!(end.parse::<i64>().unwrap() > 4_000_000_000, "{end}");
+        assert_eq!(shake_hands(&addresses).await, second, "what cannot be used is not taken");
+        stop.now();
+    })
+    .await;
+}
+
+/// Asks for `/health` over TLS; gives the certificate that was shown.
+async fn shake_hands(addresses: &Addresses) -> Vec<u8> {
+    let mut roots = RootCertStore::empty();
+    for n in [1, 2] {
+        let path = format!("{}/tests/tls/chain-{n}.pem", env!("CARGO_MANIFEST_DIR"));
+        roots.add(CertificateDer::from_pem_file(path).unwrap()).unwrap();
+    }
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
+    let stream = TcpStream::connect(addresses.product).await.unwrap();
+    let mut stream = connector.connect(ServerName::try_from("localhost").unwrap(), stream).await.unwrap();
+    let shown = stream.get_ref().1.peer_certificates().unwrap()[0].to_vec();
+    let answer = say(&mut stream, &get("/health")).await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    shown
+}
+
+#[tokio::test]
+async fn what_cannot_be_bound_says_what_to_do() {
+    let directory = tempfile::tempdir().unwrap();
+    let bind = async |settings: &str, directory: &std::path::Path| {
+        let config = Config::read(settings, &Default::default(), |_| unreachable!()).unwrap();
+        Listeners::bind(&config, Some(directory)).await.err().unwrap().to_string()
+    };
+    let taken = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let settings = format!("[server]\nlisten = '{}'", taken.local_addr().unwrap());
+    assert!(bind(&settings, directory.path()).await.contains("is in use by another program"));
+    assert!(
+        bind("[server]\nlisten = '192.0.2.1:0'", directory.path())
+            .await
+            .contains("not an address of this machine")
+    );
+    let long = directory.path().join("x".repeat(100));
+    assert!(bind(LOCAL, &long).await.contains("choose a data directory with a shorter path"));
+    fs::write(directory.path().join("kaching.sock"), "").unwrap();
+    assert!(bind(LOCAL, directory.path()).await.contains("is not a socket: move it away"));
+    let settings = format!("{LOCAL}tls_cert = '/nowhere/chain.pem'\ntls_key = '/nowhere/key.pem'");
+    assert!(bind(&settings, directory.path()).await.contains("/nowhere/chain.pem cannot be used"));
+}

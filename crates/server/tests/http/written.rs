@@ -1,0 +1,80 @@
+//! What others depend on is written down in `surface/`; accept a change with KACHING_ACCEPT=1.
+
+use kaching_api::STATUSES;
+use kaching_testkit::World;
+use serde_json::Value;
+
+use crate::{face::Face, surface};
+
+#[test]
+fn the_description_is_openapi_3_1_and_written_down() {
+    let text = kaching_server::openapi();
+    surface::check("openapi.json", text);
+    let document: Value = serde_json::from_str(text).unwrap();
+    assert!(document["openapi"].as_str().unwrap().starts_with("3.1."));
+    let mut ids = std::collections::BTreeSet::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let id = operation["operationId"].as_str().unwrap();
+            assert!(ids.insert(id.to_owned()), "{method} {path}: {id} stands twice");
+            assert!(operation["summary"].is_string(), "{method} {path} says nothing about itself");
+        }
+    }
+}
+
+#[test]
+fn the_description_names_no_schema_that_it_does_not_have() {
+    let document: Value = serde_json::from_str(kaching_server::openapi()).unwrap();
+    let mut missing = Vec::new();
+    references(&document, &mut |reference| {
+        let pointer = reference.strip_prefix('#').unwrap();
+        if document.pointer(pointer).is_none() {
+            missing.push(reference.to_owned());
+        }
+    });
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
+fn references(value: &Value, found: &mut impl FnMut(&str)) {
+    match value {
+        Value::Object(members) => {
+            if let Some(Value::String(reference)) = members.get("$ref") {
+                found(reference);
+            }
+            members.values().for_each(|value| references(value, found));
+        }
+        Value::Array(items) => items.iter().for_each(|value| references(value, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn the_codes_are_written_down() {
+    let mut text = String::from(
+        "# Codes\n\nEvery reason for which an answer is not what was asked for, as `application/problem+json` of RFC 9457.\n\
+         Signed codes come with a `statement` on which a client acts; stopping ones stop a running client at once.\n\
+         `malformed_body` also answers a wrong method (405), type (415), size (413) and slowness (408).\n\n\
+         | code | status | signed | meaning |\n|---|---|---|---|\n",
+    );
+    for (code, status, title) in STATUSES {
+        let signed = match (code.stops(), code.signed()) {
+            (true, _) => "stops",
+            (false, true) => "yes",
+            (false, false) => "",
+        };
+        text.push_str(&format!("| `{code}` | {status} | {signed} | {title} |\n"));
+    }
+    surface::check("error-codes.md", &text);
+}
+
+#[tokio::test]
+async fn the_metrics_are_written_down() {
+    let face = Face::of(World::on(kaching_testkit::Engine::Sqlite).await);
+    let answer = face.call("GET", "/metrics").send().await;
+    assert_eq!(answer.status, 200);
+    let text = String::from_utf8(answer.bytes).unwrap();
+    let mut lines: Vec<_> =
+        text.lines().filter(|line| line.starts_with("# ")).filter(|line| *line != "# EOF").collect();
+    lines.sort_by_key(|line| line.splitn(4, ' ').nth(2).unwrap_or("").to_owned());
+    surface::check("metrics.txt", &(lines.join("\n") + "\n"));
+}
