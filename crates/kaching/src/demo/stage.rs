@@ -1,0 +1,238 @@
+//! What the steps act on: a temporary authority, the operator's commands, guarded clusters.
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+    io::{self, BufRead as _, BufReader, Read as _},
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+
+use super::{
+    http::{self, Answer},
+    teller::now,
+    troupe::Troupe,
+};
+use crate::failure::Failure;
+
+/// No step waits longer for anything.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// How often something is looked at that is waited for.
+const GLANCE: Duration = Duration::from_millis(10);
+
+pub(super) struct Stage {
+    troupe: Troupe,
+    program: PathBuf,
+    dir: PathBuf,
+    authority: Option<Authority>,
+    clusters: BTreeMap<String, Cluster>,
+    /// What the steps tell each other: the license, its key.
+    pub(super) license: String,
+    pub(super) key: String,
+}
+
+/// A serving authority.
+struct Authority {
+    process: u32,
+    address: SocketAddr,
+    root: String,
+}
+
+/// A guarded cluster that runs.
+#[derive(Clone)]
+pub(super) struct Cluster {
+    pub(super) process: u32,
+    pub(super) address: SocketAddr,
+}
+
+impl Stage {
+    /// An empty directory, and nothing running.
+    pub(super) fn set() -> Result<Self, Failure> {
+        let dir = tempfile::Builder::new().prefix("kaching-demo-").tempdir().map_err(made)?;
+        let path = dir.path().to_owned();
+        let program = std::env::current_exe().map_err(made)?;
+        let troupe = Troupe::gather(dir).map_err(made)?;
+        let (license, key) = (String::new(), String::new());
+        Ok(Self { troupe, program, dir: path, authority: None, clusters: BTreeMap::new(), license, key })
+    }
+
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    fn data(&self) -> PathBuf {
+        self.dir.join("authority")
+    }
+
+    /// This program, without what the environment says about other authorities.
+    fn command(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        let ours = |name: &str| name.starts_with("KACHING_") || name.starts_with("CHORUS_LICENSE_KEY");
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(ours)) {
+            command.env_remove(name);
+        }
+        command.stdin(Stdio::null());
+        command
+    }
+
+    /// Starts the authority: the first time on any free port, then on the same one.
+    pub(super) fn serve(&mut self) -> Result<SocketAddr, Failure> {
+        let listen =
+            self.authority.as_ref().map_or_else(|| "127.0.0.1:0".to_owned(), |it| it.address.to_string());
+        let log =
+            File::options().create(true).append(true).open(self.dir.join("authority.log")).map_err(made)?;
+        let mut command = self.command();
+        command.args(["serve", "--json", "--listen", &listen, "--data"]).arg(self.data());
+        command.stdout(Stdio::piped()).stderr(log);
+        let (process, output) = self.troupe.start(command).map_err(made)?;
+        let output = output.ok_or_else(|| Failure::refused("The authority's output cannot be read."))?;
+        let greeting: Value = serde_json::Deserializer::from_reader(BufReader::new(output))
+            .into_iter()
+            .next()
+            .and_then(Result::ok)
+            .ok_or_else(|| Failure::refused("The authority did not start."))?;
+        let text = |name: &str| greeting[name].as_str().unwrap_or_default().to_owned();
+        let address =
+            text("listen").parse().map_err(|_| Failure::refused("The authority names no address."))?;
+        self.authority = Some(Authority { process, address, root: text("root") });
+        let healthy = self.until("the authority's /health", || {
+            Ok(http::ask(address, "GET", "/health", None).ok().filter(|answer| answer.status == 200))
+        });
+        healthy.map(|_| address)
+    }
+
+    /// Kills the authority as a power cut would.
+    pub(super) fn kill_authority(&self) -> Result<(), Failure> {
+        match &self.authority {
+            Some(authority) => self.troupe.kill(authority.process).map_err(made),
+            None => Ok(()),
+        }
+    }
+
+    /// An operator's command line against the authority, and its answer.
+    pub(super) fn operator(&self, line: &[&str]) -> Result<Value, Failure> {
+        let mut command = self.command();
+        let done = command.args(line).arg("--data").arg(self.data()).arg("--json").output().map_err(made)?;
+        if !done.status.success() {
+            let said = String::from_utf8_lossy(&done.stderr);
+            return Err(Failure::refused(format!("`kaching {}` said: {}", line.join(" "), said.trim())));
+        }
+        Ok(serde_json::from_slice(&done.stdout).unwrap_or(Value::Null))
+    }
+
+    /// Starts a guarded cluster; where it refuses to start, what it said and its exit code.
+    pub(super) fn cluster(&mut self, name: &str) -> Result<Result<Cluster, (String, Option<i32>)>, Failure> {
+        let authority = self.authority.as_ref().ok_or_else(|| Failure::refused("No authority serves."))?;
+        let data = self.dir.join(name);
+        let log = self.dir.join(format!("{name}.log"));
+        let mut command = self.command();
+        command.args(["demo", "node", "--", "--listen", "127.0.0.1:0", "--name", name]);
+        command.args(["--authority", &format!("http://{}", authority.address), "--root", &authority.root]);
+        command.arg("--data").arg(data).env("CHORUS_LICENSE_KEY", &self.key);
+        command.stdout(Stdio::piped()).stderr(File::create(&log).map_err(made)?);
+        let (process, output) = self.troupe.start(command).map_err(made)?;
+        let mut line = String::new();
+        if let Some(output) = output {
+            BufReader::new(output).read_line(&mut line).map_err(made)?;
+        }
+        match line.trim().parse() {
+            Ok(address) => {
+                let cluster = Cluster { process, address };
+                self.clusters.insert(name.to_owned(), cluster.clone());
+                Ok(Ok(cluster))
+            }
+            Err(_) => {
+                let status = self.until("the end of a refused cluster", || self.troupe.ended(process))?;
+                let said = fs::read_to_string(&log).map_err(made)?;
+                Ok(Err((said.trim().trim_start_matches("error: ").to_owned(), status.code())))
+            }
+        }
+    }
+
+    /// Asks a cluster something.
+    pub(super) fn ask(
+        &self,
+        name: &str,
+        method: &str,
+        path: &str,
+        body: Option<Value>,
+    ) -> Result<Answer, Failure> {
+        let cluster = self.running(name)?;
+        http::ask(cluster.address, method, path, body.as_ref())
+            .map_err(|error| Failure::refused(format!("{name} does not answer {method} {path}: {error}.")))
+    }
+
+    /// A cluster whose process is the one that was started.
+    pub(super) fn running(&self, name: &str) -> Result<&Cluster, Failure> {
+        let cluster =
+            self.clusters.get(name).ok_or_else(|| Failure::refused(format!("{name} was never started.")))?;
+        match self.troupe.ended(cluster.process).map_err(made)? {
+            None => Ok(cluster),
+            Some(status) => Err(Failure::refused(format!("{name} has ended: {status}."))),
+        }
+    }
+
+    /// Waits until something is there; asks again and again, for twenty seconds at most.
+    pub(super) fn until<T>(
+        &self,
+        what: &str,
+        found: impl Fn() -> io::Result<Option<T>>,
+    ) -> Result<T, Failure> {
+        let began = now();
+        loop {
+            if let Some(found) = found().map_err(made)? {
+                return Ok(found);
+            }
+            if began.elapsed() > PATIENCE {
+                return Err(Failure::refused(format!(
+                    "{what} did not come in {} seconds.",
+                    PATIENCE.as_secs()
+                )));
+            }
+            thread::sleep(GLANCE);
+        }
+    }
+
+    /// Waits until a cluster answers a call as wanted, and tells since when.
+    pub(super) fn until_answers(
+        &self,
+        name: &str,
+        path: &str,
+        what: &str,
+        wanted: impl Fn(&Value) -> bool,
+    ) -> Result<(Answer, Instant), Failure> {
+        let cluster = self.running(name)?.address;
+        let answer = self.until(what, || {
+            Ok(http::ask(cluster, "GET", path, None).ok().filter(|answer| wanted(&answer.body)))
+        })?;
+        Ok((answer, now()))
+    }
+
+    /// What the authority said last, for a demo that failed.
+    pub(super) fn log(&self) -> String {
+        let mut log = String::new();
+        let read =
+            File::open(self.dir.join("authority.log")).and_then(|mut file| file.read_to_string(&mut log));
+        let lines: Vec<_> = log.lines().rev().take(8).collect();
+        if read.is_err() { String::new() } else { lines.into_iter().rev().collect::<Vec<_>>().join("\n") }
+    }
+
+    /// Ends every process and removes the directory.
+    pub(super) fn strike(&self) -> Result<(), Failure> {
+        self.troupe.clear().map_err(made)?;
+        if self.dir.exists() {
+            return Err(Failure::refused(format!("{} could not be removed: remove it.", self.dir.display())));
+        }
+        Ok(())
+    }
+}
+
+/// What this machine did not allow.
+fn made(error: io::Error) -> Failure {
+    Failure::refused(format!("The demo cannot run here: {error}."))
+}

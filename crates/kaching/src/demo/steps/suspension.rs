@@ -1,0 +1,53 @@
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::{FIRST, Shown, Stage, quote, typed, unless};
+use crate::demo::teller::{now, seconds};
+
+/// The longest time from the operator's command to the stop.
+const BOUND: Duration = Duration::from_secs(3);
+
+/// The operator suspends; the product stops taking work, and finishes what runs.
+pub(super) fn suspends(stage: &mut Stage) -> Shown {
+    let long = stage.ask(FIRST, "POST", "/jobs", Some(json!({"input": "long", "rounds": 20_000_000})))?;
+    unless(long.status == 202, || format!("The job was not taken: {}", long.body))?;
+    let license = stage.license.clone();
+    let line = ["license", "suspend", &license, "--reason", "invoice 4711 is open"];
+    let began = now();
+    stage.operator(&line)?;
+    let (_, at) =
+        stage.until_answers(FIRST, "/health", "the stop", |health| health["takes_jobs"] == false)?;
+    let took = at.duration_since(began);
+    unless(took < BOUND, || format!("It took {} to stop", seconds(took)))?;
+    let refused = stage.ask(FIRST, "POST", "/jobs", Some(json!({"input": "kaching"})))?;
+    let said = refused.text("/error").to_owned();
+    unless(refused.status == 403, || format!("A job was taken all the same: {}", refused.body))?;
+    unless(refused.text("/code") == "license_suspended", || format!("The code is {}", refused.body["code"]))?;
+    let path = format!("/jobs/{}", long.body["id"]);
+    stage.until_answers(FIRST, &path, "the end of the running job", |job| job["state"] == "done")?;
+    Ok(vec![
+        typed(&line),
+        format!("{} later, the command included, {FIRST} answers new jobs with 403:", seconds(took)),
+        quote(&said),
+        "The job that was running came to its end".to_owned(),
+    ])
+}
+
+/// The operator reinstates; the same process works again.
+pub(super) fn reinstates(stage: &mut Stage) -> Shown {
+    let process = stage.running(FIRST)?.process;
+    let license = stage.license.clone();
+    let line = ["license", "reinstate", &license];
+    let began = now();
+    stage.operator(&line)?;
+    let (_, at) = stage.until_answers(FIRST, "/health", "the work", |health| health["takes_jobs"] == true)?;
+    let taken = stage.ask(FIRST, "POST", "/jobs", Some(json!({"input": "again"})))?;
+    unless(taken.status == 202, || format!("The job was not taken: {}", taken.body))?;
+    unless(stage.running(FIRST)?.process == process, || format!("{FIRST} was restarted"))?;
+    let took = seconds(at.duration_since(began));
+    Ok(vec![
+        typed(&line),
+        format!("{took} later {FIRST} takes jobs again, still the same process ({process})"),
+    ])
+}
