@@ -1,5 +1,8 @@
 //! The credential: which heartbeats are new, which are repeats, and what only a second holder could have sent.
 
+#[cfg(test)]
+mod tests;
+
 use kaching_base::{CopyPolicy, Seconds, Timestamp};
 
 use crate::Nonce;
