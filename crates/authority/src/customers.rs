@@ -103,13 +103,14 @@ impl Authority {
             let paging = Paging::new(&list, &SORTINGS)?;
             let mut sql = Sql::new(sql::SELECT);
             sql.push(if list.filter.archived { " where 1 = 1" } else { " where c.archived_at is null" });
-            let tag = list.filter.tag.as_deref().filter(|tag| !tag.contains('\0'));
             search::tagged(
+                tx,
                 &mut sql,
                 Noun::CustomerTag,
-                tag,
+                list.filter.tag.as_deref(),
                 " and c.id in (select target from search_words where noun = ? and word = ?)",
-            );
+                " and exists (select 1 from search_words w where w.target = c.id and w.noun = ? and w.word = ?)",
+            )?;
             search::condition(
                 tx,
                 &mut sql,

@@ -109,7 +109,7 @@ pub(crate) fn due(tx: &mut Tx<'_>, license: &License, now: Timestamp) -> Result<
 
 /// The job's part: scheduled changes that are due, whether or not anybody asks.
 pub(crate) async fn apply_due_changes(authority: &Authority) -> Result<u64> {
-    let ids = authority.read("licenses.due", |tx, now| sql::due(tx, now)).await?;
+    let ids = authority.read("licenses.due", sql::due).await?;
     let found = ids.len() as u64;
     for id in ids {
         authority

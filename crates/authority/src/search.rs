@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use kaching_base::{Id, IdKind};
-use kaching_db::{Sql, ToParam as _, Tx, params};
+use kaching_db::{Param, Sql, ToParam as _, Tx, params};
 
 use crate::Result;
 
@@ -41,7 +41,7 @@ impl Noun {
 
 /// Up to so many matches are looked up and sorted; of more, the list is walked in its order, which finds a page
 /// of them soon.
-const FEW: i64 = 1000;
+pub(crate) const FEW: i64 = 1000;
 
 /// The words of a text, in lower case.
 pub(crate) fn words(text: &str) -> BTreeSet<String> {
@@ -124,11 +124,28 @@ pub(crate) fn license_condition(tx: &mut Tx<'_>, sql: &mut Sql, q: Option<&str>)
     Ok(())
 }
 
-/// Adds the condition that the thing has this tag.
-pub(crate) fn tagged(sql: &mut Sql, noun: Noun, tag: Option<&str>, fragment: &'static str) {
-    if let Some(tag) = tag {
-        add(sql, fragment, &[noun.as_str(), tag]);
-    }
+/// Adds the condition that the thing has this tag, in the fragment for few matches or for many.
+pub(crate) fn tagged(
+    tx: &mut Tx<'_>,
+    sql: &mut Sql,
+    noun: Noun,
+    tag: Option<&str>,
+    few: &'static str,
+    many: &'static str,
+) -> Result<()> {
+    // PostgreSQL takes no NUL in a text, and no tag has one.
+    let Some(tag) = tag.filter(|tag| !tag.contains('\0')) else { return Ok(()) };
+    let counting = "select count(*) from (select 1 as one from search_words where noun = ?1 and word = ?2
+                    limit ?3) as found";
+    let is_few = is_few(tx, counting, params![noun.as_str(), tag, FEW + 1])?;
+    add(sql, if is_few { few } else { many }, &[noun.as_str(), tag]);
+    Ok(())
+}
+
+/// Whether few match: the statement counts at most one more than [`FEW`].
+pub(crate) fn is_few(tx: &mut Tx<'_>, counting: &'static str, params: &[Param<'_>]) -> Result<bool> {
+    let found: i64 = tx.query_one(counting, params, |row| row.get(0))?;
+    Ok(found <= FEW)
 }
 
 fn add(sql: &mut Sql, fragment: &'static str, texts: &[&str]) {

@@ -32,7 +32,8 @@ impl Authority {
         self.read("stats.count", |tx, now| {
             let all = count(tx, "select count(*) from licenses", &[])?;
             let deleted = count(tx, "select count(*) from licenses where archived_at is not null", &[])?;
-            let living = count(tx, "select count(*) from licenses where status = 'active'", &[])?;
+            let suspended = count(tx, "select count(*) from licenses where status = 'suspended'", &[])?;
+            let revoked = count(tx, "select count(*) from licenses where status = 'revoked'", &[])?;
             let waiting = count(
                 tx,
                 "select count(*) from licenses where status = 'active' and starts_at > ?1",
@@ -45,10 +46,10 @@ impl Authority {
             )?;
             Ok(Stats {
                 total: all - deleted,
-                active: living.saturating_sub(waiting + ended),
+                active: all.saturating_sub(suspended + revoked + waiting + ended),
                 expired: ended,
                 expiring_soon: soon(tx, now)?,
-                suspended: count(tx, "select count(*) from licenses where status = 'suspended'", &[])?,
+                suspended,
                 activations: count(
                     tx,
                     "select cast(coalesce(sum(active), 0) as bigint) from licenses where active > 0",
@@ -62,8 +63,7 @@ impl Authority {
 
 fn soon(tx: &mut Tx<'_>, now: Timestamp) -> Result<u64> {
     let sql = "select count(*) from licenses
-               where expires_sort > ?1 and expires_sort <= ?2 and status = 'active'
-                 and (starts_at is null or starts_at <= ?1)";
+               where status = 'active' and expires_sort > ?1 and expires_sort <= ?2";
     count(tx, sql, params![now, now + SOON])
 }
 

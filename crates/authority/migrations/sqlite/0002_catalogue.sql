@@ -95,13 +95,20 @@ create table licenses (
     updated_at                 integer not null,
     archived_at                integer
 ) strict;
+-- Each way to list has its index: what is asked for first, then the order.
 create index licenses_by_customer on licenses (customer, id);
 create index licenses_by_product on licenses (product, id);
+create index licenses_by_product_status on licenses (product, status, id);
 create index licenses_by_plan on licenses (plan, id);
+create index licenses_by_plan_status on licenses (plan, status, id);
+create index licenses_by_type on licenses (license_type, id);
 create index licenses_by_status on licenses (status, id);
-create index licenses_by_end on licenses (status, ends_at);
+create index licenses_by_status_start on licenses (status, starts_at);
+create index licenses_by_status_expiry on licenses (status, expires_sort, id);
+create index licenses_by_status_end on licenses (status, ends_at);
 create index licenses_by_expiry on licenses (expires_sort, id);
-create index licenses_by_start on licenses (starts_at);
+-- The longest grace tells where to look for those that are in it.
+create index licenses_by_grace on licenses ((ends_at - expires_at));
 create index licenses_scheduled on licenses (scheduled_at) where scheduled_at is not null;
 create index licenses_archived on licenses (archived_at) where archived_at is not null;
 create index licenses_in_use on licenses (active) where active > 0;

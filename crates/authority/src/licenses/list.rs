@@ -1,3 +1,5 @@
+mod range;
+
 use kaching_base::{LicenseId, LicenseType, Timestamp};
 use kaching_db::{Sql, Tx, params};
 use kaching_domain::{License, State, Status};
@@ -43,7 +45,8 @@ impl Authority {
             let paging = Paging::new(&list, &SORTINGS)?;
             let mut sql = Sql::new(sql::SELECT_DETAILS);
             sql.push(if list.filter.archived { " where 1 = 1" } else { " where l.archived_at is null" });
-            filter(tx, &mut sql, &list.filter, now)?;
+            let by_expiry = paging.sorting.name == "expires_at";
+            filter(tx, &mut sql, &list.filter, by_expiry, now)?;
             match list.q.as_deref().map(str::parse::<LicenseId>) {
                 Some(Ok(id)) => {
                     sql.add_if(" and l.id = ?", Some(id));
@@ -63,7 +66,13 @@ fn place(license: &License) -> (Key, [u8; 16]) {
     (Key::Number(end), *license.id.as_bytes())
 }
 
-fn filter(tx: &mut Tx<'_>, sql: &mut Sql, filter: &LicenseFilter, now: Timestamp) -> Result<()> {
+fn filter(
+    tx: &mut Tx<'_>,
+    sql: &mut Sql,
+    filter: &LicenseFilter,
+    by_expiry: bool,
+    now: Timestamp,
+) -> Result<()> {
     if let Some(code) = &filter.product {
         sql.add_if(" and l.product = ?", Some(products::find(tx, code)?.id));
     }
@@ -73,30 +82,26 @@ fn filter(tx: &mut Tx<'_>, sql: &mut Sql, filter: &LicenseFilter, now: Timestamp
     if let Some(address) = &filter.customer {
         sql.add_if(" and l.customer = ?", Some(customers::find(tx, address)?.id));
     }
-    sql.add_if(" and l.status = ?", filter.status.map(Status::as_str));
     sql.add_if(" and l.license_type = ?", filter.license_type);
-    sql.add_if(" and l.expires_sort < ?", filter.expires_before);
-    sql.add_if(" and l.expires_sort >= ?", filter.expires_after);
-    let tag = filter.tag.as_deref().filter(|tag| !tag.contains('\0'));
-    let tagged = " and l.id in (select target from search_words where noun = ? and word = ?)";
-    search::tagged(sql, Noun::LicenseTag, tag, tagged);
+    search::tagged(
+        tx,
+        sql,
+        Noun::LicenseTag,
+        filter.tag.as_deref(),
+        " and l.id in (select target from search_words where noun = ? and word = ?)",
+        " and exists (select 1 from search_words w where w.target = l.id and w.noun = ? and w.word = ?)",
+    )?;
+    if let Some(status) = filter.status {
+        // A customer has few licenses: its index is the one to take, so that of the status is hidden.
+        let hidden = filter.customer.is_some();
+        sql.add(
+            if hidden { " and l.status || '' = ?" } else { " and l.status = ?" },
+            params![status.as_str()],
+        );
+    }
+    range::dates(tx, sql, filter, by_expiry)?;
     match filter.state {
-        None => sql,
-        Some(State::Suspended) => sql.push(" and l.status = 'suspended'"),
-        Some(State::Revoked) => sql.push(" and l.status = 'revoked'"),
-        Some(State::NotYetValid) => sql.add(" and l.status = 'active' and l.starts_at > ?", params![now]),
-        Some(State::Expired) => sql.add(
-            " and l.status = 'active' and l.ends_at <= ? and (l.starts_at is null or l.starts_at <= ?)",
-            params![now, now],
-        ),
-        Some(State::InGrace) => sql.add(
-            " and l.status = 'active' and l.expires_sort <= ? and l.ends_at > ? and (l.starts_at is null or l.starts_at <= ?)",
-            params![now, now, now],
-        ),
-        Some(State::Active) => sql.add(
-            " and l.status = 'active' and l.expires_sort > ? and (l.starts_at is null or l.starts_at <= ?)",
-            params![now, now],
-        ),
-    };
-    Ok(())
+        Some(state) => range::state(tx, sql, state, by_expiry, now),
+        None => Ok(()),
+    }
 }

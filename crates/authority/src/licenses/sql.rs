@@ -244,7 +244,7 @@ pub(super) fn present_key(tx: &mut Tx<'_>, keys: &KeyRing, license: LicenseId) -
 
 /// How many licenses have this plan, revoked ones apart.
 pub(crate) fn count_of_plan(tx: &mut Tx<'_>, plan: PlanId) -> Result<u64> {
-    let sql = "select count(*) from licenses where plan = ?1 and status <> 'revoked'";
+    let sql = "select count(*) from licenses where plan = ?1 and status in ('active', 'suspended')";
     let count: i64 = tx.query_one(sql, params![plan], |row| row.get(0))?;
     Ok(count.unsigned_abs())
 }

@@ -1,7 +1,7 @@
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use kaching_authority::{
-    AuditFilter, LicenseDetails, LicenseFilter, List, NewLicense, Page,
+    AuditFilter, CustomerFilter, LicenseDetails, LicenseFilter, List, NewCustomer, NewLicense, Page,
     domain::{State, Status, licenses::Draft},
 };
 use kaching_base::{LicenseType, Seconds};
@@ -195,6 +195,65 @@ async fn entries_are_listed_with_their_exact_bytes_and_without_what_is_private()
         let filter = AuditFilter { action: Some("license.suspend".to_owned()), ..AuditFilter::default() };
         let found = authority.audit_entries(List { filter, ..List::default() }).await.unwrap().items;
         assert_eq!((found.len(), &found[0].personal), (1, &None));
+    })
+    .await;
+}
+
+/// So many that the list is walked in its order, rather than found by an index and sorted.
+const MANY: usize = 1005;
+
+async fn make_many(world: &World) {
+    let starts_at = Some(kaching_authority::Clock::now(&*world.clock).plus_days(1));
+    let tags: BTreeSet<_> = ["bulk".to_owned()].into();
+    let mut making = tokio::task::JoinSet::new();
+    for i in 0..MANY {
+        let authority = Arc::clone(&world.authority);
+        let draft = Draft { starts_at, days: Some(1), tags: tags.clone(), ..Draft::default() };
+        let buyer = NewCustomer { tags: tags.clone(), ..customer("Bulk", &format!("BULK-{i}")) };
+        making.spawn(async move {
+            authority.create_customer(cx(), buyer).await.unwrap();
+            authority.create_license(cx(), NewLicense { draft, ..license("team") }).await.unwrap();
+        });
+    }
+    while let Some(made) = making.join_next().await {
+        made.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn many_matches_are_all_found() {
+    World::each(|world| async move {
+        furnish(&world).await;
+        make_many(&world).await;
+        let none = LicenseFilter::default;
+        let count = async |asked: List<LicenseFilter>| {
+            let by_expiry = List { sort: Some("expires_at".to_owned()), ..asked.clone() };
+            assert_eq!(all(&world, 200, by_expiry).await.len(), MANY, "{asked:?}");
+            assert_eq!(all(&world, 200, asked.clone()).await.len(), MANY, "{asked:?}");
+        };
+        let state = |state| list(LicenseFilter { state: Some(state), ..none() });
+        let now = kaching_authority::Clock::now(&*world.clock);
+        count(state(State::NotYetValid)).await;
+        count(list(LicenseFilter { tag: Some("bulk".to_owned()), ..none() })).await;
+        count(List { q: Some("bulk".to_owned()), ..list(none()) }).await;
+        count(List { q: Some("acme".to_owned()), ..list(none()) }).await;
+        let (after, before) = (Some(now), Some(now.plus_days(9)));
+        count(list(LicenseFilter { expires_after: after, ..none() })).await;
+        count(list(LicenseFilter { expires_after: after, expires_before: before, ..none() })).await;
+        let tagged = CustomerFilter { tag: Some("bulk".to_owned()), archived: false };
+        for list in [
+            List { filter: tagged, ..List::default() },
+            List { q: Some("bulk".to_owned()), ..List::default() },
+        ] {
+            let page = world.authority.customers(list).await.unwrap();
+            assert_eq!((page.items.len(), page.next.is_some()), (50, true));
+        }
+        world.clock.advance(Seconds::days(1));
+        count(state(State::Active)).await;
+        world.clock.advance(Seconds::days(1));
+        count(state(State::InGrace)).await;
+        world.clock.advance(Seconds::days(14));
+        count(state(State::Expired)).await;
     })
     .await;
 }
