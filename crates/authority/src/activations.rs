@@ -142,7 +142,7 @@ impl Proof {
     ///
     /// # Errors
     /// `credential_invalid`.
-    pub(crate) fn check(&self, keys: &KeyRing) -> Result<()> {
+    pub fn check(&self, keys: &KeyRing) -> Result<()> {
         let Authorization { activation, generation, .. } = self.authorization;
         let credential = Credential::derive(keys.credential_key(), activation, generation);
         let good = self.authorization.verify(&credential.secret, &self.request);
