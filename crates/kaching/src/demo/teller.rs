@@ -1,8 +1,10 @@
 //! How the story looks: a line a step, what was said below it, how long it took.
 
-use std::time::{Duration, Instant};
-
-use std::{io::Write as _, path::Path};
+use std::{
+    io::Write as _,
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use super::steps;
 use crate::{
@@ -10,8 +12,8 @@ use crate::{
     output::{Output, printable},
 };
 
-/// Where durations stand.
-const WIDTH: usize = 74;
+/// How wide a line is, and where durations end.
+const WIDTH: usize = 84;
 
 pub(super) struct Teller {
     output: Output,
@@ -30,10 +32,8 @@ impl Teller {
     pub(super) fn open(&self, dir: &Path) -> Result<(), Failure> {
         let style = self.output.style;
         let title = style.bold("Kaching, the whole story in a minute");
-        let place = style.dim(&format!(
-            "Real processes on this machine; everything is in {} until the end.",
-            dir.display()
-        ));
+        let place = style
+            .dim(&format!("Real processes on this machine, and everything they write in {}", dir.display()));
         self.output.words(&format!("\n{title}\n{place}\n "))
     }
 
@@ -51,7 +51,7 @@ impl Teller {
     pub(super) fn held(&self, number: usize, title: &str, lines: &[String]) -> Result<(), Failure> {
         self.line(&self.output.style.good("✓"), number, title)?;
         for line in lines {
-            self.output.words(&format!("        {}", printable(line)))?;
+            self.output.words(&indented(&printable(line)))?;
         }
         Ok(())
     }
@@ -83,6 +83,23 @@ impl Teller {
             style.dim(&took)
         ))
     }
+}
+
+/// A line under its step, broken between words where it is long.
+fn indented(line: &str) -> String {
+    let mut text = String::new();
+    let mut width = 0;
+    for word in line.split(' ') {
+        let length = word.chars().count();
+        if width > 0 && width + length > WIDTH {
+            text.push_str("\n         ");
+            width = 0;
+        }
+        text.push_str(if width == 0 { "" } else { " " });
+        text.push_str(word);
+        width += length + 1;
+    }
+    format!("        {text}")
 }
 
 /// A length of time as people read it.

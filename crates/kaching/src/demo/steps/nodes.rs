@@ -8,7 +8,7 @@ const ALLOWED: usize = 25;
 /// The cluster grows to its limit, and the product refuses the node beyond it.
 pub(super) fn play(stage: &mut Stage) -> Shown {
     for number in 2..=ALLOWED {
-        let joined = stage.ask(FIRST, "POST", "/nodes", Some(json!({"name": format!("n{number}")})))?;
+        let joined = stage.ask(FIRST, "POST", "/nodes", Some(json!({"name": format!("n{number:02}")})))?;
         unless(joined.status == 201, || format!("Node {number} of {ALLOWED} was refused: {}", joined.body))?;
     }
     let answer = stage.ask(FIRST, "POST", "/nodes", Some(json!({"name": "one-too-many"})))?;

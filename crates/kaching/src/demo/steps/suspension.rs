@@ -10,7 +10,7 @@ const BOUND: Duration = Duration::from_secs(3);
 
 /// The operator suspends; the product stops taking work, and finishes what runs.
 pub(super) fn suspends(stage: &mut Stage) -> Shown {
-    let long = stage.ask(FIRST, "POST", "/jobs", Some(json!({"input": "long", "rounds": 20_000_000})))?;
+    let long = stage.ask(FIRST, "POST", "/jobs", Some(json!({"input": "long", "rounds": 60_000_000})))?;
     unless(long.status == 202, || format!("The job was not taken: {}", long.body))?;
     let license = stage.license.clone();
     let line = ["license", "suspend", &license, "--reason", "invoice 4711 is open"];
@@ -25,12 +25,14 @@ pub(super) fn suspends(stage: &mut Stage) -> Shown {
     unless(refused.status == 403, || format!("A job was taken all the same: {}", refused.body))?;
     unless(refused.text("/code") == "license_suspended", || format!("The code is {}", refused.body["code"]))?;
     let path = format!("/jobs/{}", long.body["id"]);
+    let job = stage.ask(FIRST, "GET", &path, None)?;
+    let state = job.text("/state").to_owned();
     stage.until_answers(FIRST, &path, "the end of the running job", |job| job["state"] == "done")?;
     Ok(vec![
         typed(&line),
         format!("{} later, the command included, {FIRST} answers new jobs with 403:", seconds(took)),
         quote(&said),
-        "The job that was running came to its end".to_owned(),
+        format!("A job from before was {state} then, and came to its end"),
     ])
 }
 
