@@ -1,12 +1,14 @@
 //! A product's features and plans as its customers may see them: the bytes that are served and hashed.
 
+pub(crate) mod sql;
+
 use std::{
     collections::{BTreeSet, HashMap},
     sync::{Arc, Mutex},
 };
 
 use kaching_base::{Code, Limits, Price, ProductId};
-use kaching_db::{Tx, params};
+use kaching_db::Tx;
 use kaching_license::Digest;
 use serde::Serialize;
 
@@ -38,7 +40,7 @@ impl Authority {
         let (product, stamp) = self
             .read("catalogue.show", move |tx, now| {
                 let license = asker.license(tx, &keys, now)?;
-                Ok((license.product, stamp(tx, license.product)?))
+                Ok((license.product, sql::stamp(tx, license.product)?))
             })
             .await?;
         self.catalogue_of(product, stamp).await
@@ -49,7 +51,7 @@ impl Authority {
             return Ok(kept);
         }
         let (stamp, catalogue) = self
-            .read("catalogue.build", move |tx, _| Ok((self::stamp(tx, product)?, build(tx, product)?)))
+            .read("catalogue.build", move |tx, _| Ok((sql::stamp(tx, product)?, build(tx, product)?)))
             .await?;
         let catalogue = Arc::new(catalogue);
         self.statements.catalogues.keep(product, stamp, Arc::clone(&catalogue));
@@ -73,18 +75,6 @@ impl Catalogues {
             self.0.lock().expect("nothing panics while it is held").clear();
         }
     }
-}
-
-pub(crate) fn stamp(tx: &mut Tx<'_>, product: ProductId) -> Result<Stamp> {
-    let sql = "select p.updated_at,
-                      (select coalesce(max(updated_at), 0) from features where product = p.id),
-                      (select count(*) from features where product = p.id),
-                      (select coalesce(max(updated_at), 0) from plans where product = p.id),
-                      (select count(*) from plans where product = p.id)
-               from products p where p.id = ?1";
-    Ok(tx.query_one(sql, params![product], |row| {
-        Ok([row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?])
-    })?)
 }
 
 #[derive(Serialize)]

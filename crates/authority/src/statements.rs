@@ -40,7 +40,7 @@ pub(crate) struct Around {
 impl Around {
     pub(crate) fn read(tx: &mut Tx<'_>, license: License) -> Result<Self> {
         let names = activations::sql::names(tx, &license)?;
-        let stamp = catalogue::stamp(tx, license.product)?;
+        let stamp = catalogue::sql::stamp(tx, license.product)?;
         Ok(Self { license, names, stamp })
     }
 }

@@ -1,5 +1,6 @@
 //! What products ask for: activations, leases, moves, lapses, on both engines.
 
+#[cfg(test)]
 mod activations {
     pub mod changes;
     pub mod copies;

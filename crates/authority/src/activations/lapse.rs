@@ -4,7 +4,7 @@ use crate::{Authority, Cx, Result, licenses};
 /// Writes down what lapsed, a bounded number at a time; those that live on are looked at again when they would
 /// lapse. How many were looked at.
 pub(crate) async fn lapse_due(authority: &Authority) -> Result<u64> {
-    let due = authority.read("activations.to_check", |tx, now| sql::to_check(tx, now)).await?;
+    let due = authority.read("activations.to_check", sql::to_check).await?;
     let looked_at = due.len() as u64;
     for (id, license) in due {
         authority

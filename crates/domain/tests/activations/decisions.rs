@@ -1,5 +1,3 @@
-//! Decisions about activations, case by case and for all cases.
-
 use std::collections::BTreeMap;
 
 use kaching_base::{

@@ -1,0 +1,4 @@
+//! Decisions about activations, case by case and for all cases.
+
+#[cfg(test)]
+mod decisions;
