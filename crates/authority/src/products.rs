@@ -55,6 +55,9 @@ impl Authority {
     /// # Errors
     /// If a part of it makes no sense, or the code is taken.
     pub async fn create_product(&self, cx: Cx, new: NewProduct) -> Result<Product> {
+        if let Some(algorithm) = new.lease_alg {
+            self.ensure_signing_key(algorithm).await?;
+        }
         self.write("products.create", cx, move |tx, op| {
             let product = product_of(&new, op)?;
             if !sql::insert(tx, &product)? {
@@ -99,6 +102,9 @@ impl Authority {
     /// # Errors
     /// If there is no such product, or a part makes no sense.
     pub async fn edit_product(&self, cx: Cx, code: String, edit: EditProduct) -> Result<Product> {
+        if let Some(algorithm) = edit.lease_alg {
+            self.ensure_signing_key(algorithm).await?;
+        }
         self.change_product("products.edit", "product.edit", cx, code, move |product, _| {
             let mut edited = product.clone();
             edited.name = edit.name.clone().unwrap_or(edited.name);
