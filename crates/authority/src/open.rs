@@ -51,7 +51,7 @@ impl Authority {
     pub async fn open(options: Options, registry: &mut Registry) -> Result<Self> {
         let Options { database, directory, master, root_store, root_passphrase, issuer, clock, entropy } =
             options;
-        let db = Db::open(database, db::Metrics::register(registry)).await?;
+        let db = Db::open(database, db::Metrics::register(registry.sub_registry_with_prefix("kaching"))).await?;
         db.migrate(&migrations::ALL).await?;
         let first = !db.read("keys.exist", |tx| DataKeys::exist(tx)).await?;
         let master = match master {

@@ -1,5 +1,6 @@
 //! Those who guess keys and credentials are slowed down, by address.
 
+use kaching_authority::activations::Proof;
 use kaching_base::ErrorCode;
 
 use crate::{
@@ -19,6 +20,18 @@ impl App {
         self.metrics.failures_limited.inc();
         let detail = "too many unknown keys or bad credentials came from this address; wait a little";
         Err(Rejected::new(ErrorCode::RateLimited, detail).retry_after(budget.reset_s.max(1)).budget(budget))
+    }
+
+    /// Refuses a bad mac, which counts against its sender's address alone; an outdated credential does not, so that
+    /// many clients behind one address can all activate again.
+    pub(crate) fn prove(&self, arrival: &Arrival, proof: &Proof) -> Result<()> {
+        let Err(error) = proof.check(&self.authority.keys()) else { return Ok(()) };
+        self.may_guess(arrival)?;
+        let rejected = Rejected::from(error);
+        match arrival.address {
+            Some(address) => Err(rejected.budget(self.failures.count(address, self.now()))),
+            None => Err(rejected),
+        }
     }
 
     /// Counts a key that is unknown or mistyped, where that is not an error of the call.

@@ -33,6 +33,9 @@ pub(crate) async fn activate(
     app.may_guess(&arrival)?;
     let request = body.sent.request_hash(header.credential.as_ref());
     let input = read(header, body.value, request).map_err(|rejected| app.failed(&arrival, rejected))?;
+    if let Some(proof) = &input.proof {
+        app.prove(&arrival, proof)?;
+    }
     let answer = app.authority.activate(product_cx(&arrival), input).await;
     let activated = shape::granted(answer).map_err(|rejected| app.failed(&arrival, rejected))?;
     let status = if activated.created { StatusCode::CREATED } else { StatusCode::OK };

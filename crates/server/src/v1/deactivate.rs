@@ -23,7 +23,8 @@ pub(crate) async fn deactivate(
     let request = body.sent.request_hash(Some(&authorization));
     let nonce = read_nonce(&body.value.nonce)?;
     let input = activations::Deactivate { proof: activations::Proof { authorization, request }, nonce };
+    app.prove(&arrival, &input.proof)?;
     let done = app.authority.deactivate(product_cx(&arrival), input).await;
-    done.map_err(|error| app.failed(&arrival, error.into()))?;
+    done?;
     Ok(StatusCode::NO_CONTENT)
 }

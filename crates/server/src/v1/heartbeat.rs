@@ -45,8 +45,9 @@ pub(crate) async fn heartbeat(
             })
             .collect(),
     };
+    app.prove(&arrival, &input.proof)?;
     let answer = app.authority.heartbeat(product_cx(&arrival), input).await;
-    let renewed = shape::granted(answer).map_err(|rejected| app.failed(&arrival, rejected))?;
+    let renewed = shape::granted(answer)?;
     Ok(Json(HeartbeatAnswer {
         lease: renewed.lease,
         quotas: renewed.quotas.into_iter().map(shape::quota).collect(),

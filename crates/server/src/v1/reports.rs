@@ -33,7 +33,8 @@ pub(crate) async fn report(
         detail,
         at,
     };
+    app.prove(&arrival, &input.proof)?;
     let done = app.authority.report(product_cx(&arrival), input).await;
-    done.map_err(|error| app.failed(&arrival, error.into()))?;
+    done?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -54,3 +54,28 @@ async fn the_address_behind_a_trusted_proxy_is_the_one_that_counts() {
     ask("203.0.113.9:1", "198.51.100.3").await.expect(200);
     ask("203.0.113.9:1", "198.51.100.4").await.refused(429, "rate_limited");
 }
+
+#[tokio::test]
+async fn a_bad_mac_counts_and_an_outdated_credential_does_not() {
+    let face = Face::with(World::on(Engine::Sqlite).await, "[limits]\nfailures_per_minute = 2");
+    let license = face.seed().await;
+    let activate = |nonce: &str| {
+        let body = json!({"license_key": license["key"], "product": "chorus", "fingerprint": "f", "kind": "cluster", "nonce": nonce});
+        face.call("POST", "/v1/activate").json(&body).send()
+    };
+    let first = activate("0123456789abcdef-1").await.expect(201)["credential"].clone();
+    activate("0123456789abcdef-2").await.expect(200);
+    let off = |credential: String| {
+        let body = json!({"nonce": "0123456789abcdef-3"});
+        face.call("POST", "/v1/deactivate").json(&body).signed(&credential, 0).send()
+    };
+    let outdated = first.as_str().unwrap().to_owned();
+    for _ in 0..4 {
+        off(outdated.clone()).await.refused(401, "credential_invalid");
+    }
+    let made_up = format!("{}.{}", outdated.rsplit_once('.').unwrap().0, kaching_base::Base64Url([7; 32]));
+    off(made_up.clone()).await.refused(401, "credential_invalid");
+    off(made_up.clone()).await.refused(401, "credential_invalid");
+    off(made_up).await.refused(429, "rate_limited");
+    off(outdated).await.refused(401, "credential_invalid");
+}

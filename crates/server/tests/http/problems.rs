@@ -34,7 +34,7 @@ async fn a_problem_says_what_and_where() {
       "status": 404,
       "detail": "there is no product nothing",
       "code": "not_found",
-      "request_id": "X"
+      "request_id": "req_01m808tx00f8vr8m25c1hsxhkg"
     }
     "#);
     let answer = face.call("GET", "/v1/nothing").send().await;
@@ -45,7 +45,7 @@ async fn a_problem_says_what_and_where() {
       "status": 404,
       "detail": "there is nothing at this path; /openapi.json lists what there is",
       "code": "not_found",
-      "request_id": "Y"
+      "request_id": "req_01m808tx00fr5vemtfsx7h5b3m"
     }
     "#);
 }
