@@ -2,13 +2,14 @@
 
 mod change;
 mod create;
+mod details;
 mod facts;
 mod key;
 mod list;
 mod present;
 pub(crate) mod sql;
 
-use kaching_base::{Code, LicenseId, Timestamp};
+use kaching_base::{LicenseId, Timestamp};
 use kaching_db::Tx;
 use kaching_domain::License;
 use kaching_license::LicenseKey;
@@ -17,23 +18,10 @@ use crate::{Authority, Error, Op, Result, keys::KeyRing, plans};
 
 pub use change::{Renewal, Upgrade};
 pub use create::NewLicense;
+pub use details::LicenseDetails;
 pub use kaching_domain::licenses::{At, EditLicense};
 pub use key::RevealedKey;
 pub use list::LicenseFilter;
-
-/// A license with the codes by which its product and plans are addressed.
-#[derive(Clone)]
-pub struct LicenseDetails {
-    pub license: License,
-    pub product: Code,
-    pub plan: Code,
-    /// The plan of the scheduled change.
-    pub scheduled_plan: Option<Code>,
-    /// Only from what makes a key.
-    pub key: Option<LicenseKey>,
-    /// When it was looked at, for its state.
-    pub now: Timestamp,
-}
 
 impl Authority {
     /// One license by id or key.
@@ -43,8 +31,8 @@ impl Authority {
     pub async fn license(&self, address: String) -> Result<LicenseDetails> {
         let keys = self.keys();
         self.read("licenses.show", move |tx, now| {
-            let id = find(tx, &keys, &address, now)?.id;
-            sql::details(tx, id, now)?.ok_or_else(unknown)
+            let license = find(tx, &keys, &address, now)?;
+            details::details(tx, license, now)
         })
         .await
     }

@@ -5,7 +5,7 @@ use kaching_domain::{
     licenses::{self as rules, At, ChangePlan, EditLicense, Renew},
 };
 
-use super::{LicenseDetails, apply_due, find, keep, present::present, sql, unknown};
+use super::{LicenseDetails, apply_due, details::details, find, keep, present::present, sql, unknown};
 use crate::{Authority, Cx, Error, Op, Result, customers, features, plans};
 
 /// A change to another plan of the product, up or down.
@@ -156,7 +156,7 @@ impl Authority {
             if after != before {
                 keep(tx, op, action, &before, &after)?;
             }
-            sql::details(tx, after.id, op.now)?.ok_or_else(unknown)
+            details(tx, after, op.now)
         })
         .await
     }

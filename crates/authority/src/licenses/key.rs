@@ -3,7 +3,7 @@ use kaching_domain::{License, Refused, Status};
 use kaching_license::LicenseKey;
 use serde_json::json;
 
-use super::{LicenseDetails, change::lock, create::make_key, sql, unknown};
+use super::{LicenseDetails, change::lock, create::make_key, details::details, sql, unknown};
 use crate::{Authority, Cx, Error, Result, audit::Entry, products};
 
 /// A license's present key.
@@ -39,9 +39,10 @@ impl Authority {
             let key = make_key(op, product.key_prefix.as_str())?;
             sql::end_keys(tx, license.id, ends_at)?;
             sql::insert_key(tx, &op.keys, license.id, &key, op.now)?;
-            sql::update(tx, &License { updated_at: op.now, ..license.clone() })?;
+            let license = License { updated_at: op.now, ..license };
+            sql::update(tx, &license)?;
             op.audit(tx, Entry::ok(json!({ "old_ends_at": ends_at })).of_customer(license.customer))?;
-            let mut details = sql::details(tx, license.id, op.now)?.ok_or_else(unknown)?;
+            let mut details = details(tx, license, op.now)?;
             details.key = Some(key);
             Ok(details)
         })

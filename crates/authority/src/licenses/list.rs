@@ -4,7 +4,7 @@ use kaching_base::{LicenseId, LicenseType, Timestamp};
 use kaching_db::{Sql, Tx, params};
 use kaching_domain::{License, State, Status};
 
-use super::{LicenseDetails, sql};
+use super::{LicenseDetails, details::Codes, sql};
 use crate::{
     Authority, List, Page, Result, customers,
     list::{Key, Paging, Sorting, sorting},
@@ -43,7 +43,7 @@ impl Authority {
     pub async fn licenses(&self, list: List<LicenseFilter>) -> Result<Page<LicenseDetails>> {
         self.read("licenses.list", move |tx, now| {
             let paging = Paging::new(&list, &SORTINGS)?;
-            let mut sql = Sql::new(sql::SELECT_DETAILS);
+            let mut sql = Sql::new(sql::SELECT);
             sql.push(if list.filter.archived { " where 1 = 1" } else { " where l.archived_at is null" });
             let by_expiry = paging.sorting.name == "expires_at";
             filter(tx, &mut sql, &list.filter, by_expiry, now)?;
@@ -54,8 +54,11 @@ impl Authority {
                 _ => search::license_condition(tx, &mut sql, list.q.as_deref())?,
             }
             paging.finish(&mut sql);
-            let found = tx.query_all(&sql, sql.params(), |row| sql::read_details(row, now))?;
-            Ok(paging.page(found, |details| place(&details.license)))
+            let found = tx.query_all(&sql, sql.params(), sql::read)?;
+            let Page { items, next } = paging.page(found, place);
+            let mut codes = Codes::default();
+            let items = items.into_iter().map(|license| codes.details(tx, license, now));
+            Ok(Page { items: items.collect::<Result<_>>()?, next })
         })
         .await
     }

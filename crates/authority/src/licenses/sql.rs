@@ -3,7 +3,6 @@ use kaching_db::{self as db, Json, Row, Tx, params};
 use kaching_domain::{License, ScheduledChange, Status};
 use kaching_license::LicenseKey;
 
-use super::LicenseDetails;
 use crate::{
     Error, Result,
     keys::KeyRing,
@@ -11,44 +10,22 @@ use crate::{
     stored::{Fields, StoredBinding, StoredOverrides, StoredTerms},
 };
 
-/// All columns in the order of [`read`], then those of [`read_details`].
-macro_rules! columns {
-    () => {
-        "select l.id, l.product, l.customer, l.plan, l.license_type, l.status, l.revision, l.starts_at, l.expires_at,
-                l.starts_at_first_activation, l.granted, l.overrides, l.bindings, l.tags, l.notes, l.metadata,
-                l.suspended_reason, l.scheduled_plan, l.scheduled_at, l.active, l.created_at, l.updated_at,
-                l.archived_at"
-    };
-}
+/// All columns in the order of [`read`].
 macro_rules! select {
     ($rest:literal) => {
-        concat!(columns!(), " from licenses l", $rest)
-    };
-}
-macro_rules! select_details {
-    ($rest:literal) => {
         concat!(
-            columns!(),
-            ", (select code from products where id = l.product), (select code from plans where id = l.plan),
-               (select code from plans where id = l.scheduled_plan) from licenses l",
+            "select l.id, l.product, l.customer, l.plan, l.license_type, l.status, l.revision, l.starts_at,
+                    l.expires_at, l.starts_at_first_activation, l.granted, l.overrides, l.bindings, l.tags, l.notes,
+                    l.metadata, l.suspended_reason, l.scheduled_plan, l.scheduled_at, l.active, l.created_at,
+                    l.updated_at, l.archived_at from licenses l",
             $rest
         )
     };
 }
-pub(super) const SELECT_DETAILS: &str = select_details!("");
+pub(super) const SELECT: &str = select!("");
 
-pub(super) fn read_details(row: &Row<'_>, now: Timestamp) -> db::Result<LicenseDetails> {
+pub(super) fn read(row: &Row<'_>) -> db::Result<License> {
     let mut fields = Fields::of(row);
-    let license = read_fields(&mut fields)?;
-    let (product, plan, scheduled_plan) = (fields.take()?, fields.take()?, fields.take()?);
-    Ok(LicenseDetails { license, product, plan, scheduled_plan, key: None, now })
-}
-
-fn read(row: &Row<'_>) -> db::Result<License> {
-    read_fields(&mut Fields::of(row))
-}
-
-fn read_fields(fields: &mut Fields<'_>) -> db::Result<License> {
     Ok(License {
         id: fields.take()?,
         product: fields.take()?,
@@ -101,10 +78,6 @@ pub(crate) fn lock_by_key(tx: &mut Tx<'_>, lookup: &[u8; 32], now: Timestamp) ->
          for update"
     );
     Ok(tx.query_opt(sql, params![lookup[..], now], read)?)
-}
-
-pub(super) fn details(tx: &mut Tx<'_>, id: LicenseId, now: Timestamp) -> Result<Option<LicenseDetails>> {
-    Ok(tx.query_opt(select_details!(" where l.id = ?1"), params![id], |row| read_details(row, now))?)
 }
 
 /// Licenses whose scheduled change is due, the longest first.
