@@ -5,7 +5,7 @@ pub(crate) mod sql;
 use std::collections::{BTreeMap, BTreeSet};
 
 use kaching_base::{CustomerId, Reference};
-use kaching_db::{Sql, Tx};
+use kaching_db::{self as db, Sql, Tx};
 use kaching_domain::{
     Customer, check_email, check_metadata, check_name, check_notes, check_tags, licenses::merge,
 };
@@ -182,6 +182,13 @@ impl Authority {
             Ok(after)
         })
         .await
+        .map_err(|error| match error {
+            // Another took the reference between our look and our write.
+            Error::Database(db::Error::Unique(_)) => {
+                Error::exists("another customer has this reference already")
+            }
+            other => other,
+        })
     }
 }
 
