@@ -89,9 +89,13 @@ impl Authority {
         }
         self.check_mark(now)?;
         let ring = self.keys();
+        // A client takes only what names its own product, in an algorithm that it surely has: where the license is for
+        // another one, neither is this license's.
+        let foreign = refused.code == ErrorCode::ProductMismatch;
+        let algorithm = if foreign { kaching_base::LeaseAlgorithm::EdDsa } else { around.names.lease_alg };
         let refusal = Refusal {
             iss: self.issuer.clone(),
-            aud: Some(around.names.product.clone()),
+            aud: (!foreign).then(|| around.names.product.clone()),
             iat: now,
             exp: now + LIFE,
             ks: ring.version,
@@ -103,7 +107,7 @@ impl Authority {
             code: RefusalCode::Known(refused.code),
             detail: refused.detail.clone(),
         };
-        ring.sign(&refusal, around.names.lease_alg).map(Some)
+        ring.sign(&refusal, algorithm).map(Some)
     }
 
     /// Signs whether a key is good; `refused` is the reason why not.
