@@ -277,6 +277,8 @@ impl Engine {
         if levels != self.record.levels {
             self.record.levels = levels;
             self.dirty = true;
+            // A cluster that has just grown should not look small for minutes.
+            self.pace.heartbeat = self.pace.heartbeat.min(now.boot + self.settings.timing.poll.0);
         }
         let at = self.now(now);
         for (meter, amount) in used {

@@ -91,8 +91,9 @@ impl Gates {
         Ok(())
     }
 
-    /// Whether a level may become `wanted`, which it then is; a level that does not grow always may.
-    pub(crate) fn ensure(&self, level: &str, wanted: u64) -> Result<(), Denied> {
+    /// Whether a level may become `wanted`, which it then is; a level that does not grow always may. Says whether it is
+    /// another one than before.
+    pub(crate) fn ensure(&self, level: &str, wanted: u64) -> Result<bool, Denied> {
         let gate = self.gate.load();
         gate.at(self.clock.boot()).admits(&gate)?;
         let Some(grant) = &gate.grant else { return Err(nothing_granted()) };
@@ -101,10 +102,7 @@ impl Gates {
         self.count(level, |count| {
             let set = |present: u64| over(present).is_none().then_some(wanted);
             match count.level.fetch_update(Ordering::AcqRel, Ordering::Acquire, set) {
-                Ok(_) => {
-                    count.told.store(true, Ordering::Release);
-                    Ok(())
-                }
+                Ok(before) => Ok(!count.told.swap(true, Ordering::AcqRel) || before != wanted),
                 Err(present) => {
                     let max = max.unwrap_or(u64::MAX);
                     Err(grant.over(level, OverLimit { present, wanted, max }))
@@ -113,12 +111,12 @@ impl Gates {
         })
     }
 
-    /// Tells a level as it is, whatever the limit.
-    pub(crate) fn level(&self, level: &str, present: u64) {
+    /// Tells a level as it is, whatever the limit. Says whether it is another one than before.
+    pub(crate) fn level(&self, level: &str, present: u64) -> bool {
         self.count(level, |count| {
-            count.level.store(present, Ordering::Release);
-            count.told.store(true, Ordering::Release);
-        });
+            let before = count.level.swap(present, Ordering::AcqRel);
+            !count.told.swap(true, Ordering::AcqRel) || before != present
+        })
     }
 
     /// Adds to a counter, and says whether it was empty.

@@ -67,12 +67,17 @@ impl Guard {
     /// # Errors
     /// If it may not, with the limit, the present level and the plan that allows more.
     pub fn ensure(&self, level: &str, amount: u64) -> Result<(), Denied> {
-        self.0.shared.gates.ensure(level, amount)
+        if self.0.shared.gates.ensure(level, amount)? {
+            self.0.shared.nudge();
+        }
+        Ok(())
     }
 
     /// Tells a level as it is, whatever the limit: at start, or when a node has gone.
     pub fn set_level(&self, level: &str, amount: u64) {
-        self.0.shared.gates.level(level, amount);
+        if self.0.shared.gates.level(level, amount) {
+            self.0.shared.nudge();
+        }
     }
 
     /// The level as it was last told.

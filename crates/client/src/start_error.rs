@@ -38,7 +38,7 @@ pub enum StartError {
         path: PathBuf,
     },
     /// No license has this key, or it is mistyped.
-    #[error("{detail} Check the license key: it is the one that came with your purchase")]
+    #[error("{}. Check the license key: it is the one that came with your purchase", detail.trim_end_matches('.'))]
     UnknownKey {
         /// `license_not_found` or `key_malformed`.
         code: ErrorCode,

@@ -239,7 +239,7 @@ impl Desk {
         let now = self.now();
         let refusal = Refusal {
             iss: self.issuer.clone(),
-            aud: Some("chorus".parse().unwrap()),
+            aud: (code != ErrorCode::ProductMismatch).then(|| "chorus".parse().unwrap()),
             iat: now,
             exp: now + Seconds(60),
             ks: self.keyset_version,

@@ -131,3 +131,12 @@ fn deactivating_forgets_the_lease_and_ends_everything() {
     world.start().check().unwrap();
     assert_eq!(world.authority.desk().generation, 2, "the host's next start activates again");
 }
+
+#[test]
+fn a_changed_level_is_told_soon() {
+    let world = World::new();
+    let guard = world.start();
+    until_active(&guard);
+    guard.ensure("nodes", 2).unwrap();
+    world.authority.until(|desk| desk.beats.iter().find(|beat| beat.body["levels"]["nodes"] == 2).map(drop));
+}

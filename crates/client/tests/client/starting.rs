@@ -56,13 +56,15 @@ fn at_the_limit_the_holders_are_named() {
 
 #[test]
 fn a_signed_refusal_ends_the_start_and_an_unsigned_one_counts_for_nothing() {
-    let world = World::new();
-    world.authority.change(|desk| desk.refuse = Some(ErrorCode::LicenseSuspended));
-    let error = world.builder().start().err().unwrap();
-    assert!(
-        matches!(&error, StartError::Refused { code, .. } if code.as_str() == "license_suspended"),
-        "{error}"
-    );
+    for code in [ErrorCode::LicenseSuspended, ErrorCode::ProductMismatch, ErrorCode::BindingMismatch] {
+        let world = World::new();
+        world.authority.change(|desk| desk.refuse = Some(code));
+        let error = world.builder().start().err().unwrap();
+        assert!(
+            matches!(&error, StartError::Refused { code: found, .. } if *found == code.into()),
+            "{error}"
+        );
+    }
 
     let world = World::new();
     drop(world.start());
