@@ -38,7 +38,8 @@ fn the_environment_wins_over_the_file() {
 
 #[test]
 fn what_makes_no_sense_is_refused_by_name() {
-    let cases: [(&str, &[(&str, &str)], &str); 12] = [
+    type Case = (&'static str, &'static [(&'static str, &'static str)], &'static str);
+    let cases: [Case; 12] = [
         ("listen = 1", &[], "outside of a section"),
         ("[sever]\nlisten = '1'", &[], "no section 'sever'"),
         ("[server]\nlisen = '1'", &[], "no setting 'server.lisen'"),
