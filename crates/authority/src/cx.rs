@@ -62,8 +62,11 @@ pub struct Once {
     pub(crate) key: String,
     pub(crate) scope: String,
     pub(crate) body: [u8; 32],
-    render: Arc<dyn Fn(&dyn Any) -> Option<Vec<u8>> + Send + Sync>,
+    render: Arc<Render>,
 }
+
+/// Makes the answer's bytes of an operation's result, if that is of the expected type.
+type Render = dyn Fn(&dyn Any) -> Option<Vec<u8>> + Send + Sync;
 
 impl Once {
     /// `scope` is the caller and the route, `body` a hash of the request; `render` makes the answer's bytes of

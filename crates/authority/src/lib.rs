@@ -44,11 +44,13 @@ pub use clock::{Clock, Entropy, SystemClock, SystemEntropy};
 pub use customers::{CustomerFilter, EditCustomer, NewCustomer};
 pub use cx::{Actor, Cx, Once};
 pub use error::{Error, Result};
-pub use kaching_db::Config as DatabaseConfig;
 pub use features::{EditFeature, FeatureDetails, FeatureFilter, NewFeature};
+pub use kaching_db::Config as DatabaseConfig;
 pub use kaching_domain as domain;
+pub use kaching_domain::{
+    Activation, ActivationStatus, Fingerprint, Holder, Nonce, Quota, QuotaState, Refused,
+};
 pub use kaching_license as license;
-pub use kaching_domain::{Activation, ActivationStatus, Fingerprint, Holder, Nonce, Quota, QuotaState, Refused};
 pub use kaching_license::{Authorization, Digest, LicenseKey};
 pub use keys::{KeyRing, MasterKey, RootStore};
 pub use licenses::{

@@ -78,7 +78,15 @@ impl Authority {
             .write(name, move |tx| {
                 let random = ChaCha20Rng::from_seed(seed);
                 let keys = Arc::clone(&epoch_keys);
-                let mut op = Op { now, cx: cx.clone(), keys, random, subject: None, changes: Vec::new(), repeated: Vec::new() };
+                let mut op = Op {
+                    now,
+                    cx: cx.clone(),
+                    keys,
+                    random,
+                    subject: None,
+                    changes: Vec::new(),
+                    repeated: Vec::new(),
+                };
                 let outcome = once(tx, &mut op, &mut operation)?;
                 Ok::<_, Error>((outcome, op.changes, op.repeated))
             })

@@ -51,9 +51,10 @@ impl Authority {
     pub async fn open(options: Options, registry: &mut Registry) -> Result<Self> {
         let Options { database, directory, master, root_store, root_passphrase, issuer, clock, entropy } =
             options;
-        let db = Db::open(database, db::Metrics::register(registry.sub_registry_with_prefix("kaching"))).await?;
+        let db =
+            Db::open(database, db::Metrics::register(registry.sub_registry_with_prefix("kaching"))).await?;
         db.migrate(&migrations::ALL).await?;
-        let first = !db.read("keys.exist", |tx| DataKeys::exist(tx)).await?;
+        let first = !db.read("keys.exist", DataKeys::exist).await?;
         let master = match master {
             Some(master) => master,
             None => master_of(&directory, first, entropy.as_ref())?,

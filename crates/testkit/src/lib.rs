@@ -5,8 +5,8 @@ mod engines;
 mod postgres;
 mod world;
 
-pub use kaching_db::Engine;
 pub use clock::{FakeClock, SeededEntropy};
 pub use engines::{Scratch, engines};
+pub use kaching_db::Engine;
 pub use postgres::{Server, postgres};
 pub use world::{ISSUER, World};

@@ -21,7 +21,8 @@ pub struct World {
     pub registry: Registry,
     /// Its data directory; removed with the world.
     pub directory: tempfile::TempDir,
-    database: Config,
+    /// Its database.
+    pub database: Config,
     entropy: Arc<SeededEntropy>,
 }
 

@@ -117,7 +117,7 @@ impl Authority {
             let keys = StoredKey::load(tx, &Sealer::new(&sealing), op.now)?;
             let epoch = epoch(tx)?;
             keyset::sign(tx, &root, &issuer, epoch, &keys, op.now)?;
-            op.on("keyset.sign", &root.public);
+            op.on("keyset.sign", root.public);
             op.audit(tx, crate::audit::Entry::ok(serde_json::json!({ "keys": keys.len() })))
         })
         .await

@@ -122,11 +122,6 @@ impl RootKeeper {
         Self { store, passphrase }
     }
 
-    /// Whether the root is opened by the empty passphrase, of which `doctor` warns.
-    pub(crate) fn is_open(&self) -> bool {
-        self.passphrase.expose().is_empty()
-    }
-
     /// The root at hand; nothing if it lives elsewhere. Takes a moment: the passphrase is stretched.
     pub(crate) fn open(&self, in_database: Option<&str>) -> Result<Option<Root>> {
         let text = match &self.store {

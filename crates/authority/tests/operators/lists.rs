@@ -50,7 +50,7 @@ async fn pages_hold_everything_once_and_in_order() {
                 let end = |d: &LicenseDetails| d.license.expires_at.map_or(i64::MAX, |at| at.micros());
                 let ordered = match sort {
                     Some("expires_at") => found.is_sorted_by_key(end),
-                    Some("-expires_at") => found.iter().rev().is_sorted_by_key(|details| end(details)),
+                    Some("-expires_at") => found.iter().rev().is_sorted_by_key(end),
                     Some("created_at") => found.is_sorted_by_key(|details| details.license.id),
                     _ => found.iter().rev().is_sorted_by_key(|details| details.license.id),
                 };
