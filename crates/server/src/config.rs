@@ -99,8 +99,6 @@ pub struct KeySettings {
 pub struct LimitSettings {
     /// Failures a minute from one address.
     pub failures_per_minute: u32,
-    /// Heartbeats a second above which clients are asked to send fewer.
-    pub max_heartbeats_per_second: u32,
 }
 
 /// `[log]`: what the authority tells.
@@ -169,7 +167,6 @@ impl Config {
             ("server.body_timeout_s", self.server.body_timeout_s),
             ("server.max_connections", self.server.max_connections),
             ("limits.failures_per_minute", self.limits.failures_per_minute),
-            ("limits.max_heartbeats_per_second", self.limits.max_heartbeats_per_second),
         ];
         match positive.iter().find(|(_, value)| *value == 0) {
             Some((name, _)) => Err(ConfigError(format!("{name} is at least 1"))),

@@ -31,7 +31,6 @@ pub(super) fn effective(config: &Config) -> Value {
         },
         "limits": {
             "failures_per_minute": limits.failures_per_minute,
-            "max_heartbeats_per_second": limits.max_heartbeats_per_second,
         },
         "log": {
             "level": log.level,
