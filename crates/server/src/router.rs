@@ -51,3 +51,21 @@ fn panicked(panic: Box<dyn std::any::Any + Send>) -> axum::response::Response {
     let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
     Rejected::failure(format!("a handler panicked: {}", text.unwrap_or("without a text"))).into_response()
 }
+
+#[cfg(test)]
+mod tests {
+    use tower::ServiceExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_a_failure_without_its_text() {
+        let handler = get(|| async { panic!("the secret is {}", 17) as () });
+        let router: Router = Router::new().route("/", handler).layer(CatchPanicLayer::custom(panicked));
+        let response = router.oneshot(axum::extract::Request::default()).await.unwrap();
+        assert_eq!(response.status(), 500);
+        let rejected = response.extensions().get::<Rejected>().unwrap();
+        assert_eq!(rejected.cause(), Some("a handler panicked: the secret is 17"));
+        assert!(rejected.code() == "failure" && !rejected.problem.detail.contains("17"));
+    }
+}
