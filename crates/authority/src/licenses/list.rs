@@ -1,5 +1,3 @@
-mod range;
-
 use kaching_base::{LicenseId, LicenseType, Timestamp};
 use kaching_db::{Sql, Tx, params};
 use kaching_domain::{License, State, Status};
@@ -102,9 +100,9 @@ fn filter(
             params![status.as_str()],
         );
     }
-    range::dates(tx, sql, filter, by_expiry)?;
+    sql::range::dates(tx, sql, filter, by_expiry)?;
     match filter.state {
-        Some(state) => range::state(tx, sql, state, by_expiry, now),
+        Some(state) => sql::range::state(tx, sql, state, by_expiry, now),
         None => Ok(()),
     }
 }

@@ -1,3 +1,5 @@
+pub(super) mod range;
+
 use kaching_base::{LicenseId, PlanId, Timestamp};
 use kaching_db::{self as db, Json, Row, Tx, params};
 use kaching_domain::{License, ScheduledChange, Status};

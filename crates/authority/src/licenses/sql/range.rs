@@ -5,14 +5,19 @@ use kaching_base::Timestamp;
 use kaching_db::{Sql, Tx, params};
 use kaching_domain::State;
 
-use super::LicenseFilter;
 use crate::{
     Result,
+    licenses::LicenseFilter,
     search::{FEW, is_few},
 };
 
 /// The end date is in the asked range.
-pub(super) fn dates(tx: &mut Tx<'_>, sql: &mut Sql, filter: &LicenseFilter, by_expiry: bool) -> Result<()> {
+pub(in crate::licenses) fn dates(
+    tx: &mut Tx<'_>,
+    sql: &mut Sql,
+    filter: &LicenseFilter,
+    by_expiry: bool,
+) -> Result<()> {
     let (after, before) = (filter.expires_after, filter.expires_before);
     if after.is_none() && before.is_none() {
         return Ok(());
@@ -35,7 +40,7 @@ pub(super) fn dates(tx: &mut Tx<'_>, sql: &mut Sql, filter: &LicenseFilter, by_e
 }
 
 /// The state at this moment is the asked one.
-pub(super) fn state(
+pub(in crate::licenses) fn state(
     tx: &mut Tx<'_>,
     sql: &mut Sql,
     state: State,
