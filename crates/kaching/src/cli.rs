@@ -77,25 +77,4 @@ pub(crate) enum Command {
 }
 
 #[cfg(test)]
-mod tests {
-    use clap::CommandFactory as _;
-
-    use super::*;
-
-    #[test]
-    fn no_command_contradicts_itself() {
-        Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn what_is_for_everywhere_stands_anywhere() {
-        for line in [
-            "kaching --json stats --data x",
-            "kaching license list --json --data x",
-            "kaching --data x license --json list",
-        ] {
-            let cli = Cli::try_parse_from(line.split(' ')).unwrap();
-            assert!(cli.everywhere.json && cli.everywhere.data.is_some(), "{line}");
-        }
-    }
-}
+mod tests;

@@ -5,7 +5,7 @@ use std::{fmt, io};
 use kaching_api::Problem;
 use kaching_base::{ErrorCode, ParseError, Seconds};
 
-use crate::output::{printable, span};
+use crate::output::{printable, span, spoken};
 
 /// Why a command did not do what was asked.
 #[derive(Debug)]
@@ -68,7 +68,7 @@ impl Failure {
 /// The sentence, where it went wrong, who holds what is missing, and the code for those who look it up.
 fn write_problem(f: &mut fmt::Formatter<'_>, problem: &Problem) -> fmt::Result {
     let said = if problem.detail.is_empty() { &problem.title } else { &problem.detail };
-    write!(f, "{} ({})", printable(said), problem.code)?;
+    write!(f, "{} ({})", printable(&spoken(said)), problem.code)?;
     for error in &problem.errors {
         // A sentence that is already the whole detail is not said twice.
         if error.detail != problem.detail {

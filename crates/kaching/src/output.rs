@@ -17,7 +17,7 @@ pub(crate) use card::Card;
 pub(crate) use dates::{ago, day, plural, span};
 pub(crate) use style::Style;
 pub(crate) use table::{Table, printable};
-pub(crate) use terms::{limits, pairs, policy, price, word};
+pub(crate) use terms::{limits, pairs, policy, price, spoken, word};
 
 /// Standard output, and how to write on it.
 #[derive(Clone, Copy)]

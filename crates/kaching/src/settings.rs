@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fs, io};
 
 use kaching_server::config::Config;
 
-use crate::{data::DataDir, failure::Failure};
+use crate::{data::DataDir, failure::Failure, output::spoken};
 
 /// What the environment says, read once.
 pub(crate) fn environment() -> BTreeMap<String, String> {
@@ -30,12 +30,9 @@ pub(crate) fn read(data: &DataDir, environment: &BTreeMap<String, String>) -> Re
         .map_err(|error| sentence(&error.to_string()))
 }
 
-/// A sentence of a library as one for people: with a capital letter and a full stop.
+/// What a library says, as a failure.
 pub(crate) fn sentence(text: &str) -> Failure {
-    let mut letters = text.trim().chars();
-    let first = letters.next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
-    let text = format!("{first}{}", letters.as_str());
-    Failure::Refused(if text.ends_with(['.', '!', '?']) { text } else { format!("{text}.") })
+    Failure::Refused(spoken(text))
 }
 
 /// What the environment names as a secret's file, and others can read: a warning each.

@@ -27,7 +27,7 @@ pub(crate) struct Policy {
     #[arg(long, value_name = "TIME", value_parser = seconds)]
     move_grace: Option<Seconds>,
     /// Moves in 30 days by the key alone; 0 forbids them
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     moves: Option<u32>,
     /// What is done about a suspected copy
     #[arg(long, value_name = "POLICY", value_parser = words!(CopyPolicy))]

@@ -26,7 +26,7 @@ pub(crate) struct Create {
     #[arg(long = "type", value_name = "TYPE", value_parser = words!(LicenseType))]
     kind: Option<LicenseType>,
     /// How long it lasts, in place of the plan's term
-    #[arg(long, value_name = "N", value_parser = days, conflicts_with = "expires")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = days, conflicts_with = "expires")]
     days: Option<i64>,
     /// When it ends: 2027-12-31 (midnight UTC) or an instant
     #[arg(long, value_name = "DATE")]

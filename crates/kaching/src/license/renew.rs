@@ -11,7 +11,7 @@ pub(crate) struct Renew {
     #[command(flatten)]
     which: Which,
     /// By how much; the plan's term unless said otherwise
-    #[arg(long, value_name = "N", value_parser = days, conflicts_with = "expires")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = days, conflicts_with = "expires")]
     days: Option<i64>,
     /// The new end date
     #[arg(long, value_name = "DATE")]

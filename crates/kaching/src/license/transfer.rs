@@ -1,8 +1,8 @@
 use clap::Args;
 use kaching_api::{License, TransferRequest};
 
-use super::Which;
-use crate::{failure::Failure, output::Output, remote::Client};
+use super::{Which, called};
+use crate::{customer::names, failure::Failure, output::Output, remote::Client};
 
 /// Give a license to another customer
 #[derive(Args)]
@@ -18,8 +18,11 @@ impl Transfer {
     pub(super) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
         let body = TransferRequest { customer: self.customer };
         let answer = client.post(self.which.path()?.then("transfer"), &body).await?;
-        output.answer(&answer, |license: License| {
-            format!("{} now belongs to {}.", license.id, license.customer)
-        })
+        if output.json {
+            return output.value(&answer.json()?);
+        }
+        let license: License = answer.read()?;
+        let names = names(client, [license.customer]).await;
+        output.words(&format!("{} now belongs to {}.", license.id, called(&names, license.customer)))
     }
 }

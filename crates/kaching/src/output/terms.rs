@@ -67,3 +67,11 @@ pub(crate) fn pairs(map: &BTreeMap<String, String>) -> String {
 pub(crate) fn word<T: serde::Serialize>(value: &T) -> String {
     serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }
+
+/// A sentence with a capital letter and a full stop, whoever wrote it.
+pub(crate) fn spoken(text: &str) -> String {
+    let mut letters = text.trim().chars();
+    let first = letters.next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
+    let text = format!("{first}{}", letters.as_str());
+    if text.ends_with(['.', '!', '?']) { text } else { format!("{text}.") }
+}

@@ -29,8 +29,8 @@ impl Apply {
         let answer = client.post(super::path(&self.plan).then("apply"), &ApplyRequest { to }).await?;
         output.answer(&answer, |applied: ApplyAnswer| {
             let count = plural(i64::try_from(applied.licenses).unwrap_or(i64::MAX), "license");
-            let when = if renewing { " at the next renewal" } else { "" };
-            format!("{count} of {} get its present terms{when}.", self.plan)
+            let when = if renewing { "At their next renewal" } else { "Now" };
+            format!("{when} the terms of {} as they are now apply to {count}.", self.plan)
         })
     }
 }

@@ -30,7 +30,7 @@ pub(crate) struct Create {
     #[arg(long = "type", value_name = "TYPE", value_parser = words!(LicenseType))]
     kind: Option<LicenseType>,
     /// How long its licenses last; without this they are perpetual
-    #[arg(long, value_name = "N", value_parser = days)]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = days)]
     days: Option<i64>,
     /// What it costs, in the smallest unit: EUR:490000/year, /month or /once
     #[arg(long, value_name = "CUR:AMOUNT/INTERVAL")]

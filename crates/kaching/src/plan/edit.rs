@@ -27,7 +27,7 @@ pub(crate) struct Edit {
     #[arg(long = "type", value_name = "TYPE", value_parser = words!(LicenseType))]
     kind: Option<LicenseType>,
     /// How long its licenses last; `none` is perpetual
-    #[arg(long, value_name = "N|none", value_parser = term)]
+    #[arg(long, value_name = "N|none", allow_negative_numbers = true, value_parser = term)]
     days: Option<Term>,
     /// What it costs, as in create; `none` is not told
     #[arg(long, value_name = "PRICE|none", value_parser = cost)]

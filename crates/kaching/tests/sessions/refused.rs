@@ -1,0 +1,103 @@
+//! What makes no sense, is refused, or is not reached: each with its exit code, and nothing on standard output.
+
+use crate::kaching::Kaching;
+
+#[test]
+fn what_makes_no_sense_is_wrong_usage() {
+    let kaching = Kaching::new();
+    kaching.with_license();
+    for line in [
+        "",
+        "operator list",
+        "product",
+        "product create --code chorus",
+        "product create --code Chorus --name x",
+        "plan create --product chorus --code x --name x --limit nodes=-1",
+        "plan create --product chorus --code x --name x --limit activations=1/day",
+        "plan create --product chorus --code x --name x --days -1",
+        "plan create --product chorus --code x --name x --price 12",
+        "plan create --product chorus --code x --name x --lease soon",
+        "plan edit chorus:team",
+        "license create --customer CUST-001 --product chorus --plan team --expires tomorrow",
+        "license create --customer CUST-001 --product chorus --plan team --days 1 --expires 2030-01-01",
+        "license create --customer CUST-001 --product chorus --plan team --bind nothing",
+        "license create --customer CUST-001 --product chorus --plan team --type free",
+        "license list --rows 0",
+        "license list --rows 201",
+        "license show -",
+        "token create --name x",
+        "token create --name x --scope everything",
+        "stats --server http://licenses.example.com --token x",
+        "stats --server https://licenses.example.com",
+        "stats --server nonsense --token x",
+        "serve --listen nonsense",
+        "serve --tls-cert x",
+    ] {
+        let said = kaching.run(&line.split_whitespace().collect::<Vec<_>>());
+        assert_eq!(said.code, 2, "{line}: {}", said.err);
+        assert!(said.out.is_empty() && !said.err.is_empty(), "{line}");
+    }
+}
+
+#[test]
+fn what_the_authority_refuses_is_refused() {
+    let kaching = Kaching::new();
+    let license = kaching.with_license();
+    let id = license["id"].as_str().unwrap();
+    for line in [
+        "product create --code chorus --name again",
+        "product show nope",
+        "plan create --product chorus --code x --name x --lease 5m",
+        "plan create --product nope --code x --name x",
+        "plan show chorus",
+        "customer create --name x --reference CUST-001",
+        "license create --customer CUST-999 --product chorus --plan team",
+        "license create --customer CUST-001 --product chorus --plan nope",
+        "license create --customer CUST-001 --product chorus --plan team --days 0",
+        "license create --customer CUST-001 --product chorus --plan team --expires 2020-01-01",
+        "license show lic_nope",
+        "license show CHORUS-AAAAA-AAAAA-AAAAA-AAAAA-AAAAA",
+        "license show ../products",
+        &format!("license reinstate {id}"),
+        &format!("license upgrade {id} --plan nope"),
+        &format!("license renew {id} --expires 2020-01-01"),
+        &format!("license edit {id} --expires 2020-01-01"),
+        "activation show act_nope",
+        "activation release act_01m81jhz4sewe84nq6ffy7jzvt",
+        "inspect CHORUS-AAAAA",
+    ] {
+        let said = kaching.run(&line.split_whitespace().collect::<Vec<_>>());
+        assert_eq!(said.code, 1, "{line}: {}", said.err);
+        assert!(said.err.starts_with("error: "), "{line}: {}", said.err);
+        assert!(!said.err.contains("(failure)"), "{line}: {}", said.err);
+    }
+    assert_eq!(
+        kaching.json(&["license", "list"])["items"].as_array().unwrap().len(),
+        1,
+        "nothing was half done"
+    );
+}
+
+#[test]
+fn what_is_not_reached_is_said() {
+    let kaching = Kaching::new();
+    for line in
+        ["stats", "license list", "license show lic_x", "stats --server https://127.0.0.1:1 --token x"]
+    {
+        let said = kaching.run(&line.split_whitespace().collect::<Vec<_>>());
+        assert_eq!(said.code, 3, "{line}: {}", said.err);
+        assert!(said.out.is_empty(), "{line}");
+    }
+    assert!(!kaching.data().exists(), "looking makes nothing");
+}
+
+#[test]
+fn no_answer_is_asked_of_nobody() {
+    let kaching = Kaching::new();
+    let license = kaching.with_license();
+    let id = license["id"].as_str().unwrap();
+    let said = kaching.run(&["license", "revoke", id]);
+    assert_eq!(said.code, 2, "{}", said.err);
+    assert!(said.err.contains("--yes"), "{}", said.err);
+    assert_eq!(kaching.json(&["license", "show", id])["status"], "active");
+}

@@ -1,0 +1,164 @@
+//! The server as a process: what it says, whom it lets in, how it ends, why it does not start.
+
+use std::{
+    fs,
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::{TcpListener, TcpStream},
+    os::unix::fs::PermissionsExt as _,
+    process::{Child, Stdio},
+};
+
+use serde_json::{Value, json};
+
+use crate::kaching::{Kaching, Said};
+
+/// A serving process; ended with this.
+pub(crate) struct Server {
+    child: Child,
+    /// What it said when it was reached.
+    pub(crate) greeting: Value,
+}
+
+impl Server {
+    pub(crate) fn start(kaching: &Kaching, arguments: &[&str]) -> Self {
+        let mut child = kaching
+            .command()
+            .args(["serve", "--listen", "127.0.0.1:0", "--json"])
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut text = String::new();
+        for line in BufReader::new(child.stdout.take().unwrap()).lines() {
+            text.push_str(&line.unwrap());
+            if let Ok(greeting) = serde_json::from_str(&text) {
+                return Self { child, greeting };
+            }
+        }
+        panic!("it ended before it served: {text}");
+    }
+
+    /// A call of a product, over the network.
+    pub(crate) fn post(&self, path: &str, body: &Value) -> Value {
+        let (address, body) = (self.greeting["listen"].as_str().unwrap(), body.to_string());
+        let mut stream = TcpStream::connect(address).unwrap();
+        let head =
+            format!("POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json");
+        write!(stream, "{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap()
+    }
+
+    /// Asks it to end, as an init system does, and waits.
+    pub(crate) fn stop(mut self) -> i32 {
+        let process = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(process, rustix::process::Signal::TERM).unwrap();
+        self.child.wait().unwrap().code().expect("it ended by itself")
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn refused(said: &Said, what: &str) {
+    assert_eq!(said.code, 1, "{}", said.err);
+    assert!(said.err.contains(what) && said.err.lines().count() == 1, "{}", said.err);
+}
+
+#[test]
+fn serves_the_socket_and_the_network_until_it_is_asked_to_stop() {
+    let kaching = Kaching::new();
+    let server = Server::start(&kaching, &[]);
+    assert_eq!(fs::metadata(kaching.data()).unwrap().permissions().mode() & 0o777, 0o700);
+    let made = kaching.with_license();
+    let url = format!("http://{}", server.greeting["listen"].as_str().unwrap());
+    let token = server.greeting["first_token"].as_str().unwrap().to_owned();
+    let remote = Kaching::new();
+    let seen = remote.json(&["license", "list", "--server", &url, "--token-file", &token]);
+    assert_eq!(seen["items"][0]["id"], made["id"], "one authority, over the socket and over the network");
+    let stranger = remote.run(&["license", "list", "--server", &url, "--token", "kch_wrong"]);
+    assert_eq!(stranger.code, 1, "{}", stranger.err);
+    assert_eq!(server.stop(), 0);
+    assert!(!kaching.data().join("kaching.sock").exists());
+    assert_eq!(
+        kaching.json(&["license", "list"])["items"][0]["id"],
+        made["id"],
+        "in process, what was served"
+    );
+}
+
+#[test]
+fn a_socket_left_by_a_killed_server_is_in_nobodys_way() {
+    let kaching = Kaching::new();
+    drop(Server::start(&kaching, &[]));
+    assert!(kaching.data().join("kaching.sock").exists());
+    kaching.json(&["stats"]);
+    assert_eq!(Server::start(&kaching, &[]).stop(), 0);
+}
+
+#[test]
+fn two_servers_do_not_share_a_directory() {
+    let kaching = Kaching::new();
+    let server = Server::start(&kaching, &[]);
+    refused(&kaching.run(&["serve", "--listen", "127.0.0.1:0"]), "owns");
+    assert_eq!(server.stop(), 0);
+}
+
+#[test]
+fn a_port_in_use_makes_nothing() {
+    let kaching = Kaching::new();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    refused(&kaching.run(&["serve", "--listen", &address]), "in use");
+    assert!(!kaching.data().join("kaching.db").exists());
+}
+
+#[test]
+fn what_is_wrong_with_its_files_is_said_in_a_sentence() {
+    let kaching = Kaching::new();
+    kaching.with_license();
+    let data = kaching.data();
+    let serve = ["serve", "--listen", "127.0.0.1:0"];
+
+    let key = data.join("master.key");
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
+    refused(&kaching.run(&serve), "chmod 600");
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+
+    let right = fs::read_to_string(&key).unwrap();
+    fs::write(&key, format!("{}\n", "A".repeat(43))).unwrap();
+    refused(&kaching.run(&serve), "master key");
+    fs::write(&key, "nonsense\n").unwrap();
+    refused(&kaching.run(&serve), "master.key");
+    fs::write(&key, right).unwrap();
+
+    fs::write(data.join("config.toml"), "[server]\nlisten_on = 1\n").unwrap();
+    refused(&kaching.run(&serve), "listen_on");
+    fs::remove_file(data.join("config.toml")).unwrap();
+
+    assert_eq!(Server::start(&kaching, &[]).stop(), 0, "and nothing was half done");
+
+    fs::write(data.join("kaching.db"), "this is no database, and was never one".repeat(100)).unwrap();
+    refused(&kaching.run(&serve), "database");
+}
+
+#[test]
+fn flags_win_over_the_environment_and_secrets_stay_hidden() {
+    let kaching = Kaching::new();
+    let said = kaching
+        .command()
+        .args(["config", "show", "--json"])
+        .env("KACHING_KEYS__MASTER", "s".repeat(43))
+        .output();
+    let shown = String::from_utf8(said.unwrap().stdout).unwrap();
+    assert!(!shown.contains("sss"), "{shown}");
+    let server = Server::start(&kaching, &["--public-url", "https://licenses.example.com"]);
+    assert_eq!(server.greeting["public_url"], json!("https://licenses.example.com"));
+    assert_eq!(server.stop(), 0);
+}
