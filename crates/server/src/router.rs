@@ -62,7 +62,7 @@ mod tests {
     async fn a_panic_is_a_failure_without_its_text() {
         let handler = get(|| async { panic!("the secret is {}", 17) as () });
         let router: Router = Router::new().route("/", handler).layer(CatchPanicLayer::custom(panicked));
-        let response = router.oneshot(axum::extract::Request::default()).await.unwrap();
+        let response = router.oneshot(axum::extract::Request::new(axum::body::Body::empty())).await.unwrap();
         assert_eq!(response.status(), 500);
         let rejected = response.extensions().get::<Rejected>().unwrap();
         assert_eq!(rejected.cause(), Some("a handler panicked: the secret is 17"));
