@@ -8,13 +8,16 @@ use kaching_server::{
     shutdown,
 };
 
-use tokio::task::JoinSet;
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    task::JoinSet,
+};
 
 use crate::{
     data::DataDir,
     failure::Failure,
     opened,
-    output::{Output, remark},
+    output::Output,
     settings::{self, sentence},
 };
 
@@ -57,6 +60,8 @@ impl Serve {
         let _owned = data.own().map_err(|taken| taken.sentence(data))?;
         data.check_modes()?;
         kaching_server::check_private_files(data.path()).map_err(|error| sentence(&error.to_string()))?;
+        // Heard from here on: one that comes while the authority opens ends the server in good order, too.
+        let signals = Signals::listen()?;
         let listeners = Listeners::bind(&config, Some(data.path()))
             .await
             .map_err(|error| sentence(&error.to_string()))?;
@@ -64,7 +69,7 @@ impl Serve {
         let app = opened::open(data, &config, listeners.issuer().clone()).await?;
         let greeting = greeting::Greeting::of(&app, data, &addresses, listeners.issuer());
         output.either(&greeting, || greeting.text(output.style))?;
-        let done = until_stopped(listeners, &app).await;
+        let done = until_stopped(listeners, &app, signals).await;
         app.authority().close().await;
         done
     }
@@ -101,12 +106,12 @@ fn named_or_in_file(text: String) -> Result<String, Failure> {
 }
 
 /// Serves until a signal asks for the end, or the database can no longer be trusted.
-async fn until_stopped(listeners: Listeners, app: &App) -> Result<(), Failure> {
+async fn until_stopped(listeners: Listeners, app: &App, mut signals: Signals) -> Result<(), Failure> {
     let (stop, asked) = shutdown();
     let serving = listeners.serve(app.clone(), asked);
     let mut asking = JoinSet::new();
     asking.spawn(async move {
-        signal().await;
+        signals.asked().await;
         stop.now();
     });
     serving.await.map_err(|error| sentence(&error.to_string()))?;
@@ -114,16 +119,26 @@ async fn until_stopped(listeners: Listeners, app: &App) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Returns when SIGTERM or SIGINT asks for the end.
-async fn signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        remark("Signals cannot be received here: only killing ends this server.");
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = term.recv() => tracing::info!("asked to stop by SIGTERM"),
-        _ = int.recv() => tracing::info!("asked to stop by SIGINT"),
+/// What init systems and people end a server with.
+struct Signals {
+    term: Signal,
+    int: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self, Failure> {
+        let listen = |kind| {
+            signal(kind)
+                .map_err(|error| Failure::refused(format!("Signals cannot be received here: {error}.")))
+        };
+        Ok(Self { term: listen(SignalKind::terminate())?, int: listen(SignalKind::interrupt())? })
+    }
+
+    /// Returns when SIGTERM or SIGINT asks for the end.
+    async fn asked(&mut self) {
+        tokio::select! {
+            _ = self.term.recv() => tracing::info!("asked to stop by SIGTERM"),
+            _ = self.int.recv() => tracing::info!("asked to stop by SIGINT"),
+        }
     }
 }

@@ -6,8 +6,10 @@ use kaching_base::{Code, LeasePolicy, LicenseType, Limit, Price, Seconds};
 
 use super::{Card, plural, span};
 
-/// `activations 1, jobs 10000/month, nodes 25`
+/// `activations 1, jobs 10000/month, nodes 25`; one slot is what there is where none is said.
 pub(crate) fn limits(limits: &BTreeMap<Code, Limit>) -> String {
+    let mut limits = limits.clone();
+    limits.entry(Code::activations()).or_insert(Limit::Slots { max: Some(1) });
     limits.iter().map(|(name, limit)| format!("{name} {limit}")).collect::<Vec<_>>().join(", ")
 }
 
