@@ -335,7 +335,8 @@ impl Engine {
 
     fn catalogue_due(&self) -> Option<Duration> {
         self.grant.as_ref().filter(|_| self.record.stop.is_none())?;
-        self.pace.catalogue.due(self.settings.timing.refetch)
+        let timing = &self.settings.timing;
+        self.pace.catalogue.due_soon(timing.backoff.0, timing.refetch)
     }
 
     /// When the next question for changes is due; none while there is nobody to ask.

@@ -64,7 +64,7 @@ fn play(output: &Output) -> Result<(), Failure> {
             }
             Err(failure) => {
                 teller.failed(held + 1, step.title)?;
-                failed = Some((failure, stage.log()));
+                failed = Some((failure, stage.logs()));
                 break;
             }
         }
@@ -73,11 +73,10 @@ fn play(output: &Output) -> Result<(), Failure> {
     stage.strike()?;
     match failed {
         None => teller.close(held),
-        Some((failure, log)) => Err(Failure::refused(format!(
-            "{held} of {} steps held; then: {failure}{}",
-            steps::STORY.len(),
-            if log.is_empty() { String::new() } else { format!("\nThe authority's last words:\n{log}") }
-        ))),
+        Some((failure, logs)) => {
+            let steps = steps::STORY.len();
+            Err(Failure::refused(format!("{held} of {steps} steps held; then: {failure}{logs}")))
+        }
     }
 }
 

@@ -31,7 +31,10 @@ impl Engine {
             (Ask::Catalogue, 200) => self.catalogue_came(&body),
             (Ask::Changes, 200) => self.changes_came(request, &body, now, draw),
             (Ask::Deactivate, 204) => self.deactivated(),
-            (Ask::Changes | Ask::Catalogue, 400..) => self.put_off(request, retry_after, now, draw),
+            (Ask::Changes | Ask::Catalogue, 400..) => {
+                tracing::info!(call = ?request.ask, status, "the license authority does not answer this now");
+                self.put_off(request, retry_after, now, draw);
+            }
             _ => match serde_json::from_slice::<Problem>(&body) {
                 Ok(problem) => self.problem_came(request, problem, retry_after, now, draw),
                 Err(_) => {
@@ -185,7 +188,10 @@ impl Engine {
         let Some(grant) = self.grant.as_ref() else { return };
         let Ok(text) = str::from_utf8(body) else { return };
         // What is not the catalogue that the lease names is not shown.
-        let Some(catalogue) = super::catalogue(text, grant.lease.cat) else { return };
+        let Some(catalogue) = super::catalogue(text, grant.lease.cat) else {
+            tracing::info!("the catalogue is another one than the lease names");
+            return;
+        };
         self.grant =
             Some(crate::grant::Grant { lease: grant.lease.clone(), catalogue: Some(catalogue) }.into());
         self.record.catalogue = Some(text.to_owned());

@@ -24,6 +24,8 @@ pub(crate) struct Pace {
 pub(crate) struct Asked {
     pub(crate) wanted: bool,
     last: Option<Duration>,
+    /// Attempts since it was wanted anew.
+    tries: u32,
 }
 
 impl Asked {
@@ -31,13 +33,21 @@ impl Asked {
         self.wanted.then(|| self.last.map_or(Duration::ZERO, |last| last + apart))
     }
 
+    /// As [`due`](Self::due), but the first attempts follow each other faster: twice the time after each.
+    pub(crate) fn due_soon(&self, first: Duration, apart: Duration) -> Option<Duration> {
+        let doubled = first.saturating_mul(1 << self.tries.saturating_sub(1).min(16));
+        self.due(doubled.min(apart))
+    }
+
     pub(crate) fn ask(&mut self, now: Duration) {
         self.last = Some(now);
+        self.tries += 1;
     }
 
     /// The next one need not wait.
     pub(crate) fn anew(&mut self) {
         self.last = None;
+        self.tries = 0;
     }
 }
 
@@ -52,7 +62,7 @@ impl Pace {
             heartbeat: now,
             quiet: now,
             failures: 0,
-            keyset: Asked { wanted: true, last: None },
+            keyset: Asked { wanted: true, ..Asked::default() },
             activation: Asked::default(),
             catalogue: Asked::default(),
             question: now,

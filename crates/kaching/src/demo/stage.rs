@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     fs::{self, File},
-    io::{self, BufRead as _, BufReader, Read as _},
+    io::{self, BufRead as _, BufReader},
     net::SocketAddr,
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -149,7 +149,8 @@ impl Stage {
             Err(_) => {
                 let status = self.until("the end of a refused cluster", || self.troupe.ended(process))?;
                 let said = fs::read_to_string(&log).map_err(made)?;
-                Ok(Err((said.trim().trim_start_matches("error: ").to_owned(), status.code())))
+                let said = said.rsplit_once("error: ").map_or(said.as_str(), |(_, said)| said);
+                Ok(Err((said.trim().to_owned(), status.code())))
             }
         }
     }
@@ -213,13 +214,16 @@ impl Stage {
         Ok((answer, now()))
     }
 
-    /// What the authority said last, for a demo that failed.
-    pub(super) fn log(&self) -> String {
-        let mut log = String::new();
-        let read =
-            File::open(self.dir.join("authority.log")).and_then(|mut file| file.read_to_string(&mut log));
-        let lines: Vec<_> = log.lines().rev().take(8).collect();
-        if read.is_err() { String::new() } else { lines.into_iter().rev().collect::<Vec<_>>().join("\n") }
+    /// What every process said last, for a demo that failed.
+    pub(super) fn logs(&self) -> String {
+        let mut logs = String::new();
+        for name in std::iter::once("authority").chain(self.clusters.keys().map(String::as_str)) {
+            let log = fs::read_to_string(self.dir.join(format!("{name}.log"))).unwrap_or_default();
+            let last: Vec<_> = log.lines().rev().take(8).collect();
+            logs.push_str(&format!("\n{name} said last:\n"));
+            logs.extend(last.iter().rev().map(|line| format!("  {line}\n")));
+        }
+        logs
     }
 
     /// Ends every process and removes the directory.

@@ -3,14 +3,18 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::{FIRST, Shown, Stage, quote, typed, unless};
-use crate::demo::teller::{now, seconds};
+use crate::{
+    demo::teller::{now, seconds},
+    failure::Failure,
+};
 
 /// The longest time from the operator's command to the stop.
 const BOUND: Duration = Duration::from_secs(3);
 
 /// The operator suspends; the product stops taking work, and finishes what runs.
 pub(super) fn suspends(stage: &mut Stage) -> Shown {
-    let long = stage.ask(FIRST, "POST", "/jobs", Some(json!({"input": "long", "rounds": 60_000_000})))?;
+    let rounds = rounds_of_a_second(stage)?;
+    let long = stage.ask(FIRST, "POST", "/jobs", Some(json!({"input": "long", "rounds": rounds})))?;
     unless(long.status == 202, || format!("The job was not taken: {}", long.body))?;
     let license = stage.license.clone();
     let line = ["license", "suspend", &license, "--reason", "invoice 4711 is open"];
@@ -34,6 +38,17 @@ pub(super) fn suspends(stage: &mut Stage) -> Shown {
         quote(&said),
         format!("A job from before was {state} then, and came to its end"),
     ])
+}
+
+/// How many rounds a job has that runs for about a second here, as a short one shows.
+fn rounds_of_a_second(stage: &Stage) -> Result<u64, Failure> {
+    const FEW: u64 = 500_000;
+    let began = now();
+    let job = stage.ask(FIRST, "POST", "/jobs", Some(json!({"input": "short", "rounds": FEW})))?;
+    let path = format!("/jobs/{}", job.body["id"]);
+    stage.until_answers(FIRST, &path, "the end of a short job", |job| job["state"] == "done")?;
+    let took = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX).max(1);
+    Ok((FEW * 1000 / took).clamp(FEW, 1_000_000_000))
 }
 
 /// The operator reinstates; the same process works again.
