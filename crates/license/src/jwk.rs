@@ -125,9 +125,10 @@ impl Jwk {
         self.public.kid()
     }
 
-    /// Whether it may have signed something at this moment.
+    /// Whether it may have signed something at this moment. Statements name whole seconds, rounded down: a key signs
+    /// from the beginning of the second in which it was made.
     pub fn signs_at(&self, iat: Timestamp) -> bool {
-        self.nbf <= iat && iat < self.exp
+        self.nbf.seconds() <= iat.seconds() && iat.seconds() < self.exp.seconds()
     }
 }
 
@@ -196,5 +197,20 @@ impl TryFrom<Wire> for Jwk {
             return Err(ParseError::new("a key's kid is its thumbprint, and its use is sig"));
         }
         Ok(Self { public, purpose: wire.purpose, nbf: wire.nbf, exp: wire.exp })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_signs_from_the_second_in_which_it_was_made() {
+        let made = Timestamp::from_micros(1_800_000_000_900_000);
+        let public = PublicKey::Ed25519([1; 32]);
+        let key = Jwk { public, purpose: KeyPurpose::Lease, nbf: made, exp: made.plus_days(1) };
+        assert!(key.signs_at(Timestamp::from_seconds(1_800_000_000)));
+        assert!(!key.signs_at(Timestamp::from_seconds(1_799_999_999)));
+        assert!(!key.signs_at(Timestamp::from_seconds(1_800_000_000).plus_days(1)));
     }
 }
