@@ -59,11 +59,26 @@ impl Error {
         match self {
             Self::Refused(refused) => refused.code,
             Self::Invalid { code, .. } => *code,
-            Self::Database(db::Error::Overloaded | db::Error::Deadline | db::Error::Unavailable(_)) => {
-                ErrorCode::Overloaded
-            }
+            Self::Database(
+                db::Error::Overloaded
+                | db::Error::Deadline
+                | db::Error::Unavailable(_)
+                | db::Error::Full
+                | db::Error::ReadOnly,
+            ) => ErrorCode::Overloaded,
             Self::Database(db::Error::OutcomeUnknown) => ErrorCode::OutcomeUnknown,
             Self::Database(_) | Self::Failure(_) | Self::Replayed(_) => ErrorCode::Failure,
+        }
+    }
+
+    /// Why nothing can be stored at all, where that is so: people have to make room before they ask again.
+    pub fn cannot_store(&self) -> Option<&'static str> {
+        match self {
+            Self::Database(db::Error::Full) => Some("the authority's disk is full: nothing was changed"),
+            Self::Database(db::Error::ReadOnly) => {
+                Some("the authority's database is read-only: nothing was changed")
+            }
+            _ => None,
         }
     }
 }

@@ -10,9 +10,14 @@ use crate::{Authority, Cx, Error, Result};
 /// A clock further than this from the database's signs nothing.
 const SKEW: Seconds = Seconds(5);
 
-/// The newest moment that was stored: a clock behind it was set back.
+/// What is known against the clock.
 #[derive(Default)]
-pub(crate) struct ClockMark(AtomicI64);
+pub(crate) struct ClockMark {
+    /// The newest moment that was stored: a clock behind it was set back.
+    newest: AtomicI64,
+    /// Seconds off the database's clock, where that is too far.
+    off: AtomicI64,
+}
 
 impl Authority {
     /// Whether the database, the clock and the keys are usable; else what to do about it.
@@ -21,39 +26,42 @@ impl Authority {
     /// With one sentence for the site engineer.
     pub async fn ready(&self) -> Result<()> {
         self.db.ping().await?;
-        self.check_clock().await?;
-        let ring = self.keys();
-        if ring.keysets.is_empty() {
-            return Err(Error::Failure("there is no keyset: the root has to sign one".to_owned()));
-        }
-        if self.clock.now() >= ring.keyset_ends_at {
-            return Err(Error::Failure("the keyset has ended: sign it where the root is".to_owned()));
-        }
-        Ok(())
+        self.compare_clocks().await?;
+        self.check_mark(self.clock.now())?;
+        self.check_keyset()
     }
 
-    /// Compares the clock with the database's and with the newest time that was stored, and stores the time.
-    /// Called at the start and every minute.
-    ///
-    /// # Errors
-    /// If it is too far off to sign anything.
-    pub async fn check_clock(&self) -> Result<()> {
+    /// Compares the clock with the database's, and remembers whether it may sign.
+    async fn compare_clocks(&self) -> Result<()> {
+        let before = self.clock.now();
         let theirs = Timestamp::from_micros(self.db.now().await?);
-        let ours = self.clock.now();
-        if self.clock.is_real() && ours.since(theirs).0.abs() > SKEW.0 {
-            return Err(Error::Failure(format!(
-                "this machine's clock is {} seconds off the database's: set it right",
-                ours.since(theirs).0
-            )));
-        }
-        self.check_mark(ours)
+        let after = self.clock.now();
+        // The database read its clock at some moment between our two readings.
+        let off = match () {
+            () if !self.clock.is_real() => 0,
+            () if before > theirs => before.since(theirs).0,
+            () if theirs > after => -theirs.since(after).0,
+            () => 0,
+        };
+        self.mark.off.store(if off.abs() > SKEW.0 { off } else { 0 }, Ordering::Relaxed);
+        self.check_off()
     }
 
-    /// Stores the time, so that a later start sees a clock that was set back.
+    fn check_off(&self) -> Result<()> {
+        match self.mark.off.load(Ordering::Relaxed) {
+            0 => Ok(()),
+            off => Err(Error::Failure(format!(
+                "this machine's clock is {off} seconds off the database's: set it right"
+            ))),
+        }
+    }
+
+    /// Stores the time, so that a later start sees a clock that was set back. Called at the start and every minute.
     ///
     /// # Errors
-    /// If the clock stands before a time that was stored.
+    /// If the clock is off the database's, of which nothing is stored, or stands before a time that was stored.
     pub async fn store_time(&self) -> Result<()> {
+        self.compare_clocks().await?;
         let newest = self
             .write("clock.mark", Cx::system("clock"), |tx, op| {
                 let mark =
@@ -71,13 +79,14 @@ impl Authority {
                 Ok(mark.max(op.now.micros()))
             })
             .await?;
-        self.mark.0.fetch_max(newest, Ordering::Relaxed);
+        self.mark.newest.fetch_max(newest, Ordering::Relaxed);
         self.check_mark(self.clock.now())
     }
 
     /// Whether the clock may be trusted to date a statement.
     pub(crate) fn check_mark(&self, now: Timestamp) -> Result<()> {
-        let mark = Timestamp::from_micros(self.mark.0.load(Ordering::Relaxed));
+        self.check_off()?;
+        let mark = Timestamp::from_micros(self.mark.newest.load(Ordering::Relaxed));
         if mark.since(now) > SKEW {
             return Err(Error::Failure(format!(
                 "this machine's clock was set back: it stands before {mark}, which was stored already; set it right"

@@ -3,7 +3,7 @@
 use kaching_base::{ErrorCode, Seconds};
 use kaching_db::{Tx, params};
 
-use crate::{Error, Once, Op, Result};
+use crate::{Authority, Cx, Error, Once, Op, Result};
 
 /// How long an answer is remembered, by the protocol.
 const REMEMBERED: Seconds = Seconds::days(1);
@@ -52,6 +52,21 @@ pub(crate) fn remember(tx: &mut Tx<'_>, op: &Op, once: &Once, answer: &[u8]) -> 
         params![once.scope.as_str(), once.key.as_str(), sealed],
     )?;
     Ok(())
+}
+
+/// Forgets the answers of more than a day ago, a bounded number at a time: they may hold keys. How many.
+pub(crate) async fn forget_old(authority: &Authority) -> Result<u64> {
+    authority
+        .write("idempotency.forget", Cx::system("idempotency.forget"), |tx, op| {
+            let forgotten = tx.execute(
+                "delete from idempotency_keys where (scope, idempotency_key) in
+                   (select scope, idempotency_key from idempotency_keys where created_at < ?1
+                    order by created_at limit 1000)",
+                params![op.now - REMEMBERED],
+            )?;
+            Ok(forgotten)
+        })
+        .await
 }
 
 /// Gives the key back: only what succeeded is remembered.

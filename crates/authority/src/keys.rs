@@ -6,6 +6,7 @@ mod keyset;
 mod master;
 mod renew;
 mod root;
+mod rotate;
 mod seal;
 mod signing;
 
@@ -23,6 +24,7 @@ pub use root::RootStore;
 pub(crate) use data::DataKeys;
 pub(crate) use files::write_private;
 pub(crate) use root::{Root, RootKeeper};
+pub(crate) use rotate::replace_ending_keys;
 pub(crate) use seal::Sealer;
 pub(crate) use signing::StoredKey;
 
@@ -34,6 +36,8 @@ pub struct KeyRing {
     pub version: u64,
     /// When that keyset ends.
     pub keyset_ends_at: Timestamp,
+    /// Whom that keyset speaks for: clients believe no other issuer.
+    pub(crate) keyset_issuer: String,
     /// The keyset, signed once by each root.
     pub keysets: Vec<String>,
     /// The public halves that products pin.
@@ -43,7 +47,13 @@ pub struct KeyRing {
     sealer: Sealer,
     lookup: hmac::Key,
     credential: Secret<[u8; 32]>,
-    signers: HashMap<LeaseAlgorithm, Arc<dyn Sign>>,
+    signers: HashMap<LeaseAlgorithm, Signer>,
+}
+
+/// The key that signs for one algorithm at present.
+struct Signer {
+    key: Arc<dyn Sign>,
+    ends_at: Timestamp,
 }
 
 impl KeyRing {
@@ -74,6 +84,19 @@ impl KeyRing {
         &self.credential
     }
 
+    /// Whether there is a key for this algorithm that clients know.
+    pub(crate) fn signs(&self, algorithm: LeaseAlgorithm) -> bool {
+        self.signers.contains_key(&algorithm)
+    }
+
+    pub(crate) fn signs_with(&self, algorithm: LeaseAlgorithm, kid: &str) -> bool {
+        self.signers.get(&algorithm).is_some_and(|signer| signer.key.kid() == kid)
+    }
+
+    pub(crate) fn signer_ends_at(&self, algorithm: LeaseAlgorithm) -> Option<Timestamp> {
+        self.signers.get(&algorithm).map(|signer| signer.ends_at)
+    }
+
     /// Signs a statement; after COMMIT only.
     ///
     /// # Errors
@@ -83,7 +106,7 @@ impl KeyRing {
             .signers
             .get(&algorithm)
             .ok_or_else(|| Error::Failure(format!("there is no signing key for {algorithm}")))?;
-        encode(claims, signer.as_ref())
+        encode(claims, signer.key.as_ref())
             .map_err(|error| Error::Failure(format!("a statement cannot be signed: {error}")))
     }
 }

@@ -64,14 +64,16 @@ impl Authority {
         let (now, sealing) = (clock.now(), master.clone());
         let data = db
             .write("keys.load", move |tx| {
-                // Another replica may have made them since: whoever commits first has made them.
-                if let Some(new) = new.as_ref().filter(|_| first)
-                    && !DataKeys::exist(tx)?
+                // Where two start at the same moment, the second waits here for the first, and makes none.
+                if let Some(new) = &new
+                    && tx.execute(
+                        "insert into settings (name, value) values ('epoch', '1') on conflict (name) do nothing",
+                        &[],
+                    )? == 1
                 {
                     new.data.store(tx, &sealing)?;
                     let sealer = Sealer::new(&new.data.seal);
                     StoredKey::ed25519(new.signing, KeyPurpose::Lease, now)?.store(tx, &sealer)?;
-                    tx.execute("insert into settings (name, value) values ('epoch', '1')", &[])?;
                 }
                 DataKeys::load(tx, &sealing)
             })
@@ -90,7 +92,13 @@ impl Authority {
             statements: Statements::default(),
         };
         authority.store_time().await?;
-        authority.renew_keyset().await?;
+        if let Err(error) = authority.renew_keyset().await {
+            // What the root signed before serves on until it ends.
+            if authority.check_keyset().is_err() {
+                return Err(error);
+            }
+            tracing::error!(%error, "the keyset could not be renewed; the present one serves on until it ends");
+        }
         authority.make_first_token(&directory).await?;
         Ok(authority)
     }

@@ -51,6 +51,11 @@ impl StoredKeyset {
         self.signed_at + LIFE
     }
 
+    /// Whether it lists this key.
+    pub(crate) fn lists(&self, kid: &str) -> bool {
+        self.kids.split(' ').any(|listed| listed == kid)
+    }
+
     /// Whether it lists other keys than these, speaks for another address, or is a day old.
     pub(crate) fn due(&self, issuer: &str, keys: &[StoredKey], now: Timestamp) -> bool {
         self.issuer != issuer || self.kids != kids(keys) || now.since(self.signed_at) >= RENEWED_EVERY

@@ -3,17 +3,17 @@
 use std::sync::Arc;
 
 use aws_lc_rs::hmac;
-use kaching_base::{LeaseAlgorithm, Secret, Timestamp};
+use kaching_base::{Secret, Timestamp};
 use kaching_db::{Tx, params};
-use kaching_license::{Jwks, KeyPurpose, Sign};
+use kaching_license::{Jwks, KeyPurpose};
 
-use super::{DataKeys, KeyRing, Root, Sealer, StoredKey, keyset, keyset::StoredKeyset};
+use super::{DataKeys, KeyRing, Root, Sealer, Signer, StoredKey, keyset, keyset::StoredKeyset};
 use crate::{Authority, Cx, Error, Result};
 
 /// What the database holds of keys and keysets.
-struct Stored {
+pub(super) struct Stored {
     epoch: u64,
-    keys: Vec<StoredKey>,
+    pub(super) keys: Vec<StoredKey>,
     keysets: Vec<StoredKeyset>,
     root_in_database: Option<String>,
 }
@@ -27,61 +27,42 @@ impl Authority {
     /// Signs the keyset anew where it is due, and loads what other replicas have changed.
     ///
     /// # Errors
-    /// If the root is needed and cannot be opened.
+    /// If the root is needed and cannot be opened; what is signed already serves on.
     pub async fn renew_keyset(&self) -> Result<()> {
         let stored = self.stored_keys().await?;
         let now = self.clock.now();
         let due = stored.keysets.is_empty()
             || stored.keysets.iter().any(|keyset| keyset.due(&self.issuer, &stored.keys, now));
-        if due {
-            self.sign_keyset(stored).await?;
-        }
+        let signed = if due { self.sign_keyset(stored).await } else { Ok(()) };
         let stored = self.stored_keys().await?;
-        if let Some(first) = stored.keysets.first() {
-            self.root.publish(&first.root)?;
-        }
+        let first = stored.keysets.first().map(|keyset| keyset.root);
         self.ring.store(Arc::new(KeyRing::of(&self.data, stored, now)));
+        if let Some(root) = first {
+            self.root.publish(&root)?;
+        }
+        signed
+    }
+
+    /// Whether clients can verify what would be signed now.
+    ///
+    /// # Errors
+    /// With what is wrong with the keyset.
+    pub(crate) fn check_keyset(&self) -> Result<()> {
+        let ring = self.keys();
+        let wrong = |what: &str| Err(Error::Failure(format!("{what}: sign one where the root is")));
+        if ring.keysets.is_empty() {
+            return wrong("there is no keyset");
+        }
+        if self.clock.now() >= ring.keyset_ends_at {
+            return wrong("the keyset has ended");
+        }
+        if ring.keyset_issuer != self.issuer {
+            return wrong("the keyset speaks for another public_url");
+        }
         Ok(())
     }
 
-    /// Makes the signing key that leases of this algorithm need, unless there is one.
-    ///
-    /// # Errors
-    /// If it cannot be kept, or the root cannot sign it in.
-    pub async fn ensure_signing_key(&self, algorithm: LeaseAlgorithm) -> Result<()> {
-        if self.ring.load().signers.contains_key(&algorithm) {
-            return Ok(());
-        }
-        self.rotate_signing_key(Cx::system("first-use"), algorithm).await
-    }
-
-    /// Makes a new signing key for leases; the present one stays listed, so that what it signed stays valid.
-    ///
-    /// # Errors
-    /// If it cannot be kept, or the root cannot sign it in.
-    pub async fn rotate_signing_key(&self, cx: Cx, algorithm: LeaseAlgorithm) -> Result<()> {
-        let (seed, now) = (self.entropy.seed(), self.clock.now());
-        let make = move || match algorithm {
-            LeaseAlgorithm::EdDsa => StoredKey::ed25519(seed, KeyPurpose::Lease, now),
-            LeaseAlgorithm::Rs256 => StoredKey::rsa(KeyPurpose::Lease, now),
-        };
-        let key = tokio::task::spawn_blocking(make).await.map_err(interrupted)??;
-        let sealing = self.data.seal.clone();
-        self.write("keys.rotate", cx, move |tx, op| {
-            op.on("key.rotate", key.signer.kid());
-            key.store(tx, &Sealer::new(&sealing))?;
-            op.audit(
-                tx,
-                crate::audit::Entry::ok(
-                    serde_json::json!({ "algorithm": algorithm.as_str(), "purpose": "lease" }),
-                ),
-            )
-        })
-        .await?;
-        self.renew_keyset().await
-    }
-
-    async fn stored_keys(&self) -> Result<Stored> {
+    pub(super) async fn stored_keys(&self) -> Result<Stored> {
         let sealing = self.data.seal.clone();
         self.read("keys.stored", move |tx, now| {
             Ok(Stored {
@@ -95,6 +76,7 @@ impl Authority {
     }
 
     async fn sign_keyset(&self, stored: Stored) -> Result<()> {
+        self.check_mark(self.clock.now())?;
         let keeper = Arc::clone(&self.root);
         let first = stored.keysets.is_empty();
         let (seed, salt) = (Secret::new(self.entropy.seed()), self.entropy.seed());
@@ -113,7 +95,9 @@ impl Authority {
         };
         let (issuer, sealing) = (self.issuer.clone(), self.data.seal.clone());
         self.write("keys.sign_keyset", Cx::system("keyset"), move |tx, op| {
-            keep_root(tx, &root, sealed.as_deref(), first, op.now)?;
+            if !keep_root(tx, &root, sealed.as_deref(), first, op.now)? {
+                return Ok(());
+            }
             let keys = StoredKey::load(tx, &Sealer::new(&sealing), op.now)?;
             let epoch = epoch(tx)?;
             keyset::sign(tx, &root, &issuer, epoch, &keys, op.now)?;
@@ -124,8 +108,15 @@ impl Authority {
     }
 }
 
-/// The first root is kept once, also when two replicas start at the same moment.
-fn keep_root(tx: &mut Tx<'_>, root: &Root, sealed: Option<&str>, first: bool, now: Timestamp) -> Result<()> {
+/// Whether this root signs. Where two replicas start at the same moment, the first root is kept once, and whoever
+/// comes second has nothing to sign.
+fn keep_root(
+    tx: &mut Tx<'_>,
+    root: &Root,
+    sealed: Option<&str>,
+    first: bool,
+    now: Timestamp,
+) -> Result<bool> {
     tx.query_opt("select value from settings where name = 'epoch' for update", &[], |row| {
         row.get::<String>(0)
     })?;
@@ -136,12 +127,10 @@ fn keep_root(tx: &mut Tx<'_>, root: &Root, sealed: Option<&str>, first: bool, no
                 "insert into roots (public, sealed, created_at) values (?1, ?2, ?3)",
                 params![root.public.as_bytes(), sealed, now],
             )?;
-            Ok(())
+            Ok(true)
         }
-        Some(_) if first => {
-            Err(Error::Failure("another replica made the root at the same moment: start again".to_owned()))
-        }
-        Some(public) if public == *root.public.as_bytes() => Ok(()),
+        Some(public) if public == *root.public.as_bytes() => Ok(true),
+        Some(_) if first && sealed.is_some() => Ok(false),
         Some(_) => Err(Error::Failure(
             "root.key holds another root than the one that products pin: put the right one back".to_owned(),
         )),
@@ -159,7 +148,7 @@ fn root_in_database(tx: &mut Tx<'_>) -> Result<Option<String>> {
     Ok(tx.query_opt(sealed, &[], |row| row.get::<String>(0))?)
 }
 
-fn interrupted(error: tokio::task::JoinError) -> Error {
+pub(super) fn interrupted(error: tokio::task::JoinError) -> Error {
     Error::Failure(format!("making a key was interrupted: {error}"))
 }
 
@@ -174,14 +163,18 @@ impl KeyRing {
     }
 
     fn of(data: &DataKeys, stored: Stored, now: Timestamp) -> Self {
-        let mut signers = std::collections::HashMap::<_, Arc<dyn Sign>>::new();
-        // Oldest first: the newest that is valid signs.
-        for key in stored.keys.iter().filter(|key| key.jwk.purpose == KeyPurpose::Lease && key.jwk.nbf <= now)
-        {
-            signers.insert(key.signer.algorithm(), Arc::clone(&key.signer));
+        let mut signers = std::collections::HashMap::new();
+        // Oldest first: the newest that is valid signs, once every root has signed it in.
+        for StoredKey { jwk, signer, .. } in &stored.keys {
+            let listed = stored.keysets.iter().all(|keyset| keyset.lists(signer.kid()));
+            if jwk.purpose == KeyPurpose::Lease && jwk.nbf <= now && listed && !stored.keysets.is_empty() {
+                let (key, ends_at) = (Arc::clone(signer), jwk.exp);
+                signers.insert(signer.algorithm(), Signer { key, ends_at });
+            }
         }
         Self {
             epoch: stored.epoch,
+            keyset_issuer: stored.keysets.first().map(|keyset| keyset.issuer.clone()).unwrap_or_default(),
             keyset_ends_at: stored.keysets.first().map_or(now, StoredKeyset::ends_at),
             version: stored.keysets.first().map_or(0, |keyset| keyset.version),
             roots: stored.keysets.iter().map(|keyset| keyset.root).collect(),

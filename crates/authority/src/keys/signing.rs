@@ -23,11 +23,13 @@ pub(crate) struct StoredKey {
 impl StoredKey {
     /// A new Ed25519 key of these random bytes.
     pub(crate) fn ed25519(seed: [u8; 32], purpose: KeyPurpose, now: Timestamp) -> Result<Self> {
+        let now = whole(now);
         Self::of(LeaseAlgorithm::EdDsa, purpose, Secret::new(seed.to_vec()), now, now, now + LIFE)
     }
 
     /// A new RSA key; takes about a second to find.
     pub(crate) fn rsa(purpose: KeyPurpose, now: Timestamp) -> Result<Self> {
+        let now = whole(now);
         let private = RsaSigner::generate_pkcs8().map_err(unusable)?;
         Self::of(LeaseAlgorithm::Rs256, purpose, private, now, now, now + LIFE)
     }
@@ -102,6 +104,11 @@ impl StoredKey {
             })
             .collect()
     }
+}
+
+/// Statements are dated in whole seconds, rounded down: a key serves from the second on in which it was made.
+fn whole(at: Timestamp) -> Timestamp {
+    Timestamp::from_seconds(at.seconds())
 }
 
 fn unusable(error: impl std::fmt::Display) -> Error {

@@ -26,6 +26,7 @@ impl Authority {
             NewToken { name: "first token".to_owned(), scopes: [Scope::Admin].into(), expires_at: None };
         let made = self.write("tokens.create_first", Cx::system("first-start"), move |tx, op| {
             // Another process that starts at the same moment may have made it.
+            sql::wait_for_others(tx)?;
             if sql::none(tx)? { make(tx, op, &new, &secret_of(&random)).map(|_| true) } else { Ok(false) }
         });
         if !made.await? {

@@ -1,0 +1,91 @@
+//! New signing keys: for an algorithm that had none, on an operator's word, and before one ends.
+
+use kaching_base::{ErrorCode, LeaseAlgorithm, Seconds};
+use kaching_license::KeyPurpose;
+use serde_json::json;
+
+use super::{Sealer, StoredKey, renew::interrupted};
+use crate::{Authority, Cx, Error, Result, audit::Entry};
+
+/// A key is replaced this long before it ends: time enough to bring it to a root that lives elsewhere.
+const REPLACED_BEFORE: Seconds = Seconds::days(60);
+
+impl Authority {
+    /// Makes the signing key that leases of this algorithm need, unless there is one.
+    ///
+    /// # Errors
+    /// If it cannot be kept, or the root has not signed it in.
+    pub async fn ensure_signing_key(&self, algorithm: LeaseAlgorithm) -> Result<()> {
+        if self.keys().signs(algorithm) {
+            return Ok(());
+        }
+        if self.waiting_key(algorithm, Seconds(0)).await? {
+            return self.sign_in(algorithm).await;
+        }
+        self.rotate_signing_key(Cx::system("first-use"), algorithm).await
+    }
+
+    /// Makes a new signing key for leases; the present one stays listed, so that what it signed stays valid.
+    ///
+    /// # Errors
+    /// If it cannot be kept, or the root has not signed it in: then the present one signs on.
+    pub async fn rotate_signing_key(&self, cx: Cx, algorithm: LeaseAlgorithm) -> Result<()> {
+        let (seed, now) = (self.entropy.seed(), self.clock.now());
+        self.check_mark(now)?;
+        let make = move || match algorithm {
+            LeaseAlgorithm::EdDsa => StoredKey::ed25519(seed, KeyPurpose::Lease, now),
+            LeaseAlgorithm::Rs256 => StoredKey::rsa(KeyPurpose::Lease, now),
+        };
+        let key = tokio::task::spawn_blocking(make).await.map_err(interrupted)??;
+        let (sealing, kid) = (self.data.seal.clone(), key.signer.kid().to_owned());
+        self.write("keys.rotate", cx, move |tx, op| {
+            op.on("key.rotate", key.signer.kid());
+            key.store(tx, &Sealer::new(&sealing))?;
+            op.audit(tx, Entry::ok(json!({ "algorithm": algorithm.as_str(), "purpose": "lease" })))
+        })
+        .await?;
+        self.sign_in(algorithm).await?;
+        if self.keys().signs_with(algorithm, &kid) { Ok(()) } else { Err(unsigned("")) }
+    }
+
+    /// Has the root sign in what is kept, and sees that this algorithm has a key then.
+    async fn sign_in(&self, algorithm: LeaseAlgorithm) -> Result<()> {
+        match self.renew_keyset().await {
+            Err(Error::Failure(why)) => Err(unsigned(&format!(" ({why})"))),
+            Err(other) => Err(other),
+            Ok(()) if self.keys().signs(algorithm) => Ok(()),
+            Ok(()) => Err(unsigned("")),
+        }
+    }
+
+    /// Whether there is a key that the root has only to sign in, and that serves for longer than this.
+    async fn waiting_key(&self, algorithm: LeaseAlgorithm, longer_than: Seconds) -> Result<bool> {
+        let last = self.clock.now() + longer_than;
+        let stored = self.stored_keys().await?;
+        let fits = |key: &&StoredKey| key.jwk.purpose == KeyPurpose::Lease && key.jwk.exp > last;
+        Ok(stored.keys.iter().filter(fits).any(|key| key.signer.algorithm() == algorithm))
+    }
+}
+
+/// Makes new keys for those that end soon. How many.
+pub(crate) async fn replace_ending_keys(authority: &Authority) -> Result<u64> {
+    let (now, ring) = (authority.clock.now(), authority.keys());
+    let mut made = 0;
+    for algorithm in [LeaseAlgorithm::EdDsa, LeaseAlgorithm::Rs256] {
+        let ends_at = ring.signer_ends_at(algorithm);
+        // An authority that was off for years starts with none at all.
+        let ends = ends_at.map_or(algorithm == LeaseAlgorithm::EdDsa, |at| at <= now + REPLACED_BEFORE);
+        if ends && !authority.waiting_key(algorithm, REPLACED_BEFORE).await? {
+            authority.rotate_signing_key(Cx::system("keys.replace"), algorithm).await?;
+            made += 1;
+        }
+    }
+    Ok(made)
+}
+
+fn unsigned(why: &str) -> Error {
+    let detail = format!(
+        "the new key is kept, and signs when the root has signed it in: put root.key back, or sign the keyset where the root is{why}"
+    );
+    Error::coded(ErrorCode::WrongState, detail)
+}

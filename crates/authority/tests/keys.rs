@@ -1,0 +1,211 @@
+//! The keys over the years: a root that is away, rotation, RS256, a clock that cannot be trusted.
+
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+};
+
+use kaching_authority::{
+    Actor, Authority, Clock, Cx, DatabaseConfig, Digest, MasterKey, Options, RootStore, SystemClock,
+    validate::Validate,
+};
+use kaching_base::{ErrorCode, LeaseAlgorithm, Seconds, Secret, TokenId};
+use kaching_license::{Moment, TrustedKeyset};
+use kaching_testkit::{FakeClock, SeededEntropy, engines};
+use prometheus_client::registry::Registry;
+
+fn operator() -> Cx {
+    Cx::of(Actor::Token(TokenId::from_bytes([5; 16])))
+}
+
+fn options(database: &DatabaseConfig, directory: &Path, clock: Arc<dyn Clock>) -> Options {
+    Options {
+        database: database.clone(),
+        directory: directory.to_owned(),
+        master: Some(MasterKey::new([7; 32])),
+        root_store: RootStore::Directory(directory.to_owned()),
+        root_passphrase: Secret::new("horse".to_owned()),
+        issuer: "https://licenses.example.com".to_owned(),
+        clock,
+        entropy: Arc::new(SeededEntropy::default()),
+    }
+}
+
+async fn open(options: Options) -> kaching_authority::Result<Authority> {
+    Authority::open(options, &mut Registry::default()).await
+}
+
+/// Signs a validation, as every signing call does.
+async fn sign(authority: &Authority) -> kaching_authority::Result<String> {
+    let ask = Validate {
+        key: None,
+        product: None,
+        fingerprint: None,
+        kind: None,
+        features: Vec::new(),
+        nonce: Some("0123456789abcdef".parse().unwrap()),
+        request: Digest([7; 32]),
+    };
+    authority.validate(ask).await.map(|validated| validated.statement.unwrap())
+}
+
+/// Whether what is signed now verifies with the keyset that is served now.
+async fn verifies(authority: &Authority) -> bool {
+    let statement = sign(authority).await.unwrap();
+    let keys = authority.keys();
+    let trusted = TrustedKeyset::verify(&keys.keysets[0], &keys.roots, None, Moment::Inspect).unwrap();
+    let expected = kaching_license::Expected { req: Some(Digest([7; 32])), ..Default::default() };
+    trusted.verify_validation(&statement, &expected, Moment::Answer).is_ok()
+}
+
+#[tokio::test]
+async fn serves_while_the_keyset_is_valid_although_its_root_cannot_be_opened() {
+    for scratch in engines() {
+        let (directory, clock) = (scratch.folder.path(), Arc::new(FakeClock::default()));
+        let with = |passphrase: &str, issuer: &str| Options {
+            root_passphrase: Secret::new(passphrase.to_owned()),
+            issuer: issuer.to_owned(),
+            ..options(&scratch.config, directory, Arc::<FakeClock>::clone(&clock))
+        };
+        let ours = "https://licenses.example.com";
+        open(with("horse", ours)).await.unwrap().close().await;
+        clock.advance(Seconds::days(2));
+
+        let authority = open(with("mule", ours)).await.expect("the keyset is due, but counts for 28 days");
+        authority.ready().await.unwrap();
+        assert!(verifies(&authority).await);
+        let error = authority.renew_keyset().await.unwrap_err().to_string();
+        assert!(error.contains("passphrase"), "{error}");
+        authority.close().await;
+
+        let error = open(with("mule", "https://moved.example.com")).await.err().unwrap().to_string();
+        assert!(error.contains("passphrase"), "no client would believe another issuer: {error}");
+
+        clock.advance(Seconds::days(30));
+        let error = open(with("mule", ours)).await.err().unwrap().to_string();
+        assert!(error.contains("passphrase"), "the keyset has ended: {error}");
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_no_root_has_signed_in_signs_nothing() {
+    for scratch in engines() {
+        let (directory, clock) = (scratch.folder.path(), Arc::new(FakeClock::default()));
+        let options = || options(&scratch.config, directory, Arc::<FakeClock>::clone(&clock));
+        open(options()).await.unwrap().close().await;
+        std::fs::rename(directory.join("root.key"), directory.join("vault")).unwrap();
+
+        let authority = open(options()).await.unwrap();
+        let told = authority.rotate_signing_key(operator(), LeaseAlgorithm::EdDsa).await.unwrap_err();
+        assert_eq!(told.code(), ErrorCode::WrongState, "{told}");
+        assert!(verifies(&authority).await, "the old key signs on");
+        let told = authority.ensure_signing_key(LeaseAlgorithm::Rs256).await.unwrap_err();
+        assert_eq!(told.code(), ErrorCode::WrongState, "{told}");
+        let listed = authority.keys().jwks.keys.len();
+        authority.ensure_signing_key(LeaseAlgorithm::Rs256).await.unwrap_err();
+        assert_eq!(authority.keys().jwks.keys.len(), listed, "asking again makes no second key");
+        authority.close().await;
+
+        let authority = open(options()).await.unwrap();
+        assert!(verifies(&authority).await, "after a restart, too");
+        std::fs::rename(directory.join("vault"), directory.join("root.key")).unwrap();
+        authority.renew_keyset().await.unwrap();
+        assert!(verifies(&authority).await);
+        authority.ensure_signing_key(LeaseAlgorithm::Rs256).await.expect("the root signed it in");
+        authority.close().await;
+    }
+}
+
+#[tokio::test]
+async fn keys_are_replaced_before_they_end() {
+    for scratch in engines() {
+        let (directory, clock) = (scratch.folder.path(), Arc::new(FakeClock::default()));
+        let authority =
+            open(options(&scratch.config, directory, Arc::<FakeClock>::clone(&clock))).await.unwrap();
+        clock.advance(Seconds::days(600));
+        authority.store_time().await.unwrap();
+        authority.renew_keyset().await.unwrap();
+        authority.run_jobs().await.unwrap();
+        assert_eq!(authority.keys().jwks.keys.len(), 1, "there is time");
+        clock.advance(Seconds::days(100));
+        authority.run_jobs().await.unwrap();
+        authority.run_jobs().await.unwrap();
+        assert_eq!(authority.keys().jwks.keys.len(), 2, "the next one stands beside it");
+        clock.advance(Seconds::days(31));
+        authority.renew_keyset().await.unwrap();
+        assert!(verifies(&authority).await);
+        authority.close().await;
+    }
+}
+
+/// The machine's clock, so many seconds off.
+struct Off(AtomicI64);
+
+impl Clock for Off {
+    fn now(&self) -> kaching_base::Timestamp {
+        SystemClock.now() + Seconds(self.0.load(Ordering::SeqCst))
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_the_database_contradicts_signs_nothing() {
+    for scratch in engines() {
+        let (directory, clock) = (scratch.folder.path(), Arc::new(Off(AtomicI64::new(0))));
+        let options = || options(&scratch.config, directory, Arc::<Off>::clone(&clock));
+        let authority = open(options()).await.unwrap();
+        for off in [3600, -60] {
+            clock.0.store(off, Ordering::SeqCst);
+            assert!(authority.store_time().await.is_err());
+            let error = sign(&authority).await.unwrap_err().to_string();
+            assert!(error.contains("clock"), "{error}");
+            assert!(authority.ready().await.is_err());
+        }
+        clock.0.store(0, Ordering::SeqCst);
+        authority.store_time().await.expect("a clock that ran ahead leaves no mark");
+        sign(&authority).await.unwrap();
+        authority.close().await;
+        clock.0.store(3600, Ordering::SeqCst);
+        assert!(open(options()).await.err().unwrap().to_string().contains("clock"));
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_was_set_back_signs_no_keyset() {
+    for scratch in engines() {
+        let (directory, clock) = (scratch.folder.path(), Arc::new(FakeClock::default()));
+        let authority =
+            open(options(&scratch.config, directory, Arc::<FakeClock>::clone(&clock))).await.unwrap();
+        clock.advance(Seconds(60));
+        authority.store_time().await.unwrap();
+        clock.advance(Seconds(-30));
+        let version = authority.keys().version;
+        assert!(authority.rotate_signing_key(operator(), LeaseAlgorithm::EdDsa).await.is_err());
+        assert_eq!(authority.keys().version, version);
+        authority.close().await;
+    }
+}
+
+#[tokio::test]
+async fn two_that_start_at_once_make_one_authority() {
+    let scratch = kaching_testkit::Scratch::new(kaching_testkit::Engine::Postgres);
+    let clock = Arc::new(FakeClock::default());
+    let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let at = |directory: &Path, sequence| Options {
+        root_store: RootStore::Database,
+        entropy: Arc::new(SeededEntropy::new(sequence)),
+        ..options(&scratch.config, directory, Arc::<FakeClock>::clone(&clock))
+    };
+    let (one, two) = tokio::join!(open(at(here.path(), 1)), open(at(there.path(), 2)));
+    let (one, two) = (one.unwrap(), two.unwrap());
+    two.renew_keyset().await.unwrap();
+    one.renew_keyset().await.unwrap();
+    assert_eq!(one.keys().roots, two.keys().roots);
+    assert!(verifies(&one).await && verifies(&two).await);
+    let tokens = [&here, &there].map(|directory| directory.path().join("first-token").exists());
+    assert_eq!(tokens.iter().filter(|made| **made).count(), 1, "one first token");
+    one.close().await;
+    two.close().await;
+}
