@@ -130,7 +130,7 @@ impl DataDir {
         let path = self.join("kaching.lock");
         let failed = |error: io::Error| {
             NotOwned::Failed(Failure::refused(format!(
-                "{} cannot be written ({error}): the data directory must belong to the user who runs this.",
+                "{} cannot be written ({error}): the data directory must be writable for the user who runs this.",
                 path.display()
             )))
         };

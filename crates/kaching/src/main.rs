@@ -14,6 +14,7 @@ mod flags;
 mod inspect;
 mod key;
 mod license;
+mod log;
 mod opened;
 mod output;
 mod plan;

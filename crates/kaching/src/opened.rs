@@ -18,6 +18,7 @@ use crate::{data::DataDir, failure::Failure, settings::sentence};
 pub(crate) async fn open(data: &DataDir, config: &Config, issuer: PublicUrl) -> Result<App, Failure> {
     data.check_modes()?;
     if config.database.url.is_none() {
+        refuse_lost_database(data)?;
         data.make_private("kaching.db")?;
     }
     let (database, root_store) = match &config.database.url {
@@ -43,4 +44,17 @@ pub(crate) async fn open(data: &DataDir, config: &Config, issuer: PublicUrl) -> 
     let authority =
         Authority::open(options, &mut registry).await.map_err(|error| sentence(&error.to_string()))?;
     Ok(App::new(Arc::new(authority), config, issuer, clock, entropy, registry))
+}
+
+/// Where there is a root but no database, the database was lost: a new and empty one would hide that.
+fn refuse_lost_database(data: &DataDir) -> Result<(), Failure> {
+    let (database, root) = (data.join("kaching.db"), data.join("root.key"));
+    if database.exists() || !root.exists() {
+        return Ok(());
+    }
+    Err(Failure::refused(format!(
+        "{} is missing, although {} is there: put the database back; for a new authority use an empty directory.",
+        database.display(),
+        root.display()
+    )))
 }

@@ -16,13 +16,12 @@ use tokio::{
 use crate::{
     data::DataDir,
     failure::Failure,
-    opened,
+    log, opened,
     output::Output,
     settings::{self, sentence},
 };
 
 mod greeting;
-mod log;
 
 /// Run the authority
 #[derive(Args)]
@@ -56,6 +55,12 @@ impl Serve {
     ) -> Result<(), Failure> {
         let config = self.config(data, environment)?;
         log::start(&config)?;
+        for warning in settings::exposed(environment) {
+            tracing::warn!("{warning}");
+        }
+        for warning in settings::exposed(environment) {
+            tracing::warn!("{warning}");
+        }
         data.make()?;
         let _owned = data.own().map_err(|taken| taken.sentence(data))?;
         data.check_modes()?;

@@ -12,6 +12,9 @@ const LOOKED_UP: [&str; 6] = ["id", "product", "plan", "state", "starts_at", "ex
 
 /// What a person reads.
 pub(super) fn text(finding: &Finding, output: &Output) -> String {
+    if finding.says.is_null() {
+        return String::new();
+    }
     let title = match finding.what.as_str() {
         "license_key" => "License key",
         "root_key" => "Root public key",
@@ -43,11 +46,9 @@ pub(super) fn text(finding: &Finding, output: &Output) -> String {
             _ => card.line(name, plain(value)),
         };
     }
-    let verdict = match finding.verified {
-        Some(true) => output.style.good(&finding.verdict),
-        Some(false) => output.style.bad(&finding.verdict),
-        None => output.style.warn(&finding.verdict),
-    };
+    // What speaks against it is the error that follows.
+    let verdict =
+        if finding.verified == Some(true) { output.style.good(&finding.verdict) } else { String::new() };
     format!("{}\n{verdict}", card.text(output.style))
 }
 

@@ -72,8 +72,13 @@ pub(crate) fn word<T: serde::Serialize>(value: &T) -> String {
 
 /// A sentence with a capital letter and a full stop, whoever wrote it.
 pub(crate) fn spoken(text: &str) -> String {
-    let mut letters = text.trim().chars();
-    let first = letters.next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
-    let text = format!("{first}{}", letters.as_str());
+    let text = text.trim();
+    // A path or a setting keeps its letters.
+    let is_word = text.split(' ').next().is_some_and(|word| word.bytes().all(|b| b.is_ascii_alphabetic()));
+    let mut letters = text.chars();
+    let text = match letters.next() {
+        Some(first) if is_word => format!("{}{}", first.to_ascii_uppercase(), letters.as_str()),
+        _ => text.to_owned(),
+    };
     if text.ends_with(['.', '!', '?']) { text } else { format!("{text}.") }
 }

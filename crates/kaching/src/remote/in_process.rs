@@ -12,7 +12,7 @@ use tower::ServiceExt as _;
 use crate::{
     data::{DataDir, Owned},
     failure::Failure,
-    opened, settings,
+    log, opened, settings,
 };
 
 /// The router without a listener.
@@ -28,6 +28,7 @@ impl InProcess {
         owned: Owned,
         environment: &BTreeMap<String, String>,
     ) -> Result<Self, Failure> {
+        log::failures();
         let config = settings::read(data, environment)?;
         let issuer = config.issuer(config.server.listen);
         let app = opened::open(data, &config, issuer).await?;

@@ -126,11 +126,11 @@ impl Wire {
                     None
                 }
                 Ok(Err(why)) => Some(why),
-                Err(_) => Some("no answer in 10 seconds".to_owned()),
+                Err(_) => Some("no answer in 10 seconds: is the address right?".to_owned()),
             };
             if let Some(why) = why {
                 return Err(Failure::unreached(format!(
-                    "The authority at {} was not reached ({why}): is it running, and is the address right?",
+                    "The authority at {} was not reached: {why}",
                     self.name()
                 )));
             }
@@ -141,12 +141,11 @@ impl Wire {
     async fn connect(&mut self) -> Result<SendRequest<Full<Bytes>>, String> {
         match &self.target {
             Target::Socket(path) => {
-                let stream = UnixStream::connect(path).await.map_err(|error| error.to_string())?;
+                let stream = UnixStream::connect(path).await.map_err(not_running)?;
                 self.shake_hands(stream).await
             }
             Target::Tcp { host, port, tls, .. } => {
-                let stream =
-                    TcpStream::connect((host.as_str(), *port)).await.map_err(|error| error.to_string())?;
+                let stream = TcpStream::connect((host.as_str(), *port)).await.map_err(not_running)?;
                 // Small requests, each waited for: nothing is gained by holding them back.
                 let _ = stream.set_nodelay(true);
                 match tls.clone() {
@@ -154,8 +153,9 @@ impl Wire {
                     Some(config) => {
                         let name = ServerName::try_from(host.clone()).map_err(|error| error.to_string())?;
                         let connector = tokio_rustls::TlsConnector::from(config);
-                        let stream =
-                            connector.connect(name, stream).await.map_err(|error| error.to_string())?;
+                        let stream = connector.connect(name, stream).await.map_err(|error| {
+                            format!("no TLS: {error}. --ca names more certificates to trust.")
+                        })?;
                         self.shake_hands(stream).await
                     }
                 }
@@ -176,6 +176,10 @@ impl Wire {
         });
         Ok(send)
     }
+}
+
+fn not_running(error: std::io::Error) -> String {
+    format!("{error}. Is it running, and is the address right?")
 }
 
 /// Whether a host is this machine, so that nobody listens on the way.

@@ -138,7 +138,8 @@ pub(super) fn big(now: Timestamp) -> Vec<Sale> {
             let (product, plan, installation) = PLANS[(number * 7 + which * 3) % PLANS.len()];
             let running =
                 if plan == "enterprise" && product == "caio" { 4 } else { usize::from(number % 5 != 0) };
-            let days = i64::try_from(number * 37 % 700).unwrap_or(0) + 1;
+            let longest = if plan == "trial" { 30 } else { 700 };
+            let days = i64::try_from(number * 37 % longest).unwrap_or(0) + 1;
             Sold {
                 expires: (plan != "perpetual").then(|| midnight(now) + Seconds::days(days)),
                 suspended: (number % 41 == 0).then_some("invoice unpaid"),

@@ -1,5 +1,7 @@
 //! The command line as people and programs use it: the real binary on real data directories.
 
+#![expect(clippy::unwrap_used, reason = "a test whose setting fails has failed")]
+
 mod inspect;
 mod json;
 mod kaching;

@@ -21,19 +21,16 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start(kaching: &Kaching, arguments: &[&str]) -> Self {
-        let mut child = kaching
-            .command()
-            .args(["serve", "--listen", "127.0.0.1:0", "--json"])
-            .args(arguments)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+        let mut command = kaching.command();
+        command.args(["serve", "--listen", "127.0.0.1:0", "--json"]).args(arguments);
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut server = Self { child, greeting: Value::Null };
         let mut text = String::new();
-        for line in BufReader::new(child.stdout.take().unwrap()).lines() {
+        for line in BufReader::new(server.child.stdout.take().unwrap()).lines() {
             text.push_str(&line.unwrap());
             if let Ok(greeting) = serde_json::from_str(&text) {
-                return Self { child, greeting };
+                server.greeting = greeting;
+                return server;
             }
         }
         panic!("it ended before it served: {text}");
@@ -146,6 +143,9 @@ fn what_is_wrong_with_its_files_is_said_in_a_sentence() {
 
     fs::write(data.join("kaching.db"), "this is no database, and was never one".repeat(100)).unwrap();
     refused(&kaching.run(&serve), "database");
+    fs::remove_file(data.join("kaching.db")).unwrap();
+    refused(&kaching.run(&serve), "kaching.db is missing");
+    assert!(!data.join("kaching.db").exists(), "a lost database is not replaced by an empty one");
 }
 
 #[test]
