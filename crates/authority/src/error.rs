@@ -23,13 +23,22 @@ pub enum Error {
     },
     /// The request came before under the same idempotency key; this was its answer.
     #[error("answered before")]
-    Replayed(Vec<u8>),
+    Replayed(Replay),
     /// The database did not do it.
     #[error(transparent)]
     Database(#[from] db::Error),
     /// Ours; logged, and told without detail.
     #[error("{0}")]
     Failure(String),
+}
+
+/// An answer that was given before. It may hold a key, so it does not show itself.
+pub struct Replay(pub Vec<u8>);
+
+impl std::fmt::Debug for Replay {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Replay(…)")
+    }
 }
 
 impl Error {

@@ -3,7 +3,7 @@
 use kaching_base::{ErrorCode, Seconds};
 use kaching_db::{Tx, params};
 
-use crate::{Authority, Cx, Error, Once, Op, Result};
+use crate::{Authority, Cx, Error, Once, Op, Result, error::Replay};
 
 /// How long an answer is remembered, by the protocol.
 const REMEMBERED: Seconds = Seconds::days(1);
@@ -35,7 +35,8 @@ pub(crate) fn claim(tx: &mut Tx<'_>, op: &Op, once: &Once) -> Result<()> {
             "this Idempotency-Key was used for another request; use a new one",
         )),
         Some((_, Some(answer))) => {
-            Err(Error::Replayed(op.keys.unseal("idempotency_keys", "answer", &name(once), &answer)?))
+            let answer = op.keys.unseal("idempotency_keys", "answer", &name(once), &answer)?;
+            Err(Error::Replayed(Replay(answer)))
         }
         _ => Err(Error::coded(
             ErrorCode::IdempotencyInProgress,

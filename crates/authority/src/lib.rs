@@ -43,7 +43,7 @@ pub use audit_log::{AuditFilter, AuditRecord};
 pub use clock::{Clock, Entropy, SystemClock, SystemEntropy};
 pub use customers::{CustomerFilter, EditCustomer, NewCustomer};
 pub use cx::{Actor, Cx, Once};
-pub use error::{Error, Result};
+pub use error::{Error, Replay, Result};
 pub use features::{EditFeature, FeatureDetails, FeatureFilter, NewFeature};
 pub use kaching_db::Config as DatabaseConfig;
 pub use kaching_domain as domain;

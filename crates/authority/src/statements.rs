@@ -91,7 +91,7 @@ impl Authority {
         let ring = self.keys();
         // A client takes only what names its own product, in an algorithm that it surely has: where the license is for
         // another one, neither is this license's.
-        let foreign = refused.code == ErrorCode::ProductMismatch;
+        let foreign = is_foreign(refused.code);
         let algorithm = if foreign { kaching_base::LeaseAlgorithm::EdDsa } else { around.names.lease_alg };
         let refusal = Refusal {
             iss: self.issuer.clone(),
@@ -121,9 +121,10 @@ impl Authority {
         self.check_mark(now)?;
         let ring = self.keys();
         let valid = code.is_ok();
+        let own = around.filter(|_| !code.as_ref().is_err_and(|code| is_foreign(*code)));
         let validation = Validation {
             iss: self.issuer.clone(),
-            aud: around.map(|around| around.names.product.clone()),
+            aud: own.map(|around| around.names.product.clone()),
             iat: now,
             exp: now + LIFE,
             ks: ring.version,
@@ -134,7 +135,7 @@ impl Authority {
             code: code.unwrap_or_else(|code| ValidationCode::No(RefusalCode::Known(code))),
             valid,
         };
-        let algorithm = around.map_or(kaching_base::LeaseAlgorithm::EdDsa, |around| around.names.lease_alg);
+        let algorithm = own.map_or(kaching_base::LeaseAlgorithm::EdDsa, |around| around.names.lease_alg);
         ring.sign(&validation, algorithm)
     }
 
@@ -179,6 +180,11 @@ impl Authority {
         *kept = Some((ring.version, Arc::clone(&keyset)));
         Ok(keyset)
     }
+}
+
+/// Whether whoever asked is another product than the one that is licensed.
+fn is_foreign(code: ErrorCode) -> bool {
+    code == ErrorCode::ProductMismatch
 }
 
 fn trusted(ring: &KeyRing, issuer: &str) -> Result<TrustedKeyset> {

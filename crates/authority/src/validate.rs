@@ -153,6 +153,11 @@ fn reason(
     if let Some(Err(refused)) = ask.kind.map(|kind| rules::accepts_kind(license, kind)) {
         return Some(refused);
     }
+    if let Some(fingerprint) = ask.fingerprint.as_ref().filter(|_| kind.is_none())
+        && let Some(refused) = rules::bound_elsewhere(license, fingerprint)
+    {
+        return Some(refused);
+    }
     if ask.fingerprint.is_some() && !active {
         let detail = "The license is not active on this installation: activate it there.";
         return Some(Refused::new(ErrorCode::ActivationNotFound, detail));

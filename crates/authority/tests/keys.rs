@@ -1,5 +1,7 @@
 //! The keys over the years: a root that is away, rotation, RS256, a clock that cannot be trusted.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::{
     path::Path,
     sync::{

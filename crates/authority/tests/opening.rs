@@ -54,6 +54,7 @@ async fn keeps_its_root_and_raises_its_version() {
 #[tokio::test]
 async fn a_rotated_key_joins_the_keyset_beside_the_old_one() {
     World::each(|world| async move {
+        world.clock.advance(Seconds(1));
         world.authority.ensure_signing_key(LeaseAlgorithm::Rs256).await.unwrap();
         let keys = world.authority.keys();
         let algorithms: Vec<_> = keys.jwks.keys.iter().map(|key| key.public.algorithm()).collect();

@@ -5,6 +5,7 @@
 mod operators {
     pub mod catalogue;
     pub mod customers;
+    pub mod idempotency;
     pub mod jobs;
     pub mod licenses;
     pub mod lifecycle;

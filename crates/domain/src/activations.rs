@@ -22,7 +22,7 @@ use kaching_base::{
 use crate::licenses::word;
 
 pub(crate) use admission::day;
-pub use admission::{accepts_kind, admit};
+pub use admission::{accepts_kind, admit, bound_elsewhere};
 pub use bindings::domain_name;
 pub use credential::{CredentialState, Displaced, Suspicion};
 pub use heartbeat::standing;

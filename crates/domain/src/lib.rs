@@ -15,8 +15,8 @@ pub mod tokens;
 pub use activations::{Activation, ActivationStatus, Fingerprint, Holder, Nonce};
 pub use customers::Customer;
 pub use invalid::{
-    Invalid, Rejected, check_email, check_line, check_metadata, check_name, check_notes, check_prose, check_tags,
-    check_url,
+    Invalid, Rejected, check_email, check_line, check_metadata, check_name, check_notes, check_prose,
+    check_tags, check_url,
 };
 pub use licenses::{Binding, License, ScheduledChange, State, Status};
 pub use products::{Contact, Feature, KeyPrefix, Plan, Product};

@@ -186,7 +186,7 @@ fn keep(
         remember(tx, op, license, before, &answered.remembered, beat)?;
     }
     let health = match answered.verdict {
-        Verdict::Advances => keep_health(tx, after, beat)?,
+        Verdict::Advances if answered.answer.is_ok() => keep_health(tx, after, beat)?,
         _ => None,
     };
     audit(tx, op, license, before, answered, health)?;
@@ -233,18 +233,19 @@ fn audit(
             return Ok(());
         }
         Err(refused) => ("activation.heartbeat", Entry::refused(refused.code)),
-        Ok(_) if before.is_lapsed(op.now) => {
-            ("activation.resume", Entry::ok(json!({ "license": license.id, "lapsed_at": before.run_until })))
-        }
         Ok(_) => {
+            let resumes = before.is_lapsed(op.now);
             let version = (before.version != after.version).then_some(&after.version);
             let levels = (before.levels != after.levels).then_some(&after.levels);
-            if version.is_none() && levels.is_none() && health.is_none() {
+            if version.is_none() && levels.is_none() && health.is_none() && !resumes {
                 return Ok(());
             }
-            let told =
+            let mut told =
                 json!({ "license": license.id, "version": version, "levels": levels, "health": health });
-            ("activation.report", Entry::ok(told))
+            if resumes {
+                told["lapsed_at"] = json!(before.run_until);
+            }
+            (if resumes { "activation.resume" } else { "activation.report" }, Entry::ok(told))
         }
     };
     op.on(action, after.id);

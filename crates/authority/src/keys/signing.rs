@@ -23,15 +23,15 @@ pub(crate) struct StoredKey {
 impl StoredKey {
     /// A new Ed25519 key of these random bytes.
     pub(crate) fn ed25519(seed: [u8; 32], purpose: KeyPurpose, now: Timestamp) -> Result<Self> {
-        let now = whole(now);
-        Self::of(LeaseAlgorithm::EdDsa, purpose, Secret::new(seed.to_vec()), now, now, now + LIFE)
+        let nbf = whole(now);
+        Self::of(LeaseAlgorithm::EdDsa, purpose, Secret::new(seed.to_vec()), now, nbf, nbf + LIFE)
     }
 
     /// A new RSA key; takes about a second to find.
     pub(crate) fn rsa(purpose: KeyPurpose, now: Timestamp) -> Result<Self> {
-        let now = whole(now);
+        let nbf = whole(now);
         let private = RsaSigner::generate_pkcs8().map_err(unusable)?;
-        Self::of(LeaseAlgorithm::Rs256, purpose, private, now, now, now + LIFE)
+        Self::of(LeaseAlgorithm::Rs256, purpose, private, now, nbf, nbf + LIFE)
     }
 
     fn of(

@@ -1,12 +1,15 @@
 //! What statements say.
 
+use std::time::Duration;
+
 use kaching_authority::{
-    Digest, EditFeature, Fingerprint,
+    Clock, Digest, EditFeature, EditProduct, Fingerprint,
+    domain::{Binding, licenses::Draft},
     status::Asker,
     validate::{Validate, ValidityCode},
 };
-use kaching_base::{ErrorCode, FingerprintKind, Seconds};
-use kaching_license::{Expected, Moment};
+use kaching_base::{ErrorCode, FingerprintKind, LeaseAlgorithm, Seconds, Timestamp};
+use kaching_license::{Expected, Moment, Unverified};
 use kaching_testkit::{ISSUER, World};
 
 use super::setting::{Installation, Site, code, operator, read_lease, trusted};
@@ -112,8 +115,10 @@ async fn validation_tells_the_first_reason() {
                 ValidityCode::Refused(ErrorCode::FeatureNotLicensed),
             ),
         ];
-        let expected = Expected { req: Some(Digest([7; 32])), ..Expected::default() };
         for (ask, code) in cases {
+            let asks = ask.product.as_ref().map(|product| product.to_string());
+            let expected =
+                Expected { req: Some(Digest([7; 32])), aud: asks.as_deref(), ..Expected::default() };
             let validated = world.authority.validate(ask).await.unwrap();
             assert_eq!(validated.code, code, "{}", validated.detail);
             let statement = validated.statement.expect("a nonce came");
@@ -121,6 +126,72 @@ async fn validation_tells_the_first_reason() {
                 trusted(&world.authority).verify_validation(&statement, &expected, Moment::Answer).unwrap();
             assert_eq!((said.valid, said.code.as_str()), (code.is_valid(), code.as_str()));
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_bound_license_is_not_valid_elsewhere_whatever_kind_that_is() {
+    World::each(|world| async move {
+        let bindings = vec![Binding { kind: FingerprintKind::Cluster, value: "c1".to_owned() }];
+        let site = Site::new(&world, 1, Draft { bindings, ..Draft::default() }).await;
+        let ask = |fingerprint: &str, kind| Validate {
+            key: Some(site.key.clone()),
+            product: None,
+            fingerprint: Some(Fingerprint::new(fingerprint).unwrap()),
+            kind,
+            features: Vec::new(),
+            nonce: None,
+            request: Digest([7; 32]),
+        };
+        let cases = [
+            (ask("c2", None), ErrorCode::BindingMismatch),
+            (ask("c2", Some(FingerprintKind::Cluster)), ErrorCode::BindingMismatch),
+            (ask("c1", Some(FingerprintKind::Device)), ErrorCode::BindingMismatch),
+            (ask("c1", None), ErrorCode::ActivationNotFound),
+        ];
+        for (ask, code) in cases {
+            assert_eq!(world.authority.validate(ask).await.unwrap().code, ValidityCode::Refused(code));
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_product_that_chose_rs256_gets_all_its_statements_so() {
+    World::each(|world| async move {
+        // Keys are made within a second, statements dated at its beginning.
+        world.clock.set(Timestamp::from_micros(Clock::now(&*world.clock).micros() + 700_000));
+        let site = Site::plain(&world, 1).await;
+        let rs256 = EditProduct { lease_alg: Some(LeaseAlgorithm::Rs256), ..EditProduct::default() };
+        world.authority.edit_product(operator(), "chorus".to_owned(), rs256).await.unwrap();
+        let is_rs256 = |statement: &str| Unverified::read(statement).unwrap().alg == "RS256";
+        let mut one = Installation::new("c1");
+        let request = one.request(&site);
+        let hash = request.request;
+        let activated = one.send(&world, request).await.unwrap();
+        assert!(is_rs256(&activated.lease));
+        let lease = read_lease(&world, &activated.lease, hash);
+        assert!(world.authority.bearer(&activated.lease).await.is_ok(), "it shows what it may at once");
+        let mut two = Installation::new("c2");
+        let refusal = two.activate(&world, &site).await.err().unwrap();
+        assert!(is_rs256(&refusal.statement.unwrap()));
+        world.clock.advance(Seconds(2));
+        world
+            .authority
+            .suspend_license(operator(), site.license.to_string(), "unpaid".to_owned())
+            .await
+            .unwrap();
+        let bearer = world.authority.bearer(&activated.lease).await.unwrap();
+        let change = world.authority.wait_for_change(bearer, bearer.rev, Duration::ZERO).await.unwrap();
+        let pushed = change.refusal.unwrap();
+        assert!(is_rs256(&pushed));
+        trusted(&world.authority).verify_pushed(&pushed, &lease, Clock::now(&*world.clock)).unwrap();
+        let beat = one.beat();
+        let expected = Expected { req: Some(beat.proof.request), ..Expected::default() };
+        let refused = one.hear(&world, beat).await.err().unwrap().statement.unwrap();
+        assert!(is_rs256(&refused));
+        trusted(&world.authority).verify_refusal(&refused, &expected, Moment::Answer).unwrap();
     })
     .await;
 }

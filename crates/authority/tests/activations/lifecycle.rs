@@ -1,7 +1,7 @@
 //! From the first activation to the last.
 
 use kaching_authority::{
-    activations::{Health, Usage},
+    activations::{Health, Heartbeat, Usage},
     domain::{ActivationStatus, licenses::Draft},
 };
 use kaching_base::{ErrorCode, Seconds};
@@ -190,6 +190,32 @@ async fn what_a_product_tells_is_kept_and_never_refused() {
         assert_eq!(shown(&world, one.id()).await.levels[&super::setting::code("nodes")], 7);
         let actions: Vec<_> = entries(&world, one.id()).await.into_iter().map(|(action, _)| action).collect();
         assert_eq!(actions, ["activation.report", "activation.activate"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_refused_heartbeat_changes_nothing_and_leaves_one_entry() {
+    World::each(|world| async move {
+        let site = Site::plain(&world, 1).await;
+        let mut one = Installation::new("c1");
+        one.activate(&world, &site).await.unwrap();
+        let address = site.license.to_string();
+        world.authority.suspend_license(operator(), address.clone(), "unpaid".to_owned()).await.unwrap();
+        for nodes in 1..4 {
+            world.clock.advance(Seconds(30));
+            let told = Heartbeat { levels: Some([("nodes".to_owned(), nodes)].into()), ..one.beat() };
+            assert_eq!(refused(one.hear(&world, told).await), ErrorCode::LicenseSuspended);
+            one.number += 1;
+        }
+        assert!(shown(&world, one.id()).await.levels.is_empty(), "no change without an entry");
+        assert_eq!(entries(&world, one.id()).await.len(), 2, "the activation and one refusal");
+        world.authority.reinstate_license(operator(), address).await.unwrap();
+        world.clock.set(shown(&world, one.id()).await.lapses_at().unwrap());
+        let told = Heartbeat { levels: Some([("nodes".to_owned(), 3)].into()), ..one.beat() };
+        one.hear(&world, told).await.unwrap();
+        let told = entries(&world, one.id()).await;
+        assert_eq!((told.len(), told[0].0.as_str()), (3, "activation.resume"), "one entry for the return");
     })
     .await;
 }

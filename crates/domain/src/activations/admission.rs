@@ -22,14 +22,25 @@ pub fn admit(
     state(license, now)?;
     let Some((kind, fingerprint)) = installation else { return Ok(()) };
     accepts_kind(license, kind)?;
-    if !bindings::allow(&license.bindings, kind, fingerprint) {
-        let detail = format!(
-            "This license is bound to {}: use it there, or ask your vendor to bind it to this installation.",
-            places(&license.bindings)
-        );
-        return Err(Refused::new(ErrorCode::BindingMismatch, detail));
-    }
-    Ok(())
+    if bindings::allow(&license.bindings, kind, fingerprint) { Ok(()) } else { Err(elsewhere(license)) }
+}
+
+/// Why a fingerprint of whatever kind is not one that the license is bound to.
+pub fn bound_elsewhere(license: &License, fingerprint: &Fingerprint) -> Option<Refused> {
+    let allowed = license.bindings.is_empty()
+        || license
+            .bindings
+            .iter()
+            .any(|binding| bindings::allow(std::slice::from_ref(binding), binding.kind, fingerprint));
+    (!allowed).then(|| elsewhere(license))
+}
+
+fn elsewhere(license: &License) -> Refused {
+    let detail = format!(
+        "This license is bound to {}: use it there, or ask your vendor to bind it to this installation.",
+        places(&license.bindings)
+    );
+    Refused::new(ErrorCode::BindingMismatch, detail)
 }
 
 /// Whether the license accepts this kind of fingerprint.

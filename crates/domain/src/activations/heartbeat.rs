@@ -151,13 +151,15 @@ fn record(
     if verdict == Verdict::Advances {
         after.credential.number = request.number;
         after.credential.nonce = Some(request.nonce.clone());
-        after.levels = levels::merge(&s.license.terms().limits, &after.levels, &request.levels);
-        after.version = request.version.clone().or(after.version);
         after.address = request.address.clone().or(after.address);
     }
     after.refused = answer.as_ref().err().map(|refused| refused.code);
     match answer {
         Ok(times) => {
+            if verdict == Verdict::Advances {
+                after.levels = levels::merge(&s.license.terms().limits, &after.levels, &request.levels);
+                after.version = request.version.clone().or(after.version);
+            }
             after.run_until = after.run_until.max(times.run_until);
             if after.status == ActivationStatus::Lapsed {
                 after.status = ActivationStatus::Active;

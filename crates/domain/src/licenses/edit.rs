@@ -55,7 +55,8 @@ pub fn edit(
         terms.check(known)?;
         edited.overrides = Overrides::between(&license.granted, &terms);
     }
-    if let Some(bindings) = &edit.bindings {
+    if edit.bindings.is_some() || terms.policy.kinds != old.policy.kinds {
+        let bindings = edit.bindings.as_ref().unwrap_or(&edited.bindings);
         edited.bindings = bindings::normalize(bindings, &terms.policy)?;
     }
     if edited == *license {
@@ -109,7 +110,8 @@ fn date(license: &mut License, edit: &EditLicense, now: Timestamp) -> Result<(),
         let starts = edit.starts_at.or(license.starts_at).unwrap_or(now);
         license.starts_at = Some(starts);
         license.starts_at_first_activation = false;
-        license.expires_at = license.granted.term_days.map(|days| starts.plus_days(days));
+        let days = license.granted.term_days.filter(|_| license.license_type != LicenseType::Perpetual);
+        license.expires_at = days.map(|days| starts.plus_days(days));
     }
     if edit.starts_at.is_some() {
         license.starts_at = edit.starts_at;

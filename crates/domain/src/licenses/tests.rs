@@ -254,6 +254,28 @@ fn labels_raise_no_revision() {
     assert_eq!(nothing, license());
 }
 
+#[test]
+fn a_perpetual_license_that_waits_for_its_first_activation_may_be_given_a_start() {
+    let draft = Draft {
+        license_type: Some(LicenseType::Perpetual),
+        starts_at_first_activation: true,
+        ..Draft::default()
+    };
+    let waiting = made(&plan(2, 3, None), &draft).unwrap();
+    let said = EditLicense { starts_at: Some(NOW.plus_days(3)), ..EditLicense::default() };
+    let started = edit(&waiting, &known(), &said, &Present::default(), NOW).unwrap();
+    assert_eq!((started.starts_at, started.expires_at), (Some(NOW.plus_days(3)), None));
+}
+
+#[test]
+fn kinds_are_not_taken_from_under_the_bindings() {
+    let bindings = vec![Binding { kind: FingerprintKind::Cluster, value: "c1".to_owned() }];
+    let bound = made(&plan(2, 3, None), &Draft { bindings, ..Draft::default() }).unwrap();
+    let policy = EditPolicy { kinds: Some([FingerprintKind::Device].into()), ..EditPolicy::default() };
+    let said = EditLicense { policy, ..EditLicense::default() };
+    assert_eq!(pointer(edit(&bound, &known(), &said, &Present::default(), NOW)), "/bindings/0");
+}
+
 proptest! {
     #[test]
     fn what_is_said_of_terms_is_what_is_granted(

@@ -7,6 +7,9 @@ use crate::{Invalid, Terms};
 /// A century: no term is longer.
 const LONGEST_DAYS: i64 = 36_500;
 
+/// A statement has 16 KiB, of which two thirds are left for granted terms and as many overrides beside them.
+const LONGEST_BYTES: usize = 5_000;
+
 impl Terms {
     /// Whether the terms make sense for a product with these features.
     ///
@@ -22,6 +25,7 @@ impl Terms {
             }
         }
         check_limits(&self.limits)?;
+        check_size(self)?;
         if let Some(days) = self.term_days {
             check_days("/term_days", days)?;
         }
@@ -38,6 +42,27 @@ pub fn check_days(pointer: &str, days: i64) -> Result<(), Invalid> {
         1..=LONGEST_DAYS => Ok(()),
         _ => Err(Invalid::new(pointer, format!("days are 1 to {LONGEST_DAYS}, not {days}"))),
     }
+}
+
+/// A lease that is too long for its verifiers could be signed for nobody.
+fn check_size(terms: &Terms) -> Result<(), Invalid> {
+    let names = terms.features.iter().chain(&terms.policy.keep);
+    let features: usize = names.map(|code| code.as_str().len() + 3).sum();
+    let limit = |(name, limit): (&Code, &Limit)| {
+        // As JSON, with the longest numbers.
+        let written = if matches!(limit, Limit::Counter { .. }) { 115 } else { 45 };
+        name.as_str().len() + written
+    };
+    let limits: usize = terms.limits.iter().map(limit).sum();
+    if features + limits <= LONGEST_BYTES {
+        return Ok(());
+    }
+    let pointer = if features > limits { "/features" } else { "/limits" };
+    let detail = format!(
+        "features and limits are too long for a lease: they take {} bytes of {LONGEST_BYTES}; grant fewer, or shorten their codes",
+        features + limits
+    );
+    Err(Invalid::new(pointer, detail))
 }
 
 fn check_limits(limits: &Limits) -> Result<(), Invalid> {

@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use kaching_base::{Code, Limit};
+use kaching_base::{ActivationId, Anchor, Code, LicenseId, Limit, Overage, Period, Timestamp};
 use proptest::prelude::*;
 
 use super::*;
@@ -38,6 +38,80 @@ fn only_activations_are_slots() {
         let terms = Terms { limits: [(name.parse().unwrap(), limit)].into(), ..Terms::default() };
         assert_eq!(terms.check(&BTreeSet::new()).unwrap_err().pointer, format!("/limits/{name}"));
     }
+}
+
+/// The largest terms of their kind that pass: features and counters of the longest names and numbers.
+fn largest(tag: char) -> Terms {
+    let name = |kind: &str, i: usize| format!("{tag}{kind}{i:0>61}").parse::<Code>().unwrap();
+    let most = Some((1 << 53) - 1);
+    let counter =
+        Limit::Counter { max: most, per: Period::Month, anchor: Anchor::Start, overage: Overage::Soft(most) };
+    let mut terms = Terms::default();
+    for i in 0.. {
+        let mut more = terms.clone();
+        more.features.insert(name("f", i));
+        more.limits.insert(name("l", i), counter);
+        if more.check(&more.features).is_err() {
+            break;
+        }
+        terms = more;
+    }
+    terms
+}
+
+struct Rsa;
+
+impl kaching_license::Sign for Rsa {
+    fn algorithm(&self) -> kaching_base::LeaseAlgorithm {
+        kaching_base::LeaseAlgorithm::Rs256
+    }
+
+    fn kid(&self) -> &str {
+        "0123456789abcdef"
+    }
+
+    fn sign(&self, _: &[u8]) -> Result<Vec<u8>, kaching_license::SignError> {
+        Ok(vec![7; 384])
+    }
+}
+
+#[test]
+fn whatever_terms_pass_a_lease_can_carry_with_overrides_of_the_same_size() {
+    let (granted, own) = (largest('a'), largest('b'));
+    assert!(granted.features.len() > 10, "an ordinary plan passes by far");
+    let effective = granted.with(&Overrides::between(&Terms::default(), &own));
+    let digest = kaching_license::Digest([7; 32]);
+    let lease = kaching_license::Lease {
+        iss: format!("https://{}", "x".repeat(500)),
+        aud: "p".repeat(63).parse().unwrap(),
+        iat: Timestamp::MAX,
+        nbf: Timestamp::MAX,
+        exp: Timestamp::MAX,
+        ks: u64::MAX,
+        jti: "j".repeat(22),
+        sub: LicenseId::from_bytes([255; 16]),
+        act: ActivationId::from_bytes([255; 16]),
+        fpr: digest,
+        hb: 600,
+        req: digest,
+        run_until: Timestamp::MAX,
+        epoch: u64::MAX,
+        rev: u64::MAX,
+        plan: "p".repeat(63).parse().unwrap(),
+        r#type: kaching_base::LicenseType::Enterprise,
+        features: effective.features,
+        limits: effective.limits,
+        lic_exp: Some(Timestamp::MAX),
+        grace: kaching_license::Grace {
+            offline_s: u64::MAX,
+            expiry_s: u64::MAX,
+            mode: kaching_base::Mode::Degrade,
+            keep: BTreeSet::new(),
+        },
+        cat: digest,
+        log: None,
+    };
+    kaching_license::encode(&lease, &Rsa).expect("it fits");
 }
 
 proptest! {

@@ -166,7 +166,11 @@ fn beat(
     free_slot: Option<bool>,
     now: Timestamp,
 ) -> Outcome {
-    let request = heartbeat::Request {
+    hear(license, held, &beat_request(held, number), free_slot, now)
+}
+
+fn beat_request(held: &Activation, number: i64) -> heartbeat::Request {
+    heartbeat::Request {
         generation: held.credential.generation,
         number,
         nonce: format!("beat-{number:016}").parse().unwrap(),
@@ -174,7 +178,16 @@ fn beat(
         version: None,
         levels: BTreeMap::new(),
         address: None,
-    };
+    }
+}
+
+fn hear(
+    license: &License,
+    held: &Activation,
+    request: &heartbeat::Request,
+    free_slot: Option<bool>,
+    now: Timestamp,
+) -> Outcome {
     let product = code("chorus");
     let s = heartbeat::Situation {
         license,
@@ -184,7 +197,7 @@ fn beat(
         free_slot,
         now,
     };
-    heartbeat(&request, &s)
+    heartbeat(request, &s)
 }
 
 #[test]
@@ -196,6 +209,25 @@ fn a_refused_heartbeat_is_an_answer_too() {
     assert_eq!(answered.answer.unwrap_err().code, ErrorCode::LicenseSuspended);
     assert_eq!(answered.activation.credential.number, 1);
     assert_eq!(answered.activation.run_until, one.run_until, "nothing more is given, and nothing is taken");
+}
+
+#[test]
+fn what_a_refused_heartbeat_tells_of_itself_is_not_kept() {
+    let mut license = license(1, LeasePolicy::default());
+    let one = active(&license, "c1");
+    license.status = Status::Suspended;
+    let mut told = beat_request(&one, 1);
+    told.levels = [(code("nodes"), 2)].into();
+    told.version = Some("9.9".to_owned());
+    let Outcome::Answered(answered) = hear(&license, &one, &told, None, NOW) else {
+        panic!("it is answered")
+    };
+    assert_eq!((&answered.activation.levels, &answered.activation.version), (&one.levels, &one.version));
+    license.status = Status::Active;
+    let Outcome::Answered(answered) = hear(&license, &one, &told, None, NOW) else {
+        panic!("it is answered")
+    };
+    assert_eq!(answered.activation.levels, told.levels);
 }
 
 proptest! {

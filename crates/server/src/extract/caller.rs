@@ -132,7 +132,7 @@ impl<S: Right> Caller<S> {
         let cx = Cx { once, ..cx };
         match run(cx).await {
             Ok(result) => Ok((status, Json(shape(&result))).into_response()),
-            Err(Error::Replayed(answer)) => replay(answer),
+            Err(Error::Replayed(answer)) => replay(answer.0),
             Err(error) => Err(error.into()),
         }
     }
