@@ -52,7 +52,10 @@ pub fn check_name(pointer: &str, text: &str) -> Result<(), Invalid> {
 /// With the pointer, if it is longer or holds control characters.
 pub fn check_line(pointer: &str, text: &str, longest: usize) -> Result<(), Invalid> {
     if text.chars().any(char::is_control) {
-        return Err(Invalid::new(pointer, "this is one line, without control characters"));
+        return Err(Invalid::new(
+            pointer,
+            format!("{} is one line, without control characters", member(pointer)),
+        ));
     }
     check_length(pointer, text, longest)
 }
@@ -63,7 +66,10 @@ pub fn check_line(pointer: &str, text: &str, longest: usize) -> Result<(), Inval
 /// With the pointer, if it is longer or holds control characters other than tabs and line ends.
 pub fn check_prose(pointer: &str, text: &str, longest: usize) -> Result<(), Invalid> {
     if text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
-        return Err(Invalid::new(pointer, "this text holds control characters; remove them"));
+        return Err(Invalid::new(
+            pointer,
+            format!("{} holds control characters; remove them", member(pointer)),
+        ));
     }
     check_length(pointer, text, longest)
 }
@@ -71,8 +77,16 @@ pub fn check_prose(pointer: &str, text: &str, longest: usize) -> Result<(), Inva
 fn check_length(pointer: &str, text: &str, longest: usize) -> Result<(), Invalid> {
     match text.chars().count() {
         n if n <= longest => Ok(()),
-        n => Err(Invalid::new(pointer, format!("this is at most {longest} characters long, not {n}"))),
+        n => Err(Invalid::new(
+            pointer,
+            format!("{} is at most {longest} characters long, not {n}", member(pointer)),
+        )),
     }
+}
+
+/// What a sentence calls the member: the last part of its pointer.
+fn member(pointer: &str) -> &str {
+    pointer.rsplit('/').next().filter(|name| !name.is_empty()).unwrap_or("the text")
 }
 
 /// A mail address: something, one `@`, something, no space.

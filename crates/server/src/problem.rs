@@ -139,7 +139,12 @@ impl From<Error> for Rejected {
                 rejected
             }
             other => match code {
-                ErrorCode::Overloaded => Self { cause: Some(other.to_string()), ..Self::overloaded() },
+                ErrorCode::Overloaded => {
+                    let busy = other.cannot_store().map_or_else(Self::overloaded, |detail| {
+                        Self::new(ErrorCode::Overloaded, detail).retry_after(60)
+                    });
+                    Self { cause: Some(other.to_string()), ..busy }
+                }
                 ErrorCode::OutcomeUnknown => {
                     Self { cause: Some(other.to_string()), ..Self::outcome_unknown() }
                 }

@@ -75,7 +75,14 @@ pub(crate) fn reminder(reminder: &Reminder) -> api::Reminder {
     }
 }
 
+/// The keys, oldest first, as the authority lists them: of each purpose and algorithm the newest signs.
 pub(crate) fn keys(jwks: &Jwks, now: Timestamp) -> Vec<api::Key> {
+    let newest = |of: &kaching_authority::license::Jwk| {
+        let alike = |key: &&kaching_authority::license::Jwk| {
+            key.purpose == of.purpose && key.public.algorithm() == of.public.algorithm() && key.signs_at(now)
+        };
+        jwks.keys.iter().rfind(alike)
+    };
     let shape = |key: &kaching_authority::license::Jwk| api::Key {
         kid: key.public.kid(),
         alg: key.public.algorithm(),
@@ -87,7 +94,7 @@ pub(crate) fn keys(jwks: &Jwks, now: Timestamp) -> Vec<api::Key> {
         },
         nbf: key.nbf,
         exp: key.exp,
-        current: key.nbf <= now && now < key.exp,
+        current: newest(key).is_some_and(|newest| newest.kid() == key.kid()),
     };
     jwks.keys.iter().map(shape).collect()
 }

@@ -249,3 +249,22 @@ async fn the_authority_looks_after_itself() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn of_the_keys_the_newest_signs() {
+    World::each(|world| async {
+        let clock = std::sync::Arc::clone(&world.clock);
+        let face = Face::of(world);
+        let first = face.admin("GET", "/keys").send().await.expect(200)["items"][0].clone();
+        assert_eq!(first["current"], true);
+        clock.advance(kaching_base::Seconds(1));
+        face.admin("POST", "/keys").json(&json!({"purpose": "lease"})).send().await.expect(201);
+        let keys = face.admin("GET", "/keys").send().await.expect(200);
+        let current: Vec<_> =
+            keys["items"].as_array().unwrap().iter().map(|key| (&key["kid"], &key["current"])).collect();
+        assert_eq!(current.len(), 2);
+        assert_eq!(current[0], (&first["kid"], &json!(false)));
+        assert_eq!(current[1].1, &json!(true));
+    })
+    .await;
+}
