@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use kaching_base::{Seconds, Timestamp};
-use kaching_db::params;
+use kaching_db::{Engine, params};
 
 use crate::{Authority, Cx, Error, Result};
 
@@ -17,6 +17,8 @@ pub(crate) struct ClockMark {
     newest: AtomicI64,
     /// Seconds off the database's clock, where that is too far.
     off: AtomicI64,
+    /// Microseconds to add to the machine's clock for the database's, which several replicas share.
+    shared: AtomicI64,
 }
 
 impl Authority {
@@ -27,7 +29,7 @@ impl Authority {
     pub async fn ready(&self) -> Result<()> {
         self.db.ping().await?;
         self.compare_clocks().await?;
-        self.check_mark(self.clock.now())?;
+        self.check_mark(self.now())?;
         self.check_keyset()
     }
 
@@ -44,7 +46,21 @@ impl Authority {
             () => 0,
         };
         self.mark.off.store(if off.abs() > SKEW.0 { off } else { 0 }, Ordering::Relaxed);
-        self.check_off()
+        self.check_off()?;
+        if self.clock.is_real() && self.db.engine() == Engine::Postgres {
+            let (least, most) = (theirs.micros() - after.micros(), theirs.micros() - before.micros());
+            // What is inside the reading's own uncertainty stays as it was.
+            if !(least..=most).contains(&self.mark.shared.load(Ordering::Relaxed)) {
+                self.mark.shared.store(least.midpoint(most), Ordering::Relaxed);
+            }
+        }
+        Ok(())
+    }
+
+    /// The present moment: on PostgreSQL that of the database, as it was compared last.
+    pub(crate) fn now(&self) -> Timestamp {
+        let shared = self.mark.shared.load(Ordering::Relaxed);
+        Timestamp::from_micros(self.clock.now().micros().saturating_add(shared))
     }
 
     fn check_off(&self) -> Result<()> {
@@ -80,7 +96,7 @@ impl Authority {
             })
             .await?;
         self.mark.newest.fetch_max(newest, Ordering::Relaxed);
-        self.check_mark(self.clock.now())
+        self.check_mark(self.now())
     }
 
     /// Whether the clock may be trusted to date a statement.

@@ -71,7 +71,7 @@ impl Authority {
         T: Send + 'static,
         F: FnMut(&mut Tx<'_>, &mut Op) -> Result<T> + Send + 'static,
     {
-        let (now, seed, keys) = (self.clock.now(), self.entropy.seed(), self.keys());
+        let (now, seed, keys) = (self.now(), self.entropy.seed(), self.keys());
         let epoch_keys = Arc::clone(&keys);
         let (outcome, changes, repeated) = self
             .db
@@ -107,7 +107,7 @@ impl Authority {
         T: Send + 'static,
         F: FnMut(&mut Tx<'_>, Timestamp) -> Result<T> + Send + 'static,
     {
-        let now = self.clock.now();
+        let now = self.now();
         self.db.read(name, move |tx| query(tx, now)).await
     }
 }

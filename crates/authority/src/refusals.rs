@@ -42,7 +42,7 @@ fn minute(now: Timestamp) -> i64 {
 /// Writes one entry for each minute that has passed. How many.
 pub(crate) async fn write_digests(authority: &Authority) -> Result<u64> {
     let mut written = 0;
-    while let Some((at, counts)) = authority.refusals.oldest_before(authority.clock.now()) {
+    while let Some((at, counts)) = authority.refusals.oldest_before(authority.now()) {
         let told: Map<_, _> = counts.iter().map(|(code, count)| (code.to_string(), json!(count))).collect();
         let change = json!({ "minute": Timestamp::from_seconds(at * 60), "repeated": told });
         let done = authority.write("refusals.digest", Cx::system("refusals.digest"), move |tx, op| {

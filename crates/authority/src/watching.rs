@@ -39,7 +39,7 @@ impl Authority {
     /// # Errors
     /// `unauthenticated` otherwise.
     pub async fn bearer(&self, lease: &str) -> Result<Bearer> {
-        let now = self.clock.now();
+        let now = self.now();
         let verified = self.own_keyset()?.verify_lease(lease, &Expected::default(), Moment::Running(now));
         let lease = verified.map_err(|error| {
             Error::coded(ErrorCode::Unauthenticated, format!("This lease does not count here: {error}."))

@@ -11,8 +11,8 @@ use std::{
 };
 
 use kaching_authority::{
-    Actor, Authority, Clock, Cx, DatabaseConfig, Digest, MasterKey, Options, RootStore, SystemClock,
-    validate::Validate,
+    Actor, Authority, Clock, Cx, DatabaseConfig, Digest, MasterKey, NewCustomer, Options, RootStore,
+    SystemClock, validate::Validate,
 };
 use kaching_base::{ErrorCode, LeaseAlgorithm, Seconds, Secret, TokenId};
 use kaching_license::{Moment, TrustedKeyset};
@@ -210,4 +210,27 @@ async fn two_that_start_at_once_make_one_authority() {
     assert_eq!(tokens.iter().filter(|made| **made).count(), 1, "one first token");
     one.close().await;
     two.close().await;
+}
+
+/// Two replicas whose clocks differ by less than what is allowed of each, but not from each other.
+#[tokio::test]
+async fn replicas_take_the_time_from_their_database() {
+    let scratch = kaching_testkit::Scratch::new(kaching_testkit::Engine::Postgres);
+    let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let at = |directory: &Path, sequence, off| Options {
+        root_store: RootStore::Database,
+        entropy: Arc::new(SeededEntropy::new(sequence)),
+        ..options(&scratch.config, directory, Arc::new(Off(AtomicI64::new(off))))
+    };
+    let ahead = open(at(here.path(), 1, 4)).await.unwrap();
+    let behind = open(at(there.path(), 2, -4)).await.unwrap();
+    for authority in [&ahead, &behind] {
+        authority.store_time().await.unwrap();
+        assert!(verifies(authority).await);
+        let new = NewCustomer { name: "Acme".to_owned(), ..NewCustomer::default() };
+        let made = authority.create_customer(operator(), new).await.unwrap();
+        let off = SystemClock.now().since(made.created_at).0;
+        assert!((-1..=1).contains(&off), "{off} seconds off the database");
+        authority.close().await;
+    }
 }

@@ -30,7 +30,7 @@ impl Authority {
     /// If the root is needed and cannot be opened; what is signed already serves on.
     pub async fn renew_keyset(&self) -> Result<()> {
         let stored = self.stored_keys().await?;
-        let now = self.clock.now();
+        let now = self.now();
         let due = stored.keysets.is_empty()
             || stored.keysets.iter().any(|keyset| keyset.due(&self.issuer, &stored.keys, now));
         let signed = if due { self.sign_keyset(stored).await } else { Ok(()) };
@@ -53,7 +53,7 @@ impl Authority {
         if ring.keysets.is_empty() {
             return wrong("there is no keyset");
         }
-        if self.clock.now() >= ring.keyset_ends_at {
+        if self.now() >= ring.keyset_ends_at {
             return wrong("the keyset has ended");
         }
         if ring.keyset_issuer != self.issuer {
@@ -76,7 +76,7 @@ impl Authority {
     }
 
     async fn sign_keyset(&self, stored: Stored) -> Result<()> {
-        self.check_mark(self.clock.now())?;
+        self.check_mark(self.now())?;
         let keeper = Arc::clone(&self.root);
         let first = stored.keysets.is_empty();
         let (seed, salt) = (Secret::new(self.entropy.seed()), self.entropy.seed());

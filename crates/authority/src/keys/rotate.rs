@@ -30,7 +30,7 @@ impl Authority {
     /// # Errors
     /// If it cannot be kept, or the root has not signed it in: then the present one signs on.
     pub async fn rotate_signing_key(&self, cx: Cx, algorithm: LeaseAlgorithm) -> Result<()> {
-        let (seed, now) = (self.entropy.seed(), self.clock.now());
+        let (seed, now) = (self.entropy.seed(), self.now());
         self.check_mark(now)?;
         let make = move || match algorithm {
             LeaseAlgorithm::EdDsa => StoredKey::ed25519(seed, KeyPurpose::Lease, now),
@@ -60,7 +60,7 @@ impl Authority {
 
     /// Whether there is a key that the root has only to sign in, and that serves for longer than this.
     async fn waiting_key(&self, algorithm: LeaseAlgorithm, longer_than: Seconds) -> Result<bool> {
-        let last = self.clock.now() + longer_than;
+        let last = self.now() + longer_than;
         let stored = self.stored_keys().await?;
         let fits = |key: &&StoredKey| key.jwk.purpose == KeyPurpose::Lease && key.jwk.exp > last;
         Ok(stored.keys.iter().filter(fits).any(|key| key.signer.algorithm() == algorithm))
@@ -69,7 +69,7 @@ impl Authority {
 
 /// Makes new keys for those that end soon. How many.
 pub(crate) async fn replace_ending_keys(authority: &Authority) -> Result<u64> {
-    let (now, ring) = (authority.clock.now(), authority.keys());
+    let (now, ring) = (authority.now(), authority.keys());
     let mut made = 0;
     for algorithm in [LeaseAlgorithm::EdDsa, LeaseAlgorithm::Rs256] {
         let ends_at = ring.signer_ends_at(algorithm);

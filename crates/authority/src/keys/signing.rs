@@ -23,13 +23,13 @@ pub(crate) struct StoredKey {
 impl StoredKey {
     /// A new Ed25519 key of these random bytes.
     pub(crate) fn ed25519(seed: [u8; 32], purpose: KeyPurpose, now: Timestamp) -> Result<Self> {
-        let nbf = whole(now);
+        let nbf = begins(now);
         Self::of(LeaseAlgorithm::EdDsa, purpose, Secret::new(seed.to_vec()), now, nbf, nbf + LIFE)
     }
 
     /// A new RSA key; takes about a second to find.
     pub(crate) fn rsa(purpose: KeyPurpose, now: Timestamp) -> Result<Self> {
-        let nbf = whole(now);
+        let nbf = begins(now);
         let private = RsaSigner::generate_pkcs8().map_err(unusable)?;
         Self::of(LeaseAlgorithm::Rs256, purpose, private, now, nbf, nbf + LIFE)
     }
@@ -106,9 +106,10 @@ impl StoredKey {
     }
 }
 
-/// Statements are dated in whole seconds, rounded down: a key serves from the second on in which it was made.
-fn whole(at: Timestamp) -> Timestamp {
-    Timestamp::from_seconds(at.seconds())
+/// The first moment that a new key may date, with the same leeway as a statement's `nbf`: those are dated in whole
+/// seconds, and replicas do not agree to the microsecond.
+fn begins(now: Timestamp) -> Timestamp {
+    Timestamp::from_seconds(now.seconds() - 60)
 }
 
 fn unusable(error: impl std::fmt::Display) -> Error {
