@@ -23,6 +23,8 @@ pub(super) struct Worker {
     server: Server,
     kind: Kind,
     session: Option<Session>,
+    /// Whether there was a connection that was lost, which is worth a word when it is back.
+    lost: bool,
 }
 
 /// Runs of one transaction before those in its way are told to be too many.
@@ -42,7 +44,7 @@ enum Attempt {
 
 impl Worker {
     pub(super) fn new(server: Server, kind: Kind) -> Self {
-        Self { server, kind, session: None }
+        Self { server, kind, session: None, lost: false }
     }
 
     /// Tries once to connect.
@@ -88,7 +90,9 @@ impl Worker {
         let mut pause = RECONNECT;
         while self.session.is_none() {
             let Err(error) = self.connect() else {
-                tracing::info!("connected to PostgreSQL again");
+                if std::mem::take(&mut self.lost) {
+                    tracing::info!("connected to PostgreSQL again");
+                }
                 break;
             };
             let pause_now = moment::jitter(pause);
@@ -156,6 +160,7 @@ impl Worker {
 
     fn lose(&mut self, reason: &str) {
         self.session = None;
+        self.lost = true;
         tracing::warn!(reason, "the connection to PostgreSQL was lost");
     }
 }
