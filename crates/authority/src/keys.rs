@@ -23,6 +23,7 @@ pub use root::RootStore;
 
 pub(crate) use data::DataKeys;
 pub(crate) use files::write_private;
+pub(crate) use keyset::StoredKeyset;
 pub(crate) use root::{Root, RootKeeper};
 pub(crate) use rotate::replace_ending_keys;
 pub(crate) use seal::Sealer;

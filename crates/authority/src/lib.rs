@@ -58,7 +58,7 @@ pub use licenses::{
 };
 pub use list::{List, Page};
 pub(crate) use op::Op;
-pub use open::Options;
+pub use open::{Issuer, Options};
 pub use plans::{Applied, Apply, EditPlan, NewPlan, PlanDetails, PlanFilter};
 pub use products::{EditProduct, NewProduct, ProductFilter};
 pub use reminders::Reminder;

@@ -16,7 +16,9 @@ use crate::{
     Authority, Clock, Entropy, Error, Result,
     changes::Changes,
     health::ClockMark,
-    keys::{DataKeys, KeyRing, MasterKey, RootKeeper, RootStore, Sealer, StoredKey, write_private},
+    keys::{
+        DataKeys, KeyRing, MasterKey, RootKeeper, RootStore, Sealer, StoredKey, StoredKeyset, write_private,
+    },
     migrations,
     refusals::Repeated,
     statements::Statements,
@@ -35,11 +37,23 @@ pub struct Options {
     /// What opens it; empty by default.
     pub root_passphrase: Secret<String>,
     /// The public URL: what statements name as their issuer.
-    pub issuer: String,
+    pub issuer: Issuer,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
     /// Seeds randomness.
     pub entropy: Arc<dyn Entropy>,
+}
+
+/// What statements name as their issuer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Issuer {
+    /// This URL; the keyset is signed for it where it names another.
+    Named(String),
+    /// What the present keyset names, so that a look at the data changes nothing; this one where there is none.
+    Present {
+        /// For a first start.
+        otherwise: String,
+    },
 }
 
 impl Authority {
@@ -78,6 +92,12 @@ impl Authority {
                 DataKeys::load(tx, &sealing)
             })
             .await?;
+        let issuer = match issuer {
+            Issuer::Named(url) => url,
+            Issuer::Present { otherwise } => {
+                db.read("keys.issuer", StoredKeyset::issuer).await?.unwrap_or(otherwise)
+            }
+        };
         let authority = Self {
             db,
             ring: ArcSwap::from_pointee(KeyRing::empty(&data)),

@@ -11,7 +11,7 @@ use std::{
 };
 
 use kaching_authority::{
-    Actor, Authority, Clock, Cx, DatabaseConfig, Digest, MasterKey, NewCustomer, Options, RootStore,
+    Actor, Authority, Clock, Cx, DatabaseConfig, Digest, Issuer, MasterKey, NewCustomer, Options, RootStore,
     SystemClock, validate::Validate,
 };
 use kaching_base::{ErrorCode, LeaseAlgorithm, Seconds, Secret, TokenId};
@@ -30,7 +30,7 @@ fn options(database: &DatabaseConfig, directory: &Path, clock: Arc<dyn Clock>) -
         master: Some(MasterKey::new([7; 32])),
         root_store: RootStore::Directory(directory.to_owned()),
         root_passphrase: Secret::new("horse".to_owned()),
-        issuer: "https://licenses.example.com".to_owned(),
+        issuer: Issuer::Named("https://licenses.example.com".to_owned()),
         clock,
         entropy: Arc::new(SeededEntropy::default()),
     }
@@ -69,7 +69,7 @@ async fn serves_while_the_keyset_is_valid_although_its_root_cannot_be_opened() {
         let (directory, clock) = (scratch.folder.path(), Arc::new(FakeClock::default()));
         let with = |passphrase: &str, issuer: &str| Options {
             root_passphrase: Secret::new(passphrase.to_owned()),
-            issuer: issuer.to_owned(),
+            issuer: Issuer::Named(issuer.to_owned()),
             ..options(&scratch.config, directory, Arc::<FakeClock>::clone(&clock))
         };
         let ours = "https://licenses.example.com";

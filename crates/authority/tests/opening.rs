@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use kaching_authority::{Authority, MasterKey, Options, RootStore};
+use kaching_authority::{Authority, Issuer, MasterKey, Options, RootStore};
 use kaching_base::{LeaseAlgorithm, Seconds, Secret};
 use kaching_db::Config;
 use kaching_license::{Moment, TrustedKeyset};
@@ -16,7 +16,7 @@ fn options(directory: &std::path::Path) -> Options {
         master: None,
         root_store: RootStore::Directory(directory.to_owned()),
         root_passphrase: Secret::new(String::new()),
-        issuer: "https://licenses.example.com".to_owned(),
+        issuer: Issuer::Named("https://licenses.example.com".to_owned()),
         clock: Arc::new(FakeClock::default()),
         entropy: Arc::new(SeededEntropy::default()),
     }
@@ -105,4 +105,20 @@ async fn files_are_for_their_owner_alone() {
         let mode = std::fs::metadata(directory.path().join(name)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{name}");
     }
+}
+
+#[tokio::test]
+async fn a_look_at_the_data_leaves_the_issuer_as_it_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let present = |url: &str| Options {
+        issuer: Issuer::Present { otherwise: url.to_owned() },
+        ..options(directory.path())
+    };
+    let mut versions = Vec::new();
+    for options in [options(directory.path()), present("http://127.0.0.1:7700")] {
+        let authority = Authority::open(options, &mut Registry::default()).await.unwrap();
+        versions.push(authority.keys().version);
+        authority.close().await;
+    }
+    assert_eq!(versions[0], versions[1], "nothing was signed anew");
 }

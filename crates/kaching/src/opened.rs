@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use kaching_authority::{
-    Authority, DatabaseConfig, MasterKey, Options, RootStore, SystemClock, SystemEntropy,
+    Authority, DatabaseConfig, Issuer, MasterKey, Options, RootStore, SystemClock, SystemEntropy,
 };
 use kaching_base::Secret;
 use kaching_server::{
@@ -15,7 +15,16 @@ use prometheus_client::registry::Registry;
 use crate::{data::DataDir, failure::Failure, settings::sentence};
 
 /// Opens the authority of a data directory that this process owns, and makes what a first start needs.
-pub(crate) async fn open(data: &DataDir, config: &Config, issuer: PublicUrl) -> Result<App, Failure> {
+///
+/// A server names its issuer; a command that only looks leaves the one that a server was started with.
+pub(crate) async fn open(
+    data: &DataDir,
+    config: &Config,
+    issuer: PublicUrl,
+    serves: bool,
+) -> Result<App, Failure> {
+    let named = serves || config.server.public_url.is_some();
+    let url = issuer.as_str().to_owned();
     data.check_modes()?;
     if config.database.url.is_none() {
         refuse_lost_database(data)?;
@@ -36,7 +45,7 @@ pub(crate) async fn open(data: &DataDir, config: &Config, issuer: PublicUrl) -> 
         master: master.map_err(|error| sentence(&error.to_string()))?,
         root_store,
         root_passphrase: Secret::new(passphrase.unwrap_or_default()),
-        issuer: issuer.as_str().to_owned(),
+        issuer: if named { Issuer::Named(url) } else { Issuer::Present { otherwise: url } },
         clock: clock.clone(),
         entropy: entropy.clone(),
     };

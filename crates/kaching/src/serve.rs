@@ -58,9 +58,6 @@ impl Serve {
         for warning in settings::exposed(environment) {
             tracing::warn!("{warning}");
         }
-        for warning in settings::exposed(environment) {
-            tracing::warn!("{warning}");
-        }
         data.make()?;
         let _owned = data.own().map_err(|taken| taken.sentence(data))?;
         data.check_modes()?;
@@ -71,7 +68,7 @@ impl Serve {
             .await
             .map_err(|error| sentence(&error.to_string()))?;
         let addresses = listeners.addresses().clone();
-        let app = opened::open(data, &config, listeners.issuer().clone()).await?;
+        let app = opened::open(data, &config, listeners.issuer().clone(), true).await?;
         let greeting = greeting::Greeting::of(&app, data, &addresses, listeners.issuer());
         output.either(&greeting, || greeting.text(output.style))?;
         let done = until_stopped(listeners, &app, signals).await;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use kaching_authority::{Authority, MasterKey, Options, RootStore};
+use kaching_authority::{Authority, Issuer, MasterKey, Options, RootStore};
 use kaching_base::Secret;
 use kaching_db::{Config, Engine};
 use prometheus_client::registry::Registry;
@@ -74,7 +74,7 @@ async fn open(
         master: Some(MasterKey::new([7; 32])),
         root_store: RootStore::Directory(directory.to_owned()),
         root_passphrase: Secret::new(String::new()),
-        issuer: ISSUER.to_owned(),
+        issuer: Issuer::Named(ISSUER.to_owned()),
         clock: Arc::<FakeClock>::clone(clock),
         entropy: Arc::<SeededEntropy>::clone(entropy),
     };

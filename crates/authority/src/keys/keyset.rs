@@ -51,6 +51,12 @@ impl StoredKeyset {
         self.signed_at + LIFE
     }
 
+    /// What the newest keyset names as its issuer.
+    pub(crate) fn issuer(tx: &mut Tx<'_>) -> Result<Option<String>> {
+        let newest = "select issuer from keysets order by version desc limit 1";
+        Ok(tx.query_opt(newest, &[], |row| row.get(0))?)
+    }
+
     /// Whether it lists this key.
     pub(crate) fn lists(&self, kid: &str) -> bool {
         self.kids.split(' ').any(|listed| listed == kid)
