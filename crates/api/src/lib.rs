@@ -41,8 +41,8 @@ pub use heartbeat::{Health, HealthStatus, HeartbeatAnswer, HeartbeatRequest, Log
 pub use keys::{Key, KeyCreate, KeyPurpose, Root};
 pub use licenses::{
     At, Binding, License, LicenseCreate, LicenseEdit, LicenseKeyAnswer, LicenseState, LicenseStatus,
-    ProductLicense, RekeyRequest, RenewRequest, RevokeRequest, Start, SuspendRequest, TransferRequest,
-    UpgradeRequest,
+    ProductLicense, RekeyRequest, RenewRequest, RevokeRequest, Scheduled, Start, SuspendRequest,
+    TransferRequest, UpgradeRequest,
 };
 pub use list::List;
 pub use plans::{Apply, ApplyAnswer, ApplyRequest, Plan, PlanCreate, PlanEdit, PolicyEdit};

@@ -52,12 +52,28 @@ pub struct License {
     pub notes: String,
     /// For other systems.
     pub metadata: BTreeMap<String, String>,
+    /// Why it is suspended; only while it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspended_reason: Option<String>,
+    /// A change of plan that waits for the period's end; only where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scheduled: Option<Scheduled>,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
     /// When it was deleted.
     pub archived_at: Option<Timestamp>,
+}
+
+/// A change of plan that takes effect later.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Scheduled {
+    /// The plan that it will have.
+    pub plan: Code,
+    /// From when.
+    pub at: Timestamp,
 }
 
 /// A license as the product that runs on it sees it.

@@ -28,7 +28,11 @@ fn table(entries: &[AuditEntry], output: &Output) -> String {
     for entry in entries {
         table.row([
             ago(entry.at, output.now),
-            format!("{}:{}", entry.actor.kind, entry.actor.id),
+            if entry.actor.id.is_empty() {
+                entry.actor.kind.clone()
+            } else {
+                format!("{}:{}", entry.actor.kind, entry.actor.id)
+            },
             entry.action.clone(),
             entry.target.clone().unwrap_or_default(),
             outcome(entry),

@@ -26,10 +26,16 @@ pub(super) async fn show(
 /// Everything about a license that a person asks for.
 fn card(license: &License, names: &Names, output: &Output) -> String {
     let bindings = license.bindings.iter().map(|bound| format!("{}={}", bound.kind, bound.value));
+    let scheduled = license
+        .scheduled
+        .as_ref()
+        .map(|change| format!("{}:{} from {}", license.product, change.plan, day(change.at, output.now)));
     let card = Card::new(format!("License {}", license.id))
         .line("State", word(&license.state))
+        .maybe("Suspended for", license.suspended_reason.clone())
         .line("Customer", called(names, license.customer))
         .line("Plan", format!("{}:{}", license.product, license.plan))
+        .maybe("Changes to", scheduled)
         .line("Type", license.kind.as_str())
         .line(
             "Starts",

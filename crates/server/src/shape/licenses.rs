@@ -9,7 +9,7 @@ use kaching_base::{ActivationId, ErrorCode};
 use crate::problem::{Rejected, Result};
 
 pub(crate) fn license(details: &LicenseDetails) -> api::License {
-    let LicenseDetails { license, product, plan, key, now, .. } = details;
+    let LicenseDetails { license, product, plan, scheduled_plan, key, now } = details;
     let (l, terms) = (license.clone(), license.terms());
     api::License {
         id: l.id,
@@ -30,6 +30,11 @@ pub(crate) fn license(details: &LicenseDetails) -> api::License {
         tags: l.tags,
         notes: l.notes,
         metadata: l.metadata,
+        suspended_reason: l.suspended_reason,
+        scheduled: scheduled_plan
+            .clone()
+            .zip(l.scheduled)
+            .map(|(plan, change)| api::Scheduled { plan, at: change.at }),
         created_at: l.created_at,
         updated_at: l.updated_at,
         archived_at: l.archived_at,

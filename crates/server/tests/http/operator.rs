@@ -51,11 +51,15 @@ async fn a_license_lives_its_life() {
         let key = face.admin("GET", &format!("{at}/key")).send().await.expect(200);
         assert_eq!(key["key"], license["key"]);
 
-        assert_eq!(verb("suspend", json!({"reason": "not paid"})).await.expect(200)["state"], "suspended");
+        let suspended = verb("suspend", json!({"reason": "not paid"})).await.expect(200);
+        assert_eq!((&suspended["state"], &suspended["suspended_reason"]), (&json!("suspended"), &json!("not paid")));
         verb("suspend", json!({"reason": "again"})).await.refused(409, "wrong_state");
         assert_eq!(face.admin("POST", &format!("{at}/reinstate")).send().await.expect(200)["state"], "active");
         verb("reinstate", json!({})).await.refused(409, "wrong_state");
+        let later = verb("upgrade", json!({"plan": "enterprise", "at": "period_end"})).await.expect(200);
+        assert_eq!(later["scheduled"], json!({"plan": "enterprise", "at": later["expires_at"]}));
         let upgraded = verb("upgrade", json!({"plan": "enterprise"})).await.expect(200);
+        assert!(upgraded.get("scheduled").is_none());
         assert_eq!((&upgraded["plan"], &upgraded["features"]), (&json!("enterprise"), &json!(["federation"])));
         let renewed = verb("renew", json!({"days": 10})).await.expect(200);
         assert_eq!(renewed["expires_at"], "2027-12-02T00:00:00Z");
