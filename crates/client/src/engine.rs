@@ -57,7 +57,12 @@ pub(crate) struct Engine {
     outcome: Option<Result<(), StartError>>,
     /// The host has deactivated it, and asks for nothing more.
     ended: bool,
-    exchanges: u64,
+    /// The host wants a heartbeat now, whatever an answer on its way would put off.
+    hurried: bool,
+    /// Heartbeats and activations that were sent.
+    turns: u64,
+    /// The last of them that was answered or lost.
+    turned: u64,
 }
 
 /// Whether the authority answers.
@@ -75,6 +80,7 @@ struct Pending {
     jws: String,
     request: Digest,
     activates: bool,
+    exp: Timestamp,
 }
 
 /// What a call asks for.
@@ -97,6 +103,8 @@ pub(crate) struct Request {
     stops: u64,
     sent: Duration,
     usage: u64,
+    /// Of a heartbeat or an activation: how many were sent with it.
+    turn: u64,
 }
 
 impl Engine {
@@ -123,7 +131,9 @@ impl Engine {
             starting: true,
             outcome: None,
             ended: false,
-            exchanges: 0,
+            hurried: false,
+            turns: 0,
+            turned: 0,
             settings,
             record,
         };
@@ -240,9 +250,9 @@ impl Engine {
         }
     }
 
-    /// How many calls were answered or lost.
-    pub(crate) fn exchanges(&self) -> u64 {
-        self.exchanges
+    /// Whether the heartbeat that [`hurry`](Self::hurry) asked for, or an activation in its place, was answered or lost.
+    pub(crate) fn hurried_since(&self, turns: u64) -> bool {
+        self.ended || self.turned > turns
     }
 
     /// The quotas of the last answer, to show.
@@ -294,10 +304,12 @@ impl Engine {
         }
     }
 
-    /// The next heartbeat is due now.
-    pub(crate) fn hurry(&mut self, now: Reading) {
+    /// The next heartbeat is due now. How many were sent before it: one on its way tells nothing of what is owed now.
+    pub(crate) fn hurry(&mut self, now: Reading) -> u64 {
+        self.hurried = true;
         self.pace.heartbeat = now.boot;
         self.pace.quiet = now.boot;
+        self.turns
     }
 
     /// When there is something to do next on the lane of calls.
@@ -313,8 +325,11 @@ impl Engine {
             ];
             due.extend(call.into_iter().flatten().map(|at| at.max(self.pace.quiet)));
         }
+        let time = self.now(now);
+        if let Some(pending) = &self.pending {
+            due.push(now.boot + until(time, pending.exp));
+        }
         if let Some(lease) = self.lease() {
-            let time = self.now(now);
             let ends = [Some(lease.exp), Some(lease.run_until), lease.lic_exp];
             due.extend(
                 ends.into_iter().flatten().filter(|end| *end > time).map(|end| now.boot + until(time, end)),
@@ -330,7 +345,8 @@ impl Engine {
 
     fn heartbeat_due(&self) -> Option<Duration> {
         let beats = self.keyset.is_some() && self.credential.is_some() && !self.pace.activation.wanted;
-        (beats && self.pending.is_none()).then_some(self.pace.heartbeat)
+        let due = if self.hurried { Duration::ZERO } else { self.pace.heartbeat };
+        (beats && self.pending.is_none()).then_some(due)
     }
 
     fn catalogue_due(&self) -> Option<Duration> {

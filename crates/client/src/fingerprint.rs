@@ -24,6 +24,15 @@ pub enum FingerprintError {
         /// What the system says.
         source: io::Error,
     },
+    /// The file of a cluster id is there and has nothing in it.
+    #[error(
+        "the cluster id in {path} is empty; copy the file from another node or a backup, or remove it: then a new id is \
+         made, and this is another installation"
+    )]
+    Empty {
+        /// The file.
+        path: String,
+    },
     /// A value is empty or too long.
     #[error("a fingerprint has 1 to 256 bytes, and this one has {0}")]
     Length(usize),
@@ -45,11 +54,14 @@ impl Fingerprint {
         let failed = |source| FingerprintError::File { path: path.display().to_string(), source };
         let kept = fs::read_to_string(path);
         let value = match kept {
-            Ok(value) => value.trim().to_owned(),
+            Ok(value) => value,
             Err(error) if error.kind() == io::ErrorKind::NotFound => make(path).map_err(failed)?,
             Err(error) => return Err(failed(error)),
         };
-        Self::new(FingerprintKind::Cluster, value)
+        match value.trim() {
+            "" => Err(FingerprintError::Empty { path: path.display().to_string() }),
+            value => Self::new(FingerprintKind::Cluster, value.to_owned()),
+        }
     }
 
     /// The machine's id, hashed so that it cannot be recognised elsewhere.
@@ -113,26 +125,44 @@ impl Fingerprint {
     }
 }
 
+/// Makes the id whole under another name first, so that no crash leaves half of it under its own.
 fn make(path: &Path) -> io::Result<String> {
     let provider = rustls::crypto::aws_lc_rs::default_provider();
-    let mut bytes = [0; 16];
-    provider.secure_random.fill(&mut bytes).map_err(|_| io::Error::other("no random bytes"))?;
-    let value = Base64Url(bytes).to_string();
-    if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-        platform::private_dir(parent)?;
+    let (mut id, mut mark) = ([0; 16], [0; 8]);
+    for bytes in [&mut id[..], &mut mark[..]] {
+        provider.secure_random.fill(bytes).map_err(|_| io::Error::other("no random bytes"))?;
     }
-    // Whoever starts at the same moment keeps what the first one made.
-    match platform::private_file().create_new(true).open(path) {
-        Ok(mut file) => {
-            file.write_all(value.as_bytes())?;
-            file.sync_all()?;
-            Ok(value)
+    let value = Base64Url(id).to_string();
+    let parent = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    platform::private_dir(parent)?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let whole = parent.join(format!(".{name}.{:016x}", u64::from_be_bytes(mark)));
+    let made = write(&whole, &value).and_then(|()| fs::hard_link(&whole, path));
+    // What is left under the other name harms nobody.
+    let _ = fs::remove_file(&whole);
+    match made {
+        Ok(()) => {}
+        // Whoever starts at the same moment keeps what the first one made.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return fs::read_to_string(path),
+        // Some volumes know no second name for a file.
+        Err(error)
+            if matches!(error.kind(), io::ErrorKind::Unsupported | io::ErrorKind::PermissionDenied) =>
+        {
+            write(path, &value)?;
         }
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            fs::read_to_string(path).map(|value| value.trim().to_owned())
-        }
-        Err(error) => Err(error),
+        Err(error) => return Err(error),
     }
+    platform::sync_dir(parent)?;
+    Ok(value)
+}
+
+fn write(path: &Path, value: &str) -> io::Result<()> {
+    let mut file = platform::private_file().create_new(true).open(path)?;
+    file.write_all(value.as_bytes())?;
+    file.sync_all()
 }
 
 #[cfg(test)]
@@ -148,6 +178,28 @@ mod tests {
         assert_eq!(first.kind(), FingerprintKind::Cluster);
         let error = Fingerprint::cluster(dir.path()).unwrap_err().to_string();
         assert!(error.contains("choose a path"), "{error}");
+    }
+
+    #[test]
+    fn all_who_make_a_cluster_id_at_once_have_the_same_and_leave_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("cluster-id");
+        let ids: Vec<_> = std::thread::scope(|scope| {
+            let all: Vec<_> = (0..8).map(|_| scope.spawn(|| Fingerprint::cluster(&path).unwrap())).collect();
+            all.into_iter().map(|one| one.join().unwrap()).collect()
+        });
+        assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+        assert_eq!(make(&path).unwrap(), ids[0].value(), "who comes second takes what is there");
+    }
+
+    #[test]
+    fn an_empty_cluster_id_says_what_to_do() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("cluster-id");
+        fs::write(&path, "\n").unwrap();
+        let error = Fingerprint::cluster(&path).unwrap_err().to_string();
+        assert!(error.contains("cluster-id is empty; copy"), "{error}");
     }
 
     #[test]

@@ -119,13 +119,9 @@ impl Guard {
         let shared = &self.0.shared;
         shared.take_counts();
         let now = shared.reading();
-        let beats = {
-            let mut inner = shared.lock();
-            inner.engine.hurry(now);
-            inner.engine.exchanges()
-        };
+        let turns = shared.lock().engine.hurry(now);
         shared.nudge();
-        shared.wait_for(self.0.call, |inner| (inner.engine.exchanges() > beats).then_some(()));
+        shared.wait_for(self.0.call, |inner| inner.engine.hurried_since(turns).then_some(()));
         self.state()
     }
 

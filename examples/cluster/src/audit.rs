@@ -2,7 +2,7 @@ use axum::{extract::State, http::header::CONTENT_TYPE, response::IntoResponse};
 
 use crate::{app::Shared, refused::Refused};
 
-/// `GET /audit/export`: every job, node and link, a JSON line each. A feature of some plans.
+/// `GET /audit/export`: what happened to jobs, nodes and links, a JSON line each. A feature of some plans.
 pub(crate) async fn export(State(cluster): Shared) -> Result<impl IntoResponse, Refused> {
     cluster.guard.require("audit_export")?;
     let events = cluster.table().events.clone();

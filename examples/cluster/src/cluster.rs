@@ -1,16 +1,19 @@
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
     io,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread,
+    time::Duration,
 };
 
 use axum::http::StatusCode;
-use kaching_client::Guard;
-use serde::Serialize;
+use kaching_client::{Guard, Watch};
 use serde_json::json;
 
-use crate::{jobs::Job, refused::Refused};
+use crate::{
+    jobs::Job,
+    refused::Refused,
+    table::{Table, Turn, WAITING},
+};
 
 /// The cluster: its nodes, its jobs, and the guard that says what it may do.
 pub(crate) struct Cluster {
@@ -23,30 +26,17 @@ pub(crate) struct Cluster {
 struct Desk {
     table: Mutex<Table>,
     changed: Condvar,
-}
-
-/// Who is there and what there is to do.
-#[derive(Default)]
-pub(crate) struct Table {
-    pub(crate) nodes: BTreeSet<String>,
-    pub(crate) jobs: BTreeMap<u64, Job>,
-    pub(crate) links: BTreeSet<String>,
-    pub(crate) events: Vec<Event>,
-    waiting: VecDeque<u64>,
-    closing: bool,
-}
-
-/// A line of the audit export.
-#[derive(Clone, Serialize)]
-pub(crate) struct Event {
-    pub(crate) what: &'static str,
-    pub(crate) subject: String,
+    /// Whether a job may begin now.
+    may_work: Box<dyn Fn() -> bool + Send + Sync>,
 }
 
 impl Cluster {
     /// A cluster of one node.
     pub(crate) fn new(guard: Guard, name: &str) -> io::Result<Self> {
-        let desk = Arc::new(Desk { table: Mutex::default(), changed: Condvar::new() });
+        let asked = guard.clone();
+        let desk = Arc::new(Desk::new(move || asked.check().is_ok()));
+        let (awake, watch) = (Arc::clone(&desk), guard.watch());
+        thread::Builder::new().name("license".to_owned()).spawn(move || awake.follow(watch))?;
         let cluster = Self { guard, name: name.to_owned(), desk };
         cluster.guard.set_level("nodes", 1);
         cluster.start(&mut cluster.table(), name)?;
@@ -60,29 +50,27 @@ impl Cluster {
     /// Takes a job, if the license allows to take any; a node runs it as soon as it can.
     pub(crate) fn submit(&self, input: String, rounds: u64) -> Result<Job, Refused> {
         self.guard.check()?;
+        let job = self.table().submit(input, rounds).ok_or_else(|| {
+            let error = format!("{WAITING} jobs wait already: send it again when some of them are done.");
+            Refused::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", &error)
+        })?;
         self.guard.record("jobs", 1);
-        let mut table = self.table();
-        let id = table.jobs.last_key_value().map_or(1, |(last, _)| last + 1);
-        let job = Job::new(id, input, rounds);
-        table.jobs.insert(id, job.clone());
-        table.waiting.push_back(id);
-        table.note("job taken", id.to_string());
-        drop(table);
-        self.desk.changed.notify_one();
+        self.desk.changed.notify_all();
         Ok(job)
     }
 
     /// Lets a node in, if the license allows one more. Asked and done under one lock, so that two never share a place.
     pub(crate) fn join(&self, node: &str) -> Result<(), Refused> {
         let mut table = self.table();
-        if table.nodes.contains(node) {
+        let nodes = table.nodes();
+        if nodes.contains(&node) {
             let error = format!("{node} is a node already.");
             return Err(Refused::new(StatusCode::CONFLICT, "already_exists", &error));
         }
-        let present = table.nodes.len() as u64;
+        let present = nodes.len() as u64;
         self.guard.ensure("nodes", present + 1).map_err(|denied| {
-            let names = table.nodes.iter().cloned().collect::<Vec<_>>().join(", ");
-            Refused::from(denied).and(&format!("Present nodes: {names}.")).with("nodes", json!(table.nodes))
+            let names = nodes.join(", ");
+            Refused::from(denied).and(&format!("Present nodes: {names}.")).with("nodes", json!(nodes))
         })?;
         self.start(&mut table, node).map_err(|error| {
             self.guard.set_level("nodes", present);
@@ -92,72 +80,127 @@ impl Cluster {
     }
 
     fn start(&self, table: &mut Table, node: &str) -> io::Result<()> {
+        let joined = table.join(node);
         let (desk, name) = (Arc::clone(&self.desk), node.to_owned());
-        thread::Builder::new().name(format!("node-{node}")).spawn(move || desk.work(&name))?;
-        table.nodes.insert(node.to_owned());
-        table.note("node joined", node.to_owned());
-        Ok(())
+        let started =
+            thread::Builder::new().name(format!("node-{node}")).spawn(move || desk.work(&name, joined));
+        if started.is_err() {
+            table.leave(node);
+        }
+        started.map(drop)
     }
 
     /// Lets a node go, after the job that it is at.
     pub(crate) fn dismiss(&self, node: &str) -> bool {
         let mut table = self.table();
-        let gone = table.nodes.remove(node);
+        let gone = table.leave(node);
         if gone {
-            table.note("node left", node.to_owned());
-            self.guard.set_level("nodes", table.nodes.len() as u64);
+            self.guard.set_level("nodes", table.nodes().len() as u64);
         }
         drop(table);
         self.desk.changed.notify_all();
         gone
     }
 
-    /// Waits until the jobs that were taken are done.
+    /// Waits until the jobs that run are done; those that wait are not begun.
     pub(crate) fn finish(&self) {
-        let mut table = self.table();
-        table.closing = true;
-        self.desk.changed.notify_all();
-        while table.jobs.values().any(|job| !job.is_done()) {
-            table = self.desk.changed.wait(table).unwrap_or_else(PoisonError::into_inner);
-        }
+        self.desk.finish();
     }
 }
 
 impl Desk {
+    fn new(may_work: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        Self { table: Mutex::default(), changed: Condvar::new(), may_work: Box::new(may_work) }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Table> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A node's life: one job after the other, until it is let go.
-    fn work(&self, node: &str) {
+    fn work(&self, node: &str, joined: u64) {
         let mut table = self.lock();
         loop {
-            if !table.nodes.contains(node) {
-                return;
-            }
-            let Some(id) = table.waiting.pop_front() else {
-                if table.closing {
-                    return;
+            let (id, work) = match table.turn(node, joined, (self.may_work)()) {
+                Turn::Leave => return,
+                Turn::Wait => {
+                    table = self.changed.wait(table).unwrap_or_else(PoisonError::into_inner);
+                    continue;
                 }
-                table = self.changed.wait(table).unwrap_or_else(PoisonError::into_inner);
-                continue;
+                Turn::Run(id, work) => (id, work),
             };
-            let Some(job) = table.jobs.get_mut(&id) else { continue };
-            let work = job.begin(node);
             drop(table);
             let output = work.run();
             table = self.lock();
-            if let Some(job) = table.jobs.get_mut(&id) {
-                job.end(output);
-            }
-            table.note("job done", id.to_string());
+            table.done(id, output);
             self.changed.notify_all();
+        }
+    }
+
+    /// Lets the nodes look again whenever the license stands otherwise.
+    fn follow(&self, mut watch: Watch) {
+        while !watch.closed() {
+            if watch.next(Duration::from_secs(3600)).is_some() {
+                self.wake();
+            }
+        }
+    }
+
+    /// Under the lock, so that no node that has just looked goes to sleep on what was.
+    fn wake(&self) {
+        let _table = self.lock();
+        self.changed.notify_all();
+    }
+
+    fn finish(&self) {
+        let mut table = self.lock();
+        table.closing = true;
+        self.changed.notify_all();
+        while table.is_running() {
+            table = self.changed.wait(table).unwrap_or_else(PoisonError::into_inner);
         }
     }
 }
 
-impl Table {
-    pub(crate) fn note(&mut self, what: &'static str, subject: String) {
-        self.events.push(Event { what, subject });
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn a_stop_keeps_jobs_waiting_and_its_end_lets_them_run() {
+        let allowed = Arc::new(AtomicBool::new(false));
+        let asked = Arc::clone(&allowed);
+        let (looked, looks) = std::sync::mpsc::channel();
+        let desk = Desk::new(move || {
+            let _ = looked.send(());
+            asked.load(Ordering::SeqCst)
+        });
+        let joined = desk.lock().join("a");
+        desk.lock().submit("x".to_owned(), 1).unwrap();
+        thread::scope(|scope| {
+            scope.spawn(|| desk.work("a", joined));
+            looks.recv().unwrap();
+            assert!(!desk.lock().jobs[&1].is_done());
+            allowed.store(true, Ordering::SeqCst);
+            desk.wake();
+            let mut table = desk.lock();
+            while !table.jobs[&1].is_done() {
+                table = desk.changed.wait(table).unwrap();
+            }
+            drop(table);
+            desk.finish();
+        });
+    }
+
+    #[test]
+    fn an_end_does_not_work_off_what_waits() {
+        let desk = Desk::new(|| true);
+        let joined = desk.lock().join("a");
+        desk.lock().submit("x".to_owned(), 1).unwrap();
+        desk.finish();
+        desk.work("a", joined);
+        assert!(!desk.lock().jobs[&1].is_done());
     }
 }

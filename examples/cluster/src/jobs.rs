@@ -56,6 +56,7 @@ impl Job {
         Self { id, state: JobState::Waiting, input, rounds, node: None, output: None }
     }
 
+    #[cfg(test)]
     pub(crate) fn is_done(&self) -> bool {
         self.state == JobState::Done
     }
@@ -68,6 +69,8 @@ impl Job {
 
     pub(crate) fn end(&mut self, output: String) {
         self.state = JobState::Done;
+        // Nobody asks for it again, and it may be long.
+        self.input = String::new();
         self.output = Some(output);
     }
 }

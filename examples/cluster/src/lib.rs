@@ -10,6 +10,7 @@ mod nodes;
 mod options;
 mod refused;
 mod run;
+mod table;
 
 pub use options::{Options, OptionsError};
 pub use run::{RunError, run};

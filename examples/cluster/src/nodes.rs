@@ -48,5 +48,5 @@ pub(crate) async fn leave(State(cluster): Shared, Path(name): Path<String>) -> R
 }
 
 fn nodes(cluster: &Cluster) -> Value {
-    json!({"nodes": cluster.table().nodes})
+    json!({"nodes": cluster.table().nodes()})
 }

@@ -17,6 +17,7 @@ impl Engine {
             Ask::Changes => self.asking = false,
             _ => self.calling = false,
         }
+        self.turned = self.turned.max(request.turn);
         if self.ended && request.ask != Ask::Deactivate {
             return;
         }
@@ -43,7 +44,6 @@ impl Engine {
                 }
             },
         }
-        self.exchanges += 1;
     }
 
     /// No answer that counts: unknown. It tries again, later and later.
@@ -56,7 +56,6 @@ impl Engine {
         draw: &Draw,
     ) {
         tracing::info!(call = ?request.ask, %why, "the license authority did not answer");
-        self.exchanges += 1;
         match request.ask {
             Ask::Catalogue => return,
             Ask::Deactivate => return self.lost(why),
@@ -74,7 +73,7 @@ impl Engine {
         self.start_offline(now);
     }
 
-    fn lost(&mut self, why: String) {
+    pub(super) fn lost(&mut self, why: String) {
         self.contact = Contact::Lost(why);
     }
 

@@ -19,15 +19,19 @@ impl Engine {
         if self.ended || self.calling || now.boot < self.pace.quiet {
             return None;
         }
+        self.drop_pending(now);
         let due = |at: Option<Duration>| at.is_some_and(|at| at <= now.boot);
         let request = if due(self.pace.keyset.due(self.settings.timing.refetch)) {
             self.pace.keyset.ask(now.boot);
             self.get(Ask::Keyset, "/.well-known/kaching".to_owned(), None, now)
         } else if due(self.activation_due()) {
             self.pace.activation.ask(now.boot);
-            self.activate(now, draw)
+            let request = self.activate(now, draw);
+            self.turn(request)
         } else if due(self.heartbeat_due()) {
-            self.heartbeat(now)?
+            let request = self.heartbeat(now)?;
+            self.hurried = false;
+            self.turn(request)
         } else if due(self.catalogue_due()) {
             self.pace.catalogue.ask(now.boot);
             self.get(Ask::Catalogue, "/v1/catalogue".to_owned(), self.bearer(), now)
@@ -36,6 +40,11 @@ impl Engine {
         };
         self.calling = true;
         Some(request)
+    }
+
+    fn turn(&mut self, request: Request) -> Request {
+        self.turns += 1;
+        Request { turn: self.turns, ..request }
     }
 
     /// The next question for changes, if one is due. It is asked beside the calls, one at a time.
@@ -116,7 +125,7 @@ impl Engine {
         let hash = request_hash("GET", &path, "", b"");
         let timeout = self.settings.timing.call;
         let call = Call { method: "GET", path, body: Vec::new(), authorization, timeout };
-        Request { ask, call, hash, stops: self.stops, sent: now.boot, usage: 0 }
+        Request { ask, call, hash, stops: self.stops, sent: now.boot, usage: 0, turn: 0 }
     }
 
     fn post(
@@ -130,7 +139,7 @@ impl Engine {
     ) -> Request {
         let timeout = self.settings.timing.call;
         let call = Call { method: "POST", path: path.to_owned(), body, authorization, timeout };
-        Request { ask, call, hash, stops: self.stops, sent: now.boot, usage: 0 }
+        Request { ask, call, hash, stops: self.stops, sent: now.boot, usage: 0, turn: 0 }
     }
 }
 

@@ -47,8 +47,8 @@ impl Engine {
             self.take(lease, jws, now, draw);
         } else {
             // Before the next yes comes the keyset that the lease names.
-            self.pending =
-                Some(Pending { jws, request: request.hash, activates: request.ask == Ask::Activate });
+            let activates = request.ask == Ask::Activate;
+            self.pending = Some(Pending { jws, request: request.hash, activates, exp: lease.exp });
             self.pace.keyset.wanted = true;
             self.pace.keyset.anew();
             self.reached(now);
@@ -90,7 +90,14 @@ impl Engine {
         };
         match keyset.verify_lease(&pending.jws, &expected, Moment::Answer) {
             // A stop that came meanwhile has dropped it; past its end it counts as no contact.
-            Ok(lease) if self.now(now) < lease.exp => self.take(lease, pending.jws, now, draw),
+            Ok(lease) if self.now(now) < lease.exp => {
+                if keyset.keyset().version < lease.ks {
+                    self.pace.keyset.wanted = true;
+                    self.pending = Some(pending);
+                    return;
+                }
+                self.take(lease, pending.jws, now, draw);
+            }
             Ok(_) => {}
             Err(invalid) => tracing::warn!(%invalid, "a lease does not verify with the newest keyset"),
         }
@@ -100,11 +107,22 @@ impl Engine {
         }
     }
 
+    /// A lease whose keyset did not come within its life counts as no contact, and heartbeats go on.
+    pub(super) fn drop_pending(&mut self, now: Reading) {
+        let time = self.now(now);
+        if self.pending.take_if(|pending| pending.exp <= time).is_some() {
+            self.lost("it does not give the keys that its answers name".to_owned());
+            self.pace.heartbeat = self.pace.heartbeat.min(now.boot);
+        }
+    }
+
     /// Takes a lease that counts.
     fn take(&mut self, lease: Lease, jws: String, now: Reading, draw: &Draw) {
         self.reached(now);
         self.record.epoch = lease.epoch;
         self.record.rev = lease.rev;
+        // What was seen without a signature, or before a restore, ends with what is signed.
+        self.seen_rev = lease.rev;
         if self.record.stop.take().is_some() {
             tracing::info!(rev = lease.rev, "the license runs again");
         }
@@ -209,7 +227,10 @@ impl Engine {
     fn stop(&mut self, refusal: &Refusal) {
         let stop = Stop::of(refusal);
         tracing::warn!(code = %stop.code, detail = stop.detail, "the license authority refuses");
-        self.record.epoch = self.record.epoch.max(refusal.epoch);
+        if refusal.epoch > self.record.epoch {
+            // Revisions of another epoch say nothing about those of this one.
+            (self.record.epoch, self.record.rev, self.seen_rev) = (refusal.epoch, 0, 0);
+        }
         if let Some(rev) = refusal.rev.filter(|_| refusal.epoch == self.record.epoch) {
             self.record.rev = self.record.rev.max(rev);
         }

@@ -86,3 +86,52 @@ fn a_clock_set_back_after_a_reboot_extends_nothing() {
     world.clock.advance(1_101);
     guard.check().unwrap_err();
 }
+
+/// Whether the last question for changes names this revision.
+fn asks_from(rev: u64) -> impl Fn(&crate::authority::Desk) -> Option<()> {
+    move |desk| {
+        let last = desk.seen.iter().rfind(|path| path.contains("/v1/changes"))?;
+        last.contains(&format!("?rev={rev}&")).then_some(())
+    }
+}
+
+#[test]
+fn a_revision_that_nobody_signed_ends_with_the_next_lease() {
+    let world = World::new();
+    let guard = world.start();
+    world.authority.until(asks_from(1));
+    world.authority.change(|desk| {
+        desk.faults.push(("/v1/changes", Fault::Say(200, r#"{"rev": 1000000}"#.to_owned())));
+        desk.rev = 2;
+    });
+    world.authority.until(asks_from(1_000_000));
+    world.authority.until(asks_from(2));
+    guard.check().unwrap();
+}
+
+#[test]
+fn after_a_restore_it_asks_from_the_revision_that_holds_there() {
+    let world = World::new();
+    let guard = world.start();
+    world.authority.change(|desk| desk.rev = 50);
+    world.authority.until(asks_from(50));
+    world.authority.change(|desk| desk.down = true);
+    until(&guard, |state| matches!(state, State::Offline { .. }));
+    world.authority.change(|desk| (desk.epoch, desk.rev, desk.down) = (2, 3, false));
+    world.authority.until(asks_from(3));
+}
+
+#[test]
+fn a_license_that_a_restore_suspends_runs_again_once_reinstated() {
+    let world = World::new();
+    let guard = world.start();
+    world.authority.change(|desk| desk.rev = 50);
+    world.authority.until(asks_from(50));
+    world.authority.change(|desk| {
+        (desk.epoch, desk.rev, desk.refuse) = (2, 3, Some(ErrorCode::LicenseSuspended));
+    });
+    guard.heartbeat_now();
+    until(&guard, |state| matches!(state, State::Refused { .. }));
+    world.authority.suspend(None);
+    until_active(&guard);
+}

@@ -121,6 +121,44 @@ fn a_lease_that_names_a_newer_keyset_waits_for_it() {
 }
 
 #[test]
+fn a_keyset_older_than_the_one_that_a_lease_names_permits_nothing_new() {
+    let world = World::new();
+    let guard = world.start();
+    let fetched =
+        |desk: &crate::authority::Desk| desk.seen.iter().filter(|path| path.contains("well-known")).count();
+    let before = fetched(&world.authority.desk());
+    world.authority.change(|desk| {
+        desk.lease_ks = Some(5);
+        desk.plan = "team";
+        desk.rev += 1;
+    });
+    // The third is asked for once the first two have changed nothing.
+    world.authority.until(|desk| (fetched(desk) > before + 2).then_some(()));
+    guard.require("federation").unwrap_err();
+    let beats = world.authority.desk().beats.len();
+    world.clock.advance(901);
+    world.authority.until(|desk| (desk.beats.len() > beats).then_some(()));
+    guard.require("federation").unwrap_err();
+    world.authority.change(|desk| desk.keyset_version = 5);
+    eventually("the upgrade", || guard.require("federation").is_ok());
+}
+
+#[test]
+fn the_end_tells_what_was_used() {
+    let world = World::new();
+    for round in 1..=20 {
+        let guard = world.start();
+        // Answers to other calls come meanwhile, and are not the one that counts.
+        world.authority.change(|desk| desk.rev += 1);
+        guard.record("jobs", round);
+        guard.shutdown().unwrap();
+        let beats = world.authority.desk().beats.clone();
+        let told = |beat: &crate::authority::Beat| beat.body["usage"][0]["amount"] == round;
+        assert!(beats.iter().any(told), "round {round}: {beats:?}");
+    }
+}
+
+#[test]
 fn deactivating_forgets_the_lease_and_ends_everything() {
     let world = World::new();
     let guard = world.start();
