@@ -10,6 +10,7 @@ use crate::{
     failures::Failures,
     metrics::Metrics,
     peer::Network,
+    waits::Waits,
 };
 
 /// What every handler works with: the authority, and what its HTTP face knows.
@@ -24,6 +25,7 @@ pub struct Inner {
     pub(crate) request_timeout: std::time::Duration,
     pub(crate) body_timeout: std::time::Duration,
     pub(crate) failures: Failures,
+    pub(crate) waits: Waits,
     pub(crate) metrics: Metrics,
     pub(crate) registry: Registry,
     /// Told once, when it is time to stop: those who wait for a change are answered at once.
@@ -51,6 +53,7 @@ impl App {
             request_timeout: seconds(config.server.request_timeout_s),
             body_timeout: seconds(config.server.body_timeout_s),
             failures: Failures::new(config.limits.failures_per_minute),
+            waits: Waits::new(config.server.max_connections),
             metrics: Metrics::new(&mut registry),
             registry,
             stopping: watch::Sender::new(false),

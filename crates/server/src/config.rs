@@ -145,13 +145,12 @@ impl Config {
     ) -> Result<Self, ConfigError> {
         let defaults: toml::Table = DEFAULTS.parse().expect("our own defaults are TOML");
         let mut settings = defaults.clone();
-        let file: toml::Table =
-            file.parse().map_err(|e| ConfigError(format!("the settings cannot be read: {e}")))?;
-        overlay::file(&mut settings, file)?;
+        let table: toml::Table =
+            file.parse().map_err(|e: toml::de::Error| ConfigError(unreadable(file, &e)))?;
+        overlay::file(&mut settings, table)?;
         overlay::environment(&mut settings, environment, read)?;
-        let config: Self = settings.try_into().map_err(|e: toml::de::Error| {
-            ConfigError(format!("the settings make no sense: {}", e.message()))
-        })?;
+        let config: Self =
+            serde_path_to_error::deserialize(settings).map_err(|e| ConfigError(senseless(&e)))?;
         config.check()?;
         Ok(config)
     }
@@ -177,6 +176,25 @@ impl Config {
     /// Whether the product API is served over TLS.
     pub fn tls(&self) -> bool {
         self.server.tls_cert.is_some()
+    }
+
+    /// What may not be meant, where `product` is the address that was bound: a sentence each.
+    pub(crate) fn doubts(&self, product: SocketAddr) -> Vec<&'static str> {
+        let ip = product.ip();
+        let unreachable = ip.is_unspecified() || !(ip.is_loopback() || self.tls());
+        let mut doubts = Vec::new();
+        if self.server.public_url.is_none() && unreachable {
+            doubts.push(
+                "products on other machines cannot use the address of server.listen as it is: set server.public_url to \
+                 the https:// address by which they reach this authority",
+            );
+        }
+        if self.keys.root_passphrase.is_none() {
+            doubts.push(
+                "keys.root_passphrase is not set: whoever gets a copy of the root key can sign for this authority",
+            );
+        }
+        doubts
     }
 
     /// Where operators are served, if not at `listen`.
@@ -234,6 +252,23 @@ impl std::str::FromStr for PublicUrl {
         }
         Ok(Self(text.to_owned()))
     }
+}
+
+/// Where the file is no TOML, without its text: that may hold a secret.
+fn unreadable(file: &str, error: &toml::de::Error) -> String {
+    let before = error.span().and_then(|span| file.get(..span.start)).unwrap_or("");
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
+    format!("the settings cannot be read: line {line}, column {column}: {}", error.message())
+}
+
+/// Which setting is not what it has to be. What a secret is instead is not told: it could be the secret.
+fn senseless(error: &serde_path_to_error::Error<toml::de::Error>) -> String {
+    let name = error.path().to_string();
+    if overlay::is_secret(&name) {
+        return format!("the setting {name} makes no sense: it is a text, in quotes");
+    }
+    format!("the setting {name} makes no sense: {}", error.inner().message())
 }
 
 fn malformed_url(text: &str) -> ConfigError {

@@ -20,6 +20,7 @@ mod surface;
 mod tasks;
 mod upkeep;
 mod v1;
+mod waits;
 mod well_known;
 
 pub use app::App;

@@ -27,8 +27,12 @@ pub(super) fn environment(
     read: impl Fn(&str) -> std::io::Result<String>,
 ) -> Result<(), ConfigError> {
     for (name, value) in environment {
-        let Some((section, key)) = name.strip_prefix("KACHING_").and_then(|rest| rest.split_once("__"))
-        else {
+        let Some(rest) = name.strip_prefix("KACHING_") else { continue };
+        let Some((section, key)) = rest.split_once("__") else {
+            // Others are not ours: KACHING_DATA is the command line's, KACHING_PORT may be an orchestrator's.
+            if let Some(meant) = meant(settings, rest) {
+                return Err(ConfigError(format!("{name} is no setting: with two underscores it is {meant}")));
+            }
             continue;
         };
         let (section, key) = (section.to_lowercase(), key.to_lowercase());
@@ -48,6 +52,22 @@ pub(super) fn environment(
         }
     }
     Ok(())
+}
+
+/// Whether a setting is one that nobody should read in a message.
+pub(super) fn is_secret(name: &str) -> bool {
+    SECRETS.iter().any(|(section, key)| name.strip_prefix(section) == Some(&format!(".{key}")))
+}
+
+/// The variable of the setting that was written with one underscore for two.
+fn meant(settings: &Table, rest: &str) -> Option<String> {
+    let rest = rest.to_lowercase();
+    let (section, key) = settings.iter().find_map(|(section, keys)| {
+        let key = rest.strip_prefix(section.as_str())?.strip_prefix('_')?;
+        let name = key.strip_suffix("_file").filter(|key| SECRETS.contains(&(section, key))).unwrap_or(key);
+        keys.get(name).map(|_| (section, key))
+    })?;
+    Some(format!("KACHING_{}__{}", section.to_uppercase(), key.to_uppercase()))
 }
 
 fn known<'t>(settings: &'t mut Table, section: &str, key: &str) -> Result<&'t mut Value, ConfigError> {

@@ -25,6 +25,8 @@ fn the_environment_wins_over_the_file() {
         ("KACHING_SERVER__TRUSTED_PROXIES", "10.0.0.0/8, ::1"),
         ("KACHING_DATABASE__URL_FILE", "/run/url"),
         ("KACHING_DATA", "/var/lib/kaching"),
+        ("KACHING_SERVER", "https://example.com"),
+        ("KACHING_PORT_7700_TCP", "tcp://10.0.0.1:7700"),
         ("HOME", "/"),
     ];
     let config = read(file, &environment).unwrap();
@@ -39,7 +41,7 @@ fn the_environment_wins_over_the_file() {
 #[test]
 fn what_makes_no_sense_is_refused_by_name() {
     type Case = (&'static str, &'static [(&'static str, &'static str)], &'static str);
-    let cases: [Case; 12] = [
+    let cases: [Case; 17] = [
         ("listen = 1", &[], "outside of a section"),
         ("[sever]\nlisten = '1'", &[], "no section 'sever'"),
         ("[server]\nlisen = '1'", &[], "no setting 'server.lisen'"),
@@ -52,11 +54,53 @@ fn what_makes_no_sense_is_refused_by_name() {
         ("", &[("KACHING_SERVER__REQUEST_TIMEOUT_S", "soon")], "KACHING_SERVER__REQUEST_TIMEOUT_S"),
         ("", &[("KACHING_DATABASE__URL_FILE", "/gone")], "/gone"),
         ("", &[("KACHING_SERVER__COLOUR", "blue")], "server.colour"),
+        ("", &[("KACHING_SERVER_LISTEN", "[::]:1")], "it is KACHING_SERVER__LISTEN"),
+        ("", &[("KACHING_KEYS_MASTER_FILE", "/m")], "it is KACHING_KEYS__MASTER_FILE"),
+        ("", &[("KACHING_SERVER__LISTEN", "x")], "the setting server.listen makes no sense"),
+        ("", &[("KACHING_SERVER__PUBLIC_URL", "x")], "the setting server.public_url makes no sense"),
+        ("[log]\nformat = 'xml'", &[], "the setting log.format makes no sense"),
     ];
     for (file, environment, expected) in cases {
         let message = read(file, environment).err().unwrap().to_string();
         assert!(message.contains(expected), "{message} should contain {expected}");
     }
+}
+
+#[test]
+fn no_message_holds_a_secret() {
+    let cases = [
+        ("[keys]\nmaster = 'hush", "line 2, column "),
+        ("[keys]\n\nmaster = hush", "line 3, column "),
+        ("[keys]\nmaster = 'a' 'hush'", "line 2, column "),
+        ("[database]\nurl = 4711", "database.url makes no sense"),
+        ("[keys]\nmaster = ['hush']", "keys.master makes no sense"),
+        ("[keys]\nroot_passphrase = 4711", "keys.root_passphrase makes no sense"),
+    ];
+    for (file, expected) in cases {
+        let message = read(file, &[]).err().unwrap().to_string();
+        assert!(message.contains(expected), "{message} should contain {expected}");
+        assert!(
+            !message.contains("hush") && !message.contains("4711") && !message.contains('\n'),
+            "{message}"
+        );
+    }
+}
+
+#[test]
+fn what_may_not_be_meant_is_told() {
+    let doubts = |file: &str| {
+        let config = read(&format!("{file}\n[keys]\nroot_passphrase = 'x'"), &[]).unwrap();
+        config.doubts(config.server.listen).len()
+    };
+    let tls = "tls_cert = 'a'\ntls_key = 'b'";
+    assert_eq!(doubts(""), 0);
+    assert_eq!(doubts("[server]\nlisten = '0.0.0.0:1'"), 1);
+    assert_eq!(doubts("[server]\nlisten = '192.0.2.1:1'"), 1);
+    assert_eq!(doubts(&format!("[server]\nlisten = '[::]:1'\n{tls}")), 1);
+    assert_eq!(doubts(&format!("[server]\nlisten = '192.0.2.1:1'\n{tls}")), 0);
+    assert_eq!(doubts("[server]\nlisten = '0.0.0.0:1'\npublic_url = 'https://example.com'"), 0);
+    let config = read("", &[]).unwrap();
+    assert!(config.doubts(config.server.listen)[0].contains("keys.root_passphrase"));
 }
 
 /// `surface/config.schema.json` is written from the code: accept a change with KACHING_ACCEPT=1.

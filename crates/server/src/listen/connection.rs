@@ -11,7 +11,7 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt as _;
 
-use super::local;
+use super::{impatient::Impatient, local};
 use crate::{App, Peer, Shutdown, tasks::Tasks};
 
 /// What every connection of one listener shares.
@@ -24,6 +24,9 @@ pub(super) struct Lines {
     pub(super) shutdown_timeout: Duration,
     pub(super) permits: Arc<Semaphore>,
 }
+
+/// Bytes that are held of what a connection sends and is sent; longer heads are refused, bodies pass through.
+const BUFFER: usize = 64 * 1024;
 
 impl Lines {
     pub(super) async fn tcp(mut self, listener: TcpListener, tls: Option<TlsAcceptor>) {
@@ -103,7 +106,8 @@ impl Lines {
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(self.header_timeout)
-            .serve_connection(TokioIo::new(io), service);
+            .max_buf_size(BUFFER)
+            .serve_connection(TokioIo::new(Impatient::new(io, self.header_timeout)), service);
         tokio::pin!(connection);
         let ended = tokio::select! {
             ended = connection.as_mut() => ended,

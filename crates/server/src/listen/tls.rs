@@ -51,19 +51,24 @@ impl Certificate {
         Ok(Self { chain: chain.to_owned(), key: key.to_owned(), current: ArcSwap::from_pointee(loaded) })
     }
 
-    /// Takes what stands in the files now, if that is something else and can be used.
-    fn reload(&self) {
-        let held = self.current.load().stamp;
-        if stamp(&self.chain, &self.key) == held {
-            return;
+    /// Takes what stands in the files now, if that is something else and can be used. What cannot is told once:
+    /// `failed` remembers it.
+    fn reload(&self, failed: &mut Option<Stamp>) -> Result<(), BindError> {
+        let found = stamp(&self.chain, &self.key);
+        if found == self.current.load().stamp {
+            *failed = None;
+            return Ok(());
         }
         match Loaded::read(&self.chain, &self.key) {
             Ok(loaded) => {
                 tracing::info!(end = %loaded.end, "the TLS certificate was read again");
                 self.current.store(Arc::new(loaded));
+                *failed = None;
+                Ok(())
             }
             // Both files are rarely replaced at once: the next look finds them whole.
-            Err(error) => tracing::warn!("the old TLS certificate stays in use: {error}"),
+            Err(error) if failed.replace(found) != Some(found) => Err(error),
+            Err(_) => Ok(()),
         }
     }
 }
@@ -115,11 +120,43 @@ pub(super) fn acceptor(certificate: &Arc<Certificate>) -> TlsAcceptor {
 
 /// Looks at the files until it is time to stop, and tells the metrics when the certificate ends.
 pub(super) async fn watch(certificate: Arc<Certificate>, app: App, mut shutdown: Shutdown) {
+    let mut failed = None;
     loop {
         app.metrics.tls_end.set(certificate.current.load().end.seconds());
         tokio::select! {
-            () = tokio::time::sleep(LOOK) => certificate.reload(),
+            () = tokio::time::sleep(LOOK) => {}
             () = shutdown.asked() => return,
         }
+        if let Err(error) = certificate.reload(&mut failed) {
+            tracing::warn!("the old TLS certificate stays in use: {error}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_that_cannot_be_used_are_told_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let (chain, key) = (directory.path().join("chain.pem"), directory.path().join("key.pem"));
+        let put = |n: u8| {
+            let ours = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tls");
+            fs::copy(format!("{ours}/key-{n}.pem"), &key).unwrap();
+            fs::copy(format!("{ours}/chain-{n}.pem"), &chain).unwrap();
+        };
+        put(1);
+        let certificate = Certificate::load(&chain, &key).unwrap();
+        let mut failed = None;
+        for text in ["no certificate", "no certificate either"] {
+            fs::write(&chain, text).unwrap();
+            assert!(certificate.reload(&mut failed).is_err());
+            assert!(certificate.reload(&mut failed).is_ok() && certificate.reload(&mut failed).is_ok());
+        }
+        let before = certificate.current.load_full();
+        put(2);
+        certificate.reload(&mut failed).unwrap();
+        assert!(failed.is_none() && !Arc::ptr_eq(&before, &certificate.current.load()));
     }
 }

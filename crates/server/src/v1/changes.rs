@@ -39,8 +39,11 @@ pub(crate) async fn changes(
     }
     let rev = i64::try_from(rev).map_err(|_| Rejected::invalid("/rev", "no revision is that high"))?;
     let bearer = app.authority.bearer(&lease).await?;
+    // Whoever gets no place is answered at once, as if without a wait.
+    let place = if wait > 0 { app.waits.take(bearer.activation) } else { None };
+    let longest = place.as_ref().map_or(Duration::ZERO, |_| Duration::from_secs(wait));
     let change = tokio::select! {
-        change = app.authority.wait_for_change(bearer, rev, Duration::from_secs(wait)) => change?,
+        change = app.authority.wait_for_change(bearer, rev, longest) => change?,
         // A server that stops answers those who wait, so that they ask another one.
         () = app.stopping() => app.authority.wait_for_change(bearer, rev, Duration::ZERO).await?,
     };

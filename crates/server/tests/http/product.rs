@@ -88,6 +88,21 @@ async fn a_product_runs_on_its_license_until_it_is_suspended() {
 }
 
 #[tokio::test]
+async fn the_third_who_waits_for_one_activation_is_answered_at_once() {
+    let face = Face::of(World::on(kaching_testkit::Engine::Sqlite).await);
+    let license = face.seed().await;
+    let body = activation(&license, "eu-1", N1);
+    let active = face.call("POST", "/v1/activate").json(&body).send().await.expect(201);
+    let bearer = format!("Bearer {}", active["lease"].as_str().unwrap());
+    let wait = || face.call("GET", "/v1/changes?rev=1&wait=55").header("authorization", &bearer).send();
+    let answer = async {
+        tokio::select! { answer = wait() => answer, answer = wait() => answer, answer = wait() => answer }
+    };
+    let answer = tokio::time::timeout(std::time::Duration::from_secs(20), answer).await;
+    assert_eq!(answer.expect("one does not wait").expect(200), json!({"rev": 1}));
+}
+
+#[tokio::test]
 async fn a_full_license_names_who_holds_it() {
     World::each(|world| async {
         let face = Face::of(world);

@@ -87,6 +87,51 @@ async fn a_body_that_does_not_come_is_408() {
 }
 
 #[tokio::test]
+async fn whoever_does_not_read_the_answers_is_left() {
+    let settings = format!("{LOCAL}body_timeout_s = 1\n");
+    serve(&settings, async |_, addresses, stop| {
+        let mut stream = TcpStream::connect(addresses.product).await.unwrap();
+        let asking = async {
+            while stream.write_all(b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n").await.is_ok() {}
+        };
+        tokio::time::timeout(Duration::from_secs(20), asking).await.expect("the connection ends");
+        stop.now();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn long_heads_and_bodies_come_through_up_to_a_bound() {
+    serve(LOCAL, async |_, addresses, stop| {
+        let connect = async || TcpStream::connect(addresses.product).await.unwrap();
+        let head = |padding: usize, rest: &str| {
+            format!("Host: x\r\nX-Padding: {}\r\n{rest}\r\n", "x".repeat(padding))
+        };
+        let request = format!("GET /health HTTP/1.1\r\n{}", head(32 * 1024, "Connection: close\r\n"));
+        assert!(say(&mut connect().await, &request).await.starts_with("HTTP/1.1 200"));
+        let body = format!(r#"{{"license_key":"CHORUS-1{}"}}"#, " ".repeat(64 * 1024 - 26));
+        assert_eq!(body.len(), 64 * 1024);
+        let rest = format!(
+            "Connection: close\r\nContent-Type: application/json\r\nContent-Length: {}\r\n",
+            body.len()
+        );
+        let request = format!("POST /v1/validate HTTP/1.1\r\n{}{body}", head(16 * 1024, &rest));
+        let answer = say(&mut connect().await, &request).await;
+        assert!(answer.starts_with("HTTP/1.1 ") && answer.contains("x-request-id"), "{answer}");
+        let mut stream = connect().await;
+        stream
+            .write_all(format!("GET /health HTTP/1.1\r\nX: {}", "x".repeat(64 * 1024)).as_bytes())
+            .await
+            .unwrap();
+        let mut status = [0; 12];
+        stream.read_exact(&mut status).await.unwrap();
+        assert_eq!(&status, b"HTTP/1.1 431");
+        stop.now();
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_stop_answers_those_who_wait_and_those_who_are_not_done() {
     serve(LOCAL, async |face, addresses, stop| {
         let license = face.seed().await;
