@@ -69,6 +69,9 @@ impl Serve {
             .map_err(|error| sentence(&error.to_string()))?;
         let addresses = listeners.addresses().clone();
         let app = opened::open(data, &config, listeners.issuer().clone(), true).await?;
+        for doubt in config.doubts(addresses.product) {
+            tracing::warn!("{doubt}");
+        }
         let greeting = greeting::Greeting::of(&app, data, &addresses, listeners.issuer());
         output.either(&greeting, || greeting.text(output.style))?;
         let done = until_stopped(listeners, &app, signals).await;

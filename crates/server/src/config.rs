@@ -179,7 +179,7 @@ impl Config {
     }
 
     /// What may not be meant, where `product` is the address that was bound: a sentence each.
-    pub(crate) fn doubts(&self, product: SocketAddr) -> Vec<&'static str> {
+    pub fn doubts(&self, product: SocketAddr) -> Vec<&'static str> {
         let ip = product.ip();
         let unreachable = ip.is_unspecified() || !(ip.is_loopback() || self.tls());
         let mut doubts = Vec::new();

@@ -83,9 +83,6 @@ impl Listeners {
             private: private.as_ref().map(address).transpose()?,
             socket: socket.as_ref().map(|(_, path)| path.clone()),
         };
-        for doubt in config.doubts(addresses.product) {
-            tracing::warn!("{doubt}");
-        }
         let seconds = |s: u32| Duration::from_secs(u64::from(s));
         Ok(Self {
             issuer: config.issuer(addresses.product),
