@@ -132,8 +132,6 @@ ids! {
     PlanId, PlanKind = "pln";
     /// A customer.
     CustomerId, CustomerKind = "cus";
-    /// A person of a customer.
-    MemberId, MemberKind = "mem";
     /// A license.
     LicenseId, LicenseKind = "lic";
     /// An activation.
@@ -144,12 +142,8 @@ ids! {
     TokenId, TokenKind = "tok";
     /// An audit entry.
     AuditId, AuditKind = "aud";
-    /// A webhook.
-    WebhookId, WebhookKind = "whk";
     /// A request.
     RequestId, RequestKind = "req";
-    /// A message to a customer.
-    MessageId, MessageKind = "msg";
 }
 
 #[cfg(test)]

@@ -16,12 +16,12 @@ pub use codes::{Code, Reference};
 pub use encoding::Base64Url;
 pub use error_code::ErrorCode;
 pub use ids::{
-    ActivationId, AuditId, CustomerId, FeatureId, Id, IdKind, LicenseId, MemberId, MessageId, OperatorId,
-    PlanId, ProductId, RequestId, TokenId, WebhookId,
+    ActivationId, AuditId, CustomerId, FeatureId, Id, IdKind, LicenseId, OperatorId, PlanId, ProductId,
+    RequestId, TokenId,
 };
 pub use kinds::{FingerprintKind, LeaseAlgorithm, LicenseType};
 pub use limits::{Anchor, Limit, Limits, Overage, Period};
-pub use money::{Interval, Money, Price};
+pub use money::{Interval, Price};
 pub use policy::{CopyPolicy, LeasePolicy, Mode};
 pub use secret::Secret;
 pub use time::{Seconds, Timestamp};

@@ -16,17 +16,6 @@ words! {
     }
 }
 
-/// An amount in the currency's smallest unit (cents), never a float.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct Money {
-    /// Three capital letters of ISO 4217.
-    pub currency: String,
-    /// In the smallest unit of the currency.
-    pub amount: i64,
-}
-
 /// What a plan costs: `EUR:490000/year` is 4,900 euros a year.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

@@ -29,12 +29,15 @@ impl Authority {
     /// # Errors
     /// If the root is needed and cannot be opened; what is signed already serves on.
     pub async fn renew_keyset(&self) -> Result<()> {
-        let stored = self.stored_keys().await?;
+        let mut stored = self.stored_keys().await?;
         let now = self.now();
         let due = stored.keysets.is_empty()
             || stored.keysets.iter().any(|keyset| keyset.due(&self.issuer, &stored.keys, now));
-        let signed = if due { self.sign_keyset(stored).await } else { Ok(()) };
-        let stored = self.stored_keys().await?;
+        let mut signed = Ok(());
+        if due {
+            signed = self.sign_keyset(stored).await;
+            stored = self.stored_keys().await?;
+        }
         let first = stored.keysets.first().map(|keyset| keyset.root);
         self.ring.store(Arc::new(KeyRing::of(&self.data, stored, now)));
         if let Some(root) = first {
