@@ -3,8 +3,8 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use kaching_api::{Catalogue, Quota, Usage};
-use kaching_base::Timestamp;
+use kaching_api::{Catalogue, Health, Quota, Usage};
+use kaching_base::{Seconds, Timestamp};
 use kaching_license::{Credential, Digest, Expected, Lease, Moment, TrustedKeyset};
 
 use crate::{
@@ -14,19 +14,29 @@ use crate::{
     start_error::StartError,
     time::TrustedTime,
     transport::Call,
+    warning::Warning,
 };
 
 mod answers;
+mod entering;
+mod following;
 mod pace;
 mod record;
 mod requests;
 mod statements;
+mod telling;
 mod verdict;
 
+use entering::Candidate;
 use pace::Pace;
 use record::Beat;
 pub(crate) use record::Record;
 pub(crate) use verdict::LastRefusal;
+
+/// Two displacements within this time speak for a copy.
+const COPY_WATCHED: Seconds = Seconds::days(1);
+/// A keyset is signed anew every day, long before its end; one that has so little left is not.
+const KEYS_LEFT: Seconds = Seconds::days(7);
 
 /// The state machine of one guard.
 pub(crate) struct Engine {
@@ -63,6 +73,15 @@ pub(crate) struct Engine {
     turns: u64,
     /// The last of them that was answered or lost.
     turned: u64,
+    /// Another process or node keeps the lease; this one sends nothing.
+    follows: bool,
+    /// A key that somebody has entered, while it is tried, and then how that went.
+    candidate: Option<Candidate>,
+    entered: Option<Result<(), StartError>>,
+    /// How the product is, as it says.
+    health: Option<Health>,
+    /// Why the state could not be written the last time.
+    unwritten: Option<String>,
 }
 
 /// Whether the authority answers.
@@ -92,6 +111,8 @@ pub(crate) enum Ask {
     Catalogue,
     Deactivate,
     Changes,
+    Enter,
+    Report,
 }
 
 /// A call to make, with what is needed to judge its answer.
@@ -109,8 +130,8 @@ pub(crate) struct Request {
 
 impl Engine {
     /// An engine with what was left on disk.
-    pub(crate) fn new(settings: Settings, left: Option<&[u8]>, now: Reading, boot_id: String) -> Self {
-        let record = Record::restore(left, settings.identity());
+    pub(crate) fn new(mut settings: Settings, left: Option<&[u8]>, now: Reading, boot_id: String) -> Self {
+        let record = Record::restore(left, &mut settings);
         let mut engine = Self {
             time: TrustedTime::restore(record.time.as_ref(), boot_id, now),
             durable: record.beat.clone(),
@@ -134,13 +155,15 @@ impl Engine {
             hurried: false,
             turns: 0,
             turned: 0,
+            follows: false,
+            candidate: None,
+            entered: None,
+            health: None,
+            unwritten: None,
             settings,
             record,
         };
         engine.recall(now);
-        for warning in engine.warnings(now) {
-            tracing::warn!("{warning}");
-        }
         engine
     }
 
@@ -179,6 +202,26 @@ impl Engine {
         self.pace.activation.wanted = self.credential.is_none() || again || self.settings.takeover.is_some();
     }
 
+    /// The same installation, while another process or node keeps its lease.
+    pub(crate) fn follow(self) -> Self {
+        Self { follows: true, ..self }
+    }
+
+    /// In the place of one that followed: what was settled stays so.
+    pub(crate) fn succeed(self, follower: &Self) -> Self {
+        Self { starting: follower.starting, health: follower.health.clone(), ..self }
+    }
+
+    /// Whether another process or node keeps the lease.
+    pub(crate) fn follows(&self) -> bool {
+        self.follows
+    }
+
+    /// What it was started with, a key that was entered meanwhile included.
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
     /// The client's own time.
     pub(crate) fn now(&self, now: Reading) -> Timestamp {
         self.time.now(now)
@@ -199,6 +242,11 @@ impl Engine {
             Some(stop) => {
                 StartError::Refused { code: stop.code.clone(), detail: stop.detail.clone(), contact: None }
             }
+            None if self.follows => {
+                let why = self.trouble().unwrap_or("the process that keeps it has none yet").to_owned();
+                StartError::NothingToFollow { why }
+            }
+            None if self.settings.license_key.is_none() => StartError::NoKey,
             None => {
                 let why = self.trouble().unwrap_or("it did not answer in time").to_owned();
                 StartError::Unreachable { url: self.settings.url.clone(), why }
@@ -206,6 +254,11 @@ impl Engine {
         };
         self.start_failed(error, now);
         self.outcome.take().unwrap_or(Ok(()))
+    }
+
+    /// The start can only fail, whatever else is answered.
+    pub(crate) fn cannot_start(&mut self, error: StartError) {
+        self.settle_start(Err(error));
     }
 
     fn settle_start(&mut self, outcome: Result<(), StartError>) {
@@ -230,16 +283,18 @@ impl Engine {
         self.credential.is_none()
     }
 
-    /// What people should look at, one sentence each.
-    pub(crate) fn warnings(&self, now: Reading) -> Vec<String> {
-        let clock = self.time.asks_for_contact(now).then(|| {
-            format!(
-                "This machine's clock says {}, which does not fit what is known; it does not count until the license \
-                 authority has answered.",
-                now.wall
-            )
-        });
-        clock.into_iter().collect()
+    /// What people should look at.
+    pub(crate) fn warnings(&self, now: Reading) -> Vec<Warning> {
+        let time = self.now(now);
+        let clock = self.time.asks_for_contact(now).then_some(Warning::Clock);
+        let twice = self.record.displaced.len() > 1;
+        let copy = twice
+            .then_some(Warning::Copy)
+            .filter(|_| self.record.displaced.iter().all(|at| *at + COPY_WATCHED > time));
+        let end = self.keyset.as_ref().map(|keyset| keyset.keyset().exp);
+        let keys = end.filter(|end| *end - KEYS_LEFT < time).map(|end| Warning::Keys { end });
+        let state = self.unwritten.clone().map(|why| Warning::State { why });
+        [clock, copy, keys, state].into_iter().flatten().collect()
     }
 
     /// Why there is no contact, as a part of a sentence.
@@ -271,8 +326,10 @@ impl Engine {
     }
 
     /// Whether the state stands on disk. Where it does not, the last heartbeat that does is repeated.
-    pub(crate) fn saved(&mut self, written: bool) {
-        if written {
+    pub(crate) fn saved(&mut self, written: Result<(), String>) {
+        let done = written.is_ok();
+        self.unwritten = written.err();
+        if done {
             self.dirty = false;
             self.durable.clone_from(&self.record.beat);
         } else if self.durable.is_some() {
@@ -288,8 +345,12 @@ impl Engine {
             self.record.levels = levels;
             self.dirty = true;
             // A cluster that has just grown should not look small for minutes.
-            self.pace.heartbeat = self.pace.heartbeat.min(now.boot + self.settings.timing.poll.0);
+            self.beat_soon(now);
         }
+        self.use_up(used, now);
+    }
+
+    fn use_up(&mut self, used: Vec<(String, u64)>, now: Reading) {
         let at = self.now(now);
         for (meter, amount) in used {
             let record = &mut self.record;
@@ -302,6 +363,10 @@ impl Engine {
             record.usage_seq += 1;
             record.usage.push(Usage { meter, amount, seq: record.usage_seq, at });
         }
+    }
+
+    fn beat_soon(&mut self, now: Reading) {
+        self.pace.heartbeat = self.pace.heartbeat.min(now.boot + self.settings.timing.poll.0);
     }
 
     /// The next heartbeat is due now. How many were sent before it: one on its way tells nothing of what is owed now.
@@ -319,8 +384,10 @@ impl Engine {
         if !self.ended && !self.calling {
             let call = [
                 self.pace.keyset.due(timing.refetch),
+                self.candidate_due(),
                 self.activation_due(),
                 self.heartbeat_due(),
+                self.report_due(),
                 self.catalogue_due(),
             ];
             due.extend(call.into_iter().flatten().map(|at| at.max(self.pace.quiet)));
@@ -340,6 +407,7 @@ impl Engine {
 
     fn activation_due(&self) -> Option<Duration> {
         self.keyset.as_ref()?;
+        self.settings.license_key.as_ref()?;
         self.pace.activation.due(self.settings.timing.reactivate)
     }
 
@@ -357,7 +425,7 @@ impl Engine {
 
     /// When the next question for changes is due; none while there is nobody to ask.
     pub(crate) fn question_due(&self, now: Reading) -> Option<Duration> {
-        let asks = !self.ended && !self.asking && self.contact == Contact::Made;
+        let asks = !self.ended && !self.asking && !self.follows && self.contact == Contact::Made;
         let lease = self.lease().filter(|lease| asks && self.now(now) < lease.exp)?;
         (self.credential.as_ref()?.activation == lease.act).then(|| self.pace.question.max(self.pace.quiet))
     }

@@ -2,11 +2,12 @@ use std::{fs, io, io::Write as _, path::Path};
 
 use kaching_base::{Base64Url, FingerprintKind};
 use kaching_license::Digest;
+use serde::{Deserialize, Serialize};
 
 use crate::platform;
 
 /// What identifies this installation to the authority: 1 to 256 bytes, compared byte for byte.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fingerprint {
     kind: FingerprintKind,
     value: String,

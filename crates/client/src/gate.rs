@@ -124,6 +124,25 @@ impl Gates {
         self.count(counter, |count| count.used.fetch_add(amount, Ordering::AcqRel) == 0)
     }
 
+    /// Present levels, as far as they were told.
+    pub(crate) fn levels(&self) -> BTreeMap<String, u64> {
+        let counts = self.counts();
+        let told = counts.iter().filter(|(_, count)| count.told.load(Ordering::Acquire));
+        told.map(|(name, count)| (name.clone(), count.level.load(Ordering::Acquire))).collect()
+    }
+
+    /// Takes what was used since it was last taken.
+    pub(crate) fn take_used(&self) -> Vec<(String, u64)> {
+        let counts = self.counts();
+        let taken = counts.iter().map(|(name, count)| (name.clone(), count.used.swap(0, Ordering::AcqRel)));
+        taken.filter(|(_, amount)| *amount > 0).collect()
+    }
+
+    /// Whether anything was used that nobody has taken.
+    pub(crate) fn has_unsent(&self) -> bool {
+        self.counts().values().any(|count| count.used.load(Ordering::Acquire) > 0)
+    }
+
     /// Every name with its counts.
     pub(crate) fn counts(&self) -> Arc<BTreeMap<String, Arc<Count>>> {
         self.counts.load_full()

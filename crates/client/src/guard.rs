@@ -1,6 +1,12 @@
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use crate::{Builder, Denied, License, State, Watch, license, shared::Shared};
+use kaching_api::{Health, HealthStatus, ReportKind};
+use kaching_base::Base64Url;
+
+use crate::{
+    Builder, Denied, Fingerprint, License, LicenseKey, Source, StartError, State, Warning, Watch, license,
+    place::Place, shared::Shared, spool::Report,
+};
 
 /// Runs a product on its license. Cheap to clone; when the last clone is dropped, it ends without giving the slot back.
 #[derive(Clone)]
@@ -38,7 +44,14 @@ impl Drop for Handle {
 impl Guard {
     /// A guard for the authority at a URL, trusted by its root key: the line `kaching-root:…`, compiled into the product.
     pub fn builder(url: &str, root: &str) -> Builder {
-        Builder::new(url, root)
+        Builder::of_authority(url, root)
+    }
+
+    /// A guard for a node whose installation's lease another node keeps: it takes what that one hands over, verifies it
+    /// up to the root key, and asks no authority. Product, fingerprint and a state directory of its own are needed; no
+    /// license key is.
+    pub fn follow(source: impl Source, root: &str) -> Builder {
+        Builder::of_node(Arc::new(source), root)
     }
 
     pub(crate) fn new(handle: Handle) -> Self {
@@ -93,9 +106,68 @@ impl Guard {
         }
     }
 
+    /// Takes what was recorded on a node that follows, for the product to carry to the node that keeps the lease, and
+    /// to [`record`](Self::record) there. It is taken for good. Nothing where this guard tells its usage itself.
+    pub fn take_usage(&self) -> BTreeMap<String, u64> {
+        let shared = &self.0.shared;
+        shared.take_counts();
+        let mut inner = shared.lock();
+        if !inner.engine.follows() || !matches!(inner.place, Place::Holds(..)) {
+            return BTreeMap::new();
+        }
+        let taken = inner.engine.take_usage();
+        shared.settle(&mut inner);
+        taken
+    }
+
+    /// Tells how the product is. It goes with the next heartbeat, within half a minute where it changed.
+    pub fn set_health(&self, status: HealthStatus, detail: Option<&str>) {
+        let shared = &self.0.shared;
+        let detail = detail.map(str::to_owned);
+        let now = shared.reading();
+        shared.lock().engine.is(Health { status, detail }, now);
+        shared.nudge();
+    }
+
+    /// Tells the authority's audit log what happened in the product, in one sentence. It is on disk when this returns,
+    /// and is sent until it is taken.
+    ///
+    /// # Errors
+    /// On a node that follows another one, which has nobody to tell: report on the node that keeps the lease.
+    pub fn report(&self, kind: ReportKind, detail: &str) -> Result<(), NotTold> {
+        let shared = &self.0.shared;
+        let not = |why: &str| NotTold { why: why.to_owned() };
+        let nonce = shared.random.bytes::<16>().ok_or_else(|| not("no random bytes"))?;
+        let mut inner = shared.lock();
+        let at = inner.engine.now(shared.reading());
+        let report = Report { kind, detail: detail.to_owned(), at, nonce: Base64Url(nonce).to_string() };
+        let follows = inner.engine.follows();
+        match &mut inner.place {
+            Place::Left => return Err(not("the guard is shut down")),
+            Place::Beside(beside) => beside.spool().told().reports.push(report),
+            Place::Holds(..) if follows => return Err(not("this node follows another one")),
+            Place::Holds(..) => inner.engine.report(report),
+        }
+        shared.settle(&mut inner);
+        drop(inner);
+        shared.nudge();
+        Ok(())
+    }
+
+    /// What other nodes of this installation may run on: the bytes for their [`Source`]. Nothing before the first lease.
+    pub fn handover(&self) -> Option<Vec<u8>> {
+        let handover = self.0.shared.lock().engine.handover()?;
+        serde_json::to_vec(&handover).ok()
+    }
+
     /// How the guard stands.
     pub fn state(&self) -> State {
-        self.0.shared.board.state()
+        self.0.shared.board.shown().state
+    }
+
+    /// What people should look at, although nothing stops for it.
+    pub fn warnings(&self) -> Vec<Warning> {
+        self.0.shared.board.shown().warnings
     }
 
     /// Follows the state from now on.
@@ -125,6 +197,43 @@ impl Guard {
         self.state()
     }
 
+    /// Takes another license key from now on, entered by a person, in place of the one that the program was started
+    /// with: this installation is activated with it at once. The key is kept in the state directory, and counts there
+    /// until the program is configured with another one. A key that does not work changes nothing.
+    ///
+    /// It takes no longer than two calls. What the old license held becomes free when its lease has lapsed.
+    ///
+    /// # Errors
+    /// If the key does not work, with a sentence for the person who entered it.
+    pub fn activate(&self, license_key: LicenseKey) -> Result<(), StartError> {
+        self.enter(license_key, None)
+    }
+
+    /// As [`activate`](Self::activate), for another fingerprint than the one that the program was started with.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn activate_as(&self, license_key: LicenseKey, fingerprint: Fingerprint) -> Result<(), StartError> {
+        self.enter(license_key, Some(fingerprint))
+    }
+
+    fn enter(&self, license_key: LicenseKey, fingerprint: Option<Fingerprint>) -> Result<(), StartError> {
+        let shared = &self.0.shared;
+        let cannot = |why: &str| StartError::Setting(why.to_owned());
+        let draw = shared.random.draw().ok_or_else(|| cannot("this machine gives no random bytes"))?;
+        let mut inner = shared.lock();
+        if !matches!(inner.place, Place::Holds(..)) || inner.engine.follows() {
+            return Err(cannot(
+                "another process or node keeps this installation's license: enter the key there",
+            ));
+        }
+        inner.engine.enter(license_key, fingerprint, shared.reading(), &draw);
+        drop(inner);
+        shared.nudge();
+        let outcome = shared.wait_for(2 * self.0.call, |inner| inner.engine.tried());
+        outcome.unwrap_or_else(|| Err(shared.lock().engine.dismiss_candidate()))
+    }
+
     /// Gives the slot back for good: the lease is forgotten first, and every check says no from then on.
     ///
     /// # Errors
@@ -133,6 +242,9 @@ impl Guard {
         let shared = &self.0.shared;
         if shared.closed() {
             return Err(NotTold { why: "the guard is shut down".to_owned() });
+        }
+        if shared.lock().engine.follows() {
+            return Err(NotTold { why: "another process or node keeps the lease".to_owned() });
         }
         shared.deactivate();
         let inner = shared.lock();
@@ -143,8 +255,8 @@ impl Guard {
         Err(NotTold { why })
     }
 
-    /// Ends the guard: tells what was used, gives the slot back where so configured, and frees the state directory.
-    /// It takes no longer than two calls. Checks of other clones say what they said last, until the lease ends.
+    /// Ends the guard: tells what was used, gives the slot back where so configured, and frees the state directory; a
+    /// process that follows leaves what it used to the holder, and the slot, too. It takes no longer than two calls. Checks of other clones say what they said last, until the lease ends.
     ///
     /// # Errors
     /// If the slot should have been given back and the authority could not be told.
@@ -154,10 +266,14 @@ impl Guard {
             return Ok(());
         }
         shared.take_counts();
-        if shared.lock().engine.owes_usage() {
+        let (owes, follows) = {
+            let inner = shared.lock();
+            (inner.engine.owes_usage(), inner.engine.follows())
+        };
+        if owes && !follows {
             self.heartbeat_now();
         }
-        let told = if self.0.release { self.deactivate() } else { Ok(()) };
+        let told = if self.0.release && !follows { self.deactivate() } else { Ok(()) };
         shared.close();
         told
     }

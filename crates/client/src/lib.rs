@@ -9,12 +9,17 @@ mod fingerprint;
 mod gate;
 mod grant;
 mod guard;
+mod handover;
+mod lease_url;
 mod license;
 mod license_key;
+mod place;
 mod platform;
 mod random;
 mod settings;
 mod shared;
+mod spool;
+mod standing_by;
 mod start_error;
 mod state;
 mod stop;
@@ -22,20 +27,24 @@ mod store;
 mod time;
 mod timing;
 mod transport;
+mod warning;
 
 pub use builder::Builder;
 pub use denied::{Denial, Denied, OverLimit};
 pub use fingerprint::{Fingerprint, FingerprintError};
 pub use guard::{Guard, NotTold};
-pub use kaching_api::{Contact, Holder, Quota, QuotaState, Upgrade};
+pub use handover::{Source, SourceError};
+pub use kaching_api::{Contact, HealthStatus, Holder, Quota, QuotaState, ReportKind, Upgrade};
 pub use kaching_base::{
     ActivationId, Code, ErrorCode, FingerprintKind, LicenseId, LicenseType, Limit, Limits, Timestamp,
 };
 pub use kaching_license::RefusalCode;
+pub use lease_url::LeaseUrl;
 pub use license::{Granted, License, RefusalView, Standing};
 pub use license_key::{LicenseKey, LicenseKeyError};
 pub use start_error::StartError;
 pub use state::{State, Via, Watch};
+pub use warning::Warning;
 
 #[doc(hidden)]
 pub use clock::{Clock, Reading};

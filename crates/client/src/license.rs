@@ -101,7 +101,7 @@ pub(crate) fn view(engine: &mut Engine, now: Reading) -> License {
                 runs_until: lease.run_until,
             }
         }),
-        warnings: engine.warnings(now),
+        warnings: engine.warnings(now).iter().map(ToString::to_string).collect(),
         levels: engine.levels().clone(),
         quotas: engine.quotas().to_vec(),
         contact: grant

@@ -10,7 +10,8 @@ pub(crate) struct Settings {
     pub(crate) url: String,
     pub(crate) roots: Vec<RootKey>,
     pub(crate) product: Code,
-    pub(crate) license_key: LicenseKey,
+    /// None where another holds the lease, or where somebody has yet to enter one.
+    pub(crate) license_key: Option<LicenseKey>,
     pub(crate) fingerprint: Fingerprint,
     pub(crate) name: Option<String>,
     pub(crate) version: Option<String>,
@@ -23,7 +24,7 @@ impl Settings {
     /// Whose state it is: another key, product or installation begins anew.
     pub(crate) fn identity(&self) -> Digest {
         let Self { product, license_key, fingerprint, .. } = self;
-        let key = license_key.expose();
+        let key = license_key.as_ref().map_or("", LicenseKey::expose);
         Digest::of(format!(
             "kaching/client/v1\n{product}\n{}\n{}\n{key}",
             fingerprint.kind(),

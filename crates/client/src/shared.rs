@@ -2,8 +2,7 @@
 //! is never held while anything is sent, and never taken by a check.
 
 use std::{
-    collections::BTreeMap,
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, atomic::Ordering},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -11,10 +10,10 @@ use crate::{
     clock::{Clock, Reading, read},
     engine::{Engine, Request},
     gate::Gates,
+    place::Place,
     random::Random,
-    state::{Board, State},
+    state::{Board, Shown},
     stop::Stops,
-    store::Store,
     transport::{Reply, Transport},
 };
 
@@ -22,8 +21,8 @@ pub(crate) struct Shared {
     pub(crate) gates: Gates,
     pub(crate) board: Arc<Board>,
     pub(crate) stops: Stops,
-    clock: Arc<dyn Clock>,
-    random: Random,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) random: Random,
     transport: Box<dyn Transport>,
     inner: Mutex<Inner>,
     /// Told when the lane of calls should look again; the flag is there for what happens while it does not wait.
@@ -36,21 +35,22 @@ pub(crate) struct Shared {
 
 pub(crate) struct Inner {
     pub(crate) engine: Engine,
-    /// Gone once the guard is shut down: nothing is written any more, and the directory is free.
-    store: Option<Store>,
-    /// When usage was last taken from the counters.
-    counted: Duration,
-    closing: bool,
+    pub(crate) place: Place,
+    /// When usage was last taken from the counters; nothing where it is to be taken now.
+    counted: Option<Duration>,
 }
 
 /// How long usage may stay in memory alone.
 const USAGE: Duration = Duration::from_secs(1);
 
+/// The longest rest: clocks may be set, and machines sleep.
+const REST: Duration = Duration::from_secs(60);
+
 impl Shared {
     #[expect(clippy::too_many_arguments, reason = "each is a part that tests replace")]
     pub(crate) fn new(
         engine: Engine,
-        store: Store,
+        place: Place,
         gates: Gates,
         board: Arc<Board>,
         stops: Stops,
@@ -65,7 +65,7 @@ impl Shared {
             clock,
             random,
             transport,
-            inner: Mutex::new(Inner { engine, store: Some(store), counted: Duration::ZERO, closing: false }),
+            inner: Mutex::new(Inner { engine, place, counted: None }),
             nudged: (Mutex::new(false), Condvar::new()),
             listen: Condvar::new(),
             answered: Condvar::new(),
@@ -84,7 +84,7 @@ impl Shared {
     pub(crate) fn keep(&self) {
         loop {
             let mut inner = self.lock();
-            if inner.store.is_none() {
+            if inner.place.is_left() {
                 return;
             }
             self.settle(&mut inner);
@@ -97,24 +97,28 @@ impl Shared {
                     self.exchange(&request);
                 }
                 None => {
-                    let mut wake = inner.engine.wake(now);
-                    if self.uncounted() {
-                        wake = wake.min(inner.counted + USAGE);
-                    }
-                    let wait = wake.saturating_sub(now.boot);
+                    let wake = inner.engine.wake(now).min(self.count_due(&inner));
                     drop(inner);
-                    // At least a moment, at most a while: clocks may be set, and machines sleep.
-                    self.rest(wait.clamp(Duration::from_millis(1), Duration::from_secs(60)));
+                    // At least a moment: what is due may need another thread to happen.
+                    self.rest(wake.saturating_sub(now.boot).clamp(Duration::from_millis(1), REST));
                 }
             }
         }
+    }
+
+    /// When usage has to go to disk; followers may have some at any time.
+    fn count_due(&self, inner: &Inner) -> Duration {
+        if !self.gates.has_unsent() && !inner.place.has_followers() {
+            return Duration::MAX;
+        }
+        inner.counted.map_or(Duration::ZERO, |counted| counted + USAGE)
     }
 
     /// The lane of questions for changes. Ends when the guard is shut down.
     pub(crate) fn listen(&self) {
         let mut inner = self.lock();
         loop {
-            if inner.store.is_none() {
+            if inner.place.is_left() {
                 return;
             }
             let now = self.reading();
@@ -125,7 +129,7 @@ impl Shared {
                 continue;
             }
             let due = inner.engine.question_due(now).map(|due| due.saturating_sub(now.boot));
-            let wait = due.unwrap_or(Duration::from_secs(60)).max(Duration::from_millis(1));
+            let wait = due.unwrap_or(REST).max(Duration::from_millis(1));
             let waited = self.listen.wait_timeout(inner, wait);
             inner = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
@@ -140,62 +144,44 @@ impl Shared {
             None => (Reply::Unreachable("this machine gives no random bytes".to_owned()), Default::default()),
         };
         let mut inner = self.lock();
-        if inner.store.is_none() {
+        if inner.place.is_left() {
             return;
         }
         inner.engine.answered(request, reply, self.reading(), &draw);
         self.settle(&mut inner);
         drop(inner);
-        self.listen.notify_all();
-        self.answered.notify_all();
+        self.tell_waiting();
         self.nudge();
     }
 
-    /// Writes what must stand on disk, then tells checks and watchers.
-    fn settle(&self, inner: &mut Inner) {
-        let now = self.reading();
-        let used = if now.boot >= inner.counted + USAGE || inner.closing {
-            inner.counted = now.boot;
-            self.used()
-        } else {
-            Vec::new()
-        };
-        inner.engine.count(self.levels(), used, now);
-        if let (Some(store), Some(state)) = (&mut inner.store, inner.engine.unsaved(now)) {
-            let written = store.save(&state);
-            if let Err(error) = &written {
-                tracing::error!(%error, "the license state cannot be written");
-            }
-            inner.engine.saved(written.is_ok());
-        }
-        self.gates.set(inner.engine.gate(now));
-        self.show(inner.engine.state(now));
+    /// Lets everybody look who waits for something of the engine.
+    pub(crate) fn tell_waiting(&self) {
+        self.listen.notify_all();
+        self.answered.notify_all();
     }
 
-    fn show(&self, state: State) {
-        if self.board.show(state.clone()) {
+    /// Writes what must stand on disk, then tells checks and watchers.
+    pub(crate) fn settle(&self, inner: &mut Inner) {
+        let now = self.reading();
+        let counts = inner.counted.is_none_or(|counted| now.boot >= counted + USAGE);
+        if counts {
+            inner.counted = Some(now.boot);
+        }
+        inner.place.write(&mut inner.engine, &self.gates, counts, now);
+        self.gates.set(inner.engine.gate(now));
+        let shown = Shown { state: inner.engine.state(now), warnings: inner.engine.warnings(now) };
+        self.show(shown);
+    }
+
+    fn show(&self, shown: Shown) {
+        let state = shown.state.clone();
+        if self.board.show(shown) {
             tracing::info!(state = state.as_str(), "{state}");
             self.stops.told(&state, &self.board);
         }
     }
 
-    fn levels(&self) -> BTreeMap<String, u64> {
-        let counts = self.gates.counts();
-        let told = counts.iter().filter(|(_, count)| count.told.load(Ordering::Acquire));
-        told.map(|(name, count)| (name.clone(), count.level.load(Ordering::Acquire))).collect()
-    }
-
-    fn used(&self) -> Vec<(String, u64)> {
-        let counts = self.gates.counts();
-        let taken = counts.iter().map(|(name, count)| (name.clone(), count.used.swap(0, Ordering::AcqRel)));
-        taken.filter(|(_, amount)| *amount > 0).collect()
-    }
-
-    fn uncounted(&self) -> bool {
-        self.gates.counts().values().any(|count| count.used.load(Ordering::Acquire) > 0)
-    }
-
-    fn rest(&self, wait: Duration) {
+    pub(crate) fn rest(&self, wait: Duration) {
         let nudged = self.nudged.0.lock().unwrap_or_else(PoisonError::into_inner);
         let waited = self.nudged.1.wait_timeout_while(nudged, wait, |nudged| !*nudged);
         *waited.unwrap_or_else(PoisonError::into_inner).0 = false;
@@ -227,27 +213,26 @@ impl Shared {
     /// Writes what is there, and ends the lanes. A call in flight may still come back; it finds nothing to change.
     pub(crate) fn close(&self) {
         let mut inner = self.lock();
-        if inner.store.is_none() {
+        if inner.place.is_left() {
             return;
         }
-        inner.closing = true;
+        inner.counted = None;
         self.settle(&mut inner);
-        inner.store = None;
+        inner.place = Place::Left;
         drop(inner);
         self.board.close();
-        self.listen.notify_all();
-        self.answered.notify_all();
+        self.tell_waiting();
         self.nudge();
     }
 
     pub(crate) fn closed(&self) -> bool {
-        self.lock().store.is_none()
+        self.lock().place.is_left()
     }
 
     /// Takes what the host told, now rather than within a second.
     pub(crate) fn take_counts(&self) {
         let mut inner = self.lock();
-        inner.counted = Duration::ZERO;
+        inner.counted = None;
         self.settle(&mut inner);
     }
 

@@ -29,13 +29,25 @@ pub enum StartError {
         /// What the system says.
         source: io::Error,
     },
-    /// Another process holds the state directory.
+    /// Another process holds the state directory, for another license or installation.
     #[error(
-        "another process already runs on the license state in {path}: stop it, or give this one its own directory"
+        "another process runs on the license state in {path}, with another license key, product or fingerprint: give \
+         this one its own directory"
     )]
     InUse {
         /// The directory.
         path: PathBuf,
+    },
+    /// There is no license key, neither from the program nor from anybody who entered one.
+    #[error("there is no license key: the program needs one on its builder, or somebody has to enter it")]
+    NoKey,
+    /// It follows another process or node of its installation, which has no license that counts.
+    #[error(
+        "this installation's license is kept by another process or node, and nothing that counts came from there: {why}"
+    )]
+    NothingToFollow {
+        /// Why, as a part of a sentence.
+        why: String,
     },
     /// No license has this key, or it is mistyped.
     #[error("{}. Check the license key: it is the one that came with your purchase", detail.trim_end_matches('.'))]

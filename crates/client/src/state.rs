@@ -7,6 +7,8 @@ use std::{
 use kaching_base::Timestamp;
 use kaching_license::RefusalCode;
 
+use crate::Warning;
+
 /// How a guard stands. What checks say follows from it; every change of it is told by [`Watch`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -51,6 +53,8 @@ pub enum Via {
     LongPoll,
     /// Questions every 20 to 30 seconds, where nothing lets a question wait.
     Polling,
+    /// Another process or node of this installation keeps the lease, and this one follows it.
+    Holder,
 }
 
 impl State {
@@ -79,6 +83,9 @@ impl fmt::Display for State {
             Self::Active { via: Via::Polling } => {
                 f.write_str("active, asking for changes every 20 to 30 seconds")
             }
+            Self::Active { via: Via::Holder } => {
+                f.write_str("active, on the lease that another process keeps")
+            }
             Self::Offline { until } => write!(f, "without contact, runs on until {until}"),
             Self::Expiring { until } => write!(f, "the license has ended, runs on until {until}"),
             Self::Degraded { code: Some(code) } => write!(f, "runs in part ({code})"),
@@ -92,37 +99,47 @@ impl fmt::Display for State {
 /// The present state, shared by whoever sets it and whoever watches.
 #[derive(Debug)]
 pub(crate) struct Board {
-    shown: Mutex<Shown>,
+    desk: Mutex<Desk>,
     changed: Condvar,
 }
 
+/// What watchers see.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Shown {
+    pub(crate) state: State,
+    pub(crate) warnings: Vec<Warning>,
+}
+
 #[derive(Debug)]
-struct Shown {
-    state: State,
+struct Desk {
+    shown: Shown,
     version: u64,
     closed: bool,
 }
 
 impl Board {
-    pub(crate) fn new(state: State) -> Arc<Self> {
-        let shown = Mutex::new(Shown { state, version: 0, closed: false });
-        Arc::new(Self { shown, changed: Condvar::new() })
+    pub(crate) fn new(shown: Shown) -> Arc<Self> {
+        let desk = Mutex::new(Desk { shown, version: 0, closed: false });
+        Arc::new(Self { desk, changed: Condvar::new() })
     }
 
-    fn lock(&self) -> MutexGuard<'_, Shown> {
-        self.shown.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Desk> {
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Shows a state, and says whether it is another one than before.
-    pub(crate) fn show(&self, state: State) -> bool {
-        let mut shown = self.lock();
-        if shown.state == state {
+    /// Shows how the guard stands, and says whether the state is another one than before.
+    pub(crate) fn show(&self, shown: Shown) -> bool {
+        let mut desk = self.lock();
+        if desk.shown == shown {
             return false;
         }
-        shown.state = state;
-        shown.version += 1;
+        for warning in shown.warnings.iter().filter(|warning| !desk.shown.warnings.contains(warning)) {
+            tracing::warn!("{warning}");
+        }
+        let before = std::mem::replace(&mut desk.shown, shown);
+        desk.version += 1;
         self.changed.notify_all();
-        true
+        before.state != desk.shown.state
     }
 
     pub(crate) fn close(&self) {
@@ -130,12 +147,12 @@ impl Board {
         self.changed.notify_all();
     }
 
-    pub(crate) fn state(&self) -> State {
-        self.lock().state.clone()
+    pub(crate) fn shown(&self) -> Shown {
+        self.lock().shown.clone()
     }
 }
 
-/// Follows a guard's state.
+/// Follows how a guard stands.
 #[derive(Clone, Debug)]
 pub struct Watch {
     board: Arc<Board>,
@@ -150,7 +167,12 @@ impl Watch {
 
     /// The present state.
     pub fn state(&self) -> State {
-        self.board.state()
+        self.board.shown().state
+    }
+
+    /// What people should look at.
+    pub fn warnings(&self) -> Vec<Warning> {
+        self.board.shown().warnings
     }
 
     /// Whether the guard is shut down, so that nothing more is told.
@@ -158,28 +180,28 @@ impl Watch {
         self.board.lock().closed
     }
 
-    /// Waits for a state that it has not told yet. States that pass quickly may be skipped, the last one never is.
-    /// Nothing once the guard is shut down, or after `timeout`.
+    /// Waits for a state, or for warnings, that it has not told yet. What passes quickly may be skipped, the last never
+    /// is. Nothing once the guard is shut down, or after `timeout`.
     pub fn next(&mut self, timeout: Duration) -> Option<State> {
         let seen = self.seen;
-        let news = |shown: &mut Shown| shown.version == seen && !shown.closed;
-        let shown = self.board.lock();
-        let waited = self.board.changed.wait_timeout_while(shown, timeout, news);
-        let (shown, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        if shown.version == seen {
+        let news = |desk: &mut Desk| desk.version == seen && !desk.closed;
+        let desk = self.board.lock();
+        let waited = self.board.changed.wait_timeout_while(desk, timeout, news);
+        let (desk, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        if desk.version == seen {
             return None;
         }
-        self.seen = shown.version;
-        Some(shown.state.clone())
+        self.seen = desk.version;
+        Some(desk.shown.state.clone())
     }
 
     /// Waits until a state is as wanted; nothing once the guard is shut down, or after `timeout`.
     pub fn until(&mut self, timeout: Duration, wanted: impl Fn(&State) -> bool) -> Option<State> {
-        let other = |shown: &mut Shown| !wanted(&shown.state) && !shown.closed;
-        let shown = self.board.lock();
-        let waited = self.board.changed.wait_timeout_while(shown, timeout, other);
-        let (shown, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        self.seen = shown.version;
-        wanted(&shown.state).then(|| shown.state.clone())
+        let other = |desk: &mut Desk| !wanted(&desk.shown.state) && !desk.closed;
+        let desk = self.board.lock();
+        let waited = self.board.changed.wait_timeout_while(desk, timeout, other);
+        let (desk, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        self.seen = desk.version;
+        wanted(&desk.shown.state).then(|| desk.shown.state.clone())
     }
 }

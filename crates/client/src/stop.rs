@@ -29,9 +29,9 @@ impl Stops {
         self.callbacks.lock().unwrap_or_else(PoisonError::into_inner).push(callback);
     }
 
-    /// The guard has started: from now on a stop is told.
-    pub(crate) fn arm(&self) {
-        *self.stopped.lock().unwrap_or_else(PoisonError::into_inner) = Some(false);
+    /// The guard has started, perhaps without a license: from now on a stop is told.
+    pub(crate) fn arm(&self, stopped: bool) {
+        *self.stopped.lock().unwrap_or_else(PoisonError::into_inner) = Some(stopped);
     }
 
     /// Takes the news of a state. A stop is told on a thread of its own, which may take its time or panic.

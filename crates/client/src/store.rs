@@ -49,27 +49,41 @@ impl Store {
             Err(TryLockError::WouldBlock) => return Err(StoreError::InUse),
             Err(TryLockError::Error(error)) => return Err(error.into()),
         }
-        let newest =
-            FILES.iter().filter_map(|name| read(&dir.join(name))).max_by_key(|(sequence, _)| *sequence);
-        let (sequence, state) = newest.map_or((0, None), |(sequence, state)| (sequence, Some(state)));
+        let (sequence, state) = newest(dir).map_or((0, None), |(sequence, state)| (sequence, Some(state)));
         Ok((Self { dir: dir.to_owned(), _lock: lock, sequence }, state))
+    }
+
+    /// The directory.
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
     }
 
     /// Replaces the older of the two files.
     pub(crate) fn save(&mut self, state: &[u8]) -> io::Result<()> {
         let sequence = self.sequence + 1;
         let name = FILES[usize::from(sequence.is_multiple_of(2))];
-        let fresh = self.dir.join(format!("{name}.new"));
         let head = format!("{sequence} {}\n", checksum(sequence, state));
-        let mut file = platform::private_file().open(&fresh)?;
-        file.write_all(head.as_bytes())?;
-        file.write_all(state)?;
-        file.sync_all()?;
-        fs::rename(&fresh, self.dir.join(name))?;
-        platform::sync_dir(&self.dir)?;
+        replace(&self.dir, name, &[head.as_bytes(), state])?;
         self.sequence = sequence;
         Ok(())
     }
+}
+
+/// Replaces a file as a whole, and for good.
+pub(crate) fn replace(dir: &Path, name: &str, parts: &[&[u8]]) -> io::Result<()> {
+    let fresh = dir.join(format!("{name}.new"));
+    let mut file = platform::private_file().open(&fresh)?;
+    for part in parts {
+        file.write_all(part)?;
+    }
+    file.sync_all()?;
+    fs::rename(&fresh, dir.join(name))?;
+    platform::sync_dir(dir)
+}
+
+/// The newest whole state in a directory, whoever holds it, with its number: the same number is the same state.
+pub(crate) fn newest(dir: &Path) -> Option<(u64, Vec<u8>)> {
+    FILES.iter().filter_map(|name| read(&dir.join(name))).max_by_key(|(sequence, _)| *sequence)
 }
 
 fn read(path: &Path) -> Option<(u64, Vec<u8>)> {

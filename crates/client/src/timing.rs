@@ -24,6 +24,8 @@ pub struct Timing {
     pub mark: Duration,
     /// The shortest time between two questions for changes that bring nothing.
     pub pause: Duration,
+    /// How often a process or node that follows looks at what the holder has.
+    pub follow: Duration,
 }
 
 impl Default for Timing {
@@ -40,6 +42,7 @@ impl Default for Timing {
             refetch: seconds(60),
             mark: seconds(60),
             pause: seconds(1),
+            follow: Duration::from_millis(500),
         }
     }
 }

@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 use kaching_base::Secret;
 use rustls::crypto::CryptoProvider;
 use ureq::{
-    Agent,
-    tls::{TlsConfig, TlsProvider},
+    Agent, Proxy,
+    tls::{Certificate, PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem},
 };
 
 /// The largest answer that is read, in bytes.
@@ -41,6 +41,15 @@ pub(crate) trait Transport: Send + Sync {
     fn send(&self, call: &Call) -> Reply;
 }
 
+/// How calls get there, as far as it is not the usual way.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Route {
+    /// Instead of the one that the environment names.
+    pub(crate) proxy: Option<Proxy>,
+    /// Besides Mozilla's.
+    pub(crate) authorities: Vec<Certificate<'static>>,
+}
+
 /// Carries calls by HTTP.
 pub(crate) struct Http {
     agent: Agent,
@@ -49,9 +58,10 @@ pub(crate) struct Http {
 
 impl Http {
     /// To an authority's public URL, which is HTTPS, or HTTP to loopback.
-    pub(crate) fn new(base: &str, provider: Arc<CryptoProvider>) -> Self {
+    pub(crate) fn new(base: &str, route: Route, provider: Arc<CryptoProvider>) -> Self {
         let tls = TlsConfig::builder()
             .provider(TlsProvider::Rustls)
+            .root_certs(route.trusted())
             .unversioned_rustls_crypto_provider(provider)
             .build();
         let mut config = Agent::config_builder()
@@ -62,11 +72,41 @@ impl Http {
             .accept_encoding("")
             .max_idle_age(Duration::from_secs(30))
             .user_agent(concat!("kaching-client/", env!("CARGO_PKG_VERSION")));
-        // What goes to this machine goes past no proxy.
-        if base.starts_with("http://") {
+        if route.proxy.is_some() {
+            config = config.proxy(route.proxy);
+        } else if base.starts_with("http://") {
+            // What goes to this machine goes past no proxy.
             config = config.proxy(None);
         }
         Self { agent: config.build().new_agent(), base: base.to_owned() }
+    }
+}
+
+impl Route {
+    /// Certificates from PEM text, to be trusted besides Mozilla's.
+    ///
+    /// # Errors
+    /// If there is none in it, as a sentence.
+    pub(crate) fn trust(&mut self, pem: &[u8]) -> Result<(), String> {
+        let before = self.authorities.len();
+        for item in parse_pem(pem) {
+            match item {
+                Ok(PemItem::Certificate(certificate)) => self.authorities.push(certificate),
+                Ok(_) => {}
+                Err(error) => return Err(format!("it is not PEM: {error}")),
+            }
+        }
+        if self.authorities.len() > before { Ok(()) } else { Err("there is no certificate in it".to_owned()) }
+    }
+
+    fn trusted(&self) -> RootCerts {
+        if self.authorities.is_empty() {
+            return RootCerts::WebPki;
+        }
+        let mozilla = webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter();
+        let mozilla = mozilla.map(|der| Certificate::from_der(der).to_owned());
+        let all: Vec<_> = mozilla.chain(self.authorities.iter().cloned()).collect();
+        RootCerts::new_with_certs(&all)
     }
 }
 

@@ -21,6 +21,9 @@ impl Engine {
         if self.ended && request.ask != Ask::Deactivate {
             return;
         }
+        if request.ask == Ask::Enter {
+            return self.trial_came(request, reply, now, draw);
+        }
         let Reply::Answer { status, body, retry_after } = reply else {
             let Reply::Unreachable(why) = reply else { return };
             return self.unanswered(request, why, None, now, draw);
@@ -32,6 +35,7 @@ impl Engine {
             (Ask::Catalogue, 200) => self.catalogue_came(&body),
             (Ask::Changes, 200) => self.changes_came(request, &body, now, draw),
             (Ask::Deactivate, 204) => self.deactivated(),
+            (Ask::Report, 204) => self.report_done(),
             (Ask::Changes | Ask::Catalogue, 400..) => {
                 tracing::info!(call = ?request.ask, status, "the license authority does not answer this now");
                 self.put_off(request, retry_after, now, draw);
@@ -66,7 +70,7 @@ impl Engine {
             }
             Ask::Keyset => self.pace.keyset.anew(),
             Ask::Activate => self.pace.activation.anew(),
-            Ask::Heartbeat => {}
+            Ask::Heartbeat | Ask::Report | Ask::Enter => {}
         }
         self.lost(why);
         self.pace.failed(now.boot, &self.settings.timing, retry_after, draw);
@@ -83,7 +87,7 @@ impl Engine {
     }
 
     /// A start that gets no answer goes on with what was verified before, where that still says yes.
-    fn start_offline(&mut self, now: Reading) {
+    pub(super) fn start_offline(&mut self, now: Reading) {
         if self.starting && self.permits(now) {
             self.settle_start(Ok(()));
         }
@@ -254,6 +258,7 @@ impl Engine {
             Ok(CredentialInvalid | ActivationNotFound) if request.ask == Ask::Heartbeat => {
                 tracing::info!(code = problem.code, "the credential does not fit: activating again");
                 self.reached(now);
+                self.displaced(now);
                 let ended = self.record.stop.as_ref().is_some_and(super::record::Stop::ends_activation);
                 self.pace.activation.wanted = !ended;
                 self.beat_later(now, draw);
@@ -261,9 +266,18 @@ impl Engine {
             Ok(CredentialInvalid | ActivationNotFound) if request.ask == Ask::Deactivate => {
                 self.deactivated()
             }
+            // The next heartbeat settles what is wrong with the credential.
+            Ok(CredentialInvalid | ActivationNotFound) if request.ask == Ask::Report => {
+                self.pace.heartbeat = now.boot;
+                self.unanswered(request, problem.detail, retry_after, now, draw);
+            }
             Ok(RateLimited | Overloaded | OutcomeUnknown | Failure) => {
                 let asked = problem.retry_after_s.map(|wait| Duration::from_secs(wait.min(300)));
                 self.unanswered(request, problem.detail, retry_after.or(asked), now, draw);
+            }
+            _ if request.ask == Ask::Report => {
+                tracing::warn!(code = problem.code, detail = problem.detail, "a report is not taken");
+                self.report_done();
             }
             code => {
                 let error = StartError::of_problem(code.ok(), &problem, &self.settings);
@@ -276,6 +290,17 @@ impl Engine {
                 self.unanswered(request, problem.detail, retry_after, now, draw);
             }
         }
+    }
+
+    /// A credential that never left this process was displaced all the same. Once may be a restore from a backup.
+    fn displaced(&mut self, now: Reading) {
+        let at = self.now(now);
+        let displaced = &mut self.record.displaced;
+        displaced.push(at);
+        if displaced.len() > 2 {
+            displaced.remove(0);
+        }
+        self.dirty = true;
     }
 
     fn read<T: DeserializeOwned>(

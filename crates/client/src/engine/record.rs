@@ -5,7 +5,7 @@ use kaching_base::{ErrorCode, Timestamp};
 use kaching_license::{Digest, Refusal, RefusalCode};
 use serde::{Deserialize, Serialize};
 
-use crate::time::TimeMark;
+use crate::{Fingerprint, LicenseKey, settings::Settings, spool::Report, time::TimeMark};
 
 /// Everything that outlives the process. Only the engine writes it, and the driver puts it on disk.
 #[derive(Clone, Serialize, Deserialize)]
@@ -36,6 +36,35 @@ pub(crate) struct Record {
     pub(crate) usage_seq: u64,
     /// Entries up to this number were sent at least once, and change no more.
     pub(crate) usage_sent: u64,
+    /// What the product told about itself and the authority has not taken yet.
+    #[serde(default)]
+    pub(crate) reports: Vec<Report>,
+    /// What was taken over from each process that follows, by the name of its file.
+    #[serde(default)]
+    pub(crate) absorbed: BTreeMap<String, Absorbed>,
+    /// A key that was entered while it ran.
+    #[serde(default)]
+    pub(crate) entered: Option<Entered>,
+    /// When the credential was last found displaced, newest last, two at most.
+    #[serde(default)]
+    pub(crate) displaced: Vec<Timestamp>,
+}
+
+/// How much of what a follower told stands in this record.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Absorbed {
+    pub(crate) usage: BTreeMap<String, u64>,
+    pub(crate) levels: BTreeMap<String, u64>,
+    pub(crate) reports: usize,
+}
+
+/// A license key that somebody entered, and the installation that it was entered for.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Entered {
+    pub(crate) license_key: SecretText,
+    pub(crate) fingerprint: Fingerprint,
+    /// What the program itself was configured with then: another configuration ends it.
+    pub(crate) instead_of: Digest,
 }
 
 /// Number and nonce of a heartbeat.
@@ -53,6 +82,9 @@ pub(crate) struct Stop {
     pub(crate) iat: Timestamp,
     pub(crate) epoch: u64,
     pub(crate) rev: Option<u64>,
+    /// As it was signed, for those who follow.
+    #[serde(default)]
+    pub(crate) statement: Option<String>,
 }
 
 impl Record {
@@ -77,18 +109,37 @@ impl Record {
             usage: Vec::new(),
             usage_seq: 0,
             usage_sent: 0,
+            reports: Vec::new(),
+            absorbed: BTreeMap::new(),
+            entered: None,
+            displaced: Vec::new(),
         }
     }
 
     /// What was left on disk, as far as it is this installation's: what belongs to another key or fingerprint is
-    /// dropped, the keyset and the time stay.
-    pub(crate) fn restore(bytes: Option<&[u8]>, identity: Digest) -> Self {
-        let left: Option<Self> = bytes.and_then(|bytes| serde_json::from_slice(bytes).ok());
-        match left.filter(|left| left.version == Self::VERSION) {
-            Some(left) if left.identity == identity => left,
-            Some(left) => Self { keyset: left.keyset, time: left.time, ..Self::new(identity) },
-            None => Self::new(identity),
+    /// dropped, the keyset and the time stay. A key that was entered goes into the settings.
+    pub(crate) fn restore(bytes: Option<&[u8]>, settings: &mut Settings) -> Self {
+        let identity = settings.identity();
+        let Some(left) = Self::read(bytes) else { return Self::new(identity) };
+        if let Some(entered) = left.entered.as_ref().filter(|entered| entered.instead_of == identity) {
+            settings.license_key = Some(LicenseKey::new(entered.license_key.expose()));
+            settings.fingerprint = entered.fingerprint.clone();
         }
+        let identity = settings.identity();
+        if left.identity == identity {
+            return left;
+        }
+        Self { keyset: left.keyset, time: left.time, ..Self::new(identity) }
+    }
+
+    fn read(bytes: Option<&[u8]>) -> Option<Self> {
+        let left: Self = serde_json::from_slice(bytes?).ok()?;
+        (left.version == Self::VERSION).then_some(left)
+    }
+
+    /// Whether a state on disk is of the installation that these settings name.
+    pub(crate) fn is_of(left: &[u8], settings: &Settings) -> bool {
+        Self::read(Some(left)).is_some_and(|left| left.identity == settings.identity())
     }
 
     /// As it stands on disk.
@@ -98,9 +149,10 @@ impl Record {
 }
 
 impl Stop {
-    pub(crate) fn of(refusal: &Refusal) -> Self {
+    pub(crate) fn of(refusal: &Refusal, statement: &str) -> Self {
         let Refusal { code, detail, iat, epoch, rev, .. } = refusal;
-        Self { code: code.clone(), detail: detail.clone(), iat: *iat, epoch: *epoch, rev: *rev }
+        let statement = Some(statement.to_owned());
+        Self { code: code.clone(), detail: detail.clone(), iat: *iat, epoch: *epoch, rev: *rev, statement }
     }
 
     /// Whether a statement of this time and revision is older than the stop.

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use kaching_api::{ActivateRequest, DeactivateRequest, HeartbeatRequest, SecretText};
-use kaching_base::Secret;
+use kaching_base::{ActivationId, Secret};
 use kaching_license::{Digest, request_hash};
 use serde::Serialize;
 
 use super::{Ask, Engine, Request, record::Beat};
-use crate::{clock::Reading, random::Draw, transport::Call};
+use crate::{Fingerprint, LicenseKey, clock::Reading, random::Draw, transport::Call};
 
 /// So many entries of usage fit into one request with room to spare.
 const USAGE: usize = 200;
@@ -24,14 +24,18 @@ impl Engine {
         let request = if due(self.pace.keyset.due(self.settings.timing.refetch)) {
             self.pace.keyset.ask(now.boot);
             self.get(Ask::Keyset, "/.well-known/kaching".to_owned(), None, now)
+        } else if due(self.candidate_due()) {
+            self.try_candidate(now)?
         } else if due(self.activation_due()) {
             self.pace.activation.ask(now.boot);
-            let request = self.activate(now, draw);
+            let request = self.activate(now, draw)?;
             self.turn(request)
         } else if due(self.heartbeat_due()) {
             let request = self.heartbeat(now)?;
             self.hurried = false;
             self.turn(request)
+        } else if due(self.report_due()) {
+            self.tell_report(now)?
         } else if due(self.catalogue_due()) {
             self.pace.catalogue.ask(now.boot);
             self.get(Ask::Catalogue, "/v1/catalogue".to_owned(), self.bearer(), now)
@@ -71,25 +75,40 @@ impl Engine {
         Some(self.post(Ask::Deactivate, "/v1/deactivate", body, Some(Secret::new(header)), hash, now))
     }
 
-    fn activate(&mut self, now: Reading, draw: &Draw) -> Request {
+    fn activate(&mut self, now: Reading, draw: &Draw) -> Option<Request> {
+        let nonce = self.record.activating.clone().unwrap_or_else(|| draw.nonce());
         if self.record.activating.is_none() {
-            self.record.activating = Some(draw.nonce());
+            self.record.activating = Some(nonce.clone());
             self.dirty = true;
         }
+        let settings = &self.settings;
+        let (license_key, takeover) = (settings.license_key.as_ref()?, settings.takeover);
+        Some(self.activation_of(Ask::Activate, license_key, &settings.fingerprint, takeover, nonce, now))
+    }
+
+    pub(super) fn activation_of(
+        &self,
+        ask: Ask,
+        license_key: &LicenseKey,
+        fingerprint: &Fingerprint,
+        takeover: Option<ActivationId>,
+        nonce: String,
+        now: Reading,
+    ) -> Request {
         let Self { settings, record, .. } = self;
         let body = json(&ActivateRequest {
-            license_key: Some(SecretText::new(settings.license_key.expose().to_owned())),
+            license_key: Some(SecretText::new(license_key.expose().to_owned())),
             product: settings.product.clone(),
-            fingerprint: settings.fingerprint.value().to_owned(),
-            kind: settings.fingerprint.kind(),
+            fingerprint: fingerprint.value().to_owned(),
+            kind: fingerprint.kind(),
             name: settings.name.clone(),
             version: settings.version.clone(),
             levels: (!record.levels.is_empty()).then(|| record.levels.clone()),
-            takeover: settings.takeover,
-            nonce: record.activating.clone().unwrap_or_default(),
+            takeover,
+            nonce,
         });
         let hash = request_hash("POST", "/v1/activate", "", &body);
-        self.post(Ask::Activate, "/v1/activate", body, None, hash, now)
+        self.post(ask, "/v1/activate", body, None, hash, now)
     }
 
     fn heartbeat(&mut self, now: Reading) -> Option<Request> {
@@ -105,7 +124,7 @@ impl Engine {
             nonce,
             fpr: self.settings.fingerprint.hash().to_string(),
             version: self.settings.version.clone(),
-            health: None,
+            health: self.health.clone(),
             levels: (!levels.is_empty()).then(|| levels.clone()),
             usage,
             log: None,
@@ -128,7 +147,7 @@ impl Engine {
         Request { ask, call, hash, stops: self.stops, sent: now.boot, usage: 0, turn: 0 }
     }
 
-    fn post(
+    pub(super) fn post(
         &self,
         ask: Ask,
         path: &str,
@@ -143,6 +162,6 @@ impl Engine {
     }
 }
 
-fn json(body: &impl Serialize) -> Vec<u8> {
+pub(super) fn json(body: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(body).expect("requests have text for keys and nothing that fails")
 }

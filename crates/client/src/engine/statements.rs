@@ -117,8 +117,21 @@ impl Engine {
     }
 
     /// Takes a lease that counts.
-    fn take(&mut self, lease: Lease, jws: String, now: Reading, draw: &Draw) {
+    pub(super) fn take(&mut self, lease: Lease, jws: String, now: Reading, draw: &Draw) {
         self.reached(now);
+        // Half the lease is the longest wait, whatever the jitter.
+        let longest = until(lease.iat, lease.exp) / 2;
+        self.pace.heartbeat = now.boot + draw.jitter(Duration::from_secs(lease.hb)).min(longest);
+        let held = self.record.catalogue.as_deref().is_some_and(|body| catalogue(body, lease.cat).is_some());
+        if !held && !self.pace.catalogue.wanted {
+            self.pace.catalogue.wanted = true;
+            self.pace.catalogue.anew();
+        }
+        self.adopt(lease, jws);
+    }
+
+    /// Runs on a lease from now on.
+    pub(super) fn adopt(&mut self, lease: Lease, jws: String) {
         self.record.epoch = lease.epoch;
         self.record.rev = lease.rev;
         // What was seen without a signature, or before a restore, ends with what is signed.
@@ -127,14 +140,7 @@ impl Engine {
             tracing::info!(rev = lease.rev, "the license runs again");
         }
         self.refusal = None;
-        // Half the lease is the longest wait, whatever the jitter.
-        let longest = until(lease.iat, lease.exp) / 2;
-        self.pace.heartbeat = now.boot + draw.jitter(Duration::from_secs(lease.hb)).min(longest);
         let held = self.record.catalogue.as_deref().and_then(|body| catalogue(body, lease.cat));
-        if held.is_none() && !self.pace.catalogue.wanted {
-            self.pace.catalogue.wanted = true;
-            self.pace.catalogue.anew();
-        }
         // Until the new one is here, the old catalogue still names what it names.
         let shown = held.or_else(|| self.grant.as_ref()?.catalogue.clone());
         self.grant = Some(Arc::new(Grant { lease, catalogue: shown }));
@@ -170,7 +176,7 @@ impl Engine {
         self.refusal = Some(LastRefusal::of_answer(&refusal, problem));
         let code = refusal.code.clone();
         if code.stops() {
-            self.stop(&refusal);
+            self.stop(&refusal, statement);
         }
         self.beat_later(now, draw);
         let error = StartError::of_refusal(&code, &refusal.detail, problem);
@@ -218,14 +224,14 @@ impl Engine {
             return false;
         }
         self.refusal = Some(LastRefusal::of_push(&refusal));
-        self.stop(&refusal);
+        self.stop(&refusal, statement);
         let (low, high) = self.settings.timing.refused;
         self.pace.heartbeat = now.boot + (low + high) / 2;
         true
     }
 
-    fn stop(&mut self, refusal: &Refusal) {
-        let stop = Stop::of(refusal);
+    pub(super) fn stop(&mut self, refusal: &Refusal, statement: &str) {
+        let stop = Stop::of(refusal, statement);
         tracing::warn!(code = %stop.code, detail = stop.detail, "the license authority refuses");
         if refusal.epoch > self.record.epoch {
             // Revisions of another epoch say nothing about those of this one.

@@ -125,9 +125,20 @@ impl Engine {
             (None, Some(why)) => {
                 (None, format!("The license authority at {} cannot be asked: {why}.", self.settings.url))
             }
+            (None, None) if self.settings.license_key.is_none() && !self.follows => {
+                (None, "No license key has been entered yet.".to_owned())
+            }
             (None, None) => (None, "The license authority has not been asked yet.".to_owned()),
         };
         Verdict::No { code: code.map(|code| RefusalCode::from(std::borrow::Cow::from(code))), message }
+    }
+
+    fn via(&self) -> Via {
+        match (self.follows, self.pace.waits()) {
+            (true, _) => Via::Holder,
+            (false, true) => Via::LongPoll,
+            (false, false) => Via::Polling,
+        }
     }
 
     /// How the guard stands.
@@ -154,7 +165,7 @@ impl Engine {
                 } else if matches!(self.contact, Contact::Lost(_)) || time >= lease.exp {
                     State::Offline { until }
                 } else {
-                    State::Active { via: if self.pace.waits() { Via::LongPoll } else { Via::Polling } }
+                    State::Active { via: self.via() }
                 }
             }
             (Verdict::Run | Verdict::Keep, _) => State::Degraded { code: code() },

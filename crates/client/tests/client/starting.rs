@@ -6,7 +6,7 @@ use std::{
 };
 
 use kaching_base::ErrorCode;
-use kaching_client::{Guard, LicenseKey, StartError, State};
+use kaching_client::{Fingerprint, Guard, LicenseKey, StartError, State};
 
 use crate::{
     authority::{Fault, problem},
@@ -115,10 +115,11 @@ fn without_network_it_starts_on_what_was_verified_before() {
 }
 
 #[test]
-fn one_process_holds_the_state() {
+fn another_installation_on_the_same_state_is_told_so() {
     let world = World::new();
     let guard = world.start();
-    let error = world.builder().start().err().unwrap();
+    let other = Fingerprint::custom("cluster-2").unwrap();
+    let error = world.builder().fingerprint(other.clone()).start().err().unwrap();
     assert!(matches!(error, StartError::InUse { .. }), "{error}");
     guard.shutdown().unwrap();
     world.start();

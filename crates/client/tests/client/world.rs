@@ -90,6 +90,7 @@ impl World {
                 refetch: ms(50),
                 mark: ms(60_000),
                 pause: ms(10),
+                follow: ms(10),
             })
     }
 

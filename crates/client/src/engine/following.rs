@@ -1,0 +1,153 @@
+//! Running on a lease that another process or node of the same installation keeps.
+
+use kaching_license::{Expected, Invalid, Lease, Moment, TrustedKeyset};
+
+use super::{Contact, Engine, LastRefusal, Record, record::Stop};
+use crate::{clock::Reading, handover::Handover, start_error::StartError, time::TrustedTime};
+
+impl Engine {
+    /// Takes what the process that holds the state directory has on disk, as if this one had been started on it.
+    ///
+    /// # Errors
+    /// If it belongs to another license or installation.
+    pub(crate) fn observe(&mut self, left: &[u8], now: Reading, boot_id: String) -> Result<(), ()> {
+        let record = Record::restore(Some(left), &mut self.settings);
+        if !Record::is_of(left, &self.settings) {
+            return Err(());
+        }
+        self.time = TrustedTime::restore(record.time.as_ref(), boot_id, now);
+        self.record = record;
+        self.contact = Contact::Made;
+        (self.grant, self.refusal) = (None, None);
+        self.recall(now);
+        Ok(())
+    }
+
+    /// Takes what another node handed over; only what verifies counts.
+    pub(crate) fn handed(&mut self, handover: Result<Handover, String>, now: Reading) {
+        match handover.and_then(|handover| self.judge(handover, now)) {
+            Ok(()) => self.contact = Contact::Made,
+            Err(why) => {
+                tracing::info!(%why, "nothing that counts was handed over");
+                self.lost(why);
+                self.start_offline(now);
+            }
+        }
+        self.looked(now);
+    }
+
+    /// Once more was looked at what another has, which may settle the start.
+    pub(crate) fn looked(&mut self, now: Reading) {
+        self.turns += 1;
+        self.turned = self.turns;
+        match &self.record.stop {
+            _ if self.permits(now) => self.settle_start(Ok(())),
+            Some(stop) => {
+                let (code, detail) = (stop.code.clone(), stop.detail.clone());
+                self.settle_start(Err(StartError::Refused { code, detail, contact: None }));
+            }
+            None => {}
+        }
+    }
+
+    fn judge(&mut self, handover: Handover, now: Reading) -> Result<(), String> {
+        let held = (self.record.keyset.as_deref(), self.record.lease.as_deref());
+        let same = held == (Some(&handover.keyset), Some(&handover.lease));
+        if same && handover.refusal.as_ref() == self.stop_statement() {
+            return Ok(());
+        }
+        let not = |invalid: Invalid| format!("what it hands over does not count: {invalid}");
+        self.trust(std::iter::once(handover.keyset.as_str()), now).map_err(not)?;
+        let Some(keyset) = self.keyset.clone() else { return Err(not(Invalid::UnknownRoot)) };
+        let expected = Expected {
+            aud: Some(self.settings.product.as_str()),
+            fpr: Some(self.settings.fingerprint.hash()),
+            ..Expected::default()
+        };
+        // Its own times are judged with every verdict.
+        let lease = keyset.verify_lease(&handover.lease, &expected, Moment::Inspect).map_err(not)?;
+        if lease.iat >= keyset.keyset().exp || lease.ks > keyset.keyset().version {
+            return Err(not(Invalid::KeysetExpired));
+        }
+        self.time.at_least(lease.iat, now);
+        let stopped = match &handover.refusal {
+            Some(refusal) => self.handed_refusal(refusal, &lease, &keyset, now)?,
+            None => false,
+        };
+        if !stopped {
+            self.handed_lease(lease, handover)?;
+        }
+        Ok(())
+    }
+
+    /// Whether the refusal that came with a lease stops what runs on that lease. One of anything else proves nothing.
+    fn handed_refusal(
+        &mut self,
+        statement: &str,
+        lease: &Lease,
+        keyset: &TrustedKeyset,
+        now: Reading,
+    ) -> Result<bool, String> {
+        let expected = Expected {
+            aud: Some(lease.aud.as_str()),
+            sub: Some(lease.sub),
+            act: Some(lease.act),
+            ..Expected::default()
+        };
+        let refusal = keyset
+            .verify_refusal(statement, &expected, Moment::Inspect)
+            .map_err(|invalid| format!("the refusal that it hands over does not count: {invalid}"))?;
+        let held = self.lease().unwrap_or(lease);
+        // Times are whole seconds: of the same one, the higher revision is later.
+        let same_second = refusal.epoch == held.epoch && refusal.iat == held.iat;
+        let after = same_second && refusal.rev.is_none_or(|rev| rev >= held.rev);
+        if refusal.sub.is_none() || !refusal.code.stops() || !(after || refusal.outdates(held)) {
+            return Ok(false);
+        }
+        self.time.at_least(refusal.iat, now);
+        let known = self.record.stop.as_ref().is_some_and(|stop| {
+            stop.outdates(refusal.iat, refusal.epoch, refusal.rev) || *stop == Stop::of(&refusal, statement)
+        });
+        if !known {
+            self.refusal = Some(LastRefusal::of_push(&refusal));
+            self.stop(&refusal, statement);
+        }
+        Ok(true)
+    }
+
+    fn handed_lease(&mut self, lease: Lease, handover: Handover) -> Result<(), String> {
+        let record = &self.record;
+        let later = |iat, epoch, rev| {
+            lease.epoch > epoch || lease.epoch == epoch && (lease.iat > iat || lease.rev > rev)
+        };
+        let newer =
+            self.lease().is_none_or(|held| held.sub != lease.sub || later(held.iat, held.epoch, held.rev));
+        let earlier = lease.epoch < record.epoch || lease.epoch == record.epoch && lease.rev < record.rev;
+        let undone =
+            record.stop.as_ref().is_none_or(|stop| later(stop.iat, stop.epoch, stop.rev.unwrap_or(0)));
+        if self.record.lease.as_ref() == Some(&handover.lease) && record.stop.is_none() {
+            return Ok(());
+        }
+        if earlier || !newer || !undone {
+            return Err("what it hands over is older than what is known".to_owned());
+        }
+        self.record.catalogue = handover.catalogue.or_else(|| self.record.catalogue.take());
+        self.adopt(lease, handover.lease);
+        Ok(())
+    }
+
+    fn stop_statement(&self) -> Option<&String> {
+        self.record.stop.as_ref()?.statement.as_ref()
+    }
+
+    /// What another node may run on, as far as this one has it.
+    pub(crate) fn handover(&self) -> Option<Handover> {
+        let record = &self.record;
+        Some(Handover {
+            keyset: record.keyset.clone()?,
+            lease: record.lease.clone()?,
+            refusal: record.stop.as_ref().and_then(|stop| stop.statement.clone()),
+            catalogue: record.catalogue.clone(),
+        })
+    }
+}

@@ -1,0 +1,48 @@
+use std::fmt;
+
+use kaching_base::Timestamp;
+
+/// Something that people should look at, although nothing stops for it. It reads as a sentence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Warning {
+    /// The machine's clock does not fit what is known; it counts for nothing until the authority has answered.
+    Clock,
+    /// The credential was displaced twice within a day: another process runs on a copy of the state directory or with
+    /// the same fingerprint.
+    Copy,
+    /// The authority's keys end soon, and nobody has renewed them.
+    Keys {
+        /// When they end.
+        end: Timestamp,
+    },
+    /// The state cannot be written, so that a restart may need the authority.
+    State {
+        /// What the system says.
+        why: String,
+    },
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Clock => f.write_str(
+                "This machine's clock was set back or far ahead: it does not count until the license authority has \
+                 answered.",
+            ),
+            Self::Copy => f.write_str(
+                "Another process uses this installation's license: a copy of its state directory, or a second \
+                 installation with the same fingerprint. Give each installation its own.",
+            ),
+            Self::Keys { end } => write!(
+                f,
+                "The license authority's keys end on {end}, and no newer ones have come: tell your vendor."
+            ),
+            Self::State { why } => write!(
+                f,
+                "The license state cannot be written ({why}): make room or rights, or a restart may not find its \
+                 license."
+            ),
+        }
+    }
+}
