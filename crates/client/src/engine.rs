@@ -287,10 +287,8 @@ impl Engine {
     pub(crate) fn warnings(&self, now: Reading) -> Vec<Warning> {
         let time = self.now(now);
         let clock = self.time.asks_for_contact(now).then_some(Warning::Clock);
-        let twice = self.record.displaced.len() > 1;
-        let copy = twice
-            .then_some(Warning::Copy)
-            .filter(|_| self.record.displaced.iter().all(|at| *at + COPY_WATCHED > time));
+        let recent = self.record.displaced.iter().filter(|at| **at + COPY_WATCHED > time).count();
+        let copy = (recent > 1).then_some(Warning::Copy);
         let end = self.keyset.as_ref().map(|keyset| keyset.keyset().exp);
         let keys = end.filter(|end| *end - KEYS_LEFT < time).map(|end| Warning::Keys { end });
         let state = self.unwritten.clone().map(|why| Warning::State { why });

@@ -35,7 +35,10 @@ pub(crate) struct Authority {
 pub(crate) struct Desk {
     issuer: String,
     began: Instant,
-    root: Ed25519Signer,
+    pub(crate) root: Ed25519Signer,
+    license: [u8; 16],
+    /// As it was activated last.
+    fingerprint: String,
     pub(crate) signer: Ed25519Signer,
     pub(crate) keyset_version: u64,
     pub(crate) lease_ks: Option<u64>,
@@ -49,6 +52,7 @@ pub(crate) struct Desk {
     pub(crate) down: bool,
     pub(crate) generation: u64,
     pub(crate) beats: Vec<Beat>,
+    pub(crate) reports: Vec<Value>,
     pub(crate) seen: Vec<String>,
 }
 
@@ -143,6 +147,8 @@ impl Desk {
             issuer,
             began: Instant::now(),
             root: signer(1),
+            license: LICENSE,
+            fingerprint: "cluster-1".to_owned(),
             signer: signer(2),
             keyset_version: 1,
             lease_ks: None,
@@ -156,8 +162,14 @@ impl Desk {
             down: false,
             generation: 0,
             beats: Vec::new(),
+            reports: Vec::new(),
             seen: Vec::new(),
         }
+    }
+
+    /// From now on its key is that of another license, whose revisions begin anew.
+    pub(crate) fn other_license(&mut self) {
+        (self.license, self.rev) = ([9; 16], 1);
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -210,9 +222,9 @@ impl Desk {
             exp: now + Seconds(900),
             ks: self.lease_ks.unwrap_or(self.keyset_version),
             jti: "jti".to_owned(),
-            sub: LicenseId::from_bytes(LICENSE),
+            sub: LicenseId::from_bytes(self.license),
             act: ActivationId::from_bytes(ACTIVATION),
-            fpr: Digest::of("cluster-1"),
+            fpr: Digest::of(&self.fingerprint),
             hb: self.hb,
             req,
             run_until: now + Seconds(900 + 259_200),
@@ -243,7 +255,7 @@ impl Desk {
             iat: now,
             exp: now + Seconds(60),
             ks: self.keyset_version,
-            sub: Some(LicenseId::from_bytes(LICENSE)),
+            sub: Some(LicenseId::from_bytes(self.license)),
             act: Some(ActivationId::from_bytes(ACTIVATION)),
             req,
             epoch: self.epoch,
@@ -274,7 +286,8 @@ impl Desk {
             return self.refused(code, req);
         }
         self.generation += 1;
-        let activation = json!({"id": ActivationId::from_bytes(ACTIVATION), "license": LicenseId::from_bytes(LICENSE),
+        self.fingerprint = body["fingerprint"].as_str().unwrap().to_owned();
+        let activation = json!({"id": ActivationId::from_bytes(ACTIVATION), "license": LicenseId::from_bytes(self.license),
             "kind": body["kind"], "fingerprint": body["fingerprint"], "name": body["name"], "status": "active",
             "version": null, "activated_at": self.now(), "last_seen_at": self.now(), "lapses_at": self.now(),
             "address": null, "levels": {}});
@@ -370,6 +383,10 @@ fn answer(shared: &(Mutex<Desk>, Condvar), request: Request) -> Answer {
         "/v1/activate" => desk.activate(&request),
         "/v1/heartbeat" => desk.heartbeat(&request),
         "/v1/catalogue" => Answer::Whole(200, catalogue()),
+        "/v1/reports" => {
+            desk.reports.push(serde_json::from_slice(&request.body).unwrap());
+            Answer::Whole(204, String::new())
+        }
         "/v1/deactivate" => Answer::Whole(204, String::new()),
         "/v1/changes" => {
             let query = |name: &str| {

@@ -4,9 +4,12 @@
 #![expect(clippy::disallowed_methods, reason = "deadlines of tests are real time")]
 
 mod authority;
+mod entering;
+mod following;
 mod http;
 mod network;
 mod refusals;
 mod running;
 mod starting;
+mod telling;
 mod world;

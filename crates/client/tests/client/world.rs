@@ -71,27 +71,35 @@ impl World {
 
     /// A guard of this world, yet to be changed and started.
     pub(crate) fn builder(&self) -> Builder {
-        let ms = Duration::from_millis;
+        self.builder_without_key().license_key(LicenseKey::new(KEY))
+    }
+
+    pub(crate) fn builder_without_key(&self) -> Builder {
         Guard::builder(&self.authority.url(), &self.authority.root())
             .product("chorus")
-            .license_key(LicenseKey::new(KEY))
             .fingerprint(Fingerprint::custom("cluster-1").unwrap())
             .state_dir(self.dir.path().join("license"))
             .name("eu-1")
             .clock(Arc::clone(&self.clock) as Arc<dyn Clock>)
-            .timing(Timing {
-                start: ms(5000),
-                call: ms(2000),
-                wait: ms(2000),
-                poll: (ms(20), ms(40)),
-                refused: (ms(50), ms(100)),
-                backoff: (ms(20), ms(100)),
-                reactivate: ms(50),
-                refetch: ms(50),
-                mark: ms(60_000),
-                pause: ms(10),
-                follow: ms(10),
-            })
+            .timing(Self::timing())
+    }
+
+    /// Short intervals.
+    pub(crate) fn timing() -> Timing {
+        let ms = Duration::from_millis;
+        Timing {
+            start: ms(5000),
+            call: ms(2000),
+            wait: ms(2000),
+            poll: (ms(20), ms(40)),
+            refused: (ms(50), ms(100)),
+            backoff: (ms(20), ms(100)),
+            reactivate: ms(50),
+            refetch: ms(50),
+            mark: ms(60_000),
+            pause: ms(10),
+            follow: ms(10),
+        }
     }
 
     pub(crate) fn start(&self) -> Guard {

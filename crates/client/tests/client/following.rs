@@ -1,0 +1,251 @@
+//! Several processes on one state directory, and several nodes on one lease.
+
+use std::sync::{Arc, Mutex};
+
+use kaching_base::ErrorCode;
+use kaching_client::{Builder, Clock, Fingerprint, Guard, ReportKind, Source as _, StartError, State, Via};
+
+use crate::world::{World, eventually, until, until_active, until_refused};
+
+fn follows(state: &State) -> bool {
+    *state == State::Active { via: Via::Holder }
+}
+
+fn keeps(state: &State) -> bool {
+    *state == State::Active { via: Via::LongPoll }
+}
+
+/// What is handed over between the nodes of a test; nothing where the holder cannot be asked.
+type Wire = Arc<Mutex<Option<Vec<u8>>>>;
+
+/// A node with a directory of its own, which takes what is on the wire.
+fn node(world: &World, wire: &Wire, name: &str) -> Builder {
+    let wire = Arc::clone(wire);
+    let source = move || wire.lock().unwrap().clone().ok_or_else(|| "the holder is gone".into());
+    Guard::follow(source, &world.authority.root())
+        .product("chorus")
+        .fingerprint(Fingerprint::custom("cluster-1").unwrap())
+        .state_dir(world.dir.path().join(name))
+        .clock(Arc::clone(&world.clock) as Arc<dyn Clock>)
+        .timing(World::timing())
+}
+
+fn hand_over(wire: &Wire, guard: &Guard) {
+    *wire.lock().unwrap() = guard.handover();
+}
+
+#[test]
+fn a_second_process_runs_on_the_lease_of_the_first_and_takes_its_place() {
+    let world = World::new();
+    let holder = world.start();
+    until(&holder, keeps);
+    let second = world.start();
+    until(&second, follows);
+    second.require("audit_export").unwrap();
+    assert_eq!(world.authority.desk().generation, 1, "it has activated nothing");
+    drop(holder);
+    until(&second, keeps);
+    second.heartbeat_now();
+    world.authority.until(|desk| desk.beats.last().map(drop));
+    assert_eq!(world.authority.desk().generation, 1, "it goes on with the credential that was left");
+}
+
+#[test]
+fn of_many_that_follow_one_takes_the_place() {
+    let world = World::new();
+    let holder = world.start();
+    let others: Vec<_> = (0..4).map(|_| world.start()).collect();
+    drop(holder);
+    eventually("a new holder", || others.iter().filter(|guard| keeps(&guard.state())).count() == 1);
+    for guard in &others {
+        guard.check().unwrap();
+    }
+    assert_eq!(others.iter().filter(|guard| keeps(&guard.state())).count(), 1);
+}
+
+#[test]
+fn a_stop_of_the_holder_stops_those_who_follow_and_a_reinstatement_lets_them_run() {
+    let world = World::new();
+    let (holder, second) = (world.start(), world.start());
+    world.authority.suspend(Some(ErrorCode::LicenseSuspended));
+    until_refused(&holder, "license_suspended");
+    until_refused(&second, "license_suspended");
+    let third = world.builder().start().err().unwrap();
+    assert!(matches!(third, StartError::Refused { .. }), "{third}");
+    world.authority.suspend(None);
+    until(&second, follows);
+}
+
+#[test]
+fn what_processes_used_is_told_once_by_whoever_keeps_the_lease() {
+    let world = World::new();
+    let (holder, second, third) = (world.start(), world.start(), world.start());
+    holder.record("jobs", 1);
+    second.record("jobs", 20);
+    third.record("jobs", 300);
+    // One that ends leaves its file; one that is killed after it wrote does as well.
+    third.shutdown().unwrap();
+    second.heartbeat_now();
+    drop(holder);
+    until(&second, keeps);
+    second.record("jobs", 4000);
+    second.shutdown().unwrap();
+    world.start().shutdown().unwrap();
+    let told = || {
+        let mut entries = std::collections::BTreeMap::new();
+        for beat in &world.authority.desk().beats {
+            for entry in beat.body["usage"].as_array().into_iter().flatten() {
+                entries.insert(entry["seq"].as_u64().unwrap(), entry["amount"].as_u64().unwrap());
+            }
+        }
+        entries.values().sum::<u64>()
+    };
+    assert_eq!(told(), 4321);
+    let left = std::fs::read_dir(world.dir.path().join("license")).unwrap();
+    let left =
+        left.filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().starts_with("follower"));
+    assert_eq!(left.count(), 0, "what was taken over leaves nothing behind");
+}
+
+#[test]
+fn levels_and_reports_go_through_the_holder() {
+    let world = World::new();
+    let (holder, second) = (world.start(), world.start());
+    holder.ensure("nodes", 2).unwrap();
+    eventually("the level on the other side", || second.level("nodes") == 2);
+    second.ensure("nodes", 3).unwrap();
+    second.report(ReportKind::Security, "a second administrator was made").unwrap();
+    eventually("the level of the holder", || holder.level("nodes") == 3);
+    let report = world.authority.until(|desk| desk.reports.first().cloned());
+    assert_eq!(report["kind"], "security");
+    second.ensure("nodes", 4).unwrap_err();
+    drop((second, holder));
+    assert_eq!(world.authority.desk().reports.len(), 1);
+}
+
+#[test]
+fn another_node_runs_on_what_is_handed_over_and_stops_with_it() {
+    let world = World::new();
+    let holder = world.start();
+    eventually("the catalogue", || holder.license().contact.is_some());
+    let wire = Wire::default();
+    hand_over(&wire, &holder);
+    let guard = node(&world, &wire, "node-2").start().unwrap();
+    until(&guard, follows);
+    let denied = guard.require("federation").unwrap_err();
+    assert!(denied.to_string().contains("The Team plan has it"), "{denied}");
+    world.authority.suspend(Some(ErrorCode::LicenseSuspended));
+    until_refused(&holder, "license_suspended");
+    hand_over(&wire, &holder);
+    until_refused(&guard, "license_suspended");
+    drop(guard);
+    *wire.lock().unwrap() = None;
+    let error = node(&world, &wire, "node-2").start().err().unwrap();
+    assert!(matches!(error, StartError::Refused { .. }), "the stop survives there, too: {error}");
+    world.authority.suspend(None);
+    until_active(&holder);
+    hand_over(&wire, &holder);
+    let guard = node(&world, &wire, "node-2").start().unwrap();
+    guard.check().unwrap();
+    assert_eq!(world.authority.desk().generation, 1);
+}
+
+#[test]
+fn a_node_without_its_holder_runs_to_the_end_of_the_lease_and_no_longer() {
+    let world = World::new();
+    let holder = world.start();
+    until_active(&holder);
+    let wire = Wire::default();
+    hand_over(&wire, &holder);
+    let guard = node(&world, &wire, "node-2").start().unwrap();
+    *wire.lock().unwrap() = None;
+    until(&guard, |state| matches!(state, State::Offline { .. }));
+    drop(guard);
+    let guard = node(&world, &wire, "node-2").start().unwrap();
+    world.clock.advance(259_800);
+    guard.check().unwrap();
+    world.clock.advance(301);
+    guard.check().unwrap_err();
+}
+
+#[test]
+fn what_does_not_verify_is_no_handover() {
+    let world = World::new();
+    let holder = world.start();
+    until_active(&holder);
+    let wire = Wire::default();
+    let start = || node(&world, &wire, "node-2").start_timeout(std::time::Duration::from_millis(100)).start();
+    assert!(matches!(start().err().unwrap(), StartError::NothingToFollow { .. }));
+    let good = holder.handover().unwrap();
+    let other = World::new();
+    other.authority.change(|desk| desk.root = crate::authority::other_signer());
+    let foreign = other.start();
+    until_active(&foreign);
+    let mut bent: serde_json::Value = serde_json::from_slice(&good).unwrap();
+    let lease = bent["lease"].as_str().unwrap().to_owned();
+    bent["lease"] = lease.replacen('A', "B", 1).into();
+    for bad in
+        [foreign.handover().unwrap(), serde_json::to_vec(&bent).unwrap(), b"<html>".to_vec(), Vec::new()]
+    {
+        *wire.lock().unwrap() = Some(bad);
+        let error = start().err().unwrap();
+        assert!(
+            matches!(error, StartError::NothingToFollow { .. } | StartError::WrongRoot { .. }),
+            "{error}"
+        );
+    }
+    *wire.lock().unwrap() = Some(good);
+    start().unwrap().check().unwrap();
+}
+
+#[test]
+fn an_older_lease_undoes_no_stop_and_no_change() {
+    let world = World::new();
+    let holder = world.start();
+    until_active(&holder);
+    let wire = Wire::default();
+    hand_over(&wire, &holder);
+    let old = wire.lock().unwrap().clone();
+    let guard = node(&world, &wire, "node-2").start().unwrap();
+    world.authority.change(|desk| (desk.plan, desk.rev) = ("team", 2));
+    eventually("the upgrade", || holder.require("federation").is_ok());
+    hand_over(&wire, &holder);
+    eventually("the upgrade", || guard.require("federation").is_ok());
+    wire.lock().unwrap().clone_from(&old);
+    until(&guard, |state| matches!(state, State::Offline { .. }));
+    guard.require("federation").unwrap();
+    world.authority.suspend(Some(ErrorCode::LicenseSuspended));
+    until_refused(&holder, "license_suspended");
+    hand_over(&wire, &holder);
+    until_refused(&guard, "license_suspended");
+    *wire.lock().unwrap() = old;
+    guard.heartbeat_now();
+    guard.heartbeat_now();
+    guard.check().unwrap_err();
+}
+
+#[test]
+fn usage_of_a_node_is_taken_once_and_carried_to_the_holder() {
+    let world = World::new();
+    let holder = world.start();
+    until_active(&holder);
+    let wire = Wire::default();
+    hand_over(&wire, &holder);
+    let guard = node(&world, &wire, "node-2").start().unwrap();
+    guard.record("jobs", 5);
+    drop(guard);
+    let guard = node(&world, &wire, "node-2").start().unwrap();
+    guard.record("jobs", 2);
+    assert_eq!(guard.take_usage()["jobs"], 7, "what was used before a restart is there");
+    assert!(guard.take_usage().is_empty());
+    assert!(holder.take_usage().is_empty(), "the holder tells its own");
+    guard.report(ReportKind::Health, "fine").unwrap_err();
+}
+
+#[test]
+fn a_lease_is_fetched_from_the_url_of_another_node() {
+    let world = World::new();
+    let source = kaching_client::LeaseUrl::new(format!("{}/nothing-here", world.authority.url()));
+    let error = source.fetch().unwrap_err().to_string();
+    assert!(error.contains("404"), "{error}");
+}

@@ -1,0 +1,87 @@
+//! What a product tells of itself, and what people are warned of.
+
+use kaching_client::{HealthStatus, ReportKind, State, Warning};
+
+use crate::{
+    authority::Fault,
+    world::{World, eventually, until, until_active},
+};
+
+#[test]
+fn health_goes_with_the_next_heartbeat_and_soon() {
+    let world = World::new();
+    let guard = world.start();
+    until_active(&guard);
+    guard.set_health(HealthStatus::Degraded, Some("one node is down"));
+    world.authority.until(|desk| {
+        let beat = desk.beats.iter().find(|beat| beat.body["health"]["status"] == "degraded")?;
+        (beat.body["health"]["detail"] == "one node is down").then_some(())
+    });
+}
+
+#[test]
+fn a_report_is_told_until_it_is_taken_with_one_nonce_and_through_a_restart() {
+    let world = World::new();
+    let guard = world.start();
+    until_active(&guard);
+    world.authority.change(|desk| desk.faults.push(("/v1/reports", Fault::LoseAnswer)));
+    guard.report(ReportKind::Security, "the door was open").unwrap();
+    let two = world.authority.until(|desk| (desk.reports.len() >= 2).then(|| desk.reports.clone()));
+    assert_eq!(two[0]["nonce"], two[1]["nonce"], "the effect of one");
+    world.authority.change(|desk| desk.down = true);
+    guard.report(ReportKind::Compliance, "the log was exported").unwrap();
+    drop(guard);
+    world.authority.change(|desk| desk.down = false);
+    let _guard = world.start();
+    world.authority.until(|desk| desk.reports.iter().find(|report| report["kind"] == "compliance").map(drop));
+}
+
+#[test]
+fn a_report_that_is_not_taken_holds_up_nothing() {
+    let world = World::new();
+    let guard = world.start();
+    until_active(&guard);
+    let problem = crate::authority::problem(kaching_base::ErrorCode::InvalidRequest).to_string();
+    world.authority.change(|desk| desk.faults.push(("/v1/reports", Fault::Say(422, problem))));
+    guard.report(ReportKind::Health, "first").unwrap();
+    guard.report(ReportKind::Health, "second").unwrap();
+    world.authority.until(|desk| desk.reports.iter().find(|report| report["detail"] == "second").map(drop));
+}
+
+#[test]
+fn a_credential_that_is_displaced_twice_within_a_day_warns_of_a_copy() {
+    let world = World::new();
+    let guard = world.start();
+    until_active(&guard);
+    for generation in [3, 5] {
+        world.authority.change(|desk| desk.generation += 1);
+        guard.heartbeat_now();
+        world.authority.until(|desk| (desk.generation == generation).then_some(()));
+        until_active(&guard);
+        guard.check().unwrap();
+    }
+    eventually("the warning", || guard.warnings() == [Warning::Copy]);
+    assert!(guard.license().warnings[0].contains("copy"), "{:?}", guard.license().warnings);
+    guard.heartbeat_now();
+    world.authority.change(|desk| desk.down = true);
+    world.clock.advance(86_401);
+    guard.heartbeat_now();
+    assert_eq!(guard.warnings(), []);
+}
+
+#[test]
+fn a_clock_that_was_moved_is_told_and_ends_with_contact() {
+    let world = World::new();
+    drop(world.start());
+    world.authority.change(|desk| desk.down = true);
+    world.clock.reboot();
+    world.clock.set_wall(4_000_000_000);
+    let guard = world.start();
+    guard.check().unwrap();
+    let mut watch = guard.watch();
+    assert_eq!(watch.warnings(), [Warning::Clock]);
+    world.authority.change(|desk| desk.down = false);
+    until(&guard, |state| matches!(state, State::Active { .. }));
+    eventually("its end", || watch.warnings().is_empty());
+    assert!(watch.next(crate::world::DEADLINE).is_some());
+}
