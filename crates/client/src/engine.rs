@@ -368,11 +368,16 @@ impl Engine {
     }
 
     /// The next heartbeat is due now. How many were sent before it: one on its way tells nothing of what is owed now.
-    pub(crate) fn hurry(&mut self, now: Reading) -> u64 {
+    /// Nothing where none can be sent for a while, because the next activation has to wait.
+    pub(crate) fn hurry(&mut self, now: Reading) -> Option<u64> {
+        let wanted = self.pace.activation.wanted;
+        if wanted && self.activation_due().is_some_and(|due| due > now.boot) {
+            return None;
+        }
         self.hurried = true;
         self.pace.heartbeat = now.boot;
         self.pace.quiet = now.boot;
-        self.turns
+        Some(self.turns)
     }
 
     /// When there is something to do next on the lane of calls.

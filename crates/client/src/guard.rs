@@ -154,6 +154,11 @@ impl Guard {
         Ok(())
     }
 
+    /// Whether this process keeps the lease itself, rather than follow the one that does.
+    pub fn is_holder(&self) -> bool {
+        !self.0.shared.lock().engine.follows()
+    }
+
     /// What other nodes of this installation may run on: the bytes for their [`Source`]. Nothing before the first lease.
     pub fn handover(&self) -> Option<Vec<u8>> {
         let handover = self.0.shared.lock().engine.handover()?;
@@ -187,13 +192,16 @@ impl Guard {
     }
 
     /// Sends a heartbeat now, waits for its answer, and says how the guard stands then. It takes no longer than one call.
+    /// Where the credential was displaced and the next activation has to wait, none is sent.
     pub fn heartbeat_now(&self) -> State {
         let shared = &self.0.shared;
         shared.take_counts();
         let now = shared.reading();
-        let turns = shared.lock().engine.hurry(now);
-        shared.nudge();
-        shared.wait_for(self.0.call, |inner| inner.engine.hurried_since(turns).then_some(()));
+        let hurried = shared.lock().engine.hurry(now);
+        if let Some(turns) = hurried {
+            shared.nudge();
+            shared.wait_for(self.0.call, |inner| inner.engine.hurried_since(turns).then_some(()));
+        }
         self.state()
     }
 

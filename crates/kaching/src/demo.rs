@@ -12,6 +12,7 @@ mod stage;
 mod steps;
 mod teller;
 mod troupe;
+mod wire;
 
 use stage::Stage;
 use teller::Teller;

@@ -1,12 +1,13 @@
 use std::{
-    io,
+    fs, io,
+    path::Path,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread,
     time::Duration,
 };
 
 use axum::http::StatusCode;
-use kaching_client::{Guard, Watch};
+use kaching_client::{Guard, HealthStatus, ReportKind, Watch};
 use serde_json::json;
 
 use crate::{
@@ -19,6 +20,8 @@ use crate::{
 pub(crate) struct Cluster {
     pub(crate) guard: Guard,
     pub(crate) name: String,
+    /// What identifies the cluster to the authority, and to its own nodes.
+    pub(crate) id: String,
     desk: Arc<Desk>,
 }
 
@@ -31,14 +34,14 @@ struct Desk {
 }
 
 impl Cluster {
-    /// A cluster of one node.
-    pub(crate) fn new(guard: Guard, name: &str) -> io::Result<Self> {
+    /// A cluster of one node, or a node that follows.
+    pub(crate) fn new(guard: Guard, name: &str, data: &Path) -> io::Result<Self> {
+        let id = fs::read_to_string(data.join("cluster-id"))?.trim().to_owned();
         let asked = guard.clone();
         let desk = Arc::new(Desk::new(move || asked.check().is_ok()));
-        let (awake, watch) = (Arc::clone(&desk), guard.watch());
-        thread::Builder::new().name("license".to_owned()).spawn(move || awake.follow(watch))?;
-        let cluster = Self { guard, name: name.to_owned(), desk };
-        cluster.guard.set_level("nodes", 1);
+        let awake = (Arc::clone(&desk), guard.clone());
+        thread::Builder::new().name("license".to_owned()).spawn(move || awake.0.follow(&awake.1))?;
+        let cluster = Self { guard, name: name.to_owned(), id, desk };
         cluster.start(&mut cluster.table(), name)?;
         Ok(cluster)
     }
@@ -51,17 +54,44 @@ impl Cluster {
     pub(crate) fn submit(&self, input: String, rounds: u64) -> Result<Job, Refused> {
         self.guard.check()?;
         let job = self.table().submit(input, rounds).ok_or_else(|| {
+            self.guard.set_health(HealthStatus::Degraded, Some("as many jobs wait as may"));
             let error = format!("{WAITING} jobs wait already: send it again when some of them are done.");
             Refused::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", &error)
         })?;
+        self.guard.set_health(HealthStatus::Ok, None);
         self.guard.record("jobs", 1);
         self.desk.changed.notify_all();
         Ok(job)
     }
 
-    /// Lets a node in, if the license allows one more. Asked and done under one lock, so that two never share a place.
+    /// Lets in a node that is a thread of this process.
     pub(crate) fn join(&self, node: &str) -> Result<(), Refused> {
         let mut table = self.table();
+        let present = self.allow(&table, node)?;
+        self.start(&mut table, node).map_err(|error| {
+            self.guard.set_level("nodes", present);
+            let error = format!("{node} cannot start: {error}.");
+            Refused::new(StatusCode::SERVICE_UNAVAILABLE, "failure", &error)
+        })
+    }
+
+    /// Lets in a node that is a process of its own, and shows that it belongs here.
+    pub(crate) fn admit(&self, node: &str, id: &str) -> Result<(), Refused> {
+        if id != self.id {
+            // The vendor's audit log may know what this cluster forgets. It is on disk before the answer.
+            let _ = self.guard.report(ReportKind::Security, "a node with another cluster's id asked to join");
+            let error = format!("{node} belongs to another cluster. This was reported.");
+            return Err(Refused::new(StatusCode::FORBIDDEN, "forbidden", &error));
+        }
+        let mut table = self.table();
+        self.allow(&table, node)?;
+        table.join(node);
+        Ok(())
+    }
+
+    /// Asks the license for one node more; how many there are. The table stays locked from the question to the joining,
+    /// so that two nodes never share a place.
+    fn allow(&self, table: &Table, node: &str) -> Result<u64, Refused> {
         let nodes = table.nodes();
         if nodes.contains(&node) {
             let error = format!("{node} is a node already.");
@@ -72,11 +102,16 @@ impl Cluster {
             let names = nodes.join(", ");
             Refused::from(denied).and(&format!("Present nodes: {names}.")).with("nodes", json!(nodes))
         })?;
-        self.start(&mut table, node).map_err(|error| {
-            self.guard.set_level("nodes", present);
-            let error = format!("{node} cannot start: {error}.");
-            Refused::new(StatusCode::SERVICE_UNAVAILABLE, "failure", &error)
-        })
+        Ok(present)
+    }
+
+    /// Only one process of a cluster counts its nodes and its usage: the one that keeps the lease.
+    pub(crate) fn keeps_the_lease(&self) -> Result<(), Refused> {
+        if self.guard.is_holder() {
+            return Ok(());
+        }
+        let error = "Another process of this cluster keeps the lease: ask that one.";
+        Err(Refused::new(StatusCode::MISDIRECTED_REQUEST, "misdirected", error))
     }
 
     fn start(&self, table: &mut Table, node: &str) -> io::Result<()> {
@@ -137,12 +172,19 @@ impl Desk {
         }
     }
 
-    /// Lets the nodes look again whenever the license stands otherwise.
-    fn follow(&self, mut watch: Watch) {
+    /// Lets the nodes look again whenever the license stands otherwise, and tells how many there are once it is for
+    /// this process to tell.
+    fn follow(&self, guard: &Guard) {
+        let mut watch: Watch = guard.watch();
+        let mut keeps = false;
         while !watch.closed() {
-            if watch.next(Duration::from_secs(3600)).is_some() {
-                self.wake();
+            let Some(_) = watch.next(Duration::from_secs(3600)) else { continue };
+            if guard.is_holder() && !keeps {
+                keeps = true;
+                guard.set_level("nodes", self.lock().nodes().len() as u64);
+                guard.set_health(HealthStatus::Ok, None);
             }
+            self.wake();
         }
     }
 

@@ -1,10 +1,11 @@
 use std::{io::Write as _, process::ExitCode};
 
-use kaching_example_cluster::{Options, OptionsError, run};
+use kaching_example_cluster::{OptionsError, Task, run};
 
 fn main() -> ExitCode {
-    let done = match Options::read(std::env::args().skip(1)) {
-        Ok(options) => run(&options, |address| said(&format!("Takes jobs on http://{address}"))),
+    let done = match Task::read(std::env::args().skip(1)) {
+        Ok(Task::Setup(setup, data)) => setup.keep(&data).map(|kept| said(&kept)),
+        Ok(Task::Run(options)) => run(&options, |address| said(&format!("Takes jobs on http://{address}"))),
         Err(error @ OptionsError::Usage(_)) => return failed(&error, 2),
         Err(error) => return failed(&error, 1),
     };

@@ -13,6 +13,9 @@ use crate::{app::Shared, cluster::Cluster, refused::Refused};
 #[serde(deny_unknown_fields)]
 pub(crate) struct Join {
     name: String,
+    /// The id of the cluster that it belongs to, where it is a process of its own.
+    #[serde(default)]
+    cluster: Option<String>,
 }
 
 /// `POST /nodes`: asks the license before the cluster grows.
@@ -20,13 +23,22 @@ pub(crate) async fn join(
     State(cluster): Shared,
     body: Result<Json<Join>, JsonRejection>,
 ) -> Result<(StatusCode, Json<Value>), Refused> {
-    let Json(Join { name }) = body?;
+    let Json(Join { name, cluster: id }) = body?;
+    cluster.keeps_the_lease()?;
     if !(1..=64).contains(&name.len()) || name.chars().any(|c| !c.is_ascii_graphic()) {
         let error = "A node's name has 1 to 64 printable characters and no space.";
         return Err(Refused::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_request", error));
     }
-    cluster.join(&name)?;
+    match id {
+        None => cluster.join(&name)?,
+        Some(id) => cluster.admit(&name, &id)?,
+    }
     Ok((StatusCode::CREATED, Json(nodes(&cluster))))
+}
+
+/// `GET /cluster`: what another node needs to know before it joins.
+pub(crate) async fn cluster(State(cluster): Shared) -> Json<Value> {
+    Json(json!({"id": cluster.id, "name": cluster.name}))
 }
 
 /// `GET /nodes`

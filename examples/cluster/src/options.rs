@@ -1,25 +1,43 @@
-use std::{net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
-use kaching_client::{LicenseKey, LicenseKeyError};
+use kaching_client::{ActivationId, Clock, LicenseKey, LicenseKeyError};
+
+use crate::setup::{Setup, SetupError};
 
 /// What the service is started with.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Options {
     /// Where it listens.
     pub listen: SocketAddr,
-    /// The license authority.
-    pub authority: String,
-    /// The authority's root key.
-    ///
-    /// An argument only because this is an example, whose authority may be made a moment before: a product has the line
-    /// compiled in, since whoever can change it decides whose licenses count.
-    pub root: String,
-    /// Where the cluster's id and its license state are kept.
+    /// Where the cluster's id and its license state are kept. Processes on the same directory are one node.
     pub data: PathBuf,
-    /// What people call this cluster; its first node has the same name.
+    /// What people call this node; its cluster has the name of the first one.
     pub name: String,
-    /// The license key.
-    pub license_key: LicenseKey,
+    /// Where its license comes from.
+    pub license: Source,
+    /// The activation whose slot this cluster takes.
+    pub takeover: Option<ActivationId>,
+    /// Whether a normal end gives the slot back.
+    pub release: bool,
+    /// Another clock than the machine's, for a demonstration of wrong ones.
+    pub clock: Option<Arc<dyn Clock>>,
+}
+
+/// Where a node's license comes from.
+#[derive(Clone)]
+pub enum Source {
+    /// From the license authority.
+    Authority(Setup),
+    /// From the other nodes of its cluster: their addresses, and the root key that they must show.
+    Nodes(Vec<String>, String),
+}
+
+/// What is to be done.
+pub enum Task {
+    /// Check the license and keep everything for later starts.
+    Setup(Setup, PathBuf),
+    /// Run.
+    Run(Options),
 }
 
 /// Why the arguments make no sense: one sentence.
@@ -31,47 +49,107 @@ pub enum OptionsError {
     /// There is no license key.
     #[error(transparent)]
     LicenseKey(#[from] LicenseKeyError),
+    /// What was set up cannot be read.
+    #[error(transparent)]
+    Setup(#[from] SetupError),
 }
 
-impl Options {
+/// The arguments as they were given.
+#[derive(Default)]
+struct Given {
+    listen: Option<String>,
+    authority: Option<String>,
+    root: Option<String>,
+    data: Option<String>,
+    name: Option<String>,
+    follow: Vec<String>,
+    takeover: Option<String>,
+    release: bool,
+}
+
+impl Task {
     /// How it is called.
-    pub const USAGE: &str = "cluster --authority URL --root kaching-root:… --data DIR [--listen 127.0.0.1:8080] [--name NAME]\n\
-        with the license key in CHORUS_LICENSE_KEY, or in the file that CHORUS_LICENSE_KEY_FILE names";
+    pub const USAGE: &str = "\
+cluster setup --authority URL --root kaching-root:… --data DIR [--name NAME]
+cluster --data DIR [--listen 127.0.0.1:8080] [--name NAME] [--takeover act_…] [--release]
+cluster --follow http://NODE [--follow …] --root kaching-root:… --data DIR --name NAME [--listen …]
+with the license key in CHORUS_LICENSE_KEY, or in the file that CHORUS_LICENSE_KEY_FILE names, unless it was set up";
 
     /// Reads the arguments, without the program's name, and the license key from the environment.
     ///
     /// # Errors
     /// With what is missing or wrong.
     pub fn read(arguments: impl Iterator<Item = String>) -> Result<Self, OptionsError> {
-        let mut listen = "127.0.0.1:8080".to_owned();
-        let (mut authority, mut root, mut data, mut name) = (None, None, None, None);
-        let mut arguments = arguments;
+        let mut arguments = arguments.peekable();
+        let sets_up = arguments.next_if(|argument| argument == "setup").is_some();
+        let given = Given::read(arguments)?;
+        let data = PathBuf::from(given.data.clone().ok_or_else(|| missing("--data"))?);
+        if sets_up {
+            return Ok(Self::Setup(given.setup()?, data));
+        }
+        given.options(data).map(Self::Run)
+    }
+}
+
+impl Given {
+    fn read(mut arguments: impl Iterator<Item = String>) -> Result<Self, OptionsError> {
+        let mut given = Self::default();
         while let Some(flag) = arguments.next() {
-            let mut value = || {
-                let missing = || OptionsError::Usage(format!("{flag} needs a value.\n{}", Self::USAGE));
-                arguments.next().ok_or_else(missing)
-            };
+            let mut value = || arguments.next().ok_or_else(|| usage(&format!("{flag} needs a value.")));
             match flag.as_str() {
-                "--listen" => listen = value()?,
-                "--authority" => authority = Some(value()?),
-                "--root" => root = Some(value()?),
-                "--data" => data = Some(value()?),
-                "--name" => name = Some(value()?),
-                _ => return Err(OptionsError::Usage(format!("{flag} is not known.\n{}", Self::USAGE))),
+                "--listen" => given.listen = Some(value()?),
+                "--authority" => given.authority = Some(value()?),
+                "--root" => given.root = Some(value()?),
+                "--data" => given.data = Some(value()?),
+                "--name" => given.name = Some(value()?),
+                "--follow" => given.follow.push(value()?.trim_end_matches('/').to_owned()),
+                "--takeover" => given.takeover = Some(value()?),
+                "--release" => given.release = true,
+                _ => return Err(usage(&format!("{flag} is not known."))),
             }
         }
-        let missing = |flag: &str| OptionsError::Usage(format!("{flag} is missing.\n{}", Self::USAGE));
-        let address =
-            |_| OptionsError::Usage(format!("--listen is an address like 127.0.0.1:8080, not {listen}."));
-        Ok(Self {
-            listen: listen.parse().map_err(address)?,
-            authority: authority.ok_or_else(|| missing("--authority"))?,
-            root: root.ok_or_else(|| missing("--root"))?,
-            data: data.ok_or_else(|| missing("--data"))?.into(),
-            name: name.unwrap_or_else(|| "cluster".to_owned()),
-            license_key: LicenseKey::from_env("CHORUS_LICENSE_KEY")?,
+        Ok(given)
+    }
+
+    fn setup(self) -> Result<Setup, OptionsError> {
+        Ok(Setup {
+            authority: self.authority.ok_or_else(|| missing("--authority"))?,
+            root: self.root.ok_or_else(|| missing("--root"))?,
+            name: self.name.unwrap_or_else(|| "cluster".to_owned()),
+            license_key: Some(LicenseKey::from_env("CHORUS_LICENSE_KEY")?),
         })
     }
+
+    fn options(self, data: PathBuf) -> Result<Options, OptionsError> {
+        let listen = self.listen.clone().unwrap_or_else(|| "127.0.0.1:8080".to_owned());
+        let address = |_| usage(&format!("--listen is an address like 127.0.0.1:8080, not {listen}."));
+        let activation = |_| usage("--takeover is the id of an activation, like act_01….");
+        let takeover = self.takeover.as_deref().map(str::parse).transpose().map_err(activation)?;
+        let (given_name, release) = (self.name.clone(), self.release);
+        let license = if !self.follow.is_empty() {
+            Source::Nodes(self.follow, self.root.ok_or_else(|| missing("--root"))?)
+        } else if self.authority.is_some() {
+            Source::Authority(self.setup()?)
+        } else {
+            let kept = Setup::load(&data)?;
+            Source::Authority(kept.ok_or_else(|| missing("--authority, and nothing was set up:"))?)
+        };
+        let name = given_name.unwrap_or_else(|| match &license {
+            Source::Authority(setup) => setup.name.clone(),
+            Source::Nodes(..) => "node".to_owned(),
+        });
+        let listen = listen.parse().map_err(address)?;
+        Ok(Options { listen, data, name, license, takeover, release, clock: None })
+    }
+}
+
+fn missing(flag: &str) -> OptionsError {
+    let verb = if flag.ends_with(':') { "it needs an authority." } else { "is missing." };
+    usage(&format!("{flag} {verb}"))
+}
+
+fn usage(wrong: &str) -> OptionsError {
+    OptionsError::Usage(format!("{wrong}\n{}", Task::USAGE))
 }
 
 #[cfg(test)]
@@ -81,12 +159,16 @@ mod tests {
     #[test]
     fn what_is_wrong_is_named() {
         for (line, named) in [
-            ("", "--authority is missing"),
-            ("--authority", "--authority needs a value"),
+            ("", "--data is missing"),
+            ("--data", "--data needs a value"),
             ("--verbose", "--verbose is not known"),
-            ("--authority x --root y --data z --listen here", "--listen is an address"),
+            ("setup --data z", "--authority is missing"),
+            ("--data /nowhere", "nothing was set up"),
+            ("--follow http://x --data z", "--root is missing"),
+            ("--follow http://x --root y --data z --listen here", "--listen is an address"),
+            ("--follow http://x --root y --data z --takeover lic_1", "--takeover is the id"),
         ] {
-            let error = Options::read(line.split_whitespace().map(str::to_owned)).unwrap_err().to_string();
+            let error = Task::read(line.split_whitespace().map(str::to_owned)).err().unwrap().to_string();
             assert!(error.contains(named), "{line}: {error}");
         }
     }

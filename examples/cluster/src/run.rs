@@ -1,9 +1,9 @@
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{io, net::SocketAddr, sync::Arc, thread};
 
-use kaching_client::{Fingerprint, FingerprintError, Guard, StartError};
+use kaching_client::{FingerprintError, Guard, NotTold, StartError};
 use tokio::net::TcpListener;
 
-use crate::{Options, app, cluster::Cluster};
+use crate::{Options, app, cluster::Cluster, follow::Peers, options::Source, setup::SetupError};
 
 /// Why the service does not run: one sentence.
 #[derive(Debug, thiserror::Error)]
@@ -14,6 +14,15 @@ pub enum RunError {
     /// The cluster's id cannot be kept.
     #[error(transparent)]
     Fingerprint(#[from] FingerprintError),
+    /// What was set up cannot be used.
+    #[error(transparent)]
+    Setup(#[from] SetupError),
+    /// The cluster does not take this node.
+    #[error("the cluster does not take this node: {0}")]
+    NotJoined(String),
+    /// The slot was not given back.
+    #[error(transparent)]
+    NotTold(#[from] NotTold),
     /// The address is taken, or not ours.
     #[error("{address} cannot be listened on: {source}")]
     Listen {
@@ -34,20 +43,54 @@ pub enum RunError {
 /// # Errors
 /// If it cannot start, with what to do.
 pub fn run(options: &Options, ready: impl FnOnce(SocketAddr)) -> Result<(), RunError> {
-    let guard = Guard::builder(&options.authority, &options.root)
-        .product("chorus")
-        .license_key(options.license_key.clone())
-        .fingerprint(Fingerprint::cluster(options.data.join("cluster-id"))?)
-        .state_dir(options.data.join("license"))
-        .name(&options.name)
-        .version(env!("CARGO_PKG_VERSION"))
-        .start()?;
-    let cluster = Arc::new(Cluster::new(guard.clone(), &options.name)?);
+    match &options.license {
+        Source::Authority(setup) => {
+            let mut builder =
+                setup.guard(&options.data)?.name(&setup.name).release_on_shutdown(options.release);
+            if let Some(activation) = options.takeover {
+                builder = builder.takeover(activation);
+            }
+            let guard = start(options, builder)?;
+            work(options, &guard, ready)?;
+            // The slot stays unless told otherwise: the same cluster comes back to it. What was used is told.
+            guard.shutdown()?;
+        }
+        Source::Nodes(urls, root) => {
+            let peers = Peers::new(urls.clone());
+            let id = peers.cluster_id(&options.data)?;
+            let builder = Guard::follow(peers.clone(), root).product("chorus").fingerprint(id.clone());
+            let guard = start(options, builder.state_dir(options.data.join("license")))?;
+            peers.join(&options.name, &id)?;
+            let carrier = thread::Builder::new().name("usage".to_owned()).spawn({
+                let (peers, guard, name) = (peers.clone(), guard.clone(), options.name.clone());
+                let id = id.clone();
+                move || peers.keep_carrying(&guard, &name, &id)
+            })?;
+            let done = work(options, &guard, ready);
+            peers.carry(&guard, &options.name, &id);
+            guard.shutdown()?;
+            // It ends with the guard.
+            let _ = carrier.join();
+            peers.leave(&options.name);
+            done?;
+        }
+    }
+    Ok(())
+}
+
+fn start(options: &Options, mut builder: kaching_client::Builder) -> Result<Guard, RunError> {
+    if let Some(clock) = &options.clock {
+        builder = builder.clock(Arc::clone(clock));
+    }
+    Ok(builder.start()?)
+}
+
+/// Serves until the end is asked for, and lets the jobs that run come to theirs.
+fn work(options: &Options, guard: &Guard, ready: impl FnOnce(SocketAddr)) -> Result<(), RunError> {
+    let cluster = Arc::new(Cluster::new(guard.clone(), &options.name, &options.data)?);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(serve(options.listen, Arc::clone(&cluster), ready))?;
     cluster.finish();
-    // The slot stays: the same cluster comes back to it. What was used is told, where the authority can be reached.
-    let _ = guard.shutdown();
     Ok(())
 }
 

@@ -117,18 +117,21 @@ impl Engine {
 
     fn handed_lease(&mut self, lease: Lease, handover: Handover) -> Result<(), String> {
         let record = &self.record;
-        let later = |iat, epoch, rev| {
-            lease.epoch > epoch || lease.epoch == epoch && (lease.iat > iat || lease.rev > rev)
-        };
-        let newer =
-            self.lease().is_none_or(|held| held.sub != lease.sub || later(held.iat, held.epoch, held.rev));
-        let earlier = lease.epoch < record.epoch || lease.epoch == record.epoch && lease.rev < record.rev;
-        let undone =
-            record.stop.as_ref().is_none_or(|stop| later(stop.iat, stop.epoch, stop.rev.unwrap_or(0)));
-        if self.record.lease.as_ref() == Some(&handover.lease) && record.stop.is_none() {
+        if record.lease.as_ref() == Some(&handover.lease) && record.stop.is_none() {
             return Ok(());
         }
-        if earlier || !newer || !undone {
+        // Of one license; another one's revisions say nothing about this one's.
+        let held = self.lease().filter(|held| held.sub == lease.sub);
+        let same_epoch = lease.epoch == record.epoch;
+        let outdated = held.is_some_and(|held| {
+            lease.epoch < record.epoch || same_epoch && (lease.iat < held.iat || lease.rev < record.rev)
+        });
+        // Times are whole seconds: of the same one, only a higher revision is later than the stop.
+        let undone = record.stop.as_ref().is_none_or(|stop| {
+            lease.epoch > stop.epoch
+                || lease.epoch == stop.epoch && (lease.iat > stop.iat || Some(lease.rev) > stop.rev)
+        });
+        if outdated || !undone {
             return Err("what it hands over is older than what is known".to_owned());
         }
         self.record.catalogue = handover.catalogue.or_else(|| self.record.catalogue.take());

@@ -225,6 +225,22 @@ fn an_older_lease_undoes_no_stop_and_no_change() {
 }
 
 #[test]
+fn of_two_leases_of_one_second_either_may_be_handed_over() {
+    let world = World::new();
+    let holder = world.start();
+    until_active(&holder);
+    let wire = Wire::default();
+    hand_over(&wire, &holder);
+    let guard = node(&world, &wire, "node-2").start().unwrap();
+    for _ in 0..3 {
+        holder.heartbeat_now();
+        hand_over(&wire, &holder);
+        guard.heartbeat_now();
+        assert!(follows(&guard.state()), "{:?}", guard.state());
+    }
+}
+
+#[test]
 fn usage_of_a_node_is_taken_once_and_carried_to_the_holder() {
     let world = World::new();
     let holder = world.start();

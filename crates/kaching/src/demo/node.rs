@@ -1,11 +1,18 @@
+use std::{sync::Arc, time::Duration};
+
 use clap::Args;
-use kaching_example_cluster::{Options, run};
+use kaching_base::{Seconds, Timestamp};
+use kaching_client::Clock;
+use kaching_example_cluster::{Task, run};
 
 use crate::failure::Failure;
 
 /// The arguments of the example, behind `--`.
 #[derive(Args)]
 pub(crate) struct Node {
+    /// Seconds by which this machine's clock is off, since it was started last.
+    #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
+    clock_off: i64,
     #[arg(last = true)]
     arguments: Vec<String>,
 }
@@ -15,13 +22,36 @@ impl Node {
     pub(crate) fn run(self) -> Result<(), Failure> {
         log();
         let failure = |error: &dyn std::error::Error| Failure::refused(error.to_string());
-        let options = Options::read(self.arguments.into_iter()).map_err(|error| failure(&error))?;
+        let task = Task::read(self.arguments.into_iter()).map_err(|error| failure(&error))?;
+        let Task::Run(mut options) = task else { return Err(Failure::usage("a node runs")) };
+        if self.clock_off != 0 {
+            options.clock = Some(Arc::new(ClockOff(Seconds(self.clock_off))));
+        }
         run(&options, |address| {
             use std::io::Write as _;
             // The demo that reads this may be gone; the cluster then ends with its process group.
             let _ = writeln!(std::io::stdout().lock(), "{address}");
         })
         .map_err(|error| failure(&error))
+    }
+}
+
+/// The clocks of a machine that was started a moment ago with a wrong date.
+struct ClockOff(Seconds);
+
+impl Clock for ClockOff {
+    fn boot(&self) -> Duration {
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+        Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
+    }
+
+    fn wall(&self) -> Timestamp {
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::Realtime);
+        Timestamp::from_seconds(time.tv_sec) + self.0
+    }
+
+    fn boot_id(&self) -> String {
+        format!("demo-{}", std::process::id())
     }
 }
 

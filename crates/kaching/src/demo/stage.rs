@@ -17,6 +17,7 @@ use super::{
     http::{self, Answer},
     teller::now,
     troupe::Troupe,
+    wire::Wire,
 };
 use crate::failure::Failure;
 
@@ -36,12 +37,34 @@ pub(super) struct Stage {
     pub(super) key: String,
 }
 
-/// A serving authority.
+/// A serving authority, and the network on which clusters reach it.
 struct Authority {
     process: u32,
     address: SocketAddr,
+    wire: Wire,
     root: String,
 }
+
+/// A process of the guarded cluster, yet to be started.
+pub(super) struct Cast<'a> {
+    pub(super) name: &'a str,
+    /// The directory that it runs on, which several may share.
+    pub(super) data: &'a str,
+    /// Arguments of the example beside those that all have.
+    pub(super) more: Vec<String>,
+    /// How far its machine's clock is off, in seconds.
+    pub(super) clock_off: i64,
+}
+
+impl<'a> Cast<'a> {
+    /// A cluster of its own.
+    pub(super) fn new(name: &'a str) -> Self {
+        Self { name, data: name, more: Vec::new(), clock_off: 0 }
+    }
+}
+
+/// A process that runs, or what it said before it ended and its exit code.
+type Started = Result<Cluster, (String, Option<i32>)>;
 
 /// A guarded cluster that runs.
 #[derive(Clone)]
@@ -99,7 +122,11 @@ impl Stage {
         let text = |name: &str| greeting[name].as_str().unwrap_or_default().to_owned();
         let address =
             text("listen").parse().map_err(|_| Failure::refused("The authority names no address."))?;
-        self.authority = Some(Authority { process, address, root: text("root") });
+        let wire = match self.authority.take() {
+            Some(before) => before.wire,
+            None => Wire::to(address).map_err(made)?,
+        };
+        self.authority = Some(Authority { process, address, wire, root: text("root") });
         let healthy = self.until("the authority's /health", || {
             Ok(http::ask(address, "GET", "/health", None).ok().filter(|answer| answer.status == 200))
         });
@@ -125,15 +152,28 @@ impl Stage {
         Ok(serde_json::from_slice(&done.stdout).unwrap_or(Value::Null))
     }
 
-    /// Starts a guarded cluster; where it refuses to start, what it said and its exit code.
-    pub(super) fn cluster(&mut self, name: &str) -> Result<Result<Cluster, (String, Option<i32>)>, Failure> {
-        let authority = self.authority.as_ref().ok_or_else(|| Failure::refused("No authority serves."))?;
-        let data = self.dir.join(name);
-        let log = self.dir.join(format!("{name}.log"));
+    /// The network between the clusters and the authority.
+    pub(super) fn wire(&self) -> Result<&Wire, Failure> {
+        self.authority.as_ref().map(|authority| &authority.wire).ok_or_else(nobody)
+    }
+
+    /// Starts a process of the guarded cluster; where it refuses to start, what it said and its exit code.
+    pub(super) fn cluster(&mut self, cast: Cast<'_>) -> Result<Started, Failure> {
+        let Cast { name, data, more, clock_off } = cast;
+        let authority = self.authority.as_ref().ok_or_else(nobody)?;
         let mut command = self.command();
-        command.args(["demo", "node", "--", "--listen", "127.0.0.1:0", "--name", name]);
-        command.args(["--authority", &format!("http://{}", authority.address), "--root", &authority.root]);
-        command.arg("--data").arg(data).env("CHORUS_LICENSE_KEY", &self.key);
+        command.args(["demo", "node", &format!("--clock-off={clock_off}"), "--"]);
+        command.args(["--listen", "127.0.0.1:0", "--name", name, "--root", &authority.root, "--data"]);
+        command.arg(self.dir.join(data)).args(&more).env("CHORUS_LICENSE_KEY", &self.key);
+        if !more.iter().any(|argument| argument == "--follow") {
+            command.args(["--authority", &format!("http://{}", authority.wire.address)]);
+        }
+        self.start(name, command)
+    }
+
+    /// Starts a guarded process, which says its address on its first line.
+    fn start(&mut self, name: &str, mut command: Command) -> Result<Started, Failure> {
+        let log = self.dir.join(format!("{name}.log"));
         command.stdout(Stdio::piped()).stderr(File::create(&log).map_err(made)?);
         let (process, output) = self.troupe.start(command).map_err(made)?;
         let mut line = String::new();
@@ -147,12 +187,30 @@ impl Stage {
                 Ok(Ok(cluster))
             }
             Err(_) => {
-                let status = self.until("the end of a refused cluster", || self.troupe.ended(process))?;
+                let status = self.until("the end of a refused process", || self.troupe.ended(process))?;
                 let said = fs::read_to_string(&log).map_err(made)?;
                 let said = said.rsplit_once("error: ").map_or(said.as_str(), |(_, said)| said);
                 Ok(Err((said.trim().to_owned(), status.code())))
             }
         }
+    }
+
+    /// Starts a process that has to run.
+    pub(super) fn runs(&mut self, cast: Cast<'_>) -> Result<Cluster, Failure> {
+        let name = cast.name.to_owned();
+        let started = self.cluster(cast)?;
+        started.map_err(|(said, _)| Failure::refused(format!("{name} did not start: {said}")))
+    }
+
+    /// Kills a cluster's process as a power cut would.
+    pub(super) fn kill(&self, name: &str) -> Result<(), Failure> {
+        let process = self.running(name)?.process;
+        self.troupe.kill(process).map_err(made)
+    }
+
+    /// Copies a cluster's directory while it runs, as a thief or a snapshot would.
+    pub(super) fn copy(&self, data: &str, to: &str) -> Result<(), Failure> {
+        copied(&self.dir.join(data), &self.dir.join(to)).map_err(made)
     }
 
     /// Asks a cluster something.
@@ -234,6 +292,24 @@ impl Stage {
         }
         Ok(())
     }
+}
+
+fn copied(from: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let to = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copied(&entry.path(), &to)?;
+        } else {
+            fs::copy(entry.path(), to)?;
+        }
+    }
+    Ok(())
+}
+
+fn nobody() -> Failure {
+    Failure::refused("No authority serves.")
 }
 
 /// What this machine did not allow.

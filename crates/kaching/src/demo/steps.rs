@@ -1,15 +1,20 @@
 //! The story, a file a step.
 
-use super::{Shown, Stage, Step};
+use super::{Shown, Stage, Step, stage::Cast};
 use crate::failure::Failure;
 
 mod activation;
 mod authority;
+mod clocks;
+mod copy;
 mod crash;
 mod feature;
+mod holder;
+mod moving;
 mod nodes;
 mod second;
 mod suspension;
+mod unreachable;
 mod upgrade;
 
 /// The steps in their order; a new one is a file and a line here.
@@ -25,11 +30,22 @@ pub(super) const STORY: &[Step] = &[
     Step { title: "Reinstating it starts the work again, without a restart", play: suspension::reinstates },
     Step { title: "The authority is killed, and the product keeps running", play: crash::kills },
     Step { title: "The authority comes back, and nothing is lost", play: crash::restarts },
+    Step { title: "Three nodes run on one activation", play: holder::three },
+    Step { title: "The one that keeps the lease is killed, and another takes its place", play: holder::dies },
+    Step { title: "A clock set ahead ends nothing, one set back extends nothing", play: clocks::play },
+    Step { title: "Suspended while out of reach: stopped on the first contact", play: unreachable::stops },
+    Step { title: "And still stopped after a restart without network", play: unreachable::stays },
+    Step { title: "A copy of the state directory is found", play: copy::play },
+    Step { title: "Another cluster takes the license over, without an interruption", play: moving::moves },
+    Step { title: "Moved again, the first one is refused, by push", play: moving::again },
 ];
 
 /// The cluster that the story is about, and the one that comes too late.
 const FIRST: &str = "eu-1";
 const SECOND: &str = "us-1";
+/// A second process of the first one's node, and a node elsewhere.
+const STANDBY: &str = "eu-1-b";
+const NODE: &str = "eu-1-c";
 
 /// A step that does not hold, with what was seen instead.
 fn unless(held: bool, seen: impl FnOnce() -> String) -> Result<(), Failure> {
@@ -48,4 +64,10 @@ fn typed(line: &[&str]) -> String {
         .map(|word| if word.contains(' ') { format!("\"{word}\"") } else { (*word).to_owned() })
         .collect();
     format!("$ kaching {}", words.join(" "))
+}
+
+/// A heartbeat now, as the customer's admin asks for it.
+fn renew(stage: &Stage, name: &str) -> Result<(), Failure> {
+    let renewed = stage.ask(name, "POST", "/license/renew", None)?;
+    unless(renewed.status == 200, || format!("{name} does not renew: {}", renewed.body))
 }

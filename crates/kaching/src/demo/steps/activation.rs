@@ -1,12 +1,10 @@
 use serde_json::json;
 
-use super::{FIRST, Shown, Stage, quote, unless};
-use crate::failure::Failure;
+use super::{Cast, FIRST, Shown, Stage, quote, unless};
 
 /// A guarded product starts with the key, and does its work.
 pub(super) fn play(stage: &mut Stage) -> Shown {
-    let started = stage.cluster(FIRST)?;
-    started.map_err(|(said, _)| Failure::refused(format!("{FIRST} did not start: {said}")))?;
+    stage.runs(Cast::new(FIRST))?;
     let taken = stage.ask(FIRST, "POST", "/jobs", Some(json!({"input": "kaching", "rounds": 100_000})))?;
     unless(taken.status == 202, || format!("The job was not taken: {}", taken.body))?;
     let path = format!("/jobs/{}", taken.body["id"]);

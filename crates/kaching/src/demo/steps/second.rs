@@ -1,9 +1,9 @@
-use super::{FIRST, SECOND, Shown, Stage, quote, unless};
+use super::{Cast, FIRST, SECOND, Shown, Stage, quote, unless};
 use crate::failure::Failure;
 
 /// The same key on another cluster: it does not start, and says who holds the license.
 pub(super) fn play(stage: &mut Stage) -> Shown {
-    let Err((said, code)) = stage.cluster(SECOND)? else {
+    let Err((said, code)) = stage.cluster(Cast::new(SECOND))? else {
         return Err(Failure::refused(format!("{SECOND} started, although {FIRST} holds the only slot.")));
     };
     unless(code == Some(1), || format!("{SECOND} ended with {code:?} rather than exit code 1: {said}"))?;
