@@ -51,9 +51,13 @@ pub(crate) struct Desk {
     pub(crate) faults: Vec<(&'static str, Fault)>,
     pub(crate) down: bool,
     pub(crate) generation: u64,
+    /// The nonce of the last activation: the same one again is a repeat.
+    activated_by: Value,
     pub(crate) beats: Vec<Beat>,
     pub(crate) reports: Vec<Value>,
     pub(crate) seen: Vec<String>,
+    /// Signed refusals that were answered.
+    pub(crate) refusals: usize,
 }
 
 /// A heartbeat as it came.
@@ -128,7 +132,8 @@ impl Authority {
             if let Some(found) = found(&desk) {
                 return found;
             }
-            assert!(Instant::now() < end, "it did not happen; requests were {:?}", desk.seen);
+            let last = &desk.seen[desk.seen.len().saturating_sub(10)..];
+            assert!(Instant::now() < end, "it did not happen; the last requests were {last:?}");
             desk = self.shared.1.wait_timeout(desk, Duration::from_millis(200)).unwrap().0;
         }
     }
@@ -161,9 +166,11 @@ impl Desk {
             faults: Vec::new(),
             down: false,
             generation: 0,
+            activated_by: Value::Null,
             beats: Vec::new(),
             reports: Vec::new(),
             seen: Vec::new(),
+            refusals: 0,
         }
     }
 
@@ -266,7 +273,8 @@ impl Desk {
         encode(&refusal, &self.signer).unwrap()
     }
 
-    fn refused(&self, code: ErrorCode, req: Digest) -> Answer {
+    fn refused(&mut self, code: ErrorCode, req: Digest) -> Answer {
+        self.refusals += 1;
         let mut problem = problem(code);
         problem["statement"] = json!(self.refusal(code, Some(req)));
         if code == ErrorCode::ActivationLimitReached {
@@ -285,7 +293,10 @@ impl Desk {
         if let Some(code) = self.refuse {
             return self.refused(code, req);
         }
-        self.generation += 1;
+        if self.activated_by != body["nonce"] {
+            self.activated_by = body["nonce"].clone();
+            self.generation += 1;
+        }
         self.fingerprint = body["fingerprint"].as_str().unwrap().to_owned();
         let activation = json!({"id": ActivationId::from_bytes(ACTIVATION), "license": LicenseId::from_bytes(self.license),
             "kind": body["kind"], "fingerprint": body["fingerprint"], "name": body["name"], "status": "active",

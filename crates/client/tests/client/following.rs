@@ -27,7 +27,7 @@ fn node(world: &World, wire: &Wire, name: &str) -> Builder {
         .fingerprint(Fingerprint::custom("cluster-1").unwrap())
         .state_dir(world.dir.path().join(name))
         .clock(Arc::clone(&world.clock) as Arc<dyn Clock>)
-        .timing(World::timing())
+        .timing(crate::world::timing())
 }
 
 fn hand_over(wire: &Wire, guard: &Guard) {

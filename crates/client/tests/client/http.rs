@@ -1,7 +1,7 @@
 //! As much of HTTP/1.1 as the client speaks.
 
 use std::{
-    io::{BufRead as _, BufReader, Read as _, Write as _},
+    io::{BufRead, BufReader, Write as _},
     net::TcpStream,
 };
 
@@ -36,17 +36,15 @@ pub(crate) fn serve(stream: TcpStream, answer: impl Fn(Request) -> Answer) {
     }
 }
 
-fn read(reader: &mut BufReader<TcpStream>) -> Option<Request> {
-    let mut line = String::new();
-    reader.read_line(&mut line).ok()?;
-    let (method, rest) = line.split_once(' ')?;
+/// The next request; nothing where the connection ends, or ends in the middle of one.
+pub(crate) fn read(reader: &mut impl BufRead) -> Option<Request> {
+    let first = line(reader)?;
+    let (method, rest) = first.split_once(' ')?;
     let (path, _) = rest.split_once(' ')?;
-    let (method, path) = (method.to_owned(), path.to_owned());
     let (mut length, mut authorization) = (0, String::new());
     loop {
-        let mut line = String::new();
-        reader.read_line(&mut line).ok()?;
-        let Some((name, value)) = line.trim_end().split_once(':') else { break };
+        let header = line(reader)?;
+        let Some((name, value)) = header.split_once(':') else { break };
         match name.to_ascii_lowercase().as_str() {
             "content-length" => length = value.trim().parse().ok()?,
             "authorization" => authorization = value.trim().to_owned(),
@@ -55,5 +53,11 @@ fn read(reader: &mut BufReader<TcpStream>) -> Option<Request> {
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
-    Some(Request { method, path, authorization, body })
+    Some(Request { method: method.to_owned(), path: path.to_owned(), authorization, body })
+}
+
+fn line(reader: &mut impl BufRead) -> Option<String> {
+    let mut line = String::new();
+    reader.read_line(&mut line).ok()?;
+    line.strip_suffix("\r\n").map(str::to_owned)
 }

@@ -1,13 +1,16 @@
 //! The client against an authority that signs with real keys, answers over real sockets, and does as it is told.
 
 #![expect(clippy::unwrap_used, reason = "a test that meets what it does not expect fails")]
+#![expect(clippy::print_stdout, reason = "the table of faults is for people to read")]
 #![expect(clippy::disallowed_methods, reason = "deadlines of tests are real time")]
 
 mod authority;
 mod entering;
+mod faults;
 mod following;
 mod http;
 mod network;
+mod proxy;
 mod refusals;
 mod running;
 mod starting;

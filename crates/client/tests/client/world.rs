@@ -71,39 +71,48 @@ impl World {
 
     /// A guard of this world, yet to be changed and started.
     pub(crate) fn builder(&self) -> Builder {
-        self.builder_without_key().license_key(LicenseKey::new(KEY))
+        self.builder_at(&self.authority.url())
+    }
+
+    /// As [`builder`](Self::builder), with another way to the authority.
+    pub(crate) fn builder_at(&self, url: &str) -> Builder {
+        self.keyless_at(url).license_key(LicenseKey::new(KEY))
     }
 
     pub(crate) fn builder_without_key(&self) -> Builder {
-        Guard::builder(&self.authority.url(), &self.authority.root())
+        self.keyless_at(&self.authority.url())
+    }
+
+    fn keyless_at(&self, url: &str) -> Builder {
+        Guard::builder(url, &self.authority.root())
             .product("chorus")
             .fingerprint(Fingerprint::custom("cluster-1").unwrap())
             .state_dir(self.dir.path().join("license"))
             .name("eu-1")
             .clock(Arc::clone(&self.clock) as Arc<dyn Clock>)
-            .timing(Self::timing())
-    }
-
-    /// Short intervals.
-    pub(crate) fn timing() -> Timing {
-        let ms = Duration::from_millis;
-        Timing {
-            start: ms(5000),
-            call: ms(2000),
-            wait: ms(2000),
-            poll: (ms(20), ms(40)),
-            refused: (ms(50), ms(100)),
-            backoff: (ms(20), ms(100)),
-            reactivate: ms(50),
-            refetch: ms(50),
-            mark: ms(60_000),
-            pause: ms(10),
-            follow: ms(10),
-        }
+            .timing(timing())
     }
 
     pub(crate) fn start(&self) -> Guard {
         self.builder().start().unwrap()
+    }
+}
+
+/// Intervals of a test: short.
+pub(crate) fn timing() -> Timing {
+    let ms = Duration::from_millis;
+    Timing {
+        start: ms(5000),
+        call: ms(2000),
+        wait: ms(2000),
+        poll: (ms(20), ms(40)),
+        refused: (ms(50), ms(100)),
+        backoff: (ms(20), ms(100)),
+        reactivate: ms(50),
+        refetch: ms(50),
+        mark: ms(60_000),
+        pause: ms(10),
+        follow: ms(10),
     }
 }
 
