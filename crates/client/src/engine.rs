@@ -126,6 +126,8 @@ pub(crate) struct Request {
     usage: u64,
     /// Of a heartbeat or an activation: how many were sent with it.
     turn: u64,
+    /// Its bytes may have been sent before, and answered.
+    again: bool,
 }
 
 impl Engine {
@@ -331,7 +333,7 @@ impl Engine {
             self.dirty = false;
             self.durable.clone_from(&self.record.beat);
         } else if self.durable.is_some() {
-            self.record.beat.clone_from(&self.durable);
+            self.record.beat = self.durable.clone().map(|beat| Beat { unsent: false, ..beat });
         } else {
             self.durable.clone_from(&self.record.beat);
         }

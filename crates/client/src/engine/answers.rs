@@ -156,7 +156,7 @@ impl Engine {
         let text = SecretText::new(answer.credential.expose().to_owned());
         let before = (self.credential.replace(credential), self.record.credential.replace(text));
         if self.lease_came(request, answer.lease, now, draw) {
-            self.record.beat = Some(Beat { number: 1, nonce: draw.nonce() });
+            self.record.beat = Some(Beat { number: 1, nonce: draw.nonce(), unsent: true });
             self.durable = None;
             self.record.activating = None;
             self.pace.activation.wanted = false;
@@ -181,7 +181,7 @@ impl Engine {
     /// The next heartbeat has the next number, and a nonce that is stored in the same write.
     pub(super) fn heartbeat_answered(&mut self, request: &Request, draw: &Draw) {
         if let Some(beat) = &mut self.record.beat {
-            *beat = Beat { number: beat.number + 1, nonce: draw.nonce() };
+            *beat = Beat { number: beat.number + 1, nonce: draw.nonce(), unsent: true };
         }
         self.record.usage.retain(|entry| entry.seq > request.usage);
         self.dirty = true;

@@ -135,7 +135,7 @@ impl Engine {
         self.become_licensed(candidate);
         self.credential = Some(credential);
         self.record.credential = Some(SecretText::new(answer.credential.expose().to_owned()));
-        self.record.beat = Some(Beat { number: 1, nonce: draw.nonce() });
+        self.record.beat = Some(Beat { number: 1, nonce: draw.nonce(), unsent: true });
         self.quotas = answer.quotas;
         self.take(lease, answer.lease, now, draw);
         Ok(())

@@ -72,6 +72,9 @@ pub(crate) struct Entered {
 pub(crate) struct Beat {
     pub(crate) number: u64,
     pub(crate) nonce: String,
+    /// Drawn in this run of the process, and not sent yet.
+    #[serde(skip)]
+    pub(crate) unsent: bool,
 }
 
 /// A signed refusal that stopped the client.

@@ -7,7 +7,7 @@ use kaching_base::{ActivationId, Secret};
 use kaching_license::{Digest, request_hash};
 use serde::Serialize;
 
-use super::{Ask, Engine, Request, record::Beat};
+use super::{Ask, Engine, Request};
 use crate::{Fingerprint, LicenseKey, clock::Reading, random::Draw, transport::Call};
 
 /// So many entries of usage fit into one request with room to spare.
@@ -77,13 +77,16 @@ impl Engine {
 
     fn activate(&mut self, now: Reading, draw: &Draw) -> Option<Request> {
         let nonce = self.record.activating.clone().unwrap_or_else(|| draw.nonce());
-        if self.record.activating.is_none() {
+        let again = self.record.activating.is_some();
+        if !again {
             self.record.activating = Some(nonce.clone());
             self.dirty = true;
         }
         let settings = &self.settings;
         let (license_key, takeover) = (settings.license_key.as_ref()?, settings.takeover);
-        Some(self.activation_of(Ask::Activate, license_key, &settings.fingerprint, takeover, nonce, now))
+        let fingerprint = &settings.fingerprint;
+        let request = self.activation_of(Ask::Activate, license_key, fingerprint, takeover, nonce, now);
+        Some(Request { again, ..request })
     }
 
     pub(super) fn activation_of(
@@ -112,7 +115,9 @@ impl Engine {
     }
 
     fn heartbeat(&mut self, now: Reading) -> Option<Request> {
-        let Beat { number, nonce } = self.record.beat.clone()?;
+        let beat = self.record.beat.as_mut()?;
+        let again = !std::mem::take(&mut beat.unsent);
+        let (number, nonce) = (beat.number, beat.nonce.clone());
         let usage: Vec<_> = self.record.usage.iter().take(USAGE).cloned().collect();
         let through = usage.last().map_or(0, |entry| entry.seq);
         if through > self.record.usage_sent {
@@ -130,10 +135,8 @@ impl Engine {
             log: None,
         });
         let (header, hash) = self.credential.as_ref()?.authorize(number, "POST", "/v1/heartbeat", &body);
-        let mut request =
-            self.post(Ask::Heartbeat, "/v1/heartbeat", body, Some(Secret::new(header)), hash, now);
-        request.usage = through;
-        Some(request)
+        let request = self.post(Ask::Heartbeat, "/v1/heartbeat", body, Some(Secret::new(header)), hash, now);
+        Some(Request { usage: through, again, ..request })
     }
 
     fn bearer(&self) -> Option<Secret<String>> {
@@ -144,7 +147,7 @@ impl Engine {
         let hash = request_hash("GET", &path, "", b"");
         let timeout = self.settings.timing.call;
         let call = Call { method: "GET", path, body: Vec::new(), authorization, timeout };
-        Request { ask, call, hash, stops: self.stops, sent: now.boot, usage: 0, turn: 0 }
+        Request { ask, call, hash, stops: self.stops, sent: now.boot, usage: 0, turn: 0, again: false }
     }
 
     pub(super) fn post(
@@ -158,7 +161,7 @@ impl Engine {
     ) -> Request {
         let timeout = self.settings.timing.call;
         let call = Call { method: "POST", path: path.to_owned(), body, authorization, timeout };
-        Request { ask, call, hash, stops: self.stops, sent: now.boot, usage: 0, turn: 0 }
+        Request { ask, call, hash, stops: self.stops, sent: now.boot, usage: 0, turn: 0, again: false }
     }
 }
 

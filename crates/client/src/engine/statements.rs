@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use kaching_api::Problem;
+use kaching_base::{Seconds, Timestamp};
 use kaching_license::{Expected, Invalid, Lease, Moment, Refusal};
 
 use super::{Ask, Engine, LastRefusal, Pending, Request, catalogue, record::Stop};
@@ -12,6 +13,9 @@ use crate::{
     random::Draw,
     start_error::StartError,
 };
+
+/// An answer to bytes that were sent before may seem as much older than it is: clocks drift, and answers take their time.
+const LATE: Seconds = Seconds(60);
 
 impl Engine {
     fn expected(&self, request: &Request) -> Expected<'_> {
@@ -37,6 +41,9 @@ impl Engine {
             }
         };
         let current = keyset.keyset().version >= lease.ks;
+        if self.late(request, lease.iat, now) {
+            return true;
+        }
         if self.outdated(request, &lease) {
             tracing::info!(iat = %lease.iat, rev = lease.rev, "a lease older than what is known does not count");
             self.unanswered(request, "its answer is older than what is known".to_owned(), None, now, draw);
@@ -54,6 +61,17 @@ impl Engine {
             self.reached(now);
         }
         true
+    }
+
+    /// Whether an answer may have been held back: bytes that were sent more than once have more than one answer, and the
+    /// client would go back to the time of the oldest. The next heartbeat, whose bytes are new, asks for a fresh one.
+    fn late(&mut self, request: &Request, iat: Timestamp, now: Reading) -> bool {
+        let late = request.again && self.grant.is_some() && iat < self.now(now) - LATE;
+        if late {
+            tracing::info!(%iat, call = ?request.ask, "an answer to an earlier attempt does not count");
+            self.pace.heartbeat = now.boot;
+        }
+        late
     }
 
     fn does_not_verify(&mut self, request: &Request, invalid: &Invalid, now: Reading, draw: &Draw) {
@@ -163,8 +181,7 @@ impl Engine {
             Ok(refusal) => refusal,
             Err(invalid) => return self.does_not_verify(request, &invalid, now, draw),
         };
-        self.reached(now);
-        self.time.fresh(refusal.iat, now);
+        let late = self.late(request, refusal.iat, now);
         match request.ask {
             Ask::Heartbeat => self.heartbeat_answered(request, draw),
             Ask::Activate => {
@@ -173,6 +190,11 @@ impl Engine {
             }
             _ => {}
         }
+        if late {
+            return;
+        }
+        self.reached(now);
+        self.time.fresh(refusal.iat, now);
         self.refusal = Some(LastRefusal::of_answer(&refusal, problem));
         let code = refusal.code.clone();
         if code.stops() {

@@ -6,11 +6,11 @@ use kaching_client::State;
 use super::Faulty;
 use crate::{
     proxy::{
-        Fault::Instead,
+        Fault::{Instead, Served},
         Genuine,
-        Piece::{self, Bytes, Close},
+        Piece::{self, Bytes, Close, Reset},
     },
-    world::{until_active, until_refused},
+    world::{until, until_active, until_refused},
 };
 
 /// The last answer of the same path that has a text in it.
@@ -55,4 +55,47 @@ fn a_lease_from_before_the_suspension_starts_nothing() {
     }
     drop(guard);
     faulty.builder().start().err().expect("the stop is on disk");
+}
+
+/// An answer to the very bytes that are sent, held back until the time without contact is almost over.
+#[test]
+fn an_answer_that_was_held_back_extends_nothing() {
+    let faulty = Faulty::new();
+    let guard = faulty.running();
+    faulty.proxy.set("/v1/heartbeat", Served(|_| vec![Close]));
+    guard.heartbeat_now();
+    until(&guard, |state| matches!(state, State::Offline { .. }));
+    faulty.proxy.set("/", Instead(|_| vec![Reset]));
+    faulty.world.clock.advance(259_000);
+    guard.check().unwrap();
+    faulty.proxy.set("/v1/heartbeat", Instead(|it| last(it, "lease")));
+    for _ in 0..5 {
+        guard.heartbeat_now();
+    }
+    faulty.world.clock.advance(1_200);
+    guard.check().unwrap_err();
+    faulty.proxy.lift();
+    until_active(&guard);
+}
+
+#[test]
+fn a_refusal_that_was_held_back_stops_nothing() {
+    let faulty = Faulty::new();
+    // No question that waits at the authority tells of it.
+    faulty.proxy.set("/v1/changes", Instead(|_| vec![Close]));
+    let guard = faulty.running();
+    faulty.proxy.set("/v1", Served(|_| vec![Close]));
+    faulty.world.authority.suspend(Some(ErrorCode::LicenseSuspended));
+    guard.heartbeat_now();
+    until(&guard, |state| matches!(state, State::Offline { .. }));
+    faulty.proxy.set("/", Instead(|_| vec![Reset]));
+    faulty.world.authority.suspend(None);
+    faulty.world.clock.advance(3_600);
+    faulty.proxy.set("/", Instead(|it| last(it, "license_suspended")));
+    for _ in 0..5 {
+        guard.heartbeat_now();
+        guard.check().unwrap();
+    }
+    faulty.proxy.lift();
+    until_active(&guard);
 }
