@@ -147,6 +147,7 @@ fn told(error: &ureq::Error) -> String {
         ureq::Error::Io(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
             "nothing listens there".to_owned()
         }
+        ureq::Error::Io(error) => error.to_string(),
         other => other.to_string(),
     }
 }

@@ -63,9 +63,17 @@ impl Engine {
         match request.ask {
             Ask::Catalogue => return,
             Ask::Deactivate => return self.lost(why),
+            // The next heartbeat shows whether it is the question or the authority.
             Ask::Changes => {
                 self.pace.question_lost();
-                // The next heartbeat shows whether it is the question or the authority.
+                if !self.pace.waits() {
+                    let (low, high) = self.settings.timing.poll;
+                    self.pace.question = now.boot + draw.between(low, high);
+                }
+                self.pace.heartbeat = now.boot;
+            }
+            // Likewise: the keys that are held verify its answer.
+            Ask::Keyset if self.keyset.is_some() && self.pending.is_none() => {
                 self.pace.heartbeat = now.boot;
             }
             Ask::Keyset => self.pace.keyset.anew(),

@@ -176,7 +176,10 @@ impl Engine {
         now: Reading,
         draw: &Draw,
     ) {
-        let Some(keyset) = &self.keyset else { return };
+        let Some(keyset) = &self.keyset else {
+            let why = "it refuses before it has given its keys".to_owned();
+            return self.unanswered(request, why, None, now, draw);
+        };
         let refusal = match keyset.verify_refusal(statement, &self.expected(request), Moment::Answer) {
             Ok(refusal) => refusal,
             Err(invalid) => return self.does_not_verify(request, &invalid, now, draw),

@@ -162,7 +162,7 @@ impl Engine {
                 let until = lease.run_until;
                 if lease.lic_exp.is_some_and(|end| end <= time) {
                     State::Expiring { until }
-                } else if matches!(self.contact, Contact::Lost(_)) || time >= lease.exp {
+                } else if self.contact != Contact::Made || time >= lease.exp {
                     State::Offline { until }
                 } else {
                     State::Active { via: self.via() }
