@@ -372,8 +372,8 @@ impl Engine {
     /// The next heartbeat is due now. How many were sent before it: one on its way tells nothing of what is owed now.
     /// Nothing where none can be sent for a while, because the next activation has to wait.
     pub(crate) fn hurry(&mut self, now: Reading) -> Option<u64> {
-        let wanted = self.pace.activation.wanted;
-        if wanted && self.activation_due().is_some_and(|due| due > now.boot) {
+        let put_off = !self.calling && self.pace.activation.wanted;
+        if put_off && self.activation_due().is_some_and(|due| due > now.boot) {
             return None;
         }
         self.hurried = true;

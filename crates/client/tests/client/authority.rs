@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    io::{Read, Write},
     net::TcpListener,
     sync::{
         Arc, Condvar, Mutex, MutexGuard,
@@ -100,6 +101,12 @@ impl Authority {
 
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// Serves a connection that came another way than to its own port.
+    pub(crate) fn serve(&self, stream: impl Read + Write + Send + 'static) {
+        let desk = Arc::clone(&self.shared);
+        thread::spawn(move || serve(stream, |request| answer(&desk, request)));
     }
 
     pub(crate) fn root(&self) -> String {

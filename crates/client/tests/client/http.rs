@@ -1,9 +1,6 @@
 //! As much of HTTP/1.1 as the client speaks.
 
-use std::{
-    io::{BufRead, BufReader, Write as _},
-    net::TcpStream,
-};
+use std::io::{BufRead, BufReader, Read, Write};
 
 /// A request, whole.
 pub(crate) struct Request {
@@ -22,11 +19,11 @@ pub(crate) enum Answer {
 }
 
 /// Serves the requests of one connection.
-pub(crate) fn serve(stream: TcpStream, answer: impl Fn(Request) -> Answer) {
-    let Ok(mut writer) = stream.try_clone() else { return };
+pub(crate) fn serve(stream: impl Read + Write, answer: impl Fn(Request) -> Answer) {
     let mut reader = BufReader::new(stream);
     while let Some(request) = read(&mut reader) {
         let Answer::Whole(status, body) = answer(request) else { return };
+        let writer = reader.get_mut();
         let head = format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\n\r\n", body.len());
         if status == 204 {
             let _ = writer.write_all(b"HTTP/1.1 204 X\r\n\r\n");

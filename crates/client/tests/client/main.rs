@@ -15,4 +15,5 @@ mod refusals;
 mod running;
 mod starting;
 mod telling;
+mod ways;
 mod world;

@@ -9,7 +9,7 @@ use std::{
 };
 
 use kaching_client::{Builder, StartError, State, Timing};
-use rustls::{ServerConfig, ServerConnection, pki_types::PrivatePkcs8KeyDer};
+use rustls::ServerConnection;
 use serde_json::json;
 
 use super::{Faulty, START, within};
@@ -17,6 +17,7 @@ use crate::{
     authority::{Fault, problem},
     proxy::Fault::Instead,
     proxy::Piece,
+    ways::own_tls,
     world::{DEADLINE, World, timing, until_active},
 };
 
@@ -59,16 +60,7 @@ fn a_handshake_that_never_ends_leads_nowhere() {
 
 #[test]
 fn a_certificate_that_nobody_signed_leads_nowhere() {
-    let certificate = include_bytes!("../unsigned/certificate.der").to_vec();
-    let key = PrivatePkcs8KeyDer::from(include_bytes!("../unsigned/key.der").to_vec());
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate.into()], key.into())
-        .unwrap();
-    let config = Arc::new(config);
+    let config = own_tls();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     thread::spawn(move || {
