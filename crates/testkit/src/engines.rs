@@ -10,6 +10,8 @@ pub struct Scratch {
     pub config: Config,
     /// The folder of SQLite's file, and a place for other files of the test.
     pub folder: TempDir,
+    /// Where another process finds it on PostgreSQL.
+    pub url: Option<String>,
 }
 
 /// An empty database on each engine: a test that goes through these runs on both.
@@ -27,11 +29,12 @@ impl Scratch {
     /// If PostgreSQL is not installed.
     pub fn new(engine: Engine) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
-        let config = match engine {
-            Engine::Sqlite => Config::sqlite(folder.path().join("kaching.db")),
-            Engine::Postgres => Config::postgres(postgres()),
+        let url = (engine == Engine::Postgres).then(postgres);
+        let config = match &url {
+            None => Config::sqlite(folder.path().join("kaching.db")),
+            Some(url) => Config::postgres(url.as_str()),
         };
-        Self { config, folder }
+        Self { config, folder, url }
     }
 
     /// Which engine this is.

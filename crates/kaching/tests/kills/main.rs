@@ -1,0 +1,50 @@
+//! What is lost when a serving process, or the process of a product's host, is killed at its work: nothing that was
+//! acknowledged. `KILLS` says how many of each are killed; this program starts itself as the host.
+
+#![expect(clippy::unwrap_used, reason = "what is not as expected fails the test")]
+#![expect(
+    clippy::print_stdout,
+    reason = "the host tells its parent what it did, and the test how many it survived"
+)]
+#![expect(clippy::disallowed_methods, reason = "deadlines of tests are real time, and one setting is theirs")]
+
+use std::{process::ExitCode, thread};
+
+use kaching_testkit::Engine;
+
+mod dice;
+mod host;
+mod hosts;
+mod installation;
+mod operator;
+mod rounds;
+mod server;
+mod stage;
+mod verify;
+mod wire;
+
+/// How many kills of each kind, unless said otherwise.
+const KILLS: usize = 50;
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["host", url, root, key, dir, manner] => host::work(url, root, key, dir, manner),
+        // As the test harness would: a filter that names something else, or a wish for a list, runs nothing.
+        [filter, ..] if filter == "--list" || !(filter.starts_with('-') || "kills".contains(filter)) => {}
+        _ => {
+            let kills = std::env::var("KILLS").map_or(KILLS, |text| text.parse().expect("KILLS is a number"));
+            // PostgreSQL keeps what was acknowledged by itself; what is shared with it is tried on it as well.
+            let on_postgres = kills / 4;
+            let campaigns = [
+                thread::spawn(move || rounds::kill_servers(Engine::Sqlite, kills - on_postgres)),
+                thread::spawn(move || rounds::kill_servers(Engine::Postgres, on_postgres)),
+                thread::spawn(move || hosts::kill_hosts(kills)),
+            ];
+            for campaign in campaigns {
+                println!("{}", campaign.join().unwrap());
+            }
+        }
+    }
+    ExitCode::SUCCESS
+}

@@ -1,0 +1,97 @@
+//! A server under load, killed again and again.
+
+use std::{
+    sync::Mutex,
+    thread,
+    time::{Duration, Instant},
+};
+
+use kaching_testkit::Engine;
+use serde_json::json;
+
+use crate::{
+    dice::Dice, installation::Installation, operator::Operator, server::Server, stage::Stage, verify,
+};
+
+/// More than this many installations of one license never run at once.
+pub(crate) const SLOTS: u64 = 8;
+/// Each has installations of its own, together twice as many as there are slots.
+const WORKERS: usize = 4;
+const INSTALLATIONS: usize = 4;
+
+/// What was acknowledged, to whom.
+pub(crate) struct Ledger {
+    pub(crate) license: String,
+    pub(crate) installations: Vec<Mutex<Vec<Installation>>>,
+    pub(crate) operator: Mutex<Operator>,
+}
+
+/// Lets everybody go home, also when the one who kills has failed.
+struct Ends<'a>(&'a Stage);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
+/// Kills a server so many times under load, and compares after each what it has with what it acknowledged.
+pub(crate) fn kill_servers(engine: Engine, kills: usize) -> String {
+    let began = Instant::now();
+    let mut server = Server::start(engine);
+    let license = server.license("loaded", SLOTS);
+    server.ask("POST", "customers", &json!({"name": "Operated", "reference": "operated"}));
+    let key = license["key"].as_str().unwrap();
+    let own = |worker: usize| (0..INSTALLATIONS).map(move |at| format!("device-{worker}-{at}"));
+    let made = |worker| own(worker).map(|name| Installation::new(key, name)).collect();
+    let ledger = Ledger {
+        license: license["id"].as_str().unwrap().to_owned(),
+        installations: (0..WORKERS).map(|worker| Mutex::new(made(worker))).collect(),
+        operator: Mutex::default(),
+    };
+    let probe = &mut Installation::new(key, "probe".to_owned());
+    let (stage, mut dice, address) = (Stage::default(), Dice::new(1), server.address);
+    stage.pause();
+    thread::scope(|scope| {
+        let _ends = Ends(&stage);
+        for (worker, own) in ledger.installations.iter().enumerate() {
+            let (mut way, mut dice) = (stage.way(address), Dice::new(100 + worker as u64));
+            scope.spawn({
+                let stage = &stage;
+                move || {
+                    while stage.goes_on() {
+                        let chosen = usize::try_from(dice.below(INSTALLATIONS as u64)).unwrap();
+                        own.lock().unwrap()[chosen].act(&mut way, &mut dice);
+                    }
+                }
+            });
+        }
+        let (mut way, mut own_dice, token) = (stage.way(address), Dice::new(200), server.token.clone());
+        scope.spawn({
+            let (stage, operator) = (&stage, &ledger.operator);
+            move || {
+                while stage.goes_on() {
+                    operator.lock().unwrap().act(&token, &mut way, &mut own_dice);
+                }
+            }
+        });
+        for _ in 0..kills {
+            stage.work(dice.below(300), Duration::from_micros(dice.below(3000)));
+            server.kill();
+            stage.pause();
+            server.restart();
+            stage.until_parked(WORKERS + 1);
+            let mut way = stage.way(address);
+            verify::standing(&server, &ledger, probe, &mut way, &mut dice);
+        }
+    });
+    let writes = verify::everything(&mut server, &ledger, probe);
+    let (answers, repeated) = stage.counts();
+    format!(
+        "kaching serve on {}: {kills} kills, {writes} acknowledged writes, 0 lost, {answers} answers, {repeated} attempts \
+         without one, slowest start {:.0?}, {:.0?} in all",
+        engine.as_str(),
+        server.slowest,
+        began.elapsed()
+    )
+}

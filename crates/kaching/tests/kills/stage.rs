@@ -1,0 +1,113 @@
+//! Where those who load a server and the one who kills it meet.
+
+use std::{
+    net::SocketAddr,
+    sync::{Condvar, Mutex, MutexGuard},
+    time::{Duration, Instant},
+};
+
+use crate::wire::{Answer, Call, Line};
+
+/// No answer is waited for longer, kills and starts included.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Between two attempts while nobody serves.
+const PAUSE: Duration = Duration::from_millis(5);
+
+#[derive(Default)]
+pub(crate) struct Stage {
+    turn: Mutex<Turn>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Turn {
+    /// Answers so far.
+    answered: u64,
+    /// Requests that were sent again because their answer did not come.
+    repeated: u64,
+    paused: bool,
+    parked: usize,
+    ended: bool,
+}
+
+/// A worker's way to the server.
+pub(crate) struct Way<'a> {
+    stage: &'a Stage,
+    line: Line,
+}
+
+impl Stage {
+    pub(crate) fn way(&self, address: SocketAddr) -> Way<'_> {
+        Way { stage: self, line: Line::to(address) }
+    }
+
+    fn turn(&self) -> MutexGuard<'_, Turn> {
+        self.turn.lock().unwrap()
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Turn)) {
+        change(&mut self.turn());
+        self.changed.notify_all();
+    }
+
+    /// How many requests were answered, and how many had to be repeated for that.
+    pub(crate) fn counts(&self) -> (u64, u64) {
+        let turn = self.turn();
+        (turn.answered, turn.repeated)
+    }
+
+    /// Lets everybody work until there are so many more answers, and a little longer.
+    pub(crate) fn work(&self, answers: u64, longer: Duration) {
+        let end = self.turn().answered + answers;
+        self.change(|turn| turn.paused = false);
+        let busy = |turn: &mut Turn| turn.answered < end;
+        let waited = self.changed.wait_timeout_while(self.turn(), PATIENCE, busy).unwrap();
+        assert!(waited.0.answered >= end, "the load stands still");
+        drop(self.changed.wait_timeout_while(waited.0, longer, |_| true).unwrap());
+    }
+
+    /// Nobody begins anything new.
+    pub(crate) fn pause(&self) {
+        self.change(|turn| turn.paused = true);
+    }
+
+    /// Waits until everybody has got the answer that it waits for.
+    pub(crate) fn until_parked(&self, workers: usize) {
+        let waited =
+            self.changed.wait_timeout_while(self.turn(), PATIENCE, |turn| turn.parked < workers).unwrap();
+        assert_eq!(waited.0.parked, workers, "somebody got no answer, or failed");
+    }
+
+    pub(crate) fn end(&self) {
+        self.change(|turn| turn.ended = true);
+    }
+
+    /// Between two things that a worker does; whether there is a next one.
+    pub(crate) fn goes_on(&self) -> bool {
+        self.change(|turn| turn.parked += 1);
+        let mut turn = self.changed.wait_while(self.turn(), |turn| turn.paused && !turn.ended).unwrap();
+        turn.parked -= 1;
+        !turn.ended
+    }
+}
+
+impl Way<'_> {
+    /// Asks until there is an answer, with the same bytes again and again: the server may be killed meanwhile.
+    pub(crate) fn ask(&mut self, call: &Call) -> Answer {
+        let began = Instant::now();
+        loop {
+            match self.line.ask(call) {
+                // An outcome that is not known, or the same request still on its way, is no answer.
+                Ok(answer) if answer.status < 500 && answer.body["code"] != "idempotency_in_progress" => {
+                    self.stage.change(|turn| turn.answered += 1);
+                    return answer;
+                }
+                _ => {}
+            }
+            assert!(began.elapsed() < PATIENCE, "no answer to {} {}", call.method, call.path);
+            let mut turn = self.stage.turn();
+            turn.repeated += 1;
+            drop(self.stage.changed.wait_timeout_while(turn, PAUSE, |_| true).unwrap());
+        }
+    }
+}
