@@ -40,7 +40,7 @@ pub(crate) fn work(url: &str, root: &str, key: &str, dir: &str, manner: &str) {
         say("counts", total);
         guard.record("jobs", amount);
         guard.ensure("nodes", 1 + step % 3).unwrap_or_else(|denied| panic!("{denied}"));
-        if manner != "quiet" && step.is_multiple_of(3) {
+        if manner != "quiet" && step.is_multiple_of(2) {
             guard.heartbeat_now();
             // Before a heartbeat is sent, what it tells stands on disk.
             say("kept", total);

@@ -48,10 +48,11 @@ pub(crate) fn kill_hosts(kills: usize) -> String {
     for round in 0..kills {
         lives.push(match round % 10 {
             // Long enough for the guard itself to have written what the host counted.
-            9 => killed_after(start("quiet"), MEMORY + Duration::from_millis(200 + dice.below(300))),
+            9 => killed(start("quiet"), 1, MEMORY + Duration::from_millis(dice.below(300))),
             // Often in the middle of its start.
-            0..3 => killed_after(start("busy"), Duration::from_micros(dice.below(60_000))),
-            _ => killed_after_lines(start("busy"), 3 + dice.below(60)),
+            0..3 => killed(start("busy"), 0, Duration::from_micros(dice.below(60_000))),
+            // Often in the middle of a heartbeat.
+            _ => killed(start("busy"), 3 + dice.below(60), Duration::from_micros(dice.below(20_000))),
         });
         one_activation(&server, &license["id"], lives.last().unwrap());
     }
@@ -109,28 +110,16 @@ impl Life {
     }
 }
 
-/// Kills a host after so many lines, and hears what it had said.
-fn killed_after_lines(mut host: Child, lines: u64) -> Life {
-    let mut said = BufReader::new(host.stdout.take().unwrap()).lines();
-    let mut life = Life::default();
-    for _ in 0..lines {
-        life.hear(&said.next().expect("the host works until it is killed").unwrap());
-    }
-    host.kill().unwrap();
-    host.wait().unwrap();
-    said.map_while(Result::ok).filter(|line| line.contains(' ')).for_each(|line| life.hear(&line));
-    life
-}
-
-/// Kills a host after a time. What it had counted long enough before must be found.
-fn killed_after(mut host: Child, time: Duration) -> Life {
+/// Kills a host a while after so many lines. What it had counted long enough before must be found.
+fn killed(mut host: Child, lines: u64, after: Duration) -> Life {
     let output = BufReader::new(host.stdout.take().unwrap());
     let (tell, told) = mpsc::channel();
     let reader = std::thread::spawn(move || {
         output.lines().map_while(Result::ok).for_each(|line| tell.send((Instant::now(), line)).unwrap());
     });
-    let end = Instant::now() + time;
-    let mut heard = Vec::new();
+    let mut heard: Vec<_> =
+        (0..lines).map(|_| told.recv().expect("the host works until it is killed")).collect();
+    let end = Instant::now() + after;
     while let Ok(said) = told.recv_timeout(end.saturating_duration_since(Instant::now())) {
         heard.push(said);
     }
@@ -141,7 +130,7 @@ fn killed_after(mut host: Child, time: Duration) -> Life {
     reader.join().unwrap();
     heard.extend(told.try_iter());
     let mut life = Life::default();
-    for (at, line) in heard.iter().filter(|(_, line)| line.contains(' ')) {
+    for (at, line) in &heard {
         life.hear(line);
         if line.starts_with("counts") && *at + MEMORY < killed {
             life.kept = life.kept.max(life.counted);
