@@ -4,6 +4,9 @@ use serde_json::{Value, json};
 
 use crate::{dice::Dice, server::Token, stage::Way};
 
+/// All of them are looked at after each kill.
+const LICENSES: usize = 150;
+
 #[derive(Default)]
 pub(crate) struct Operator {
     pub(crate) licenses: Vec<License>,
@@ -19,7 +22,8 @@ pub(crate) struct License {
 impl Operator {
     /// Makes a license, or suspends or reinstates one.
     pub(crate) fn act(&mut self, token: &Token, way: &mut Way<'_>, dice: &mut Dice) {
-        if self.licenses.is_empty() || dice.below(4) == 0 {
+        let most = self.licenses.len() >= LICENSES;
+        if self.licenses.is_empty() || (!most && dice.below(4) == 0) {
             let body = json!({"customer": "operated", "product": "chorus", "plan": "team"});
             let made = change(token, way, dice, "licenses", &body);
             let id = made["id"].as_str().unwrap().to_owned();

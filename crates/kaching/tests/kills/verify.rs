@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::{
     dice::Dice,
     installation::Installation,
+    operator::License,
     rounds::{Ledger, SLOTS},
     server::Server,
     stage::Way,
@@ -26,18 +27,13 @@ pub(crate) fn standing(
         listed.iter().map(|it| (it["fingerprint"].as_str().unwrap(), it)).collect();
     assert_eq!(found.len(), listed.len(), "two activations of one fingerprint");
     let mut active = 0;
-    for installation in
-        ledger.installations.iter().flat_map(|own| own.lock().unwrap().iter().map(seen).collect::<Vec<_>>())
-    {
-        let (fingerprint, id, status) = installation;
+    let own: Vec<_> = ledger.installations.iter().map(|own| own.lock().unwrap()).collect();
+    for Installation { fingerprint, id, active: runs, .. } in own.iter().flat_map(|own| own.iter()) {
+        let status = id.as_ref().map(|_| if *runs { "active" } else { "deactivated" });
         let found = found.remove(fingerprint.as_str());
-        assert_eq!(found.map(|it| it["id"].as_str().unwrap()), id.as_deref(), "{fingerprint}");
-        assert_eq!(
-            found.map(|it| it["status"].as_str().unwrap()),
-            id.as_ref().map(|_| status),
-            "{fingerprint}"
-        );
-        active += u64::from(status == "active");
+        assert_eq!(found.and_then(|it| it["id"].as_str()), id.as_deref(), "{fingerprint}");
+        assert_eq!(found.and_then(|it| it["status"].as_str()), status, "{fingerprint}");
+        active += u64::from(*runs);
     }
     found.remove("probe");
     assert!(found.is_empty(), "activations that nobody asked for: {found:?}");
@@ -59,12 +55,6 @@ pub(crate) fn standing(
     assert!(entries(server, "activation.two_holders").is_empty(), "a false copy");
 }
 
-/// Fingerprint, activation and status as they must be found.
-fn seen(installation: &Installation) -> (String, Option<String>, &'static str) {
-    let status = if installation.active { "active" } else { "deactivated" };
-    (installation.fingerprint.clone(), installation.id.clone(), status)
-}
-
 /// At the end: one audit entry for each change, and in the database every number and every use. How many writes.
 pub(crate) fn everything(server: &mut Server, ledger: &Ledger, probe: &Installation) -> u64 {
     let own: Vec<_> = ledger.installations.iter().map(|own| own.lock().unwrap()).collect();
@@ -73,9 +63,8 @@ pub(crate) fn everything(server: &mut Server, ledger: &Ledger, probe: &Installat
         counted(installations().map(|it| (it.id.clone().unwrap(), count(it))))
     };
     let operator = ledger.operator.lock().unwrap();
-    let of_licenses = |count: fn(&crate::operator::License) -> u64| {
-        counted(operator.licenses.iter().map(|it| (it.id.clone(), count(it))))
-    };
+    let of_licenses =
+        |count: fn(&License) -> u64| counted(operator.licenses.iter().map(|it| (it.id.clone(), count(it))));
     let changes = [
         ("activation.activate", of_installations(|it| it.activations)),
         ("activation.deactivate", of_installations(|it| it.deactivations)),
