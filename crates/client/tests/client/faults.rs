@@ -100,7 +100,7 @@ fn no_fault_stops_starts_or_delays_a_client_without_proof() {
     let (next, told) = (Mutex::new(cells.iter()), Mutex::new(BTreeMap::new()));
     // They wait for each other's time limits, not for the machine.
     thread::scope(|scope| {
-        for _ in 0..32 {
+        for _ in 0..24 {
             scope.spawn(|| {
                 loop {
                     let Some((row, (phase, run))) = next.lock().unwrap().next() else { return };
