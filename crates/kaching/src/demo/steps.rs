@@ -13,6 +13,7 @@ mod holder;
 mod moving;
 mod nodes;
 mod second;
+mod stranger;
 mod suspension;
 mod unreachable;
 mod upgrade;
@@ -32,6 +33,7 @@ pub(super) const STORY: &[Step] = &[
     Step { title: "The authority comes back, and nothing is lost", play: crash::restarts },
     Step { title: "Three nodes run on one activation", play: holder::three },
     Step { title: "The one that keeps the lease is killed, and another takes its place", play: holder::dies },
+    Step { title: "A stranger at the door is turned away, and the vendor hears of it", play: stranger::play },
     Step { title: "A clock set ahead ends nothing, one set back extends nothing", play: clocks::play },
     Step { title: "Suspended while out of reach: stopped on the first contact", play: unreachable::stops },
     Step { title: "And still stopped after a restart without network", play: unreachable::stays },
