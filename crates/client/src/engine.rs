@@ -386,7 +386,7 @@ impl Engine {
     pub(crate) fn wake(&self, now: Reading) -> Duration {
         let timing = &self.settings.timing;
         let mut due = vec![self.marked + timing.mark];
-        if !self.ended && !self.calling {
+        if self.is_alive() && !self.calling {
             let call = [
                 self.pace.keyset.due(timing.refetch),
                 self.candidate_due(),
@@ -408,6 +408,11 @@ impl Engine {
             );
         }
         due.into_iter().min().unwrap_or(now.boot)
+    }
+
+    /// Whether there is anything to send: after the host has deactivated it only a key that somebody enters.
+    fn is_alive(&self) -> bool {
+        !self.ended || self.candidate.is_some()
     }
 
     fn activation_due(&self) -> Option<Duration> {

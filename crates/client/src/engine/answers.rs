@@ -18,7 +18,7 @@ impl Engine {
             _ => self.calling = false,
         }
         self.turned = self.turned.max(request.turn);
-        if self.ended && request.ask != Ask::Deactivate {
+        if self.ended && !matches!(request.ask, Ask::Deactivate | Ask::Enter | Ask::Keyset) {
             return;
         }
         if request.ask == Ask::Enter {

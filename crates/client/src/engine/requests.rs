@@ -16,7 +16,7 @@ const USAGE: usize = 200;
 impl Engine {
     /// The next call that is due. One is made at a time: its answer is given back before the next is asked for.
     pub(crate) fn call(&mut self, now: Reading, draw: &Draw) -> Option<Request> {
-        if self.ended || self.calling || now.boot < self.pace.quiet {
+        if !self.is_alive() || self.calling || now.boot < self.pace.quiet {
             return None;
         }
         self.drop_pending(now);

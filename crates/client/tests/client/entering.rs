@@ -91,6 +91,18 @@ fn what_the_old_license_owes_is_told_under_the_new_one() {
 }
 
 #[test]
+fn a_deactivated_product_takes_another_key() {
+    let world = World::new();
+    let guard = world.start();
+    guard.deactivate().unwrap();
+    guard.activate(LicenseKey::new("CHORUS-WRONG")).unwrap_err();
+    guard.check().unwrap_err();
+    guard.activate(LicenseKey::new(KEY)).unwrap();
+    until_active(&guard);
+    guard.check().unwrap();
+}
+
+#[test]
 fn another_configured_key_ends_an_entered_one() {
     let world = World::new();
     let guard = world.start();
