@@ -14,7 +14,7 @@ use crate::{dice::Dice, server::Server, verify::stored};
 /// The bound of a start, as the builder documents it.
 const START: Duration = Duration::from_secs(10);
 /// How long usage may stay in memory alone, and what a busy machine adds.
-const MEMORY: Duration = Duration::from_millis(1000 + 500);
+const MEMORY: Duration = Duration::from_millis(1000 + 1000);
 
 /// What a host said in one life.
 #[derive(Default)]
@@ -50,7 +50,7 @@ pub(crate) fn kill_hosts(kills: usize) -> String {
             // Long enough for the guard itself to have written what the host counted.
             9 => killed(start("quiet"), 1, MEMORY + Duration::from_millis(dice.below(300))),
             // Often in the middle of its start.
-            0..3 => killed(start("busy"), 0, Duration::from_micros(dice.below(60_000))),
+            0..3 => killed(start("busy"), 0, Duration::from_micros(dice.below(150_000))),
             // Often in the middle of a heartbeat.
             _ => killed(start("busy"), 3 + dice.below(60), Duration::from_micros(dice.below(20_000))),
         });
