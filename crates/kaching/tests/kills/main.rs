@@ -41,8 +41,9 @@ fn main() -> ExitCode {
                 thread::spawn(move || rounds::kill_servers(Engine::Postgres, on_postgres)),
                 thread::spawn(move || hosts::kill_hosts(kills)),
             ];
-            for campaign in campaigns {
-                println!("{}", campaign.join().unwrap());
+            // All of them end before one that failed is told: their servers end with them.
+            for told in campaigns.map(thread::JoinHandle::join) {
+                println!("{}", told.unwrap());
             }
         }
     }
