@@ -28,13 +28,15 @@ failed() {
 $as "$programs/initdb" --no-sync --username=kaching --auth=trust --encoding=UTF8 --locale=C -D "$home/data" \
     >"$home/initdb.log" 2>&1 || failed
 start || failed
-echo "$home"
+# Whoever asked may be gone by now: then nobody hears this, and the end of the input is read next.
+trap '' PIPE
+echo "$home" || true
 while read -r word; do
     case $word in
         start) start ;;
         stop) control -m fast -w stop ;;
     esac
-    echo "done"
+    echo "done" || true
 done
 control -m immediate -w stop || true
 rm -rf "$home"
