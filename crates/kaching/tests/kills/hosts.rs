@@ -27,57 +27,115 @@ struct Life {
     kept: u64,
 }
 
-/// Kills a host so many times, and compares what is known of it with what it said.
+/// Kills a host so many times, one after the other.
 pub(crate) fn kill_hosts(kills: usize) -> String {
-    let began = Instant::now();
-    let mut server = Server::start(Engine::Sqlite);
-    let license = server.license("hosted", 1);
-    let folder = tempfile::tempdir().unwrap();
-    let start = |manner: &str| {
+    let hosts = Hosts::new();
+    let (mut dice, mut lives) = (Dice::new(3), Vec::new());
+    for round in 0..kills {
+        lives.push(match round % 10 {
+            // Long enough for the guard itself to have written what the host counted.
+            9 => hosts.start("quiet").killed(1, MEMORY + Duration::from_millis(dice.below(300))),
+            // Often in the middle of its start.
+            0..3 => hosts.start("busy").killed(0, Duration::from_micros(dice.below(150_000))),
+            // Often in the middle of a heartbeat.
+            _ => hosts.start("busy").killed(3 + dice.below(60), Duration::from_micros(dice.below(20_000))),
+        });
+        hosts.one_activation(lives.last().unwrap());
+    }
+    hosts.tell("the client's host", kills, lives)
+}
+
+/// Kills the host that keeps the lease so many times, each while another follows it and takes its place.
+pub(crate) fn kill_holders(kills: usize) -> String {
+    let hosts = Hosts::new();
+    let (mut dice, mut lives) = (Dice::new(4), Vec::new());
+    let mut holder = hosts.start("busy");
+    holder.hear(2);
+    for _ in 0..kills {
+        let mut next = hosts.start("busy");
+        next.hear(2 + dice.below(20));
+        let life = holder.killed(dice.below(20), Duration::from_micros(dice.below(20_000)));
+        hosts.one_activation(&life);
+        lives.push(life);
+        holder = next;
+    }
+    lives.push(holder.killed(1, Duration::ZERO));
+    hosts.tell("the process that keeps the lease", kills, lives)
+}
+
+/// A server, and one installation whose hosts come and go.
+struct Hosts {
+    server: Server,
+    license: serde_json::Value,
+    folder: tempfile::TempDir,
+    began: Instant,
+}
+
+impl Hosts {
+    fn new() -> Self {
+        let began = Instant::now();
+        let server = Server::start(Engine::Sqlite);
+        let license = server.license("hosted", 1);
+        Self { server, license, folder: tempfile::tempdir().unwrap(), began }
+    }
+
+    fn spawn(&self, manner: &str) -> Child {
         Command::new(std::env::current_exe().unwrap())
-            .args(["host", &format!("http://{}", server.address), &server.root])
-            .arg(license["key"].as_str().unwrap())
-            .arg(folder.path().join("license"))
+            .args(["host", &format!("http://{}", self.server.address), &self.server.root])
+            .arg(self.license["key"].as_str().unwrap())
+            .arg(self.folder.path().join("license"))
             .arg(manner)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap()
-    };
-    let (mut dice, mut lives) = (Dice::new(3), Vec::new());
-    for round in 0..kills {
-        lives.push(match round % 10 {
-            // Long enough for the guard itself to have written what the host counted.
-            9 => killed(start("quiet"), 1, MEMORY + Duration::from_millis(dice.below(300))),
-            // Often in the middle of its start.
-            0..3 => killed(start("busy"), 0, Duration::from_micros(dice.below(150_000))),
-            // Often in the middle of a heartbeat.
-            _ => killed(start("busy"), 3 + dice.below(60), Duration::from_micros(dice.below(20_000))),
-        });
-        one_activation(&server, &license["id"], lives.last().unwrap());
     }
-    let mut last = start("last");
-    let said = BufReader::new(last.stdout.take().unwrap()).lines().map(Result::unwrap).collect::<Vec<_>>();
-    assert!(last.wait().unwrap().success(), "the last life ends in order");
-    let mut life = Life::default();
-    said.iter().for_each(|line| life.hear(line));
-    life.kept = life.counted;
-    one_activation(&server, &license["id"], &life);
-    lives.push(life);
 
-    let listed = server.list(&format!("audit?action=activation.activate&target={}", activation(&lives)));
-    assert_eq!(listed.len(), 1, "it activated once, however often it was killed");
-    server.kill();
-    let found: u64 = stored(&server).1.values().flat_map(|usage| usage.values()).sum();
-    let sum = |of: fn(&Life) -> u64| lives.iter().map(of).sum::<u64>();
-    let (kept, counted) = (sum(|life| life.kept), sum(|life| life.counted));
-    assert!((kept..=counted).contains(&found), "{found} found, {kept} were on disk, {counted} were counted");
-    let slowest = lives.iter().filter_map(|life| life.started).max().unwrap();
-    format!(
-        "the client's host: {kills} kills, usage of {kept} on disk and {counted} counted, {found} found, 0 lost, \
-         1 activation, slowest start {slowest:.0?}, {:.0?} in all",
-        began.elapsed()
-    )
+    fn start(&self, manner: &str) -> Host {
+        Host::listen_to(self.spawn(manner))
+    }
+
+    /// One slot is held by one activation, and nobody looks like a copy.
+    fn one_activation(&self, life: &Life) {
+        let license = self.license["id"].as_str().unwrap();
+        let listed = self.server.list(&format!("activations?license={license}"));
+        // One that was killed before it could ask holds nothing yet.
+        assert!(listed.len() <= 1 && (life.activation.is_none() || listed.len() == 1), "{listed:?}");
+        assert!(listed.iter().all(|found| found["status"] == "active"), "{listed:?}");
+        assert!(self.server.list("audit?action=activation.two_holders").is_empty(), "a false copy");
+        assert!(life.started.is_none_or(|took| took < START), "a start took {:?}", life.started);
+    }
+
+    /// Lets a last one end in order, and compares what is known of them all with what they said.
+    fn tell(mut self, who: &str, kills: usize, mut lives: Vec<Life>) -> String {
+        let mut last = self.spawn("last");
+        let said =
+            BufReader::new(last.stdout.take().unwrap()).lines().map(Result::unwrap).collect::<Vec<_>>();
+        assert!(last.wait().unwrap().success(), "the last life ends in order");
+        let mut life = Life::default();
+        said.iter().for_each(|line| life.hear(line));
+        life.kept = life.counted;
+        self.one_activation(&life);
+        lives.push(life);
+
+        let activated = format!("audit?action=activation.activate&target={}", activation(&lives));
+        let activated = self.server.list(&activated);
+        assert_eq!(activated.len(), 1, "it activated once, however often it was killed");
+        self.server.kill();
+        let found: u64 = stored(&self.server).1.values().flat_map(|usage| usage.values()).sum();
+        let sum = |of: fn(&Life) -> u64| lives.iter().map(of).sum::<u64>();
+        let (kept, counted) = (sum(|life| life.kept), sum(|life| life.counted));
+        assert!(
+            (kept..=counted).contains(&found),
+            "{who}: {found} found, {kept} were on disk, {counted} were counted"
+        );
+        let slowest = lives.iter().filter_map(|life| life.started).max().unwrap();
+        format!(
+            "{who}: {kills} kills, usage of {kept} on disk and {counted} counted, {found} found, 0 lost, \
+             1 activation, slowest start {slowest:.0?}, {:.0?} in all",
+            self.began.elapsed()
+        )
+    }
 }
 
 fn activation(lives: &[Life]) -> &str {
@@ -85,16 +143,6 @@ fn activation(lives: &[Life]) -> &str {
     let first = all.next().expect("it started at least once");
     assert!(all.all(|other| other == first), "another activation after a kill");
     first
-}
-
-/// One slot is held by one activation, and nobody looks like a copy.
-fn one_activation(server: &Server, license: &serde_json::Value, life: &Life) {
-    let listed = server.list(&format!("activations?license={}", license.as_str().unwrap()));
-    // One that was killed before it could ask holds nothing yet.
-    assert!(listed.len() <= 1 && (life.activation.is_none() || listed.len() == 1), "{listed:?}");
-    assert!(listed.iter().all(|found| found["status"] == "active"), "{listed:?}");
-    assert!(server.list("audit?action=activation.two_holders").is_empty(), "a false copy");
-    assert!(life.started.is_none_or(|took| took < START), "a start took {:?}", life.started);
 }
 
 impl Life {
@@ -110,31 +158,50 @@ impl Life {
     }
 }
 
-/// Kills a host a while after so many lines. What it had counted long enough before must be found.
-fn killed(mut host: Child, lines: u64, after: Duration) -> Life {
-    let output = BufReader::new(host.stdout.take().unwrap());
-    let (tell, told) = mpsc::channel();
-    let reader = std::thread::spawn(move || {
-        output.lines().map_while(Result::ok).for_each(|line| tell.send((Instant::now(), line)).unwrap());
-    });
-    let mut heard: Vec<_> =
-        (0..lines).map(|_| told.recv().expect("the host works until it is killed")).collect();
-    let end = Instant::now() + after;
-    while let Ok(said) = told.recv_timeout(end.saturating_duration_since(Instant::now())) {
-        heard.push(said);
+/// A host that works, and what it has said so far.
+struct Host {
+    process: Child,
+    told: mpsc::Receiver<(Instant, String)>,
+    reader: std::thread::JoinHandle<()>,
+    heard: Vec<(Instant, String)>,
+}
+
+impl Host {
+    fn listen_to(mut process: Child) -> Self {
+        let output = BufReader::new(process.stdout.take().unwrap());
+        let (tell, told) = mpsc::channel();
+        let reader = std::thread::spawn(move || {
+            output.lines().map_while(Result::ok).for_each(|line| tell.send((Instant::now(), line)).unwrap());
+        });
+        Self { process, told, reader, heard: Vec::new() }
     }
-    let killed = Instant::now();
-    host.kill().unwrap();
-    let status = host.wait().unwrap();
-    assert_eq!(status.code(), None, "the host works until it is killed");
-    reader.join().unwrap();
-    heard.extend(told.try_iter());
-    let mut life = Life::default();
-    for (at, line) in &heard {
-        life.hear(line);
-        if line.starts_with("counts") && *at + MEMORY < killed {
-            life.kept = life.kept.max(life.counted);
+
+    /// Waits for so many more lines.
+    fn hear(&mut self, lines: u64) {
+        let told = (0..lines).map(|_| self.told.recv().expect("the host works until it is killed"));
+        self.heard.extend(told);
+    }
+
+    /// Kills it a while after so many more lines. What it had counted long enough before must be found.
+    fn killed(mut self, lines: u64, after: Duration) -> Life {
+        self.hear(lines);
+        let end = Instant::now() + after;
+        while let Ok(said) = self.told.recv_timeout(end.saturating_duration_since(Instant::now())) {
+            self.heard.push(said);
         }
+        let killed = Instant::now();
+        self.process.kill().unwrap();
+        let status = self.process.wait().unwrap();
+        assert_eq!(status.code(), None, "the host works until it is killed");
+        self.reader.join().unwrap();
+        self.heard.extend(self.told.try_iter());
+        let mut life = Life::default();
+        for (at, line) in &self.heard {
+            life.hear(line);
+            if line.starts_with("counts") && *at + MEMORY < killed {
+                life.kept = life.kept.max(life.counted);
+            }
+        }
+        life
     }
-    life
 }

@@ -40,6 +40,7 @@ fn main() -> ExitCode {
                 thread::spawn(move || rounds::kill_servers(Engine::Sqlite, kills - on_postgres)),
                 thread::spawn(move || rounds::kill_servers(Engine::Postgres, on_postgres)),
                 thread::spawn(move || hosts::kill_hosts(kills)),
+                thread::spawn(move || hosts::kill_holders(kills.div_ceil(3))),
             ];
             // All of them end before one that failed is told: their servers end with them.
             for told in campaigns.map(thread::JoinHandle::join) {
