@@ -73,6 +73,20 @@ impl LicenseKey {
         self.format
     }
 
+    /// The vendor's reference of the customer, in the formats that name it. It is as true as the key: whoever looks up
+    /// the whole of it looks up this, too.
+    pub fn customer(&self) -> Option<&str> {
+        let text = self.text.expose();
+        // A reference may hold hyphens, what comes after it does not.
+        let (rest, parts_after) = match self.format {
+            KeyFormat::Short => return None,
+            KeyFormat::CaioV1 => (text.strip_prefix("CAIO-v1-")?, 2),
+            KeyFormat::CaioV2 => (text.strip_prefix("CAIO-v2-")?, 3),
+            KeyFormat::Agency => (text.strip_prefix("AGY-")?, 2),
+        };
+        rest.rsplitn(parts_after + 1, '-').nth(parts_after).filter(|customer| !customer.is_empty())
+    }
+
     fn short(prefix: &str, symbols: &[u8]) -> Self {
         let check = check_symbol(prefix, symbols);
         let mut text = String::with_capacity(prefix.len() + 30);

@@ -129,6 +129,19 @@ fn a_key_says_how_it_is_written() {
 }
 
 #[test]
+fn a_key_of_other_systems_names_the_customer() {
+    let customer = |text: &str| LicenseKey::parse(text).unwrap().customer().map(str::to_owned);
+    let named = |name: &str| Some(name.to_owned());
+    assert_eq!(customer(&made("CHORUS", RANDOM)), None);
+    assert_eq!(customer("CAIO-v1-CUST123-e30=-00ff"), named("CUST123"));
+    assert_eq!(customer("CAIO-v1-CUST-001-e30=-00ff"), named("CUST-001"));
+    assert_eq!(customer("CAIO-v2-CUST-001-e30=-perpetual-00ff"), named("CUST-001"));
+    assert_eq!(customer("AGY-a-b-20260101-0123456789ABCDEFGHJK"), named("a-b"));
+    assert_eq!(customer("CAIO-v1-e30=-00ff"), None, "too few parts");
+    assert_eq!(customer("CAIO-v1--e30=-00ff"), None, "an empty one");
+}
+
+#[test]
 fn a_prefix_that_could_not_be_read_back_makes_no_key() {
     for prefix in ["", "-", "A-", "-A", "Ä", "A B", "A_B", &"A".repeat(33)] {
         assert!(LicenseKey::generate(prefix, RANDOM).is_err(), "{prefix}");
