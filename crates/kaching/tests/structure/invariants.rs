@@ -125,6 +125,30 @@ fn the_client_cannot_panic_by_a_macro() {
 }
 
 #[test]
+fn the_client_asks_for_the_system_in_one_file() {
+    const PLACE: &str = "crates/client/src/platform.rs";
+    const SYSTEMS: &[&str] =
+        &["unix", "windows", "target_os", "target_family", "target_vendor", "target_env"];
+    let of_system = |attribute: &str| {
+        let mut words = attribute.split(|c: char| !c.is_alphanumeric() && c != '_');
+        attribute.starts_with("cfg") && words.any(|word| SYSTEMS.contains(&word))
+    };
+    let of_files = |text: &str| ["/proc/", "/etc/", "/usr/"].iter().any(|start| text.starts_with(start));
+    let (mut there, mut elsewhere) = (0, Vec::new());
+    for (source, Facts { attributes, macros, paths, texts, .. }) in source::shipped("client") {
+        let attributes = attributes.iter().filter(|spot| of_system(&spot.word));
+        let macros = macros.iter().filter(|spot| spot.word == "cfg");
+        let paths =
+            paths.iter().filter(|spot| mentions(&spot.word, "std::os") || mentions(&spot.word, "rustix"));
+        let texts = texts.iter().filter(|spot| of_files(&spot.word));
+        let found = attributes.chain(macros).chain(paths).chain(texts).map(|spot| named(source, spot));
+        if source.path == PLACE { there += found.count() } else { elsewhere.extend(found) }
+    }
+    none_found(&format!("What differs between systems stands in {PLACE}"), elsewhere);
+    assert!(there > 10, "only {there} places found in {PLACE}");
+}
+
+#[test]
 fn wire_types_have_no_behaviour() {
     const LINES: usize = 16;
     const WORDS: &[&str] = &["loop", "while", "for", "async", "await"];
