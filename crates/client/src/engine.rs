@@ -22,15 +22,20 @@ mod entering;
 mod following;
 mod pace;
 mod record;
+#[cfg(feature = "testing")]
+mod rehearsing;
 mod requests;
 mod statements;
 mod telling;
+mod validating;
 mod verdict;
 
 use entering::Candidate;
 use pace::Pace;
 use record::Beat;
 pub(crate) use record::Record;
+#[cfg(feature = "testing")]
+pub(crate) use rehearsing::Scene;
 pub(crate) use verdict::LastRefusal;
 
 /// Two displacements within this time speak for a copy.

@@ -103,6 +103,12 @@ impl Fingerprint {
         Self::new(FingerprintKind::Device, value.into())
     }
 
+    /// Of a guard that a test has started.
+    #[cfg(feature = "testing")]
+    pub(crate) fn of_test() -> Self {
+        Self { kind: FingerprintKind::Device, value: "test".to_owned() }
+    }
+
     fn new(kind: FingerprintKind, value: String) -> Result<Self, FingerprintError> {
         match value.len() {
             1..=256 => Ok(Self { kind, value }),

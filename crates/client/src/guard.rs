@@ -1,4 +1,8 @@
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use kaching_api::{Health, HealthStatus, ReportKind};
 use kaching_base::Base64Url;
@@ -18,6 +22,8 @@ pub(crate) struct Handle {
     /// The bound of one call.
     call: Duration,
     release: bool,
+    /// Held while a key is on trial: one at a time.
+    entering: Mutex<()>,
 }
 
 /// Why a slot could not be given back.
@@ -26,12 +32,12 @@ pub(crate) struct Handle {
     "the license authority could not be told ({why}); the lease is forgotten here, and the slot frees itself when it lapses"
 )]
 pub struct NotTold {
-    why: String,
+    pub(crate) why: String,
 }
 
 impl Handle {
     pub(crate) fn new(shared: Arc<Shared>, call: Duration, release: bool) -> Self {
-        Self { shared, call, release }
+        Self { shared, call, release, entering: Mutex::new(()) }
     }
 }
 
@@ -56,6 +62,15 @@ impl Guard {
 
     pub(crate) fn new(handle: Handle) -> Self {
         Self(Arc::new(handle))
+    }
+
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.0.shared
+    }
+
+    /// The longest time that one call takes.
+    pub(crate) fn bound(&self) -> Duration {
+        self.0.call
     }
 
     /// Whether the product may run at all. Reads memory: no lock, no allocation where the answer is yes.
@@ -147,6 +162,8 @@ impl Guard {
             Place::Beside(beside) => beside.spool().told().reports.push(report),
             Place::Holds(..) if follows => return Err(not("this node follows another one")),
             Place::Holds(..) => inner.engine.report(report),
+            #[cfg(feature = "testing")]
+            Place::Nowhere(_) => inner.engine.report(report),
         }
         shared.settle(&mut inner);
         drop(inner);
@@ -209,7 +226,8 @@ impl Guard {
     /// with: this installation is activated with it at once. The key is kept in the state directory, and counts there
     /// until the program is configured with another one. A key that does not work changes nothing.
     ///
-    /// It takes no longer than two calls. What the old license held becomes free when its lease has lapsed.
+    /// It takes no longer than two calls; keys that are entered at once are tried one after the other. What the old
+    /// license held becomes free when its lease has lapsed.
     ///
     /// # Errors
     /// If the key does not work, with a sentence for the person who entered it.
@@ -227,9 +245,17 @@ impl Guard {
 
     fn enter(&self, license_key: LicenseKey, fingerprint: Option<Fingerprint>) -> Result<(), StartError> {
         let shared = &self.0.shared;
+        let _alone = self.0.entering.lock().unwrap_or_else(PoisonError::into_inner);
         let cannot = |why: &str| StartError::Setting(why.to_owned());
         let draw = shared.random.draw().ok_or_else(|| cannot("this machine gives no random bytes"))?;
         let mut inner = shared.lock();
+        #[cfg(feature = "testing")]
+        if let Some(outcome) = crate::testing::enter(shared, &mut inner, &license_key) {
+            return outcome;
+        }
+        if inner.place.is_left() {
+            return Err(cannot("the guard is shut down"));
+        }
         if !matches!(inner.place, Place::Holds(..)) || inner.engine.follows() {
             return Err(cannot(
                 "another process or node keeps this installation's license: enter the key there",

@@ -24,9 +24,12 @@ mod start_error;
 mod state;
 mod stop;
 mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod time;
 mod timing;
 mod transport;
+mod validity;
 mod warning;
 
 pub use builder::Builder;
@@ -38,12 +41,13 @@ pub use kaching_api::{Contact, HealthStatus, Holder, Quota, QuotaState, ReportKi
 pub use kaching_base::{
     ActivationId, Code, ErrorCode, FingerprintKind, LicenseId, LicenseType, Limit, Limits, Timestamp,
 };
-pub use kaching_license::RefusalCode;
+pub use kaching_license::{RefusalCode, ValidationCode};
 pub use lease_url::LeaseUrl;
 pub use license::{Granted, License, RefusalView, Standing};
 pub use license_key::{LicenseKey, LicenseKeyError};
 pub use start_error::StartError;
 pub use state::{State, Via, Watch};
+pub use validity::{Unproven, Validity};
 pub use warning::Warning;
 
 #[doc(hidden)]

@@ -16,6 +16,9 @@ pub(crate) enum Place {
     Holds(Store, bool),
     /// Another process holds it: only what it tells that one.
     Beside(Beside),
+    /// Nothing: a test says what is granted, and looks at what was told.
+    #[cfg(feature = "testing")]
+    Nowhere(crate::testing::Stage),
     /// Nothing any more: the guard is shut down, and the directory is free.
     Left,
 }
@@ -48,6 +51,8 @@ impl Place {
                 save(store, engine, now);
             }
             Self::Beside(beside) => beside.write(gates, counts),
+            #[cfg(feature = "testing")]
+            Self::Nowhere(_) => engine.count(gates.levels(), gates.take_used(), now),
             Self::Left => {}
         }
     }

@@ -14,7 +14,7 @@ use crate::{
     random::Random,
     state::{Board, Shown},
     stop::Stops,
-    transport::{Reply, Transport},
+    transport::{Call, Reply, Transport},
 };
 
 pub(crate) struct Shared {
@@ -133,6 +133,11 @@ impl Shared {
             let waited = self.listen.wait_timeout(inner, wait);
             inner = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
+    }
+
+    /// Sends a call that changes nothing here.
+    pub(crate) fn send(&self, call: &Call) -> Reply {
+        self.transport.send(call)
     }
 
     /// Sends a request, and acts on its answer: what it changes is on disk before anybody is told.

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use kaching_api::{ActivateAnswer, Problem, SecretText};
-use kaching_license::{Credential, Expected, Moment};
+use kaching_license::{Credential, Digest, Expected, Moment};
 
 use super::{
     Ask, Engine, Record, Request,
@@ -20,6 +20,8 @@ pub(crate) struct Candidate {
     pub(crate) license_key: LicenseKey,
     pub(crate) fingerprint: Fingerprint,
     nonce: String,
+    /// What its answer must name, once it is sent.
+    asked: Option<Digest>,
 }
 
 impl Engine {
@@ -32,7 +34,7 @@ impl Engine {
         draw: &Draw,
     ) {
         let fingerprint = fingerprint.unwrap_or_else(|| self.settings.fingerprint.clone());
-        self.candidate = Some(Candidate { license_key, fingerprint, nonce: draw.nonce() });
+        self.candidate = Some(Candidate { license_key, fingerprint, nonce: draw.nonce(), asked: None });
         self.entered = None;
         self.pace.quiet = now.boot;
         if self.keyset.is_none() {
@@ -59,13 +61,21 @@ impl Engine {
     }
 
     pub(super) fn try_candidate(&mut self, now: Reading) -> Option<Request> {
-        let Candidate { license_key, fingerprint, nonce } = self.candidate.as_ref()?;
-        Some(self.activation_of(Ask::Enter, license_key, fingerprint, None, nonce.clone(), now))
+        let Candidate { license_key, fingerprint, nonce, .. } = self.candidate.as_ref()?;
+        let request = self.activation_of(Ask::Enter, license_key, fingerprint, None, nonce.clone(), now);
+        if let Some(candidate) = &mut self.candidate {
+            candidate.asked = Some(request.hash);
+        }
+        Some(request)
     }
 
     /// Judges the answer to a trial.
     pub(super) fn trial_came(&mut self, request: &Request, reply: Reply, now: Reading, draw: &Draw) {
-        let Some(candidate) = self.candidate.take() else { return };
+        // One that nobody waits for any more may be answered while the next one is on trial.
+        let Some(candidate) = self.candidate.take_if(|candidate| candidate.asked == Some(request.hash))
+        else {
+            return;
+        };
         let outcome = match reply {
             Reply::Unreachable(why) => Err(self.cannot_be_asked(why)),
             Reply::Answer { status: 200 | 201, body, .. } => {

@@ -17,7 +17,7 @@ use kaching_base::{
 };
 use kaching_license::{
     Authorization, Credential, Digest, Ed25519Signer, Grace, Jwk, KeyPurpose, Keyset, Lease, Refusal,
-    RefusalCode, RootKey, Sign as _, encode, request_hash,
+    RefusalCode, RootKey, Sign as _, Validation, ValidationCode, encode, request_hash,
 };
 use serde_json::{Value, json};
 
@@ -38,14 +38,15 @@ pub(crate) struct Desk {
     began: Instant,
     pub(crate) root: Ed25519Signer,
     license: [u8; 16],
-    /// As it was activated last.
-    fingerprint: String,
     pub(crate) signer: Ed25519Signer,
     pub(crate) keyset_version: u64,
     pub(crate) lease_ks: Option<u64>,
     pub(crate) epoch: u64,
     pub(crate) rev: u64,
     pub(crate) refuse: Option<ErrorCode>,
+    /// The license's key, and the fingerprint that it was activated for last.
+    pub(crate) key: String,
+    pub(crate) fingerprint: String,
     pub(crate) plan: &'static str,
     pub(crate) mode: Mode,
     pub(crate) hb: u64,
@@ -54,6 +55,8 @@ pub(crate) struct Desk {
     pub(crate) generation: u64,
     /// The nonce of the last activation: the same one again is a repeat.
     activated_by: Value,
+    /// The bodies of activations that were granted.
+    pub(crate) activations: Vec<Value>,
     pub(crate) beats: Vec<Beat>,
     pub(crate) reports: Vec<Value>,
     pub(crate) seen: Vec<String>,
@@ -160,13 +163,14 @@ impl Desk {
             began: Instant::now(),
             root: signer(1),
             license: LICENSE,
-            fingerprint: "cluster-1".to_owned(),
             signer: signer(2),
             keyset_version: 1,
             lease_ks: None,
             epoch: 1,
             rev: 1,
             refuse: None,
+            key: KEY.to_owned(),
+            fingerprint: "cluster-1".to_owned(),
             plan: "community",
             mode: Mode::Block,
             hb: 300,
@@ -174,6 +178,7 @@ impl Desk {
             down: false,
             generation: 0,
             activated_by: Value::Null,
+            activations: Vec::new(),
             beats: Vec::new(),
             reports: Vec::new(),
             seen: Vec::new(),
@@ -294,7 +299,7 @@ impl Desk {
     fn activate(&mut self, request: &Request) -> Answer {
         let req = request_hash("POST", &request.path, "", &request.body);
         let body: Value = serde_json::from_slice(&request.body).unwrap();
-        if body["license_key"] != KEY {
+        if body["license_key"] != self.key.as_str() {
             return Answer::Whole(404, problem(ErrorCode::LicenseNotFound).to_string());
         }
         if let Some(code) = self.refuse {
@@ -311,7 +316,32 @@ impl Desk {
             "address": null, "levels": {}});
         let answer = json!({"activation": activation, "lease": self.lease(req),
             "credential": self.credential().text().expose(), "quotas": [], "keyset": self.keyset()});
+        self.activations.push(body);
         Answer::Whole(201, answer.to_string())
+    }
+
+    pub(crate) fn validate(&self, request: &Request) -> Answer {
+        let body: Value = serde_json::from_slice(&request.body).unwrap();
+        let known = body["license_key"] == self.key.as_str();
+        let refused = if known { self.refuse } else { Some(ErrorCode::LicenseNotFound) };
+        let code = refused.map_or(ValidationCode::Valid, |code| ValidationCode::No(code.into()));
+        let now = self.now();
+        let validation = Validation {
+            iss: self.issuer.clone(),
+            aud: known.then(|| "chorus".parse().unwrap()),
+            iat: now,
+            exp: now + Seconds(60),
+            ks: self.keyset_version,
+            sub: known.then(|| LicenseId::from_bytes(self.license)),
+            req: request_hash("POST", &request.path, "", &request.body),
+            epoch: self.epoch,
+            rev: known.then_some(self.rev),
+            valid: refused.is_none(),
+            code,
+        };
+        let answer = json!({"valid": validation.valid, "code": validation.code.as_str(), "license": null, "quotas": [],
+            "detail": format!("It is {}.", validation.code), "statement": encode(&validation, &self.signer).unwrap()});
+        Answer::Whole(200, answer.to_string())
     }
 
     /// Numbers as the protocol has them: last + 1 advances, last with the same nonce is a repeat.
@@ -400,6 +430,7 @@ fn answer(shared: &(Mutex<Desk>, Condvar), request: Request) -> Answer {
         }
         "/v1/activate" => desk.activate(&request),
         "/v1/heartbeat" => desk.heartbeat(&request),
+        "/v1/validate" => desk.validate(&request),
         "/v1/catalogue" => Answer::Whole(200, catalogue()),
         "/v1/reports" => {
             desk.reports.push(serde_json::from_slice(&request.body).unwrap());

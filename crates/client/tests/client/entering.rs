@@ -10,7 +10,7 @@ use crate::{
 
 /// A guard that was given no key.
 fn keyless(world: &World) -> Builder {
-    world.builder_without_key()
+    world.keyless()
 }
 
 #[test]

@@ -79,7 +79,8 @@ impl World {
         self.keyless_at(url).license_key(LicenseKey::new(KEY))
     }
 
-    pub(crate) fn builder_without_key(&self) -> Builder {
+    /// The same without a license key.
+    pub(crate) fn keyless(&self) -> Builder {
         self.keyless_at(&self.authority.url())
     }
 

@@ -1,0 +1,145 @@
+//! The guard for a product's own tests: it says what a test says, through the same gates.
+
+use std::{
+    sync::mpsc,
+    time::{Duration, Instant},
+};
+
+use kaching_client::{
+    ErrorCode, HealthStatus, LicenseKey, ReportKind, StartError, State,
+    testing::{Licensed, Plan},
+};
+
+fn licensed() -> Licensed {
+    Licensed::new("community")
+        .feature("audit_export")
+        .limit("nodes", 3)
+        .offer("federation", "Federation", "Link clusters across regions")
+        .plan_above(Plan::new("team", "Team").feature("federation").limit("nodes", 25))
+        .plan_above(Plan::new("enterprise", "Enterprise").feature("federation"))
+        .contact("sales@example.com")
+}
+
+#[test]
+fn it_grants_and_denies_with_the_sentences_of_a_real_one() {
+    let (guard, desk) = licensed().start();
+    assert!(matches!(guard.state(), State::Active { .. }));
+    guard.check().unwrap();
+    guard.require("audit_export").unwrap();
+    let denied = guard.require("federation").unwrap_err();
+    assert_eq!(
+        denied.to_string(),
+        "Federation is not part of the community plan. The Team plan has it: Link clusters across regions. \
+         Ask sales@example.com."
+    );
+    guard.ensure("nodes", 3).unwrap();
+    let denied = guard.ensure("nodes", 4).unwrap_err();
+    assert_eq!(denied.upgrade.as_ref().unwrap().plan.as_str(), "team");
+    assert_eq!(guard.license().upgrade.unwrap().name, "Team");
+
+    desk.grant("federation");
+    guard.require("federation").unwrap();
+    desk.withdraw("federation");
+    guard.require("federation").unwrap_err();
+    desk.limit("nodes", 4);
+    guard.ensure("nodes", 4).unwrap();
+}
+
+#[test]
+fn a_refusal_is_watched_told_and_taken_back() {
+    let (guard, desk) = licensed().start();
+    let mut watch = guard.watch();
+    watch.next(Duration::ZERO).unwrap();
+    let (told, stops) = mpsc::channel();
+    guard.on_stop(move |state| drop(told.send(state.clone())));
+    desk.refuse(ErrorCode::LicenseSuspended);
+    assert_eq!(guard.check().unwrap_err().code, Some(ErrorCode::LicenseSuspended.into()));
+    let refused = State::Refused { code: ErrorCode::LicenseSuspended.into() };
+    assert_eq!(watch.next(Duration::ZERO), Some(refused.clone()));
+    assert_eq!(stops.recv_timeout(crate::world::DEADLINE), Ok(refused));
+    desk.reinstate();
+    guard.check().unwrap();
+}
+
+#[test]
+fn time_passes_for_the_guard_alone() {
+    let (guard, desk) = licensed().start();
+    desk.advance(Duration::from_secs(30 * 86_400));
+    assert!(matches!(guard.state(), State::Active { .. }), "in contact it is renewed");
+    desk.offline(Duration::from_secs(3600));
+    assert!(matches!(guard.state(), State::Offline { .. }));
+    desk.advance(Duration::from_secs(3599));
+    guard.check().unwrap();
+    desk.advance(Duration::from_secs(2));
+    assert!(guard.check().unwrap_err().to_string().contains("no contact"));
+    assert!(matches!(guard.state(), State::Unknown { .. }));
+    desk.reinstate();
+    guard.check().unwrap();
+    desk.expire();
+    assert_eq!(guard.check().unwrap_err().code_text(), "license_expired");
+}
+
+#[test]
+fn modes_leave_what_they_leave() {
+    let (guard, desk) = licensed().feature("backup").degrade(&["audit_export"]).start();
+    desk.refuse(ErrorCode::LicenseSuspended);
+    guard.require("audit_export").unwrap();
+    guard.require("backup").unwrap_err();
+    assert!(matches!(guard.state(), State::Degraded { .. }));
+
+    let (guard, desk) = licensed().advise().start();
+    desk.expire();
+    guard.require("audit_export").unwrap();
+    assert!(matches!(guard.state(), State::Degraded { code: Some(_) }), "{:?}", guard.state());
+}
+
+#[test]
+fn what_the_product_tells_is_seen() {
+    let (guard, desk) = licensed().start();
+    guard.record("jobs", 3);
+    guard.record("jobs", 4);
+    guard.set_level("nodes", 2);
+    guard.set_health(HealthStatus::Degraded, Some("a disk is slow"));
+    guard.report(ReportKind::Security, "Somebody tried.").unwrap();
+    assert_eq!((desk.used("jobs"), desk.used("requests")), (7, 0));
+    guard.record("jobs", 1);
+    guard.shutdown().unwrap();
+    assert_eq!(desk.used("jobs"), 8);
+    assert_eq!(desk.level("nodes"), Some(2));
+    assert_eq!(desk.reports(), [(ReportKind::Security, "Somebody tried.".to_owned())]);
+    assert_eq!(desk.health(), Some((HealthStatus::Degraded, Some("a disk is slow".to_owned()))));
+    assert!(guard.watch().closed());
+}
+
+#[test]
+fn a_key_can_be_entered() {
+    let (guard, desk) = licensed().key("CHORUS-GOOD").start_unlicensed();
+    assert_eq!(guard.check().unwrap_err().to_string(), "No license key has been entered yet.");
+    assert!(guard.license().granted.is_none());
+    let wrong = guard.activate(LicenseKey::new("CHORUS-BAD")).unwrap_err();
+    assert!(matches!(wrong, StartError::UnknownKey { .. }));
+    assert!(!guard.validate(&LicenseKey::new("CHORUS-BAD"), None).unwrap().valid);
+    guard.check().unwrap_err();
+    guard.activate(LicenseKey::new("CHORUS-GOOD")).unwrap();
+    guard.check().unwrap();
+    assert_eq!(desk.entered().as_deref(), Some("CHORUS-GOOD"));
+
+    guard.deactivate().unwrap();
+    assert_eq!(guard.check().unwrap_err().code_text(), "activation_deactivated");
+    guard.activate(LicenseKey::new("CHORUS-GOOD")).unwrap();
+    guard.check().unwrap();
+}
+
+#[test]
+fn no_call_waits() {
+    let began = Instant::now();
+    let (guard, desk) = licensed().start();
+    desk.offline(Duration::from_secs(60));
+    assert!(matches!(guard.heartbeat_now(), State::Offline { .. }));
+    guard.record("jobs", 1);
+    guard.deactivate().unwrap();
+    guard.shutdown().unwrap();
+    let late = guard.activate(LicenseKey::new("CHORUS-LATE")).unwrap_err();
+    assert_eq!(late.to_string(), "the guard is shut down");
+    assert!(began.elapsed() < Duration::from_secs(5), "the bound of one call alone is ten seconds");
+}
