@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 #![warn(missing_docs)]
 
+#[cfg(feature = "async")]
+mod aside;
 mod builder;
 mod clock;
 mod denied;

@@ -101,6 +101,8 @@ impl fmt::Display for State {
 pub(crate) struct Board {
     desk: Mutex<Desk>,
     changed: Condvar,
+    #[cfg(feature = "async")]
+    heard: tokio::sync::Notify,
 }
 
 /// What watchers see.
@@ -120,7 +122,18 @@ struct Desk {
 impl Board {
     pub(crate) fn new(shown: Shown) -> Arc<Self> {
         let desk = Mutex::new(Desk { shown, version: 0, closed: false });
-        Arc::new(Self { desk, changed: Condvar::new() })
+        Arc::new(Self {
+            desk,
+            changed: Condvar::new(),
+            #[cfg(feature = "async")]
+            heard: tokio::sync::Notify::new(),
+        })
+    }
+
+    fn tell(&self) {
+        self.changed.notify_all();
+        #[cfg(feature = "async")]
+        self.heard.notify_waiters();
     }
 
     fn lock(&self) -> MutexGuard<'_, Desk> {
@@ -138,13 +151,15 @@ impl Board {
         }
         let before = std::mem::replace(&mut desk.shown, shown);
         desk.version += 1;
-        self.changed.notify_all();
-        before.state != desk.shown.state
+        let news = before.state != desk.shown.state;
+        drop(desk);
+        self.tell();
+        news
     }
 
     pub(crate) fn close(&self) {
         self.lock().closed = true;
-        self.changed.notify_all();
+        self.tell();
     }
 
     pub(crate) fn shown(&self) -> Shown {
@@ -193,6 +208,25 @@ impl Watch {
         }
         self.seen = desk.version;
         Some(desk.shown.state.clone())
+    }
+
+    /// As [`next`](Self::next), without blocking the task and without an end of its own. Nothing once the guard is shut
+    /// down. It can be dropped and asked again: nothing is missed. Needs the feature `async`.
+    #[cfg(feature = "async")]
+    pub async fn changed(&mut self) -> Option<State> {
+        let board = Arc::clone(&self.board);
+        loop {
+            let mut heard = std::pin::pin!(board.heard.notified());
+            // What happens between the look and the wait is heard, too.
+            heard.as_mut().enable();
+            if let Some(state) = self.next(Duration::ZERO) {
+                return Some(state);
+            }
+            if self.closed() {
+                return None;
+            }
+            heard.await;
+        }
     }
 
     /// Waits until a state is as wanted; nothing once the guard is shut down, or after `timeout`.

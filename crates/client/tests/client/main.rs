@@ -8,6 +8,7 @@ mod authority;
 mod entering;
 mod faults;
 mod following;
+mod futures;
 mod http;
 mod network;
 mod proxy;
