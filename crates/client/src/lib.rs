@@ -12,11 +12,15 @@ mod gate;
 mod grant;
 mod guard;
 mod handover;
+#[cfg(feature = "tower")]
+mod layers;
 mod lease_url;
 mod license;
 mod license_key;
 mod place;
 mod platform;
+#[cfg(any(feature = "axum", feature = "tower"))]
+mod problem;
 mod random;
 mod settings;
 mod shared;
@@ -44,6 +48,8 @@ pub use kaching_base::{
     ActivationId, Code, ErrorCode, FingerprintKind, LicenseId, LicenseType, Limit, Limits, Timestamp,
 };
 pub use kaching_license::{RefusalCode, ValidationCode};
+#[cfg(feature = "tower")]
+pub use layers::{Gated, RequireFeature, RequireLicense};
 pub use lease_url::LeaseUrl;
 pub use license::{Granted, License, RefusalView, Standing};
 pub use license_key::{LicenseKey, LicenseKeyError};

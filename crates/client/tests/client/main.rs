@@ -10,6 +10,7 @@ mod faults;
 mod following;
 mod futures;
 mod http;
+mod layers;
 mod network;
 mod proxy;
 mod refusals;
