@@ -31,6 +31,12 @@ impl Grant {
         (contact.url.is_some() || contact.email.is_some()).then(|| contact.clone())
     }
 
+    /// The next higher plan.
+    pub(crate) fn next_plan(&self) -> Option<Upgrade> {
+        self.present_plan()?;
+        self.lowest_above(|_| true).map(|plan| upgrade(plan, None))
+    }
+
     /// The no to a feature that the license lacks.
     pub(crate) fn without(&self, feature: &str) -> Denied {
         let known =

@@ -22,6 +22,8 @@ mod platform;
 #[cfg(any(feature = "axum", feature = "tower"))]
 mod problem;
 mod random;
+#[cfg(feature = "axum")]
+mod router;
 mod settings;
 mod shared;
 mod spool;
@@ -53,6 +55,8 @@ pub use layers::{Gated, RequireFeature, RequireLicense};
 pub use lease_url::LeaseUrl;
 pub use license::{Granted, License, RefusalView, Standing};
 pub use license_key::{LicenseKey, LicenseKeyError};
+#[cfg(feature = "axum")]
+pub use router::{LicensingRouter, router};
 pub use start_error::StartError;
 pub use state::{State, Via, Watch};
 pub use validity::{Unproven, Validity};

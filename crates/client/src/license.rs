@@ -1,10 +1,10 @@
 use std::collections::BTreeMap;
 
-use kaching_api::{Contact, Holder, Quota};
+use kaching_api::{Contact, Holder, Quota, Upgrade};
 use kaching_base::{ActivationId, Code, LicenseId, LicenseType, Limits, Timestamp};
 use serde::Serialize;
 
-use crate::{State, clock::Reading, engine::Engine};
+use crate::{LicenseKey, State, clock::Reading, engine::Engine, grant::Grant};
 
 /// A license as the guard knows it: for people to see. What may run is for [`Guard::require`](crate::Guard::require)
 /// and its likes to say.
@@ -21,6 +21,10 @@ pub struct License {
     pub quotas: Vec<Quota>,
     /// The last refusal, if nothing has said yes since.
     pub refusal: Option<RefusalView>,
+    /// The vendor's reference of the customer, where the license key names it.
+    pub customer: Option<String>,
+    /// The next higher plan.
+    pub upgrade: Option<Upgrade>,
     /// Whom to ask for more.
     pub contact: Option<Contact>,
     /// What people should look at, one sentence each.
@@ -60,6 +64,8 @@ pub struct Granted {
     pub revision: u64,
     /// The license's end; none if it is perpetual.
     pub expires_at: Option<Timestamp>,
+    /// Whole days until then, none once it is past.
+    pub days_left: Option<i64>,
     /// When the present lease should have been renewed.
     pub lease_ends_at: Timestamp,
     /// The last moment at which it may run without contact.
@@ -79,7 +85,7 @@ pub struct RefusalView {
 }
 
 pub(crate) fn view(engine: &mut Engine, now: Reading) -> License {
-    let gate = engine.gate(now);
+    let (gate, time) = (engine.gate(now), engine.now(now));
     let state: State = engine.state(now);
     let grant = gate.grant.as_deref();
     let refusal = engine.refusal();
@@ -97,6 +103,7 @@ pub(crate) fn view(engine: &mut Engine, now: Reading) -> License {
                 limits: lease.limits,
                 revision: lease.rev,
                 expires_at: lease.lic_exp,
+                days_left: lease.lic_exp.map(|end| end.since(time).0.div_euclid(86_400).max(0)),
                 lease_ends_at: lease.exp,
                 runs_until: lease.run_until,
             }
@@ -104,8 +111,10 @@ pub(crate) fn view(engine: &mut Engine, now: Reading) -> License {
         warnings: engine.warnings(now).iter().map(ToString::to_string).collect(),
         levels: engine.levels().clone(),
         quotas: engine.quotas().to_vec(),
+        customer: engine.settings().license_key.as_ref().and_then(LicenseKey::customer),
+        upgrade: grant.and_then(Grant::next_plan),
         contact: grant
-            .and_then(|grant| grant.contact())
+            .and_then(Grant::contact)
             .or_else(|| refusal.and_then(|refusal| refusal.contact.clone())),
         refusal: refusal.map(|refusal| RefusalView {
             code: refusal.code.clone(),

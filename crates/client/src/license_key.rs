@@ -57,6 +57,12 @@ impl LicenseKey {
         }
     }
 
+    /// The vendor's reference of the customer, where the key names it.
+    pub(crate) fn customer(&self) -> Option<String> {
+        let key = kaching_license::LicenseKey::parse(self.expose()).ok()?;
+        key.customer().map(str::to_owned)
+    }
+
     /// The key itself.
     pub(crate) fn expose(&self) -> &str {
         self.0.expose()

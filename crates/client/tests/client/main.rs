@@ -15,6 +15,7 @@ mod network;
 mod proxy;
 mod refusals;
 mod rehearsing;
+mod routing;
 mod running;
 mod starting;
 mod telling;
