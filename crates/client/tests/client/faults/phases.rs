@@ -28,8 +28,7 @@ pub(super) const PHASES: &[Phase] = &[
 /// Without state a start ends in its time, and well only by what the authority has signed.
 fn first_start(row: &Row, paths: &'static str) -> String {
     let faulty = Faulty::new();
-    // Answers from an earlier life of the same installation, for faults that give old ones.
-    drop(faulty.builder().state_dir(faulty.world.dir.path().join("earlier")).start());
+    faulty.earlier_life();
     let generation = faulty.world.authority.desk().generation;
     faulty.proxy.set(paths, row.fault);
     let patience = if row.effect == Effect::Harmless { DEADLINE } else { START };
@@ -56,7 +55,7 @@ fn first_start(row: &Row, paths: &'static str) -> String {
 /// A license that is suspended starts nothing, whatever comes in between.
 fn refused_start(row: &Row) -> String {
     let faulty = Faulty::new();
-    drop(faulty.builder().state_dir(faulty.world.dir.path().join("earlier")).start());
+    faulty.earlier_life();
     faulty.world.authority.suspend(Some(ErrorCode::LicenseSuspended));
     faulty.proxy.set("/", row.fault);
     let error = within("the start", START, || faulty.builder().start()).err().unwrap();
