@@ -8,6 +8,7 @@ use crate::{failure::Failure, output::Output};
 
 mod http;
 mod node;
+mod notes;
 mod stage;
 mod steps;
 mod teller;
@@ -30,6 +31,9 @@ enum Part {
     /// A guarded cluster
     #[command(hide = true)]
     Node(node::Node),
+    /// A product that only a layer guards
+    #[command(hide = true)]
+    Notes(notes::Notes),
 }
 
 /// What a step shows: lines for people, or why it did not hold.
@@ -45,6 +49,7 @@ impl Demo {
     pub(crate) fn run(self, output: &Output) -> Result<(), Failure> {
         match self.part {
             Some(Part::Node(node)) => node.run(),
+            Some(Part::Notes(notes)) => notes.run(),
             None => play(output),
         }
     }

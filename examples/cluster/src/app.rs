@@ -3,12 +3,12 @@ use std::sync::Arc;
 use axum::{
     Json, Router,
     extract::{DefaultBodyLimit, State},
-    http::StatusCode,
+    http::{header, request::Parts},
     routing::{delete, get, post},
 };
 use kaching_client::License;
 
-use crate::{audit, cluster::Cluster, federation, health, jobs, nodes, refused::Refused, usage};
+use crate::{audit, cluster::Cluster, federation, health, jobs, nodes, usage};
 
 /// Where the license's own calls are.
 pub(crate) const LICENSING: &str = "/api/v1/licensing";
@@ -17,8 +17,12 @@ pub(crate) const LICENSING: &str = "/api/v1/licensing";
 pub(crate) type Shared = State<Arc<Cluster>>;
 
 /// Every call of the service.
-pub(crate) fn router(cluster: Arc<Cluster>) -> Router {
+pub(crate) fn router(cluster: Arc<Cluster>, admin_token: Option<String>) -> Router {
+    let licensing = kaching_client::router(cluster.guard.clone())
+        .allow_writes(move |request| is_admin(request, admin_token.as_deref()))
+        .into_router();
     Router::new()
+        .nest(LICENSING, licensing)
         .route("/jobs", post(jobs::submit).get(jobs::list))
         .route("/jobs/{id}", get(jobs::show))
         .route("/nodes", post(nodes::join).get(nodes::list))
@@ -27,9 +31,7 @@ pub(crate) fn router(cluster: Arc<Cluster>) -> Router {
         .route("/audit/export", get(audit::export))
         .route("/usage", post(usage::carry))
         .route("/cluster", get(nodes::cluster))
-        .route(&format!("{LICENSING}/lease"), get(lease))
         .route("/license", get(license))
-        .route("/license/renew", post(renew))
         .route("/health", get(health::health))
         .layer(DefaultBodyLimit::max(64 * 1024))
         .with_state(cluster)
@@ -40,19 +42,14 @@ async fn license(State(cluster): Shared) -> Json<License> {
     Json(cluster.guard.license())
 }
 
-/// What the cluster's other nodes run on.
-async fn lease(State(cluster): Shared) -> Result<Vec<u8>, Refused> {
-    let none = || Refused::new(StatusCode::NOT_FOUND, "not_found", "There is no lease yet.");
-    cluster.guard.handover().ok_or_else(none)
-}
-
-/// `POST /license/renew`: a heartbeat now, for an admin who does not want to wait.
-async fn renew(State(cluster): Shared) -> Json<License> {
-    let guard = cluster.guard.clone();
-    // It waits for the authority, which is no work for a thread of the runtime.
-    let renewed = tokio::task::spawn_blocking(move || {
-        guard.heartbeat_now();
-        guard.license()
-    });
-    Json(renewed.await.unwrap_or_else(|_| cluster.guard.license()))
+/// Whether a request comes from the cluster's admin, who has the token that the cluster was started with. Without a token
+/// nobody is.
+fn is_admin(request: &Parts, token: Option<&str>) -> bool {
+    let shown = request.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let shown = shown.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
+    // As long for a wrong token as for the right one.
+    token.is_some_and(|token| {
+        let pairs = token.bytes().zip(shown.bytes());
+        pairs.fold(token.len() ^ shown.len(), |differ, (a, b)| differ | usize::from(a ^ b)) == 0
+    })
 }

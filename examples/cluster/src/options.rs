@@ -19,6 +19,8 @@ pub struct Options {
     pub takeover: Option<ActivationId>,
     /// Whether a normal end gives the slot back.
     pub release: bool,
+    /// What the cluster's admin shows to enter a key or to renew; without one nobody may.
+    pub admin_token: Option<String>,
     /// Another clock than the machine's, for a demonstration of wrong ones.
     pub clock: Option<Arc<dyn Clock>>,
 }
@@ -75,7 +77,7 @@ cluster --data DIR [--listen 127.0.0.1:8080] [--name NAME] [--takeover act_…] 
 cluster --follow http://NODE [--follow …] --root kaching-root:… --data DIR --name NAME [--listen …]
 with the license key in CHORUS_LICENSE_KEY, or in the file that CHORUS_LICENSE_KEY_FILE names, unless it was set up";
 
-    /// Reads the arguments, without the program's name, and the license key from the environment.
+    /// Reads the arguments, without the program's name, and license key and admin token from the environment.
     ///
     /// # Errors
     /// With what is missing or wrong.
@@ -139,7 +141,9 @@ impl Given {
             Source::Nodes(..) => "node".to_owned(),
         });
         let listen = listen.parse().map_err(address)?;
-        Ok(Options { listen, data, name, license, takeover, release, clock: None })
+        let admin_token = std::env::var_os("CLUSTER_ADMIN_TOKEN").and_then(|token| token.into_string().ok());
+        let admin_token = admin_token.filter(|token| !token.is_empty());
+        Ok(Options { listen, data, name, license, takeover, release, admin_token, clock: None })
     }
 }
 

@@ -89,14 +89,15 @@ fn start(options: &Options, mut builder: kaching_client::Builder) -> Result<Guar
 fn work(options: &Options, guard: &Guard, ready: impl FnOnce(SocketAddr)) -> Result<(), RunError> {
     let cluster = Arc::new(Cluster::new(guard.clone(), &options.name, &options.data)?);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    runtime.block_on(serve(options.listen, Arc::clone(&cluster), ready))?;
+    let app = app::router(Arc::clone(&cluster), options.admin_token.clone());
+    runtime.block_on(serve(options.listen, app, ready))?;
     cluster.finish();
     Ok(())
 }
 
 async fn serve(
     address: SocketAddr,
-    cluster: Arc<Cluster>,
+    app: axum::Router,
     ready: impl FnOnce(SocketAddr),
 ) -> Result<(), RunError> {
     let taken = |source| RunError::Listen { address, source };
@@ -109,5 +110,5 @@ async fn serve(
             _ = tokio::signal::ctrl_c() => {}
         }
     };
-    Ok(axum::serve(listener, app::router(cluster)).with_graceful_shutdown(asked).await?)
+    Ok(axum::serve(listener, app).with_graceful_shutdown(asked).await?)
 }

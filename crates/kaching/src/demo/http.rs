@@ -22,13 +22,20 @@ impl Answer {
 }
 
 /// Asks, and waits no longer than five seconds.
-pub(super) fn ask(address: SocketAddr, method: &str, path: &str, body: Option<&Value>) -> io::Result<Answer> {
+pub(super) fn ask(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    token: Option<&str>,
+    body: Option<&Value>,
+) -> io::Result<Answer> {
     let patience = Duration::from_secs(5);
     let mut stream = TcpStream::connect_timeout(&address, patience)?;
     stream.set_read_timeout(Some(patience))?;
     let body = body.map(Value::to_string).unwrap_or_default();
+    let token = token.map(|token| format!("authorization: Bearer {token}\r\n")).unwrap_or_default();
     let head = format!(
-        "{method} {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\
+        "{method} {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n{token}\
          content-type: application/json\r\ncontent-length: {}\r\n\r\n",
         body.len()
     );

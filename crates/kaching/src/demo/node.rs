@@ -1,4 +1,4 @@
-use std::{sync::Arc, time::Duration};
+use std::{io::Write as _, net::SocketAddr, sync::Arc, time::Duration};
 
 use clap::Args;
 use kaching_base::{Seconds, Timestamp};
@@ -27,13 +27,14 @@ impl Node {
         if self.clock_off != 0 {
             options.clock = Some(Arc::new(ClockOff(Seconds(self.clock_off))));
         }
-        run(&options, |address| {
-            use std::io::Write as _;
-            // The demo that reads this may be gone; the cluster then ends with its process group.
-            let _ = writeln!(std::io::stdout().lock(), "{address}");
-        })
-        .map_err(|error| failure(&error))
+        run(&options, say).map_err(|error| failure(&error))
     }
+}
+
+/// Where it listens, for the demo.
+pub(super) fn say(address: SocketAddr) {
+    // The demo that reads this may be gone; the process then ends with its group.
+    let _ = writeln!(std::io::stdout().lock(), "{address}");
 }
 
 /// The clocks of a machine that was started a moment ago with a wrong date.
@@ -56,7 +57,7 @@ impl Clock for ClockOff {
 }
 
 /// What the guard tells goes to standard error, which the demo keeps for the case that a step does not hold.
-fn log() {
+pub(super) fn log() {
     let filter = tracing_subscriber::EnvFilter::new("kaching_client=info");
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false);
     // A second log in one process would be a mistake of ours, and no reason not to run.

@@ -23,6 +23,8 @@ use crate::failure::Failure;
 
 /// No step waits longer for anything.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// What the clusters of the demo take for their admin's token.
+const ADMIN: &str = "the admin of the demo";
 /// How often something is looked at that is waited for.
 const GLANCE: Duration = Duration::from_millis(10);
 
@@ -95,7 +97,8 @@ impl Stage {
     /// This program, without what the environment says about other authorities.
     fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
-        let ours = |name: &str| name.starts_with("KACHING_") || name.starts_with("CHORUS_LICENSE_KEY");
+        let ours =
+            |name: &str| ["KACHING_", "CHORUS_", "NOTES_", "CLUSTER_"].iter().any(|it| name.starts_with(it));
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(ours)) {
             command.env_remove(name);
         }
@@ -128,7 +131,7 @@ impl Stage {
         };
         self.authority = Some(Authority { process, address, wire, root: text("root") });
         let healthy = self.until("the authority's /health", || {
-            Ok(http::ask(address, "GET", "/health", None).ok().filter(|answer| answer.status == 200))
+            Ok(http::ask(address, "GET", "/health", None, None).ok().filter(|answer| answer.status == 200))
         });
         healthy.map(|_| address)
     }
@@ -164,11 +167,23 @@ impl Stage {
         let mut command = self.command();
         command.args(["demo", "node", &format!("--clock-off={clock_off}"), "--"]);
         command.args(["--listen", "127.0.0.1:0", "--name", name, "--root", &authority.root, "--data"]);
-        command.arg(self.dir.join(data)).args(&more).env("CHORUS_LICENSE_KEY", &self.key);
+        command.arg(self.dir.join(data)).args(&more);
+        command.env("CHORUS_LICENSE_KEY", &self.key).env("CLUSTER_ADMIN_TOKEN", ADMIN);
         if !more.iter().any(|argument| argument == "--follow") {
             command.args(["--authority", &format!("http://{}", authority.wire.address)]);
         }
         self.start(name, command)
+    }
+
+    /// Starts the product that only a layer guards.
+    pub(super) fn notes(&mut self, domain: &str, key: &str) -> Result<Cluster, Failure> {
+        let authority = self.authority.as_ref().ok_or_else(nobody)?;
+        let url = format!("http://{}", authority.wire.address);
+        let mut command = self.command();
+        command.args(["demo", "notes", "--", "--listen", "127.0.0.1:0", "--domain", domain, "--data"]);
+        command.arg(self.dir.join(domain)).args(["--authority", &url, "--root", &authority.root]);
+        command.env("NOTES_LICENSE_KEY", key);
+        must_run(domain, self.start(domain, command)?)
     }
 
     /// Starts a guarded process, which says its address on its first line.
@@ -198,8 +213,7 @@ impl Stage {
     /// Starts a process that has to run.
     pub(super) fn runs(&mut self, cast: Cast<'_>) -> Result<Cluster, Failure> {
         let name = cast.name.to_owned();
-        let started = self.cluster(cast)?;
-        started.map_err(|(said, _)| Failure::refused(format!("{name} did not start: {said}")))
+        must_run(&name, self.cluster(cast)?)
     }
 
     /// Kills a cluster's process as a power cut would.
@@ -222,7 +236,7 @@ impl Stage {
         body: Option<Value>,
     ) -> Result<Answer, Failure> {
         let cluster = self.running(name)?;
-        http::ask(cluster.address, method, path, body.as_ref())
+        http::ask(cluster.address, method, path, Some(ADMIN), body.as_ref())
             .map_err(|error| Failure::refused(format!("{name} does not answer {method} {path}: {error}.")))
     }
 
@@ -267,7 +281,7 @@ impl Stage {
     ) -> Result<(Answer, Instant), Failure> {
         let cluster = self.running(name)?.address;
         let answer = self.until(what, || {
-            Ok(http::ask(cluster, "GET", path, None).ok().filter(|answer| wanted(&answer.body)))
+            Ok(http::ask(cluster, "GET", path, None, None).ok().filter(|answer| wanted(&answer.body)))
         })?;
         Ok((answer, now()))
     }
@@ -306,6 +320,10 @@ fn copied(from: &Path, to: &Path) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+fn must_run(name: &str, started: Started) -> Result<Cluster, Failure> {
+    started.map_err(|(said, _)| Failure::refused(format!("{name} did not start: {said}")))
 }
 
 fn nobody() -> Failure {

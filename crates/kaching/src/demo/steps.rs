@@ -10,6 +10,7 @@ mod copy;
 mod crash;
 mod feature;
 mod holder;
+mod layer;
 mod moving;
 mod nodes;
 mod second;
@@ -40,6 +41,7 @@ pub(super) const STORY: &[Step] = &[
     Step { title: "A copy of the state directory is found", play: copy::play },
     Step { title: "Another cluster takes the license over, without an interruption", play: moving::moves },
     Step { title: "Moved again, the first one is refused, by push", play: moving::again },
+    Step { title: "A product that only a layer guards", play: layer::play },
 ];
 
 /// The cluster that the story is about, and the one that comes too late.
@@ -70,6 +72,6 @@ fn typed(line: &[&str]) -> String {
 
 /// A heartbeat now, as the customer's admin asks for it.
 fn renew(stage: &Stage, name: &str) -> Result<(), Failure> {
-    let renewed = stage.ask(name, "POST", "/license/renew", None)?;
+    let renewed = stage.ask(name, "POST", "/api/v1/licensing/renew", None)?;
     unless(renewed.status == 200, || format!("{name} does not renew: {}", renewed.body))
 }

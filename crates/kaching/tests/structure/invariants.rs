@@ -79,7 +79,7 @@ const FORBIDDEN: &[Forbidden] = &[
         but: &[],
     },
     Forbidden {
-        crates: &["server", "kaching", "client", "api", "examples/cluster"],
+        crates: &["server", "kaching", "client", "api", "examples/cluster", "examples/notes"],
         why: "Only the authority opens transactions",
         words: &["kaching_db", "rusqlite", "Tx"],
         but: &[],

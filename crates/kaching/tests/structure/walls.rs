@@ -81,10 +81,17 @@ fn tests_know_what_their_crate_knows_and_the_testkit() {
 }
 
 #[test]
-fn the_guarded_product_knows_only_the_client() {
-    let package = workspace::packages()["kaching-example-cluster"];
-    let known = ours(package, &[DependencyKind::Normal, DependencyKind::Build, DependencyKind::Development]);
-    assert_eq!(known, BTreeSet::from(["client".to_owned()]), "what a customer's product can have");
+fn the_guarded_products_know_only_the_client() {
+    for name in ["kaching-example-cluster", "kaching-example-notes"] {
+        let package = workspace::packages()[name];
+        let kinds = [DependencyKind::Normal, DependencyKind::Build, DependencyKind::Development];
+        let known = ours(package, &kinds);
+        assert_eq!(
+            known,
+            BTreeSet::from(["client".to_owned()]),
+            "{name}: what a customer's product can have"
+        );
+    }
 }
 
 #[test]
@@ -165,6 +172,7 @@ fn ours(package: &cargo_metadata::Package, kinds: &[DependencyKind]) -> BTreeSet
 fn short(name: &str) -> &str {
     match name.strip_prefix("kaching-") {
         Some("example-cluster") => "examples/cluster",
+        Some("example-notes") => "examples/notes",
         Some(short) => short,
         None => name,
     }
