@@ -21,7 +21,7 @@ pub(crate) struct Handover {
 /// Closures are sources, too.
 pub trait Source: Send + Sync + 'static {
     /// What [`Guard::handover`](crate::Guard::handover) gave on the node that holds the lease, or on another that
-    /// follows it. Asked every second, from a thread of its own; it may take its time, but should not hang.
+    /// follows it. Asked twice a second, from a thread of its own; it may take its time, but should not hang.
     ///
     /// # Errors
     /// If no node can be asked; the guard runs on with what it has.

@@ -58,7 +58,7 @@ pub enum StartError {
         detail: String,
     },
     /// Other installations hold the license.
-    #[error("{detail}{}", held_by(.detail, .holders))]
+    #[error("{detail}{}", held_by(.holders))]
     Held {
         /// `activation_limit_reached` or `moves_exhausted`.
         code: RefusalCode,
@@ -96,9 +96,7 @@ pub enum StartError {
         answered: Vec<String>,
     },
     /// No answer in time, and no lease from before that still counts.
-    #[error(
-        "the license authority at {url} cannot be reached: {why}. A first start needs it; check the address and the network"
-    )]
+    #[error("the license authority at {url} cannot be reached: {why}. Check the address and the network")]
     Unreachable {
         /// Where it was asked.
         url: String,
@@ -142,18 +140,19 @@ impl StartError {
     }
 }
 
-fn held_by(detail: &str, holders: &[Holder]) -> String {
-    let unnamed =
-        |holder: &&Holder| !detail.contains(holder.name.as_deref().unwrap_or(&holder.id.to_string()));
+fn held_by(holders: &[Holder]) -> String {
+    // A takeover names the id.
     let told: Vec<_> = holders
         .iter()
-        .filter(unnamed)
         .map(|holder| {
-            let name = holder.name.clone().unwrap_or_else(|| holder.id.to_string());
-            format!("{name} ({} since {}, last seen {})", holder.kind, holder.since, holder.last_seen_at)
+            let name = holder.name.as_ref().map(|name| format!("{name}, ")).unwrap_or_default();
+            format!(
+                "{} ({name}{} since {}, last seen {})",
+                holder.id, holder.kind, holder.since, holder.last_seen_at
+            )
         })
         .collect();
-    if told.is_empty() { String::new() } else { format!(" It is held by {}", told.join(", ")) }
+    if told.is_empty() { String::new() } else { format!(" In use by {}", told.join(", ")) }
 }
 
 fn ask(contact: Option<&Contact>) -> String {

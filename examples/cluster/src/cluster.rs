@@ -40,9 +40,10 @@ impl Cluster {
         let asked = guard.clone();
         let desk = Arc::new(Desk::new(move || asked.check().is_ok()));
         let awake = (Arc::clone(&desk), guard.clone());
-        thread::Builder::new().name("license".to_owned()).spawn(move || awake.0.follow(&awake.1))?;
         let cluster = Self { guard, name: name.to_owned(), id, desk };
         cluster.start(&mut cluster.table(), name)?;
+        // What it tells first counts the first node.
+        thread::Builder::new().name("license".to_owned()).spawn(move || awake.0.follow(&awake.1))?;
         Ok(cluster)
     }
 

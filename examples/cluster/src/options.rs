@@ -134,7 +134,9 @@ impl Given {
             Source::Authority(self.setup()?)
         } else {
             let kept = Setup::load(&data)?;
-            Source::Authority(kept.ok_or_else(|| missing("--authority, and nothing was set up:"))?)
+            let nothing =
+                || usage(&format!("nothing was set up in {}: --authority is needed.", data.display()));
+            Source::Authority(kept.ok_or_else(nothing)?)
         };
         let name = given_name.unwrap_or_else(|| match &license {
             Source::Authority(setup) => setup.name.clone(),
@@ -148,8 +150,7 @@ impl Given {
 }
 
 fn missing(flag: &str) -> OptionsError {
-    let verb = if flag.ends_with(':') { "it needs an authority." } else { "is missing." };
-    usage(&format!("{flag} {verb}"))
+    usage(&format!("{flag} is missing."))
 }
 
 fn usage(wrong: &str) -> OptionsError {

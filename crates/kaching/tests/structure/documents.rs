@@ -29,6 +29,41 @@ fn the_settings_are_documented_as_they_are() {
     );
 }
 
+#[test]
+fn whatever_a_product_may_say_is_in_troubleshooting() {
+    let page = workspace::read("docs/troubleshooting.md");
+    let known = workspace::read("surface/error-codes.md");
+    let codes: Vec<_> =
+        known.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+    let warnings = variants("warning.rs", "Warning");
+    let headings: Vec<_> = page.lines().filter_map(|line| line.strip_prefix("### ")).collect();
+    let missing = codes.iter().copied().chain(warnings.iter().map(String::as_str));
+    let missing =
+        missing.filter(|name| !headings.contains(name)).map(|name| format!("### {name} is missing"));
+    let stale = headings.iter().filter(|name| !codes.contains(name) && !warnings.iter().any(|w| w == *name));
+    let stale = stale.map(|name| format!("### {name} is neither a code nor a warning"));
+    let mut findings: Vec<_> = missing.chain(stale).collect();
+    for name in variants("start_error.rs", "StartError").iter().chain(&variants("state.rs", "State")) {
+        if !page.contains(&format!("\n| `{name}` |")) {
+            findings.push(format!("the row of {name} is missing"));
+        }
+    }
+    none_found("docs/troubleshooting.md has each code, warning, state and reason not to start", findings);
+}
+
+/// The variants of an enum of the client, as rustfmt sets them.
+fn variants(file: &str, name: &str) -> Vec<String> {
+    let text = workspace::read(&format!("crates/client/src/{file}"));
+    let (_, rest) = text.split_once(&format!("pub enum {name} {{\n")).expect("the enum");
+    let body = rest.split("\n}").next().unwrap_or_default();
+    let lines = body.lines().filter_map(|line| line.strip_prefix("    "));
+    let named = lines.filter(|line| line.starts_with(char::is_uppercase));
+    let found: Vec<_> =
+        named.map(|line| line.chars().take_while(|c| c.is_alphanumeric()).collect()).collect();
+    assert!(found.len() > 3, "{file}: only {found:?}");
+    found
+}
+
 /// The targets of `[text](target)` and `src="target"` with their lines, code apart.
 fn links(text: &str) -> Vec<(usize, &str)> {
     let mut found = Vec::new();
