@@ -140,18 +140,18 @@ impl StartError {
     }
 }
 
+/// So many holders are named in a sentence; all are in the error.
+const NAMED: usize = 5;
+
 fn held_by(holders: &[Holder]) -> String {
     // A takeover names the id.
-    let told: Vec<_> = holders
-        .iter()
-        .map(|holder| {
-            let name = holder.name.as_ref().map(|name| format!("{name}, ")).unwrap_or_default();
-            format!(
-                "{} ({name}{} since {}, last seen {})",
-                holder.id, holder.kind, holder.since, holder.last_seen_at
-            )
-        })
-        .collect();
+    let named = holders.iter().take(NAMED).map(|Holder { id, name, kind, last_seen_at, .. }| {
+        let name = name.as_ref().map(|name| format!("{name}, ")).unwrap_or_default();
+        format!("{id} ({name}{kind}, last seen {last_seen_at})")
+    });
+    let more = holders.len().saturating_sub(NAMED);
+    let more = (more > 0).then(|| format!("{more} more"));
+    let told: Vec<_> = named.chain(more).collect();
     if told.is_empty() { String::new() } else { format!(" In use by {}", told.join(", ")) }
 }
 

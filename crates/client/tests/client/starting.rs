@@ -50,8 +50,11 @@ fn at_the_limit_the_holders_are_named() {
     let world = World::new();
     world.authority.change(|desk| desk.refuse = Some(ErrorCode::ActivationLimitReached));
     let error = world.builder().start().err().unwrap();
-    assert!(matches!(&error, StartError::Held { holders, .. } if holders.len() == 1));
-    assert!(error.to_string().contains("us-1"), "{error}");
+    let StartError::Held { holders, .. } = &error else { panic!("{error}") };
+    assert_eq!(holders.len(), 1);
+    // The id is what a takeover names.
+    let named = format!("{} (us-1, ", holders[0].id);
+    assert!(error.to_string().contains(&named), "{error}");
 }
 
 #[test]

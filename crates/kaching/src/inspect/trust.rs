@@ -4,6 +4,7 @@ use std::path::Path as File;
 
 use kaching_api::Discovery;
 use kaching_license::{Moment, RootKey, TrustedKeyset};
+use serde_json::Value;
 
 use crate::{
     failure::Failure,
@@ -32,7 +33,7 @@ impl Trust {
         };
         let named = keyset.is_some();
         let keysets = match keyset {
-            Some(text) => Ok(vec![text_or_file(&text)?]),
+            Some(text) => Ok(vec![keyset_in(text_or_file(&text)?)]),
             None => discovered(choice).await.map(|found| {
                 // Whoever opens the authority itself, or names it with its token, takes its root from it.
                 if roots.is_empty() {
@@ -78,6 +79,12 @@ fn first_verified(keysets: &[String], roots: &[RootKey]) -> Result<TrustedKeyset
         }
     }
     Err(why)
+}
+
+/// A keyset itself, or the one in a document: an activation's answer, or what a holder hands to its followers.
+fn keyset_in(text: String) -> String {
+    let document: Option<Value> = serde_json::from_str(&text).ok();
+    document.and_then(|document| Some(document.get("keyset")?.as_str()?.to_owned())).unwrap_or(text)
 }
 
 fn text_or_file(text: &str) -> Result<String, Failure> {
