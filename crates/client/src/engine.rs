@@ -263,6 +263,12 @@ impl Engine {
         self.outcome.take().unwrap_or(Ok(()))
     }
 
+    /// Whether a no can say how to get a yes, as far as that is to be had now.
+    pub(crate) fn can_explain(&self) -> bool {
+        let waits = self.pace.catalogue.wanted && self.contact == Contact::Made && !self.follows;
+        self.grant.as_ref().is_none_or(|grant| grant.catalogue.is_some()) || !waits
+    }
+
     /// The start can only fail, whatever else is answered.
     pub(crate) fn cannot_start(&mut self, error: StartError) {
         self.settle_start(Err(error));

@@ -48,6 +48,10 @@ pub(crate) struct Record {
     /// When the credential was last found displaced, newest last, two at most.
     #[serde(default)]
     pub(crate) displaced: Vec<Timestamp>,
+    /// What is known under the key or fingerprint that the program had before, until the present one has a lease: a
+    /// mistyped setting should not cost an installation its license.
+    #[serde(default)]
+    pub(crate) before: Option<Box<Self>>,
 }
 
 /// How much of what a follower told stands in this record.
@@ -116,23 +120,35 @@ impl Record {
             absorbed: BTreeMap::new(),
             entered: None,
             displaced: Vec::new(),
+            before: None,
         }
     }
 
-    /// What was left on disk, as far as it is this installation's: what belongs to another key or fingerprint is
-    /// dropped, the keyset and the time stay. A key that was entered goes into the settings.
+    /// What was left on disk, as far as it is this installation's: what belongs to another key or fingerprint is put
+    /// aside, the keyset and the time stay. A key that was entered goes into the settings.
     pub(crate) fn restore(bytes: Option<&[u8]>, settings: &mut Settings) -> Self {
-        let identity = settings.identity();
-        let Some(left) = Self::read(bytes) else { return Self::new(identity) };
-        if let Some(entered) = left.entered.as_ref().filter(|entered| entered.instead_of == identity) {
+        let Some(mut left) = Self::read(bytes) else { return Self::new(settings.identity()) };
+        if left.belongs(settings) {
+            return left;
+        }
+        let (keyset, time) = (left.keyset.clone(), left.time.clone());
+        let before = left.before.take();
+        if let Some(before) = before.as_ref().filter(|before| before.belongs(settings)) {
+            return Self { keyset, time, ..Self::clone(before) };
+        }
+        let before = if left.lease.is_some() || left.stop.is_some() { Some(Box::new(left)) } else { before };
+        Self { keyset, time, before, ..Self::new(settings.identity()) }
+    }
+
+    /// Whether it is of the installation that these settings name; a key that was entered in place of theirs goes into
+    /// them.
+    fn belongs(&self, settings: &mut Settings) -> bool {
+        let configured = settings.identity();
+        if let Some(entered) = self.entered.as_ref().filter(|entered| entered.instead_of == configured) {
             settings.license_key = Some(LicenseKey::new(entered.license_key.expose()));
             settings.fingerprint = entered.fingerprint.clone();
         }
-        let identity = settings.identity();
-        if left.identity == identity {
-            return left;
-        }
-        Self { keyset: left.keyset, time: left.time, ..Self::new(identity) }
+        self.identity == settings.identity()
     }
 
     fn read(bytes: Option<&[u8]>) -> Option<Self> {

@@ -163,6 +163,7 @@ impl Engine {
         let shown = held.or_else(|| self.grant.as_ref()?.catalogue.clone());
         self.grant = Some(Arc::new(Grant { lease, catalogue: shown }));
         self.record.lease = Some(jws);
+        self.record.before = None;
         self.dirty = true;
         self.settle_start(Ok(()));
     }

@@ -111,3 +111,23 @@ fn another_configured_key_ends_an_entered_one() {
     let error = world.builder().license_key(LicenseKey::new("CHORUS-OTHER")).start().err().unwrap();
     assert!(matches!(error, StartError::UnknownKey { .. }), "{error}");
 }
+
+#[test]
+fn a_mistyped_key_costs_nothing_once_it_is_put_right() {
+    let world = World::new();
+    let guard = world.start();
+    until_active(&guard);
+    guard.record("jobs", 3);
+    world.authority.change(|desk| desk.down = true);
+    drop(guard);
+    let mistyped = world.builder().license_key(LicenseKey::new("CHORUS-MISTYPED"));
+    mistyped.start_timeout(std::time::Duration::from_millis(200)).start().err().unwrap();
+    let guard = world.start();
+    assert!(matches!(guard.state(), State::Offline { .. }), "{:?}", guard.state());
+    guard.check().unwrap();
+    world.authority.change(|desk| desk.down = false);
+    world
+        .authority
+        .until(|desk| desk.beats.iter().find(|beat| beat.body["usage"][0]["amount"] == 3).map(drop));
+    assert_eq!(world.authority.desk().generation, 1);
+}

@@ -27,6 +27,13 @@ fn activates_and_says_what_is_granted() {
 }
 
 #[test]
+fn the_first_no_says_how_to_get_a_yes() {
+    let world = World::new();
+    let denied = world.start().require("federation").unwrap_err();
+    assert!(denied.to_string().contains("The Team plan has it"), "{denied}");
+}
+
+#[test]
 fn a_restart_needs_no_second_activation() {
     let world = World::new();
     drop(world.start());
