@@ -1,30 +1,21 @@
-//! A PostgreSQL of this test process's own, on a socket in a temporary folder.
+//! The private PostgreSQL of a test process.
 
-use std::{
-    io::{BufRead as _, BufReader, Write as _},
-    os::unix::process::CommandExt as _,
-    path::PathBuf,
-    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
-    sync::{
-        LazyLock, Mutex, PoisonError,
-        atomic::{AtomicU32, Ordering},
-    },
-    thread,
-};
+use std::{path::PathBuf, sync::LazyLock};
+
+use kaching_private_postgres::{Place, Server as Private};
 
 /// A server that a test may stop and start; it ends, and its folder goes, when this is dropped or the process ends.
-pub struct Server {
-    keeper: Mutex<Keeper>,
-    home: String,
-    databases: AtomicU32,
-}
+pub struct Server(Private);
 
-struct Keeper {
-    process: Child,
-    // Taken on drop: the keeper cleans up when its input ends.
-    words: Option<ChildStdin>,
-    answers: BufReader<ChildStdout>,
-}
+/// Commits reach the disk as in production; what costs time and shows nothing is switched off.
+const SETTINGS: &[&str] = &[
+    "shared_buffers=32MB",
+    "deadlock_timeout=100ms",
+    "wal_level=minimal",
+    "max_wal_senders=0",
+    "autovacuum=off",
+    "jit=off",
+];
 
 /// The URL of a fresh database on the one server of this process, which starts with the first call.
 ///
@@ -41,20 +32,16 @@ impl Server {
     /// # Panics
     /// If PostgreSQL is not installed or does not start.
     pub fn start() -> Self {
-        let mut process = Command::new("sh")
-            .args(["-c", include_str!("postgres/keeper.sh"), "keeper"])
-            .arg(programs())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            // A signal to the tests' process group is not for the keeper: it still has to clean up.
-            .process_group(0)
-            .spawn()
-            .expect("a shell is there");
-        let words = process.stdin.take();
-        let answers = BufReader::new(process.stdout.take().expect("its output is piped"));
-        let mut keeper = Keeper { process, words, answers };
-        let home = keeper.answer();
-        Self { keeper: Mutex::new(keeper), home, databases: AtomicU32::new(0) }
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "where the machine keeps PostgreSQL is no setting of the product"
+        )]
+        let programs = std::env::var("KACHING_TEST_PG_BIN").ok().map(PathBuf::from);
+        let place = Place { programs: programs.as_deref(), settings: SETTINGS, ..Place::default() };
+        Self(
+            Private::start(&place)
+                .expect("the tests need PostgreSQL; KACHING_TEST_PG_BIN names the folder of pg_ctl"),
+        )
     }
 
     /// The URL of a fresh, empty database.
@@ -62,73 +49,22 @@ impl Server {
     /// # Panics
     /// If the server is stopped.
     pub fn database(&self) -> String {
-        let name = format!("test{}", self.databases.fetch_add(1, Ordering::Relaxed));
-        let (all, statement) = (self.url("postgres"), format!("create database {name}"));
-        // On a thread of its own: the synchronous client may not be used by async code.
-        let made = thread::spawn(move || {
-            ::postgres::Client::connect(&all, ::postgres::NoTls)?.batch_execute(&statement)
-        });
-        made.join().expect("the thread does not panic").expect("the server makes a database");
-        self.url(&name)
+        self.0.database().expect("the server makes a database")
     }
 
     /// Ends every connection and the server.
+    ///
+    /// # Panics
+    /// If the server's keeper is gone.
     pub fn stop(&self) {
-        self.tell("stop");
+        self.0.stop().expect("the server stops");
     }
 
     /// Starts the server again on its data.
+    ///
+    /// # Panics
+    /// If it does not start.
     pub fn restart(&self) {
-        self.tell("start");
+        self.0.restart().expect("the server starts again");
     }
-
-    fn url(&self, name: &str) -> String {
-        format!("postgresql://kaching@{}/{name}", self.home.replace('/', "%2F"))
-    }
-
-    fn tell(&self, word: &str) {
-        let mut keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner);
-        let words = keeper.words.as_mut().expect("its input is open until it is dropped");
-        writeln!(words, "{word}").expect("the keeper listens");
-        keeper.answer();
-    }
-}
-
-impl Keeper {
-    fn answer(&mut self) -> String {
-        let mut line = String::new();
-        self.answers.read_line(&mut line).expect("the keeper answers in text");
-        assert!(line.ends_with('\n'), "the private PostgreSQL did not do as it was told: see its log above");
-        line.trim_end().to_owned()
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let mut keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner);
-        keeper.words.take();
-        // It has said what it had to say: nothing here depends on how it ends.
-        let _ = keeper.process.wait();
-    }
-}
-
-/// The folder of `initdb` and `pg_ctl`.
-fn programs() -> PathBuf {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "where the machine keeps PostgreSQL is no setting of the product"
-    )]
-    let named = std::env::var("KACHING_TEST_PG_BIN").ok().map(PathBuf::from);
-    let told = || {
-        let output = Command::new("pg_config").arg("--bindir").output().ok()?;
-        Some(PathBuf::from(String::from_utf8(output.stdout).ok()?.trim()))
-    };
-    let packaged = || {
-        let versions = std::fs::read_dir("/usr/lib/postgresql").ok()?;
-        let number = |folder: &PathBuf| folder.file_name()?.to_str()?.parse::<u32>().ok();
-        versions.flatten().map(|entry| entry.path()).max_by_key(number).map(|folder| folder.join("bin"))
-    };
-    [named, told(), packaged()].into_iter().flatten().find(|folder| folder.join("pg_ctl").exists()).expect(
-        "the tests need PostgreSQL 15 or later: install it, or name the folder of pg_ctl in KACHING_TEST_PG_BIN",
-    )
 }

@@ -158,6 +158,24 @@ async fn a_server_that_stops_is_told_and_one_that_returns_is_used() {
 }
 
 #[tokio::test]
+async fn a_server_that_syncs_nothing_is_not_called_durable() {
+    let server = Server::start();
+    let url = server.database();
+    let db = open(Config::postgres(url.clone())).await.unwrap();
+    assert_eq!(db.is_durable().await, Ok(true));
+    std::thread::spawn(move || {
+        let mut client = postgres::Client::connect(&url, postgres::NoTls).unwrap();
+        client.execute("alter system set fsync = off", &[]).unwrap();
+    })
+    .join()
+    .unwrap();
+    server.stop();
+    server.restart();
+    assert_eq!(db.is_durable().await, Ok(false));
+    db.close().await;
+}
+
+#[tokio::test]
 async fn an_address_that_does_not_serve_is_told_without_its_password() {
     for url in [
         "postgresql://kaching:hunter2@127.0.0.1:1/kaching",
@@ -183,7 +201,7 @@ async fn an_acknowledged_commit_is_on_disk_whatever_the_default() {
     };
     db.write("weaken", |tx| {
         let name = tx.query_one("select current_database()", &[], |row| row.get::<String>(0))?;
-        assert!(name.starts_with("test"));
+        assert!(name.starts_with("own"));
         tx.execute("alter role kaching set synchronous_commit = off", &[])
     })
     .await

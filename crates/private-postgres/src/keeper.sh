@@ -1,8 +1,12 @@
 # Keeps one PostgreSQL server: starts it, does what it reads, and leaves nothing behind when its input ends, which is
-# when the test process ends, however it ends. Arguments: the folder of the programs.
+# when its owner's process ends, however it ends. Arguments: the folder of the programs, the folder in which to make
+# the server's own, and settings as in jit=off.
 set -eu
 programs=$1
-home=$(mktemp -d /tmp/kaching-pg.XXXXXX)
+home=$(mktemp -d "$2/kaching-pg.XXXXXX")
+shift 2
+settings=
+for setting in "$@"; do settings="$settings -c $setting"; done
 cd "$home"
 as=
 if [ "$(id -u)" = 0 ]; then
@@ -16,9 +20,7 @@ control() {
     $as "$programs/pg_ctl" -D "$home/data" "$@" >>"$home/keeper.log" 2>&1 </dev/null
 }
 start() {
-    # Commits reach the disk as in production; what costs time and shows nothing is switched off.
-    control -w -l "$home/server.log" -o "-k $home -c listen_addresses='' -c max_connections=200 -c shared_buffers=32MB \
-        -c deadlock_timeout=100ms -c wal_level=minimal -c max_wal_senders=0 -c autovacuum=off -c jit=off" start
+    control -w -l "$home/server.log" -o "-k $home -c listen_addresses='' -c max_connections=200$settings" start
 }
 failed() {
     cat "$home"/*.log >&2

@@ -1,0 +1,79 @@
+use std::{error::Error as _, thread};
+
+use crate::Unavailable;
+
+/// A database of one's own on a server, empty when it is made and dropped with this.
+pub struct Database {
+    server: String,
+    name: String,
+}
+
+impl Database {
+    /// Makes a database of this name on the server of a URL, whose user must be allowed to.
+    ///
+    /// # Errors
+    /// If the server does not answer, or does not make it.
+    pub fn make(server: &str, name: &str) -> Result<Self, Unavailable> {
+        make(server, name)?;
+        Ok(Self { server: server.to_owned(), name: name.to_owned() })
+    }
+
+    /// Where it is.
+    pub fn url(&self) -> String {
+        named(&self.server, &self.name)
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        // A server that is gone has nothing left to drop.
+        let _ = tell(&self.server, format!("drop database if exists {} with (force)", self.name));
+    }
+}
+
+/// Makes a database, and returns its URL.
+pub(crate) fn make(server: &str, name: &str) -> Result<String, Unavailable> {
+    tell(server, format!("create database {name}"))?;
+    Ok(named(server, name))
+}
+
+/// On a thread of its own: the synchronous client may not be used by async code.
+fn tell(server: &str, statement: String) -> Result<(), Unavailable> {
+    let url = server.to_owned();
+    let told =
+        thread::spawn(move || postgres::Client::connect(&url, postgres::NoTls)?.batch_execute(&statement));
+    let told = told.join().map_err(|_| Unavailable("the PostgreSQL client panicked".to_owned()))?;
+    told.map_err(|error| {
+        let reason = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+        Unavailable(format!("the PostgreSQL server does not do as it is told ({reason})"))
+    })
+}
+
+/// The URL, or the list of settings, with another database's name.
+fn named(server: &str, name: &str) -> String {
+    let Some((scheme, rest)) = server.split_once("://") else { return format!("{server} dbname={name}") };
+    let (place, settings) = rest.split_once('?').map_or((rest, None), |(place, rest)| (place, Some(rest)));
+    let host = place.split('/').next().unwrap_or_default();
+    let settings = settings.map_or_else(String::new, |settings| format!("?{settings}"));
+    format!("{scheme}://{host}/{name}{settings}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::named;
+
+    #[test]
+    fn only_the_name_of_the_database_changes() {
+        for (server, expected) in [
+            ("postgres://u:p@h:5432/all", "postgres://u:p@h:5432/mine"),
+            ("postgres://u@h", "postgres://u@h/mine"),
+            (
+                "postgresql://u@%2Ftmp%2Fx/all?connect_timeout=3",
+                "postgresql://u@%2Ftmp%2Fx/mine?connect_timeout=3",
+            ),
+            ("host=h user=u dbname=all", "host=h user=u dbname=all dbname=mine"),
+        ] {
+            assert_eq!(named(server, "mine"), expected);
+        }
+    }
+}

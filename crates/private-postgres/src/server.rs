@@ -1,0 +1,139 @@
+use std::{
+    fs,
+    io::{self, BufRead as _, BufReader, Write as _},
+    os::unix::process::CommandExt as _,
+    path::{Path, PathBuf},
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+
+use crate::{Unavailable, database};
+
+/// A server that may be stopped and started; it ends, and its folder goes, when this is dropped or the process ends.
+pub struct Server {
+    keeper: Mutex<Keeper>,
+    home: String,
+    databases: AtomicU32,
+}
+
+/// Where a server keeps its data, and what it is told at its start.
+#[derive(Clone, Copy, Default)]
+pub struct Place<'a> {
+    /// The folder of `initdb` and `pg_ctl`; looked for unless named.
+    pub programs: Option<&'a Path>,
+    /// The folder in which its own is made, for all users to pass; `/tmp` unless named.
+    pub parent: Option<&'a Path>,
+    /// Settings beside its defaults, as in `jit=off`.
+    pub settings: &'a [&'a str],
+}
+
+struct Keeper {
+    process: Child,
+    // Taken on drop: the keeper cleans up when its input ends.
+    words: Option<ChildStdin>,
+    answers: BufReader<ChildStdout>,
+}
+
+impl Server {
+    /// Starts a server with a data folder of its own.
+    ///
+    /// # Errors
+    /// If PostgreSQL is not installed or does not start; what it said about that is on standard error.
+    pub fn start(place: &Place<'_>) -> Result<Self, Unavailable> {
+        let programs = place.programs.map(Path::to_owned).or_else(programs).ok_or_else(|| {
+            Unavailable("PostgreSQL's programs are not installed: install PostgreSQL 15 or later".to_owned())
+        })?;
+        let mut process = Command::new("sh")
+            .args(["-c", include_str!("keeper.sh"), "keeper"])
+            .arg(programs)
+            .arg(place.parent.unwrap_or(Path::new("/tmp")))
+            .args(place.settings)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            // A signal to the owner's process group is not for the keeper: it still has to clean up.
+            .process_group(0)
+            .spawn()
+            .map_err(|error| Unavailable(format!("no shell could be started: {error}")))?;
+        let words = process.stdin.take();
+        let answers = BufReader::new(process.stdout.take().expect("its output is piped"));
+        let mut keeper = Keeper { process, words, answers };
+        let home = keeper.answer()?;
+        Ok(Self { keeper: Mutex::new(keeper), home, databases: AtomicU32::new(0) })
+    }
+
+    /// The URL of a fresh, empty database, which stays as long as the server.
+    ///
+    /// # Errors
+    /// If the server is stopped.
+    pub fn database(&self) -> Result<String, Unavailable> {
+        let number = self.databases.fetch_add(1, Ordering::Relaxed);
+        let server = format!("postgresql://kaching@{}/postgres", self.home.replace('/', "%2F"));
+        database::make(&server, &format!("own{number}"))
+    }
+
+    /// Ends every connection and the server.
+    ///
+    /// # Errors
+    /// If its keeper is gone.
+    pub fn stop(&self) -> Result<(), Unavailable> {
+        self.tell("stop")
+    }
+
+    /// Starts the server again on its data.
+    ///
+    /// # Errors
+    /// If it does not start.
+    pub fn restart(&self) -> Result<(), Unavailable> {
+        self.tell("start")
+    }
+
+    fn tell(&self, word: &str) -> Result<(), Unavailable> {
+        let mut keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner);
+        let words = keeper.words.as_mut().expect("its input is open until it is dropped");
+        writeln!(words, "{word}").map_err(|error| silent(&error))?;
+        keeper.answer().map(drop)
+    }
+}
+
+impl Keeper {
+    fn answer(&mut self) -> Result<String, Unavailable> {
+        let mut line = String::new();
+        self.answers.read_line(&mut line).map_err(|error| silent(&error))?;
+        match line.strip_suffix('\n') {
+            Some(answer) => Ok(answer.to_owned()),
+            None => Err(Unavailable(
+                "the private PostgreSQL did not do as it was told: see its log above".to_owned(),
+            )),
+        }
+    }
+}
+
+fn silent(error: &io::Error) -> Unavailable {
+    Unavailable(format!("the private PostgreSQL's keeper does not answer: {error}"))
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let mut keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner);
+        keeper.words.take();
+        // It has said what it had to say: nothing here depends on how it ends.
+        let _ = keeper.process.wait();
+    }
+}
+
+/// The folder of `initdb` and `pg_ctl`, if they are installed.
+fn programs() -> Option<PathBuf> {
+    let told = || {
+        let output = Command::new("pg_config").arg("--bindir").output().ok()?;
+        Some(PathBuf::from(String::from_utf8(output.stdout).ok()?.trim()))
+    };
+    let packaged = || {
+        let versions = fs::read_dir("/usr/lib/postgresql").ok()?;
+        let number = |folder: &PathBuf| folder.file_name()?.to_str()?.parse::<u32>().ok();
+        versions.flatten().map(|entry| entry.path()).max_by_key(number).map(|folder| folder.join("bin"))
+    };
+    [told(), packaged()].into_iter().flatten().find(|folder| folder.join("pg_ctl").exists())
+}
