@@ -111,6 +111,14 @@ impl Authority {
         Ok(())
     }
 
+    /// Whether what was answered is on disk, as the database says of its own settings.
+    ///
+    /// # Errors
+    /// If the database cannot be asked.
+    pub async fn is_durable(&self) -> Result<bool> {
+        Ok(self.db.is_durable().await?)
+    }
+
     /// Ends all work that was begun and closes the database.
     pub async fn close(&self) {
         self.db.close().await;

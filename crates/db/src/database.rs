@@ -152,6 +152,28 @@ impl Db {
         .await
     }
 
+    /// Whether a write that returned is on disk, as the connection that committed it says of its own settings.
+    ///
+    /// # Errors
+    /// As of any write.
+    pub async fn is_durable(&self) -> Result<bool> {
+        self.write("db.durable", |tx| match tx.engine() {
+            Engine::Sqlite => {
+                let mode: String = tx.query_one("pragma journal_mode", &[], |row| row.get(0))?;
+                let synchronous: i64 = tx.query_one("pragma synchronous", &[], |row| row.get(0))?;
+                // With a write-ahead log only 2, FULL, and what is above it sync each commit.
+                Ok(mode == "wal" && synchronous >= 2)
+            }
+            Engine::Postgres => tx.query_one(
+                "select current_setting('fsync') = 'on'
+                     and current_setting('synchronous_commit') in ('on', 'remote_apply')",
+                &[],
+                |row| row.get(0),
+            ),
+        })
+        .await
+    }
+
     /// Waits until the database can no longer be trusted (a sync to disk failed), and says why: the process must
     /// end and start anew. Waits forever while all is well.
     pub async fn fatal(&self) -> Error {

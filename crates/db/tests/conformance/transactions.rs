@@ -200,6 +200,7 @@ async fn tells_how_it_is() {
         assert!((1_767_225_600_000_000..4_102_444_800_000_000).contains(&now), "{now}");
         assert!(db.now().await.unwrap() >= now);
         assert!(db.size().await.unwrap() >= 0);
+        assert_eq!(db.is_durable().await, Ok(true));
         assert_eq!(db.check().await, Ok(()));
     })
     .await;
