@@ -13,6 +13,7 @@ use std::{
     time::Duration,
 };
 
+use axum::Router;
 use tokio::{
     net::{TcpListener, UnixListener},
     sync::Semaphore,
@@ -33,11 +34,17 @@ pub struct Listeners {
     private: Option<TcpListener>,
     socket: Option<(UnixListener, PathBuf)>,
     certificate: Option<Arc<Certificate>>,
+    limits: Limits,
+    addresses: Addresses,
+    issuer: PublicUrl,
+}
+
+/// What a listener takes.
+#[derive(Clone, Copy)]
+struct Limits {
     header_timeout: Duration,
     shutdown_timeout: Duration,
     connections: usize,
-    addresses: Addresses,
-    issuer: PublicUrl,
 }
 
 /// Where the server is reached.
@@ -90,9 +97,11 @@ impl Listeners {
             private,
             socket,
             certificate,
-            header_timeout: seconds(config.server.body_timeout_s),
-            shutdown_timeout: seconds(config.server.shutdown_timeout_s),
-            connections: usize::try_from(config.server.max_connections).unwrap_or(Semaphore::MAX_PERMITS),
+            limits: Limits {
+                header_timeout: seconds(config.server.body_timeout_s),
+                shutdown_timeout: seconds(config.server.shutdown_timeout_s),
+                connections: usize::try_from(config.server.max_connections).unwrap_or(Semaphore::MAX_PERMITS),
+            },
             addresses,
         })
     }
@@ -121,14 +130,7 @@ impl Listeners {
         accepting.spawn(upkeep::jobs(app.clone(), shutdown.clone()));
         accepting.spawn(upkeep::minutely(app.clone(), shutdown.clone()));
         let (product, everything) = (router::product(&app), router::everything(&app));
-        let lines = |router| Lines {
-            router,
-            app: app.clone(),
-            shutdown: shutdown.clone(),
-            header_timeout: self.header_timeout,
-            shutdown_timeout: self.shutdown_timeout,
-            permits: Arc::new(Semaphore::new(self.connections)),
-        };
+        let lines = |router| self.limits.lines(router, &app, &shutdown);
         let public = if self.private.is_some() { product } else { everything.clone() };
         let tls = self.certificate.as_ref().map(tls::acceptor);
         accepting.spawn(lines(public).tcp(self.product, tls.clone()));
@@ -149,11 +151,30 @@ impl Listeners {
         };
         stop.now();
         app.stop_waiting();
-        let left = accepting.finish(self.shutdown_timeout + Duration::from_secs(1)).await;
+        let left = accepting.finish(self.limits.shutdown_timeout + Duration::from_secs(1)).await;
         if left > 0 {
             tracing::warn!(left, "stopped without waiting any longer");
         }
         ended
+    }
+
+    /// Serves these routes alone on the product address, with everything around them that the authority's have: to
+    /// measure what that costs.
+    pub async fn serve_only(self, routes: Router<App>, app: App, shutdown: Shutdown) {
+        self.limits.lines(router::around(&app, routes), &app, &shutdown).tcp(self.product, None).await;
+    }
+}
+
+impl Limits {
+    fn lines(self, router: Router, app: &App, shutdown: &Shutdown) -> Lines {
+        Lines {
+            router,
+            app: app.clone(),
+            shutdown: shutdown.clone(),
+            header_timeout: self.header_timeout,
+            shutdown_timeout: self.shutdown_timeout,
+            permits: Arc::new(Semaphore::new(self.connections)),
+        }
     }
 }
 

@@ -39,7 +39,7 @@ async fn describe(State(_): State<App>) -> impl IntoResponse {
 }
 
 /// The edge is outside of the router, so that it sees paths that have no route, and may change them.
-fn around(app: &App, routes: Router<App>) -> Router {
+pub(crate) fn around(app: &App, routes: Router<App>) -> Router {
     let routes = routes
         .route_layer(middleware::from_fn(edge::name_route))
         .layer(CatchPanicLayer::custom(panicked))
