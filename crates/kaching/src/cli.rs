@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 use kaching_api::SecretText;
 
 use crate::{
-    activation, audit, config, customer, demo, doctor, feature, inspect, key, license, plan, product,
+    activation, audit, bench, config, customer, demo, doctor, feature, inspect, key, license, plan, product,
     reminders, seed, serve, stats, token,
 };
 
@@ -49,6 +49,8 @@ pub(crate) struct Everywhere {
 pub(crate) enum Command {
     Serve(serve::Serve),
     Demo(demo::Demo),
+    #[command(subcommand)]
+    Bench(bench::Command),
     Seed(seed::Seed),
     Inspect(inspect::Inspect),
     #[command(subcommand)]

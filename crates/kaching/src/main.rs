@@ -2,6 +2,7 @@
 
 mod activation;
 mod audit;
+mod bench;
 mod cli;
 mod config;
 mod customer;

@@ -36,6 +36,7 @@ pub(crate) fn no_color() -> bool {
 async fn dispatch(command: Command, choice: &Choice, output: &Output) -> Result<(), Failure> {
     match command {
         Command::Serve(serve) => serve.run(&choice.data, &choice.environment, output).await,
+        Command::Bench(bench) => bench.run(output).await,
         Command::Inspect(inspect) => inspect.run(choice, output).await,
         Command::Doctor(doctor) => doctor.run(choice, output).await,
         Command::Config(config) => config.run(choice, output),
@@ -76,6 +77,7 @@ async fn ask(command: Command, client: &mut Client, output: &Output) -> Result<(
         Command::Reminders(command) => command.run(client, output).await,
         Command::Serve(_)
         | Command::Demo(_)
+        | Command::Bench(_)
         | Command::Inspect(_)
         | Command::Doctor(_)
         | Command::Config(_) => {

@@ -124,14 +124,14 @@ async fn until_stopped(listeners: Listeners, app: &App, mut signals: Signals) ->
     Ok(())
 }
 
-/// What init systems and people end a server with.
-struct Signals {
+/// What init systems and people end a process with.
+pub(crate) struct Signals {
     term: Signal,
     int: Signal,
 }
 
 impl Signals {
-    fn listen() -> Result<Self, Failure> {
+    pub(crate) fn listen() -> Result<Self, Failure> {
         let listen = |kind| {
             signal(kind)
                 .map_err(|error| Failure::refused(format!("Signals cannot be received here: {error}.")))
@@ -140,7 +140,7 @@ impl Signals {
     }
 
     /// Returns when SIGTERM or SIGINT asks for the end.
-    async fn asked(&mut self) {
+    pub(crate) async fn asked(&mut self) {
         tokio::select! {
             _ = self.term.recv() => tracing::info!("asked to stop by SIGTERM"),
             _ = self.int.recv() => tracing::info!("asked to stop by SIGINT"),

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 const DOCUMENTS: &[&str] =
-    &["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "docs", "examples"];
+    &["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "bench", "docs", "examples"];
 
 #[test]
 fn documented_commands_are_there() {
