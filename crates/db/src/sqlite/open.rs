@@ -1,6 +1,6 @@
 use std::{path::Path, time::Duration};
 
-use rusqlite::{Connection, OpenFlags, ffi};
+use rusqlite::{Connection, OpenFlags, config::DbConfig, ffi};
 
 use super::fault;
 use crate::{Error, Result};
@@ -58,16 +58,18 @@ fn writing(path: &Path) -> rusqlite::Result<Connection> {
         let reason = "its file system cannot share memory between connections; use a local disk".to_owned();
         return Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_CANTOPEN), Some(reason)));
     }
-    // Never checkpoint inside a commit: the checkpoint thread does it.
+    // Never checkpoint inside a commit: the checkpoint thread does it. What undoes a savepoint is of no use after a crash:
+    // it needs no file.
     connection.execute_batch(&format!(
         "pragma synchronous = full;
          pragma foreign_keys = on;
          pragma trusted_schema = off;
+         pragma temp_store = memory;
          pragma wal_autocheckpoint = 0;
          pragma journal_size_limit = {LOG_BYTES};
          pragma cache_size = -20000;"
     ))?;
-    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    keep_statements(&connection)?;
     Ok(connection)
 }
 
@@ -80,6 +82,40 @@ fn reader(path: &Path) -> rusqlite::Result<Connection> {
          pragma trusted_schema = off;
          pragma cache_size = -20000;",
     )?;
-    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    keep_statements(&connection)?;
     Ok(connection)
+}
+
+/// Prepares each statement once: a plan that may depend on the values is made anew for each of them.
+fn keep_statements(connection: &Connection) -> rusqlite::Result<()> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::StatementStatus;
+
+    use super::*;
+
+    #[test]
+    fn a_statement_is_planned_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let Connections { writer, readers, .. } = connections(&folder.path().join("x.db"), 1, None).unwrap();
+        writer
+            .execute_batch(
+                "create table a (id blob primary key, n integer) strict; insert into a values (x'00', 1);
+                 create table b (id blob primary key, n integer) strict; insert into b values (x'00', 1);",
+            )
+            .unwrap();
+        for connection in readers.iter().chain([&writer]) {
+            let join =
+                || connection.prepare_cached("select a.n from a, b where a.id = ?1 and b.id = ?2").unwrap();
+            for _ in 0..3 {
+                join().query_row([[0_u8], [0_u8]], |row| row.get::<_, i64>(0)).unwrap();
+            }
+            assert_eq!(join().get_status(StatementStatus::RePrepare), 0);
+        }
+    }
 }
