@@ -1,6 +1,6 @@
 //! What the authority tells beside its answers: on standard error, for people or for programs.
 
-use std::io::{self, IsTerminal as _};
+use std::io;
 
 use kaching_server::config::{Config, LogFormat};
 use tracing_subscriber::{EnvFilter, fmt};
@@ -17,7 +17,7 @@ pub(crate) fn start(config: &Config) -> Result<(), Failure> {
     let lines = fmt().with_env_filter(filter).with_writer(io::stderr);
     let started = match config.log.format {
         LogFormat::Json => lines.json().flatten_event(true).try_init(),
-        LogFormat::Text => lines.with_ansi(io::stderr().is_terminal()).with_target(false).try_init(),
+        LogFormat::Text => lines.with_target(false).try_init(),
     };
     started.map_err(|error| Failure::refused(format!("The log could not be started: {error}.")))
 }
@@ -26,5 +26,5 @@ pub(crate) fn start(config: &Config) -> Result<(), Failure> {
 pub(crate) fn failures() {
     let lines = fmt().with_max_level(tracing::Level::ERROR).with_writer(io::stderr);
     // A second start in one process finds the first one's log, which is as good.
-    let _ = lines.without_time().with_target(false).with_ansi(io::stderr().is_terminal()).try_init();
+    let _ = lines.without_time().with_target(false).try_init();
 }

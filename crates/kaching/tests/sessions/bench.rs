@@ -1,8 +1,9 @@
 //! What `kaching bench` prints, and that it leaves nothing behind; never how fast this machine is.
 
-use std::{fs, path::Path, process::Stdio};
+use std::{fs, io::Read as _, path::Path, process::Stdio};
 
 use kaching_private_postgres::{Place, Server};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use serde_json::Value;
 
 use crate::kaching::Kaching;
@@ -115,6 +116,26 @@ fn without_a_server_there_is_a_row_or_a_line_that_says_why_not() {
     let said = String::from_utf8_lossy(&done.stderr).contains("PostgreSQL is not measured: ");
     assert!(done.status.success() && rows[0]["engine"] == "sqlite");
     assert_eq!(rows.len() == 1, said, "{rows:?}");
+}
+
+#[test]
+fn a_terminal_sees_how_far_it_is_and_no_trace_of_it_in_the_end() {
+    let kaching = Kaching::new();
+    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&terminal).unwrap();
+    unlockpt(&terminal).unwrap();
+    let name = ptsname(&terminal, Vec::new()).unwrap().into_string().unwrap();
+    let screen = fs::File::options().read(true).write(true).open(name).unwrap();
+    let mut command = kaching.command();
+    command.args(["bench", "check", "--seconds", "1", "--json"]).env("TMPDIR", DISK);
+    let done = command.stdout(Stdio::piped()).stderr(screen).spawn().unwrap().wait_with_output().unwrap();
+    // What holds the other end of the terminal is gone with the command: then reading it ends, with an error.
+    drop(command);
+    let mut seen = Vec::new();
+    let _ = fs::File::from(terminal).read_to_end(&mut seen);
+    let seen = String::from_utf8(seen).unwrap();
+    assert!(done.status.success() && seen.contains("a temporary authority starts"), "{seen:?}");
+    assert!(seen.ends_with("\r\u{1b}[2K") && !seen.contains('\n'), "{seen:?}");
 }
 
 #[test]
