@@ -24,7 +24,7 @@ use crate::{
     stop::{Callback, Stops},
     store::{Store, StoreError},
     timing::Timing,
-    transport::{Http, Route, checked_url},
+    transport::{Http, Route, Transport, checked_url},
 };
 
 /// What a guard is started with.
@@ -221,30 +221,11 @@ impl Builder {
     /// A guard that runs, and how its start went.
     fn run(self) -> Result<(Guard, Result<(), StartError>), StartError> {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let dir = self.state_dir.clone().ok_or_else(|| missing("state_dir"))?;
-        let (clock, timing, release) = (Arc::clone(&self.clock), self.timing.clone(), self.release);
-        let stops = Stops::new(self.callbacks.clone(), self.exit_after);
-        let route = self.route()?;
-        let duty = match &self.from {
-            From::Authority(_) => Duty::Keep,
-            From::Node(source) => Duty::Follow(Arc::clone(source)),
-        };
-        let settings = self.settings()?;
-        let release = release.unwrap_or(settings.fingerprint.kind() == FingerprintKind::Instance);
-        let transport = Box::new(Http::new(&settings.url, route, Arc::clone(&provider)));
-        let random = Random::new(provider);
-        let (place, left) = take(&dir, &random)?;
-        let now = read(clock.as_ref());
-        let engine = Engine::new(settings, left.as_deref(), now, clock.boot_id());
-        let follows = matches!(place, Place::Beside(_)) || matches!(duty, Duty::Follow(_));
-        let mut engine = if follows { engine.follow() } else { engine };
-        if !follows && engine.settings().license_key.is_none() {
-            engine.cannot_start(StartError::NoKey);
-        }
-        let gates = Gates::new(Arc::clone(&clock), engine.gate(now), engine.levels());
-        let board = Board::new(Shown { state: engine.state(now), warnings: engine.warnings(now) });
-        let shared = Arc::new(Shared::new(engine, place, gates, board, stops, clock, random, transport));
-        let guard = Guard::new(Handle::new(Arc::clone(&shared), timing.call, release));
+        let (timing, duty) = (self.timing.clone(), self.duty());
+        let random = Random::new(Arc::clone(&provider));
+        let carrier = |url: &str, route| Box::new(Http::new(url, route, provider)) as Box<dyn Transport>;
+        let (shared, guard, dir) = self.prepare(random, carrier)?;
+        let began = shared.reading().boot;
         let listens = matches!(duty, Duty::Keep);
         lane("kaching-keep", &dir, {
             let (shared, dir) = (Arc::clone(&shared), dir.clone());
@@ -261,13 +242,48 @@ impl Builder {
         });
         if outcome.is_ok() {
             // The first no should already say which plan has what it denies.
-            let left = (now.boot + timing.start).saturating_sub(shared.reading().boot);
+            let left = (began + timing.start).saturating_sub(shared.reading().boot);
             shared.wait_for(left.min(CATALOGUE), |inner| inner.engine.can_explain().then_some(()));
         }
         // What has never run cannot stop.
         shared.stops.arm(outcome.is_err());
         shared.stops.told(&shared.board.shown().state, &shared.board);
         Ok((guard, outcome))
+    }
+
+    /// Everything but the threads: what they share, the guard, and the state directory.
+    pub(crate) fn prepare(
+        self,
+        random: Random,
+        transport: impl FnOnce(&str, Route) -> Box<dyn Transport>,
+    ) -> Result<(Arc<Shared>, Guard, PathBuf), StartError> {
+        let dir = self.state_dir.clone().ok_or_else(|| missing("state_dir"))?;
+        let (clock, timing, release) = (Arc::clone(&self.clock), self.timing.clone(), self.release);
+        let stops = Stops::new(self.callbacks.clone(), self.exit_after);
+        let (route, duty) = (self.route()?, self.duty());
+        let settings = self.settings()?;
+        let release = release.unwrap_or(settings.fingerprint.kind() == FingerprintKind::Instance);
+        let transport = transport(&settings.url, route);
+        let (place, left) = take(&dir, &random)?;
+        let now = read(clock.as_ref());
+        let engine = Engine::new(settings, left.as_deref(), now, clock.boot_id());
+        let follows = matches!(place, Place::Beside(_)) || matches!(duty, Duty::Follow(_));
+        let mut engine = if follows { engine.follow() } else { engine };
+        if !follows && engine.settings().license_key.is_none() {
+            engine.cannot_start(StartError::NoKey);
+        }
+        let gates = Gates::new(Arc::clone(&clock), engine.gate(now), engine.levels());
+        let board = Board::new(Shown { state: engine.state(now), warnings: engine.warnings(now) });
+        let shared = Arc::new(Shared::new(engine, place, gates, board, stops, clock, random, transport));
+        let guard = Guard::new(Handle::new(Arc::clone(&shared), timing.call, release));
+        Ok((shared, guard, dir))
+    }
+
+    fn duty(&self) -> Duty {
+        match &self.from {
+            From::Authority(_) => Duty::Keep,
+            From::Node(source) => Duty::Follow(Arc::clone(source)),
+        }
     }
 
     fn route(&self) -> Result<Route, StartError> {

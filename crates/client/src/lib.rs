@@ -26,6 +26,9 @@ mod random;
 mod router;
 mod settings;
 mod shared;
+#[cfg(feature = "simulation")]
+#[doc(hidden)]
+pub mod simulation;
 mod spool;
 mod standing_by;
 mod start_error;

@@ -4,18 +4,24 @@ use kaching_base::Base64Url;
 
 /// Where a guard's random bytes come from.
 #[derive(Clone)]
-pub(crate) struct Random(Arc<rustls::crypto::CryptoProvider>);
+pub(crate) struct Random(Arc<Fill>);
+
+/// Fills a slice, or says that it cannot.
+type Fill = dyn Fn(&mut [u8]) -> bool + Send + Sync;
 
 impl Random {
     pub(crate) fn new(provider: Arc<rustls::crypto::CryptoProvider>) -> Self {
-        Self(provider)
+        Self::of(move |bytes| provider.secure_random.fill(bytes).is_ok())
+    }
+
+    pub(crate) fn of(fill: impl Fn(&mut [u8]) -> bool + Send + Sync + 'static) -> Self {
+        Self(Arc::new(fill))
     }
 
     /// Random bytes; where the system has none to give, the caller's attempt fails and comes again.
     pub(crate) fn bytes<const N: usize>(&self) -> Option<[u8; N]> {
         let mut bytes = [0; N];
-        self.0.secure_random.fill(&mut bytes).ok()?;
-        Some(bytes)
+        (self.0)(&mut bytes).then_some(bytes)
     }
 
     /// Draws as many as one step of the engine may need.

@@ -30,7 +30,7 @@ pub(crate) struct Shared {
     /// Told when a question may have become due.
     listen: Condvar,
     /// Told after each answer.
-    answered: Condvar,
+    heard: Condvar,
 }
 
 pub(crate) struct Inner {
@@ -38,6 +38,16 @@ pub(crate) struct Inner {
     pub(crate) place: Place,
     /// When usage was last taken from the counters; nothing where it is to be taken now.
     counted: Option<Duration>,
+}
+
+/// What a lane does next.
+pub(crate) enum Next {
+    /// Sends a request, and waits for its answer.
+    Send(Request),
+    /// Looks again after this time, or when told to.
+    Rest(Duration),
+    /// Nothing any more: the guard is shut down.
+    End,
 }
 
 /// How long usage may stay in memory alone.
@@ -68,7 +78,7 @@ impl Shared {
             inner: Mutex::new(Inner { engine, place, counted: None }),
             nudged: (Mutex::new(false), Condvar::new()),
             listen: Condvar::new(),
-            answered: Condvar::new(),
+            heard: Condvar::new(),
         }
     }
 
@@ -83,27 +93,29 @@ impl Shared {
     /// The lane of calls: activation, heartbeats, keyset, catalogue. Ends when the guard is shut down.
     pub(crate) fn keep(&self) {
         loop {
-            let mut inner = self.lock();
-            if inner.place.is_left() {
-                return;
-            }
-            self.settle(&mut inner);
-            let now = self.reading();
-            let request = self.random.draw().and_then(|draw| inner.engine.call(now, &draw));
-            match request {
-                Some(request) => {
-                    self.settle(&mut inner);
-                    drop(inner);
-                    self.exchange(&request);
-                }
-                None => {
-                    let wake = inner.engine.wake(now).min(self.count_due(&inner));
-                    drop(inner);
-                    // At least a moment: what is due may need another thread to happen.
-                    self.rest(wake.saturating_sub(now.boot).clamp(Duration::from_millis(1), REST));
-                }
+            match self.next_call() {
+                Next::Send(request) => self.exchange(&request),
+                Next::Rest(wait) => self.rest(wait),
+                Next::End => return,
             }
         }
+    }
+
+    /// What the lane of calls does now; a request that it sends stands on disk already.
+    pub(crate) fn next_call(&self) -> Next {
+        let mut inner = self.lock();
+        if inner.place.is_left() {
+            return Next::End;
+        }
+        self.settle(&mut inner);
+        let now = self.reading();
+        if let Some(request) = self.random.draw().and_then(|draw| inner.engine.call(now, &draw)) {
+            self.settle(&mut inner);
+            return Next::Send(request);
+        }
+        let wake = inner.engine.wake(now).min(self.count_due(&inner));
+        // At least a moment: what is due may need another thread to happen.
+        Next::Rest(wake.saturating_sub(now.boot).clamp(Duration::from_millis(1), REST))
     }
 
     /// When usage has to go to disk; followers may have some at any time.
@@ -118,21 +130,32 @@ impl Shared {
     pub(crate) fn listen(&self) {
         let mut inner = self.lock();
         loop {
-            if inner.place.is_left() {
-                return;
+            match self.next_question(&mut inner) {
+                Next::Send(request) => {
+                    drop(inner);
+                    self.exchange(&request);
+                    inner = self.lock();
+                }
+                Next::Rest(wait) => {
+                    let waited = self.listen.wait_timeout(inner, wait);
+                    inner = waited.unwrap_or_else(PoisonError::into_inner).0;
+                }
+                Next::End => return,
             }
-            let now = self.reading();
-            if let Some(request) = inner.engine.question(now) {
-                drop(inner);
-                self.exchange(&request);
-                inner = self.lock();
-                continue;
-            }
-            let due = inner.engine.question_due(now).map(|due| due.saturating_sub(now.boot));
-            let wait = due.unwrap_or(REST).max(Duration::from_millis(1));
-            let waited = self.listen.wait_timeout(inner, wait);
-            inner = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
+    }
+
+    /// What the lane of questions does now.
+    pub(crate) fn next_question(&self, inner: &mut Inner) -> Next {
+        if inner.place.is_left() {
+            return Next::End;
+        }
+        let now = self.reading();
+        if let Some(request) = inner.engine.question(now) {
+            return Next::Send(request);
+        }
+        let due = inner.engine.question_due(now).map(|due| due.saturating_sub(now.boot));
+        Next::Rest(due.unwrap_or(REST).max(Duration::from_millis(1)))
     }
 
     /// Sends a call that changes nothing here.
@@ -140,9 +163,13 @@ impl Shared {
         self.transport.send(call)
     }
 
-    /// Sends a request, and acts on its answer: what it changes is on disk before anybody is told.
     pub(crate) fn exchange(&self, request: &Request) {
         let reply = self.transport.send(&request.call);
+        self.answered(request, reply);
+    }
+
+    /// Acts on an answer: what it changes is on disk before anybody is told.
+    pub(crate) fn answered(&self, request: &Request, reply: Reply) {
         // Without random bytes there is no next nonce: then the answer counts as lost.
         let (reply, draw) = match self.random.draw() {
             Some(draw) => (reply, draw),
@@ -162,7 +189,7 @@ impl Shared {
     /// Lets everybody look who waits for something of the engine.
     pub(crate) fn tell_waiting(&self) {
         self.listen.notify_all();
-        self.answered.notify_all();
+        self.heard.notify_all();
     }
 
     /// Writes what must stand on disk, then tells checks and watchers.
@@ -211,7 +238,7 @@ impl Shared {
                 return Some(found);
             }
             let left = deadline.checked_sub(self.clock.boot()).filter(|left| !left.is_zero())?;
-            inner = self.answered.wait_timeout(inner, left).unwrap_or_else(PoisonError::into_inner).0;
+            inner = self.heard.wait_timeout(inner, left).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
@@ -243,13 +270,23 @@ impl Shared {
 
     /// Forgets the lease, on disk too, and then gives the slot back.
     pub(crate) fn deactivate(&self) {
-        let Some(draw) = self.random.draw() else { return };
+        if let Some(request) = self.deactivation() {
+            self.exchange(&request);
+        }
+    }
+
+    /// Forgets the lease, on disk too; what is to be sent then, where there is a slot to give back.
+    pub(crate) fn deactivation(&self) -> Option<Request> {
+        let draw = self.random.draw()?;
         let mut inner = self.lock();
         let request = inner.engine.deactivation(self.reading(), &draw);
         self.settle(&mut inner);
-        drop(inner);
-        if let Some(request) = request {
-            self.exchange(&request);
-        }
+        request
+    }
+
+    /// Ends as a killed process does: nothing more is written, and the directory is free.
+    #[cfg(feature = "simulation")]
+    pub(crate) fn kill(&self) {
+        self.lock().place = Place::Left;
     }
 }
