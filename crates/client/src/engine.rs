@@ -142,7 +142,8 @@ impl Engine {
         let mut engine = Self {
             time: TrustedTime::restore(record.time.as_ref(), boot_id, now),
             durable: record.beat.clone(),
-            dirty: false,
+            // Time is marked at once: a process that is ended again and again does not make it stand still.
+            dirty: true,
             marked: now.boot,
             keyset: None,
             grant: None,

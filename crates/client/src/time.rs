@@ -16,12 +16,12 @@ const BEHIND: Seconds = Seconds(300);
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct TimeMark {
     /// The latest time known when this was written.
-    pub(crate) mark: Timestamp,
+    pub(crate) mark: Anchor,
     /// The last fresh statement of the machine's present run.
     pub(crate) anchor: Option<Anchor>,
 }
 
-/// A time that was true at a reading of the boot clock.
+/// A time that was known at a reading of the boot clock.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Anchor {
     pub(crate) time: Timestamp,
@@ -41,10 +41,12 @@ pub(crate) struct TrustedTime {
 impl TrustedTime {
     /// Time as it was left on disk, if anything is there.
     pub(crate) fn restore(saved: Option<&TimeMark>, boot_id: String, now: Reading) -> Self {
-        let anchor = saved
-            .and_then(|saved| saved.anchor.clone())
-            .filter(|anchor| anchor.boot_id == boot_id && anchor.boot <= now.boot);
-        Self { boot_id, anchor, mark: saved.map(|saved| (saved.mark, now.boot)) }
+        let of_this_run = |anchor: &Anchor| anchor.boot_id == boot_id && anchor.boot <= now.boot;
+        let anchor = saved.and_then(|saved| saved.anchor.clone()).filter(of_this_run);
+        // A process that was down while the machine ran has missed no time.
+        let since = |mark: &Anchor| if of_this_run(mark) { mark.boot } else { now.boot };
+        let mark = saved.map(|saved| (saved.mark.time, since(&saved.mark)));
+        Self { boot_id, anchor, mark }
     }
 
     /// A statement that answers a request just sent sets the time to its own, forward or back.
@@ -95,7 +97,8 @@ impl TrustedTime {
     pub(crate) fn mark(&mut self, now: Reading) -> TimeMark {
         let time = self.now(now);
         self.mark = Some((time, now.boot));
-        TimeMark { mark: time, anchor: self.anchor.clone() }
+        let mark = Anchor { time, boot: now.boot, boot_id: self.boot_id.clone() };
+        TimeMark { mark, anchor: self.anchor.clone() }
     }
 }
 
@@ -112,7 +115,11 @@ mod tests {
     }
 
     fn left(mark_s: i64) -> TimeMark {
-        TimeMark { mark: Timestamp::from_seconds(mark_s), anchor: None }
+        let time = Timestamp::from_seconds(mark_s);
+        TimeMark {
+            mark: Anchor { time, boot: Duration::ZERO, boot_id: "an earlier run".to_owned() },
+            anchor: None,
+        }
     }
 
     fn restored(mark_s: i64, now: Reading) -> TrustedTime {
@@ -150,8 +157,16 @@ mod tests {
         let mut time = restored(1_000_000, at(5, 1_000_000));
         time.at_least(Timestamp::from_seconds(1_500_000), at(5, 1_000_000));
         assert_eq!(time.now(at(6, 0)).seconds(), 1_500_001);
-        assert_eq!(time.mark(at(6, 1_500_900)).mark.seconds(), 1_500_900);
+        assert_eq!(time.mark(at(6, 1_500_900)).mark.time.seconds(), 1_500_900);
         assert_eq!(time.now(at(7, 0)).seconds(), 1_500_901);
+    }
+
+    #[test]
+    fn a_process_that_was_down_in_the_same_run_of_the_machine_has_missed_no_time() {
+        let mut time = restored(1_000_000, at(5, 400_000));
+        let saved = time.mark(at(65, 400_060));
+        let later = TrustedTime::restore(Some(&saved), "run".to_owned(), at(3_665, 403_660));
+        assert_eq!(later.now(at(3_665, 403_660)).seconds(), 1_003_660);
     }
 
     #[test]

@@ -10,6 +10,9 @@ use serde::de::DeserializeOwned;
 use super::{Ask, Contact, Engine, LastRefusal, Request, record::Beat};
 use crate::{clock::Reading, random::Draw, start_error::StartError, transport::Reply};
 
+/// How long after its timeout an answer may still be looked at.
+const LATE: Duration = Duration::from_secs(5);
+
 impl Engine {
     /// Takes the answer to a request that it gave.
     pub(crate) fn answered(&mut self, request: &Request, reply: Reply, now: Reading, draw: &Draw) {
@@ -21,12 +24,15 @@ impl Engine {
         if self.ended && !matches!(request.ask, Ask::Deactivate | Ask::Enter | Ask::Keyset) {
             return;
         }
+        let late = now.boot > request.sent + request.call.timeout + LATE;
+        // While a machine sleeps, timeouts may stand still, and what came before would pass for new.
+        let reply = if late { Reply::Unreachable("its answer came too late".to_owned()) } else { reply };
         if request.ask == Ask::Enter {
             return self.trial_came(request, reply, now, draw);
         }
-        let Reply::Answer { status, body, retry_after } = reply else {
-            let Reply::Unreachable(why) = reply else { return };
-            return self.unanswered(request, why, None, now, draw);
+        let (status, body, retry_after) = match reply {
+            Reply::Answer { status, body, retry_after } => (status, body, retry_after),
+            Reply::Unreachable(why) => return self.unanswered(request, why, None, now, draw),
         };
         match (request.ask, status) {
             (Ask::Keyset, 200) => self.keyset_came(request, &body, now, draw),

@@ -49,7 +49,7 @@ impl Engine {
             self.unanswered(request, "its answer is older than what is known".to_owned(), None, now, draw);
             return true;
         }
-        self.time.fresh(lease.iat, now);
+        self.sets_time(request, lease.iat, now);
         if current {
             self.take(lease, jws, now, draw);
         } else {
@@ -59,6 +59,9 @@ impl Engine {
             self.pace.keyset.wanted = true;
             self.pace.keyset.anew();
             self.reached(now);
+        }
+        if !self.time.is_set() {
+            self.pace.heartbeat = now.boot + self.settings.timing.pause;
         }
         true
     }
@@ -72,6 +75,14 @@ impl Engine {
             self.pace.heartbeat = now.boot;
         }
         late
+    }
+
+    /// Takes the time of a statement that answers a request. The answer to bytes that were sent before may be that much
+    /// older than it seems: it sets no time back.
+    fn sets_time(&mut self, request: &Request, iat: Timestamp, now: Reading) {
+        if !request.again || iat >= self.now(now) {
+            self.time.fresh(iat, now);
+        }
     }
 
     fn does_not_verify(&mut self, request: &Request, invalid: &Invalid, now: Reading, draw: &Draw) {
@@ -198,7 +209,7 @@ impl Engine {
             return;
         }
         self.reached(now);
-        self.time.fresh(refusal.iat, now);
+        self.sets_time(request, refusal.iat, now);
         self.refusal = Some(LastRefusal::of_answer(&refusal, problem));
         let code = refusal.code.clone();
         if code.stops() {
