@@ -31,9 +31,16 @@ impl Drop for Database {
     }
 }
 
-/// Makes a database, and returns its URL.
+/// Makes an empty database, and returns its URL.
 pub(crate) fn make(server: &str, name: &str) -> Result<String, Unavailable> {
     tell(server, format!("create database {name}"))?;
+    Ok(named(server, name))
+}
+
+/// Makes a database with what is in another one of the same server, and returns its URL.
+pub(crate) fn copy(server: &str, name: &str, other: &str) -> Result<String, Unavailable> {
+    let other = other.rsplit('/').next().unwrap_or_default();
+    tell(server, format!("create database {name} template {other}"))?;
     Ok(named(server, name))
 }
 

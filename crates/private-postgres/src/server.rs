@@ -69,9 +69,23 @@ impl Server {
     /// # Errors
     /// If the server is stopped.
     pub fn database(&self) -> Result<String, Unavailable> {
-        let number = self.databases.fetch_add(1, Ordering::Relaxed);
-        let server = format!("postgresql://kaching@{}/postgres", self.home.replace('/', "%2F"));
-        database::make(&server, &format!("own{number}"))
+        database::make(&self.url(), &self.fresh_name())
+    }
+
+    /// The URL of a fresh database with what is in another one of this server, to which nothing is connected.
+    ///
+    /// # Errors
+    /// If the server is stopped, or somebody is connected.
+    pub fn copy_of(&self, url: &str) -> Result<String, Unavailable> {
+        database::copy(&self.url(), &self.fresh_name(), url)
+    }
+
+    fn url(&self) -> String {
+        format!("postgresql://kaching@{}/postgres", self.home.replace('/', "%2F"))
+    }
+
+    fn fresh_name(&self) -> String {
+        format!("own{}", self.databases.fetch_add(1, Ordering::Relaxed))
     }
 
     /// Ends every connection and the server.

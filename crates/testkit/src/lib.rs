@@ -9,4 +9,4 @@ pub use clock::{FakeClock, SeededEntropy};
 pub use engines::{Scratch, engines};
 pub use kaching_db::Engine;
 pub use postgres::{Server, postgres};
-pub use world::{ISSUER, World};
+pub use world::{ISSUER, Increment, World};

@@ -22,9 +22,15 @@ const SETTINGS: &[&str] = &[
 /// # Panics
 /// If PostgreSQL is not installed: no test of an engine is left out.
 pub fn postgres() -> String {
-    static SHARED: LazyLock<Server> = LazyLock::new(Server::start);
     SHARED.database()
 }
+
+/// The URL of a fresh database with what is in another one of [`postgres`], to which nothing is connected.
+pub(crate) fn copy_of(url: &str) -> String {
+    SHARED.0.copy_of(url).expect("the server copies a database")
+}
+
+static SHARED: LazyLock<Server> = LazyLock::new(Server::start);
 
 impl Server {
     /// Starts a server with a data folder of its own.

@@ -2,12 +2,16 @@
 
 use std::sync::Arc;
 
-use kaching_authority::{Authority, Issuer, MasterKey, Options, RootStore};
+use kaching_authority::{Authority, Clock as _, Issuer, MasterKey, Options, RootStore};
 use kaching_base::Secret;
-use kaching_db::{Config, Engine};
+use kaching_db::{Config, Db, Engine};
 use prometheus_client::registry::Registry;
+use tempfile::TempDir;
 
-use crate::{FakeClock, SeededEntropy, postgres};
+use crate::{
+    FakeClock, SeededEntropy,
+    postgres::{self, postgres},
+};
 
 /// A fresh authority with a clock that stands still and randomness that repeats itself.
 pub struct World {
@@ -20,10 +24,25 @@ pub struct World {
     /// Its metrics.
     pub registry: Registry,
     /// Its data directory; removed with the world.
-    pub directory: tempfile::TempDir,
+    pub directory: TempDir,
     /// Its database.
     pub database: Config,
+    /// Of PostgreSQL's.
+    url: Option<String>,
     entropy: Arc<SeededEntropy>,
+}
+
+/// What one installation told of a counter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Increment {
+    /// The installation.
+    pub fingerprint: String,
+    /// The counter.
+    pub meter: String,
+    /// Its number at the installation.
+    pub seq: i64,
+    /// How many.
+    pub amount: i64,
 }
 
 /// The public URL of every world.
@@ -33,15 +52,18 @@ impl World {
     /// A fresh authority on this engine.
     pub async fn on(engine: Engine) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        let database = match engine {
-            Engine::Sqlite => Config::sqlite(directory.path().join("kaching.db")),
-            Engine::Postgres => Config::postgres(postgres()),
+        let url = (engine == Engine::Postgres).then(postgres);
+        Self::open(directory, url, FakeClock::default(), SeededEntropy::default()).await
+    }
+
+    async fn open(directory: TempDir, url: Option<String>, clock: FakeClock, entropy: SeededEntropy) -> Self {
+        let (database, engine) = match &url {
+            Some(url) => (Config::postgres(url.clone()), Engine::Postgres),
+            None => (Config::sqlite(directory.path().join("kaching.db")), Engine::Sqlite),
         };
-        let clock = Arc::new(FakeClock::default());
-        let mut registry = Registry::default();
-        let entropy = Arc::new(SeededEntropy::default());
+        let (clock, entropy, mut registry) = (Arc::new(clock), Arc::new(entropy), Registry::default());
         let authority = open(&database, directory.path(), &clock, &entropy, &mut registry).await;
-        Self { authority, clock, engine, registry, directory, database, entropy }
+        Self { authority, clock, engine, registry, directory, database, url, entropy }
     }
 
     /// Runs a test in a fresh world on each engine.
@@ -49,6 +71,41 @@ impl World {
         for engine in [Engine::Sqlite, Engine::Postgres] {
             test(Self::on(engine).await).await;
         }
+    }
+
+    /// A world of its own on a copy of this one's data, which is sooner there than one that begins from nothing. Close
+    /// this one's authority before. Its clock begins where this one's stands, its randomness with this sequence.
+    pub async fn copy(&self, sequence: u64) -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        for entry in std::fs::read_dir(self.directory.path()).expect("the directory can be read").flatten() {
+            let to = directory.path().join(entry.file_name());
+            std::fs::copy(entry.path(), to).expect("a file can be copied");
+        }
+        let clock = FakeClock::default();
+        clock.set(self.clock.now());
+        let url = self.url.as_deref().map(postgres::copy_of);
+        Self::open(directory, url, clock, SeededEntropy::new(sequence)).await
+    }
+
+    /// The increments of counters as they were kept.
+    pub async fn usage(&self) -> Vec<Increment> {
+        let metrics = kaching_db::Metrics::register(&mut Registry::default());
+        let db = Db::open(self.database.clone(), metrics).await.expect("the database can be opened twice");
+        let sql = "select a.fingerprint, u.meter, u.seq, u.amount from usage_reports u, activations a
+                   where a.id = u.activation order by a.fingerprint, u.meter, u.seq";
+        let read = db.read("testkit.usage", move |tx| {
+            tx.query_all(sql, &[], |row| {
+                Ok(Increment {
+                    fingerprint: row.get(0)?,
+                    meter: row.get(1)?,
+                    seq: row.get(2)?,
+                    amount: row.get(3)?,
+                })
+            })
+        });
+        let usage = read.await.expect("the increments can be read");
+        db.close().await;
+        usage
     }
 
     /// Closes the authority and opens it again on the same data, as a restart does.
