@@ -1,0 +1,203 @@
+//! What happens in a run, as data: drawn from a seed, or written down as a case.
+
+use crate::dice::{Dice, For};
+
+/// The machines on which the product may run; the last one starts on a copy of another's state.
+pub(crate) const MACHINES: usize = 4;
+pub(crate) const COPY: usize = MACHINES - 1;
+
+/// Machines are numbers, times are seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Op {
+    /// Time passes.
+    Wait(u32),
+    /// The next request of a machine on one lane meets this.
+    Fault(usize, Lane, Fault),
+    /// A machine is without network.
+    CutOff(usize, u32),
+    /// An earlier request of a machine, counted from the last, reaches the authority once more.
+    Replay(usize, usize),
+
+    /// Nothing answers for the authority.
+    AuthorityDown(u32),
+    RestartAuthority,
+    /// The authority's jobs, its clock's mark and its keyset.
+    Upkeep,
+    RotateKey,
+
+    Start(usize),
+    /// The product starts anew, and asks for the activation of another machine.
+    TakeOver(usize, usize),
+    /// The product ends in order.
+    End(usize),
+    Kill(usize),
+    /// The next answer is taken, but the process dies before it stands on disk.
+    KillAtWrite(usize),
+    DiskFails(usize, u32),
+    /// The host gives the slot back.
+    Deactivate(usize),
+    /// The machine is off for a time, and its clock says something else afterwards.
+    Reboot(usize, u32, i32),
+    Sleep(usize, u32),
+    /// Its wall clock is off by this from now on.
+    SetWall(usize, i32),
+    /// The last machine starts on a copy of a machine's state.
+    Copy(usize),
+    Record(usize, u32),
+    Grow(usize, u32),
+
+    Suspend,
+    Reinstate,
+    Revoke,
+    /// Another plan, whatever runs.
+    Plan(usize),
+    /// The license ends so many seconds from now.
+    EndsIn(u32),
+    Release(usize),
+    /// The operator moves the activation of one machine to another.
+    Move(usize, usize),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lane {
+    Calls,
+    Questions,
+}
+
+/// What a network does to one request and its answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// It never arrives.
+    DropRequest,
+    /// It arrives, and its answer does not.
+    DropAnswer,
+    /// Nothing listens.
+    Refuse,
+    /// The answer takes so many milliseconds.
+    SlowAnswer(u32),
+    /// It arrives after so many seconds, when nobody waits for its answer any more.
+    LateRequest(u32),
+    /// It arrives a second time after so many milliseconds; whether the second answer is the one that comes back.
+    Twice(u32, bool),
+    /// An earlier answer to a request of the same kind comes in place of its own.
+    OldAnswer,
+    /// Something else than an authority answers, with this status.
+    Stranger(u16),
+}
+
+/// The script of a seed.
+pub(crate) fn draw(seed: u64) -> Vec<Op> {
+    let mut dice = Dice::new(seed, For::Script);
+    let machines = dice.between(2, 3);
+    let copies = dice.one_in(5);
+    let mut script = vec![Op::Plan(dice.below(3) as usize), Op::Start(0), Op::Wait(dice.between(1, 40))];
+    for _ in 0..dice.between(30, 55) {
+        let machine = dice.below(machines + u32::from(copies)) as usize;
+        let other = dice.below(machines) as usize;
+        if dice.one_in(40) {
+            script.extend([Op::Reinstate, Op::Start(0), Op::Wait(3)]);
+            script.extend(held_back(&mut dice, 0));
+        }
+        script.push(match dice.below(100) {
+            0..22 => Op::Wait(wait(&mut dice)),
+            22..40 => fault(&mut dice, machine),
+            40..58 => of_network(&mut dice, machine, other),
+            58..82 => of_machine(&mut dice, machine, other, copies),
+            _ => of_operator(&mut dice, machine, other),
+        });
+    }
+    script
+}
+
+/// What takes several steps in a row: the answer to a heartbeat is held back, or waits for a machine that sleeps, and
+/// comes when something else has happened.
+fn held_back(dice: &mut Dice, machine: usize) -> Vec<Op> {
+    let calls = |fault| Op::Fault(machine, Lane::Calls, fault);
+    let nodes = dice.between(1, 9);
+    // A level that changes brings a heartbeat within 20 seconds.
+    let beats = [Op::Grow(machine, nodes), Op::Wait(21)];
+    let meanwhile = dice.pick(&[Op::Suspend, Op::Reinstate, Op::Plan(0), Op::Plan(1), Op::EndsIn(90_000)]);
+    match dice.below(3) {
+        0 => [&[calls(Fault::SlowAnswer(9_000))], &beats[..], &[Op::Sleep(machine, 5_000), Op::Wait(5_010)]]
+            .concat(),
+        1 => {
+            let answers = [calls(Fault::DropAnswer), calls(Fault::OldAnswer)];
+            [&answers, &beats[..], &[meanwhile, Op::Wait(30)]].concat()
+        }
+        _ => {
+            let answers = [calls(Fault::DropAnswer), calls(Fault::DropAnswer), calls(Fault::OldAnswer)];
+            [&answers, &beats[..], &[Op::Suspend, Op::Wait(2), Op::Reinstate, Op::Wait(30)]].concat()
+        }
+    }
+}
+
+fn wait(dice: &mut Dice) -> u32 {
+    match dice.below(20) {
+        0..10 => dice.between(1, 30),
+        10..17 => dice.between(30, 120),
+        17..19 => dice.between(120, 400),
+        _ => dice.between(400, 1_500),
+    }
+}
+
+fn fault(dice: &mut Dice, machine: usize) -> Op {
+    let lane = if dice.one_in(4) { Lane::Questions } else { Lane::Calls };
+    let fault = match dice.below(10) {
+        0 => Fault::DropRequest,
+        1..4 => Fault::DropAnswer,
+        4 => Fault::Refuse,
+        5 => Fault::SlowAnswer(dice.between(100, 9_500)),
+        6 => Fault::LateRequest(dice.between(1, 200)),
+        7 => Fault::Twice(dice.between(1, 3_000), dice.one_in(2)),
+        8 => Fault::OldAnswer,
+        _ => Fault::Stranger(dice.pick(&[200, 201, 204, 301, 403, 404, 429, 500, 503])),
+    };
+    Op::Fault(machine, lane, fault)
+}
+
+fn of_network(dice: &mut Dice, machine: usize, other: usize) -> Op {
+    match dice.below(18) {
+        0..4 => Op::Record(other, dice.between(1, 9)),
+        4..6 => Op::Grow(other, dice.between(0, 40)),
+        6..9 => Op::CutOff(machine, dice.pick(&[5, 40, 200, 1_000, 4_000])),
+        9..12 => Op::Replay(machine, dice.below(12) as usize),
+        12 => Op::AuthorityDown(dice.pick(&[3, 30, 200, 2_000])),
+        13..15 => Op::RestartAuthority,
+        15..17 => Op::Upkeep,
+        // It takes the root's key, which is slow to open.
+        _ if dice.one_in(4) => Op::RotateKey,
+        _ => Op::Record(other, 1),
+    }
+}
+
+fn of_machine(dice: &mut Dice, machine: usize, other: usize, copies: bool) -> Op {
+    let wall =
+        |dice: &mut Dice| dice.pick(&[0, 0, 30, -30, 3_600, -3_600, 80_000, -90_000, 400_000, -400_000]);
+    match dice.below(26) {
+        0..7 => Op::Start(other),
+        7..9 => Op::TakeOver(other, (other + 1) % 2),
+        9 => Op::End(machine),
+        10..12 => Op::Kill(machine),
+        12..14 => Op::KillAtWrite(machine),
+        14..16 => Op::DiskFails(machine, dice.pick(&[1, 20, 100, 600])),
+        16 => Op::Deactivate(machine),
+        17..20 => Op::Reboot(machine, dice.pick(&[5, 60, 900, 5_000, 100_000]), wall(dice)),
+        20..22 => Op::Sleep(machine, dice.pick(&[3, 50, 700, 5_000, 90_000])),
+        22..24 => Op::SetWall(machine, wall(dice)),
+        _ if copies => Op::Copy(other),
+        _ => Op::Start(other),
+    }
+}
+
+fn of_operator(dice: &mut Dice, machine: usize, other: usize) -> Op {
+    match dice.below(18) {
+        0..4 => Op::Suspend,
+        4..8 => Op::Reinstate,
+        8..11 => Op::Plan(dice.below(3) as usize),
+        11..13 => Op::EndsIn(dice.pick(&[1, 60, 700, 4_000, 90_000, 3_000_000])),
+        13..15 => Op::Release(machine),
+        15..17 => Op::Move(machine, other),
+        _ if dice.one_in(4) => Op::Revoke,
+        _ => Op::EndsIn(3_000_000),
+    }
+}
