@@ -85,6 +85,8 @@ pub(crate) enum State {
 pub(crate) struct Exchange {
     pub(crate) sent: Sent,
     pub(crate) raw: Rc<Raw>,
+    /// What answers it later is too late, however its own clock counts.
+    pub(crate) bound: i64,
     /// When it waits no more.
     pub(crate) deadline: i64,
     pub(crate) stage: Stage,

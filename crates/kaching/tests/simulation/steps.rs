@@ -84,7 +84,8 @@ impl Run<'_> {
         self.tell(|| {
             format!("{number} sends {} {}", raw.path, fault.map_or(String::new(), |f| format!("({f:?})")))
         });
-        let exchange = Exchange { sent, raw, deadline, stage };
+        let bound = deadline + 5 * SECOND;
+        let exchange = Exchange { sent, raw, bound, deadline, stage };
         let product = self.machines[number].product.as_mut().unwrap();
         product.lanes[lane as usize] = State::Waits(Box::new(exchange));
         Ok(())
@@ -108,7 +109,10 @@ impl Run<'_> {
     ) -> Result<(), Broken> {
         let now = self.now();
         match exchange.stage {
-            Stage::Coming(at, reply) if at <= now => {
+            Stage::Coming(at, mut reply) if at <= now => {
+                if let Reply::Own(_, Some(statement)) = &mut reply {
+                    statement.held_back |= now > exchange.bound;
+                }
                 return self.comes(number, lane, &exchange.sent, &exchange.raw, reply);
             }
             _ if exchange.deadline <= now => {
