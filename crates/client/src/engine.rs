@@ -377,7 +377,7 @@ impl Engine {
         }
     }
 
-    fn beat_soon(&mut self, now: Reading) {
+    pub(super) fn beat_soon(&mut self, now: Reading) {
         self.pace.heartbeat = self.pace.heartbeat.min(now.boot + self.settings.timing.poll.0);
     }
 

@@ -176,6 +176,9 @@ impl Engine {
             self.pace.activation.wanted = false;
             self.settings.takeover = None;
             self.dirty = true;
+            if self.owes_usage() {
+                self.beat_soon(now);
+            }
         } else {
             (self.credential, self.record.credential) = before;
         }
@@ -280,6 +283,13 @@ impl Engine {
             Ok(CredentialInvalid | ActivationNotFound) if request.ask == Ask::Deactivate => {
                 self.deactivated()
             }
+            // The answer to this nonce was lost, and somebody holds its credential: a new nonce makes a new one.
+            Ok(CredentialInvalid) if request.ask == Ask::Activate && request.again => {
+                self.reached(now);
+                self.record.activating = None;
+                self.dirty = true;
+                self.pace.activation.anew();
+            }
             // The next heartbeat settles what is wrong with the credential.
             Ok(CredentialInvalid | ActivationNotFound) if request.ask == Ask::Report => {
                 self.pace.heartbeat = now.boot;
@@ -300,6 +310,7 @@ impl Engine {
                 if request.ask == Ask::Activate {
                     // Nothing was bound: the next attempt is another one.
                     self.record.activating = None;
+                    self.dirty = true;
                 }
                 self.unanswered(request, problem.detail, retry_after, now, draw);
             }

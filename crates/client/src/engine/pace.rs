@@ -17,6 +17,8 @@ pub(crate) struct Pace {
     waits_lost: u32,
     /// Questions without waiting that are left until waiting is tried again.
     polls: u32,
+    /// Whether the last question that waited was answered.
+    waiting_works: bool,
 }
 
 /// Something that is asked for when wanted, and not too often.
@@ -68,6 +70,7 @@ impl Pace {
             question: now,
             waits_lost: 0,
             polls: 0,
+            waiting_works: false,
         }
     }
 
@@ -96,12 +99,24 @@ impl Pace {
         self.polls == 0
     }
 
+    /// How long the next question waits at the authority; not as long while nothing shows that waiting works here, so
+    /// that what swallows questions hides no change for longer than polling would.
+    pub(crate) fn question_waits(&self, timing: &Timing) -> Duration {
+        match (self.waits(), self.waiting_works) {
+            (true, true) => timing.wait,
+            (true, false) => timing.wait.min(timing.poll.0),
+            (false, _) => Duration::ZERO,
+        }
+    }
+
     pub(crate) fn question_answered(&mut self) {
+        self.waiting_works = self.waits();
         self.waits_lost = 0;
         self.polls = self.polls.saturating_sub(1);
     }
 
     pub(crate) fn question_lost(&mut self) {
+        self.waiting_works = false;
         if self.waits() {
             self.waits_lost += 1;
             if self.waits_lost >= LOST {

@@ -55,7 +55,7 @@ impl Engine {
     pub(crate) fn question(&mut self, now: Reading) -> Option<Request> {
         self.question_due(now).filter(|due| *due <= now.boot)?;
         self.asking = true;
-        let wait = if self.pace.waits() { self.settings.timing.wait } else { Duration::ZERO };
+        let wait = self.pace.question_waits(&self.settings.timing);
         let rev = self.record.rev.max(self.seen_rev);
         let path = format!("/v1/changes?rev={rev}&wait={}", wait.as_secs());
         let mut request = self.get(Ask::Changes, path, self.bearer(), now);

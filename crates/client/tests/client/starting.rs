@@ -156,6 +156,18 @@ fn what_is_missing_is_named() {
 }
 
 #[test]
+fn an_activation_whose_answer_somebody_else_has_is_asked_for_anew_at_once() {
+    let world = World::new();
+    let taken = Fault::Say(401, problem(ErrorCode::CredentialInvalid).to_string());
+    world.authority.change(|desk| {
+        desk.faults.push(("/v1/activate", Fault::LoseAnswer));
+        desk.faults.push(("/v1/activate", taken));
+    });
+    world.start().check().unwrap();
+    assert_eq!(world.authority.desk().generation, 2, "with a new nonce");
+}
+
+#[test]
 fn a_lost_activation_is_repeated_with_its_nonce() {
     let world = World::new();
     world.authority.change(|desk| desk.faults.push(("/v1/activate", Fault::LoseAnswer)));

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use kaching_authority::ActivationStatus;
-use kaching_base::Timestamp;
+use kaching_base::{Seconds, Timestamp};
 use kaching_client::State as Shown;
 use serde_json::json;
 
@@ -104,7 +104,15 @@ impl Run<'_> {
             );
             let refused =
                 machine.running().is_none_or(|guard| matches!(guard.state(), Shown::Refused { .. }));
-            ensure!(runs || refused, "in the end {} is not refused: {}", machine.name, machine.shown());
+            // The heartbeat that is told so may be on its way.
+            let ended = own.and_then(|own| own.move_ends_at);
+            let just_ended = ended.is_some_and(|end| end <= now && now < end + Seconds(3));
+            ensure!(
+                runs || refused || just_ended,
+                "in the end {} is not refused: {}",
+                machine.name,
+                machine.shown()
+            );
         }
         Ok(())
     }
@@ -120,6 +128,9 @@ impl Run<'_> {
             return Ok(());
         }
         self.act(Op::Record(0, 3)).await?;
+        // One whose question was swallowed may be between two attempts, with no contact to hear anything by.
+        let in_contact: Vec<_> =
+            self.machines.iter().map(|machine| machine.shown().starts_with("active")).collect();
         self.act(Op::Suspend).await?;
         self.advance(33 * SECOND).await?;
         for machine in self.machines.iter().filter(|machine| !machine.impatient) {
@@ -127,7 +138,9 @@ impl Run<'_> {
         }
         // One that waits at something that swallows its questions knows with the heartbeat after that.
         self.advance(40 * SECOND).await?;
-        for machine in &self.machines {
+        for machine in
+            self.machines.iter().zip(in_contact).filter_map(|(it, in_contact)| in_contact.then_some(it))
+        {
             ensure!(!machine.says_yes(), "I4: {} runs 73 s after the license was suspended", machine.name);
         }
         self.house.of_license("reinstate", &json!({})).await?;

@@ -177,7 +177,10 @@ impl<'g> Run<'g> {
         );
         if revision > self.revision {
             self.revision = revision;
-            self.outdated.revised(&self.machines, revision, self.now());
+            // An authority that cannot be reached tells nobody.
+            if self.down_until.is_none() {
+                self.outdated.revised(&self.machines, revision, self.now());
+            }
             self.answer_questions().await?;
         }
         Ok(())

@@ -78,8 +78,7 @@ impl Run<'_> {
         let deadline = now + i64::try_from(sent.timeout().as_micros()).unwrap();
         let fault = machine.faults.iter().position(|(of, _)| *of == lane);
         let fault = fault.and_then(|at| machine.faults.remove(at)).map(|(_, fault)| fault);
-        let (cut, impatient) =
-            (machine.cut_until.is_some(), machine.impatient && raw.path.contains("wait=5"));
+        let (cut, impatient) = (machine.cut_until.is_some(), machine.impatient && waits(&raw).is_some());
         let stage = if cut || impatient { self.gone() } else { Stage::Going(now + self.latency(), fault) };
         self.tell(|| {
             format!("{number} sends {} {}", raw.path, fault.map_or(String::new(), |f| format!("({f:?})")))
