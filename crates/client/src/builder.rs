@@ -231,6 +231,8 @@ impl Builder {
             let (shared, dir) = (Arc::clone(&shared), dir.clone());
             move || shared.live(&duty, &dir)
         })?;
+        let counting = Arc::clone(&shared);
+        lane("kaching-count", &dir, move || counting.count())?;
         if listens {
             let shared = Arc::clone(&shared);
             lane("kaching-listen", &dir, move || shared.listen())?;

@@ -117,7 +117,7 @@ impl Guard {
     /// Adds to a counter: in memory at once, on disk within a second, then with the next heartbeat.
     pub fn record(&self, counter: &str, amount: u64) {
         if amount > 0 && self.0.shared.gates.record(counter, amount) {
-            self.0.shared.nudge();
+            self.0.shared.recorded();
         }
     }
 

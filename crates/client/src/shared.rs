@@ -29,6 +29,8 @@ pub(crate) struct Shared {
     nudged: (Mutex<bool>, Condvar),
     /// Told when a question may have become due.
     listen: Condvar,
+    /// Told when something was counted that nobody has written yet.
+    recorded: (Mutex<bool>, Condvar),
     /// Told after each answer.
     heard: Condvar,
 }
@@ -78,6 +80,7 @@ impl Shared {
             inner: Mutex::new(Inner { engine, place, counted: None }),
             nudged: (Mutex::new(false), Condvar::new()),
             listen: Condvar::new(),
+            recorded: (Mutex::new(false), Condvar::new()),
             heard: Condvar::new(),
         }
     }
@@ -116,6 +119,29 @@ impl Shared {
         let wake = inner.engine.wake(now).min(self.count_due(&inner));
         // At least a moment: what is due may need another thread to happen.
         Next::Rest(wake.saturating_sub(now.boot).clamp(Duration::from_millis(1), REST))
+    }
+
+    /// The lane of counters: what was used is on disk within a second, whatever the other lanes wait for. Ends when the
+    /// guard is shut down.
+    pub(crate) fn count(&self) {
+        loop {
+            let mut inner = self.lock();
+            if inner.place.is_left() {
+                return;
+            }
+            let (now, due) = (self.reading().boot, self.count_due(&inner));
+            if due <= now {
+                self.settle(&mut inner);
+                continue;
+            }
+            drop(inner);
+            wait_for_news(&self.recorded, (due - now).min(REST));
+        }
+    }
+
+    /// Something was counted, and nothing before it waits.
+    pub(crate) fn recorded(&self) {
+        tell_news(&self.recorded);
     }
 
     /// When usage has to go to disk; followers may have some at any time.
@@ -214,15 +240,12 @@ impl Shared {
     }
 
     pub(crate) fn rest(&self, wait: Duration) {
-        let nudged = self.nudged.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self.nudged.1.wait_timeout_while(nudged, wait, |nudged| !*nudged);
-        *waited.unwrap_or_else(PoisonError::into_inner).0 = false;
+        wait_for_news(&self.nudged, wait);
     }
 
     /// Lets the lane of calls look again.
     pub(crate) fn nudge(&self) {
-        *self.nudged.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
-        self.nudged.1.notify_all();
+        tell_news(&self.nudged);
     }
 
     /// Waits until something holds of the engine, looked at after each answer.
@@ -255,6 +278,7 @@ impl Shared {
         self.board.close();
         self.tell_waiting();
         self.nudge();
+        self.recorded();
     }
 
     pub(crate) fn closed(&self) -> bool {
@@ -289,4 +313,16 @@ impl Shared {
     pub(crate) fn kill(&self) {
         self.lock().place = Place::Left;
     }
+}
+
+/// Waits until there is news, which is then taken; the flag is there for what is told while nobody waits.
+fn wait_for_news((news, told): &(Mutex<bool>, Condvar), wait: Duration) {
+    let news = news.lock().unwrap_or_else(PoisonError::into_inner);
+    let waited = told.wait_timeout_while(news, wait, |news| !*news);
+    *waited.unwrap_or_else(PoisonError::into_inner).0 = false;
+}
+
+fn tell_news((news, told): &(Mutex<bool>, Condvar)) {
+    *news.lock().unwrap_or_else(PoisonError::into_inner) = true;
+    told.notify_all();
 }

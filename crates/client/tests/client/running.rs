@@ -1,9 +1,9 @@
 //! Gates, levels, usage and what a license shows while it runs.
 
 use kaching_base::ErrorCode;
-use kaching_client::Guard;
+use kaching_client::{Guard, Timing};
 
-use crate::world::{World, eventually, until_active};
+use crate::world::{World, eventually, timing, until_active};
 
 /// Waits until the catalogue is in memory, as the answers show.
 fn with_catalogue(guard: &Guard) {
@@ -141,6 +141,24 @@ fn a_keyset_older_than_the_one_that_a_lease_names_permits_nothing_new() {
     guard.require("federation").unwrap_err();
     world.authority.change(|desk| desk.keyset_version = 5);
     eventually("the upgrade", || guard.require("federation").is_ok());
+}
+
+#[test]
+fn what_was_used_is_on_disk_soon_while_a_call_hangs() {
+    let world = World::new();
+    drop(world.start());
+    // It takes what comes, and says nothing for longer than this test waits.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", silent.local_addr().unwrap());
+    let (call, start) = (3 * crate::world::DEADLINE, std::time::Duration::from_millis(300));
+    let timing = Timing { call, start, ..timing() };
+    let guard = world.builder_at(&url).timing(timing).start().unwrap();
+    guard.record("jobs", 5);
+    let written = |name: &str| {
+        std::fs::read_to_string(world.dir.path().join("license").join(name))
+            .is_ok_and(|state| state.contains(r#""meter":"jobs","amount":5"#))
+    };
+    eventually("the write", || written("state-a.json") || written("state-b.json"));
 }
 
 #[test]

@@ -8,23 +8,28 @@ use std::{
 
 use kaching_client::{Fingerprint, Guard, LicenseKey};
 
+use crate::stops;
+
 /// Says a line, at once.
-fn say(word: &str, number: impl std::fmt::Display) {
+pub(crate) fn say(word: &str, number: impl std::fmt::Display) {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{word} {number}").unwrap();
     out.flush().unwrap();
 }
 
-/// Runs on a license until it is killed: `busy` tells often, `quiet` leaves it to the guard, `last` ends in order.
+/// Runs on a license until it is killed: `busy` tells often, `quiet` leaves it to the guard, `last` ends in order; or
+/// until it is ended by the guard, `stops-` so many milliseconds after the license.
 pub(crate) fn work(url: &str, root: &str, key: &str, dir: &str, manner: &str) {
     let began = Instant::now();
-    let guard = Guard::builder(url, root)
+    let builder = Guard::builder(url, root)
         .product("chorus")
         .license_key(LicenseKey::new(key))
         .fingerprint(Fingerprint::custom("host").unwrap())
-        .state_dir(dir)
-        .start()
-        .unwrap_or_else(|error| panic!("{error}"));
+        .state_dir(dir);
+    if let Some(timeout) = manner.strip_prefix("stops-") {
+        return stops::run(builder, Duration::from_millis(timeout.parse().unwrap()));
+    }
+    let guard = builder.start().unwrap_or_else(|error| panic!("{error}"));
     say("started", began.elapsed().as_millis());
     say("activation", guard.license().granted.unwrap().activation);
     let (_never, nothing) = mpsc::channel::<()>();

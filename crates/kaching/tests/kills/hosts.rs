@@ -29,7 +29,7 @@ struct Life {
 
 /// Kills a host so many times, one after the other.
 pub(crate) fn kill_hosts(kills: usize) -> String {
-    let hosts = Hosts::new();
+    let hosts = Hosts::new(Engine::Sqlite);
     let (mut dice, mut lives) = (Dice::new(3), Vec::new());
     for round in 0..kills {
         lives.push(match round % 10 {
@@ -47,7 +47,7 @@ pub(crate) fn kill_hosts(kills: usize) -> String {
 
 /// Kills the host that keeps the lease so many times, each while another follows it and takes its place.
 pub(crate) fn kill_holders(kills: usize) -> String {
-    let hosts = Hosts::new();
+    let hosts = Hosts::new(Engine::Sqlite);
     let (mut dice, mut lives) = (Dice::new(4), Vec::new());
     let mut holder = hosts.start("busy");
     holder.hear(2);
@@ -64,7 +64,7 @@ pub(crate) fn kill_holders(kills: usize) -> String {
 }
 
 /// A server, and one installation whose hosts come and go.
-struct Hosts {
+pub(crate) struct Hosts {
     server: Server,
     license: serde_json::Value,
     folder: tempfile::TempDir,
@@ -72,14 +72,14 @@ struct Hosts {
 }
 
 impl Hosts {
-    fn new() -> Self {
+    pub(crate) fn new(engine: Engine) -> Self {
         let began = Instant::now();
-        let server = Server::start(Engine::Sqlite);
+        let server = Server::start(engine);
         let license = server.license("hosted", 1);
         Self { server, license, folder: tempfile::tempdir().unwrap(), began }
     }
 
-    fn spawn(&self, manner: &str) -> Child {
+    pub(crate) fn spawn(&self, manner: &str) -> Child {
         Command::new(std::env::current_exe().unwrap())
             .args(["host", &format!("http://{}", self.server.address), &self.server.root])
             .arg(self.license["key"].as_str().unwrap())
@@ -89,6 +89,12 @@ impl Hosts {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap()
+    }
+
+    /// Changes the license as an operator does.
+    pub(crate) fn change(&self, verb: &str, body: &serde_json::Value) {
+        let license = self.license["id"].as_str().unwrap();
+        self.server.ask("POST", &format!("licenses/{license}/{verb}"), body);
     }
 
     fn start(&self, manner: &str) -> Host {

@@ -20,6 +20,7 @@ mod operator;
 mod rounds;
 mod server;
 mod stage;
+mod stops;
 mod verify;
 mod wire;
 
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
                 thread::spawn(move || rounds::kill_servers(Engine::Postgres, on_postgres)),
                 thread::spawn(move || hosts::kill_hosts(kills)),
                 thread::spawn(move || hosts::kill_holders(kills.div_ceil(3))),
+                thread::spawn(stops::end_with_the_license),
             ];
             // All of them end before one that failed is told: their servers end with them.
             for told in campaigns.map(thread::JoinHandle::join) {
