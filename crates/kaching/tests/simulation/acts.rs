@@ -62,7 +62,12 @@ impl Run<'_> {
                 self.operate(op).await?;
                 self.changed = true;
                 let revision = self.house.revision().await;
-                return self.revised(revision).await;
+                self.revised(revision).await?;
+                // Leases tell whole seconds: of a license in its last one, none counts, and the refusal follows.
+                if matches!(op, Op::EndsIn(0..=2)) {
+                    self.outdated.disturb(None);
+                }
+                return Ok(());
             }
             _ => {
                 self.outdated.disturb(self.machine_of(op));
