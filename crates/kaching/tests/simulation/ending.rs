@@ -76,6 +76,8 @@ impl Run<'_> {
             let in_grace = own.and_then(|own| own.move_ends_at).is_some_and(|end| now < end);
             let may = match status {
                 _ if revoked => Some(false),
+                // Of two that share a credential, either may be displaced, and runs on what it has.
+                _ if machine.copied => None,
                 // An operator moved it here: it runs from the host's next start, or takeover.
                 Some(ActivationStatus::Active) if own.is_some_and(|own| own.credential.made_by.is_none()) => {
                     None
@@ -98,7 +100,7 @@ impl Run<'_> {
             // One whose questions are swallowed loses contact again and again, until the heartbeat after each.
             let state = machine.running().map(kaching_client::Guard::state);
             ensure!(
-                !runs || machine.impatient || matches!(state, Some(Shown::Active { .. })),
+                !runs || machine.impatient || machine.copied || matches!(state, Some(Shown::Active { .. })),
                 "in the end {} has no contact",
                 machine.name
             );
@@ -108,7 +110,7 @@ impl Run<'_> {
             let ended = own.and_then(|own| own.move_ends_at);
             let just_ended = ended.is_some_and(|end| end <= now && now < end + Seconds(3));
             ensure!(
-                runs || refused || just_ended,
+                runs || refused || just_ended || machine.copied,
                 "in the end {} is not refused: {}",
                 machine.name,
                 machine.shown()
@@ -133,7 +135,7 @@ impl Run<'_> {
             self.machines.iter().map(|machine| machine.shown().starts_with("active")).collect();
         self.act(Op::Suspend).await?;
         self.advance(33 * SECOND).await?;
-        for machine in self.machines.iter().filter(|machine| !machine.impatient) {
+        for machine in self.machines.iter().filter(|machine| !machine.impatient && !machine.copied) {
             ensure!(!machine.says_yes(), "I4: {} runs 33 s after the license was suspended", machine.name);
         }
         // One that waits at something that swallows its questions knows with the heartbeat after that.

@@ -26,7 +26,8 @@ impl Outdated {
     pub(crate) fn revised(&mut self, machines: &[Machine], revision: u64, now: i64) {
         for (number, machine) in machines.iter().enumerate() {
             if let Some(within) = bound(machine) {
-                let keys = if self.rotated { 3 * SECOND } else { 0 };
+                // Keys are fetched once a minute at most.
+                let keys = if self.rotated { 63 * SECOND } else { 0 };
                 self.waiting.push(Waiting { machine: number, revision, by: now + within + keys });
             }
         }
@@ -40,6 +41,9 @@ impl Outdated {
     pub(crate) fn check(&mut self, machines: &[Machine], now: i64) -> Result<(), Broken> {
         for waiting in self.waiting.extract_if(.., |waiting| waiting.by < now) {
             let machine = &machines[waiting.machine];
+            if machine.copied {
+                continue;
+            }
             let Some(guard) = machine.running().filter(|guard| guard.check().is_ok()) else { continue };
             let runs_on = guard.license().granted.map_or(0, |granted| granted.revision);
             ensure!(
@@ -55,7 +59,11 @@ impl Outdated {
 
 /// How soon a machine has to know what changes now, where nothing is in the way.
 fn bound(machine: &Machine) -> Option<i64> {
-    let quiet = machine.still_until.is_none() && machine.cut_until.is_none() && machine.faults.is_empty();
+    // One of two that share a credential may have to wait for its next activation.
+    let quiet = machine.still_until.is_none()
+        && machine.cut_until.is_none()
+        && machine.faults.is_empty()
+        && !machine.copied;
     let product =
         machine.product.as_ref().filter(|product| quiet && product.started && !machine.dies_at_write)?;
     let [State::Rests(_), questions] = &product.lanes else { return None };
