@@ -335,7 +335,7 @@ impl Builder {
 fn take(dir: &Path, random: &Random) -> Result<(Place, Option<Vec<u8>>), StartError> {
     let unusable = |source| StartError::StateDir { path: dir.to_owned(), source };
     match Store::open(dir) {
-        Ok((store, left)) => Ok((Place::Holds(store, true), left)),
+        Ok((store, left)) => Ok((Place::Holds { store, followed: true }, left)),
         Err(StoreError::InUse) => {
             let mark = random.bytes().ok_or_else(|| unusable(std::io::Error::other("no random bytes")))?;
             Ok((Place::beside(dir, mark).map_err(unusable)?, None))

@@ -127,7 +127,7 @@ impl Guard {
         let shared = &self.0.shared;
         shared.take_counts();
         let mut inner = shared.lock();
-        if !inner.engine.follows() || !matches!(inner.place, Place::Holds(..)) {
+        if !inner.engine.follows() || !matches!(inner.place, Place::Holds { .. }) {
             return BTreeMap::new();
         }
         let taken = inner.engine.take_usage();
@@ -160,8 +160,8 @@ impl Guard {
         match &mut inner.place {
             Place::Left => return Err(not("the guard is shut down")),
             Place::Beside(beside) => beside.spool().told().reports.push(report),
-            Place::Holds(..) if follows => return Err(not("this node follows another one")),
-            Place::Holds(..) => inner.engine.report(report),
+            Place::Holds { .. } if follows => return Err(not("this node follows another one")),
+            Place::Holds { .. } => inner.engine.report(report),
             #[cfg(feature = "testing")]
             Place::Nowhere(_) => inner.engine.report(report),
         }
@@ -256,7 +256,7 @@ impl Guard {
         if inner.place.is_left() {
             return Err(cannot("the guard is shut down"));
         }
-        if !matches!(inner.place, Place::Holds(..)) || inner.engine.follows() {
+        if !matches!(inner.place, Place::Holds { .. }) || inner.engine.follows() {
             return Err(cannot(
                 "another process or node keeps this installation's license: enter the key there",
             ));
@@ -290,7 +290,8 @@ impl Guard {
     }
 
     /// Ends the guard: tells what was used, gives the slot back where so configured, and frees the state directory; a
-    /// process that follows leaves what it used to the holder, and the slot, too. It takes no longer than two calls. Checks of other clones say what they said last, until the lease ends.
+    /// process that follows leaves what it used to the holder, and the slot, too. It takes no longer than two calls.
+    /// Checks of other clones say what they said last, until the lease ends.
     ///
     /// # Errors
     /// If the slot should have been given back and the authority could not be told.

@@ -12,8 +12,13 @@ use crate::{
 
 /// What a guard may write.
 pub(crate) enum Place {
-    /// It holds the directory: the state is its to write, and whether others follow.
-    Holds(Store, bool),
+    /// It holds the directory: the state is its to write.
+    Holds {
+        /// Where it is written.
+        store: Store,
+        /// Whether others may follow, so that their files are looked at.
+        followed: bool,
+    },
     /// Another process holds it: only what it tells that one.
     Beside(Beside),
     /// Nothing: a test says what is granted, and looks at what was told.
@@ -36,13 +41,13 @@ impl Place {
     }
 
     pub(crate) fn has_followers(&self) -> bool {
-        matches!(self, Self::Holds(_, true))
+        matches!(self, Self::Holds { followed: true, .. })
     }
 
     /// Writes what must stand on disk. `counts` says that it is time to take what was used, too.
     pub(crate) fn write(&mut self, engine: &mut Engine, gates: &Gates, counts: bool, now: Reading) {
         match self {
-            Self::Holds(store, followed) => {
+            Self::Holds { store, followed } => {
                 if counts {
                     *followed = absorb(store, engine, gates, now);
                 }

@@ -53,7 +53,7 @@ impl Shared {
                     // What this process told as a follower it finds in its own file, as that of one that is gone.
                     self.settle(&mut inner);
                     inner.engine = engine.succeed(&inner.engine);
-                    inner.place = Place::Holds(store, true);
+                    inner.place = Place::Holds { store, followed: true };
                     return;
                 }
                 Err(StoreError::InUse) => {}

@@ -11,10 +11,7 @@ impl Engine {
     /// # Errors
     /// If it belongs to another license or installation.
     pub(crate) fn observe(&mut self, left: &[u8], now: Reading, boot_id: String) -> Result<(), ()> {
-        let record = Record::restore(Some(left), &mut self.settings);
-        if !Record::is_of(left, &self.settings) {
-            return Err(());
-        }
+        let record = Record::observed(left, &mut self.settings).ok_or(())?;
         self.time = TrustedTime::restore(record.time.as_ref(), boot_id, now);
         self.record = record;
         self.contact = Contact::Made;

@@ -156,9 +156,9 @@ impl Record {
         (left.version == Self::VERSION).then_some(left)
     }
 
-    /// Whether a state on disk is of the installation that these settings name.
-    pub(crate) fn is_of(left: &[u8], settings: &Settings) -> bool {
-        Self::read(Some(left)).is_some_and(|left| left.identity == settings.identity())
+    /// A state on disk, if it is of the installation that these settings name.
+    pub(crate) fn observed(left: &[u8], settings: &mut Settings) -> Option<Self> {
+        Self::read(Some(left)).filter(|left| left.belongs(settings))
     }
 
     /// As it stands on disk.

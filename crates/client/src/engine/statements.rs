@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// An answer to bytes that were sent before may seem as much older than it is: clocks drift, and answers take their time.
-const LATE: Seconds = Seconds(60);
+const HELD_BACK: Seconds = Seconds(60);
 
 impl Engine {
     fn expected(&self, request: &Request) -> Expected<'_> {
@@ -69,7 +69,7 @@ impl Engine {
     /// Whether an answer may have been held back: bytes that were sent more than once have more than one answer, and the
     /// client would go back to the time of the oldest. The next heartbeat, whose bytes are new, asks for a fresh one.
     fn late(&mut self, request: &Request, iat: Timestamp, now: Reading) -> bool {
-        let late = request.again && self.grant.is_some() && iat < self.now(now) - LATE;
+        let late = request.again && self.grant.is_some() && iat < self.now(now) - HELD_BACK;
         if late {
             tracing::info!(%iat, call = ?request.ask, "an answer to an earlier attempt does not count");
             self.pace.heartbeat = now.boot;

@@ -30,6 +30,16 @@ fn node(world: &World, wire: &Wire, name: &str) -> Builder {
         .timing(crate::world::timing())
 }
 
+/// A holder in contact, whose lease is on the wire.
+fn handed_over() -> (World, Guard, Wire) {
+    let world = World::new();
+    let holder = world.start();
+    until_active(&holder);
+    let wire = Wire::default();
+    hand_over(&wire, &holder);
+    (world, holder, wire)
+}
+
 fn hand_over(wire: &Wire, guard: &Guard) {
     *wire.lock().unwrap() = guard.handover();
 }
@@ -152,11 +162,7 @@ fn another_node_runs_on_what_is_handed_over_and_stops_with_it() {
 
 #[test]
 fn a_node_without_its_holder_runs_to_the_end_of_the_lease_and_no_longer() {
-    let world = World::new();
-    let holder = world.start();
-    until_active(&holder);
-    let wire = Wire::default();
-    hand_over(&wire, &holder);
+    let (world, _holder, wire) = handed_over();
     let guard = node(&world, &wire, "node-2").start().unwrap();
     *wire.lock().unwrap() = None;
     until(&guard, |state| matches!(state, State::Offline { .. }));
@@ -200,11 +206,7 @@ fn what_does_not_verify_is_no_handover() {
 
 #[test]
 fn an_older_lease_undoes_no_stop_and_no_change() {
-    let world = World::new();
-    let holder = world.start();
-    until_active(&holder);
-    let wire = Wire::default();
-    hand_over(&wire, &holder);
+    let (world, holder, wire) = handed_over();
     let old = wire.lock().unwrap().clone();
     let guard = node(&world, &wire, "node-2").start().unwrap();
     world.authority.change(|desk| (desk.plan, desk.rev) = ("team", 2));
@@ -226,11 +228,7 @@ fn an_older_lease_undoes_no_stop_and_no_change() {
 
 #[test]
 fn of_two_leases_of_one_second_either_may_be_handed_over() {
-    let world = World::new();
-    let holder = world.start();
-    until_active(&holder);
-    let wire = Wire::default();
-    hand_over(&wire, &holder);
+    let (world, holder, wire) = handed_over();
     let guard = node(&world, &wire, "node-2").start().unwrap();
     for _ in 0..3 {
         holder.heartbeat_now();
@@ -242,11 +240,7 @@ fn of_two_leases_of_one_second_either_may_be_handed_over() {
 
 #[test]
 fn usage_of_a_node_is_taken_once_and_carried_to_the_holder() {
-    let world = World::new();
-    let holder = world.start();
-    until_active(&holder);
-    let wire = Wire::default();
-    hand_over(&wire, &holder);
+    let (world, holder, wire) = handed_over();
     let guard = node(&world, &wire, "node-2").start().unwrap();
     guard.record("jobs", 5);
     drop(guard);
