@@ -48,9 +48,6 @@ pub struct Builder {
     authorities: Vec<PathBuf>,
 }
 
-/// How long a start that went well waits for the catalogue.
-const CATALOGUE: Duration = Duration::from_secs(1);
-
 /// Who gives the leases.
 enum From {
     Authority(String),
@@ -243,9 +240,8 @@ impl Builder {
             shared.lock().engine.give_up(now)
         });
         if outcome.is_ok() {
-            // The first no should already say which plan has what it denies.
             let left = (began + timing.start).saturating_sub(shared.reading().boot);
-            shared.wait_for(left.min(CATALOGUE), |inner| inner.engine.can_explain().then_some(()));
+            shared.wait_for_catalogue(left);
         }
         // What has never run cannot stop.
         shared.stops.arm(outcome.is_err());

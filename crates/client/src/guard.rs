@@ -226,8 +226,8 @@ impl Guard {
     /// with: this installation is activated with it at once. The key is kept in the state directory, and counts there
     /// until the program is configured with another one. A key that does not work changes nothing.
     ///
-    /// It takes no longer than two calls; keys that are entered at once are tried one after the other. What the old
-    /// license held becomes free when its lease has lapsed.
+    /// It takes no longer than two calls, and a second for the catalogue; keys that are entered at once are tried one
+    /// after the other. What the old license held becomes free when its lease has lapsed.
     ///
     /// # Errors
     /// If the key does not work, with a sentence for the person who entered it.
@@ -265,7 +265,9 @@ impl Guard {
         drop(inner);
         shared.nudge();
         let outcome = shared.wait_for(2 * self.0.call, |inner| inner.engine.tried());
-        outcome.unwrap_or_else(|| Err(shared.lock().engine.dismiss_candidate()))
+        outcome.unwrap_or_else(|| Err(shared.lock().engine.dismiss_candidate()))?;
+        shared.wait_for_catalogue(self.0.call);
+        Ok(())
     }
 
     /// Gives the slot back for good: the lease is forgotten first, and every check says no from then on.

@@ -55,6 +55,9 @@ pub(crate) enum Next {
 /// How long usage may stay in memory alone.
 const USAGE: Duration = Duration::from_secs(1);
 
+/// How long a start, or a key that was entered, waits for the catalogue once it went well.
+const CATALOGUE: Duration = Duration::from_secs(1);
+
 /// The longest rest: clocks may be set, and machines sleep.
 const REST: Duration = Duration::from_secs(60);
 
@@ -263,6 +266,11 @@ impl Shared {
             let left = deadline.checked_sub(self.clock.boot()).filter(|left| !left.is_zero())?;
             inner = self.heard.wait_timeout(inner, left).unwrap_or_else(PoisonError::into_inner).0;
         }
+    }
+
+    /// Waits a moment for the catalogue, so that the first no already says which plan has what it denies.
+    pub(crate) fn wait_for_catalogue(&self, longest: Duration) {
+        self.wait_for(longest.min(CATALOGUE), |inner| inner.engine.can_explain().then_some(()));
     }
 
     /// Writes what is there, and ends the lanes. A call in flight may still come back; it finds nothing to change.

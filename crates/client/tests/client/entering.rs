@@ -32,6 +32,15 @@ fn a_product_without_a_key_says_no_until_somebody_enters_one() {
 }
 
 #[test]
+fn the_first_no_after_a_key_says_how_to_get_a_yes() {
+    let world = World::new();
+    let guard = world.keyless().start_unlicensed().unwrap();
+    guard.activate(LicenseKey::new(KEY)).unwrap();
+    let denied = guard.require("federation").unwrap_err();
+    assert!(denied.to_string().contains("The Team plan has it"), "{denied}");
+}
+
+#[test]
 fn a_key_that_does_not_work_stops_nothing() {
     let world = World::new();
     let guard = world.start();
