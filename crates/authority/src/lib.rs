@@ -76,6 +76,9 @@ pub struct Authority {
     pub(crate) mark: health::ClockMark,
     pub(crate) refusals: refusals::Repeated,
     pub(crate) statements: statements::Statements,
+    /// Heartbeats that wait for the next transaction.
+    pub(crate) beats: activations::Beats,
+    pub(crate) grounds: Arc<activations::Grounds>,
     /// Replaced as a whole, by `renew_keyset` alone.
     ring: ArcSwap<KeyRing>,
     data: keys::DataKeys,

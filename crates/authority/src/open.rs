@@ -14,6 +14,7 @@ use prometheus_client::registry::Registry;
 
 use crate::{
     Authority, Clock, Entropy, Error, Result,
+    activations::{Grounds, gather},
     changes::Changes,
     health::ClockMark,
     keys::{
@@ -98,7 +99,10 @@ impl Authority {
                 db.read("keys.issuer", StoredKeyset::issuer).await?.unwrap_or(otherwise)
             }
         };
+        let grounds = Arc::new(Grounds::default());
         let authority = Self {
+            beats: gather(&db, Arc::clone(&grounds)),
+            grounds,
             db,
             ring: ArcSwap::from_pointee(KeyRing::empty(&data)),
             root,

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use kaching_base::{ActivationId, Base64Url, ErrorCode, Seconds, Timestamp};
 use kaching_db::Tx;
-use kaching_domain::{Activation, License, Refused, activations as rules, leases};
+use kaching_domain::{Activation, License, Refused, Terms, activations as rules, leases};
 use kaching_license::{Digest, Keyset, Refusal, RefusalCode, TrustedKeyset, Validation, ValidationCode};
 
 use crate::{
@@ -32,6 +32,8 @@ const LIFE: Seconds = Seconds(60);
 /// A license with what statements name around it.
 pub(crate) struct Around {
     pub(crate) license: License,
+    /// What the license grants.
+    pub(crate) terms: Terms,
     pub(crate) names: Names,
     /// Which catalogue its product has.
     pub(crate) stamp: Stamp,
@@ -41,7 +43,11 @@ impl Around {
     pub(crate) fn read(tx: &mut Tx<'_>, license: License) -> Result<Self> {
         let names = activations::sql::names(tx, &license)?;
         let stamp = catalogue::sql::stamp(tx, license.product)?;
-        Ok(Self { license, names, stamp })
+        Ok(Self::new(license, names, stamp))
+    }
+
+    pub(crate) fn new(license: License, names: Names, stamp: Stamp) -> Self {
+        Self { terms: license.terms(), license, names, stamp }
     }
 }
 
@@ -66,6 +72,7 @@ impl Authority {
             product,
             plan,
             &around.license,
+            &around.terms,
             activation,
             times,
             jti,

@@ -109,7 +109,7 @@ fn owned(param: &Param<'_>) -> Param<'static> {
 /// The one dialect as an engine reads it.
 pub(crate) fn dialect(engine: Engine, text: &str) -> Cow<'_, str> {
     match engine {
-        Engine::Sqlite => Cow::Borrowed(without_lock(text)),
+        Engine::Sqlite => with_blobs(without_lock(text)),
         Engine::Postgres => Cow::Owned(with_dollars(text)),
     }
 }
@@ -118,7 +118,20 @@ pub(crate) fn dialect(engine: Engine, text: &str) -> Cow<'_, str> {
 fn without_lock(text: &str) -> &str {
     let text = text.trim_end();
     let text = text.strip_suffix("skip locked").map_or(text, str::trim_end);
-    text.strip_suffix("for update").unwrap_or(text)
+    // `for update of a` locks the rows of one table of a join.
+    match text.rsplit_once("for update") {
+        Some((statement, "")) => statement,
+        Some((statement, of)) if of.starts_with(" of ") && !of[4..].contains(' ') => statement,
+        _ => text,
+    }
+}
+
+/// SQLite knows no `uuid`: there it is a blob.
+fn with_blobs(text: &str) -> Cow<'_, str> {
+    match text.contains("as uuid)") {
+        true => Cow::Owned(text.replace("as uuid)", "as blob)")),
+        false => Cow::Borrowed(text),
+    }
 }
 
 /// `?1` becomes `$1`, but not inside a text or a quoted name.

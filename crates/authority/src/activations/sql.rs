@@ -11,17 +11,29 @@ use kaching_domain::{
 use super::Health;
 use crate::{Result, stored::Fields};
 
-/// All columns in the order of [`read`].
+/// All columns in the order of [`read`], and then these others.
 macro_rules! select {
     ($rest:literal) => {
+        select!("", $rest)
+    };
+    ($more:literal, $rest:literal) => {
         concat!(
             "select a.id, a.license, a.fingerprint, a.kind, a.name, a.version, a.status, a.generation,
                     a.activate_nonce, a.number, a.nonce, a.activated_at, a.last_seen_at, a.run_until, a.move_ends_at,
-                    a.address, a.levels, a.refused, a.displaced_use_at, a.sighted_at, a.suspected from activations a",
+                    a.address, a.levels, a.refused, a.displaced_use_at, a.sighted_at, a.suspected",
+            $more,
+            " from activations a",
             $rest
         )
     };
 }
+/// How many columns [`read`] reads.
+pub(super) const COLUMNS: usize = 21;
+/// With the health, and what tells whether the license is known as it is.
+pub(super) const BEATING: &str = select!(
+    ", a.health, l.product, l.revision, l.updated_at, l.active",
+    " join licenses l on l.id = a.license"
+);
 pub(super) const SELECT: &str = select!("");
 
 pub(super) fn read(row: &Row<'_>) -> db::Result<Activation> {
@@ -378,6 +390,7 @@ pub(super) fn check_again(tx: &mut Tx<'_>, activation: &Activation) -> Result<()
 }
 
 /// What statements and answers name around a license.
+#[derive(Clone)]
 pub(crate) struct Names {
     pub(crate) product: Code,
     pub(crate) lease_alg: LeaseAlgorithm,
@@ -387,10 +400,10 @@ pub(crate) struct Names {
     pub(crate) rank: i64,
 }
 
-pub(crate) fn names(tx: &mut Tx<'_>, license: &License) -> Result<Names> {
+pub(crate) fn names(tx: &mut Tx<'_>, license: &License) -> db::Result<Names> {
     let sql = "select p.code, p.lease_alg, p.contact_url, p.contact_email, n.code, n.name, n.rank
                from products p, plans n where p.id = ?1 and n.id = ?2";
-    Ok(tx.query_one(sql, params![license.product, license.plan], |row| {
+    tx.query_one(sql, params![license.product, license.plan], |row| {
         let mut fields = Fields::of(row);
         Ok(Names {
             product: fields.take()?,
@@ -400,5 +413,5 @@ pub(crate) fn names(tx: &mut Tx<'_>, license: &License) -> Result<Names> {
             plan_name: fields.take()?,
             rank: fields.take()?,
         })
-    })?)
+    })
 }

@@ -11,6 +11,7 @@ mod lists;
 mod migrations;
 mod postgres;
 mod sqlite;
+mod together;
 mod transactions;
 mod types;
 
