@@ -11,4 +11,5 @@ mod activations {
     pub mod moves;
     pub mod setting;
     pub mod simultaneous;
+    pub mod together;
 }
