@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use kaching_base::{ActivationId, Code, ErrorCode, LeaseAlgorithm, LicenseId, Seconds, Timestamp};
-use kaching_db::{self as db, Json, Row, Tx, params};
+use kaching_db::{self as db, Json, Row, Sql, Tx, params};
 use kaching_domain::{
     Activation, ActivationStatus, Contact, Fingerprint, License, Nonce,
     activations::{CredentialState, Displaced, MOVES_COUNT_FOR, Suspicion},
@@ -375,17 +375,41 @@ pub(super) fn keep_usage(
     Ok(())
 }
 
+/// How many the job looks at in one step: so many are moved in a few milliseconds.
+pub(super) const TO_CHECK: i64 = 256;
+
 /// Those at which the job should look, the longest due first.
-pub(super) fn to_check(tx: &mut Tx<'_>, now: Timestamp) -> Result<Vec<(ActivationId, LicenseId)>> {
-    let sql = "select id, license from activations where check_at <= ?1 order by check_at limit 100";
-    Ok(tx.query_all(sql, params![now], |row| Ok((row.get(0)?, row.get(1)?)))?)
+pub(super) fn to_check(tx: &mut Tx<'_>, now: Timestamp) -> Result<Vec<Due>> {
+    let sql = "select id, license, status = 'active' and run_until > ?2 from activations
+               where check_at <= ?1 order by check_at limit ?3";
+    Ok(tx.query_all(sql, params![now, now - Seconds(60), TO_CHECK], |row| {
+        Ok(Due { id: row.get(0)?, license: row.get(1)?, lives_on: row.get(2)? })
+    })?)
 }
 
-pub(super) fn check_again(tx: &mut Tx<'_>, activation: &Activation) -> Result<()> {
-    tx.execute(
-        "update activations set check_at = ?2 where id = ?1",
-        params![activation.id, activation.lapses_at()],
-    )?;
+/// An activation at which the job should look.
+pub(super) struct Due {
+    pub(super) id: ActivationId,
+    pub(super) license: LicenseId,
+    /// Heartbeats have come since it was written down when to look.
+    pub(super) lives_on: bool,
+}
+
+/// Has the job look again when these would lapse, those apart that lapsed in the meantime or are locked. How many.
+pub(super) fn check_again(tx: &mut Tx<'_>, ids: &[ActivationId], now: Timestamp) -> Result<u64> {
+    let lives_on = now - Seconds(60);
+    let mut select = Sql::new("select id from activations where id in ");
+    select.list(ids.iter().copied()).add(" and status = 'active' and run_until > ?", params![lives_on]);
+    select.push(" order by id for update skip locked");
+    let locked: Vec<ActivationId> = tx.query_all(&select, select.params(), |row| row.get(0))?;
+    let mut update = Sql::new("update activations set check_at = run_until + 60000000 where id in ");
+    update.list(locked);
+    Ok(tx.execute(&update, update.params())?)
+}
+
+/// Has the job never look again at one that holds no slot.
+pub(super) fn stop_checking(tx: &mut Tx<'_>, id: ActivationId) -> Result<()> {
+    tx.execute("update activations set check_at = null where id = ?1 and status <> 'active'", params![id])?;
     Ok(())
 }
 
