@@ -24,6 +24,8 @@ pub(crate) struct Job {
     pub(crate) name: &'static str,
     pub(crate) kind: Kind,
     pub(crate) deadline: Instant,
+    /// Whether the last run asked for anything to be written.
+    pub(crate) wrote: bool,
     queued: Instant,
     claim: Claim,
     work: Box<dyn Work>,
@@ -135,7 +137,7 @@ impl Job {
         work: Box<dyn Work>,
     ) -> Self {
         let (queued, claim) = (moment::now(), Claim::default());
-        Self { name, kind, deadline, queued, claim, work, metrics: metrics.clone() }
+        Self { name, kind, deadline, wrote: false, queued, claim, work, metrics: metrics.clone() }
     }
 
     /// Takes the job out of the queue: none if its caller went away or its time is up.
@@ -158,6 +160,7 @@ impl Job {
         let began = moment::now();
         let mut tx = Tx::new(self.name, connection, self.deadline);
         let kept = catch_unwind(AssertUnwindSafe(|| self.work.run(&mut tx)));
+        self.wrote = tx.wrote();
         let fault = tx.into_fault();
         self.metrics.ran(self.name, began);
         match (kept, fault) {

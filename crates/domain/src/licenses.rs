@@ -13,7 +13,8 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 
 use kaching_base::{
-    CustomerId, ErrorCode, FingerprintKind, LeasePolicy, LicenseId, LicenseType, Limit, PlanId, ProductId, Seconds, Timestamp,
+    CustomerId, ErrorCode, FingerprintKind, LeasePolicy, LicenseId, LicenseType, Limit, PlanId, ProductId,
+    Seconds, Timestamp,
 };
 
 use crate::{Overrides, Refused, Terms};

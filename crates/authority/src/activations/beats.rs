@@ -70,7 +70,8 @@ fn hear(beat: &Beat, stood: Stood, around: Arc<Around>) -> Option<Kept> {
     let Beat { heartbeat, address, now, jti } = beat;
     let (before, license) = (stood.activation, &around.license);
     let due = license.scheduled.as_ref().is_some_and(|change| change.at <= *now);
-    let quiet = heartbeat.usage.is_empty() && (heartbeat.health.is_none() || heartbeat.health == stood.health);
+    let quiet =
+        heartbeat.usage.is_empty() && (heartbeat.health.is_none() || heartbeat.health == stood.health);
     if due || !quiet {
         return None;
     }
@@ -92,13 +93,7 @@ fn hear(beat: &Beat, stood: Stood, around: Arc<Around>) -> Option<Kept> {
         || answered.delta != 0
         || !moves_only(&before, &answered.activation)
         || !matches!(answered.verdict, Verdict::Advances | Verdict::Repeats);
-    let kept = Kept {
-        around,
-        active: stood.active,
-        activation: answered.activation,
-        times,
-        warnings,
-        jti: *jti,
-    };
+    let kept =
+        Kept { around, active: stood.active, activation: answered.activation, times, warnings, jti: *jti };
     (!alone).then_some(kept)
 }

@@ -116,8 +116,7 @@ fn hear(tx: &mut Tx<'_>, op: &mut Op, beat: &Heartbeat, locks_license: bool) -> 
         true => sql::displaced(tx, id, request.generation)?,
         false => None,
     };
-    let free_slot =
-        slots.as_ref().map(|slots| around.terms.slots().is_none_or(|max| slots.held < max));
+    let free_slot = slots.as_ref().map(|slots| around.terms.slots().is_none_or(|max| slots.held < max));
     let situation = rules::Situation {
         license: &around.license,
         product: &around.names.product,

@@ -75,7 +75,8 @@ mod tests {
 
     #[tokio::test]
     async fn too_many_are_sent_away_and_the_others_signed() {
-        let signing = SlowSigning { threads: Arc::new(Semaphore::new(1)), asked: AtomicUsize::new(0), most: 2 };
+        let signing =
+            SlowSigning { threads: Arc::new(Semaphore::new(1)), asked: AtomicUsize::new(0), most: 2 };
         let (release, released) = mpsc::channel::<()>();
         let first = signing.sign(move || {
             let _ = released.recv();

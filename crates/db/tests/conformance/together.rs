@@ -7,7 +7,10 @@ const PACE: Pace = Pace { inputs: 3, at_once: 1, queue: 8 };
 /// Puts each number into the table beside how many came with it.
 fn put_all(tx: &mut Tx<'_>, numbers: &[i64]) -> Result<Vec<usize>> {
     for number in numbers {
-        tx.execute("insert into numbers (id, n) values (?1, ?2)", params![*number, i64::try_from(numbers.len()).unwrap()])?;
+        tx.execute(
+            "insert into numbers (id, n) values (?1, ?2)",
+            params![*number, i64::try_from(numbers.len()).unwrap()],
+        )?;
     }
     Ok(vec![numbers.len(); numbers.len()])
 }
