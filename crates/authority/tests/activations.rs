@@ -9,7 +9,9 @@ mod activations {
     pub mod lifecycle;
     pub mod model;
     pub mod moves;
+    pub mod numbers;
     pub mod setting;
     pub mod simultaneous;
+    pub mod streams;
     pub mod together;
 }

@@ -87,7 +87,8 @@ impl World {
         Self::open(directory, url, clock, SeededEntropy::new(sequence)).await
     }
 
-    /// Another authority on the same data, as a second replica is.
+    /// Another authority on this one's database, with the same clock and keys, as a second replica is. Its randomness
+    /// begins with this sequence.
     pub async fn replica(&self, sequence: u64) -> Arc<Authority> {
         let entropy = Arc::new(SeededEntropy::new(sequence));
         open(&self.database, self.directory.path(), &self.clock, &entropy, &mut Registry::default()).await
