@@ -28,8 +28,7 @@ impl Pair {
         let first = Server::start(place)?;
         database::make(&first.url(), "paired")?;
         let second = first.standby(place)?;
-        let pair =
-            Self { servers: [first, second], primary: AtomicUsize::new(0), name: "paired".to_owned() };
+        let pair = Self { servers: [first, second], primary: AtomicUsize::new(0), name: "paired".to_owned() };
         pair.keep_in_step()?;
         Ok(pair)
     }

@@ -67,7 +67,8 @@ impl Server {
         let programs = place.programs.map(Path::to_owned).or_else(programs).ok_or_else(|| {
             Unavailable("PostgreSQL's programs are not installed: install PostgreSQL 15 or later".to_owned())
         })?;
-        let (port, listens) = if place.listens { (free_port()?, "listen_addresses=127.0.0.1") } else { (PORT, "") };
+        let (port, listens) =
+            if place.listens { (free_port()?, "listen_addresses=127.0.0.1") } else { (PORT, "") };
         let none = Path::new("-");
         let (chain, key) = place.certificate.unwrap_or((none, none));
         let mut process = Command::new("sh")

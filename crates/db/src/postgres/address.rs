@@ -244,7 +244,9 @@ fn refused(error: &postgres::Error) -> Error {
     use std::error::Error as _;
     let reason = error.source().map(ToString::to_string).unwrap_or_default();
     match reason.strip_prefix("unknown option ") {
-        Some(setting) => Error::Unavailable(format!("its address has a setting that is not known: {setting}")),
+        Some(setting) => {
+            Error::Unavailable(format!("its address has a setting that is not known: {setting}"))
+        }
         None => malformed(),
     }
 }

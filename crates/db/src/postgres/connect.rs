@@ -79,9 +79,11 @@ impl Place {
         });
         match state {
             Some("off") => Ok((client, warned)),
-            Some("standby") => Err("it is a read-only standby, and nothing is decided on one: name the primary, or all \
+            Some("standby") => {
+                Err("it is a read-only standby, and nothing is decided on one: name the primary, or all \
                  servers with commas between them"
-                .to_owned()),
+                    .to_owned())
+            }
             _ => Err("it takes no writes (default_transaction_read_only)".to_owned()),
         }
     }

@@ -32,6 +32,8 @@ use crate::{Error, Result};
 #[derive(Clone)]
 pub(super) struct Tls {
     pub(super) mode: SslMode,
+    #[cfg(test)]
+    pub(super) verify: Verify,
     config: Arc<ClientConfig>,
     /// The file of authorities, where it is not those of the web.
     roots: Option<PathBuf>,
@@ -59,7 +61,13 @@ impl Tls {
             .with_no_client_auth();
         // Asked for where the handshake begins at once (sslnegotiation=direct), and ignored elsewhere.
         config.alpn_protocols = vec![b"postgresql".to_vec()];
-        Ok(Self { mode, config: Arc::new(config), roots: file.map(PathBuf::from) })
+        Ok(Self {
+            mode,
+            #[cfg(test)]
+            verify,
+            config: Arc::new(config),
+            roots: file.map(PathBuf::from),
+        })
     }
 
     /// What went wrong with the encryption and what to do about it, where that is it.

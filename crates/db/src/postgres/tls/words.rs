@@ -23,7 +23,8 @@ pub(super) fn explain(error: &postgres::Error, roots: Option<&Path>) -> Option<S
 
 fn certificate(wrong: &CertificateError, roots: Option<&Path>) -> String {
     match wrong {
-        CertificateError::UnknownIssuer => match roots {
+        // Another key under the name of one that is trusted is a stranger as well.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => match roots {
             Some(file) => format!(
                 "no authority of {} signed its certificate: name the file of the one that did with sslrootcert",
                 file.display()
@@ -41,7 +42,8 @@ fn certificate(wrong: &CertificateError, roots: Option<&Path>) -> String {
             "its certificate has not begun: see whether this machine's clock is right".to_owned()
         }
         CertificateError::Other(OtherError(why)) if why.to_string().contains("CaUsedAsEndEntity") => {
-            "its certificate is that of an authority itself: give it one that the authority has signed".to_owned()
+            "its certificate is that of an authority itself: give it one that the authority has signed"
+                .to_owned()
         }
         other => format!("its certificate cannot be trusted: {other}"),
     }
@@ -51,7 +53,9 @@ fn name(presented: &[String]) -> String {
     let names = if presented.is_empty() {
         "names no host (its subjectAltName is empty)".to_owned()
     } else {
-        format!("is for {}", presented.join(", "))
+        // As in `DnsName("db.example")`.
+        let bare = |name: &String| name.split('"').nth(1).unwrap_or(name).to_owned();
+        format!("is for {}", presented.iter().map(bare).collect::<Vec<_>>().join(", "))
     };
     format!(
         "its certificate {names}: ask for it by the name that it has, or say sslmode=verify-ca where every server of \
