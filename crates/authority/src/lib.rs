@@ -76,7 +76,7 @@ pub struct Authority {
     pub(crate) mark: health::ClockMark,
     pub(crate) refusals: refusals::Repeated,
     pub(crate) statements: statements::Statements,
-    /// Replaced as a whole, by `renew_keyset` alone.
+    /// Replaced as a whole, by `renew_keyset` and `follow_keys`.
     ring: ArcSwap<KeyRing>,
     data: keys::DataKeys,
     root: Arc<keys::RootKeeper>,

@@ -1,4 +1,7 @@
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use kaching_authority::{Authority, Clock, Entropy};
 use kaching_base::{RequestId, Timestamp};
@@ -30,6 +33,8 @@ pub struct Inner {
     pub(crate) registry: Registry,
     /// Told once, when it is time to stop: those who wait for a change are answered at once.
     stopping: watch::Sender<bool>,
+    /// Whether the process takes its leave: what is asked is still answered, but nobody should begin to ask.
+    leaving: AtomicBool,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
 }
@@ -57,6 +62,7 @@ impl App {
             metrics: Metrics::new(&mut registry),
             registry,
             stopping: watch::Sender::new(false),
+            leaving: AtomicBool::new(false),
             clock,
             entropy,
         }))
@@ -65,6 +71,16 @@ impl App {
     /// The authority behind it.
     pub fn authority(&self) -> &Authority {
         &self.0.authority
+    }
+
+    /// From here on `/ready` answers 503, and each answer is the last of its connection, so that a balancer sends what
+    /// comes next elsewhere.
+    pub fn leave(&self) {
+        self.0.leaving.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.0.leaving.load(Ordering::Relaxed)
     }
 
     pub(crate) fn now(&self) -> Timestamp {

@@ -46,6 +46,19 @@ impl Authority {
         signed
     }
 
+    /// Loads the keys where another server on the same database has changed them.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub async fn follow_keys(&self) -> Result<()> {
+        let newest = self.db.read("keys.newest", StoredKeyset::newest).await?;
+        if newest != self.keys().version {
+            let stored = self.stored_keys().await?;
+            self.ring.store(Arc::new(KeyRing::of(&self.data, stored, self.now())));
+        }
+        Ok(())
+    }
+
     /// Whether clients can verify what would be signed now.
     ///
     /// # Errors
