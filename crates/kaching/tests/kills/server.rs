@@ -4,6 +4,7 @@ use std::{
     fs,
     io::BufReader,
     net::SocketAddr,
+    os::unix::fs::PermissionsExt as _,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
@@ -36,8 +37,14 @@ impl Token {
 impl Server {
     /// A fresh authority that serves.
     pub(crate) fn start(engine: Engine) -> Self {
+        Self::on(Scratch::new(engine))
+    }
+
+    /// One that serves from this database, which is empty.
+    pub(crate) fn on(scratch: Scratch) -> Self {
+        let engine = scratch.engine();
         let mut server = Self {
-            scratch: Scratch::new(engine),
+            scratch,
             address: "127.0.0.1:0".parse().unwrap(),
             root: String::new(),
             token: Token::default(),
@@ -53,6 +60,27 @@ impl Server {
         if engine == Engine::Sqlite {
             fs::remove_file(server.scratch.folder.path().join("root.key")).unwrap();
         }
+        server
+    }
+
+    /// Another one on the same database, as behind a balancer: only the master key is its own.
+    pub(crate) fn beside(&self) -> Self {
+        let url = self.scratch.url.clone().expect("it is shared");
+        let mut server = Self {
+            scratch: Scratch::at(url),
+            address: "127.0.0.1:0".parse().unwrap(),
+            root: self.root.clone(),
+            token: self.token.clone(),
+            process: None,
+            slowest: Duration::ZERO,
+        };
+        let key = |server: &Self| server.scratch.folder.path().join("master.key");
+        fs::set_permissions(server.scratch.folder.path(), fs::Permissions::from_mode(0o700)).unwrap();
+        fs::copy(key(self), key(&server)).unwrap();
+        let greeting = server.serve();
+        assert_eq!(greeting["root"], self.root.as_str(), "another root");
+        assert_eq!(greeting["first_token"], Value::Null, "another first token");
+        server.address = greeting["listen"].as_str().unwrap().parse().unwrap();
         server
     }
 
