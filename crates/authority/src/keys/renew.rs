@@ -133,9 +133,7 @@ fn keep_root(
     first: bool,
     now: Timestamp,
 ) -> Result<bool> {
-    tx.query_opt("select value from settings where name = 'epoch' for update", &[], |row| {
-        row.get::<String>(0)
-    })?;
+    alone(tx)?;
     let present = tx.query_opt("select public from roots limit 1", &[], |row| row.get::<[u8; 32]>(0))?;
     match present {
         None => {
@@ -151,6 +149,14 @@ fn keep_root(
             "root.key holds another root than the one that products pin: put the right one back".to_owned(),
         )),
     }
+}
+
+/// Waits until no other server on the same database is at the keys: whoever comes second finds what the first made.
+pub(super) fn alone(tx: &mut Tx<'_>) -> Result<()> {
+    tx.query_opt("select value from settings where name = 'epoch' for update", &[], |row| {
+        row.get::<String>(0)
+    })?;
+    Ok(())
 }
 
 fn epoch(tx: &mut Tx<'_>) -> Result<u64> {
