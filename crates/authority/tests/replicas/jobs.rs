@@ -1,7 +1,7 @@
 use kaching_authority::{Apply, Authority, EditPlan};
 use kaching_base::{Limit, Seconds};
 
-use super::setting::{Shared, force, furnish, number, operator};
+use super::setting::{Busy, Shared, force, furnish, number, operator};
 
 /// More than one step of a job moves.
 const LICENSES: usize = 120;
@@ -57,44 +57,22 @@ async fn a_job_whose_server_died_is_done_by_another_when_its_lease_has_ended() {
 async fn who_has_lost_the_lease_writes_nothing() {
     let shared = Shared::fresh();
     let slow = shared.start(1).await;
-    let ids = furnish(&slow.authority, 3).await;
+    furnish(&slow.authority, 3).await;
     begin(&slow.authority).await;
     let db = shared.look().await;
 
     // Its step waits for a license that somebody else is busy with.
-    let (release, released) = std::sync::mpsc::channel::<()>();
-    let (locked, is_locked) = tokio::sync::oneshot::channel();
-    let busy = db.with_deadline(std::time::Duration::from_secs(60));
-    let (mut locked, last) = (Some(locked), *ids.last().unwrap());
-    let holder = tokio::spawn(async move {
-        busy.write("test.busy", move |tx| {
-            let sql = "select 1 from licenses where id = ?1 for update";
-            tx.query_one(sql, kaching_db::params![last], |row| row.get::<i64>(0))?;
-            if let Some(locked) = locked.take() {
-                locked.send(()).unwrap();
-            }
-            // Released by a word, or by a test that has failed.
-            let _ = released.recv();
-            Ok::<_, kaching_db::Error>(())
-        })
-        .await
-    });
-    is_locked.await.unwrap();
+    let busy = Busy::with(&db, "select 1 from licenses order by id desc limit 1 for update").await;
     let working = tokio::spawn({
         let authority = slow.authority.clone();
         async move { authority.run_jobs().await }
     });
-    let waits = "select count(*) from pg_stat_activity
-                 where datname = current_database() and wait_event_type = 'Lock'";
-    while number(&db, waits).await == 0 {
-        tokio::task::yield_now().await;
-    }
+    busy.until_waited_for(&db, 1).await;
     // Meanwhile its time is over, and another has taken the job.
     let taken = "update jobs set lease = decode('00112233445566778899aabbccddeeff', 'hex'), attempts = 2,
                  due_at = due_at + ?1";
     assert_eq!(force(&db, taken, 120_000_000).await, 1);
-    drop(release);
-    holder.await.unwrap().unwrap();
+    busy.release().await;
     working.await.unwrap().unwrap();
     assert_eq!((number(&db, MOVED).await, number(&db, ENTRIES).await), (0, 0));
     assert_eq!(

@@ -1,6 +1,6 @@
 use kaching_base::{LeaseAlgorithm, Seconds};
 
-use super::setting::{Shared, number, operator};
+use super::setting::{Busy, Shared, number, operator};
 
 #[tokio::test]
 async fn what_one_signs_the_other_serves() {
@@ -25,30 +25,36 @@ async fn what_one_signs_the_other_serves() {
 async fn a_key_that_both_need_is_made_once() {
     let shared = Shared::fresh();
     let (one, two) = (shared.start(1).await, shared.start(2).await);
-    let both = |algorithm| {
-        let (one, two) = (one.authority.clone(), two.authority.clone());
-        async move {
-            let made = tokio::join!(
-                tokio::spawn(async move { one.ensure_signing_key(algorithm).await }),
-                tokio::spawn(async move { two.ensure_signing_key(algorithm).await })
-            );
-            made.0.unwrap().unwrap();
-            made.1.unwrap().unwrap();
-        }
-    };
-    shared.clock.advance(Seconds(1));
-    both(LeaseAlgorithm::Rs256).await;
     let db = shared.look().await;
-    let count = "select count(*) from signing_keys";
-    assert_eq!(number(&db, count).await, 2);
+    let made = async || number(&db, "select count(*) from signing_keys").await;
+    shared.clock.advance(Seconds(1));
+    // Both see that there is none, and cannot keep theirs yet.
+    let busy = Busy::with(&db, "lock table signing_keys in share mode").await;
+    let needing = [&one, &two].map(|replica| {
+        let authority = replica.authority.clone();
+        tokio::spawn(async move { authority.ensure_signing_key(LeaseAlgorithm::Rs256).await })
+    });
+    busy.until_waited_for(&db, 2).await;
+    busy.release().await;
+    for ensured in needing {
+        ensured.await.unwrap().unwrap();
+    }
+    assert_eq!((made().await, one.done("key.rotate").await), (2, 1));
+
     // In two years less sixty days both keys are near their end, and both servers see that.
     shared.clock.advance(Seconds::days(700));
     for replica in [&one, &two] {
         replica.authority.renew_keyset().await.unwrap();
     }
-    let ran = tokio::join!(one.authority.run_jobs(), two.authority.run_jobs());
-    ran.0.unwrap();
-    ran.1.unwrap();
-    assert_eq!(number(&db, count).await, 4);
-    assert_eq!(one.done("key.rotate").await, 3);
+    let busy = Busy::with(&db, "lock table signing_keys in share mode").await;
+    let working = [&one, &two].map(|replica| {
+        let authority = replica.authority.clone();
+        tokio::spawn(async move { authority.run_jobs().await })
+    });
+    busy.until_waited_for(&db, 2).await;
+    busy.release().await;
+    for ran in working {
+        ran.await.unwrap().unwrap();
+    }
+    assert_eq!((made().await, one.done("key.rotate").await), (4, 3));
 }

@@ -1,6 +1,10 @@
 //! Servers that share a database and nothing else.
 
-use std::{fs, sync::Arc};
+use std::{
+    fs,
+    sync::{Arc, mpsc},
+    time::Duration,
+};
 
 use kaching_authority::{
     Actor, AuditFilter, Authority, Cx, DatabaseConfig, Issuer, List, MasterKey, NewCustomer, NewLicense,
@@ -134,4 +138,47 @@ pub async fn number(db: &Db, sql: &'static str) -> i64 {
 /// Changes what no operation does.
 pub async fn force(db: &Db, sql: &'static str, value: i64) -> u64 {
     db.write("test.force", move |tx| tx.execute(sql, &[value.to_param()])).await.unwrap()
+}
+
+/// A transaction that keeps others from what they need until it is released.
+pub struct Busy {
+    transaction: tokio::task::JoinHandle<Result<(), kaching_db::Error>>,
+    release: mpsc::Sender<()>,
+}
+
+impl Busy {
+    /// Takes what this statement locks.
+    pub async fn with(db: &Db, statement: &'static str) -> Self {
+        let (release, released) = mpsc::channel::<()>();
+        let (locked, is_locked) = tokio::sync::oneshot::channel();
+        let (db, mut locked) = (db.with_deadline(Duration::from_secs(60)), Some(locked));
+        let transaction = tokio::spawn(async move {
+            db.write("test.busy", move |tx| {
+                tx.execute(statement, &[])?;
+                if let Some(locked) = locked.take() {
+                    locked.send(()).unwrap();
+                }
+                // It is released by a word, or by a test that has failed.
+                let _ = released.recv();
+                Ok(())
+            })
+            .await
+        });
+        is_locked.await.unwrap();
+        Self { transaction, release }
+    }
+
+    /// Waits until so many others wait.
+    pub async fn until_waited_for(&self, db: &Db, others: i64) {
+        let waiting = "select count(*) from pg_stat_activity
+                       where datname = current_database() and wait_event_type = 'Lock'";
+        while number(db, waiting).await < others {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    pub async fn release(self) {
+        drop(self.release);
+        self.transaction.await.unwrap().unwrap();
+    }
 }

@@ -10,6 +10,7 @@ use std::{
 };
 
 use kaching_testkit::{Engine, Scratch};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use crate::wire::{Answer, Call, Line};
@@ -91,6 +92,17 @@ impl Server {
         process.wait().unwrap();
     }
 
+    /// Asks it to end, as an init system does.
+    pub(crate) fn ask_to_end(&self) {
+        let process = Pid::from_child(self.process.as_ref().expect("it serves"));
+        kill_process(process, Signal::TERM).unwrap();
+    }
+
+    /// Waits until it has ended, in good order.
+    pub(crate) fn until_ended(&mut self) {
+        assert!(self.process.take().expect("it serves").wait().unwrap().success());
+    }
+
     pub(crate) fn restart(&mut self) {
         let began = Instant::now();
         self.serve();
@@ -100,7 +112,13 @@ impl Server {
     /// Starts the process, and waits for what it says when it is reached.
     fn serve(&mut self) -> Value {
         let mut command = Command::new(env!("CARGO_BIN_EXE_kaching"));
-        command.env_clear().args(["serve", "--json", "--listen", &self.address.to_string(), "--data"]);
+        command.env_clear().env("KACHING_SERVER__LEAVE_S", "1").args([
+            "serve",
+            "--json",
+            "--listen",
+            &self.address.to_string(),
+            "--data",
+        ]);
         command.arg(self.scratch.folder.path());
         if let Some(url) = &self.scratch.url {
             command.args(["--database", url]);
