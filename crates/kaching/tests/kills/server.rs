@@ -121,7 +121,8 @@ impl Server {
         ]);
         command.arg(self.scratch.folder.path());
         if let Some(url) = &self.scratch.url {
-            command.args(["--database", url]);
+            // Those that share a database are one authority, of one name.
+            command.args(["--database", url, "--public-url", "https://licenses.example.com"]);
         }
         let mut process =
             command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();

@@ -183,9 +183,9 @@ fn a_password_for_the_database_stays_out_of_sight() {
     assert!(serve(&named).err.contains(&format!("chmod 600 {}", file.display())));
     fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
     refused(&serve(&named), "127.0.0.1:1: ");
-    let said =
-        kaching.command().args(["serve", "--listen", "127.0.0.1:0"]).env("KACHING_DATABASE__URL_FILE", &file);
-    refused(&Said::of(&said.output().unwrap()), "127.0.0.1:1: ");
+    let mut command = kaching.command();
+    command.args(["serve", "--listen", "127.0.0.1:0"]).env("KACHING_DATABASE__URL_FILE", &file);
+    refused(&Said::of(&command.output().unwrap()), "127.0.0.1:1: ");
     assert_eq!(serve("@/nowhere/address").code, 2);
 }
 
