@@ -79,7 +79,7 @@ pub struct Authority {
     /// Heartbeats that wait for the next transaction.
     pub(crate) beats: activations::Beats,
     pub(crate) grounds: Arc<activations::Grounds>,
-    /// Replaced as a whole, by `renew_keyset` alone.
+    /// Replaced as a whole, by `renew_keyset` and `follow_keys`.
     ring: ArcSwap<KeyRing>,
     data: keys::DataKeys,
     root: Arc<keys::RootKeeper>,
