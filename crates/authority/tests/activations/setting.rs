@@ -130,6 +130,7 @@ impl Installation {
             takeover: None,
             proof: None,
             request: Digest::of(body(&nonce)),
+            admits_new: true,
             nonce,
         }
     }

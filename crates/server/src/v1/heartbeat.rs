@@ -5,6 +5,7 @@ use kaching_authority::activations;
 use super::activate::{product_cx, read_nonce};
 use crate::{
     App,
+    admission::Class,
     edge::Arrival,
     extract::{Body, Credential, Public},
     problem::{Rejected, Result},
@@ -46,6 +47,7 @@ pub(crate) async fn heartbeat(
             .collect(),
     };
     app.prove(&arrival, &input.proof)?;
+    let _turn = app.turn(Class::Heartbeats).await?;
     let answer = app.authority.heartbeat(product_cx(&arrival), input).await;
     let renewed = shape::granted(answer)?;
     Ok(Json(HeartbeatAnswer {
