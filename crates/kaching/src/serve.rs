@@ -21,6 +21,7 @@ use crate::{
     settings::{self, sentence},
 };
 
+pub(crate) mod descriptors;
 mod greeting;
 
 /// Run the authority
@@ -53,8 +54,9 @@ impl Serve {
         environment: &BTreeMap<String, String>,
         output: &Output,
     ) -> Result<(), Failure> {
-        let config = self.config(data, environment)?;
+        let mut config = self.config(data, environment)?;
         log::start(&config)?;
+        descriptors::fit(&mut config);
         for warning in settings::exposed(environment) {
             tracing::warn!("{warning}");
         }

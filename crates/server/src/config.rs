@@ -5,7 +5,7 @@ mod overlay;
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
 
 use kaching_base::Secret;
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::peer::Network;
 
@@ -93,32 +93,30 @@ pub struct KeySettings {
 }
 
 /// `[limits]`: how much the authority takes.
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct LimitSettings {
     /// Failures a minute from one address.
     pub failures_per_minute: u32,
-    /// Calls a second with the credential of one activation; 0 is no limit.
-    pub activation_per_second: u32,
     /// Calls at once with the credential of one activation.
     pub activation_burst: u32,
-    /// Calls a second with the keys of one license; 0 is no limit.
-    pub license_per_second: u32,
+    /// Calls a second with the credential of one activation; 0 is no limit.
+    pub activation_per_second: u32,
     /// Calls at once with the keys of one license, besides two for each of its slots.
     pub license_burst: u32,
-    /// Installations an hour that one license admits and never had, once it has admitted one for each slot; 0 is no limit.
-    pub new_fingerprints_per_hour: u32,
+    /// Calls a second with the keys of one license; 0 is no limit.
+    pub license_per_second: u32,
     /// Installations that a license with fewer slots admits at once.
     pub new_fingerprints_burst: u32,
+    /// Installations an hour that one license admits and never had, once it has admitted one for each slot; 0 is no limit.
+    pub new_fingerprints_per_hour: u32,
     /// How many slots a license without a limit counts as.
     pub unlimited_slots: u32,
-    /// Calls a second with one API token; 0 is no limit.
-    pub token_per_second: u32,
     /// Calls at once with one API token.
     pub token_burst: u32,
-    /// Heartbeats a second above which clients are told to come less often; 0 is when some could not be served in time.
-    pub max_heartbeats_per_second: u32,
+    /// Calls a second with one API token; 0 is no limit.
+    pub token_per_second: u32,
     /// Calls with a credential that are served at once.
     pub heartbeats_at_once: u32,
     /// Calls with a key or a lease that are served at once.
@@ -129,6 +127,8 @@ pub struct LimitSettings {
     pub most_waiting: u32,
     /// Milliseconds that they may wait.
     pub longest_wait_ms: u32,
+    /// Heartbeats a second above which clients are told to come less often; 0 is when some could not be served in time.
+    pub max_heartbeats_per_second: u32,
 }
 
 /// `[log]`: what the authority tells.

@@ -15,7 +15,7 @@ fn hb(answer: &Value) -> u64 {
 #[tokio::test]
 async fn whoever_finds_no_place_is_told_when_to_come_again() {
     World::each(|world| async {
-        let settings = "[limits]\nheartbeats_at_once = 1\nmost_waiting = 0\nkeys_at_once = 1";
+        let settings = "[limits]\nheartbeats_at_once = 1\nmost_waiting = 0\nactivation_per_second = 0";
         let face = Face::with(world, settings);
         face.seed().await;
         let license = face.license("enterprise").await;

@@ -1,13 +1,14 @@
 //! How often things may happen: by activation, license, token; and that nobody uses up what is another's.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use kaching_base::{Base64Url, Seconds};
 use kaching_server::Peer;
 use kaching_testkit::{Engine, World};
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
 
-use crate::face::{Answer, Face};
+use crate::face::{Answer, Call, Face};
 
 /// An installation with its credential.
 pub(crate) struct Installed {
@@ -25,9 +26,13 @@ impl Installed {
     }
 
     async fn beat_as(&self, face: &Face, number: u64) -> Answer {
+        self.beating(face, number).send().await
+    }
+
+    fn beating<'f>(&self, face: &'f Face, number: u64) -> Call<'f> {
         let fpr = kaching_authority::license::Digest::of(&self.fingerprint).to_string();
         let body = json!({"nonce": format!("heartbeat-{number:012}"), "fpr": fpr});
-        face.call("POST", "/v1/heartbeat").json(&body).signed(&self.credential, number).send().await
+        face.call("POST", "/v1/heartbeat").json(&body).signed(&self.credential, number)
     }
 
     /// Gives its slot back.
@@ -48,7 +53,10 @@ pub(crate) async fn ask(face: &Face, license: &Value, fingerprint: &str, nonce: 
 }
 
 pub(crate) async fn install(face: &Face, license: &Value, fingerprint: &str, nonce: u32) -> Installed {
-    let answer = ask(face, license, fingerprint, nonce).await;
+    installed(ask(face, license, fingerprint, nonce).await, fingerprint)
+}
+
+fn installed(answer: Answer, fingerprint: &str) -> Installed {
     assert!([200, 201].contains(&answer.status), "{:#}", answer.body);
     let credential = answer.body["credential"].as_str().unwrap().to_owned();
     Installed { credential, fingerprint: fingerprint.to_owned(), beats: 0 }
@@ -231,22 +239,29 @@ async fn a_token_has_its_own_limit() {
 #[tokio::test]
 async fn ten_thousand_installations_of_one_license_behind_one_address_are_not_slowed() {
     const MANY: u32 = 10_000;
+    const LANES: u32 = 64;
     let face = Face::of(World::on(Engine::Sqlite).await);
     face.seed().await;
     let plan = json!({"product": "chorus", "code": "site", "name": "Site", "rank": 9,
         "limits": {"activations": {"kind": "slots", "max": MANY}}});
     face.admin("POST", "/plans").json(&plan).send().await.expect(201);
     let license = face.license("site").await;
-    // All in one second of the clock that counts, and a few of them at the same time.
-    let each = |lane: u32| {
-        let (face, license) = (&face, &license);
-        async move {
-            for n in (lane..MANY).step_by(8) {
-                let mut one = install(face, license, &format!("node-{n}"), n).await;
-                one.beat(face).await.expect(200);
+    // All in one second of the clock that counts, and many of them at the same time.
+    let (face, license) = (Arc::new(face), Arc::new(license));
+    let mut lanes = JoinSet::new();
+    for lane in 0..LANES {
+        let (face, license) = (Arc::clone(&face), Arc::clone(&license));
+        lanes.spawn(async move {
+            for n in (lane..MANY).step_by(LANES as usize) {
+                let fingerprint = format!("node-{n}");
+                let body = asking(&license, &fingerprint, n);
+                let active = face.call("POST", "/v1/activate").json(&body).send_unchecked().await;
+                installed(active, &fingerprint).beating(&face, 1).send_unchecked().await.expect(200);
             }
-        }
-    };
-    tokio::join!(each(0), each(1), each(2), each(3), each(4), each(5), each(6), each(7));
+        });
+    }
+    while let Some(lane) = lanes.join_next().await {
+        lane.unwrap();
+    }
     ask(&face, &license, "one-more", MANY).await.refused(403, "activation_limit_reached");
 }
