@@ -4,11 +4,12 @@ use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::SocketAddr,
     path::Path,
-    process::{Child, Command, Stdio},
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
 };
 
 use clap::Args;
 use serde::{Deserialize, Serialize};
+use tokio::task::JoinSet;
 
 use super::stand::{self, Disk, tell};
 use crate::{
@@ -108,16 +109,24 @@ impl Herd {
         tell("a server starts");
         let (server, address) = serve(data.path())?;
         let keys: Vec<String> = stand::sell(&data).await?.iter().map(|key| key.expose().to_owned()).collect();
-        tell(&format!("{} clients activate", self.clients));
+        tell(&format!("{} clients activate, and come back", self.clients));
         let shares = (0..generators).map(|n| {
             let (first, end) = (share(self.clients, generators, n), share(self.clients, generators, n + 1));
             Task { address, keys: keys.clone(), first, clients: end - first }
         });
-        let mut parts = shares.map(Part::start).collect::<Result<Vec<_>, Failure>>()?;
-        parts.iter_mut().try_for_each(Part::is_ready)?;
-        tell(&format!("{} clients come back", self.clients));
-        parts.iter_mut().try_for_each(Part::go)?;
-        let outcomes = parts.into_iter().map(Part::outcome).collect::<Result<Vec<_>, Failure>>()?;
+        let parts = shares.map(start).collect::<Result<Vec<_>, Failure>>()?;
+        let (processes, talks): (Vec<Ended>, Vec<Talk>) = parts.into_iter().unzip();
+        // Talking with them blocks a thread; where this is interrupted, they end with their handles, and so does the talk.
+        let (mut talking, mut interrupted) = (JoinSet::new(), disk.interrupted.clone());
+        talking.spawn_blocking(move || converse(talks));
+        let outcomes = tokio::select! {
+            outcomes = talking.join_next() => match outcomes {
+                Some(Ok(outcomes)) => outcomes?,
+                _ => return Err(Failure::refused("The clients ended without a result.")),
+            },
+            () = interrupted.asked() => return Err(Failure::refused("Interrupted: nothing was measured.")),
+        };
+        drop(processes);
         let rss_mib = peak_mib(server.0.id());
         drop(server);
         tell("");
@@ -157,48 +166,46 @@ fn serve(data: &Path) -> Result<(Ended, SocketAddr), Failure> {
     Ok((server, address.ok_or_else(|| Failure::refused("The server did not start."))?))
 }
 
-/// A process of clients.
-struct Part {
-    process: Ended,
-    told: BufReader<std::process::ChildStdout>,
+/// What is said to a process of clients, and what it says.
+struct Talk {
+    to: ChildStdin,
+    from: BufReader<ChildStdout>,
 }
 
-impl Part {
-    fn start(task: Task) -> Result<Self, Failure> {
-        let mut process =
-            Ended(ourselves()?.args(["bench", "herd", "--part"]).stdin(Stdio::piped()).spawn()?);
-        let told = process.0.stdout.take().ok_or_else(|| Failure::refused("The clients have no output."))?;
-        let mut part = Self { process, told: BufReader::new(told) };
-        let mut task = serde_json::to_vec(&task).map_err(|error| Failure::refused(error.to_string()))?;
-        task.push(b'\n');
-        part.tell(&task)?;
-        Ok(part)
-    }
+/// Starts a process of clients.
+fn start(task: Task) -> Result<(Ended, Talk), Failure> {
+    let mut process = Ended(ourselves()?.args(["bench", "herd", "--part"]).stdin(Stdio::piped()).spawn()?);
+    let (Some(to), Some(from)) = (process.0.stdin.take(), process.0.stdout.take()) else {
+        return Err(Failure::refused("The clients cannot be talked to."));
+    };
+    let mut talk = Talk { to, from: BufReader::new(from) };
+    let task = serde_json::to_string(&task).map_err(|error| Failure::refused(error.to_string()))?;
+    talk.say(&task)?;
+    Ok((process, talk))
+}
 
-    fn tell(&mut self, text: &[u8]) -> Result<(), Failure> {
-        let stdin =
-            self.process.0.stdin.as_mut().ok_or_else(|| Failure::refused("The clients hear nothing."))?;
-        stdin.write_all(text)?;
-        Ok(stdin.flush()?)
-    }
-
-    /// Waits until all its clients are activated.
-    fn is_ready(&mut self) -> Result<(), Failure> {
+/// Has all come back at once, when all are activated.
+fn converse(mut talks: Vec<Talk>) -> Result<Vec<Outcome>, Failure> {
+    for talk in &mut talks {
         let mut line = String::new();
-        self.told.read_line(&mut line)?;
-        match line.trim() {
-            part::READY => Ok(()),
-            _ => Err(Failure::refused("The clients could not be activated.")),
+        talk.from.read_line(&mut line)?;
+        if line.trim() != part::READY {
+            return Err(Failure::refused("The clients could not be activated."));
         }
     }
+    talks.iter_mut().try_for_each(|talk| talk.say("go"))?;
+    talks.into_iter().map(Talk::outcome).collect()
+}
 
-    fn go(&mut self) -> Result<(), Failure> {
-        self.tell(b"go\n")
+impl Talk {
+    fn say(&mut self, line: &str) -> Result<(), Failure> {
+        writeln!(self.to, "{line}")?;
+        Ok(self.to.flush()?)
     }
 
     fn outcome(mut self) -> Result<Outcome, Failure> {
         let mut text = String::new();
-        self.told.read_to_string(&mut text)?;
+        self.from.read_to_string(&mut text)?;
         serde_json::from_str(&text).map_err(|_| Failure::refused("The clients ended without a result."))
     }
 }

@@ -38,7 +38,7 @@ pub(super) struct Disk {
     path: PathBuf,
     /// Whether what is written there is in memory only.
     volatile: bool,
-    interrupted: Shutdown,
+    pub(super) interrupted: Shutdown,
 }
 
 /// A temporary authority, gone with this.
