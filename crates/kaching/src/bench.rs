@@ -13,6 +13,7 @@ mod check;
 mod engines;
 mod figures;
 mod heartbeat;
+mod herd;
 mod load;
 mod stand;
 mod validate;
@@ -31,6 +32,7 @@ pub(crate) enum Command {
     Validate(validate::Validate),
     Ceiling(ceiling::Ceiling),
     Check(check::Check),
+    Herd(herd::Herd),
 }
 
 /// How much is asked, and for how long.
@@ -74,6 +76,7 @@ impl Command {
             Self::Validate(bench) => bench.run(&disk, output).await,
             Self::Ceiling(bench) => bench.run(&disk, output).await,
             Self::Check(bench) => bench.run(&disk, output).await,
+            Self::Herd(bench) => bench.run(&disk, output).await,
         }
     }
 }
