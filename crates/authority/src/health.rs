@@ -33,10 +33,15 @@ impl Authority {
     /// # Errors
     /// With one sentence for the site engineer.
     pub async fn ready(&self) -> Result<()> {
-        // Whoever asks has others to ask, and does not wait for long.
+        // Whoever asks has others to ask, and does not wait for long, not even for a connection that hangs.
         let db = self.db.with_deadline(LOOK);
-        db.ping().await?;
-        self.compare_clocks(&db).await?;
+        let usable = async {
+            db.ping().await?;
+            self.compare_clocks(&db).await
+        };
+        tokio::time::timeout(LOOK, usable)
+            .await
+            .unwrap_or(Err(Error::Database(kaching_db::Error::Deadline)))?;
         self.check_mark(self.now())?;
         self.check_keyset()
     }

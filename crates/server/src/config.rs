@@ -229,6 +229,12 @@ impl Config {
                  the https:// address by which they reach this authority",
             );
         }
+        if self.server.public_url.is_none() && self.database.url.is_some() {
+            doubts.push(
+                "servers that share a database need one server.public_url: each that has none takes its own address, and \
+                 they sign the keyset for one and then the other",
+            );
+        }
         if self.keys.root_passphrase.is_none() {
             doubts.push(
                 "keys.root_passphrase is not set: whoever gets a copy of the root key can sign for this authority",
