@@ -57,7 +57,7 @@ impl Serve {
         let doubts = self.database.as_deref().and_then(exposed_database);
         let mut config = self.config(data, environment)?;
         log::start(&config)?;
-        descriptors::fit(&mut config);
+        let fewer = descriptors::fit(&mut config);
         for warning in settings::exposed(environment).into_iter().chain(doubts) {
             tracing::warn!("{warning}");
         }
@@ -72,6 +72,9 @@ impl Serve {
             .map_err(|error| sentence(&error.to_string()))?;
         let addresses = listeners.addresses().clone();
         let app = opened::open(data, &config, listeners.issuer().clone(), true).await?;
+        if let Some(fewer) = fewer {
+            tracing::info!("{fewer}");
+        }
         for doubt in config.doubts(addresses.product) {
             tracing::warn!("{doubt}");
         }
