@@ -42,7 +42,6 @@ use record::Beat;
 pub(crate) use record::Record;
 #[cfg(feature = "testing")]
 pub(crate) use rehearsing::Scene;
-pub(crate) use streaming::Flow;
 use streaming::Stream;
 pub(crate) use verdict::LastRefusal;
 

@@ -11,7 +11,7 @@ use kaching_base::Timestamp;
 
 use crate::{
     clock::{Clock, Reading, read},
-    engine::{Engine, Flow, Request},
+    engine::{Engine, Request},
     gate::Gates,
     place::Place,
     random::Random,
@@ -219,15 +219,13 @@ impl Shared {
         if inner.place.is_left() {
             return ControlFlow::Break(());
         }
-        match inner.engine.streamed(request, bytes, self.reading(), &draw) {
-            Flow::Quiet => return ControlFlow::Continue(()),
-            Flow::Enough => return ControlFlow::Break(()),
-            Flow::News => self.settle(&mut inner),
-        }
+        let more = inner.engine.streamed(request, bytes, self.reading(), &draw);
+        // Where nothing has changed, it is a moment to look whether somebody has begun to follow.
+        self.settle(&mut inner);
         drop(inner);
         self.tell_waiting();
         self.nudge();
-        ControlFlow::Continue(())
+        if more { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     }
 
     /// Acts on an answer: what it changes is on disk before anybody is told.

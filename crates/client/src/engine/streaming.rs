@@ -51,16 +51,6 @@ enum End {
     Lost(Loss),
 }
 
-/// What is to be done with a stream after a piece of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Flow {
-    /// Nothing has changed.
-    Quiet,
-    News,
-    /// It is to be ended.
-    Enough,
-}
-
 impl Stream {
     pub(super) fn new(of: (LicenseId, ActivationId), life: Duration, now: Reading) -> Self {
         Self {
@@ -82,15 +72,13 @@ impl Stream {
 
 impl Engine {
     /// Takes a piece of the stream that was asked for: none when its head has come, and where nothing comes for a while.
-    pub(crate) fn streamed(&mut self, request: &Request, bytes: &[u8], now: Reading, draw: &Draw) -> Flow {
-        let Some(mut stream) = self.stream.take() else { return Flow::Enough };
-        let flow = self.flows(&mut stream, request, bytes, now, draw);
-        let flow = flow.unwrap_or_else(|end| {
-            stream.end = Some(end);
-            Flow::Enough
-        });
+    /// Whether there may be more.
+    pub(crate) fn streamed(&mut self, request: &Request, bytes: &[u8], now: Reading, draw: &Draw) -> bool {
+        let Some(mut stream) = self.stream.take() else { return false };
+        stream.end = self.flows(&mut stream, request, bytes, now, draw).err();
+        let goes_on = stream.end.is_none();
         self.stream = Some(stream);
-        flow
+        goes_on
     }
 
     /// Whether a stream is open that is of no use any more.
@@ -110,18 +98,17 @@ impl Engine {
         bytes: &[u8],
         now: Reading,
         draw: &Draw,
-    ) -> Result<Flow, End> {
+    ) -> Result<(), End> {
         if stream.opened.is_none() {
             (stream.opened, stream.last) = (Some(now.boot), now.boot);
         }
         if self.is_stale(stream) {
             return Err(End::Done);
         }
-        let mut flow = Flow::Quiet;
         for data in stream.events.take(bytes).map_err(|TooLong| End::Lost(CHANGED))? {
             stream.count += 1;
             let told = serde_json::from_slice::<Told>(&data).map_err(|_| End::Lost(CHANGED))?;
-            flow = flow.max(self.event_came(stream, request, &told, now, draw)?);
+            self.event_came(stream, request, &told, now, draw)?;
         }
         let timing = &self.settings.timing;
         let lived = stream.lived(now);
@@ -131,7 +118,7 @@ impl Engine {
         if now.boot >= stream.last + if stream.began { timing.silence } else { timing.first } {
             return Err(End::Lost(if stream.began { Loss::Spoilt(HELD) } else { Loss::Held(HELD) }));
         }
-        if lived >= stream.life { Err(End::Done) } else { Ok(flow) }
+        if lived >= stream.life { Err(End::Done) } else { Ok(()) }
     }
 
     fn event_came(
@@ -141,7 +128,7 @@ impl Engine {
         told: &Told,
         now: Reading,
         draw: &Draw,
-    ) -> Result<Flow, End> {
+    ) -> Result<(), End> {
         if told.rev.is_none() && told.now.is_none() {
             return Err(End::Lost(CHANGED));
         }
@@ -150,17 +137,17 @@ impl Engine {
             (clock, Some(said)) => *clock = Some(TheirClock::first(said, request.sent, now.boot)),
             (_, None) => {}
         }
-        let news = told.rev.is_some_and(|rev| self.told(told, rev, now, draw));
-        stream.began |= told.rev.is_some();
+        if let Some(rev) = told.rev {
+            self.told(told, rev, now, draw);
+            stream.began = true;
+        }
         if stream.began {
             stream.last = now.boot;
         }
-        let via = self.pace.hearing.via();
         if stream.began && stream.lived(now) >= self.settings.timing.settled {
             self.pace.hearing.stream_works();
         }
-        let news = news || via != self.pace.hearing.via();
-        Ok(if news { Flow::News } else { Flow::Quiet })
+        Ok(())
     }
 
     /// The stream has ended, or did not come about.
