@@ -139,6 +139,7 @@ impl Engine {
         }
         let (levels, heard_ms) = (&self.record.levels, self.heard_ms);
         let body = json(&HeartbeatRequest {
+            heard_ms: None,
             nonce,
             fpr: self.settings.fingerprint.hash().to_string(),
             version: self.settings.version.clone(),
