@@ -177,6 +177,7 @@ impl Engine {
             self.durable = None;
             self.record.activating = None;
             self.pace.activation.wanted = false;
+            self.pace.hearing.anew();
             self.settings.takeover = None;
             self.dirty = true;
             if self.owes_usage() {

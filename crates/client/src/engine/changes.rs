@@ -9,6 +9,9 @@ use serde::Deserialize;
 use super::{Engine, Request};
 use crate::{clock::Reading, random::Draw};
 
+/// The longest time over which an authority spreads the heartbeats after a change.
+const SPREAD: Duration = Duration::from_secs(60);
+
 /// An event of a stream, or the answer to a question.
 #[derive(Debug, Deserialize)]
 pub(super) struct Told {
@@ -72,7 +75,7 @@ impl Engine {
                 self.pace.keyset.wanted = true;
             }
             (self.seen_epoch, self.seen_rev) = (epoch, rev);
-            let within = Duration::from_millis(told.within_ms.unwrap_or(0)).min(self.settings.timing.poll.1);
+            let within = Duration::from_millis(told.within_ms.unwrap_or(0)).min(SPREAD);
             let due = now.boot + draw.between(Duration::ZERO, within);
             self.pace.heartbeat = self.pace.heartbeat.min(due);
             self.hint = Some(Hint { epoch, rev, came: now.boot, due, at: told.at });

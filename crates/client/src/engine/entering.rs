@@ -175,5 +175,6 @@ impl Engine {
         (self.ended, self.seen_epoch, self.seen_rev, self.hint) = (false, 0, 0, None);
         self.stops += 1;
         self.pace.activation.wanted = false;
+        self.pace.hearing.anew();
     }
 }

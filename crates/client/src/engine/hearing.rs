@@ -91,6 +91,11 @@ impl Hearing {
         (self.streams_lost, self.stream_at, self.given_up, self.trouble) = (0, None, 0, None);
     }
 
+    /// Another activation: what failed with the last one may work.
+    pub(crate) fn anew(&mut self) {
+        (self.streams_lost, self.stream_at) = (0, None);
+    }
+
     /// A stream has failed. Once it is clear that the next one would as well, streams are given up for a while.
     pub(crate) fn stream_lost(&mut self, loss: &Loss, now: Duration, timing: &Timing, draw: &Draw) {
         self.streams_lost += 1;

@@ -70,7 +70,7 @@ impl Engine {
         let lease = self.lease()?;
         // Not all of those that were started together come back together.
         let life = draw.jitter(self.settings.timing.stream_life);
-        self.stream = Some(Stream::new((lease.sub, lease.act), life, now));
+        self.stream = Some(Stream::new(lease, life, now));
         let mut request = self.get(Ask::Events, "/v1/events".to_owned(), self.bearer(), now);
         request.call.timeout = self.settings.timing.first;
         Some(request)
@@ -139,7 +139,6 @@ impl Engine {
         }
         let (levels, heard_ms) = (&self.record.levels, self.heard_ms);
         let body = json(&HeartbeatRequest {
-            heard_ms: None,
             nonce,
             fpr: self.settings.fingerprint.hash().to_string(),
             version: self.settings.version.clone(),

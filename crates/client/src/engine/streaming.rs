@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use kaching_base::{ActivationId, LicenseId};
+use kaching_base::{ActivationId, LicenseId, Seconds, Timestamp};
+use kaching_license::Lease;
 
 use super::{
     Engine, Request,
@@ -20,6 +21,9 @@ use crate::{
 /// More events than these, and so many a second, are no authority's.
 const EVENTS: u64 = 1000;
 const EVENTS_PER_S: u64 = 10;
+
+/// By so much the authority's clock may be ahead of this one.
+const LATELY: Seconds = Seconds(5);
 
 const CUT: Loss = Loss::Spoilt("something cuts the connection");
 const HELD: &str = "something holds back what the license authority sends";
@@ -40,6 +44,8 @@ pub(super) struct Stream {
     count: u64,
     /// How long it may live.
     life: Duration,
+    /// The lease that it was asked for with counts no longer.
+    until: Timestamp,
     /// Why this side ended it.
     end: Option<End>,
 }
@@ -52,10 +58,11 @@ enum End {
 }
 
 impl Stream {
-    pub(super) fn new(of: (LicenseId, ActivationId), life: Duration, now: Reading) -> Self {
+    pub(super) fn new(lease: &Lease, life: Duration, now: Reading) -> Self {
         Self {
             events: EventStream::default(),
-            of,
+            of: (lease.sub, lease.act),
+            until: lease.run_until,
             opened: None,
             last: now.boot,
             began: false,
@@ -158,12 +165,14 @@ impl Engine {
         let settled = stream.began && stream.lived(now) >= timing.settled;
         let why = if let Reply::Unreachable(why) = &reply { why.as_str() } else { "another answer" };
         tracing::info!(end = ?stream.end, why, lived = ?stream.lived(now), "the stream of changes has ended");
-        let hearing = &mut self.pace.hearing;
         if stale {
-            hearing.due = now.boot;
+            self.pace.hearing.due = now.boot;
             return;
         }
-        if settled || matches!(stream.end, Some(End::Done)) {
+        // With its lease an authority ends it, too.
+        let over = self.now(now) >= stream.until - LATELY;
+        let hearing = &mut self.pace.hearing;
+        if settled || over || matches!(stream.end, Some(End::Done)) {
             if settled {
                 hearing.stream_works();
             }
