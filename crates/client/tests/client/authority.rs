@@ -15,6 +15,7 @@ use std::{
 use kaching_base::{
     ActivationId, Code, ErrorCode, LicenseId, LicenseType, Limits, Mode, Seconds, Secret, Timestamp,
 };
+use kaching_client::simulation::Sent;
 use kaching_license::{
     Authorization, Credential, Digest, Ed25519Signer, Grace, Jwk, KeyPurpose, Keyset, Lease, Refusal,
     RefusalCode, RootKey, Sign as _, Validation, ValidationCode, encode, request_hash,
@@ -70,8 +71,9 @@ pub(crate) struct Desk {
     cuts: u64,
     /// Streams that were told to close by the client.
     pub(crate) closed: usize,
-    /// Whether it takes what a client says of how long a change took.
+    /// Whether it takes what a client says of how long a change took, and how often it did not.
     pub(crate) takes_heard: bool,
+    pub(crate) not_heard: usize,
 }
 
 /// A heartbeat as it came.
@@ -127,6 +129,20 @@ impl Authority {
     pub(crate) fn serve(&self, stream: impl Read + Write + Send + 'static) {
         let desk = Arc::clone(&self.shared);
         thread::spawn(move || serve(stream, |request| answer(&desk, request)));
+    }
+
+    /// Answers a request that a test carries.
+    pub(crate) fn answer(&self, sent: &Sent) -> (u16, Vec<u8>) {
+        let request = Request {
+            method: sent.method().to_owned(),
+            path: sent.path().to_owned(),
+            authorization: sent.authorization().unwrap_or_default().to_owned(),
+            body: sent.body().to_vec(),
+        };
+        match answer(&self.shared, request) {
+            Answer::Whole(status, body) => (status, body.into_bytes()),
+            _ => panic!("{} {} has no whole answer", sent.method(), sent.path()),
+        }
     }
 
     pub(crate) fn root(&self) -> String {
@@ -213,6 +229,7 @@ impl Desk {
             cuts: 0,
             closed: 0,
             takes_heard: true,
+            not_heard: 0,
         }
     }
 
@@ -406,6 +423,7 @@ impl Desk {
         let req = header.request_hash("POST", &request.path, &request.body);
         let body: Value = serde_json::from_slice(&request.body).unwrap();
         if !self.takes_heard && !body["heard_ms"].is_null() {
+            self.not_heard += 1;
             return Answer::Whole(422, problem(ErrorCode::InvalidRequest).to_string());
         }
         let last =
