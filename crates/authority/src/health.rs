@@ -111,6 +111,14 @@ impl Authority {
         Ok(())
     }
 
+    /// The version of the database, as it names itself.
+    ///
+    /// # Errors
+    /// If it does not answer.
+    pub async fn database_version(&self) -> Result<String> {
+        Ok(self.db.version().await?)
+    }
+
     /// Whether what was answered is on disk, as the database says of its own settings.
     ///
     /// # Errors
