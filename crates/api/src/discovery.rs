@@ -36,6 +36,9 @@ pub struct Endpoints {
     pub catalogue: String,
     /// `GET`.
     pub changes: String,
+    /// `GET`: a stream.
+    #[serde(default)]
+    pub events: String,
     /// `POST`.
     pub reports: String,
     /// `GET`.

@@ -29,6 +29,11 @@ pub struct HeartbeatRequest {
     /// The checkpoint that the client knows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log: Option<LogPosition>,
+    /// Milliseconds from the last change that was pushed to the moment at which the client had acted on it, at most
+    /// a day; sent once for each.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(maximum = 86_400_000))]
+    pub heard_ms: Option<u64>,
 }
 
 /// How a product says it is.

@@ -31,7 +31,7 @@ pub use activate::{ActivateAnswer, ActivateRequest, DeactivateRequest};
 pub use activations::{Activation, ActivationStatus, MoveRequest, ReleaseRequest};
 pub use audit::{Actor, AuditEntry};
 pub use catalogue::{Catalogue, CatalogueFeature, CataloguePlan, Contact, Upgrade};
-pub use changes::Changes;
+pub use changes::{Changes, Ping};
 pub use codes::{STATUSES, status, title};
 pub use customers::{Customer, CustomerCreate, CustomerEdit};
 pub use discovery::{Discovery, Endpoints, Jwk, Jwks};

@@ -1,44 +1,84 @@
-//! Tells those who wait that a license changed.
+//! Tells those who listen what changes, on whatever replica it was committed.
+//!
+//! Each change takes a number as the last thing that its transaction does, so that numbers are in the order of the
+//! commits. One task of each process reads what is above the last number that it knows, looks at each license once,
+//! signs once, and puts the same piece of news before all that listen. What waits before a listener is one thing at
+//! most: whoever is slow, or was left out, looks anew.
 
-use std::{collections::HashMap, sync::Mutex, time::Duration};
+mod follow;
+mod listener;
+mod metrics;
+mod news;
+mod slot;
+pub(crate) mod sql;
+mod topics;
 
-use kaching_base::LicenseId;
-use tokio::sync::watch;
+use std::sync::Arc;
 
-/// The revisions that this process committed, for those who wait on them.
-#[derive(Default)]
+use kaching_base::{ActivationId, LicenseId};
+use tokio::sync::{Notify, Semaphore, SemaphorePermit};
+
+pub(crate) use follow::forget_old;
+pub use listener::{Heard, Listener};
+pub(crate) use metrics::Metrics;
+pub(crate) use news::FRESH;
+pub use news::{Change, News};
+pub use slot::Manner;
+use topics::Topics;
+
+use crate::watching::Bearer;
+
+/// What an operation changed, for those who listen.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Changed {
+    pub(crate) license: LicenseId,
+    /// The one that hears of it; nothing where all of the license do.
+    pub(crate) activation: Option<ActivationId>,
+    pub(crate) revision: i64,
+}
+
+/// The listeners of this process, and how far it has read.
 pub(crate) struct Changes {
-    waiting: Mutex<Waiting>,
+    topics: Arc<Topics>,
+    /// Something was committed here: no need to wait for the next look.
+    woken: Notify,
+    /// Owned by the one task that follows.
+    seen: tokio::sync::Mutex<sql::Mark>,
+    /// Listeners that look at the same moment; the others wait, so that the readers are there for other calls, too.
+    looks: Semaphore,
+    metrics: Metrics,
 }
 
-#[derive(Default)]
-struct Waiting {
-    newest: HashMap<LicenseId, watch::Sender<i64>>,
-    /// Senders without listeners are swept when there are this many: twice as many as the last sweep left.
-    sweep_at: usize,
-}
+const LOOKS: usize = 32;
 
 impl Changes {
-    /// A license's revision was raised, and that is committed.
-    pub(crate) fn publish(&self, license: LicenseId, revision: i64) {
-        let waiting = self.waiting.lock().expect("nothing panics while it is held");
-        if let Some(sender) = waiting.newest.get(&license) {
-            sender.send_modify(|newest| *newest = revision.max(*newest));
+    /// `seen` is how far the changes went when the process began: nobody listened before.
+    pub(crate) fn new(metrics: Metrics, seen: sql::Mark) -> Self {
+        Self {
+            topics: Arc::new(Topics::new(metrics.clone())),
+            woken: Notify::new(),
+            seen: tokio::sync::Mutex::new(seen),
+            looks: Semaphore::new(LOOKS),
+            metrics,
         }
     }
 
-    /// Listens from now on: subscribe first, then look, so that nothing falls between.
-    pub(crate) fn subscribe(&self, license: LicenseId) -> watch::Receiver<i64> {
-        let mut waiting = self.waiting.lock().expect("nothing panics while it is held");
-        if waiting.newest.len() >= waiting.sweep_at {
-            waiting.newest.retain(|_, sender| sender.receiver_count() > 0);
-            waiting.sweep_at = (waiting.newest.len() * 2).max(1024);
-        }
-        waiting.newest.entry(license).or_insert_with(|| watch::channel(0).0).subscribe()
+    pub(crate) fn listen(&self, bearer: Bearer, manner: Manner) -> Listener {
+        self.topics.listen(bearer, manner)
     }
-}
 
-/// Waits until something is published, or the time is over.
-pub(crate) async fn wait(receiver: &mut watch::Receiver<i64>, longest: Duration) {
-    let _ = tokio::time::timeout(longest, receiver.changed()).await;
+    /// A change was committed by this process.
+    pub(crate) fn wake(&self) {
+        self.woken.notify_one();
+    }
+
+    /// A refusal was signed to be pushed.
+    pub(crate) fn signed_one(&self) {
+        self.metrics.signed.inc();
+    }
+
+    /// A listener's turn to look; nothing only where the process ends.
+    pub(crate) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        self.looks.acquire().await.ok()
+    }
 }

@@ -58,7 +58,7 @@ impl Authority {
     }
 
     /// The present moment: on PostgreSQL that of the database, as it was compared last.
-    pub(crate) fn now(&self) -> Timestamp {
+    pub fn now(&self) -> Timestamp {
         let shared = self.mark.shared.load(Ordering::Relaxed);
         Timestamp::from_micros(self.clock.now().micros().saturating_add(shared))
     }

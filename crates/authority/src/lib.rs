@@ -4,7 +4,7 @@ pub mod activations;
 mod audit;
 mod audit_log;
 pub mod catalogue;
-mod changes;
+pub mod changes;
 mod clock;
 mod customers;
 mod cx;

@@ -20,5 +20,6 @@ pub(crate) const ALL: Migrations = Migrations {
         "0001_foundation" for "0.1.0",
         "0002_catalogue" for "0.1.0",
         "0003_activations" for "0.1.0",
+        "0004_changes" for "0.1.0",
     },
 };

@@ -2,7 +2,7 @@
 
 use std::{any::Any, sync::Arc};
 
-use kaching_base::{ErrorCode, Id, IdKind, LicenseId, Timestamp};
+use kaching_base::{ActivationId, ErrorCode, Id, IdKind, LicenseId, Timestamp};
 use kaching_db::Tx;
 use kaching_domain::Refused;
 use rand_chacha::{
@@ -10,7 +10,13 @@ use rand_chacha::{
     rand_core::{Rng as _, SeedableRng as _},
 };
 
-use crate::{Authority, Cx, Error, Result, audit, audit::Entry, idempotency, keys::KeyRing};
+use crate::{
+    Authority, Cx, Error, Result, audit,
+    audit::Entry,
+    changes::{self, Changed},
+    idempotency,
+    keys::KeyRing,
+};
 
 /// What an operation works with. Made anew for each attempt from the same moment and seed, so that a
 /// transaction that is run again does the same.
@@ -21,7 +27,7 @@ pub struct Op {
     pub(crate) keys: Arc<KeyRing>,
     random: ChaCha20Rng,
     subject: Option<(&'static str, Option<String>)>,
-    changes: Vec<(LicenseId, i64)>,
+    changes: Vec<Changed>,
     repeated: Vec<ErrorCode>,
 }
 
@@ -52,9 +58,14 @@ impl Op {
         audit::append(tx, self, action, target, entry)
     }
 
-    /// A license's revision was raised: those who wait are told after COMMIT.
+    /// A license changed for all of its activations: those who listen are told after COMMIT.
     pub fn changed(&mut self, license: LicenseId, revision: i64) {
-        self.changes.push((license, revision));
+        self.changes.push(Changed { license, activation: None, revision });
+    }
+
+    /// What this one activation may do changed: only it is told after COMMIT.
+    pub(crate) fn changed_one(&mut self, license: LicenseId, activation: ActivationId, revision: i64) {
+        self.changes.push(Changed { license, activation: Some(activation), revision });
     }
 
     /// A refusal repeats the last one: it leaves no entry of its own, and is counted after COMMIT.
@@ -73,7 +84,7 @@ impl Authority {
     {
         let (now, seed, keys) = (self.now(), self.entropy.seed(), self.keys());
         let epoch_keys = Arc::clone(&keys);
-        let (outcome, changes, repeated) = self
+        let (outcome, changed, repeated) = self
             .db
             .write(name, move |tx| {
                 let random = ChaCha20Rng::from_seed(seed);
@@ -88,11 +99,12 @@ impl Authority {
                     repeated: Vec::new(),
                 };
                 let outcome = once(tx, &mut op, &mut operation)?;
-                Ok::<_, Error>((outcome, op.changes, op.repeated))
+                changes::sql::append(tx, &op.changes, now)?;
+                Ok::<_, Error>((outcome, !op.changes.is_empty(), op.repeated))
             })
             .await?;
-        for (license, revision) in changes {
-            self.changes.publish(license, revision);
+        if changed {
+            self.changes.wake();
         }
         for code in repeated {
             self.refusals.count(now, code);

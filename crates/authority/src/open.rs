@@ -14,7 +14,7 @@ use prometheus_client::registry::Registry;
 
 use crate::{
     Authority, Clock, Entropy, Error, Result,
-    changes::Changes,
+    changes::{self, Changes},
     health::ClockMark,
     keys::{
         DataKeys, KeyRing, MasterKey, RootKeeper, RootStore, Sealer, StoredKey, StoredKeyset, write_private,
@@ -65,8 +65,9 @@ impl Authority {
     pub async fn open(options: Options, registry: &mut Registry) -> Result<Self> {
         let Options { database, directory, master, root_store, root_passphrase, issuer, clock, entropy } =
             options;
-        let db =
-            Db::open(database, db::Metrics::register(registry.sub_registry_with_prefix("kaching"))).await?;
+        let registry = registry.sub_registry_with_prefix("kaching");
+        let listening = changes::Metrics::register(registry);
+        let db = Db::open(database, db::Metrics::register(registry)).await?;
         db.migrate(&migrations::ALL).await?;
         let first = !db.read("keys.exist", DataKeys::exist).await?;
         let master = match master {
@@ -92,6 +93,7 @@ impl Authority {
                 DataKeys::load(tx, &sealing)
             })
             .await?;
+        let changes = Changes::new(listening, db.read("changes.mark", changes::sql::mark).await?);
         let issuer = match issuer {
             Issuer::Named(url) => url,
             Issuer::Present { otherwise } => {
@@ -106,7 +108,7 @@ impl Authority {
             issuer,
             clock,
             entropy,
-            changes: Changes::default(),
+            changes,
             mark: ClockMark::default(),
             refusals: Repeated::default(),
             statements: Statements::default(),

@@ -146,13 +146,32 @@ impl Authority {
         activation: &Activation,
         now: Timestamp,
     ) -> Result<Option<String>> {
-        let Names { product, .. } = &around.names;
-        let Err(refused) = rules::standing(&around.license, product, activation, now) else {
-            return Ok(None);
-        };
         // What the license itself refuses is the same for all of its activations, and signed once.
-        let admitted = rules::admit(&around.license, product, None, None, now);
-        let act = admitted.is_ok().then_some(activation.id);
+        if let Some(refusal) = self.push_license_refusal(around, now)? {
+            return Ok(Some(refusal));
+        }
+        match rules::standing(&around.license, &around.names.product, activation, now) {
+            Ok(()) => Ok(None),
+            Err(refused) => self.push(around, Some(activation.id), &refused, now),
+        }
+    }
+
+    /// Why no activation of this license may run at the moment.
+    pub(crate) fn push_license_refusal(&self, around: &Around, now: Timestamp) -> Result<Option<String>> {
+        match rules::admit(&around.license, &around.names.product, None, None, now) {
+            Ok(()) => Ok(None),
+            Err(refused) => self.push(around, None, &refused, now),
+        }
+    }
+
+    /// Signs a refusal that answers no request, unless that was done a moment ago.
+    fn push(
+        &self,
+        around: &Around,
+        act: Option<ActivationId>,
+        refused: &Refused,
+        now: Timestamp,
+    ) -> Result<Option<String>> {
         let name = pushed::Name {
             license: around.license.id,
             act,
@@ -162,8 +181,9 @@ impl Authority {
         if let Some(statement) = self.statements.pushed.find(&name, now) {
             return Ok(Some(statement));
         }
-        let statement = self.sign_refusal(around, act, &refused, None, now)?;
+        let statement = self.sign_refusal(around, act, refused, None, now)?;
         if let Some(statement) = &statement {
+            self.changes.signed_one();
             self.statements.pushed.keep(name, statement.clone(), now);
         }
         Ok(statement)

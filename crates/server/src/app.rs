@@ -3,7 +3,6 @@ use std::sync::Arc;
 use kaching_authority::{Authority, Clock, Entropy};
 use kaching_base::{RequestId, Timestamp};
 use prometheus_client::registry::Registry;
-use tokio::sync::watch;
 
 use crate::{
     config::{Config, PublicUrl},
@@ -25,11 +24,9 @@ pub struct Inner {
     pub(crate) request_timeout: std::time::Duration,
     pub(crate) body_timeout: std::time::Duration,
     pub(crate) failures: Failures,
-    pub(crate) waits: Waits,
+    pub(crate) waits: Arc<Waits>,
     pub(crate) metrics: Metrics,
     pub(crate) registry: Registry,
-    /// Told once, when it is time to stop: those who wait for a change are answered at once.
-    stopping: watch::Sender<bool>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
 }
@@ -53,10 +50,9 @@ impl App {
             request_timeout: seconds(config.server.request_timeout_s),
             body_timeout: seconds(config.server.body_timeout_s),
             failures: Failures::new(config.limits.failures_per_minute),
-            waits: Waits::new(config.server.max_connections),
+            waits: Arc::new(Waits::new(config.server.max_connections)),
             metrics: Metrics::new(&mut registry),
             registry,
-            stopping: watch::Sender::new(false),
             clock,
             entropy,
         }))
@@ -69,15 +65,6 @@ impl App {
 
     pub(crate) fn now(&self) -> Timestamp {
         self.0.clock.now()
-    }
-
-    pub(crate) fn stop_waiting(&self) {
-        self.stopping.send_replace(true);
-    }
-
-    /// Returns when those who wait should be answered.
-    pub(crate) async fn stopping(&self) {
-        let _ = self.stopping.subscribe().wait_for(|stopping| *stopping).await;
     }
 
     pub(crate) fn request_id(&self) -> RequestId {

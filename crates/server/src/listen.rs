@@ -129,6 +129,7 @@ impl Listeners {
         let mut accepting = Tasks::default();
         accepting.spawn(upkeep::jobs(app.clone(), shutdown.clone()));
         accepting.spawn(upkeep::minutely(app.clone(), shutdown.clone()));
+        accepting.spawn(upkeep::changes(app.clone(), shutdown.clone()));
         let (product, everything) = (router::product(&app), router::everything(&app));
         let lines = |router| self.limits.lines(router, &app, &shutdown);
         let public = if self.private.is_some() { product } else { everything.clone() };
@@ -150,7 +151,8 @@ impl Listeners {
             error = app.authority.fatal() => Err(ServeError(error.to_string())),
         };
         stop.now();
-        app.stop_waiting();
+        // Those who wait are answered, and those who listen go to another server.
+        app.authority.end_listening();
         let left = accepting.finish(self.limits.shutdown_timeout + Duration::from_secs(1)).await;
         if left > 0 {
             tracing::warn!(left, "stopped without waiting any longer");

@@ -6,7 +6,7 @@ use prometheus_client::{
         gauge::Gauge,
         histogram::{Histogram, exponential_buckets},
     },
-    registry::Registry,
+    registry::{Registry, Unit},
 };
 
 /// What the HTTP face counts. Routes are templates, so that no id or key becomes a label.
@@ -17,6 +17,15 @@ pub(crate) struct Metrics {
     pub(crate) connections: Gauge,
     pub(crate) failures_limited: Counter,
     pub(crate) tls_end: Gauge,
+    pub(crate) streams: Gauge,
+    pub(crate) events: Family<Event, Counter>,
+    pub(crate) propagation: Histogram,
+}
+
+/// What was written to a stream.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct Event {
+    pub(crate) event: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -32,6 +41,10 @@ pub(crate) struct Route {
     pub(crate) route: String,
 }
 
+/// From a change that is heard at once to one that waited for a heartbeat.
+const PROPAGATION: [f64; 14] =
+    [0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
+
 impl Metrics {
     pub(crate) fn new(registry: &mut Registry) -> Self {
         let metrics = Self {
@@ -41,7 +54,16 @@ impl Metrics {
             connections: Gauge::default(),
             failures_limited: Counter::default(),
             tls_end: Gauge::default(),
+            streams: Gauge::default(),
+            events: Family::default(),
+            propagation: Histogram::new(PROPAGATION),
         };
+        registry.sub_registry_with_prefix("kaching").register_with_unit(
+            "propagation",
+            "Time from a change to the moment at which a client had acted on it, as clients measured it",
+            Unit::Seconds,
+            metrics.propagation.clone(),
+        );
         let registry = registry.sub_registry_with_prefix("kaching_http");
         registry.register("requests", "Answers by route, method, status and code", metrics.requests.clone());
         registry.register(
@@ -60,6 +82,11 @@ impl Metrics {
             "Requests answered rate_limited because their address failed too often",
             metrics.failures_limited.clone(),
         );
+        for event in ["license", "refusal", "ping"] {
+            let _ = metrics.events.get_or_create(&Event { event });
+        }
+        registry.register("streams", "Streams of changes that are open", metrics.streams.clone());
+        registry.register("events", "Events written to streams, by kind", metrics.events.clone());
         registry.register(
             "tls_certificate_end_seconds",
             "When the certificate in use ends, in Unix seconds; 0 without TLS",

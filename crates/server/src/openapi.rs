@@ -16,6 +16,7 @@ use crate::router;
     ),
     components(schemas(
         kaching_api::Problem,
+        kaching_api::Ping,
         kaching_base::ErrorCode,
         kaching_base::Anchor,
         kaching_base::Period
@@ -95,7 +96,7 @@ fn complete(path: &str, method: &str, operation: &mut Value) {
         _ if operator => json!([{"token": []}]),
         "/v1/heartbeat" | "/v1/deactivate" | "/v1/reports" => json!([{"credential": []}]),
         "/v1/status" | "/v1/catalogue" => json!([{"lease": []}, {"key": []}]),
-        "/v1/changes" => json!([{"lease": []}]),
+        "/v1/changes" | "/v1/events" => json!([{"lease": []}]),
         "/v1/activate" => json!([{}, {"key": []}, {"credential": []}]),
         "/v1/validate" => json!([{}, {"key": []}]),
         _ => json!([]),

@@ -1,6 +1,7 @@
 //! What the authority gives, in the words of the wire.
 
 mod activations;
+mod changes;
 mod licenses;
 mod people;
 mod products;
@@ -10,6 +11,7 @@ use kaching_authority::{Error, activations::Answer};
 use kaching_base::{ErrorCode, ParseError};
 
 pub(crate) use activations::*;
+pub(crate) use changes::*;
 pub(crate) use licenses::*;
 pub(crate) use people::*;
 pub(crate) use products::*;

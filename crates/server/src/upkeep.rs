@@ -1,4 +1,4 @@
-//! What runs beside the requests: jobs, the keyset, the clock.
+//! What runs beside the requests: jobs, the keyset, the clock, the word about changes.
 
 use std::time::Duration;
 
@@ -33,5 +33,13 @@ pub(crate) async fn minutely(app: App, mut shutdown: Shutdown) {
             () = tokio::time::sleep(MINUTE) => {}
             () = shutdown.asked() => return,
         }
+    }
+}
+
+/// Tells streams and questions what changes, here and on other replicas.
+pub(crate) async fn changes(app: App, mut shutdown: Shutdown) {
+    tokio::select! {
+        () = app.authority.follow_changes() => {}
+        () = shutdown.asked() => {}
     }
 }

@@ -5,6 +5,7 @@ pub(crate) mod admin;
 mod catalogue;
 mod changes;
 mod deactivate;
+mod events;
 mod heartbeat;
 mod reports;
 mod status;
@@ -23,5 +24,6 @@ pub(crate) fn product_routes() -> OpenApiRouter<App> {
         .routes(routes!(status::status))
         .routes(routes!(catalogue::catalogue))
         .routes(routes!(changes::changes))
+        .routes(routes!(events::events))
         .routes(routes!(reports::report))
 }

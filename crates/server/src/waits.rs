@@ -1,11 +1,14 @@
 //! Who waits for a change: each holds a connection all that time, so there are only so many.
 
-use std::{collections::HashMap, sync::Mutex};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+};
 
 use kaching_base::ActivationId;
 
-/// Those who wait, by activation. An installation asks one question at a time; the second is one that came before
-/// the end of a lost connection was noticed.
+/// Those who wait, by activation. An installation asks one question at a time, or has one stream; the others are those
+/// whose lost connection was not noticed yet.
 pub(crate) struct Waits {
     most: usize,
     waiting: Mutex<Waiting>,
@@ -18,23 +21,23 @@ struct Waiting {
 }
 
 /// Waits of one activation at once.
-const EACH: usize = 2;
+const EACH: usize = 3;
 
 /// A place among those who wait, until it is dropped.
-pub(crate) struct Place<'w> {
-    waits: &'w Waits,
+pub(crate) struct Place {
+    waits: Arc<Waits>,
     activation: ActivationId,
 }
 
 impl Waits {
-    /// Half of the connections at most wait, so that the others find one.
+    /// Three of four connections at most wait, so that the others find one.
     pub(crate) fn new(connections: u32) -> Self {
-        let most = usize::try_from(connections / 2).unwrap_or(usize::MAX);
+        let most = usize::try_from(connections - connections / 4).unwrap_or(usize::MAX);
         Self { most, waiting: Mutex::default() }
     }
 
     /// A place for one more, if there is any: whoever gets none is answered at once.
-    pub(crate) fn take(&self, activation: ActivationId) -> Option<Place<'_>> {
+    pub(crate) fn take(self: &Arc<Self>, activation: ActivationId) -> Option<Place> {
         let mut waiting = self.waiting.lock().expect("nothing panics while it is held");
         let own = waiting.by_activation.get(&activation).copied().unwrap_or(0);
         if waiting.all >= self.most || own >= EACH {
@@ -42,11 +45,11 @@ impl Waits {
         }
         waiting.all += 1;
         waiting.by_activation.insert(activation, own + 1);
-        Some(Place { waits: self, activation })
+        Some(Place { waits: Arc::clone(self), activation })
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for Place {
     fn drop(&mut self) {
         let mut waiting = self.waits.waiting.lock().expect("nothing panics while it is held");
         waiting.all -= 1;
@@ -68,26 +71,25 @@ mod tests {
     }
 
     #[test]
-    fn an_activation_has_two_places_and_gives_them_back() {
-        let waits = Waits::new(100);
-        let first = waits.take(activation(1)).unwrap();
-        let _second = waits.take(activation(1)).unwrap();
+    fn an_activation_has_three_places_and_gives_them_back() {
+        let waits = Arc::new(Waits::new(100));
+        let mut places: Vec<_> = (0..3).map(|_| waits.take(activation(1)).unwrap()).collect();
         assert!(waits.take(activation(1)).is_none());
         assert!(waits.take(activation(2)).is_some());
-        drop(first);
-        let third = waits.take(activation(1)).unwrap();
+        places.pop();
+        places.push(waits.take(activation(1)).unwrap());
         assert!(waits.take(activation(1)).is_none());
-        drop((third, _second));
+        drop(places);
         let left = waits.waiting.lock().unwrap();
         assert_eq!((left.all, left.by_activation.len()), (0, 0), "nothing is kept of those who left");
     }
 
     #[test]
-    fn half_of_the_connections_wait() {
-        let waits = Waits::new(5);
-        let held = [1, 2].map(|n| waits.take(activation(n)).unwrap());
-        assert!(waits.take(activation(3)).is_none());
+    fn three_of_four_connections_wait() {
+        let waits = Arc::new(Waits::new(4));
+        let held = [1, 2, 3].map(|n| waits.take(activation(n)).unwrap());
+        assert!(waits.take(activation(4)).is_none());
         drop(held);
-        assert!(waits.take(activation(3)).is_some());
+        assert!(waits.take(activation(4)).is_some());
     }
 }

@@ -35,6 +35,7 @@ async fn discovery(State(app): State<App>, _: Public) -> Json<Discovery> {
             status: at("/v1/status"),
             catalogue: at("/v1/catalogue"),
             changes: at("/v1/changes"),
+            events: at("/v1/events"),
             reports: at("/v1/reports"),
             jwks: at("/.well-known/jwks.json"),
             openapi: at("/openapi.json"),

@@ -87,6 +87,13 @@ impl World {
         Self::open(directory, url, clock, SeededEntropy::new(sequence)).await
     }
 
+    /// Another authority on this one's database, with the same clock and keys, as a second replica is. Its randomness
+    /// begins with this sequence.
+    pub async fn replica(&self, sequence: u64) -> Arc<Authority> {
+        let entropy = Arc::new(SeededEntropy::new(sequence));
+        open(&self.database, self.directory.path(), &self.clock, &entropy, &mut Registry::default()).await
+    }
+
     /// The increments of counters as they were kept.
     pub async fn usage(&self) -> Vec<Increment> {
         let metrics = kaching_db::Metrics::register(&mut Registry::default());

@@ -27,6 +27,7 @@ impl Authority {
             if before.lapses_at().is_some() && after.lapses_at().is_none() {
                 licenses::sql::set_active(tx, license.id, license.active - 1)?;
             }
+            op.changed_one(license.id, id, license.revision);
             op.on("activation.deactivate", id);
             let change = json!({ "license": license.id, "was": before.status.as_str() });
             op.audit(tx, Entry::ok(change).of_customer(license.customer))

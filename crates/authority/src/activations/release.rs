@@ -34,7 +34,7 @@ impl Authority {
                 licenses::sql::set_active(tx, license.id, license.active - freed)?;
             }
             licenses::sql::set_revision(tx, license.id, license.revision + 1)?;
-            op.changed(license.id, license.revision + 1);
+            op.changed_one(license.id, id, license.revision + 1);
             let suspected = before.suspicion.copy_suspected.then_some(ErrorCode::CopySuspected);
             let change =
                 json!({ "license": license.id, "was": before.status.as_str(), "suspected": suspected });

@@ -43,7 +43,6 @@ pub(super) fn keep(
         after.revision += 1;
         supersede(tx, op, deed, &after, from, decision)?;
         licenses::sql::set_revision(tx, license.id, after.revision)?;
-        op.changed(license.id, after.revision);
     }
     audit(tx, op, deed, &after, decision)?;
     Ok(after)
@@ -88,6 +87,7 @@ fn supersede(
 ) -> Result<()> {
     let to = decision.activation.id;
     sql::update(tx, from)?;
+    op.changed_one(license.id, from.id, license.revision);
     sql::keep_move(tx, license.id, from.id, to, decision.spends_move, op.now)?;
     op.on("activation.supersede", from.id);
     let change =
@@ -95,6 +95,7 @@ fn supersede(
     op.audit(tx, Entry::ok(change).of_customer(license.customer))?;
     for id in &decision.cut_short {
         sql::end_move_grace(tx, *id, op.now)?;
+        op.changed_one(license.id, *id, license.revision);
         op.on("activation.end_move_grace", id);
         op.audit(tx, Entry::ok(json!({ "license": license.id })).of_customer(license.customer))?;
     }

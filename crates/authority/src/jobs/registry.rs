@@ -1,7 +1,7 @@
 use kaching_db::Tx;
 
 use super::{Held, Step};
-use crate::{Authority, Op, Result, activations, idempotency, keys, licenses, plans, refusals};
+use crate::{Authority, Op, Result, activations, changes, idempotency, keys, licenses, plans, refusals};
 
 /// The jobs that there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +35,7 @@ impl Authority {
         done += activations::lapse_due(self).await?;
         done += activations::forget_nonces(self).await?;
         done += idempotency::forget_old(self).await?;
+        done += changes::forget_old(self).await?;
         done += keys::replace_ending_keys(self).await?;
         Ok(done + refusals::write_digests(self).await?)
     }

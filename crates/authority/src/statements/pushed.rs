@@ -1,6 +1,8 @@
 use std::{collections::HashMap, sync::Mutex};
 
-use kaching_base::{ActivationId, ErrorCode, LicenseId, Seconds, Timestamp};
+use kaching_base::{ActivationId, ErrorCode, LicenseId, Timestamp};
+
+use crate::changes::FRESH;
 
 /// Pushed refusals: signed once, however many wait for them.
 #[derive(Default)]
@@ -16,21 +18,19 @@ pub(crate) struct Name {
     pub(crate) code: ErrorCode,
 }
 
-/// A statement counts for 60 seconds; the second half of that is left to those who receive it.
-const KEPT: Seconds = Seconds(30);
 const MOST: usize = 10_000;
 
 impl Pushed {
     pub(crate) fn find(&self, name: &Name, now: Timestamp) -> Option<String> {
         let kept = self.0.lock().expect("nothing panics while it is held");
         let (signed_at, statement) = kept.get(name)?;
-        (*signed_at <= now && now < *signed_at + KEPT).then(|| statement.clone())
+        (*signed_at <= now && now < *signed_at + FRESH).then(|| statement.clone())
     }
 
     pub(crate) fn keep(&self, name: Name, statement: String, now: Timestamp) {
         let mut kept = self.0.lock().expect("nothing panics while it is held");
         if kept.len() >= MOST {
-            kept.retain(|_, (signed_at, _)| now < *signed_at + KEPT);
+            kept.retain(|_, (signed_at, _)| now < *signed_at + FRESH);
         }
         if kept.len() < MOST {
             kept.insert(name, (now, statement));

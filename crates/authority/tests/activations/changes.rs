@@ -7,7 +7,7 @@ use kaching_base::{ErrorCode, Seconds};
 use kaching_license::Moment;
 use kaching_testkit::World;
 
-use super::setting::{Installation, Site, operator, trusted};
+use super::setting::{Installation, Site, following, operator, trusted};
 
 #[tokio::test]
 async fn whoever_waits_hears_of_a_suspension_at_once() {
@@ -23,7 +23,7 @@ async fn whoever_waits_hears_of_a_suspension_at_once() {
             let (license, reason) = (site.license.to_string(), "unpaid".to_owned());
             world.authority.suspend_license(operator(), license, reason).await.unwrap();
         };
-        let (change, ()) = tokio::join!(waiting, suspending);
+        let (change, ()) = following(&world.authority, async { tokio::join!(waiting, suspending) }).await;
         let change = change.unwrap();
         assert_eq!(change.rev, bearer.rev + 1);
         assert!(change.within_ms.is_some());

@@ -21,6 +21,14 @@ pub fn code(text: &str) -> Code {
     text.parse().unwrap()
 }
 
+/// The same while the authority tells those who listen what changes, as a server has it do beside its requests.
+pub async fn following<T>(authority: &Authority, visit: impl Future<Output = T>) -> T {
+    tokio::select! {
+        visited = visit => visited,
+        () = authority.follow_changes() => unreachable!("it runs until it is dropped"),
+    }
+}
+
 /// The license of a world.
 #[derive(Clone)]
 pub struct Site {

@@ -126,6 +126,7 @@ impl Engine {
         }
         let levels = &self.record.levels;
         let body = json(&HeartbeatRequest {
+            heard_ms: None,
             nonce,
             fpr: self.settings.fingerprint.hash().to_string(),
             version: self.settings.version.clone(),

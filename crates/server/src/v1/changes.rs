@@ -9,6 +9,7 @@ use crate::{
     App,
     extract::{Bearer, Params, Public},
     problem::{Rejected, Result},
+    shape,
 };
 
 /// What a client knows, and how long it waits.
@@ -42,10 +43,6 @@ pub(crate) async fn changes(
     // Whoever gets no place is answered at once, as if without a wait.
     let place = if wait > 0 { app.waits.take(bearer.activation) } else { None };
     let longest = place.as_ref().map_or(Duration::ZERO, |_| Duration::from_secs(wait));
-    let change = tokio::select! {
-        change = app.authority.wait_for_change(bearer, rev, longest) => change?,
-        // A server that stops answers those who wait, so that they ask another one.
-        () = app.stopping() => app.authority.wait_for_change(bearer, rev, Duration::ZERO).await?,
-    };
-    Ok(Json(Changes { rev: change.rev.unsigned_abs(), refusal: change.refusal, within_ms: change.within_ms }))
+    let change = app.authority.wait_for_change(bearer, rev, longest).await?;
+    Ok(Json(shape::change(&change, Some(app.authority.now()))))
 }

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use axum::{Extension, Json, extract::State};
 use kaching_api::{HealthStatus, HeartbeatAnswer, HeartbeatRequest};
 use kaching_authority::activations;
@@ -11,6 +13,9 @@ use crate::{
     shape,
 };
 
+/// Longer ago is no measurement any more.
+const LONGEST_HEARD_MS: u64 = 86_400_000;
+
 /// Renews the lease.
 #[utoipa::path(post, path = "/v1/heartbeat", tag = "product", request_body = HeartbeatRequest, responses(
     (status = 200, body = HeartbeatAnswer, description = "The lease is renewed")))]
@@ -22,7 +27,10 @@ pub(crate) async fn heartbeat(
     body: Body<HeartbeatRequest>,
 ) -> Result<Json<HeartbeatAnswer>> {
     let request = body.sent.request_hash(Some(&authorization));
-    let HeartbeatRequest { nonce, fpr, version, health, levels, usage, log: _ } = body.value;
+    let HeartbeatRequest { nonce, fpr, version, health, levels, usage, log: _, heard_ms } = body.value;
+    if heard_ms.is_some_and(|ms| ms > LONGEST_HEARD_MS) {
+        return Err(Rejected::invalid("/heard_ms", "heard_ms is at most a day, 86400000"));
+    }
     let input = activations::Heartbeat {
         proof: activations::Proof { authorization, request },
         nonce: read_nonce(&nonce)?,
@@ -47,6 +55,10 @@ pub(crate) async fn heartbeat(
     };
     app.prove(&arrival, &input.proof)?;
     let answer = app.authority.heartbeat(product_cx(&arrival), input).await;
+    // Whoever proved its activation is believed how long a change took to reach it, whatever the answer is.
+    if let Some(ms) = heard_ms.filter(|_| answer.is_ok()) {
+        app.metrics.propagation.observe(Duration::from_millis(ms).as_secs_f64());
+    }
     let renewed = shape::granted(answer)?;
     Ok(Json(HeartbeatAnswer {
         lease: renewed.lease,

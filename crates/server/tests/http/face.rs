@@ -10,7 +10,9 @@ use axum::{
     Router,
     body::{Body, to_bytes},
     http::{HeaderMap, Request, StatusCode},
+    response::Response,
 };
+use http_body_util::BodyExt as _;
 use jsonschema::Validator;
 use kaching_server::{App, Peer, config::Config};
 use kaching_testkit::{SeededEntropy, World};
@@ -69,6 +71,14 @@ impl Face {
             app,
             token: token.trim().to_owned(),
             world,
+        }
+    }
+
+    /// The same while those who listen are told what changes, as a server does beside its requests.
+    pub(crate) async fn following<T>(&self, visit: impl Future<Output = T>) -> T {
+        tokio::select! {
+            visited = visit => visited,
+            () = self.world.authority.follow_changes() => unreachable!("it runs until it is dropped"),
         }
     }
 
@@ -160,15 +170,8 @@ impl Call<'_> {
     }
 
     pub(crate) async fn send(self) -> Answer {
-        let mut request = Request::builder().method(self.method).uri(&self.path);
-        for (name, value) in &self.headers {
-            request = request.header(name, value);
-        }
-        let mut request = request.body(Body::from(self.body)).unwrap();
-        request.extensions_mut().insert(self.peer);
-        let router = if self.public { &self.face.product } else { &self.face.everything };
-        let response = router.clone().oneshot(request).await.unwrap();
-        let (parts, body) = response.into_parts();
+        let (method, path) = (self.method, self.path.clone());
+        let (parts, body) = self.begin().await.into_parts();
         let bytes = to_bytes(body, usize::MAX).await.unwrap().to_vec();
         let answer = Answer {
             status: parts.status.as_u16(),
@@ -176,8 +179,48 @@ impl Call<'_> {
             body: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
             bytes,
         };
-        check(self.method, self.path.split('?').next().unwrap(), &answer);
+        check(method, path.split('?').next().unwrap(), &answer);
         answer
+    }
+
+    /// Sends it, and reads events as they come.
+    pub(crate) async fn stream(self) -> Events {
+        let (parts, body) = self.begin().await.into_parts();
+        assert_eq!(parts.status, 200);
+        Events { headers: parts.headers, body }
+    }
+
+    async fn begin(self) -> Response {
+        let mut request = Request::builder().method(self.method).uri(&self.path);
+        for (name, value) in &self.headers {
+            request = request.header(name, value);
+        }
+        let mut request = request.body(Body::from(self.body)).unwrap();
+        request.extensions_mut().insert(self.peer);
+        let router = if self.public { &self.face.product } else { &self.face.everything };
+        router.clone().oneshot(request).await.unwrap()
+    }
+}
+
+/// A stream that is open.
+pub(crate) struct Events {
+    pub(crate) headers: HeaderMap,
+    body: Body,
+}
+
+impl Events {
+    /// The next event: its name and its data; nothing where the stream ended.
+    pub(crate) async fn next(&mut self) -> Option<(String, Value)> {
+        let frame = self.body.frame().await?.unwrap().into_data().unwrap();
+        let text = String::from_utf8(frame.to_vec()).unwrap();
+        let event = text.strip_prefix("event: ").and_then(|text| text.strip_suffix("\n\n"));
+        let (name, data) = event.and_then(|event| event.split_once("\ndata: ")).expect(&text);
+        let data: Value = serde_json::from_str(data).unwrap();
+        let described = if name == "ping" { "Ping" } else { "Changes" };
+        let schema = json!({"$ref": format!("#/components/schemas/{described}")});
+        let errors: Vec<_> = validator(&schema).iter_errors(&data).map(|error| error.to_string()).collect();
+        assert!(errors.is_empty(), "an event that is not described: {errors:?}\n{text}");
+        Some((name.to_owned(), data))
     }
 }
 

@@ -1,0 +1,41 @@
+mod stream;
+
+use axum::{
+    extract::State,
+    http::{HeaderName, header},
+    response::{IntoResponse, Response},
+};
+use kaching_api::Changes;
+use kaching_authority::changes::Manner;
+
+use crate::{
+    App,
+    extract::{Bearer, Public},
+    problem::{Rejected, Result},
+};
+
+/// How long one waits before it asks again for a place that there was none of.
+const NO_PLACE_S: u64 = 10;
+
+/// Tells of changes as they happen.
+///
+/// Server-Sent Events, whose `data` is a JSON object of one line. The first is the present state; then follow
+/// `license`, after which a heartbeat is due within `within_ms`, `refusal`, which is signed, and every 15 seconds
+/// `ping`. A newer stream of the same activation ends this one; so does the end of the lease's time to run.
+#[utoipa::path(get, path = "/v1/events", tag = "product", responses(
+    (status = 200, body = Changes, content_type = "text/event-stream", description = "The stream")))]
+pub(crate) async fn events(State(app): State<App>, _: Public, Bearer(lease): Bearer) -> Result<Response> {
+    let bearer = app.authority.bearer(&lease).await?;
+    let place = app.waits.take(bearer.activation).ok_or_else(|| {
+        Rejected::overloaded().because("there is no place for another stream").retry_after(NO_PLACE_S)
+    })?;
+    let listener = app.authority.listen(bearer, Manner::Stream);
+    let first = app.authority.look(&listener, bearer.rev).await?;
+    let headers = [
+        (header::CONTENT_TYPE, "text/event-stream"),
+        (header::CACHE_CONTROL, "no-store"),
+        // A proxy that gathers answers would keep every event for itself.
+        (HeaderName::from_static("x-accel-buffering"), "no"),
+    ];
+    Ok((headers, stream::begin(app, listener, place, &first)).into_response())
+}

@@ -1,0 +1,159 @@
+//! Streams of changes, read from the router's answer as a connection would.
+
+use std::time::Duration;
+
+use kaching_base::Seconds;
+use kaching_testkit::{Engine, World};
+use serde_json::{Value, json};
+
+use crate::{
+    face::{Events, Face},
+    product::{N1, N2, activation, claims},
+};
+
+/// A face with a license in use, and the lease as its bearer shows it.
+async fn in_use(world: World) -> (Face, Value, String) {
+    let face = Face::of(world);
+    let license = face.seed().await;
+    let active = face.call("POST", "/v1/activate").json(&activation(&license, "eu-1", N1)).send().await;
+    let bearer = format!("Bearer {}", active.expect(201)["lease"].as_str().unwrap());
+    (face, license, bearer)
+}
+
+impl Face {
+    async fn open(&self, bearer: &str) -> Events {
+        self.call("GET", "/v1/events").header("authorization", bearer).stream().await
+    }
+
+    async fn change(&self, license: &Value, verb: &str, body: &Value) -> Value {
+        let path = format!("/licenses/{}/{verb}", license["id"].as_str().unwrap());
+        self.admin("POST", &path).json(body).send().await.expect(200)
+    }
+
+    /// The value of a metric in `/metrics`.
+    async fn metric(&self, name: &str) -> String {
+        let metrics = self.call("GET", "/metrics").send().await;
+        let text = String::from_utf8(metrics.bytes).unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.unwrap_or("none").to_owned()
+    }
+}
+
+fn event(name: &str, data: Value) -> Option<(String, Value)> {
+    Some((name.to_owned(), data))
+}
+
+const AT: &str = "2026-11-22T00:00:00Z";
+
+#[tokio::test]
+async fn a_stream_begins_with_the_present_and_tells_what_follows() {
+    World::each(|world| async {
+        let (face, license, bearer) = in_use(world).await;
+        face.following(async {
+            let mut events = face.open(&bearer).await;
+            let header = |name: &str| events.headers[name].to_str().unwrap();
+            assert_eq!(header("content-type"), "text/event-stream");
+            assert_eq!((header("cache-control"), header("x-accel-buffering")), ("no-store", "no"));
+            assert!(header("x-request-id").starts_with("req_"));
+            assert_eq!(events.next().await, event("license", json!({"rev": 1, "epoch": 1, "now": AT})));
+
+            face.change(&license, "upgrade", &json!({"plan": "enterprise"})).await;
+            let hint = json!({"rev": 2, "epoch": 1, "within_ms": 50, "at": AT});
+            assert_eq!(events.next().await, event("license", hint));
+
+            face.change(&license, "suspend", &json!({"reason": "not paid"})).await;
+            let (name, data) = events.next().await.unwrap();
+            assert_eq!((name.as_str(), &data["rev"], &data["at"]), ("refusal", &json!(3), &json!(AT)));
+            let refusal = claims(&data["refusal"]);
+            assert_eq!((&refusal["code"], &refusal["rev"]), (&json!("license_suspended"), &json!(3)));
+            assert_eq!((&refusal["req"], &refusal["act"]), (&Value::Null, &Value::Null));
+
+            let (name, data) = face.open(&bearer).await.next().await.unwrap();
+            assert_eq!((name.as_str(), data["rev"].as_u64()), ("refusal", Some(3)));
+            assert!(data["now"].is_string() && data["at"].is_null(), "{data}");
+        })
+        .await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn only_a_lease_opens_a_stream() {
+    let (face, _, bearer) = in_use(World::on(Engine::Sqlite).await).await;
+    let open = |bearer: &str| face.call("GET", "/v1/events").header("authorization", bearer).send();
+    face.call("GET", "/v1/events").send().await.refused(401, "unauthenticated");
+    open("Bearer kch_x").await.refused(401, "unauthenticated");
+    face.world.clock.advance(Seconds::days(5));
+    open(&bearer).await.refused(401, "unauthenticated");
+}
+
+#[tokio::test]
+async fn one_stream_of_an_activation_is_open_and_the_newest_it_is() {
+    let (face, _, bearer) = in_use(World::on(Engine::Sqlite).await).await;
+    let mut first = face.open(&bearer).await;
+    first.next().await.unwrap();
+    let mut second = face.open(&bearer).await;
+    assert_eq!(first.next().await, None);
+    assert_eq!(first.next().await, None, "an ended body stays ended");
+    second.next().await.unwrap();
+    assert_eq!(face.metric("kaching_http_streams").await, "1");
+    assert_eq!(face.metric("kaching_changes_listening").await, "1");
+    drop((first, second));
+    assert_eq!(face.metric("kaching_http_streams").await, "0");
+    assert_eq!(face.metric("kaching_changes_listening").await, "0", "a stream that is cut leaves nothing");
+}
+
+#[tokio::test]
+async fn who_gets_no_place_is_told_to_come_back() {
+    let world = World::on(Engine::Sqlite).await;
+    let face = Face::with(world, "[server]\nmax_connections = 1\n");
+    let license = face.seed().await;
+    let open = async |fingerprint: &str, nonce: &str| {
+        let body = activation(&license, fingerprint, nonce);
+        let active = face.call("POST", "/v1/activate").json(&body).send().await.expect(201);
+        format!("Bearer {}", active["lease"].as_str().unwrap())
+    };
+    face.change(&license, "upgrade", &json!({"plan": "enterprise"})).await;
+    let (one, other) = (open("eu-1", N1).await, open("eu-2", N2).await);
+    let held = face.open(&one).await;
+    let refused = face.call("GET", "/v1/events").header("authorization", &other).send().await;
+    assert_eq!(refused.header("retry-after"), "10");
+    refused.refused(503, "overloaded");
+    drop(held);
+    face.open(&other).await.next().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_stream_pings_while_its_lease_may_run_and_ends_then() {
+    let (face, _, bearer) = in_use(World::on(Engine::Sqlite).await).await;
+    let mut events = face.open(&bearer).await;
+    events.next().await.unwrap();
+    // From here on nothing waits for the database: time runs by itself.
+    tokio::time::pause();
+    let began = tokio::time::Instant::now();
+    assert_eq!(events.next().await, event("ping", json!({"now": AT})));
+    assert_eq!(began.elapsed().as_secs(), 15);
+    face.world.clock.advance(Seconds::days(5));
+    assert_eq!(events.next().await, None);
+    assert!(began.elapsed() < Duration::from_secs(31));
+}
+
+#[tokio::test]
+async fn what_clients_say_of_propagation_is_counted() {
+    let (face, _, _) = in_use(World::on(Engine::Sqlite).await).await;
+    let license = face.license("team").await;
+    let active = face.call("POST", "/v1/activate").json(&activation(&license, "eu-2", N2)).send().await;
+    let active = active.expect(201);
+    let credential = active["credential"].as_str().unwrap();
+    let beat = |heard: u64, number: u64| {
+        let mut body = crate::product::heartbeat("eu-2", &format!("{number:0>16}"));
+        body["heard_ms"] = json!(heard);
+        face.call("POST", "/v1/heartbeat").json(&body).signed(credential, number).send()
+    };
+    beat(86_400_001, 1).await.refused(422, "invalid_request");
+    beat(120, 1).await.expect(200);
+    assert_eq!(face.metric("kaching_propagation_seconds_count").await, "1");
+    assert_eq!(face.metric("kaching_propagation_seconds_sum").await, "0.12");
+    assert_eq!(face.metric("kaching_propagation_seconds_bucket{le=\"0.15\"}").await, "1");
+    assert_eq!(face.metric("kaching_propagation_seconds_bucket{le=\"0.1\"}").await, "0");
+}
