@@ -91,7 +91,9 @@ pub(super) struct Installation {
 }
 
 /// What a server is told that is to be measured, not protected: one machine plays all clients, over and over.
-const SETTINGS: &str = "max_connections = 19000\n";
+///
+/// Three of four connections may be streams.
+const SETTINGS: &str = "max_connections = 25000\n";
 
 impl<'d> Stand<'d> {
     pub(super) async fn set(disk: &'d Disk, place: &Place, setting: Setting) -> Result<Self, Failure> {

@@ -216,6 +216,69 @@ fn starts_and_kills_are_timed() {
 }
 
 #[test]
+fn changes_are_timed_to_every_stream() {
+    let kaching = Kaching::new();
+    let server = Server::start(&Place { settings: &["max_connections=200"], ..Place::default() }).unwrap();
+    let url = server.database().unwrap();
+    let brief = ["events", "--streams", "30", "--changes", "3"];
+    for (engine, replicas, more) in
+        [("sqlite", 1, &[][..]), ("postgres", 2, &["--replicas", "2", "--postgres", &url])]
+    {
+        let rows = bench(&kaching, DISK, &[&brief[..], more].concat());
+        let [row] = rows.as_slice() else { panic!("{rows:?}") };
+        takes_time(row);
+        assert_eq!((&row["engine"], &row["replicas"]), (&engine.into(), &replicas.into()), "{row}");
+        assert_eq!((&row["connections"], &row["checks"]), (&30.into(), &3.into()), "{row}");
+        assert!(row["kib_per_stream"].is_number() && number(row, "rss_mib") > 1.0, "{row}");
+    }
+}
+
+#[test]
+fn all_of_it_goes_into_a_page_with_pictures() {
+    let kaching = Kaching::new();
+    let page = kaching.path().join("README.md");
+    let marks = ["<!-- measured: begin -->", "<!-- measured: end -->"];
+    fs::write(&page, format!("before\n{}\n{}\nafter\n", marks[0], marks[1])).unwrap();
+    let mut command = kaching.command();
+    command.args(["bench", "all", "--quick", "--engine", "sqlite", "--sizes", "20,100", "--json", "--into"]);
+    let done = command.arg(&page).env("TMPDIR", DISK).output().unwrap();
+    let told = String::from_utf8(done.stderr).unwrap();
+    assert!(done.status.success() && told.contains("measuring heartbeats"), "{told}");
+    let rows: Vec<Value> = serde_json::from_slice(&done.stdout).unwrap();
+    for name in [
+        "heartbeat",
+        "activate",
+        "validate",
+        "ceiling",
+        "check",
+        "verify",
+        "events",
+        "scale",
+        "start",
+        "admin",
+    ] {
+        assert!(rows.iter().any(|row| row["name"] == name), "{name} is missing");
+    }
+    let text = fs::read_to_string(&page).unwrap();
+    assert!(text.starts_with("before\n") && text.ends_with("after\n"), "{text}");
+    for words in [
+        "cores of",
+        "SQLite 3.",
+        "| heartbeats, SQLite | ≥ 20000/s |",
+        "| what | target | measured | reached |",
+    ] {
+        assert!(text.contains(words), "{words} is missing: {text}");
+    }
+    for picture in ["load.svg", "scale.svg"] {
+        let svg = fs::read_to_string(kaching.path().join(picture)).unwrap();
+        assert!(
+            svg.starts_with("<svg ") && svg.trim_end().ends_with("</svg>") && svg.contains("SQLite"),
+            "{svg}"
+        );
+    }
+}
+
+#[test]
 fn what_cannot_be_measured_is_said() {
     let kaching = Kaching::new();
     for (line, code, words) in [

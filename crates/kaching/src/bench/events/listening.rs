@@ -8,6 +8,7 @@ use std::{
 
 use clap::Args;
 use kaching_authority::{Clock as _, SystemClock};
+use kaching_base::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -84,6 +85,8 @@ struct State {
     open: usize,
     /// The last event, which is the same on all streams, and what it tells.
     last: (Vec<u8>, Option<Told>),
+    /// When each revision came to be: whoever looked anew is not told.
+    at: BTreeMap<u64, Timestamp>,
     by_revision: BTreeMap<u64, Vec<u64>>,
     error: Option<String>,
 }
@@ -107,7 +110,9 @@ impl Shared {
         if state.last.0 != data {
             state.last = (data.to_vec(), told(data));
         }
-        let Some(Told { revision, at: Some(at) }) = state.last.1 else { return };
+        let Some(Told { revision, at }) = state.last.1 else { return };
+        let Some(at) = at.or_else(|| state.at.get(&revision).copied()) else { return };
+        state.at.insert(revision, at);
         let late = u64::try_from(came.micros() - at.micros()).unwrap_or_default();
         let heard = state.by_revision.entry(revision).or_default();
         heard.push(late);
