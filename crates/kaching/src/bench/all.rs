@@ -12,7 +12,7 @@ use super::{
     events::Events,
     figures::Figures,
     heartbeat::Heartbeat,
-    plot, report,
+    report,
     scale::Scale,
     series::Load,
     server::Algorithm,
@@ -62,7 +62,6 @@ impl All {
         let rows = self.measure(disk).await?;
         if let Some(path) = &self.into {
             report::write(path, &conditions, &rows)?;
-            plot::write(path, &rows)?;
         }
         Ok(rows)
     }

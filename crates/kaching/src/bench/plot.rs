@@ -11,17 +11,22 @@ mod chart;
 use axis::Axis;
 use chart::{Chart, Series, page};
 
-/// Writes the pictures into the folder of a page.
-pub(super) fn write(page: &Path, rows: &[Figures]) -> Result<(), Failure> {
+/// Writes the pictures into the folder of a page, and gives what shows them there.
+pub(super) fn write(page: &Path, rows: &[Figures]) -> Result<String, Failure> {
     let folder = page.parent().unwrap_or(Path::new(""));
-    for (name, picture) in [("load.svg", load(rows)), ("scale.svg", scale(rows))] {
+    let mut shown = String::new();
+    for (name, title, picture) in [("load.svg", LOAD, load(rows)), ("scale.svg", SCALE, scale(rows))] {
         let Some(picture) = picture else { continue };
         let path = folder.join(name);
+        shown.push_str(&format!("![{title}]({name})\n\n"));
         fs::write(&path, picture)
             .map_err(|error| Failure::refused(format!("{} cannot be written: {error}.", path.display())))?;
     }
-    Ok(())
+    Ok(shown)
 }
+
+const LOAD: &str = "Heartbeats in an open loop";
+const SCALE: &str = "What one heartbeat costs against what is stored";
 
 /// Throughput, and the time that 99 of 100 answers take, against the offered load; nothing without a sweep.
 fn load(rows: &[Figures]) -> Option<String> {
@@ -63,7 +68,7 @@ fn load(rows: &[Figures]) -> Option<String> {
             limit: Some((10.0, "10 ms")),
         },
     ];
-    Some(page("Heartbeats in an open loop", &charts))
+    Some(page(LOAD, &charts))
 }
 
 /// What one heartbeat costs against what is stored; nothing without at least two sizes.
@@ -94,10 +99,10 @@ fn scale(rows: &[Figures]) -> Option<String> {
         limit: None,
     };
     let charts = [
-        chart("Time of one heartbeat, microseconds", time),
-        chart("Processor time of the server for one, microseconds", cpu),
+        chart("Time of one on a full machine, microseconds", time),
+        chart("Its processor time, microseconds", cpu),
     ];
-    Some(page("What one heartbeat costs against what is stored", &charts))
+    Some(page(SCALE, &charts))
 }
 
 fn highest(series: &[Series], of: fn(&(f64, f64)) -> f64) -> Option<f64> {

@@ -2,7 +2,10 @@
 
 use std::{fs, path::Path};
 
-use super::figures::{self, Figures};
+use super::{
+    figures::{self, Figures},
+    plot,
+};
 use crate::failure::Failure;
 
 mod conditions;
@@ -27,15 +30,16 @@ pub(super) fn marked(path: &Path) -> Result<(String, String), Failure> {
     })
 }
 
-/// Writes what was measured between the marks of a page.
+/// Writes what was measured between the marks of a page, and the pictures beside it.
 pub(super) fn write(path: &Path, conditions: &Conditions, rows: &[Figures]) -> Result<(), Failure> {
     let (before, after) = marked(path)?;
-    let text = format!("{before}{BEGIN}\n{}\n{END}{after}", page(conditions, rows));
+    let pictures = plot::write(path, rows)?;
+    let text = format!("{before}{BEGIN}\n{}\n{END}{after}", page(conditions, &pictures, rows));
     fs::write(path, text)
         .map_err(|error| Failure::refused(format!("{} cannot be written: {error}.", path.display())))
 }
 
-fn page(conditions: &Conditions, rows: &[Figures]) -> String {
+fn page(conditions: &Conditions, pictures: &str, rows: &[Figures]) -> String {
     let mut text =
         format!("{}\n\n| what | target | measured | reached |\n|---|---|---|---|\n", conditions.text());
     for line in targets::all(rows) {
@@ -48,7 +52,9 @@ fn page(conditions: &Conditions, rows: &[Figures]) -> String {
         ));
     }
     let shown: Vec<Figures> = rows.iter().filter(|row| row.of.as_deref() != Some("sweep")).cloned().collect();
-    text.push_str("\nAll that was measured, as `--json` names it:\n\n");
+    text.push('\n');
+    text.push_str(pictures);
+    text.push_str("All that was measured, as `--json` names it:\n\n");
     text.push_str(&figures::markdown(&shown));
     text
 }

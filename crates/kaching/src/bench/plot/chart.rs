@@ -23,8 +23,8 @@ pub(super) struct Series {
 }
 
 const WIDTH: f64 = 860.0;
-const HEIGHT: f64 = 380.0;
-const TOP: f64 = 96.0;
+const HEIGHT: f64 = 400.0;
+const TOP: f64 = 116.0;
 const BOTTOM: f64 = 64.0;
 const LEFT: f64 = 52.0;
 const GAP: f64 = 74.0;
@@ -142,13 +142,14 @@ impl Chart {
             let _ = writeln!(
                 text,
                 "<path class=\"limit\" d=\"M{left:.1} {0:.1}H{right:.1}\"/>\
-                 <text class=\"limit-text\" x=\"{1:.1}\" y=\"{2:.1}\">{words}</text>",
+                 <text class=\"limit-text\" x=\"{1:.1}\" y=\"{2:.1}\" text-anchor=\"end\">{words}</text>",
                 y(limit),
-                left + 6.0,
+                right - 4.0,
                 y(limit) - 6.0
             );
         }
-        for Series { color, points, .. } in &self.series {
+        // The first lies on top.
+        for Series { color, points, .. } in self.series.iter().rev() {
             let line: Vec<String> =
                 points.iter().map(|(at, value)| format!("{:.1} {:.1}", x(*at), y(*value))).collect();
             let _ = writeln!(text, "<path class=\"line c{color}\" d=\"M{}\"/>", line.join("L"));
