@@ -17,18 +17,17 @@ use crate::{
 pub struct Fill {
     /// The license that the new ones are like: of its product, plan and terms.
     pub like: LicenseId,
-    /// How many licenses; a tenth as many customers buy them.
-    pub licenses: u32,
-    /// How many installations each of them has.
+    /// How many licenses, which a tenth as many customers buy; none where the installations go onto that license itself.
+    pub licenses: Option<u32>,
+    /// How many installations are on each license.
     pub each: u32,
-    /// The number of the first license: no two have the same.
+    /// The number of the first license, or of this part of one: no two have the same.
     pub first: u64,
 }
 
 /// An installation that was added, in its first generation, with no heartbeat yet.
 #[derive(Clone, Debug)]
 pub struct Filled {
-    pub license: LicenseId,
     pub activation: ActivationId,
     pub fingerprint: String,
 }
@@ -46,7 +45,7 @@ impl Authority {
     /// If the license is not there, or the database does not take it.
     pub async fn fill(&self, fill: Fill) -> Result<Vec<Filled>> {
         self.write("filling.fill", Cx::system("fill"), move |tx, op| {
-            let like = licenses::sql::by_id(tx, fill.like)?.ok_or_else(crate::status::no_license)?;
+            let like = licenses::sql::lock_by_id(tx, fill.like)?.ok_or_else(crate::status::no_license)?;
             Filling::default().fill(tx, op, &fill, &like)
         })
         .await
@@ -129,19 +128,12 @@ impl Default for Filling {
 
 impl Filling {
     fn fill(mut self, tx: &mut Tx<'_>, op: &mut Op, fill: &Fill, like: &License) -> Result<Vec<Filled>> {
-        let mut filled = Vec::with_capacity(fill.licenses as usize * fill.each as usize);
-        let mut customer = like.customer;
-        for at in 0..fill.licenses {
-            let number = fill.first + u64::from(at);
-            if at % 10 == 0 {
-                customer = self.customer(tx, op, number)?;
-                // What follows refers to it.
-                self.customers.flush(tx)?;
-            }
-            let license = self.license(tx, op, (like, customer), number, fill.each)?;
-            for one in 0..fill.each {
-                let fingerprint = format!("install-{number:08}x{one:05}");
-                filled.push(self.activation(tx, op, license, fingerprint)?);
+        let mut filled = Vec::new();
+        match fill.licenses {
+            Some(licenses) => self.sell(tx, op, (fill, like), licenses, &mut filled)?,
+            None => {
+                self.install(tx, op, (like.id, fill.each), fill.first, &mut filled)?;
+                licenses::sql::set_active(tx, like.id, like.active + i64::from(fill.each))?;
             }
         }
         // What refers to another row comes behind it.
@@ -150,6 +142,43 @@ impl Filling {
             rows.flush(tx)?;
         }
         Ok(filled)
+    }
+
+    fn sell(
+        &mut self,
+        tx: &mut Tx<'_>,
+        op: &mut Op,
+        (fill, like): (&Fill, &License),
+        licenses: u32,
+        filled: &mut Vec<Filled>,
+    ) -> Result<()> {
+        let mut customer = like.customer;
+        for at in 0..licenses {
+            let number = fill.first + u64::from(at);
+            if at % 10 == 0 {
+                customer = self.customer(tx, op, number)?;
+                // What follows refers to it.
+                self.customers.flush(tx)?;
+            }
+            let license = self.license(tx, op, (like, customer), number, fill.each)?;
+            self.install(tx, op, (license, fill.each), number, filled)?;
+        }
+        Ok(())
+    }
+
+    fn install(
+        &mut self,
+        tx: &mut Tx<'_>,
+        op: &mut Op,
+        (license, count): (LicenseId, u32),
+        number: u64,
+        filled: &mut Vec<Filled>,
+    ) -> Result<()> {
+        for one in 0..count {
+            let fingerprint = format!("install-{number:08}x{one:05}");
+            filled.push(self.activation(tx, op, license, fingerprint)?);
+        }
+        Ok(())
     }
 
     fn customer(&mut self, tx: &mut Tx<'_>, op: &mut Op, number: u64) -> Result<CustomerId> {
@@ -258,7 +287,7 @@ impl Filling {
         let change = json!({ "license": license, "kind": "cluster", "generation": 1, "again": false,
                              "version": "2.4.1", "levels": {} });
         self.entry(tx, op, "activation.activate", &id.to_string(), &change)?;
-        Ok(Filled { license, activation: id, fingerprint })
+        Ok(Filled { activation: id, fingerprint })
     }
 
     fn entry(

@@ -9,7 +9,7 @@ async fn what_is_filled_in_is_found_like_what_was_made_one_by_one() {
         furnish(&world).await;
         let like = world.authority.create_license(cx(), license("team")).await.unwrap();
         let before = world.authority.stats().await.unwrap();
-        let fill = Fill { like: like.license.id, licenses: 21, each: 60, first: 100 };
+        let fill = Fill { like: like.license.id, licenses: Some(21), each: 60, first: 100 };
         let filled = world.authority.fill(fill).await.unwrap();
         assert_eq!(filled.len(), 21 * 60);
         let after = world.authority.stats().await.unwrap();
@@ -22,7 +22,6 @@ async fn what_is_filled_in_is_found_like_what_was_made_one_by_one() {
         assert_eq!(found.iter().map(|found| found.id).collect::<Vec<_>>(), [one.activation]);
         assert_eq!(found[0].fingerprint.as_str(), one.fingerprint);
         assert!(found[0].holds_slot(world.clock.now()), "it runs");
-        assert_eq!(found[0].license, one.license);
         let of_license = ActivationFilter { license: Some(found[0].license), ..ActivationFilter::default() };
         let list = List { limit: Some(200), filter: of_license, ..List::default() };
         assert_eq!(world.authority.activations(list).await.unwrap().items.len(), 60);
@@ -36,8 +35,14 @@ async fn what_is_filled_in_is_found_like_what_was_made_one_by_one() {
             ["activation.activate"]
         );
 
+        // Onto the license itself.
+        let more = Fill { licenses: None, each: 7, ..fill };
+        assert_eq!(world.authority.fill(more).await.unwrap().len(), 7);
+        let shown = world.authority.license(like.license.id.to_string()).await.unwrap();
+        assert_eq!((shown.license.active, shown.license.revision), (7, like.license.revision));
+
         // The next ones go behind those.
-        let more = Fill { first: 121, licenses: 1, each: 1, ..fill };
+        let more = Fill { first: 121, licenses: Some(1), each: 1, ..fill };
         assert_eq!(world.authority.fill(more).await.unwrap().len(), 1);
     })
     .await;

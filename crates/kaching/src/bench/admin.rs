@@ -62,7 +62,7 @@ impl Admin {
 /// What a person looks for: a page, one of many, and what begins the words of all.
 fn questions(activations: u64) -> Vec<(&'static str, Path)> {
     // A license of the middle, by the number that all about it is called after.
-    let number = format!("{:08}", activations / 20 / 400 * 4000 + 10);
+    let number = format!("{:08}", activations / 2 / 1000 * 1000 + 10);
     let list = |plural: &str| Path::admin(plural).with("limit", "50");
     vec![
         ("licenses", list("licenses")),

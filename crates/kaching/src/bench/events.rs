@@ -1,7 +1,6 @@
 use std::time::Duration;
 
 use clap::Args;
-use kaching_base::LicenseId;
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -85,15 +84,10 @@ impl Events {
             .unless_interrupted(Listeners::open(stand.path(), &leases, addresses.collect()))
             .await?;
         let after = memory(stand, &others);
-        let license = stand.licenses.first().copied();
-        let license = license.ok_or_else(|| Failure::refused("No license was made to listen to."))?;
         let mut measured = Measured::default();
         for change in 0..self.changes {
             tell(&format!("{}: change {} of {}", stand.engine, change + 1, self.changes));
-            stand
-                .disk
-                .unless_interrupted(self.change(stand, &mut listeners, license, change, &mut measured))
-                .await?;
+            stand.disk.unless_interrupted(self.change(stand, &mut listeners, change, &mut measured)).await?;
         }
         listeners.close().await;
         for (server, _) in others {
@@ -126,7 +120,6 @@ impl Events {
         &self,
         stand: &Stand<'_>,
         listeners: &mut Listeners,
-        license: LicenseId,
         number: u32,
         measured: &mut Measured,
     ) -> Result<(), Failure> {
@@ -135,7 +128,7 @@ impl Events {
             false => ("reinstate", json!({})),
         };
         let mut client = stand.client().await?;
-        let path = Path::admin("licenses").then(&license.to_string()).then(verb);
+        let path = Path::admin("licenses").then(&stand.like.to_string()).then(verb);
         let changed: kaching_api::License = client.post(path, &body).await?.read()?;
         client.close().await;
         let heard = listeners.heard(changed.revision, PATIENCE).await?;

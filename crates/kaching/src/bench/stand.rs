@@ -27,7 +27,7 @@ use crate::{
 mod filled;
 mod sold;
 
-pub(super) use sold::{FEATURE, PRODUCT, SCARCE};
+pub(super) use sold::{FEATURE, PRODUCT, SCARCE, Sold};
 
 /// What a stand is set up with.
 #[derive(Clone, Copy, Default)]
@@ -66,9 +66,8 @@ pub(super) struct Stand<'d> {
     pub(super) filled: u64,
     pub(super) disk: &'d Disk,
     pub(super) server: Option<Server>,
-    like: LicenseId,
-    /// A license of each batch that was filled in.
-    pub(super) licenses: Vec<LicenseId>,
+    /// The license that the others are like, or that has them all.
+    pub(super) like: LicenseId,
     /// Of so many installations one is kept.
     step: usize,
     setting: Setting,
@@ -103,12 +102,7 @@ impl<'d> Stand<'d> {
         let data = DataDir::locate(Some(dir.path().to_owned()))?;
         let address = free()?;
         configure(&data, address, address, place.url.as_deref())?;
-        let sold = {
-            let mut client = choice(&data).client(Missing::Make).await?;
-            let sold = sold::sell(&mut client, setting.algorithm).await;
-            client.close().await;
-            sold?
-        };
+        let sold = sell(&data, setting.algorithm).await?;
         let (app, owned) = open(&data).await?;
         let durable = app.authority().is_durable().await.map_err(|error| sentence(&error.to_string()))?;
         let version =
@@ -130,7 +124,6 @@ impl<'d> Stand<'d> {
             disk,
             server: None,
             like: sold.like,
-            licenses: Vec::new(),
             step: 1,
             setting,
             durable: durable && !(place.on_disk && disk.volatile),
@@ -258,6 +251,14 @@ pub(super) fn configure(
 
 fn choice(data: &DataDir) -> Choice {
     Choice { server: None, token: None, ca: None, data: data.clone(), environment: BTreeMap::new() }
+}
+
+/// Sells licenses of a product, through whatever serves the directory, or in this process.
+pub(super) async fn sell(data: &DataDir, algorithm: Algorithm) -> Result<Sold, Failure> {
+    let mut client = choice(data).client(Missing::Make).await?;
+    let sold = sold::sell(&mut client, algorithm).await;
+    client.close().await;
+    sold
 }
 
 /// Opens the authority in this process, while no server has it.

@@ -8,9 +8,9 @@ use crate::{bench::disk::tell, failure::Failure, settings::sentence};
 /// Installations whose credentials are kept: what a load can ask of in its time.
 const KEPT: usize = 100_000;
 /// Licenses, of ten installations each, that one transaction adds.
-const BATCH: u32 = 400;
+const BATCH: u32 = 100;
 /// Installations of one license that one transaction adds.
-const ON_ONE: u32 = 50_000;
+const ON_ONE: u32 = 1000;
 
 impl Stand<'_> {
     /// Fills the database up to so many installations.
@@ -19,18 +19,13 @@ impl Stand<'_> {
             tell(&format!("{}: {} of {installations} installations are made", self.engine, self.filled));
             let missing = u32::try_from(installations - self.filled).unwrap_or(u32::MAX);
             // The numbers of licenses go up, and no two batches begin with the same.
-            let fill = match self.setting.on_one {
-                true => Fill { like: self.like, licenses: 1, each: missing.min(ON_ONE), first: self.filled },
-                false if missing < 10 => {
-                    Fill { like: self.like, licenses: 1, each: missing, first: self.filled }
-                }
-                false => Fill {
-                    like: self.like,
-                    licenses: (missing / 10).min(BATCH),
-                    each: 10,
-                    first: self.filled,
-                },
+            let licenses = match (self.setting.on_one, missing) {
+                (true, _) => None,
+                (false, ..10) => Some(1),
+                (false, _) => Some((missing / 10).min(BATCH)),
             };
+            let each = if licenses.is_some() { missing.min(10) } else { missing.min(ON_ONE) };
+            let fill = Fill { like: self.like, licenses, each, first: self.filled };
             let part =
                 async { app.authority().fill(fill).await.map_err(|error| sentence(&error.to_string())) };
             let filled = self.disk.unless_interrupted(part).await?;
@@ -43,7 +38,6 @@ impl Stand<'_> {
     /// Keeps as many as are enough, with the same distance between them.
     fn keep(&mut self, app: &App, filled: Vec<Filled>, of: u64) {
         let ring = app.authority().keys();
-        self.licenses.extend(filled.first().map(|one| one.license));
         let step = usize::try_from(of).unwrap_or(usize::MAX).div_ceil(KEPT).max(1);
         if step > self.step {
             let kept = std::mem::take(&mut self.installations);

@@ -18,8 +18,10 @@ const LICENSES: usize = 64;
 pub(in super::super) const SCARCE: u32 = 100;
 
 /// What was sold.
-pub(super) struct Sold {
-    pub(super) keys: Vec<SecretText>,
+pub(in super::super) struct Sold {
+    /// The keys of licenses without a limit of slots.
+    pub(in super::super) keys: Vec<SecretText>,
+    /// The key of one that has a hundred.
     pub(super) scarce: SecretText,
     pub(super) like: LicenseId,
 }
