@@ -1,6 +1,7 @@
 //! Activations: what a product's client asks for, and what operators do about it.
 
 mod activate;
+mod beats;
 mod deactivate;
 mod decided;
 mod heartbeat;
@@ -20,6 +21,7 @@ use kaching_license::{Authorization, Credential, Digest, LicenseKey};
 
 use crate::{Error, Result, keys::KeyRing};
 
+pub(crate) use beats::{Beats, Grounds, gather};
 pub(crate) use lapse::{forget_nonces, lapse_due};
 pub use list::ActivationFilter;
 

@@ -69,11 +69,8 @@ impl Catalogues {
         self.0.lock().expect("nothing panics while it is held").insert(product, (stamp, catalogue));
     }
 
-    /// Forgets what an operation of this name may have changed: two changes in one microsecond have one stamp.
-    pub(crate) fn committed(&self, operation: &str) {
-        if ["products.", "features.", "plans."].iter().any(|noun| operation.starts_with(noun)) {
-            self.0.lock().expect("nothing panics while it is held").clear();
-        }
+    pub(crate) fn forget(&self) {
+        self.0.lock().expect("nothing panics while it is held").clear();
     }
 }
 

@@ -1,14 +1,20 @@
 //! Whether the authority can do its work.
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::{
+    sync::atomic::{AtomicI64, Ordering},
+    time::Duration,
+};
 
 use kaching_base::{Seconds, Timestamp};
-use kaching_db::{Engine, params};
+use kaching_db::{Db, Engine, params};
 
 use crate::{Authority, Cx, Error, Result};
 
 /// A clock further than this from the database's signs nothing.
 const SKEW: Seconds = Seconds(5);
+
+/// How long the database may take to be called usable.
+const LOOK: Duration = Duration::from_secs(2);
 
 /// What is known against the clock.
 #[derive(Default)]
@@ -27,16 +33,18 @@ impl Authority {
     /// # Errors
     /// With one sentence for the site engineer.
     pub async fn ready(&self) -> Result<()> {
-        self.db.ping().await?;
-        self.compare_clocks().await?;
+        // Whoever asks has others to ask, and does not wait for long.
+        let db = self.db.with_deadline(LOOK);
+        db.ping().await?;
+        self.compare_clocks(&db).await?;
         self.check_mark(self.now())?;
         self.check_keyset()
     }
 
     /// Compares the clock with the database's, and remembers whether it may sign.
-    async fn compare_clocks(&self) -> Result<()> {
+    async fn compare_clocks(&self, db: &Db) -> Result<()> {
         let before = self.clock.now();
-        let theirs = Timestamp::from_micros(self.db.now().await?);
+        let theirs = Timestamp::from_micros(db.now().await?);
         let after = self.clock.now();
         // The database read its clock at some moment between our two readings.
         let off = match () {
@@ -77,7 +85,7 @@ impl Authority {
     /// # Errors
     /// If the clock is off the database's, of which nothing is stored, or stands before a time that was stored.
     pub async fn store_time(&self) -> Result<()> {
-        self.compare_clocks().await?;
+        self.compare_clocks(&self.db).await?;
         let newest = self
             .write("clock.mark", Cx::system("clock"), |tx, op| {
                 let mark =
@@ -117,6 +125,11 @@ impl Authority {
     /// If it does not answer.
     pub async fn database_version(&self) -> Result<String> {
         Ok(self.db.version().await?)
+    }
+
+    /// Whether other servers may work on the same database.
+    pub fn is_shared(&self) -> bool {
+        self.db.engine() == Engine::Postgres
     }
 
     /// Whether what was answered is on disk, as the database says of its own settings.

@@ -77,7 +77,10 @@ pub struct Authority {
     pub(crate) mark: health::ClockMark,
     pub(crate) refusals: refusals::Repeated,
     pub(crate) statements: statements::Statements,
-    /// Replaced as a whole, by `renew_keyset` alone.
+    /// Heartbeats that wait for the next transaction.
+    pub(crate) beats: activations::Beats,
+    pub(crate) grounds: Arc<activations::Grounds>,
+    /// Replaced as a whole, by `renew_keyset` and `follow_keys`.
     ring: ArcSwap<KeyRing>,
     data: keys::DataKeys,
     root: Arc<keys::RootKeeper>,

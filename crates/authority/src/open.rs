@@ -14,6 +14,7 @@ use prometheus_client::registry::Registry;
 
 use crate::{
     Authority, Clock, Entropy, Error, Result,
+    activations::{Grounds, gather},
     changes::{self, Changes},
     health::ClockMark,
     keys::{
@@ -70,8 +71,8 @@ impl Authority {
         let db = Db::open(database, db::Metrics::register(registry)).await?;
         db.migrate(&migrations::ALL).await?;
         let first = !db.read("keys.exist", DataKeys::exist).await?;
-        let master = match master {
-            Some(master) => master,
+        let (master, made) = match master {
+            Some(master) => (master, false),
             None => master_of(&directory, first, entropy.as_ref())?,
         };
         let root = Arc::new(RootKeeper::new(root_store, root_passphrase));
@@ -92,7 +93,8 @@ impl Authority {
                 }
                 DataKeys::load(tx, &sealing)
             })
-            .await?;
+            .await
+            .map_err(|error| if made { no_longer_first(error, &directory) } else { error })?;
         let changes = Changes::new(listening, db.read("changes.mark", changes::sql::mark).await?);
         let issuer = match issuer {
             Issuer::Named(url) => url,
@@ -100,7 +102,10 @@ impl Authority {
                 db.read("keys.issuer", StoredKeyset::issuer).await?.unwrap_or(otherwise)
             }
         };
+        let grounds = Arc::new(Grounds::default());
         let authority = Self {
+            beats: gather(&db, Arc::clone(&grounds)),
+            grounds,
             db,
             ring: ArcSwap::from_pointee(KeyRing::empty(&data)),
             root,
@@ -139,17 +144,29 @@ impl NewKeys {
     }
 }
 
-/// The master key of the directory; made there on a first start.
-fn master_of(directory: &Path, first: bool, entropy: &dyn Entropy) -> Result<MasterKey> {
+/// Where another server came first after all, its master key is the one: ours sealed nothing, and goes. What is said of
+/// the database may be that nobody knows whether it took our keys, so then it stays.
+fn no_longer_first(error: Error, directory: &Path) -> Error {
+    let Error::Failure(_) = error else { return error };
+    let path = directory.join("master.key");
+    let _ = fs::remove_file(&path);
+    Error::Failure(format!(
+        "another server has just made the keys of this database: copy its master.key to {}, and start again",
+        path.display()
+    ))
+}
+
+/// The master key of the directory, and whether it was made there now: on a first start.
+fn master_of(directory: &Path, first: bool, entropy: &dyn Entropy) -> Result<(MasterKey, bool)> {
     let path = directory.join("master.key");
     match fs::read_to_string(&path) {
-        Ok(text) => {
-            MasterKey::parse(&text).map_err(|error| Error::Failure(format!("{}: {error}", path.display())))
-        }
+        Ok(text) => MasterKey::parse(&text)
+            .map(|master| (master, false))
+            .map_err(|error| Error::Failure(format!("{}: {error}", path.display()))),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound && first => {
             let master = MasterKey::new(entropy.seed());
             write_private(&path, &format!("{}\n", master.encode().expose()))?;
-            Ok(master)
+            Ok((master, true))
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(Error::Failure(format!(
             "the master key is missing: put {} back, or name it with keys.master",

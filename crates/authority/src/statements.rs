@@ -1,12 +1,13 @@
 //! What the authority signs: leases, refusals, validations. Always after COMMIT.
 
 mod pushed;
+mod slow;
 
 use std::sync::{Arc, Mutex};
 
-use kaching_base::{ActivationId, Base64Url, ErrorCode, Seconds, Timestamp};
+use kaching_base::{ActivationId, Base64Url, ErrorCode, LeaseAlgorithm, Seconds, Timestamp};
 use kaching_db::Tx;
-use kaching_domain::{Activation, License, Refused, activations as rules, leases};
+use kaching_domain::{Activation, License, Refused, Terms, activations as rules, leases};
 use kaching_license::{Digest, Keyset, Refusal, RefusalCode, TrustedKeyset, Validation, ValidationCode};
 
 use crate::{
@@ -16,12 +17,14 @@ use crate::{
     keys::KeyRing,
 };
 use pushed::Pushed;
+use slow::SlowSigning;
 
 /// What is kept in memory for the product's calls. Everything in it can be made again.
 #[derive(Default)]
 pub(crate) struct Statements {
     pub(crate) catalogues: Catalogues,
     pub(crate) pushed: Pushed,
+    slow: SlowSigning,
     /// The authority's own keys, ready to verify leases that are shown; of the keyset's version that is named.
     verifier: Mutex<Option<(u64, Arc<TrustedKeyset>)>>,
 }
@@ -32,6 +35,8 @@ const LIFE: Seconds = Seconds(60);
 /// A license with what statements name around it.
 pub(crate) struct Around {
     pub(crate) license: License,
+    /// What the license grants.
+    pub(crate) terms: Terms,
     pub(crate) names: Names,
     /// Which catalogue its product has.
     pub(crate) stamp: Stamp,
@@ -41,7 +46,11 @@ impl Around {
     pub(crate) fn read(tx: &mut Tx<'_>, license: License) -> Result<Self> {
         let names = activations::sql::names(tx, &license)?;
         let stamp = catalogue::sql::stamp(tx, license.product)?;
-        Ok(Self { license, names, stamp })
+        Ok(Self::new(license, names, stamp))
+    }
+
+    pub(crate) fn new(license: License, names: Names, stamp: Stamp) -> Self {
+        Self { terms: license.terms(), license, names, stamp }
     }
 }
 
@@ -66,13 +75,19 @@ impl Authority {
             product,
             plan,
             &around.license,
+            &around.terms,
             activation,
             times,
             jti,
             request,
             catalogue.etag,
         );
-        ring.sign(&lease, *lease_alg)
+        match *lease_alg {
+            LeaseAlgorithm::EdDsa => ring.sign(&lease, LeaseAlgorithm::EdDsa),
+            LeaseAlgorithm::Rs256 => {
+                self.statements.slow.sign(move || ring.sign(&lease, LeaseAlgorithm::Rs256)).await
+            }
+        }
     }
 
     /// Signs a refusal where its code is one of those that are signed.
@@ -92,7 +107,7 @@ impl Authority {
         // A client takes only what names its own product, in an algorithm that it surely has: where the license is for
         // another one, neither is this license's.
         let foreign = is_foreign(refused.code);
-        let algorithm = if foreign { kaching_base::LeaseAlgorithm::EdDsa } else { around.names.lease_alg };
+        let algorithm = if foreign { LeaseAlgorithm::EdDsa } else { around.names.lease_alg };
         let refusal = Refusal {
             iss: self.issuer.clone(),
             aud: (!foreign).then(|| around.names.product.clone()),
@@ -135,7 +150,7 @@ impl Authority {
             code: code.unwrap_or_else(|code| ValidationCode::No(RefusalCode::Known(code))),
             valid,
         };
-        let algorithm = own.map_or(kaching_base::LeaseAlgorithm::EdDsa, |around| around.names.lease_alg);
+        let algorithm = own.map_or(LeaseAlgorithm::EdDsa, |around| around.names.lease_alg);
         ring.sign(&validation, algorithm)
     }
 

@@ -123,7 +123,7 @@ fn look(tx: &mut Tx<'_>, keys: &KeyRing, ask: &Validate, now: Timestamp) -> Resu
     };
     let license = licenses::due(tx, &license, now)?.unwrap_or(license);
     let around = Around::read(tx, license)?;
-    let (license, terms) = (&around.license, around.license.terms());
+    let license = &around.license;
     let present = sql::in_use(tx, license, now)?;
     let active = match &ask.fingerprint {
         Some(fingerprint) => {
@@ -134,7 +134,7 @@ fn look(tx: &mut Tx<'_>, keys: &KeyRing, ask: &Validate, now: Timestamp) -> Resu
     let kind = ask.kind.or_else(|| active.as_ref().map(|one| one.kind));
     let refused = reason(ask, &around, kind, active.is_some(), now);
     let levels = active.map_or(present.levels, |one| one.levels);
-    let quotas = quotas(&terms, present.active, &levels);
+    let quotas = quotas(&around.terms, present.active, &levels);
     Ok(Ok(Found { around, quotas, refused }))
 }
 
@@ -162,7 +162,7 @@ fn reason(
         let detail = "The license is not active on this installation: activate it there.";
         return Some(Refused::new(ErrorCode::ActivationNotFound, detail));
     }
-    let features = license.terms().features;
+    let features = &around.terms.features;
     let missing = ask.features.iter().find(|feature| !features.contains(*feature))?;
     let detail =
         format!("The license does not have the feature {missing}: ask your vendor for a plan that has it.");

@@ -13,4 +13,5 @@ mod activations {
     pub mod setting;
     pub mod simultaneous;
     pub mod streams;
+    pub mod together;
 }

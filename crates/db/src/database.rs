@@ -1,15 +1,15 @@
 use std::{
     sync::{Arc, PoisonError, RwLock},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use crossbeam_channel::{Sender, TrySendError};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::{
     Config, Engine, Error, Metrics, Result, Tx,
     config::Place,
-    job::{Claim, Job},
+    job::{Claim, Job, Work},
     metrics::Kind,
     moment, postgres, sqlite,
 };
@@ -219,27 +219,48 @@ impl Db {
         E: From<Error> + Send + 'static,
     {
         let deadline = moment::now() + self.deadline;
-        let (job, claim, mut answer) = Job::new(name, kind, deadline, &self.shared.metrics, body);
-        self.shared.enqueue(job)?;
-        let waiting = Waiting(claim);
-        // A thread that died with the job left no answer: what had not started will not start.
-        let lost = |waiting: &Waiting| match (waiting.0.abandon(), kind) {
-            (false, Kind::Write) => E::from(Error::OutcomeUnknown),
-            _ => E::from(Error::Closed),
-        };
-        if let Ok(answer) = tokio::time::timeout_at(deadline.into(), &mut answer).await {
-            return answer.unwrap_or_else(|_| Err(lost(&waiting)));
-        }
-        if waiting.0.abandon() {
-            return Err(E::from(Error::Deadline));
-        }
-        // It runs. Its thread ends it soon after the deadline; only a connection that hangs takes longer.
-        let late = deadline + GRACE;
-        match (tokio::time::timeout_at(late.into(), answer).await, kind) {
-            (Ok(answer), _) => answer.unwrap_or_else(|_| Err(lost(&waiting))),
-            (Err(_), Kind::Read) => Err(E::from(Error::Deadline)),
-            (Err(_), Kind::Write) => Err(E::from(Error::OutcomeUnknown)),
-        }
+        let (job, claim, answered) = Job::new(name, kind, deadline, &self.shared.metrics, body);
+        self.shared.enqueue(job);
+        answer(answered, claim, kind, deadline).await
+    }
+
+    /// How long a transaction may take from the call to its answer.
+    pub(crate) fn deadline(&self) -> Duration {
+        self.deadline
+    }
+
+    /// Has a thread do this work in a transaction that writes; the work itself tells whoever waits for it.
+    pub(crate) fn enqueue(&self, name: &'static str, work: Box<dyn Work>) {
+        let deadline = moment::now() + self.deadline;
+        self.shared.enqueue(Job::of(name, Kind::Write, deadline, &self.shared.metrics, work));
+    }
+}
+
+/// Waits for the answer to what a thread was asked to do.
+pub(crate) async fn answer<T, E: From<Error>>(
+    mut answered: oneshot::Receiver<Result<T, E>>,
+    claim: Claim,
+    kind: Kind,
+    deadline: Instant,
+) -> Result<T, E> {
+    let waiting = Waiting(claim);
+    // A thread that died with the job left no answer: what had not started will not start.
+    let lost = |waiting: &Waiting| match (waiting.0.abandon(), kind) {
+        (false, Kind::Write) => E::from(Error::OutcomeUnknown),
+        _ => E::from(Error::Closed),
+    };
+    if let Ok(answer) = tokio::time::timeout_at(deadline.into(), &mut answered).await {
+        return answer.unwrap_or_else(|_| Err(lost(&waiting)));
+    }
+    if waiting.0.abandon() {
+        return Err(E::from(Error::Deadline));
+    }
+    // It runs. Its thread ends it soon after the deadline; only a connection that hangs takes longer.
+    let late = deadline + GRACE;
+    match (tokio::time::timeout_at(late.into(), answered).await, kind) {
+        (Ok(answer), _) => answer.unwrap_or_else(|_| Err(lost(&waiting))),
+        (Err(_), Kind::Read) => Err(E::from(Error::Deadline)),
+        (Err(_), Kind::Write) => Err(E::from(Error::OutcomeUnknown)),
     }
 }
 
@@ -256,23 +277,27 @@ impl Drop for Waiting {
 }
 
 impl Shared {
-    fn enqueue(&self, job: Job) -> Result<()> {
+    /// A job that finds no place is finished with the reason.
+    fn enqueue(&self, job: Job) {
         let queues = self.queues.read().unwrap_or_else(PoisonError::into_inner);
-        let queues = queues.as_ref().ok_or(Error::Closed)?;
-        let (name, kind) = (job.name, job.kind);
-        let queue = match kind {
-            Kind::Write => &queues.write,
-            Kind::Read => &queues.read,
+        let kind = job.kind;
+        let sent = match (queues.as_ref(), kind) {
+            (None, _) => Err(TrySendError::Disconnected(job)),
+            (Some(queues), Kind::Write) => self.send(&queues.write, job),
+            (Some(queues), Kind::Read) => self.send(&queues.read, job),
         };
+        // What finishes may ask for more.
+        drop(queues);
+        match sent {
+            Ok(()) => {}
+            Err(TrySendError::Full(job)) => job.finish(Err(Error::Overloaded)),
+            Err(TrySendError::Disconnected(job)) => job.finish(Err(Error::Closed)),
+        }
+    }
+
+    fn send(&self, queue: &Sender<Job>, job: Job) -> Result<(), TrySendError<Job>> {
+        let kind = job.kind;
         self.metrics.enqueued(kind);
-        queue.try_send(job).map_err(|refused| {
-            self.metrics.dequeued(kind);
-            let error = match refused {
-                TrySendError::Full(_) => Error::Overloaded,
-                TrySendError::Disconnected(_) => Error::Closed,
-            };
-            self.metrics.finished(name, kind, error.word());
-            error
-        })
+        queue.try_send(job).inspect_err(|_| self.metrics.dequeued(kind))
     }
 }

@@ -24,6 +24,8 @@ pub(crate) struct Job {
     pub(crate) name: &'static str,
     pub(crate) kind: Kind,
     pub(crate) deadline: Instant,
+    /// Whether the last run asked for anything to be written.
+    pub(crate) wrote: bool,
     queued: Instant,
     claim: Claim,
     work: Box<dyn Work>,
@@ -51,6 +53,11 @@ const STARTED: u8 = 1;
 const ABANDONED: u8 = 2;
 
 impl Claim {
+    /// True if nobody abandoned it before; it is never abandoned from here on.
+    pub(crate) fn start(&self) -> bool {
+        self.settle(STARTED)
+    }
+
     fn settle(&self, as_: u8) -> bool {
         self.0.compare_exchange(WAITING, as_, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
@@ -62,7 +69,7 @@ impl Claim {
 }
 
 /// The typed half of a job.
-trait Work: Send {
+pub(crate) trait Work: Send {
     /// Runs the closure and keeps what it returns; true if that was `Ok`.
     fn run(&mut self, tx: &mut Tx<'_>) -> bool;
     /// Whether the last run returned `Ok`.
@@ -116,24 +123,27 @@ impl Job {
         E: From<Error> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        let claim = Claim::default();
         let work = Box::new(Closure { body, returned: None, reply });
-        let job = Self {
-            name,
-            kind,
-            deadline,
-            queued: moment::now(),
-            claim: claim.clone(),
-            work,
-            metrics: metrics.clone(),
-        };
+        let job = Self::of(name, kind, deadline, metrics, work);
+        let claim = job.claim.clone();
         (job, claim, answer)
+    }
+
+    pub(crate) fn of(
+        name: &'static str,
+        kind: Kind,
+        deadline: Instant,
+        metrics: &Metrics,
+        work: Box<dyn Work>,
+    ) -> Self {
+        let (queued, claim) = (moment::now(), Claim::default());
+        Self { name, kind, deadline, wrote: false, queued, claim, work, metrics: metrics.clone() }
     }
 
     /// Takes the job out of the queue: none if its caller went away or its time is up.
     pub(crate) fn claimed(self) -> Option<Self> {
         self.metrics.dequeued(self.kind);
-        if !self.claim.settle(STARTED) {
+        if !self.claim.start() {
             self.metrics.finished(self.name, self.kind, "abandoned");
             return None;
         }
@@ -150,6 +160,7 @@ impl Job {
         let began = moment::now();
         let mut tx = Tx::new(self.name, connection, self.deadline);
         let kept = catch_unwind(AssertUnwindSafe(|| self.work.run(&mut tx)));
+        self.wrote = tx.wrote();
         let fault = tx.into_fault();
         self.metrics.ran(self.name, began);
         match (kept, fault) {

@@ -15,6 +15,7 @@ mod row;
 mod schema;
 mod sql;
 mod sqlite;
+mod together;
 mod tx;
 mod types;
 
@@ -27,5 +28,6 @@ pub use migrate::{Migration, Migrations};
 pub use param::{Param, ToParam};
 pub use row::Row;
 pub use sql::{Sql, Statement};
+pub use together::{Pace, Together};
 pub use tx::Tx;
 pub use types::Json;

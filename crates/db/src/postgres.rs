@@ -1,8 +1,10 @@
 //! A server: threads that own one connection each.
 
+mod address;
 mod connect;
 mod fault;
 mod session;
+mod tls;
 mod worker;
 
 use std::thread;

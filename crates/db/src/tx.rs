@@ -19,6 +19,7 @@ pub struct Tx<'c> {
     connection: Link<'c>,
     deadline: Instant,
     fault: Option<Fault>,
+    wrote: bool,
 }
 
 pub(crate) enum Link<'c> {
@@ -28,7 +29,12 @@ pub(crate) enum Link<'c> {
 
 impl<'c> Tx<'c> {
     pub(crate) fn new(name: &'static str, connection: Link<'c>, deadline: Instant) -> Self {
-        Self { name, connection, deadline, fault: None }
+        Self { name, connection, deadline, fault: None, wrote: false }
+    }
+
+    /// Whether anything was asked to be written by a statement that answers with no rows.
+    pub(crate) fn wrote(&self) -> bool {
+        self.wrote
     }
 
     /// What ended the transaction, if a statement did.
@@ -55,6 +61,7 @@ impl<'c> Tx<'c> {
     /// As the database answers.
     pub fn execute<'s>(&mut self, sql: impl Into<Statement<'s>>, params: &[Param<'_>]) -> Result<u64> {
         let sql = sql.into();
+        self.wrote = true;
         self.guarded(|name, connection| match connection {
             Link::Sqlite(connection) => sqlite::execute(connection, name, sql, params),
             Link::Postgres(session) => session.execute(name, sql, params),
@@ -131,6 +138,7 @@ impl<'c> Tx<'c> {
 
     /// Runs a script of several statements without parameters: a migration.
     pub(crate) fn script(&mut self, sql: &str) -> Result<()> {
+        self.wrote = true;
         self.guarded(|name, connection| match connection {
             Link::Sqlite(connection) => sqlite::script(connection, name, sql),
             Link::Postgres(session) => session.script(name, sql),

@@ -13,7 +13,8 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 
 use kaching_base::{
-    CustomerId, ErrorCode, FingerprintKind, LicenseId, LicenseType, PlanId, ProductId, Seconds, Timestamp,
+    CustomerId, ErrorCode, FingerprintKind, LeasePolicy, LicenseId, LicenseType, Limit, PlanId, ProductId,
+    Seconds, Timestamp,
 };
 
 use crate::{Overrides, Refused, Terms};
@@ -101,11 +102,25 @@ impl License {
         self.granted.with(&self.overrides)
     }
 
+    /// How its leases live and end.
+    pub fn policy(&self) -> &LeasePolicy {
+        self.overrides.policy.as_ref().unwrap_or(&self.granted.policy)
+    }
+
+    /// The limit of this name.
+    pub fn limit(&self, name: &str) -> Option<Limit> {
+        self.overrides.limits.get(name).or_else(|| self.granted.limits.get(name)).copied()
+    }
+
+    /// How many installations may be active at once, as [`Terms::slots`].
+    pub fn slots(&self) -> Option<u64> {
+        self.limit("activations").map_or(Some(1), |limit| limit.max())
+    }
+
     /// The days of expiry grace: the policy's, or 14, and none for trials.
     pub fn expiry_grace(&self) -> Seconds {
-        let policy = self.overrides.policy.as_ref().unwrap_or(&self.granted.policy);
         let unsaid = if self.license_type == LicenseType::Trial { 0 } else { 14 };
-        Seconds::days(policy.expiry_days.unwrap_or(unsaid))
+        Seconds::days(self.policy().expiry_days.unwrap_or(unsaid))
     }
 
     /// The moment after which nothing runs on this license: its end and the grace; nothing if it has no end.

@@ -1,4 +1,4 @@
-use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::Args;
 use kaching_base::Secret;
@@ -53,9 +53,10 @@ impl Serve {
         environment: &BTreeMap<String, String>,
         output: &Output,
     ) -> Result<(), Failure> {
+        let doubts = self.database.as_deref().and_then(exposed_database);
         let config = self.config(data, environment)?;
         log::start(&config)?;
-        for warning in settings::exposed(environment) {
+        for warning in settings::exposed(environment).into_iter().chain(doubts) {
             tracing::warn!("{warning}");
         }
         data.make()?;
@@ -74,7 +75,8 @@ impl Serve {
         }
         let greeting = greeting::Greeting::of(&app, data, &addresses, listeners.issuer());
         output.either(&greeting, || greeting.text(output.style))?;
-        let done = until_stopped(listeners, &app, signals).await;
+        let leave = if config.database.url.is_some() { config.server.leave_s } else { 0 };
+        let done = until_stopped(listeners, &app, signals, Duration::from_secs(leave.into())).await;
         app.authority().close().await;
         done
     }
@@ -110,18 +112,55 @@ fn named_or_in_file(text: String) -> Result<String, Failure> {
     Ok(read.trim().to_owned())
 }
 
-/// Serves until a signal asks for the end, or the database can no longer be trusted.
-async fn until_stopped(listeners: Listeners, app: &App, mut signals: Signals) -> Result<(), Failure> {
+/// What is unwise about a `--database`, of which everybody on this machine can read what stands in the arguments.
+fn exposed_database(text: &str) -> Option<String> {
+    if let Some(path) = text.strip_prefix('@') {
+        let others = kaching_server::others_can_read(path.as_ref()).unwrap_or(false);
+        return others.then(|| {
+            format!("Others can read {path}, which --database names: close it with `chmod 600 {path}`.")
+        });
+    }
+    let credentials = text.split_once("://").and_then(|(_, rest)| rest.split_once('@'));
+    let password = credentials.is_some_and(|(user, _)| user.contains(':')) || text.contains("password=");
+    password.then(|| {
+        "Everybody on this machine can read the password in --database in the list of processes: write the address \
+         into a file that only you can read and say --database @FILE, or set KACHING_DATABASE__URL_FILE."
+            .to_owned()
+    })
+}
+
+/// Serves until a signal asks for the end, or the database can no longer be trusted. Before a balancer's server ends,
+/// it says so for as long as `leave`; whoever asks twice, or presses Ctrl-C, does not want to wait.
+async fn until_stopped(
+    listeners: Listeners,
+    app: &App,
+    mut signals: Signals,
+    leave: Duration,
+) -> Result<(), Failure> {
     let (stop, asked) = shutdown();
     let serving = listeners.serve(app.clone(), asked);
     let mut asking = JoinSet::new();
+    let leaving = app.clone();
     asking.spawn(async move {
-        signals.asked().await;
+        if signals.which().await == Asked::ByTerm && !leave.is_zero() {
+            leaving.leave();
+            tokio::select! {
+                () = tokio::time::sleep(leave) => {}
+                () = signals.asked() => {}
+            }
+        }
         stop.now();
     });
     serving.await.map_err(|error| sentence(&error.to_string()))?;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Which signal it was.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    ByTerm,
+    ByInt,
 }
 
 /// What init systems and people end a process with.
@@ -141,9 +180,16 @@ impl Signals {
 
     /// Returns when SIGTERM or SIGINT asks for the end.
     pub(crate) async fn asked(&mut self) {
-        tokio::select! {
-            _ = self.term.recv() => tracing::info!("asked to stop by SIGTERM"),
-            _ = self.int.recv() => tracing::info!("asked to stop by SIGINT"),
-        }
+        self.which().await;
+    }
+
+    /// As [`asked`](Self::asked), and says which it was.
+    async fn which(&mut self) -> Asked {
+        let asked = tokio::select! {
+            _ = self.term.recv() => Asked::ByTerm,
+            _ = self.int.recv() => Asked::ByInt,
+        };
+        tracing::info!("asked to stop by {}", if asked == Asked::ByTerm { "SIGTERM" } else { "SIGINT" });
+        asked
     }
 }

@@ -45,7 +45,7 @@ pub(crate) fn copy(server: &str, name: &str, other: &str) -> Result<String, Unav
 }
 
 /// On a thread of its own: the synchronous client may not be used by async code.
-fn tell(server: &str, statement: String) -> Result<(), Unavailable> {
+pub(crate) fn tell(server: &str, statement: String) -> Result<(), Unavailable> {
     let url = server.to_owned();
     let told =
         thread::spawn(move || postgres::Client::connect(&url, postgres::NoTls)?.batch_execute(&statement));
@@ -57,7 +57,7 @@ fn tell(server: &str, statement: String) -> Result<(), Unavailable> {
 }
 
 /// The URL, or the list of settings, with another database's name.
-fn named(server: &str, name: &str) -> String {
+pub(crate) fn named(server: &str, name: &str) -> String {
     let Some((scheme, rest)) = server.split_once("://") else { return format!("{server} dbname={name}") };
     let (place, settings) = rest.split_once('?').map_or((rest, None), |(place, rest)| (place, Some(rest)));
     let host = place.split('/').next().unwrap_or_default();

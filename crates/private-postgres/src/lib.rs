@@ -2,9 +2,11 @@
 #![warn(missing_docs)]
 
 mod database;
+mod pair;
 mod server;
 
 pub use database::Database;
+pub use pair::Pair;
 pub use server::{Place, Server};
 
 /// Why there is no PostgreSQL: one sentence that says what to do.

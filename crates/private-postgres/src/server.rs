@@ -1,6 +1,7 @@
 use std::{
     fs,
     io::{self, BufRead as _, BufReader, Write as _},
+    net::TcpListener,
     os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
@@ -16,6 +17,7 @@ use crate::{Unavailable, database};
 pub struct Server {
     keeper: Mutex<Keeper>,
     home: String,
+    port: u16,
     databases: AtomicU32,
 }
 
@@ -28,7 +30,14 @@ pub struct Place<'a> {
     pub parent: Option<&'a Path>,
     /// Settings beside its defaults, as in `jit=off`.
     pub settings: &'a [&'a str],
+    /// Whether it listens on 127.0.0.1, at a port that is free, beside its socket.
+    pub listens: bool,
+    /// The certificate chain and the private key that it shows there, PEM: it offers TLS if it has them.
+    pub certificate: Option<(&'a Path, &'a Path)>,
 }
+
+/// The port of a server that does not listen: the name of its socket has it.
+const PORT: u16 = 5432;
 
 struct Keeper {
     process: Child,
@@ -43,14 +52,33 @@ impl Server {
     /// # Errors
     /// If PostgreSQL is not installed or does not start; what it said about that is on standard error.
     pub fn start(place: &Place<'_>) -> Result<Self, Unavailable> {
+        Self::begin(place, Path::new("-"))
+    }
+
+    /// Starts a server that follows this one, which must not listen, as a read-only standby.
+    ///
+    /// # Errors
+    /// As of [`start`](Self::start), or if this one does not let itself be followed.
+    pub fn standby(&self, place: &Place<'_>) -> Result<Self, Unavailable> {
+        Self::begin(place, Path::new(&self.home))
+    }
+
+    fn begin(place: &Place<'_>, leader: &Path) -> Result<Self, Unavailable> {
         let programs = place.programs.map(Path::to_owned).or_else(programs).ok_or_else(|| {
             Unavailable("PostgreSQL's programs are not installed: install PostgreSQL 15 or later".to_owned())
         })?;
+        let (port, listens) =
+            if place.listens { (free_port()?, "listen_addresses=127.0.0.1") } else { (PORT, "") };
+        let none = Path::new("-");
+        let (chain, key) = place.certificate.unwrap_or((none, none));
         let mut process = Command::new("sh")
             .args(["-c", include_str!("keeper.sh"), "keeper"])
             .arg(programs)
             .arg(place.parent.unwrap_or(Path::new("/tmp")))
+            .arg(port.to_string())
+            .args([chain, key, leader])
             .args(place.settings)
+            .args(Some(listens).filter(|setting| !setting.is_empty()))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             // A signal to the owner's process group is not for the keeper: it still has to clean up.
@@ -61,7 +89,7 @@ impl Server {
         let answers = BufReader::new(process.stdout.take().expect("its output is piped"));
         let mut keeper = Keeper { process, words, answers };
         let home = keeper.answer()?;
-        Ok(Self { keeper: Mutex::new(keeper), home, databases: AtomicU32::new(0) })
+        Ok(Self { keeper: Mutex::new(keeper), home, port, databases: AtomicU32::new(0) })
     }
 
     /// The URL of a fresh, empty database, which stays as long as the server.
@@ -80,8 +108,18 @@ impl Server {
         database::copy(&self.url(), &self.fresh_name(), url)
     }
 
-    fn url(&self) -> String {
-        format!("postgresql://kaching@{}/postgres", self.home.replace('/', "%2F"))
+    /// The port, where it listens.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("postgresql://kaching@{}/postgres", self.host())
+    }
+
+    /// Its socket, as URLs name one.
+    pub(crate) fn host(&self) -> String {
+        format!("{}:{}", self.home.replace('/', "%2F"), self.port)
     }
 
     fn fresh_name(&self) -> String {
@@ -104,6 +142,30 @@ impl Server {
         self.tell("start")
     }
 
+    /// Ends every process of the server at once, as a power cut would.
+    ///
+    /// # Errors
+    /// If its keeper is gone.
+    pub fn cut(&self) -> Result<(), Unavailable> {
+        self.tell("cut")
+    }
+
+    /// Makes a standby the primary.
+    ///
+    /// # Errors
+    /// If it is none, or its keeper is gone.
+    pub fn promote(&self) -> Result<(), Unavailable> {
+        self.tell("promote")
+    }
+
+    /// Begins anew as a standby of that server, which must not listen; its own data goes.
+    ///
+    /// # Errors
+    /// If that one does not let itself be followed, or the keeper is gone.
+    pub fn follow(&self, leader: &Self) -> Result<(), Unavailable> {
+        self.tell(&format!("follow {}", leader.home))
+    }
+
     fn tell(&self, word: &str) -> Result<(), Unavailable> {
         let mut keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner);
         let words = keeper.words.as_mut().expect("its input is open until it is dropped");
@@ -123,6 +185,12 @@ impl Keeper {
             )),
         }
     }
+}
+
+/// Nobody else on this machine takes it in the moment before the server does, or the server does not start.
+fn free_port() -> Result<u16, Unavailable> {
+    let found = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+    found.map(|address| address.port()).map_err(|error| Unavailable(format!("no port is free: {error}")))
 }
 
 fn silent(error: &io::Error) -> Unavailable {

@@ -1,4 +1,7 @@
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use kaching_authority::{Authority, Clock, Entropy};
 use kaching_base::{RequestId, Timestamp};
@@ -27,6 +30,8 @@ pub struct Inner {
     pub(crate) waits: Arc<Waits>,
     pub(crate) metrics: Metrics,
     pub(crate) registry: Registry,
+    /// Whether the process takes its leave: what is asked is still answered, but nobody should begin to ask.
+    leaving: AtomicBool,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
 }
@@ -53,6 +58,7 @@ impl App {
             waits: Arc::new(Waits::new(config.server.max_connections)),
             metrics: Metrics::new(&mut registry),
             registry,
+            leaving: AtomicBool::new(false),
             clock,
             entropy,
         }))
@@ -61,6 +67,16 @@ impl App {
     /// The authority behind it.
     pub fn authority(&self) -> &Authority {
         &self.0.authority
+    }
+
+    /// From here on `/ready` answers 503, and each answer is the last of its connection, so that a balancer sends what
+    /// comes next elsewhere.
+    pub fn leave(&self) {
+        self.0.leaving.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.0.leaving.load(Ordering::Relaxed)
     }
 
     pub(crate) fn now(&self) -> Timestamp {

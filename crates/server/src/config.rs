@@ -60,6 +60,8 @@ pub struct ServerSettings {
     pub request_timeout_s: u32,
     /// Seconds that a client may take to send its headers, and again its body.
     pub body_timeout_s: u32,
+    /// Seconds from `/ready` answering 503 to the stop, where servers share a database.
+    pub leave_s: u32,
     /// Seconds that a stop waits for running requests.
     pub shutdown_timeout_s: u32,
     /// Connections that are open at once.

@@ -48,7 +48,10 @@ pub(crate) async fn edge(State(app): State<App>, mut request: Request, next: Nex
         Err(_) => timed_out(Rejected::outcome_unknown()),
     };
     let route = response.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
-    let (response, code) = finish(response, id, &route);
+    let (mut response, code) = finish(response, id, &route);
+    if app.is_leaving() {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     let elapsed = (app.now().micros() - started.micros()).max(0);
     count(&app, &method, route, code, response.status(), elapsed);
     response

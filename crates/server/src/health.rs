@@ -39,9 +39,12 @@ async fn health(_: Public) -> axum::Json<Alive> {
     axum::Json(ALIVE)
 }
 
-/// Whether database, schema, clock and keys are usable.
+/// Whether database, schema, clock and keys are usable, and the server is not about to stop.
 #[utoipa::path(get, path = "/ready", tag = "health", responses((status = 200, body = Alive)))]
 async fn ready(State(app): State<App>, _: Public) -> Result<axum::Json<Alive>> {
+    if app.is_leaving() {
+        return Err(Rejected::overloaded().because("not ready: this server is about to stop"));
+    }
     match app.authority.ready().await {
         Ok(()) => Ok(axum::Json(ALIVE)),
         Err(error) => Err(Rejected::overloaded().because(format!("not ready: {error}"))),

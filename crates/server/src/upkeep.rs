@@ -6,7 +6,9 @@ use crate::{App, Shutdown};
 
 /// How often due jobs are looked for.
 const JOBS: Duration = Duration::from_secs(5);
-/// How often the time is stored, and the keyset looked at: what other replicas changed shows within this.
+/// How often it is looked whether another server on the same database has changed the keys.
+const KEYS: Duration = Duration::from_secs(1);
+/// How often the time is stored, and it is looked whether the keyset is due.
 const MINUTE: Duration = Duration::from_secs(60);
 
 pub(crate) async fn jobs(app: App, mut shutdown: Shutdown) {
@@ -41,5 +43,19 @@ pub(crate) async fn changes(app: App, mut shutdown: Shutdown) {
     tokio::select! {
         () = app.authority.follow_changes() => {}
         () = shutdown.asked() => {}
+    }
+}
+
+/// Where several servers share a database, what one of them signs is served by all: a client that hears of a newer
+/// keyset from one may ask another for it.
+pub(crate) async fn keys(app: App, mut shutdown: Shutdown) {
+    while app.authority.is_shared() {
+        tokio::select! {
+            () = tokio::time::sleep(KEYS) => {}
+            () = shutdown.asked() => return,
+        }
+        if let Err(error) = app.authority.follow_keys().await {
+            tracing::debug!("the keys could not be looked at: {error}");
+        }
     }
 }

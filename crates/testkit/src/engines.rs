@@ -37,6 +37,15 @@ impl Scratch {
         Self { config, folder, url }
     }
 
+    /// A database of PostgreSQL's that somebody else keeps.
+    ///
+    /// # Panics
+    /// If there is no place for the folder.
+    pub fn at(url: String) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        Self { config: Config::postgres(url.as_str()), folder, url: Some(url) }
+    }
+
     /// Which engine this is.
     pub fn engine(&self) -> Engine {
         self.config.engine()

@@ -8,5 +8,5 @@ mod world;
 pub use clock::{FakeClock, SeededEntropy};
 pub use engines::{Scratch, engines};
 pub use kaching_db::Engine;
-pub use postgres::{Server, postgres};
+pub use postgres::{Server, pair, postgres};
 pub use world::{ISSUER, Increment, World};

@@ -1,8 +1,11 @@
 //! The private PostgreSQL of a test process.
 
-use std::{path::PathBuf, sync::LazyLock};
+use std::{
+    path::{Path, PathBuf},
+    sync::LazyLock,
+};
 
-use kaching_private_postgres::{Place, Server as Private};
+use kaching_private_postgres::{Pair, Place, Server as Private};
 
 /// A server that a test may stop and start; it ends, and its folder goes, when this is dropped or the process ends.
 pub struct Server(Private);
@@ -16,6 +19,28 @@ const SETTINGS: &[&str] = &[
     "autovacuum=off",
     "jit=off",
 ];
+
+/// Of two servers of which one follows the other.
+const PAIRED: &[&str] =
+    &["shared_buffers=32MB", "deadlock_timeout=100ms", "wal_level=replica", "autovacuum=off", "jit=off"];
+
+/// Starts a primary and a synchronous standby, with an empty database.
+///
+/// # Panics
+/// If PostgreSQL is not installed or does not start.
+pub fn pair() -> Pair {
+    let programs = programs();
+    let place = Place { programs: programs.as_deref(), settings: PAIRED, ..Place::default() };
+    Pair::start(&place).expect("the tests need PostgreSQL; KACHING_TEST_PG_BIN names the folder of pg_ctl")
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "where the machine keeps PostgreSQL is no setting of the product"
+)]
+fn programs() -> Option<PathBuf> {
+    std::env::var("KACHING_TEST_PG_BIN").ok().map(PathBuf::from)
+}
 
 /// The URL of a fresh database on the one server of this process, which starts with the first call.
 ///
@@ -38,16 +63,37 @@ impl Server {
     /// # Panics
     /// If PostgreSQL is not installed or does not start.
     pub fn start() -> Self {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "where the machine keeps PostgreSQL is no setting of the product"
-        )]
-        let programs = std::env::var("KACHING_TEST_PG_BIN").ok().map(PathBuf::from);
-        let place = Place { programs: programs.as_deref(), settings: SETTINGS, ..Place::default() };
+        Self::begin(&Place::default())
+    }
+
+    /// Starts a server that listens on 127.0.0.1, too.
+    ///
+    /// # Panics
+    /// If PostgreSQL is not installed or does not start.
+    pub fn listening() -> Self {
+        Self::begin(&Place { listens: true, ..Place::default() })
+    }
+
+    /// Starts a server that listens on 127.0.0.1, too, and offers TLS there with this chain and key, PEM.
+    ///
+    /// # Panics
+    /// If PostgreSQL is not installed or does not start.
+    pub fn encrypting(chain: &Path, key: &Path) -> Self {
+        Self::begin(&Place { listens: true, certificate: Some((chain, key)), ..Place::default() })
+    }
+
+    fn begin(place: &Place<'_>) -> Self {
+        let programs = programs();
+        let place = Place { programs: programs.as_deref(), settings: SETTINGS, ..*place };
         Self(
             Private::start(&place)
                 .expect("the tests need PostgreSQL; KACHING_TEST_PG_BIN names the folder of pg_ctl"),
         )
+    }
+
+    /// The port, where it listens.
+    pub fn port(&self) -> u16 {
+        self.0.port()
     }
 
     /// The URL of a fresh, empty database.

@@ -57,7 +57,7 @@ impl Authority {
             created: decision.outcome == Outcome::Created,
             lease,
             credential: Credential::derive(keys.credential_key(), activation.id, generation).text(),
-            quotas: quotas(&around.license.terms(), around.license.active.unsigned_abs(), &activation.levels),
+            quotas: quotas(&around.terms, around.license.active.unsigned_abs(), &activation.levels),
             keyset: keyset
                 .ok_or_else(|| Error::Failure("there is no keyset: the root has to sign one".to_owned()))?,
             warnings,
@@ -70,7 +70,7 @@ fn bind(tx: &mut Tx<'_>, op: &mut Op, license: License, ask: &Activate) -> Resul
     let jti = op.random();
     let mut around = Around::read(tx, license)?;
     let license = around.license.clone();
-    let (levels, warnings) = known_levels(&license.terms().limits, &ask.levels);
+    let (levels, warnings) = known_levels(&around.terms.limits, &ask.levels);
     let request = rules::Request {
         product: ask.product.clone(),
         fingerprint: ask.fingerprint.clone(),
@@ -84,7 +84,7 @@ fn bind(tx: &mut Tx<'_>, op: &mut Op, license: License, ask: &Activate) -> Resul
     let present = sql::lock_by_fingerprint(tx, license.id, &request.fingerprint)?;
     let moving = moving(tx, &license, ask)?;
     let slots = slots::count(tx, op, &license, present.as_ref())?;
-    let full = license.terms().slots().is_some_and(|max| slots.held >= max);
+    let full = license.slots().is_some_and(|max| slots.held >= max);
     let holders = if full || moving.is_some() { slots::holders(tx, op, &license)? } else { Vec::new() };
     let situation = rules::Situation {
         license: &license,

@@ -34,7 +34,7 @@ impl Authority {
 pub(super) fn advise(tx: &mut Tx<'_>, around: &Around, refused: Refused) -> Result<Refused> {
     let mut refused = refused;
     if refused.code == ErrorCode::ActivationLimitReached {
-        let slots = around.license.terms().slots().unwrap_or(u64::MAX);
+        let slots = around.license.slots().unwrap_or(u64::MAX);
         let plans = plans::sql::of_product(tx, around.license.product)?;
         let more = |plan: &_| outlook::allows_more(plan, &kaching_base::Code::activations(), slots);
         refused.upgrade = outlook::upgrade(&plans, around.names.rank, None, more);

@@ -1,4 +1,6 @@
-use kaching_base::{ErrorCode, Timestamp};
+use std::sync::Arc;
+
+use kaching_base::{ErrorCode, Limits, Timestamp};
 use kaching_db::Tx;
 use kaching_domain::{
     Activation, License, Refused,
@@ -14,7 +16,9 @@ use kaching_license::Digest;
 use serde_json::json;
 
 use super::{
-    Answer, Health, Heartbeat, Renewed, Usage, credential_invalid,
+    Answer, Health, Heartbeat, Renewed, Usage,
+    beats::Beat,
+    credential_invalid,
     decided::{Decided, Denied, advise},
     slots, sql, unknown,
 };
@@ -30,12 +34,14 @@ enum Heard {
 }
 
 /// A lease that was granted, to be signed.
-struct Kept {
-    around: Around,
-    activation: Activation,
-    times: Times,
-    warnings: Vec<String>,
-    jti: [u8; 16],
+pub(crate) struct Kept {
+    pub(super) around: Arc<Around>,
+    /// How many activations the license counts as active.
+    pub(super) active: i64,
+    pub(super) activation: Activation,
+    pub(super) times: Times,
+    pub(super) warnings: Vec<String>,
+    pub(super) jti: [u8; 16],
 }
 
 impl Authority {
@@ -45,30 +51,48 @@ impl Authority {
     /// `credential_invalid`, `activation_not_found`.
     pub async fn heartbeat(&self, cx: Cx, beat: Heartbeat) -> Result<Answer<Renewed>> {
         beat.proof.check(&self.keys())?;
-        let (request, again) = (beat.proof.request, (cx.clone(), beat.clone()));
+        let request = beat.proof.request;
+        // Nearly all change nothing but times: those that come together share a transaction.
+        let kept = match self.beats.write(self.beat(&cx, &beat)).await? {
+            Some(kept) => *kept,
+            None => match self.hear_alone(cx, beat).await? {
+                Decided::Granted(kept) => *kept,
+                Decided::Refused(denied) => return self.deny(*denied, request),
+            },
+        };
+        let Kept { around, active, activation, times, warnings, jti } = kept;
+        let lease = self.sign_lease(&around, &activation, times, jti, request).await?;
+        let quotas = quotas(&around.terms, active.unsigned_abs(), &activation.levels);
+        Ok(Answer::Granted(Renewed { lease, quotas, warnings }))
+    }
+
+    fn beat(&self, cx: &Cx, heartbeat: &Heartbeat) -> Beat {
+        let mut jti = [0; 16];
+        jti.copy_from_slice(&self.entropy.seed()[..16]);
+        let address = cx.address.map(|address| address.to_string());
+        Beat { heartbeat: heartbeat.clone(), address, now: self.now(), jti }
+    }
+
+    /// A heartbeat that changes more, or is answered with no: in a transaction of its own.
+    async fn hear_alone(&self, cx: Cx, beat: Heartbeat) -> Result<Decided<Box<Kept>>> {
+        let again = (cx.clone(), beat.clone());
         let mut heard =
             self.write("activations.heartbeat", cx, move |tx, op| hear(tx, op, &beat, false)).await?;
         if let Heard::NeedsLicense = heard {
             let (cx, beat) = again;
             heard = self.write("activations.resume", cx, move |tx, op| hear(tx, op, &beat, true)).await?;
         }
-        let Kept { around, activation, times, warnings, jti } = match heard {
-            Heard::NeedsLicense | Heard::Invalid => return Err(credential_invalid()),
-            Heard::Decided(Decided::Refused(denied)) => return self.deny(*denied, request),
-            Heard::Decided(Decided::Granted(kept)) => *kept,
-        };
-        let lease = self.sign_lease(&around, &activation, times, jti, request).await?;
-        let active = around.license.active.unsigned_abs();
-        let quotas = quotas(&around.license.terms(), active, &activation.levels);
-        Ok(Answer::Granted(Renewed { lease, quotas, warnings }))
+        match heard {
+            Heard::NeedsLicense | Heard::Invalid => Err(credential_invalid()),
+            Heard::Decided(decided) => Ok(decided),
+        }
     }
 }
 
 /// Decides under the activation's lock alone, or, where the license's count may change, under the license's first.
 fn hear(tx: &mut Tx<'_>, op: &mut Op, beat: &Heartbeat, locks_license: bool) -> Result<Heard> {
     let id = beat.proof.authorization.activation;
-    let mut jti = [0; 16];
-    jti.copy_from_slice(&op.random::<16>());
+    let jti = op.random();
     let (license, before) = if locks_license {
         let found = sql::by_id(tx, id)?.ok_or_else(unknown)?;
         let license = licenses::sql::lock_by_id(tx, found.license)?.ok_or_else(unknown)?;
@@ -82,11 +106,8 @@ fn hear(tx: &mut Tx<'_>, op: &mut Op, beat: &Heartbeat, locks_license: bool) -> 
         return Ok(Heard::NeedsLicense);
     }
     let mut around = Around::read(tx, license)?;
-    let (levels, mut warnings) = match &beat.levels {
-        Some(told) => known_levels(&around.license.terms().limits, told),
-        None => Default::default(),
-    };
-    let request = request_of(beat, &before, levels, op);
+    let address = op.cx.address.map(|address| address.to_string());
+    let (request, mut warnings) = request_of(beat, &before, &around.terms.limits, address);
     let slots = match locks_license && before.is_lapsed(op.now) {
         true => Some(slots::count(tx, op, &around.license, Some(&before))?),
         false => None,
@@ -95,8 +116,7 @@ fn hear(tx: &mut Tx<'_>, op: &mut Op, beat: &Heartbeat, locks_license: bool) -> 
         true => sql::displaced(tx, id, request.generation)?,
         false => None,
     };
-    let free_slot =
-        slots.as_ref().map(|slots| around.license.terms().slots().is_none_or(|max| slots.held < max));
+    let free_slot = slots.as_ref().map(|slots| around.terms.slots().is_none_or(|max| slots.held < max));
     let situation = rules::Situation {
         license: &around.license,
         product: &around.names.product,
@@ -126,7 +146,10 @@ fn hear(tx: &mut Tx<'_>, op: &mut Op, beat: &Heartbeat, locks_license: bool) -> 
             warnings.extend(keep(tx, op, &around.license, &before, &answered, beat)?);
             let Answered { activation, answer, .. } = *answered;
             Ok(Heard::Decided(match answer {
-                Ok(times) => Decided::Granted(Box::new(Kept { around, activation, times, warnings, jti })),
+                Ok(times) => {
+                    let (active, around) = (around.license.active, Arc::new(around));
+                    Decided::Granted(Box::new(Kept { around, active, activation, times, warnings, jti }))
+                }
                 Err(refused) => {
                     let refused = told(tx, op, &around, refused)?;
                     Decided::Refused(Box::new(Denied {
@@ -141,21 +164,27 @@ fn hear(tx: &mut Tx<'_>, op: &mut Op, beat: &Heartbeat, locks_license: bool) -> 
     }
 }
 
-fn request_of(
+/// What it says to the rules, with warnings about what is ignored.
+pub(super) fn request_of(
     beat: &Heartbeat,
     before: &Activation,
-    levels: std::collections::BTreeMap<kaching_base::Code, u64>,
-    op: &Op,
-) -> rules::Request {
-    rules::Request {
+    limits: &Limits,
+    address: Option<String>,
+) -> (rules::Request, Vec<String>) {
+    let (levels, warnings) = match &beat.levels {
+        Some(told) => known_levels(limits, told),
+        None => Default::default(),
+    };
+    let request = rules::Request {
         generation: i64::try_from(beat.proof.authorization.generation).unwrap_or(i64::MAX),
         number: i64::try_from(beat.proof.authorization.number).unwrap_or(i64::MAX),
         nonce: beat.nonce.clone(),
         own_fingerprint: Digest::of(before.fingerprint.as_str()) == beat.fpr,
         version: beat.version.clone(),
         levels,
-        address: op.cx.address.map(|address| address.to_string()),
-    }
+        address,
+    };
+    (request, warnings)
 }
 
 /// The refusal with holders, contact and upgrade.
@@ -194,7 +223,7 @@ fn keep(
 }
 
 /// Whether nothing else changed than what every heartbeat moves.
-fn moves_only(before: &Activation, after: &Activation) -> bool {
+pub(super) fn moves_only(before: &Activation, after: &Activation) -> bool {
     let moved = Activation {
         credential: after.credential.clone(),
         last_seen_at: after.last_seen_at,

@@ -1,25 +1,57 @@
+use kaching_base::{ActivationId, LicenseId};
+
 use super::{slots::write_lapse, sql};
 use crate::{Authority, Cx, Result, licenses};
 
-/// Writes down what lapsed, a bounded number at a time; those that live on are looked at again when they would
-/// lapse. How many were looked at.
+/// Steps of one call: with millions of activations some hundreds are due in every second.
+const STEPS: u64 = 64;
+
+/// Writes down what lapsed, a bounded number at a time. Those that live on, which are nearly all, are looked at again
+/// when they would lapse: that is moved for many of them at once. How many were looked at.
 pub(crate) async fn lapse_due(authority: &Authority) -> Result<u64> {
-    let due = authority.read("activations.to_check", sql::to_check).await?;
-    let looked_at = due.len() as u64;
-    for (id, license) in due {
+    let mut looked_at = 0;
+    for _ in 0..STEPS {
+        let due = authority.read("activations.to_check", sql::to_check).await?;
+        let all = (due.len() as u64) < sql::TO_CHECK.unsigned_abs();
+        looked_at += due.len() as u64;
+        look(authority, due).await?;
+        if all {
+            break;
+        }
+    }
+    Ok(looked_at)
+}
+
+async fn look(authority: &Authority, due: Vec<sql::Due>) -> Result<()> {
+    let (living, lapsed): (Vec<_>, Vec<_>) = due.into_iter().partition(|due| due.lives_on);
+    if !living.is_empty() {
+        let ids: Vec<_> = living.into_iter().map(|due| due.id).collect();
         authority
-            .write("activations.lapse", Cx::system("activations.lapse"), move |tx, op| {
-                let Some(license) = licenses::sql::lock_by_id(tx, license)? else { return Ok(()) };
-                let Some(activation) = sql::lock_by_id(tx, id)? else { return Ok(()) };
-                if write_lapse(tx, op, &license, &activation)? {
-                    licenses::sql::set_active(tx, license.id, license.active - 1)
-                } else {
-                    sql::check_again(tx, &activation)
-                }
+            .write("activations.check_again", Cx::system("activations.check_again"), move |tx, op| {
+                sql::check_again(tx, &ids, op.now)
             })
             .await?;
     }
-    Ok(looked_at)
+    for sql::Due { id, license, .. } in lapsed {
+        lapse(authority, id, license).await?;
+    }
+    Ok(())
+}
+
+async fn lapse(authority: &Authority, id: ActivationId, license: LicenseId) -> Result<()> {
+    authority
+        .write("activations.lapse", Cx::system("activations.lapse"), move |tx, op| {
+            let Some(license) = licenses::sql::lock_by_id(tx, license)? else { return Ok(()) };
+            let Some(activation) = sql::lock_by_id(tx, id)? else { return Ok(()) };
+            if write_lapse(tx, op, &license, &activation)? {
+                licenses::sql::set_active(tx, license.id, license.active - 1)
+            } else {
+                // It came back in this moment, or was given up by another way.
+                sql::check_again(tx, &[id], op.now)?;
+                sql::stop_checking(tx, id)
+            }
+        })
+        .await
 }
 
 /// Forgets the nonces and refusals of more than a day ago, a bounded number at a time. How many.

@@ -26,7 +26,7 @@ pub(super) fn count(
 ) -> Result<Slots> {
     let own_lapsed = own.is_some_and(|own| own.lapses_at().is_some() && own.is_lapsed(op.now));
     let held = |counted: i64| (counted - i64::from(own_lapsed)).max(0).unsigned_abs();
-    let full = |counted: i64| license.terms().slots().is_some_and(|slots| held(counted) >= slots);
+    let full = |counted: i64| license.slots().is_some_and(|slots| held(counted) >= slots);
     let mut counted = license.active;
     if full(counted) {
         for one in sql::lock_lapsed(tx, license.id, op.now)? {

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use kaching_base::{ActivationId, Code, ErrorCode, LeaseAlgorithm, LicenseId, Seconds, Timestamp};
-use kaching_db::{self as db, Json, Row, Tx, params};
+use kaching_db::{self as db, Json, Row, Sql, Tx, params};
 use kaching_domain::{
     Activation, ActivationStatus, Contact, Fingerprint, License, Nonce,
     activations::{CredentialState, Displaced, MOVES_COUNT_FOR, Suspicion},
@@ -11,17 +11,29 @@ use kaching_domain::{
 use super::Health;
 use crate::{Result, stored::Fields};
 
-/// All columns in the order of [`read`].
+/// All columns in the order of [`read`], and then these others.
 macro_rules! select {
     ($rest:literal) => {
+        select!("", $rest)
+    };
+    ($more:literal, $rest:literal) => {
         concat!(
             "select a.id, a.license, a.fingerprint, a.kind, a.name, a.version, a.status, a.generation,
                     a.activate_nonce, a.number, a.nonce, a.activated_at, a.last_seen_at, a.run_until, a.move_ends_at,
-                    a.address, a.levels, a.refused, a.displaced_use_at, a.sighted_at, a.suspected from activations a",
+                    a.address, a.levels, a.refused, a.displaced_use_at, a.sighted_at, a.suspected",
+            $more,
+            " from activations a",
             $rest
         )
     };
 }
+/// How many columns [`read`] reads.
+pub(super) const COLUMNS: usize = 21;
+/// With the health, and what tells whether the license is known as it is.
+pub(super) const BEATING: &str = select!(
+    ", a.health, l.product, l.revision, l.updated_at, l.active",
+    " join licenses l on l.id = a.license"
+);
 pub(super) const SELECT: &str = select!("");
 
 pub(super) fn read(row: &Row<'_>) -> db::Result<Activation> {
@@ -363,21 +375,46 @@ pub(super) fn keep_usage(
     Ok(())
 }
 
+/// How many the job looks at in one step: so many are moved in a few milliseconds.
+pub(super) const TO_CHECK: i64 = 256;
+
 /// Those at which the job should look, the longest due first.
-pub(super) fn to_check(tx: &mut Tx<'_>, now: Timestamp) -> Result<Vec<(ActivationId, LicenseId)>> {
-    let sql = "select id, license from activations where check_at <= ?1 order by check_at limit 100";
-    Ok(tx.query_all(sql, params![now], |row| Ok((row.get(0)?, row.get(1)?)))?)
+pub(super) fn to_check(tx: &mut Tx<'_>, now: Timestamp) -> Result<Vec<Due>> {
+    let sql = "select id, license, status = 'active' and run_until > ?2 from activations
+               where check_at <= ?1 order by check_at limit ?3";
+    Ok(tx.query_all(sql, params![now, now - Seconds(60), TO_CHECK], |row| {
+        Ok(Due { id: row.get(0)?, license: row.get(1)?, lives_on: row.get(2)? })
+    })?)
 }
 
-pub(super) fn check_again(tx: &mut Tx<'_>, activation: &Activation) -> Result<()> {
-    tx.execute(
-        "update activations set check_at = ?2 where id = ?1",
-        params![activation.id, activation.lapses_at()],
-    )?;
+/// An activation at which the job should look.
+pub(super) struct Due {
+    pub(super) id: ActivationId,
+    pub(super) license: LicenseId,
+    /// Heartbeats have come since it was written down when to look.
+    pub(super) lives_on: bool,
+}
+
+/// Has the job look again when these would lapse, those apart that lapsed in the meantime or are locked. How many.
+pub(super) fn check_again(tx: &mut Tx<'_>, ids: &[ActivationId], now: Timestamp) -> Result<u64> {
+    let lives_on = now - Seconds(60);
+    let mut select = Sql::new("select id from activations where id in ");
+    select.list(ids.iter().copied()).add(" and status = 'active' and run_until > ?", params![lives_on]);
+    select.push(" order by id for update skip locked");
+    let locked: Vec<ActivationId> = tx.query_all(&select, select.params(), |row| row.get(0))?;
+    let mut update = Sql::new("update activations set check_at = run_until + 60000000 where id in ");
+    update.list(locked);
+    Ok(tx.execute(&update, update.params())?)
+}
+
+/// Has the job never look again at one that holds no slot.
+pub(super) fn stop_checking(tx: &mut Tx<'_>, id: ActivationId) -> Result<()> {
+    tx.execute("update activations set check_at = null where id = ?1 and status <> 'active'", params![id])?;
     Ok(())
 }
 
 /// What statements and answers name around a license.
+#[derive(Clone)]
 pub(crate) struct Names {
     pub(crate) product: Code,
     pub(crate) lease_alg: LeaseAlgorithm,
@@ -387,10 +424,10 @@ pub(crate) struct Names {
     pub(crate) rank: i64,
 }
 
-pub(crate) fn names(tx: &mut Tx<'_>, license: &License) -> Result<Names> {
+pub(crate) fn names(tx: &mut Tx<'_>, license: &License) -> db::Result<Names> {
     let sql = "select p.code, p.lease_alg, p.contact_url, p.contact_email, n.code, n.name, n.rank
                from products p, plans n where p.id = ?1 and n.id = ?2";
-    Ok(tx.query_one(sql, params![license.product, license.plan], |row| {
+    tx.query_one(sql, params![license.product, license.plan], |row| {
         let mut fields = Fields::of(row);
         Ok(Names {
             product: fields.take()?,
@@ -400,5 +437,5 @@ pub(crate) fn names(tx: &mut Tx<'_>, license: &License) -> Result<Names> {
             plan_name: fields.take()?,
             rank: fields.take()?,
         })
-    })?)
+    })
 }

@@ -105,7 +105,7 @@ impl Authority {
             let mark = self.changes.topics.mark();
             let asked = some.to_vec();
             let (found, now) = self
-                .read("changes.look", move |tx, now| {
+                .read("changes.tell", move |tx, now| {
                     let mut found = Vec::with_capacity(asked.len());
                     for (license, wanted) in &asked {
                         found.extend(Looked::read(tx, *license, wanted.own.keys().copied(), now)?);

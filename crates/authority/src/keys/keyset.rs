@@ -57,6 +57,13 @@ impl StoredKeyset {
         Ok(tx.query_opt(newest, &[], |row| row.get(0))?)
     }
 
+    /// The version of the newest keyset; 0 where there is none.
+    pub(crate) fn newest(tx: &mut Tx<'_>) -> Result<u64> {
+        let newest =
+            tx.query_one("select coalesce(max(version), 0) from keysets", &[], |row| row.get::<i64>(0))?;
+        Ok(newest.unsigned_abs())
+    }
+
     /// Whether it lists this key.
     pub(crate) fn lists(&self, kid: &str) -> bool {
         self.kids.split(' ').any(|listed| listed == kid)

@@ -46,6 +46,19 @@ impl Authority {
         signed
     }
 
+    /// Loads the keys where another server on the same database has changed them.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub async fn follow_keys(&self) -> Result<()> {
+        let newest = self.db.read("keys.newest", StoredKeyset::newest).await?;
+        if newest != self.keys().version {
+            let stored = self.stored_keys().await?;
+            self.ring.store(Arc::new(KeyRing::of(&self.data, stored, self.now())));
+        }
+        Ok(())
+    }
+
     /// Whether clients can verify what would be signed now.
     ///
     /// # Errors
@@ -120,9 +133,7 @@ fn keep_root(
     first: bool,
     now: Timestamp,
 ) -> Result<bool> {
-    tx.query_opt("select value from settings where name = 'epoch' for update", &[], |row| {
-        row.get::<String>(0)
-    })?;
+    alone(tx)?;
     let present = tx.query_opt("select public from roots limit 1", &[], |row| row.get::<[u8; 32]>(0))?;
     match present {
         None => {
@@ -138,6 +149,14 @@ fn keep_root(
             "root.key holds another root than the one that products pin: put the right one back".to_owned(),
         )),
     }
+}
+
+/// Waits until no other server on the same database is at the keys: whoever comes second finds what the first made.
+pub(super) fn alone(tx: &mut Tx<'_>) -> Result<()> {
+    tx.query_opt("select value from settings where name = 'epoch' for update", &[], |row| {
+        row.get::<String>(0)
+    })?;
+    Ok(())
 }
 
 fn epoch(tx: &mut Tx<'_>) -> Result<u64> {

@@ -1,10 +1,13 @@
 //! New signing keys: for an algorithm that had none, on an operator's word, and before one ends.
 
-use kaching_base::{ErrorCode, LeaseAlgorithm, Seconds};
+use kaching_base::{ErrorCode, LeaseAlgorithm, Seconds, Timestamp};
 use kaching_license::KeyPurpose;
 use serde_json::json;
 
-use super::{Sealer, StoredKey, renew::interrupted};
+use super::{
+    Sealer, StoredKey,
+    renew::{self, interrupted},
+};
 use crate::{Authority, Cx, Error, Result, audit::Entry};
 
 /// A key is replaced this long before it ends: time enough to bring it to a root that lives elsewhere.
@@ -22,7 +25,7 @@ impl Authority {
         if self.waiting_key(algorithm, Seconds(0)).await? {
             return self.sign_in(algorithm).await;
         }
-        self.rotate_signing_key(Cx::system("first-use"), algorithm).await
+        self.make_key(Cx::system("first-use"), algorithm, Some(Seconds(0))).await
     }
 
     /// Makes a new signing key for leases; the present one stays listed, so that what it signed stays valid.
@@ -30,6 +33,12 @@ impl Authority {
     /// # Errors
     /// If it cannot be kept, or the root has not signed it in: then the present one signs on.
     pub async fn rotate_signing_key(&self, cx: Cx, algorithm: LeaseAlgorithm) -> Result<()> {
+        self.make_key(cx, algorithm, None).await
+    }
+
+    /// Makes a signing key, unless another server on the same database has meanwhile made one that serves for longer
+    /// than this.
+    async fn make_key(&self, cx: Cx, algorithm: LeaseAlgorithm, unless: Option<Seconds>) -> Result<()> {
         let (seed, now) = (self.entropy.seed(), self.now());
         self.check_mark(now)?;
         let make = move || match algorithm {
@@ -38,14 +47,23 @@ impl Authority {
         };
         let key = tokio::task::spawn_blocking(make).await.map_err(interrupted)??;
         let (sealing, kid) = (self.data.seal.clone(), key.signer.kid().to_owned());
-        self.write("keys.rotate", cx, move |tx, op| {
+        let kept = self.write("keys.rotate", cx, move |tx, op| {
+            let sealer = Sealer::new(&sealing);
+            if let Some(longer_than) = unless {
+                renew::alone(tx)?;
+                let present = StoredKey::load(tx, &sealer, op.now)?;
+                if serves(&present, algorithm, op.now + longer_than) {
+                    return Ok(false);
+                }
+            }
             op.on("key.rotate", key.signer.kid());
-            key.store(tx, &Sealer::new(&sealing))?;
-            op.audit(tx, Entry::ok(json!({ "algorithm": algorithm.as_str(), "purpose": "lease" })))
-        })
-        .await?;
+            key.store(tx, &sealer)?;
+            op.audit(tx, Entry::ok(json!({ "algorithm": algorithm.as_str(), "purpose": "lease" })))?;
+            Ok(true)
+        });
+        let kept = kept.await?;
         self.sign_in(algorithm).await?;
-        if self.keys().signs_with(algorithm, &kid) { Ok(()) } else { Err(unsigned("")) }
+        if !kept || self.keys().signs_with(algorithm, &kid) { Ok(()) } else { Err(unsigned("")) }
     }
 
     /// Has the root sign in what is kept, and sees that this algorithm has a key then.
@@ -61,10 +79,14 @@ impl Authority {
     /// Whether there is a key that the root has only to sign in, and that serves for longer than this.
     async fn waiting_key(&self, algorithm: LeaseAlgorithm, longer_than: Seconds) -> Result<bool> {
         let last = self.now() + longer_than;
-        let stored = self.stored_keys().await?;
-        let fits = |key: &&StoredKey| key.jwk.purpose == KeyPurpose::Lease && key.jwk.exp > last;
-        Ok(stored.keys.iter().filter(fits).any(|key| key.signer.algorithm() == algorithm))
+        Ok(serves(&self.stored_keys().await?.keys, algorithm, last))
     }
+}
+
+/// Whether one of these signs leases with this algorithm beyond a moment.
+fn serves(keys: &[StoredKey], algorithm: LeaseAlgorithm, last: Timestamp) -> bool {
+    let fits = |key: &&StoredKey| key.jwk.purpose == KeyPurpose::Lease && key.jwk.exp > last;
+    keys.iter().filter(fits).any(|key| key.signer.algorithm() == algorithm)
 }
 
 /// Makes new keys for those that end soon. How many.
@@ -76,7 +98,7 @@ pub(crate) async fn replace_ending_keys(authority: &Authority) -> Result<u64> {
         // An authority that was off for years starts with none at all.
         let ends = ends_at.map_or(algorithm == LeaseAlgorithm::EdDsa, |at| at <= now + REPLACED_BEFORE);
         if ends && !authority.waiting_key(algorithm, REPLACED_BEFORE).await? {
-            authority.rotate_signing_key(Cx::system("keys.replace"), algorithm).await?;
+            authority.make_key(Cx::system("keys.replace"), algorithm, Some(REPLACED_BEFORE)).await?;
             made += 1;
         }
     }

@@ -24,9 +24,9 @@ macro_rules! select {
         )
     };
 }
-pub(super) const SELECT: &str = select!("");
+pub(crate) const SELECT: &str = select!("");
 
-pub(super) fn read(row: &Row<'_>) -> db::Result<License> {
+pub(crate) fn read(row: &Row<'_>) -> db::Result<License> {
     let mut fields = Fields::of(row);
     Ok(License {
         id: fields.take()?,

@@ -151,6 +151,31 @@ async fn the_job_writes_lapses_and_leaves_the_living() {
 }
 
 #[tokio::test]
+async fn the_job_looks_at_the_living_once_in_a_lease() {
+    World::each(|world| async move {
+        let site = Site::plain(&world, 400).await;
+        let mut homes: Vec<_> = (0..300).map(|n| Installation::new(&format!("c{n}"))).collect();
+        let mut lapses_at = None;
+        for home in &mut homes {
+            lapses_at = home.activate(&world, &site).await.unwrap().activation.lapses_at();
+        }
+        world.clock.advance(Seconds(600));
+        for home in &mut homes[1..] {
+            home.heartbeat(&world).await.unwrap();
+        }
+        world.clock.set(lapses_at.unwrap());
+        world.authority.run_jobs().await.unwrap();
+        assert_eq!(counts(&world, &site).await, (299, 299));
+        assert_eq!(world.authority.run_jobs().await.unwrap(), 0, "nothing is left to look at");
+        homes[1].deactivate(&world).await.unwrap();
+        world.clock.advance(Seconds(600));
+        world.authority.run_jobs().await.unwrap();
+        assert_eq!(counts(&world, &site).await, (0, 0));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn an_operator_releases() {
     World::each(|world| async move {
         let site = Site::plain(&world, 1).await;

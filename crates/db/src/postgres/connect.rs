@@ -1,20 +1,22 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
 
-use postgres::{Client, NoTls};
+use postgres::{Client, SimpleQueryMessage};
 
-use super::fault;
+use super::{address, address::Place, fault};
 use crate::{Error, Result};
 
 /// Where the server is, and how to reach it.
 #[derive(Clone)]
 pub(super) struct Server {
-    config: postgres::Config,
+    places: Arc<[Place]>,
+    /// The place of the last connection, which all that are made anew try first.
+    last: Arc<AtomicUsize>,
 }
 
 /// Whether the server has warned since it was last asked.
@@ -27,27 +29,39 @@ impl Warned {
     }
 }
 
+/// An acknowledged commit is on disk, whatever the server's default; a stricter one stays. The last answer is whether
+/// this is a standby, or takes no writes for another reason.
+const SETTLE: &str = "set client_min_messages = warning; set statement_timeout = 0;
+    select set_config('synchronous_commit', 'on', false)
+        where current_setting('synchronous_commit') in ('off', 'local', 'remote_write');
+    select case when pg_is_in_recovery() then 'standby' else current_setting('transaction_read_only') end";
+
 impl Server {
     pub(super) fn new(url: &str, patience: Duration) -> Result<Self> {
-        let mut config: postgres::Config = url.parse().map_err(|_| {
-            Error::Unavailable(
-                "its address should look like postgresql://user:password@host:5432/name".to_owned(),
-            )
-        })?;
-        // A server that went away without a word is noticed, instead of waited for.
-        config
-            .application_name("kaching")
-            .connect_timeout(patience)
-            .tcp_user_timeout(patience * 2)
-            .keepalives_idle(Duration::from_secs(30))
-            .keepalives_interval(Duration::from_secs(5))
-            .keepalives_retries(3);
-        Ok(Self { config })
+        Ok(Self { places: address::parse(url, patience)?.into(), last: Arc::default() })
     }
 
-    /// Makes one connection and sets what every transaction relies on.
+    /// Makes one connection to the server that takes writes, and sets what every transaction relies on.
     pub(super) fn connect(&self) -> Result<(Client, Warned)> {
-        let unavailable = |e: postgres::Error| Error::Unavailable(fault::reason(&e));
+        let (count, first) = (self.places.len(), self.last.load(Ordering::Relaxed));
+        let mut why = Vec::new();
+        for at in (first..first + count).map(|at| at % count) {
+            let place = &self.places[at];
+            match place.connect() {
+                Ok(connected) => {
+                    self.last.store(at, Ordering::Relaxed);
+                    return Ok(connected);
+                }
+                Err(reason) => why.push(format!("{}: {reason}", place.name)),
+            }
+        }
+        Err(Error::Unavailable(why.join("; ")))
+    }
+}
+
+impl Place {
+    fn connect(&self) -> std::result::Result<(Client, Warned), String> {
+        let reason = |error| self.tls.explain(&error).unwrap_or_else(|| fault::reason(&error));
         let warned = Warned::default();
         let mut config = self.config.clone();
         let notices = warned.clone();
@@ -57,16 +71,20 @@ impl Server {
                 tracing::warn!(message = notice.message(), "PostgreSQL warns");
             }
         });
-        // Encrypted connections would be made here: `NoTls` is the one connector so far.
-        let mut client = config.connect(NoTls).map_err(unavailable)?;
-        // An acknowledged commit is on disk, whatever the server's default; a stricter one stays.
-        client
-            .batch_execute(
-                "set client_min_messages = warning; set statement_timeout = 0;
-                 select set_config('synchronous_commit', 'on', false)
-                     where current_setting('synchronous_commit') in ('off', 'local', 'remote_write')",
-            )
-            .map_err(unavailable)?;
-        Ok((client, warned))
+        let mut client = config.connect(self.tls.clone()).map_err(reason)?;
+        let answers = client.simple_query(SETTLE).map_err(reason)?;
+        let state = answers.iter().rev().find_map(|answer| match answer {
+            SimpleQueryMessage::Row(row) => row.get(0),
+            _ => None,
+        });
+        match state {
+            Some("off") => Ok((client, warned)),
+            Some("standby") => {
+                Err("it is a read-only standby, and nothing is decided on one: name the primary, or all \
+                 servers with commas between them"
+                    .to_owned())
+            }
+            _ => Err("it takes no writes (default_transaction_read_only)".to_owned()),
+        }
     }
 }

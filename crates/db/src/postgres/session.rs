@@ -3,7 +3,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use postgres::Client;
+use postgres::{Client, error::SqlState};
 
 use super::{connect::Warned, fault};
 use crate::{Engine, Error, Param, Statement, error::Fault, metrics::Kind, moment, sql::dialect};
@@ -35,19 +35,24 @@ impl Session {
     pub(super) fn begin(&mut self, name: &'static str, kind: Kind, deadline: Instant) -> Result<(), Fault> {
         let left =
             deadline.saturating_duration_since(moment::now()).max(Duration::from_millis(1)).as_millis();
-        let mode = match kind {
-            Kind::Write => "isolation level read committed, read write",
+        let (mode, then) = match kind {
+            Kind::Write => ("read committed", ""),
             // One state of the database, as SQLite shows it.
-            Kind::Read => "isolation level repeatable read, read only",
+            Kind::Read => ("repeatable read", "; set transaction read only"),
         };
-        self.script(
-            name,
-            &format!(
-                "begin {mode}; set local statement_timeout = {left}; set local lock_timeout = {left};
-                 set local idle_in_transaction_session_timeout = {}",
-                left + 1000
-            ),
-        )
+        // That it could write is asked of one that reads, too: behind a pooler a connection may have come to a standby,
+        // which is behind by what it has not heard yet.
+        let begin = format!(
+            "begin isolation level {mode}, read write; set local statement_timeout = {left};
+             set local lock_timeout = {left}; set local idle_in_transaction_session_timeout = {}{then}",
+            left + 1000
+        );
+        self.client.batch_execute(&begin).map_err(|error| match error.code() {
+            Some(code) if *code == SqlState::FEATURE_NOT_SUPPORTED => {
+                Fault::Lost("the server is a read-only standby by now".to_owned())
+            }
+            _ => fault::of(name, &error),
+        })
     }
 
     pub(super) fn commit(&mut self, name: &'static str) -> Result<(), Commit> {

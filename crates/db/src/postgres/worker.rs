@@ -32,7 +32,8 @@ const RUNS: u32 = 12;
 const RETRY: Duration = Duration::from_millis(2);
 const RETRY_MOST: Duration = Duration::from_millis(200);
 const RECONNECT: Duration = Duration::from_millis(25);
-const RECONNECT_MOST: Duration = Duration::from_secs(1);
+/// A standby that takes over is found this soon.
+const RECONNECT_MOST: Duration = Duration::from_millis(250);
 
 /// How one attempt at a transaction ended.
 enum Attempt {

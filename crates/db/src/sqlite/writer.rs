@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{collections::VecDeque, time::Duration};
 
 use crossbeam_channel::Receiver;
 use rusqlite::Connection;
@@ -15,7 +15,11 @@ use crate::{
     tx::Link,
 };
 
-/// The one thread that writes: everything that waits shares one commit, each in its own savepoint.
+/// The one thread that writes: everything that waits shares one commit.
+///
+/// Savepoints would keep each failure private, and cost a copy of every page that each job touches. Nearly all jobs
+/// succeed, or fail before they write: so they run without, and where one does fail with something written, all that
+/// shared its transaction run again with savepoints.
 pub(super) struct Writer {
     connection: Connection,
     jobs: Receiver<Job>,
@@ -28,10 +32,20 @@ pub(super) struct Writer {
 const TOGETHER: usize = 256;
 const GATHER: Duration = Duration::from_millis(10);
 
+/// How a job's failure is kept from the others of its transaction.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Care {
+    /// It is hoped that there is none.
+    Hope,
+    Savepoints,
+}
+
 /// What one job in a shared transaction came to.
 enum Ended {
-    /// Its savepoint is closed; it is told this after the commit.
+    /// What it wrote stays, or it wrote nothing; it is told this after the commit.
     Held(Result<(), Error>),
+    /// It failed and has written, and the transaction holds what it wrote.
+    Spoiled(Result<(), Error>),
     /// It ended the whole transaction, and the work of the others with it.
     Broken(Error),
 }
@@ -66,7 +80,7 @@ impl Writer {
     fn together(&mut self, first: Job) {
         let began = moment::now();
         let mut next = Some(first);
-        self.transaction(|jobs, held: usize| {
+        self.transaction(Care::Hope, |jobs, held: usize| {
             let more = held < TOGETHER && began.elapsed() < GATHER;
             next.take().or_else(|| if more { waiting(jobs) } else { None })
         });
@@ -86,11 +100,26 @@ impl Writer {
             }
             job.retried();
             let mut only = Some(job);
-            self.transaction(|_, _| only.take());
+            self.transaction(Care::Savepoints, |_, _| only.take());
         }
     }
 
-    fn transaction(&mut self, mut next: impl FnMut(&Receiver<Job>, usize) -> Option<Job>) {
+    /// Runs all of these again in one transaction, in their order.
+    fn carefully(&mut self, jobs: Vec<(Job, Result<(), Error>)>) {
+        let mut again = VecDeque::with_capacity(jobs.len());
+        for (job, outcome) in jobs {
+            match outcome {
+                Err(Error::Panicked) => job.finish(outcome),
+                _ => {
+                    job.retried();
+                    again.push_back(job);
+                }
+            }
+        }
+        self.transaction(Care::Savepoints, |_, _| again.pop_front());
+    }
+
+    fn transaction(&mut self, care: Care, mut next: impl FnMut(&Receiver<Job>, usize) -> Option<Job>) {
         let Some(mut job) = next(&self.jobs, 0) else { return };
         if let Err(error) = self.control("begin immediate") {
             let error = fault::meaning(job.name, error);
@@ -98,8 +127,21 @@ impl Writer {
         }
         let mut held = Vec::new();
         loop {
-            match self.in_savepoint(&mut job) {
+            let ended = match care {
+                Care::Hope => self.hopefully(&mut job),
+                Care::Savepoints => self.in_savepoint(&mut job),
+            };
+            match ended {
                 Ended::Held(outcome) => held.push((job, outcome)),
+                Ended::Spoiled(outcome) => {
+                    // If even this fails, the next BEGIN says so.
+                    let _ = self.control("rollback");
+                    if held.is_empty() {
+                        return job.finish(outcome);
+                    }
+                    held.push((job, outcome));
+                    return self.carefully(held);
+                }
                 Ended::Broken(error) => {
                     if error == Error::Full {
                         self.tail.ask();
@@ -116,14 +158,25 @@ impl Writer {
         self.commit(held);
     }
 
-    fn in_savepoint(&self, job: &mut Job) -> Ended {
-        if let Err(error) = self.control("savepoint job") {
-            return self.broken(fault::meaning(job.name, error));
+    fn hopefully(&self, job: &mut Job) -> Ended {
+        let before = self.connection.total_changes();
+        let (keep, outcome) = match self.once(job) {
+            Ok(ran) => ran,
+            Err(error) => return Ended::Broken(error),
+        };
+        match keep || (!job.wrote && self.connection.total_changes() == before) {
+            true => Ended::Held(outcome),
+            false => Ended::Spoiled(outcome),
         }
+    }
+
+    /// Runs a job in the transaction that was begun: whether to keep what it wrote, and what it is told. An error is
+    /// that of a transaction which is gone.
+    fn once(&self, job: &mut Job) -> Result<(bool, Result<(), Error>), Error> {
         let ran = job.run(Link::Sqlite(&self.connection));
-        // A full disk or a failed read inside a savepoint may have ended the transaction around it.
+        // A full disk or a failed read may have ended the transaction around it.
         if self.connection.is_autocommit() {
-            return Ended::Broken(match ran {
+            return Err(match ran {
                 Ran::Fault(fault, _) => fault.error(),
                 Ran::Panicked => Error::Panicked,
                 Ran::Keep | Ran::Undo => {
@@ -131,11 +184,21 @@ impl Writer {
                 }
             });
         }
-        let (keep, outcome) = match ran {
+        Ok(match ran {
             Ran::Keep => (true, Ok(())),
             Ran::Undo | Ran::Fault(_, false) => (false, Ok(())),
             Ran::Fault(fault, true) => (false, Err(fault.error())),
             Ran::Panicked => (false, Err(Error::Panicked)),
+        })
+    }
+
+    fn in_savepoint(&self, job: &mut Job) -> Ended {
+        if let Err(error) = self.control("savepoint job") {
+            return self.broken(fault::meaning(job.name, error));
+        }
+        let (keep, outcome) = match self.once(job) {
+            Ok(ran) => ran,
+            Err(error) => return Ended::Broken(error),
         };
         let closed = if keep {
             self.control("release job")

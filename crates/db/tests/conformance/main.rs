@@ -11,6 +11,9 @@ mod lists;
 mod migrations;
 mod postgres;
 mod sqlite;
+mod standby;
+mod tls;
+mod together;
 mod transactions;
 mod types;
 

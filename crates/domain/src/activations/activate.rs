@@ -121,7 +121,7 @@ fn answered_before() -> Refused {
 }
 
 fn may_return(present: &Activation, s: &Situation<'_>) -> Result<(), Refused> {
-    if present.suspicion.refuses(s.license.terms().policy.copies) {
+    if present.suspicion.refuses(s.license.policy().copies) {
         return Err(copy_suspected());
     }
     if present.status == ActivationStatus::Superseded && s.moving.is_none() {
@@ -145,7 +145,7 @@ pub(super) fn superseded() -> Refused {
 }
 
 pub(super) fn no_free_slot(license: &License, holders: &[Holder]) -> Refused {
-    let slots = license.terms().slots().unwrap_or(u64::MAX);
+    let slots = license.slots().unwrap_or(u64::MAX);
     let whose = match holders {
         [] => String::new(),
         [one] => format!(" It is held by {}.", one.name.clone().unwrap_or_else(|| one.id.to_string())),
@@ -162,7 +162,7 @@ pub(super) fn no_free_slot(license: &License, holders: &[Holder]) -> Refused {
 fn has_slot(s: &Situation<'_>, moves: bool) -> Result<(), Refused> {
     let held = s.held.saturating_sub(u64::from(moves));
     let keeps = s.present.is_some_and(|present| present.holds_slot(s.now));
-    match s.license.terms().slots() {
+    match s.license.slots() {
         Some(slots) if held >= slots && !keeps => Err(no_free_slot(s.license, s.holders)),
         _ => Ok(()),
     }
@@ -239,7 +239,7 @@ pub(super) fn enter(
         run_until: kept.map_or(times.run_until, |kept| kept.run_until.max(times.run_until)),
         move_ends_at: None,
         address: request.address.clone(),
-        levels: levels::merge(&license.terms().limits, reported.unwrap_or(&BTreeMap::new()), &request.levels),
+        levels: levels::merge(license, reported.unwrap_or(&BTreeMap::new()), &request.levels),
         refused: None,
         suspicion: present.map_or_else(Suspicion::default, |present| present.suspicion.clone()),
     };

@@ -48,7 +48,7 @@ fn elsewhere(license: &License) -> Refused {
 /// # Errors
 /// If it names the kinds that it accepts, and not this one.
 pub fn accepts_kind(license: &License, kind: FingerprintKind) -> Result<(), Refused> {
-    let policy = license.overrides.policy.as_ref().unwrap_or(&license.granted.policy);
+    let policy = license.policy();
     if policy.kinds.is_empty() || policy.kinds.contains(&kind) {
         return Ok(());
     }

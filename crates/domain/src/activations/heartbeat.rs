@@ -70,7 +70,7 @@ pub struct Answered {
 
 /// Decides.
 pub fn heartbeat(request: &Request, s: &Situation<'_>) -> Outcome {
-    let copies = s.license.terms().policy.copies;
+    let copies = s.license.policy().copies;
     let shown = Shown { generation: request.generation, number: request.number, nonce: &request.nonce };
     let Presented { verdict, sighting, suspicion, displaced } =
         s.activation.credential.present(&s.activation.suspicion, shown, s.displaced, copies, s.now);
@@ -120,7 +120,7 @@ pub fn standing(
 ) -> Result<(), Refused> {
     let installation = Some((activation.kind, &activation.fingerprint));
     admission::admit(license, product, None, installation, now)?;
-    if activation.suspicion.refuses(license.terms().policy.copies) {
+    if activation.suspicion.refuses(license.policy().copies) {
         return Err(activate::copy_suspected());
     }
     match activation.status {
@@ -157,7 +157,7 @@ fn record(
     match answer {
         Ok(times) => {
             if verdict == Verdict::Advances {
-                after.levels = levels::merge(&s.license.terms().limits, &after.levels, &request.levels);
+                after.levels = levels::merge(s.license, &after.levels, &request.levels);
                 after.version = request.version.clone().or(after.version);
             }
             after.run_until = after.run_until.max(times.run_until);

@@ -2,6 +2,8 @@ use std::collections::BTreeMap;
 
 use kaching_base::{Code, Limit, Limits};
 
+use crate::License;
+
 /// The told levels that the license limits, and a warning for each name that it does not.
 pub fn known_levels(limits: &Limits, told: &BTreeMap<String, u64>) -> (BTreeMap<Code, u64>, Vec<String>) {
     let mut warnings = Vec::new();
@@ -22,12 +24,12 @@ pub fn known_levels(limits: &Limits, told: &BTreeMap<String, u64>) -> (BTreeMap<
 
 /// The levels with what was told of them; those that the license no longer limits are forgotten.
 pub(crate) fn merge(
-    limits: &Limits,
+    license: &License,
     levels: &BTreeMap<Code, u64>,
     told: &BTreeMap<Code, u64>,
 ) -> BTreeMap<Code, u64> {
     let mut merged = levels.clone();
-    merged.retain(|name, _| matches!(limits.get(name), Some(Limit::Level { .. })));
+    merged.retain(|name, _| matches!(license.limit(name.as_str()), Some(Limit::Level { .. })));
     merged.extend(told.iter().map(|(name, level)| (name.clone(), *level)));
     merged
 }

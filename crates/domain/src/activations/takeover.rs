@@ -20,7 +20,7 @@ pub const MOVES_COUNT_FOR: Seconds = Seconds::days(30);
 
 /// Whether a move by the key alone is left. `spent` are the times of those that count, the oldest first.
 pub(crate) fn has_move(license: &License, spent: &[Timestamp], now: Timestamp) -> Result<(), Refused> {
-    let allowed = usize::try_from(license.terms().policy.moves).unwrap_or(0);
+    let allowed = usize::try_from(license.policy().moves).unwrap_or(0);
     if spent.len() < allowed {
         return Ok(());
     }
@@ -39,14 +39,14 @@ pub(crate) fn has_move(license: &License, spent: &[Timestamp], now: Timestamp) -
 
 /// The one that moves away: it runs on for the move grace.
 pub(crate) fn supersede(license: &License, activation: &Activation, now: Timestamp) -> Activation {
-    let grace = Seconds(license.terms().policy.move_grace_s);
+    let grace = Seconds(license.policy().move_grace_s);
     Activation { status: ActivationStatus::Superseded, move_ends_at: Some(now + grace), ..activation.clone() }
 }
 
 /// Whose move grace ends at once, so that no more are in it than there are slots. `in_grace` are the others, the
 /// one whose grace ends first first.
 pub(crate) fn cut_short(license: &License, in_grace: &[ActivationId]) -> Vec<ActivationId> {
-    let Some(slots) = license.terms().slots() else { return Vec::new() };
+    let Some(slots) = license.slots() else { return Vec::new() };
     let slots = usize::try_from(slots).unwrap_or(usize::MAX);
     let excess = (in_grace.len() + 1).saturating_sub(slots.max(1));
     in_grace.iter().take(excess).copied().collect()

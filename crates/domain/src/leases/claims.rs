@@ -2,7 +2,7 @@ use kaching_base::{Code, Timestamp};
 use kaching_license::{Digest, Grace, Lease};
 
 use super::Times;
-use crate::{Activation, License};
+use crate::{Activation, License, Terms};
 
 /// What all statements of an authority have in common.
 #[derive(Clone, Debug)]
@@ -14,7 +14,7 @@ pub struct Issuer {
     pub keyset: u64,
 }
 
-/// What a lease says of an activation. `jti` names this statement, `request` is the request that it answers,
+/// What a lease says of an activation; `terms` are those of the license. `jti` names this statement, `request` is the request that it answers,
 /// `catalogue` the hash of the product's catalogue.
 #[expect(clippy::too_many_arguments, reason = "a lease says this much, and each part comes from elsewhere")]
 pub fn lease(
@@ -22,13 +22,13 @@ pub fn lease(
     product: &Code,
     plan: &Code,
     license: &License,
+    terms: &Terms,
     activation: &Activation,
     times: Times,
     jti: String,
     request: Digest,
     catalogue: Digest,
 ) -> Lease {
-    let terms = license.terms();
     Lease {
         iss: issuer.iss.clone(),
         aud: product.clone(),
@@ -47,14 +47,14 @@ pub fn lease(
         rev: unsigned(license.revision),
         plan: plan.clone(),
         r#type: license.license_type,
-        features: terms.features,
-        limits: terms.limits,
+        features: terms.features.clone(),
+        limits: terms.limits.clone(),
         lic_exp: license.expires_at.map(|at| Timestamp::from_seconds(at.seconds())),
         grace: Grace {
             offline_s: unsigned(terms.policy.offline_s),
             expiry_s: unsigned(license.expiry_grace().0),
             mode: terms.policy.mode,
-            keep: terms.policy.keep,
+            keep: terms.policy.keep.clone(),
         },
         cat: catalogue,
         log: None,

@@ -15,7 +15,7 @@ pub struct Times {
 impl Times {
     /// The times of a lease that is signed now; `move_ends_at` is the end of a superseded activation's grace.
     pub fn of(license: &License, move_ends_at: Option<Timestamp>, now: Timestamp) -> Self {
-        let policy = license.overrides.policy.as_ref().unwrap_or(&license.granted.policy);
+        let policy = license.policy();
         let offline = if move_ends_at.is_some() { Seconds(0) } else { Seconds(policy.offline_s) };
         let ends = [license.end(), move_ends_at];
         let end = ends.into_iter().flatten().min().map_or(Timestamp::MAX, whole);

@@ -1,5 +1,7 @@
 //! What is lost when a serving process, or the process of a product's host, is killed at its work: nothing that was
-//! acknowledged. `KILLS` says how many of each are killed; this program starts itself as the host.
+//! acknowledged. `KILLS` says how many of each are killed, and `FAILOVERS` how often PostgreSQL's primary is, and
+//! `ROUNDS` how often each of three servers is restarted; the words `failovers` and `rolling` ask for those alone. This
+//! program starts itself as the host.
 
 #![expect(clippy::unwrap_used, reason = "what is not as expected fails the test")]
 #![expect(
@@ -12,11 +14,14 @@ use std::{process::ExitCode, thread};
 
 use kaching_testkit::Engine;
 
+mod balancer;
 mod dice;
+mod failovers;
 mod host;
 mod hosts;
 mod installation;
 mod operator;
+mod rolling;
 mod rounds;
 mod server;
 mod stage;
@@ -26,20 +31,31 @@ mod wire;
 
 /// How many kills of each kind, unless said otherwise.
 const KILLS: usize = 50;
+const FAILOVERS: usize = 3;
+const ROUNDS: usize = 1;
+
+/// How many of them the environment says.
+fn told(name: &str, otherwise: usize) -> usize {
+    std::env::var(name).map_or(otherwise, |text| text.parse().expect("it is a number"))
+}
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["host", url, root, key, dir, manner] => host::work(url, root, key, dir, manner),
+        ["failovers"] => println!("{}", failovers::fail_over(told("FAILOVERS", FAILOVERS))),
+        ["rolling"] => println!("{}", rolling::restart_one_by_one(told("ROUNDS", ROUNDS))),
         // As the test harness would: a filter that names something else, or a wish for a list, runs nothing.
         [filter, ..] if filter == "--list" || !(filter.starts_with('-') || "kills".contains(filter)) => {}
         _ => {
-            let kills = std::env::var("KILLS").map_or(KILLS, |text| text.parse().expect("KILLS is a number"));
+            let (kills, failovers) = (told("KILLS", KILLS), told("FAILOVERS", FAILOVERS));
             // PostgreSQL keeps what was acknowledged by itself; what is shared with it is tried on it as well.
             let on_postgres = kills / 4;
             let campaigns = [
                 thread::spawn(move || rounds::kill_servers(Engine::Sqlite, kills - on_postgres)),
                 thread::spawn(move || rounds::kill_servers(Engine::Postgres, on_postgres)),
+                thread::spawn(move || failovers::fail_over(failovers)),
+                thread::spawn(|| rolling::restart_one_by_one(told("ROUNDS", ROUNDS))),
                 thread::spawn(move || hosts::kill_hosts(kills)),
                 thread::spawn(move || hosts::kill_holders(kills.div_ceil(3))),
                 thread::spawn(stops::end_with_the_license),

@@ -1,6 +1,7 @@
 //! A server under load, killed again and again.
 
 use std::{
+    net::SocketAddr,
     sync::Mutex,
     thread,
     time::{Duration, Instant},
@@ -10,7 +11,12 @@ use kaching_testkit::Engine;
 use serde_json::json;
 
 use crate::{
-    dice::Dice, installation::Installation, operator::Operator, server::Server, stage::Stage, verify,
+    dice::Dice,
+    installation::Installation,
+    operator::Operator,
+    server::{Server, Token},
+    stage::Stage,
+    verify,
 };
 
 /// More than this many installations of one license never run at once.
@@ -35,10 +41,8 @@ impl Drop for Ends<'_> {
     }
 }
 
-/// Kills a server so many times under load, and compares after each what it has with what it acknowledged.
-pub(crate) fn kill_servers(engine: Engine, kills: usize) -> String {
-    let began = Instant::now();
-    let mut server = Server::start(engine);
+/// A license for everybody, and nothing acknowledged yet; and somebody who tries whether there is a slot.
+pub(crate) fn fresh(server: &Server) -> (Ledger, Installation) {
     let license = server.license("loaded", SLOTS);
     server.ask("POST", "customers", &json!({"name": "Operated", "reference": "operated"}));
     let key = license["key"].as_str().unwrap();
@@ -49,43 +53,65 @@ pub(crate) fn kill_servers(engine: Engine, kills: usize) -> String {
         installations: (0..WORKERS).map(|worker| Mutex::new(made(worker))).collect(),
         operator: Mutex::default(),
     };
-    let probe = &mut Installation::new(key, "probe".to_owned());
-    let (stage, mut dice, address) = (Stage::default(), Dice::new(1), server.address);
+    (ledger, Installation::new(key, "probe".to_owned()))
+}
+
+/// Loads the servers at these addresses, over which the workers are spread, while somebody does `disturb`.
+pub(crate) fn under_load(
+    addresses: &[SocketAddr],
+    token: &Token,
+    ledger: &Ledger,
+    stage: &Stage,
+    disturb: impl FnOnce(),
+) {
     stage.pause();
     thread::scope(|scope| {
-        let _ends = Ends(&stage);
+        let _ends = Ends(stage);
         for (worker, own) in ledger.installations.iter().enumerate() {
-            let (mut way, mut dice) = (stage.way(address), Dice::new(100 + worker as u64));
-            scope.spawn({
-                let stage = &stage;
-                move || {
-                    while stage.goes_on() {
-                        let chosen = usize::try_from(dice.below(INSTALLATIONS as u64)).unwrap();
-                        own.lock().unwrap()[chosen].act(&mut way, &mut dice);
-                    }
+            let mut way = stage.way(addresses[worker % addresses.len()]);
+            let mut dice = Dice::new(100 + worker as u64);
+            scope.spawn(move || {
+                while stage.goes_on() {
+                    let chosen = usize::try_from(dice.below(INSTALLATIONS as u64)).unwrap();
+                    own.lock().unwrap()[chosen].act(&mut way, &mut dice);
                 }
             });
         }
-        let (mut way, mut own_dice, token) = (stage.way(address), Dice::new(200), server.token.clone());
-        scope.spawn({
-            let (stage, operator) = (&stage, &ledger.operator);
-            move || {
-                while stage.goes_on() {
-                    operator.lock().unwrap().act(&token, &mut way, &mut own_dice);
-                }
+        let (mut way, mut dice) = (stage.way(addresses[addresses.len() - 1]), Dice::new(200));
+        scope.spawn(move || {
+            while stage.goes_on() {
+                ledger.operator.lock().unwrap().act(token, &mut way, &mut dice);
             }
         });
+        disturb();
+    });
+}
+
+/// Waits until everybody who loads has stopped, with the answer that it waited for.
+pub(crate) fn until_parked(stage: &Stage) {
+    stage.pause();
+    stage.until_parked(WORKERS + 1);
+}
+
+/// Kills a server so many times under load, and compares after each what it has with what it acknowledged.
+pub(crate) fn kill_servers(engine: Engine, kills: usize) -> String {
+    let began = Instant::now();
+    let mut server = Server::start(engine);
+    let (ledger, mut probe) = fresh(&server);
+    let (stage, mut dice, address, token) =
+        (Stage::default(), Dice::new(1), server.address, server.token.clone());
+    under_load(&[address], &token, &ledger, &stage, || {
         for _ in 0..kills {
             stage.work(dice.below(300), Duration::from_micros(dice.below(3000)));
             server.kill();
             stage.pause();
             server.restart();
-            stage.until_parked(WORKERS + 1);
+            until_parked(&stage);
             let mut way = stage.way(address);
-            verify::standing(&server, &ledger, probe, &mut way, &mut dice);
+            verify::standing(&server, &ledger, &mut probe, &mut way, &mut dice);
         }
     });
-    let writes = verify::everything(&mut server, &ledger, probe);
+    let writes = verify::everything(&mut server, &ledger, &probe);
     let (answers, repeated) = stage.counts();
     format!(
         "kaching serve on {}: {kills} kills, {writes} acknowledged writes, 0 lost, {answers} answers, {repeated} attempts \

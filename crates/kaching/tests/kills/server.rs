@@ -4,11 +4,13 @@ use std::{
     fs,
     io::BufReader,
     net::SocketAddr,
+    os::unix::fs::PermissionsExt as _,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
 use kaching_testkit::{Engine, Scratch};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use crate::wire::{Answer, Call, Line};
@@ -36,8 +38,14 @@ impl Token {
 impl Server {
     /// A fresh authority that serves.
     pub(crate) fn start(engine: Engine) -> Self {
+        Self::on(Scratch::new(engine))
+    }
+
+    /// One that serves from this database, which is empty.
+    pub(crate) fn on(scratch: Scratch) -> Self {
+        let engine = scratch.engine();
         let mut server = Self {
-            scratch: Scratch::new(engine),
+            scratch,
             address: "127.0.0.1:0".parse().unwrap(),
             root: String::new(),
             token: Token::default(),
@@ -56,11 +64,43 @@ impl Server {
         server
     }
 
+    /// Another one on the same database, as behind a balancer: only the master key is its own.
+    pub(crate) fn beside(&self) -> Self {
+        let url = self.scratch.url.clone().expect("it is shared");
+        let mut server = Self {
+            scratch: Scratch::at(url),
+            address: "127.0.0.1:0".parse().unwrap(),
+            root: self.root.clone(),
+            token: self.token.clone(),
+            process: None,
+            slowest: Duration::ZERO,
+        };
+        let key = |server: &Self| server.scratch.folder.path().join("master.key");
+        fs::set_permissions(server.scratch.folder.path(), fs::Permissions::from_mode(0o700)).unwrap();
+        fs::copy(key(self), key(&server)).unwrap();
+        let greeting = server.serve();
+        assert_eq!(greeting["root"], self.root.as_str(), "another root");
+        assert_eq!(greeting["first_token"], Value::Null, "another first token");
+        server.address = greeting["listen"].as_str().unwrap().parse().unwrap();
+        server
+    }
+
     /// As a power cut would.
     pub(crate) fn kill(&mut self) {
         let mut process = self.process.take().expect("it serves");
         process.kill().unwrap();
         process.wait().unwrap();
+    }
+
+    /// Asks it to end, as an init system does.
+    pub(crate) fn ask_to_end(&self) {
+        let process = Pid::from_child(self.process.as_ref().expect("it serves"));
+        kill_process(process, Signal::TERM).unwrap();
+    }
+
+    /// Waits until it has ended, in good order.
+    pub(crate) fn until_ended(&mut self) {
+        assert!(self.process.take().expect("it serves").wait().unwrap().success());
     }
 
     pub(crate) fn restart(&mut self) {
@@ -72,10 +112,17 @@ impl Server {
     /// Starts the process, and waits for what it says when it is reached.
     fn serve(&mut self) -> Value {
         let mut command = Command::new(env!("CARGO_BIN_EXE_kaching"));
-        command.env_clear().args(["serve", "--json", "--listen", &self.address.to_string(), "--data"]);
+        command.env_clear().env("KACHING_SERVER__LEAVE_S", "1").args([
+            "serve",
+            "--json",
+            "--listen",
+            &self.address.to_string(),
+            "--data",
+        ]);
         command.arg(self.scratch.folder.path());
         if let Some(url) = &self.scratch.url {
-            command.args(["--database", url]);
+            // Those that share a database are one authority, of one name.
+            command.args(["--database", url, "--public-url", "https://licenses.example.com"]);
         }
         let mut process =
             command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();

@@ -25,6 +25,8 @@ struct Turn {
     answered: u64,
     /// Requests that were sent again because their answer did not come.
     repeated: u64,
+    /// Answers that say that nobody knows.
+    unknown: u64,
     paused: bool,
     parked: usize,
     ended: bool,
@@ -54,6 +56,11 @@ impl Stage {
     pub(crate) fn counts(&self) -> (u64, u64) {
         let turn = self.turn();
         (turn.answered, turn.repeated)
+    }
+
+    /// How many answers said that the outcome is not known.
+    pub(crate) fn unknown(&self) -> u64 {
+        self.turn().unknown
     }
 
     /// Lets everybody work until there are so many more answers, and a little longer.
@@ -101,6 +108,10 @@ impl Way<'_> {
                 Ok(answer) if answer.status < 500 && answer.body["code"] != "idempotency_in_progress" => {
                     self.stage.change(|turn| turn.answered += 1);
                     return answer;
+                }
+                Ok(answer) if answer.body["code"] == "outcome_unknown" => {
+                    assert_eq!(answer.status, 503);
+                    self.stage.change(|turn| turn.unknown += 1);
                 }
                 _ => {}
             }

@@ -62,18 +62,19 @@ impl Line {
         }
         headers.iter().for_each(|(name, value)| head.push_str(&format!("{name}: {value}\r\n")));
         stream.get_mut().write_all(&[head.as_bytes(), b"\r\n", body].concat())?;
-        let answer = read(&mut stream)?;
-        self.stream = Some(stream);
+        let (answer, last) = read(&mut stream)?;
+        self.stream = Some(stream).filter(|_| !last);
         Ok(answer)
     }
 }
 
-fn read(stream: &mut BufReader<TcpStream>) -> io::Result<Answer> {
+/// The answer, and whether it is the last of its connection.
+fn read(stream: &mut BufReader<TcpStream>) -> io::Result<(Answer, bool)> {
     let cut = || io::Error::from(io::ErrorKind::UnexpectedEof);
     let mut line = String::new();
     stream.read_line(&mut line)?;
     let status = line.split(' ').nth(1).and_then(|status| status.parse().ok()).ok_or_else(cut)?;
-    let mut length = 0;
+    let (mut length, mut last) = (0, false);
     loop {
         line.clear();
         stream.read_line(&mut line)?;
@@ -82,10 +83,11 @@ fn read(stream: &mut BufReader<TcpStream>) -> io::Result<Answer> {
         if name.eq_ignore_ascii_case("content-length") {
             length = value.parse().map_err(|_| cut())?;
         }
+        last |= name.eq_ignore_ascii_case("connection") && value == "close";
     }
     let mut body = vec![0; length];
     stream.read_exact(&mut body)?;
     let body =
         if body.is_empty() { Value::Null } else { serde_json::from_slice(&body).map_err(|_| cut())? };
-    Ok(Answer { status, body })
+    Ok((Answer { status, body }, last))
 }

@@ -137,7 +137,7 @@ impl Kaching {
 }
 
 impl Said {
-    fn of(output: &Output) -> Self {
+    pub(crate) fn of(output: &Output) -> Self {
         Self {
             code: output.status.code().expect("it was not killed"),
             out: String::from_utf8(output.stdout.clone()).unwrap(),

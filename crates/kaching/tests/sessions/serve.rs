@@ -162,3 +162,51 @@ fn flags_win_over_the_environment_and_secrets_stay_hidden() {
     assert_eq!(server.greeting["public_url"], json!("https://licenses.example.com"));
     assert_eq!(server.stop(), 0);
 }
+
+#[test]
+fn a_password_for_the_database_stays_out_of_sight() {
+    let kaching = Kaching::new();
+    let nowhere = "postgresql://kaching:hunter2@127.0.0.1:1/kaching?connect_timeout=1";
+    let serve = |database: &str| kaching.run(&["serve", "--listen", "127.0.0.1:0", "--database", database]);
+    let said = serve(nowhere);
+    assert!(
+        said.err.contains("can read the password in --database") && said.err.contains("@FILE"),
+        "{}",
+        said.err
+    );
+    assert!(said.code == 1 && !format!("{}{}", said.out, said.err).contains("hunter2"), "{}", said.err);
+
+    let file = kaching.path().join("address");
+    fs::write(&file, format!("{nowhere}\n")).unwrap();
+    let named = format!("@{}", file.display());
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+    assert!(serve(&named).err.contains(&format!("chmod 600 {}", file.display())));
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    refused(&serve(&named), "127.0.0.1:1: ");
+    let mut command = kaching.command();
+    command.args(["serve", "--listen", "127.0.0.1:0"]).env("KACHING_DATABASE__URL_FILE", &file);
+    refused(&Said::of(&command.output().unwrap()), "127.0.0.1:1: ");
+    assert_eq!(serve("@/nowhere/address").code, 2);
+}
+
+#[test]
+fn a_server_behind_a_balancer_says_that_it_leaves() {
+    let kaching = Kaching::new();
+    let url = kaching_testkit::postgres();
+    let server = Server::start(&kaching, &["--database", &url]);
+    let ready = || {
+        let mut stream = TcpStream::connect(server.greeting["listen"].as_str().unwrap()).unwrap();
+        write!(stream, "GET /ready HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        // While it leaves, an answer is the last of its connection.
+        BufReader::new(stream).read_line(&mut answer).unwrap();
+        answer
+    };
+    assert!(ready().starts_with("HTTP/1.1 200"));
+    let process = rustix::process::Pid::from_child(&server.child);
+    rustix::process::kill_process(process, rustix::process::Signal::TERM).unwrap();
+    while ready().starts_with("HTTP/1.1 200") {}
+    assert!(ready().starts_with("HTTP/1.1 503"));
+    // Whoever asks twice does not want to wait.
+    assert_eq!(server.stop(), 0);
+}

@@ -1,0 +1,60 @@
+use kaching_base::{LeaseAlgorithm, Seconds};
+
+use super::setting::{Busy, Shared, number, operator};
+
+#[tokio::test]
+async fn what_one_signs_the_other_serves() {
+    let shared = Shared::fresh();
+    let (one, two) = (shared.start(1).await, shared.start(2).await);
+    shared.clock.advance(Seconds(1));
+    one.authority.rotate_signing_key(operator(), LeaseAlgorithm::EdDsa).await.unwrap();
+    let rotated = one.authority.keys();
+    assert!(two.authority.keys().version < rotated.version);
+    two.authority.follow_keys().await.unwrap();
+    assert_eq!(two.authority.keys().version, rotated.version);
+    assert_eq!(two.authority.keys().keysets, rotated.keysets);
+    // The daily renewal, too.
+    shared.clock.advance(Seconds::days(1));
+    two.authority.renew_keyset().await.unwrap();
+    one.authority.follow_keys().await.unwrap();
+    assert!(one.authority.keys().version > rotated.version);
+    assert_eq!(one.authority.keys().keysets, two.authority.keys().keysets);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_that_both_need_is_made_once() {
+    let shared = Shared::fresh();
+    let (one, two) = (shared.start(1).await, shared.start(2).await);
+    let db = shared.look().await;
+    let made = async || number(&db, "select count(*) from signing_keys").await;
+    shared.clock.advance(Seconds(1));
+    // Both see that there is none, and cannot keep theirs yet.
+    let busy = Busy::with(&db, "lock table signing_keys in share mode").await;
+    let needing = [&one, &two].map(|replica| {
+        let authority = replica.authority.clone();
+        tokio::spawn(async move { authority.ensure_signing_key(LeaseAlgorithm::Rs256).await })
+    });
+    busy.until_waited_for(&db, 2).await;
+    busy.release().await;
+    for ensured in needing {
+        ensured.await.unwrap().unwrap();
+    }
+    assert_eq!((made().await, one.done("key.rotate").await), (2, 1));
+
+    // In two years less sixty days both keys are near their end, and both servers see that.
+    shared.clock.advance(Seconds::days(700));
+    for replica in [&one, &two] {
+        replica.authority.renew_keyset().await.unwrap();
+    }
+    let busy = Busy::with(&db, "lock table signing_keys in share mode").await;
+    let working = [&one, &two].map(|replica| {
+        let authority = replica.authority.clone();
+        tokio::spawn(async move { authority.run_jobs().await })
+    });
+    busy.until_waited_for(&db, 2).await;
+    busy.release().await;
+    for ran in working {
+        ran.await.unwrap().unwrap();
+    }
+    assert_eq!((made().await, one.done("key.rotate").await), (4, 3));
+}

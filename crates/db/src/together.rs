@@ -1,0 +1,198 @@
+//! Many small writes of one kind: those that wait at the same time share one transaction.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, PoisonError},
+    time::Instant,
+};
+
+use tokio::sync::oneshot;
+
+use crate::{
+    Db, Error, Result, Tx,
+    database::answer,
+    job::{Claim, Work},
+    metrics::Kind,
+    moment,
+};
+
+/// Inputs that wait for one kind of transaction. Each has an answer of its own; they have the commit in common.
+///
+/// An input is taken by at most one transaction, and one whose caller went away before is left out. Where the
+/// transaction fails, each of its inputs is told so, and nothing of any of them was written.
+pub struct Together<I, O> {
+    db: Db,
+    shared: Arc<Shared<I, O>>,
+}
+
+/// What the callers and the transactions share.
+struct Shared<I, O> {
+    name: &'static str,
+    pace: Pace,
+    body: Box<Body<I, O>>,
+    waiting: Mutex<Waiting<I, O>>,
+}
+
+/// How much goes into one transaction, and how many there are.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// Inputs of one transaction at most.
+    pub inputs: usize,
+    /// Transactions that wait or run at once: what comes in the meantime gathers for the next.
+    pub at_once: usize,
+    /// Inputs that may wait; more are refused.
+    pub queue: usize,
+}
+
+/// Answers each input, in their order.
+type Body<I, O> = dyn Fn(&mut Tx<'_>, &[I]) -> Result<Vec<O>> + Send + Sync;
+
+struct Waiting<I, O> {
+    inputs: VecDeque<Input<I, O>>,
+    /// Those that wait for a connection, or run.
+    transactions: usize,
+}
+
+struct Input<I, O> {
+    input: I,
+    deadline: Instant,
+    claim: Claim,
+    reply: oneshot::Sender<Result<O>>,
+}
+
+impl<I: Send + Sync + 'static, O: Send + 'static> Together<I, O> {
+    /// Gathers inputs for transactions of this name. `body` may run more than once on the same inputs, as that of
+    /// [`Db::write`], and gives one answer for each.
+    pub fn new(
+        db: &Db,
+        name: &'static str,
+        pace: Pace,
+        body: impl Fn(&mut Tx<'_>, &[I]) -> Result<Vec<O>> + Send + Sync + 'static,
+    ) -> Self {
+        let waiting = Mutex::new(Waiting { inputs: VecDeque::new(), transactions: 0 });
+        Self { db: db.clone(), shared: Arc::new(Shared { name, pace, body: Box::new(body), waiting }) }
+    }
+
+    /// Has this input answered by the next transaction; it is durable when this returns.
+    ///
+    /// # Errors
+    /// As of [`Db::write`]; what the body returns is told to every input of its transaction.
+    pub async fn write(&self, input: I) -> Result<O> {
+        let deadline = moment::now() + self.db.deadline();
+        let (reply, answered) = oneshot::channel();
+        let claim = Claim::default();
+        let input = Input { input, deadline, claim: claim.clone(), reply };
+        if self.shared.gather(input)? {
+            Batch::enqueue(&self.db, &self.shared);
+        }
+        answer(answered, claim, Kind::Write, deadline).await
+    }
+}
+
+impl<I, O> Shared<I, O> {
+    fn waiting(&self) -> std::sync::MutexGuard<'_, Waiting<I, O>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether one more transaction is to be asked for.
+    fn gather(&self, input: Input<I, O>) -> Result<bool> {
+        let mut waiting = self.waiting();
+        if waiting.inputs.len() >= self.pace.queue {
+            return Err(Error::Overloaded);
+        }
+        waiting.inputs.push_back(input);
+        let more = waiting.transactions < self.pace.at_once;
+        waiting.transactions += usize::from(more);
+        Ok(more)
+    }
+}
+
+/// One transaction, from the queue to its answers.
+struct Batch<I, O> {
+    shared: Arc<Shared<I, O>>,
+    db: Db,
+    /// Taken by the first run; a further run does the same ones.
+    inputs: Option<(Vec<I>, Vec<oneshot::Sender<Result<O>>>)>,
+    returned: Option<Result<Vec<O>>>,
+}
+
+impl<I: Send + Sync + 'static, O: Send + 'static> Batch<I, O> {
+    fn enqueue(db: &Db, shared: &Arc<Shared<I, O>>) {
+        let batch = Self { shared: Arc::clone(shared), db: db.clone(), inputs: None, returned: None };
+        // Refused, the batch is finished with the reason.
+        db.enqueue(shared.name, Box::new(batch));
+    }
+
+    fn take(&mut self) -> usize {
+        if self.inputs.is_none() {
+            let (mut inputs, mut replies) = (Vec::new(), Vec::new());
+            let mut waiting = self.shared.waiting();
+            while inputs.len() < self.shared.pace.inputs
+                && let Some(Input { input, deadline, claim, reply }) = waiting.inputs.pop_front()
+            {
+                if !claim.start() {
+                    continue;
+                }
+                if moment::now() > deadline {
+                    // Whoever went away in this moment has no use for it.
+                    let _ = reply.send(Err(Error::Deadline));
+                    continue;
+                }
+                inputs.push(input);
+                replies.push(reply);
+            }
+            drop(waiting);
+            self.inputs = Some((inputs, replies));
+        }
+        self.inputs.as_ref().map_or(0, |(inputs, _)| inputs.len())
+    }
+}
+
+impl<I: Send + Sync + 'static, O: Send + 'static> Work for Batch<I, O> {
+    fn run(&mut self, tx: &mut Tx<'_>) -> bool {
+        self.returned = None;
+        let returned = match self.take() {
+            0 => Ok(Vec::new()),
+            _ => {
+                let (inputs, _) = self.inputs.as_ref().expect("it was taken just now");
+                (self.shared.body)(tx, inputs)
+            }
+        };
+        self.returned.insert(returned).is_ok()
+    }
+
+    fn kept(&self) -> bool {
+        matches!(self.returned, Some(Ok(_)))
+    }
+
+    fn finish(mut self: Box<Self>, outcome: Result<(), Error>) {
+        // One that was refused before it ran answers those that it would have taken.
+        self.take();
+        let (_, replies) = self.inputs.take().expect("it was taken just now");
+        let returned = match (outcome, self.returned.take()) {
+            (Ok(()), Some(returned)) => returned,
+            (Ok(()), None) => Err(Error::Panicked),
+            (Err(error), _) => Err(error),
+        };
+        match returned {
+            Ok(answers) => {
+                debug_assert_eq!(answers.len(), replies.len(), "one answer for each input");
+                for (reply, answer) in replies.into_iter().zip(answers) {
+                    let _ = reply.send(Ok(answer));
+                }
+            }
+            Err(error) => {
+                for reply in replies {
+                    let _ = reply.send(Err(error.clone()));
+                }
+            }
+        }
+        let mut waiting = self.shared.waiting();
+        if waiting.inputs.is_empty() {
+            waiting.transactions -= 1;
+        } else {
+            drop(waiting);
+            Self::enqueue(&self.db, &self.shared);
+        }
+    }
+}
