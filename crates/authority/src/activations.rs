@@ -65,6 +65,8 @@ pub struct Activate {
     pub nonce: Nonce,
     /// The request hash, whose identity is that of the proof or empty.
     pub request: Digest,
+    /// Whether an installation may be admitted that the license never had; a refusal comes before `rate_limited`.
+    pub admits_new: bool,
 }
 
 /// The license is bound to the installation.
@@ -72,6 +74,8 @@ pub struct Activated {
     pub activation: Activation,
     /// Whether it was not active before.
     pub created: bool,
+    /// Whether the license never had this installation.
+    pub first: bool,
     /// `lease+jwt`.
     pub lease: String,
     /// `<activation id>.<generation>.<secret>`: sent once.

@@ -21,6 +21,7 @@ mod list;
 mod migrations;
 mod op;
 mod open;
+mod pace;
 mod plans;
 mod products;
 mod refusals;
@@ -55,7 +56,7 @@ pub use kaching_license as license;
 pub use kaching_license::{Authorization, Digest, LicenseKey};
 pub use keys::{KeyRing, MasterKey, RootStore};
 pub use licenses::{
-    At, EditLicense, LicenseDetails, LicenseFilter, NewLicense, Renewal, RevealedKey, Upgrade,
+    At, EditLicense, LicenseDetails, LicenseFilter, Licensed, NewLicense, Renewal, RevealedKey, Upgrade,
 };
 pub use list::{List, Page};
 pub(crate) use op::Op;
@@ -80,6 +81,7 @@ pub struct Authority {
     /// Heartbeats that wait for the next transaction.
     pub(crate) beats: activations::Beats,
     pub(crate) grounds: Arc<activations::Grounds>,
+    pub(crate) pace: pace::Pace,
     /// Replaced as a whole, by `renew_keyset` and `follow_keys`.
     ring: ArcSwap<KeyRing>,
     data: keys::DataKeys,

@@ -5,6 +5,7 @@ mod create;
 mod details;
 mod facts;
 mod key;
+mod licensed;
 mod list;
 mod present;
 pub(crate) mod sql;
@@ -21,6 +22,7 @@ pub use create::NewLicense;
 pub use details::LicenseDetails;
 pub use kaching_domain::licenses::{At, EditLicense};
 pub use key::RevealedKey;
+pub use licensed::Licensed;
 pub use list::LicenseFilter;
 
 impl Authority {

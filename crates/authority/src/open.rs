@@ -21,6 +21,7 @@ use crate::{
         DataKeys, KeyRing, MasterKey, RootKeeper, RootStore, Sealer, StoredKey, StoredKeyset, write_private,
     },
     migrations,
+    pace::Pace,
     refusals::Repeated,
     statements::Statements,
 };
@@ -117,6 +118,7 @@ impl Authority {
             mark: ClockMark::default(),
             refusals: Repeated::default(),
             statements: Statements::default(),
+            pace: Pace::default(),
         };
         authority.store_time().await?;
         if let Err(error) = authority.renew_keyset().await {

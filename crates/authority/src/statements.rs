@@ -67,7 +67,12 @@ impl Authority {
         self.check_mark(times.iat)?;
         let catalogue = self.catalogue_of(around.license.product, around.stamp).await?;
         let ring = self.keys();
-        let issuer = leases::Issuer { iss: self.issuer.clone(), epoch: ring.epoch, keyset: ring.version };
+        let issuer = leases::Issuer {
+            iss: self.issuer.clone(),
+            epoch: ring.epoch,
+            keyset: ring.version,
+            stretch: self.pace.present(),
+        };
         let Names { product, plan, lease_alg, .. } = &around.names;
         let jti = Base64Url(jti).to_string();
         let lease = leases::lease(

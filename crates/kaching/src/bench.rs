@@ -15,6 +15,7 @@ mod engines;
 mod events;
 mod figures;
 mod heartbeat;
+mod herd;
 mod load;
 mod plot;
 mod report;
@@ -47,6 +48,7 @@ pub(crate) enum Command {
     Events(events::Events),
     Scale(scale::Scale),
     Start(start::Start),
+    Herd(herd::Herd),
     All(all::All),
     #[command(hide = true)]
     Serving(server::Serving),
@@ -89,6 +91,7 @@ impl Command {
             Self::Scale(bench) => bench.rows(&disk).await,
             Self::Start(bench) => bench.rows(&disk).await,
             Self::All(bench) => bench.rows(&disk).await,
+            Self::Herd(bench) => return bench.run(&disk, output).await,
             Self::Serving(_) | Self::Listening(_) => Ok(Vec::new()),
         };
         figures::print(&rows?, output)

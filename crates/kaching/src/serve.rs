@@ -21,6 +21,7 @@ use crate::{
     settings::{self, sentence},
 };
 
+pub(crate) mod descriptors;
 mod greeting;
 
 /// Run the authority
@@ -54,8 +55,9 @@ impl Serve {
         output: &Output,
     ) -> Result<(), Failure> {
         let doubts = self.database.as_deref().and_then(exposed_database);
-        let config = self.config(data, environment)?;
+        let mut config = self.config(data, environment)?;
         log::start(&config)?;
+        descriptors::fit(&mut config);
         for warning in settings::exposed(environment).into_iter().chain(doubts) {
             tracing::warn!("{warning}");
         }

@@ -8,8 +8,9 @@ use kaching_base::{RequestId, Timestamp};
 use prometheus_client::registry::Registry;
 
 use crate::{
+    admission::Admission,
     config::{Config, PublicUrl},
-    failures::Failures,
+    limits::Limits,
     metrics::Metrics,
     peer::Network,
     waits::Waits,
@@ -26,7 +27,8 @@ pub struct Inner {
     pub(crate) trusted_proxies: Vec<Network>,
     pub(crate) request_timeout: std::time::Duration,
     pub(crate) body_timeout: std::time::Duration,
-    pub(crate) failures: Failures,
+    pub(crate) limits: Limits,
+    pub(crate) admission: Admission,
     pub(crate) waits: Arc<Waits>,
     pub(crate) metrics: Metrics,
     pub(crate) registry: Registry,
@@ -47,6 +49,7 @@ impl App {
         entropy: Arc<dyn Entropy>,
         mut registry: Registry,
     ) -> Self {
+        let metrics = Metrics::new(&mut registry);
         let seconds = |s: u32| std::time::Duration::from_secs(u64::from(s));
         Self(Arc::new(Inner {
             authority,
@@ -54,9 +57,10 @@ impl App {
             trusted_proxies: config.server.trusted_proxies.clone(),
             request_timeout: seconds(config.server.request_timeout_s),
             body_timeout: seconds(config.server.body_timeout_s),
-            failures: Failures::new(config.limits.failures_per_minute),
+            limits: Limits::new(&config.limits),
+            admission: Admission::new(&config.limits, &metrics),
             waits: Arc::new(Waits::new(config.server.max_connections)),
-            metrics: Metrics::new(&mut registry),
+            metrics,
             registry,
             leaving: AtomicBool::new(false),
             clock,

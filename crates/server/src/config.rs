@@ -5,7 +5,7 @@ mod overlay;
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
 
 use kaching_base::Secret;
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::peer::Network;
 
@@ -95,12 +95,42 @@ pub struct KeySettings {
 }
 
 /// `[limits]`: how much the authority takes.
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct LimitSettings {
     /// Failures a minute from one address.
     pub failures_per_minute: u32,
+    /// Calls at once with the credential of one activation.
+    pub activation_burst: u32,
+    /// Calls a second with the credential of one activation; 0 is no limit.
+    pub activation_per_second: u32,
+    /// Calls at once with the keys of one license, besides two for each of its slots.
+    pub license_burst: u32,
+    /// Calls a second with the keys of one license; 0 is no limit.
+    pub license_per_second: u32,
+    /// Installations that a license with fewer slots admits at once.
+    pub new_fingerprints_burst: u32,
+    /// Installations an hour that one license admits and never had, once it has admitted one for each slot; 0 is no limit.
+    pub new_fingerprints_per_hour: u32,
+    /// How many slots a license without a limit counts as.
+    pub unlimited_slots: u32,
+    /// Calls at once with one API token.
+    pub token_burst: u32,
+    /// Calls a second with one API token; 0 is no limit.
+    pub token_per_second: u32,
+    /// Calls with a credential that are served at once.
+    pub heartbeats_at_once: u32,
+    /// Calls with a key or a lease that are served at once.
+    pub keys_at_once: u32,
+    /// Calls with an API token that are served at once.
+    pub operators_at_once: u32,
+    /// Calls of each kind that may wait for a place.
+    pub most_waiting: u32,
+    /// Milliseconds that they may wait.
+    pub longest_wait_ms: u32,
+    /// Heartbeats a second above which clients are told to come less often; 0 is when some could not be served in time.
+    pub max_heartbeats_per_second: u32,
 }
 
 /// `[log]`: what the authority tells.
@@ -168,6 +198,14 @@ impl Config {
             ("server.body_timeout_s", self.server.body_timeout_s),
             ("server.max_connections", self.server.max_connections),
             ("limits.failures_per_minute", self.limits.failures_per_minute),
+            ("limits.activation_burst", self.limits.activation_burst),
+            ("limits.license_burst", self.limits.license_burst),
+            ("limits.new_fingerprints_burst", self.limits.new_fingerprints_burst),
+            ("limits.unlimited_slots", self.limits.unlimited_slots),
+            ("limits.token_burst", self.limits.token_burst),
+            ("limits.heartbeats_at_once", self.limits.heartbeats_at_once),
+            ("limits.keys_at_once", self.limits.keys_at_once),
+            ("limits.operators_at_once", self.limits.operators_at_once),
         ];
         match positive.iter().find(|(_, value)| *value == 0) {
             Some((name, _)) => Err(ConfigError(format!("{name} is at least 1"))),

@@ -1,6 +1,6 @@
 //! What happens to every request before and after its handler.
 
-use std::{net::IpAddr, time::Duration};
+use std::{cell::Cell, net::IpAddr, time::Duration};
 
 use axum::{
     extract::{MatchedPath, Request, State},
@@ -10,7 +10,7 @@ use axum::{
 };
 use kaching_base::RequestId;
 
-use crate::{App, Peer, metrics, problem::Rejected};
+use crate::{App, Peer, limits::Budget, metrics, problem::Rejected};
 
 /// What the edge found out about a request, for its handler.
 #[derive(Clone, Copy)]
@@ -22,6 +22,17 @@ pub(crate) struct Arrival {
 
 /// Longest that `GET /v1/changes` may wait beyond the time of other requests.
 const LONGEST_WAIT: Duration = Duration::from_secs(55);
+
+tokio::task_local! {
+    /// What is left to the caller of the request that runs, where that is to be told.
+    static NOTED: Cell<Option<Budget>>;
+}
+
+/// Has the answer tell what is left to the caller.
+pub(crate) fn note(budget: Budget) {
+    // Nobody is told where no request runs.
+    let _ = NOTED.try_with(|noted| noted.set(Some(budget.or_tighter(noted.get()))));
+}
 
 /// Names the request, finds out where it comes from, bounds its time, and writes problems down.
 pub(crate) async fn edge(State(app): State<App>, mut request: Request, next: Next) -> Response {
@@ -41,7 +52,9 @@ pub(crate) async fn edge(State(app): State<App>, mut request: Request, next: Nex
     let _in_flight = InFlight(&app);
     let longest = app.request_timeout
         + if request.uri().path() == "/v1/changes" { LONGEST_WAIT } else { Duration::ZERO };
-    let response = match tokio::time::timeout(longest, next.run(request)).await {
+    let answered = async { (tokio::time::timeout(longest, next.run(request)).await, NOTED.with(Cell::get)) };
+    let (answered, budget) = NOTED.scope(Cell::new(None), answered).await;
+    let response = match answered {
         Ok(response) => response,
         // What was begun is not undone by our giving up: a write may still commit.
         Err(_) if method == Method::GET || method == Method::HEAD => timed_out(Rejected::overloaded()),
@@ -51,6 +64,9 @@ pub(crate) async fn edge(State(app): State<App>, mut request: Request, next: Nex
     let (mut response, code) = finish(response, id, &route);
     if app.is_leaving() {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    if let Some(budget) = budget {
+        budget.write(response.headers_mut());
     }
     let elapsed = (app.now().micros() - started.micros()).max(0);
     count(&app, &method, route, code, response.status(), elapsed);

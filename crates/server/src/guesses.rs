@@ -5,7 +5,8 @@ use kaching_base::ErrorCode;
 
 use crate::{
     App,
-    edge::Arrival,
+    edge::{self, Arrival},
+    limits::limited,
     problem::{Rejected, Result},
 };
 
@@ -13,25 +14,26 @@ impl App {
     /// Refuses a call by key from an address that failed too often, before the key is looked at.
     pub(crate) fn may_guess(&self, arrival: &Arrival) -> Result<()> {
         let Some(address) = arrival.address else { return Ok(()) };
-        let budget = self.failures.budget(address, self.now());
+        let budget = self.limits.failures.budget(address, self.now());
         if budget.remaining > 0 {
             return Ok(());
         }
-        self.metrics.failures_limited.inc();
         let detail = "too many unknown keys or bad credentials came from this address; wait a little";
-        Err(Rejected::new(ErrorCode::RateLimited, detail).retry_after(budget.reset_s.max(1)).budget(budget))
+        Err(limited(&self.metrics, budget, detail))
     }
 
     /// Refuses a bad mac, which counts against its sender's address alone; an outdated credential does not, so that
-    /// many clients behind one address can all activate again.
+    /// many clients behind one address can all activate again. A good one counts as a call of its activation.
     pub(crate) fn prove(&self, arrival: &Arrival, proof: &Proof) -> Result<()> {
-        let Err(error) = proof.check(&self.authority.keys()) else { return Ok(()) };
+        let Err(error) = proof.check(&self.authority.keys()) else {
+            return self.pace_activation(proof.authorization.activation, proof.authorization.generation);
+        };
         self.may_guess(arrival)?;
         let rejected = Rejected::from(error);
-        match arrival.address {
-            Some(address) => Err(rejected.budget(self.failures.count(address, self.now()))),
-            None => Err(rejected),
+        if let Some(address) = arrival.address {
+            edge::note(self.limits.failures.count(address, self.now()));
         }
+        Err(rejected)
     }
 
     /// Counts a key that is unknown or mistyped, where that is not an error of the call.
@@ -39,15 +41,15 @@ impl App {
         if let Some(address) = arrival.address
             && is_guess(code)
         {
-            self.failures.count(address, self.now());
+            edge::note(self.limits.failures.count(address, self.now()));
         }
     }
 
     /// Counts what failed, and tells how much is left.
     pub(crate) fn failed(&self, arrival: &Arrival, rejected: Rejected) -> Rejected {
         let Some(address) = arrival.address.filter(|_| is_guess(rejected.code())) else { return rejected };
-        let budget = self.failures.count(address, self.now());
-        rejected.budget(budget)
+        edge::note(self.limits.failures.count(address, self.now()));
+        rejected
     }
 }
 

@@ -1,12 +1,13 @@
 #![doc = include_str!("../README.md")]
 
+mod admission;
 mod app;
 pub mod config;
 mod edge;
 mod extract;
-mod failures;
 mod guesses;
 mod health;
+mod limits;
 mod listen;
 mod metrics;
 mod openapi;

@@ -15,7 +15,7 @@ use std::{
 
 use axum::Router;
 use tokio::{
-    net::{TcpListener, UnixListener},
+    net::{TcpListener, TcpSocket, UnixListener},
     sync::Semaphore,
 };
 
@@ -46,6 +46,10 @@ struct Limits {
     shutdown_timeout: Duration,
     connections: usize,
 }
+
+/// Connections that the system takes for us before we do: as many clients as come back at once after an outage.
+/// It lowers this to its own limit (net.core.somaxconn on Linux, usually 4096).
+const BACKLOG: u32 = 16_384;
 
 /// Where the server is reached.
 #[derive(Clone, Debug)]
@@ -78,9 +82,9 @@ impl Listeners {
             (Some(chain), Some(key)) => Some(Arc::new(Certificate::load(chain, key)?)),
             _ => None,
         };
-        let product = tcp("listen", config.server.listen).await?;
+        let product = tcp("listen", config.server.listen)?;
         let private = match config.private_address() {
-            Some(address) => Some(tcp("admin_listen", address).await?),
+            Some(address) => Some(tcp("admin_listen", address)?),
             None => None,
         };
         let socket = directory.map(local::bind).transpose()?;
@@ -181,8 +185,14 @@ impl Limits {
     }
 }
 
-async fn tcp(setting: &str, address: SocketAddr) -> Result<TcpListener, BindError> {
-    TcpListener::bind(address).await.map_err(|error| {
+fn tcp(setting: &str, address: SocketAddr) -> Result<TcpListener, BindError> {
+    let bound = || {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(BACKLOG)
+    };
+    bound().map_err(|error: io::Error| {
         BindError(match error.kind() {
             io::ErrorKind::AddrInUse => {
                 format!("{address} is in use by another program: stop it, or choose another address with server.{setting}")

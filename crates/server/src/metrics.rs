@@ -1,3 +1,5 @@
+use std::sync::atomic::AtomicU64;
+
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{
@@ -15,7 +17,10 @@ pub(crate) struct Metrics {
     pub(crate) duration: Family<Route, Histogram>,
     pub(crate) in_flight: Gauge,
     pub(crate) connections: Gauge,
-    pub(crate) failures_limited: Counter,
+    rate_limited: Family<Limit, Counter>,
+    pub(crate) shed: Family<Class, Counter>,
+    pub(crate) waiting: Family<Class, Gauge>,
+    pub(crate) stretch: Gauge<f64, AtomicU64>,
     pub(crate) tls_end: Gauge,
     pub(crate) streams: Gauge,
     pub(crate) events: Family<Event, Counter>,
@@ -44,15 +49,62 @@ pub(crate) struct Route {
 /// From a change that is heard at once to one that waited for a heartbeat.
 const PROPAGATION: [f64; 14] =
     [0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Limit {
+    limit: &'static str,
+}
+
+/// Of `admission`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct Class {
+    pub(crate) class: &'static str,
+}
+
+/// Which limit a caller is told of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Calls with a credential.
+    Activation,
+    /// Calls with a license key.
+    License,
+    /// Installations that a license never had.
+    Fingerprints,
+    /// Calls with an API token.
+    Token,
+    /// Failures from an address.
+    Failures,
+}
+
+impl Kind {
+    const ALL: [Self; 5] = [Self::Activation, Self::License, Self::Fingerprints, Self::Token, Self::Failures];
+
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Activation => "activation",
+            Self::License => "license",
+            Self::Fingerprints => "fingerprints",
+            Self::Token => "token",
+            Self::Failures => "failures",
+        }
+    }
+}
 
 impl Metrics {
+    /// One more that was over this limit.
+    pub(crate) fn limited(&self, kind: Kind) {
+        self.rate_limited.get_or_create(&Limit { limit: kind.as_str() }).inc();
+    }
+
     pub(crate) fn new(registry: &mut Registry) -> Self {
         let metrics = Self {
             requests: Family::default(),
             duration: Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.0005, 2.0, 16))),
             in_flight: Gauge::default(),
             connections: Gauge::default(),
-            failures_limited: Counter::default(),
+            rate_limited: Family::default(),
+            shed: Family::default(),
+            waiting: Family::default(),
+            stretch: Gauge::default(),
             tls_end: Gauge::default(),
             streams: Gauge::default(),
             events: Family::default(),
@@ -78,15 +130,35 @@ impl Metrics {
         );
         registry.register("connections", "Connections that are open", metrics.connections.clone());
         registry.register(
-            "failures_limited",
-            "Requests answered rate_limited because their address failed too often",
-            metrics.failures_limited.clone(),
+            "rate_limited",
+            "Requests answered rate_limited, by the limit that they were over",
+            metrics.rate_limited.clone(),
         );
         for event in ["license", "refusal", "ping"] {
             let _ = metrics.events.get_or_create(&Event { event });
         }
         registry.register("streams", "Streams of changes that are open", metrics.streams.clone());
         registry.register("events", "Events written to streams, by kind", metrics.events.clone());
+        registry.register(
+            "shed",
+            "Requests answered overloaded because none of their class could be served in time",
+            metrics.shed.clone(),
+        );
+        registry.register(
+            "requests_waiting",
+            "Requests that wait for a place among those of their class that are served",
+            metrics.waiting.clone(),
+        );
+        registry.register(
+            "heartbeat_stretch_ratio",
+            "How much longer than a third of its lease a client is told to wait between heartbeats; 1 is not longer",
+            metrics.stretch.clone(),
+        );
+        metrics.stretch.set(1.0);
+        // What never happened is told as 0, so that its first time is seen as a change.
+        for kind in Kind::ALL {
+            drop(metrics.rate_limited.get_or_create(&Limit { limit: kind.as_str() }));
+        }
         registry.register(
             "tls_certificate_end_seconds",
             "When the certificate in use ends, in Unix seconds; 0 without TLS",

@@ -8,8 +8,6 @@ use kaching_api::{Contact, FieldError, Holder, Problem, Upgrade};
 use kaching_authority::{Error, domain::Refused};
 use kaching_base::{ErrorCode, RequestId};
 
-use crate::failures::Budget;
-
 /// Why a request gets another answer than the one it asked for.
 ///
 /// The edge writes it down: only there is the request's id known.
@@ -20,15 +18,15 @@ pub(crate) struct Rejected {
     cause: Option<String>,
     /// Which way to sign in would help.
     challenge: Option<&'static str>,
-    /// What is left to an address that failed.
-    budget: Option<Budget>,
+    /// The seconds within which it may be tried again: each is told another one, so that they do not all come back at once.
+    again: Option<(u64, u64)>,
 }
 
 pub(crate) type Result<T, E = Rejected> = std::result::Result<T, E>;
 
 impl Rejected {
     pub(crate) fn new(code: ErrorCode, detail: impl Into<String>) -> Self {
-        Self { problem: Box::new(Problem::new(code, detail)), cause: None, challenge: None, budget: None }
+        Self { problem: Box::new(Problem::new(code, detail)), cause: None, challenge: None, again: None }
     }
 
     /// `malformed_body` comes with a status for each way in which a request can be unreadable.
@@ -66,8 +64,9 @@ impl Rejected {
         Self { cause: Some(cause.into()), ..self }
     }
 
-    pub(crate) fn budget(mut self, budget: Budget) -> Self {
-        self.budget = Some(budget);
+    /// As [`retry_after`](Self::retry_after), but a number of seconds between these two.
+    pub(crate) fn retry_within(mut self, least: u64, most: u64) -> Self {
+        self.again = Some((least, most));
         self
     }
 
@@ -98,6 +97,11 @@ impl Rejected {
     /// The whole answer.
     pub(crate) fn written(mut self, request: RequestId) -> Response {
         self.problem.request_id = request.to_string();
+        if let Some((least, most)) = self.again {
+            let [.., a, b, c, d] = *request.as_bytes();
+            let random = u64::from(u32::from_be_bytes([a, b, c, d]));
+            self.problem.retry_after_s = Some(least + random % (most.saturating_sub(least) + 1));
+        }
         let body = serde_json::to_vec(&self.problem).expect("a problem is plain data");
         let status = StatusCode::from_u16(self.problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = (status, body).into_response();
@@ -108,11 +112,6 @@ impl Rejected {
         }
         if let Some(scheme) = self.challenge {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(scheme));
-        }
-        if let Some(Budget { limit, remaining, reset_s }) = self.budget {
-            let value = |text: String| HeaderValue::from_str(&text).expect("digits and names are ASCII");
-            headers.insert("ratelimit-policy", value(format!("\"failures\";q={limit};w=60")));
-            headers.insert("ratelimit", value(format!("\"failures\";r={remaining};t={reset_s}")));
         }
         response
     }
@@ -141,7 +140,7 @@ impl From<Error> for Rejected {
             other => match code {
                 ErrorCode::Overloaded => {
                     let busy = other.cannot_store().map_or_else(Self::overloaded, |detail| {
-                        Self::new(ErrorCode::Overloaded, detail).retry_after(60)
+                        Self::new(ErrorCode::Overloaded, detail).retry_within(60, 120)
                     });
                     Self { cause: Some(other.to_string()), ..busy }
                 }
@@ -156,12 +155,12 @@ impl From<Error> for Rejected {
 
 impl Rejected {
     pub(crate) fn overloaded() -> Self {
-        Self::new(ErrorCode::Overloaded, "the authority is busy; ask again in a moment").retry_after(1)
+        Self::new(ErrorCode::Overloaded, "the authority is busy; ask again in a moment").retry_within(1, 3)
     }
 
     pub(crate) fn outcome_unknown() -> Self {
         let detail = "it is not known whether the change took effect; look, or send the same request again";
-        Self::new(ErrorCode::OutcomeUnknown, detail).retry_after(1)
+        Self::new(ErrorCode::OutcomeUnknown, detail).retry_within(1, 3)
     }
 
     fn refused(refused: Refused) -> Self {

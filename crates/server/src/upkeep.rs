@@ -25,6 +25,7 @@ pub(crate) async fn jobs(app: App, mut shutdown: Shutdown) {
 
 pub(crate) async fn minutely(app: App, mut shutdown: Shutdown) {
     loop {
+        app.limits.sweep(app.now());
         if let Err(error) = app.authority.store_time().await {
             tracing::error!("{error}");
         }

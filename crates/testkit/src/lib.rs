@@ -9,4 +9,4 @@ pub use clock::{FakeClock, SeededEntropy};
 pub use engines::{Scratch, engines};
 pub use kaching_db::Engine;
 pub use postgres::{Server, pair, postgres};
-pub use world::{ISSUER, Increment, World};
+pub use world::{Held, ISSUER, Increment, World};

@@ -32,6 +32,12 @@ pub struct World {
     entropy: Arc<SeededEntropy>,
 }
 
+/// A database to which nobody writes, until this is dropped.
+pub struct Held {
+    _release: std::sync::mpsc::Sender<()>,
+    _db: Db,
+}
+
 /// What one installation told of a counter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Increment {
@@ -92,6 +98,30 @@ impl World {
     pub async fn replica(&self, sequence: u64) -> Arc<Authority> {
         let entropy = Arc::new(SeededEntropy::new(sequence));
         open(&self.database, self.directory.path(), &self.clock, &entropy, &mut Registry::default()).await
+    }
+
+    /// Lets nobody write to the database until what this gives is dropped; reading goes on.
+    pub async fn hold(&self) -> Held {
+        let metrics = kaching_db::Metrics::register(&mut Registry::default());
+        let db = Db::open(self.database.clone(), metrics).await.expect("the database can be opened twice");
+        let (held, holding) = tokio::sync::oneshot::channel();
+        let (release, released) = std::sync::mpsc::channel();
+        let (mut held, writer) = (Some(held), db.clone());
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            let write = writer.write("testkit.hold", move |tx| {
+                if tx.engine() == Engine::Postgres {
+                    tx.execute("lock table activations in exclusive mode", &[])?;
+                }
+                held.take().map(|held| held.send(()));
+                // An error means that it was dropped, which is what is waited for.
+                let _ = released.recv();
+                Ok::<_, kaching_db::Error>(())
+            });
+            runtime.expect("a runtime").block_on(write).expect("nothing was written")
+        });
+        holding.await.expect("the database can be held");
+        Held { _release: release, _db: db }
     }
 
     /// The increments of counters as they were kept.

@@ -23,6 +23,8 @@ use crate::{Authority, Cx, Error, Op, Result, licenses, statements::Around, stat
 struct Bound {
     around: Around,
     decision: Decision,
+    /// Whether the license never had this installation.
+    first: bool,
     warnings: Vec<String>,
     jti: [u8; 16],
 }
@@ -31,7 +33,7 @@ impl Authority {
     /// Binds a license to an installation, or finds that it already is.
     ///
     /// # Errors
-    /// `license_not_found`, `activation_not_found` for a takeover of nothing, `credential_invalid`.
+    /// `license_not_found`, `activation_not_found` for a takeover of nothing, `credential_invalid`, `rate_limited`.
     pub async fn activate(&self, cx: Cx, ask: Activate) -> Result<Answer<Activated>> {
         let keys = self.keys();
         if let Some(proof) = &ask.proof {
@@ -45,7 +47,7 @@ impl Authority {
                 bind(tx, op, license, &ask)
             })
             .await?;
-        let Bound { around, decision, warnings, jti } = match decided {
+        let Bound { around, decision, first, warnings, jti } = match decided {
             Decided::Granted(bound) => bound,
             Decided::Refused(denied) => return self.deny(*denied, request),
         };
@@ -55,6 +57,7 @@ impl Authority {
         let keyset = keys.keysets.first().cloned();
         Ok(Answer::Granted(Activated {
             created: decision.outcome == Outcome::Created,
+            first,
             lease,
             credential: Credential::derive(keys.credential_key(), activation.id, generation).text(),
             quotas: quotas(&around.terms, around.license.active.unsigned_abs(), &activation.levels),
@@ -103,12 +106,13 @@ fn bind(tx: &mut Tx<'_>, op: &mut Op, license: License, ask: &Activate) -> Resul
         now: op.now,
     };
     match rules::activate(&request, &situation) {
+        Ok(_) if present.is_none() && !ask.admits_new => Err(too_many()),
         Ok(decision) => {
             let how = moving.as_ref().map_or("", |(_, mover)| word(*mover));
             let deed = Deed { action: "activation.activate", moved: how };
             around.license =
                 store::keep(tx, op, &deed, &license, slots.counted, present.as_ref(), &decision)?;
-            Ok(Decided::Granted(Bound { around, decision, warnings, jti }))
+            Ok(Decided::Granted(Bound { around, decision, first: present.is_none(), warnings, jti }))
         }
         // A late duplicate: it changes nothing and leaves nothing.
         Err(refused) if refused.code == ErrorCode::CredentialInvalid => {
@@ -150,6 +154,12 @@ fn moving(tx: &mut Tx<'_>, license: &License, ask: &Activate) -> Result<Option<(
     })?;
     let holder = ask.proof.as_ref().is_some_and(|proof: &Proof| proof.is_present(&from));
     Ok(Some((from, if holder { Mover::Holder } else { Mover::Key })))
+}
+
+/// Nothing is written where an installation came too soon after others.
+fn too_many() -> Error {
+    let detail = "Too many new installations of this license came lately: this one has to wait.";
+    Error::coded(ErrorCode::RateLimited, detail)
 }
 
 /// How a move came about, as its entry says.

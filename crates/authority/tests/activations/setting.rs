@@ -138,6 +138,7 @@ impl Installation {
             takeover: None,
             proof: None,
             request: Digest::of(body(&nonce)),
+            admits_new: true,
             nonce,
         }
     }

@@ -1,10 +1,10 @@
 use kaching_base::{Code, Timestamp};
 use kaching_license::{Digest, Grace, Lease};
 
-use super::Times;
+use super::{Stretch, Times};
 use crate::{Activation, License, Terms};
 
-/// What all statements of an authority have in common.
+/// What all statements of an authority have in common at a moment.
 #[derive(Clone, Debug)]
 pub struct Issuer {
     /// The public URL.
@@ -12,10 +12,12 @@ pub struct Issuer {
     pub epoch: u64,
     /// The newest keyset's version.
     pub keyset: u64,
+    /// How busy it is.
+    pub stretch: Stretch,
 }
 
-/// What a lease says of an activation; `terms` are those of the license. `jti` names this statement, `request` is the request that it answers,
-/// `catalogue` the hash of the product's catalogue.
+/// What a lease says of an activation; `terms` are those of the license. `jti` names this statement, `request` is the
+/// request that it answers, `catalogue` the hash of the product's catalogue.
 #[expect(clippy::too_many_arguments, reason = "a lease says this much, and each part comes from elsewhere")]
 pub fn lease(
     issuer: &Issuer,
@@ -40,7 +42,7 @@ pub fn lease(
         sub: license.id,
         act: activation.id,
         fpr: Digest::of(activation.fingerprint.as_str()),
-        hb: unsigned(terms.policy.lease_s) / 3,
+        hb: issuer.stretch.interval(unsigned(terms.policy.lease_s)),
         req: request,
         run_until: times.run_until,
         epoch: issuer.epoch,

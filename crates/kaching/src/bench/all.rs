@@ -12,6 +12,7 @@ use super::{
     events::Events,
     figures::Figures,
     heartbeat::Heartbeat,
+    herd::Herd,
     report,
     scale::Scale,
     series::Load,
@@ -47,6 +48,7 @@ struct Amount {
     cycles: u32,
     streams: u32,
     over_three: u32,
+    herd: u32,
     /// What is offered in an open loop.
     rate: f64,
     connections: u32,
@@ -78,6 +80,7 @@ impl All {
                 cycles: 5,
                 streams: 500,
                 over_three: 600,
+                herd: 200,
                 rate: 500.0,
                 connections: 100,
             },
@@ -89,6 +92,7 @@ impl All {
                 cycles: 30,
                 streams: 10_000,
                 over_three: 50_000,
+                herd: 18_000,
                 rate: 5000.0,
                 connections: 1000,
             },
@@ -158,6 +162,8 @@ impl All {
         if self.engines.engine != Some(Engine::Sqlite) {
             rows.extend(events(amount.over_three, 3, self.engines.clone()).rows(disk).await?);
         }
+        say("a herd");
+        rows.push(Herd::row(amount.herd, disk).await?);
         say("starts and kills");
         rows.extend(Start { activations: amount.stored, cycles: amount.cycles }.rows(disk).await?);
         say("the cost against what is stored");

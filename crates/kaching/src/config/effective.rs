@@ -29,9 +29,7 @@ pub(super) fn effective(config: &Config) -> Value {
             "master": hidden(keys.master.is_some()),
             "root_passphrase": hidden(keys.root_passphrase.is_some()),
         },
-        "limits": {
-            "failures_per_minute": limits.failures_per_minute,
-        },
+        "limits": limits,
         "log": {
             "level": log.level,
             "format": match log.format { LogFormat::Text => "text", LogFormat::Json => "json" },

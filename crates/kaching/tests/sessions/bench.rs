@@ -149,6 +149,40 @@ fn leases_can_be_signed_with_rsa_and_slots_raced_for() {
 }
 
 #[test]
+fn a_herd_is_served_whole() {
+    let kaching = Kaching::new();
+    let mut command = kaching.command();
+    command
+        .args(["bench", "herd", "--clients", "60", "--generators", "2", "--json"])
+        .env("TMPDIR", kaching.path());
+    let done = command.output().unwrap();
+    assert!(done.status.success() && done.stderr.is_empty(), "{}", String::from_utf8_lossy(&done.stderr));
+    let settled: Value = serde_json::from_slice(&done.stdout).unwrap();
+    let expected = [
+        "name",
+        "clients",
+        "generators",
+        "settled_ms",
+        "p50_ms",
+        "p99_ms",
+        "max_ms",
+        "shed",
+        "rate_limited",
+        "broken",
+        "retries",
+        "refused",
+        "unserved",
+        "rss_mib",
+    ];
+    assert_eq!(members(&settled), expected);
+    assert_eq!((&settled["clients"], &settled["generators"]), (&60.into(), &2.into()));
+    assert_eq!((&settled["refused"], &settled["unserved"]), (&0.into(), &0.into()));
+    assert!(0.0 < number(&settled, "p50_ms") && number(&settled, "p50_ms") <= number(&settled, "settled_ms"));
+    assert!(number(&settled, "rss_mib") > 0.0, "the server is a process of its own");
+    assert_eq!(fs::read_dir(kaching.path()).unwrap().count(), 0, "nothing is left behind");
+}
+
+#[test]
 fn what_needs_no_database_names_none() {
     let kaching = Kaching::new();
     let rows = bench(&kaching, DISK, &["ceiling", "--connections", "3", "--seconds", "1"]);
@@ -256,6 +290,7 @@ fn all_of_it_goes_into_a_page_with_pictures() {
         "scale",
         "start",
         "admin",
+        "herd",
     ] {
         assert!(rows.iter().any(|row| row["name"] == name), "{name} is missing");
     }

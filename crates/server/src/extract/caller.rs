@@ -13,6 +13,7 @@ use serde::Serialize;
 use super::{body::Sent, scope::Right};
 use crate::{
     App, Peer,
+    admission::{Class, Turn},
     edge::Arrival,
     problem::{Rejected, Result},
 };
@@ -38,6 +39,8 @@ pub(crate) struct Caller<S> {
     idempotency_key: Option<String>,
     /// Nothing for a user of this machine, who may do everything.
     scopes: Option<BTreeSet<Scope>>,
+    /// Held until the caller is answered; those on this machine need none, so that they can look at a flood.
+    _turn: Option<Turn>,
     scope: PhantomData<S>,
 }
 
@@ -46,6 +49,10 @@ impl<S: Right> FromRequestParts<App> for Caller<S> {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
         let arrival = *parts.extensions.get::<Arrival>().ok_or_else(|| Rejected::failure("no arrival"))?;
+        let _turn = match arrival.peer {
+            Peer::Network(_) => Some(app.turn(Class::Operators).await?),
+            Peer::Local(_) => None,
+        };
         let (actor, scopes) = match (parts.headers.get(header::AUTHORIZATION), arrival.peer) {
             (Some(value), _) => program(app, value.to_str().unwrap_or(""), S::SCOPE).await?,
             // Whoever may open the socket may read the data directory as well.
@@ -55,7 +62,7 @@ impl<S: Right> FromRequestParts<App> for Caller<S> {
         let route = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
         let route = format!("{} {route}", parts.method);
         let idempotency_key = idempotency_key(&parts.headers)?;
-        Ok(Self { actor, arrival, route, idempotency_key, scopes, scope: PhantomData })
+        Ok(Self { actor, arrival, route, idempotency_key, scopes, _turn, scope: PhantomData })
     }
 }
 
@@ -76,6 +83,7 @@ async fn program(app: &App, authorization: &str, scope: Scope) -> Result<(Actor,
                 other => other.into(),
             },
         )?;
+    app.pace_token(token.token)?;
     if token.may(scope) {
         return Ok((Actor::Token(token.token), Some(token.scopes)));
     }

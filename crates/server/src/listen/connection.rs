@@ -1,6 +1,11 @@
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{convert::Infallible, path::PathBuf, sync::Arc, time::Duration};
 
-use axum::{Router, body::Body, extract::Request};
+use axum::{
+    Router,
+    body::Body,
+    extract::Request,
+    http::{HeaderValue, header},
+};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
@@ -97,9 +102,18 @@ impl Lines {
 
     async fn answer(mut self, io: impl AsyncRead + AsyncWrite + Unpin, peer: Peer) {
         let router = self.router.clone();
+        let permits = Arc::clone(&self.permits);
         let service = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(peer);
-            router.clone().oneshot(request.map(Body::new))
+            let (answered, permits) = (router.clone().oneshot(request.map(Body::new)), Arc::clone(&permits));
+            async move {
+                let mut response = answered.await?;
+                // Whoever has its answer makes room for those who wait outside.
+                if permits.available_permits() == 0 {
+                    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+                }
+                Ok::<_, Infallible>(response)
+            }
         });
         self.app.metrics.connections.inc();
         let _open = Open(&self.app);

@@ -32,12 +32,17 @@ pub(crate) async fn activate(
 ) -> Result<Response> {
     app.may_guess(&arrival)?;
     let request = body.sent.request_hash(header.credential.as_ref());
-    let input = read(header, body.value, request).map_err(|rejected| app.failed(&arrival, rejected))?;
+    let mut input = read(header, body.value, request).map_err(|rejected| app.failed(&arrival, rejected))?;
     if let Some(proof) = &input.proof {
         app.prove(&arrival, proof)?;
     }
-    let answer = app.authority.activate(product_cx(&arrival), input).await;
-    let activated = shape::granted(answer).map_err(|rejected| app.failed(&arrival, rejected))?;
+    let call = app.by_key(&input.key).await?;
+    let newcomer = app.newcomer(&call, input.takeover).await?;
+    input.admits_new = newcomer.may();
+    let activated = shape::granted(app.authority.activate(product_cx(&arrival), input).await);
+    app.settle(&newcomer, activated.as_ref());
+    let activated =
+        activated.map_err(|rejected| app.failed(&arrival, app.too_many_newcomers(&newcomer, rejected)))?;
     let status = if activated.created { StatusCode::CREATED } else { StatusCode::OK };
     let answer = ActivateAnswer {
         activation: shape::activation(&activated.activation),
@@ -80,5 +85,6 @@ fn read(header: HeaderKey, body: ActivateRequest, request: Digest) -> Result<act
         proof,
         nonce: read_nonce(&nonce)?,
         request,
+        admits_new: true,
     })
 }

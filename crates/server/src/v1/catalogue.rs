@@ -25,7 +25,7 @@ pub(crate) async fn catalogue(
     headers: HeaderMap,
     offered: Offered,
 ) -> Result<Response> {
-    let asker = asker(&app, &arrival, offered).await?;
+    let (asker, _turn) = asker(&app, &arrival, offered).await?;
     let found = app.authority.catalogue(asker).await;
     let catalogue = found.map_err(|error| app.failed(&arrival, error.into()))?;
     let etag = format!("\"{}\"", catalogue.etag);

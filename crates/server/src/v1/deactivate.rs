@@ -5,6 +5,7 @@ use kaching_authority::activations;
 use super::activate::{product_cx, read_nonce};
 use crate::{
     App,
+    admission::Class,
     edge::Arrival,
     extract::{Body, Credential, Public},
     problem::Result,
@@ -24,6 +25,7 @@ pub(crate) async fn deactivate(
     let nonce = read_nonce(&body.value.nonce)?;
     let input = activations::Deactivate { proof: activations::Proof { authorization, request }, nonce };
     app.prove(&arrival, &input.proof)?;
+    let _turn = app.turn(Class::Heartbeats).await?;
     let done = app.authority.deactivate(product_cx(&arrival), input).await;
     done?;
     Ok(StatusCode::NO_CONTENT)

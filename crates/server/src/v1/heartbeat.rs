@@ -7,6 +7,7 @@ use kaching_authority::activations;
 use super::activate::{product_cx, read_nonce};
 use crate::{
     App,
+    admission::Class,
     edge::Arrival,
     extract::{Body, Credential, Public},
     problem::{Rejected, Result},
@@ -54,6 +55,7 @@ pub(crate) async fn heartbeat(
             .collect(),
     };
     app.prove(&arrival, &input.proof)?;
+    let _turn = app.turn(Class::Heartbeats).await?;
     let answer = app.authority.heartbeat(product_cx(&arrival), input).await;
     // Whoever proved its activation is believed how long a change took to reach it, whatever the answer is.
     if let Some(ms) = heard_ms.filter(|_| answer.is_ok()) {

@@ -5,6 +5,7 @@ use kaching_authority::{activations, reports};
 use super::activate::{product_cx, read_nonce};
 use crate::{
     App,
+    admission::Class,
     edge::Arrival,
     extract::{Body, Credential, Public},
     problem::Result,
@@ -34,6 +35,7 @@ pub(crate) async fn report(
         at,
     };
     app.prove(&arrival, &input.proof)?;
+    let _turn = app.turn(Class::Heartbeats).await?;
     let done = app.authority.report(product_cx(&arrival), input).await;
     done?;
     Ok(StatusCode::NO_CONTENT)

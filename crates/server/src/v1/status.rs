@@ -4,6 +4,7 @@ use kaching_authority::status::Asker;
 
 use crate::{
     App,
+    admission::{Class, Turn},
     edge::Arrival,
     extract::{Offered, Public, parse_key},
     problem::{Rejected, Result, upgrade},
@@ -19,7 +20,7 @@ pub(crate) async fn status(
     Extension(arrival): Extension<Arrival>,
     offered: Offered,
 ) -> Result<Json<Status>> {
-    let asker = asker(&app, &arrival, offered).await?;
+    let (asker, _turn) = asker(&app, &arrival, offered).await?;
     let standing = app.authority.status(asker).await;
     let standing = standing.map_err(|error| app.failed(&arrival, error.into()))?;
     let license = shape::product_license(standing.license);
@@ -38,13 +39,19 @@ pub(crate) async fn status(
     }))
 }
 
-/// Who asks: a lease that verifies, or a key that is well formed.
-pub(super) async fn asker(app: &App, arrival: &Arrival, offered: Offered) -> Result<Asker> {
+/// Who asks: a lease that verifies, or a key that is well formed; and its turn to be answered.
+pub(super) async fn asker(app: &App, arrival: &Arrival, offered: Offered) -> Result<(Asker, Turn)> {
     match offered {
-        Offered::Lease(lease) => Ok(Asker::Lease(app.authority.bearer(&lease).await?)),
+        Offered::Lease(lease) => {
+            let bearer = app.authority.bearer(&lease).await?;
+            app.pace_lease(bearer.activation)?;
+            Ok((Asker::Lease(bearer), app.turn(Class::Keys).await?))
+        }
         Offered::Key(key) => {
             app.may_guess(arrival)?;
-            parse_key(&key).map(Asker::Key).map_err(|rejected: Rejected| app.failed(arrival, rejected))
+            let key = parse_key(&key).map_err(|rejected: Rejected| app.failed(arrival, rejected))?;
+            let turn = app.by_key(&key).await?.into_turn();
+            Ok((Asker::Key(key), turn))
         }
     }
 }

@@ -34,6 +34,10 @@ pub(crate) async fn validate(
         nonce: nonce.as_deref().map(read_nonce).transpose()?,
         request,
     };
+    let _call = match &input.key {
+        Some(key) => Some(app.by_key(key).await?),
+        None => None,
+    };
     let validated = app.authority.validate(input).await?;
     app.guessed(&arrival, validated.code.as_str());
     Ok(Json(ValidateAnswer {

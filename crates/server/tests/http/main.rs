@@ -7,6 +7,8 @@ mod face;
 mod hostile;
 mod limits;
 mod operator;
+mod overload;
+mod pace;
 mod problems;
 mod product;
 mod sockets;

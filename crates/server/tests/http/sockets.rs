@@ -87,6 +87,26 @@ async fn a_body_that_does_not_come_is_408() {
 }
 
 #[tokio::test]
+async fn where_no_connection_is_left_each_makes_room_after_its_answer() {
+    let settings = format!("{LOCAL}max_connections = 2\n");
+    serve(&settings, async |_, addresses, stop| {
+        let connect = async || TcpStream::connect(addresses.product).await.unwrap();
+        // Nobody says that it is the last request: the server ends the connection, as another one waits.
+        let staying = "GET /health HTTP/1.1\r\nHost: x\r\n\r\n";
+        let (mut first, mut second, mut third) = (connect().await, connect().await, connect().await);
+        let answers = tokio::join!(
+            say(&mut first, staying),
+            say(&mut second, staying),
+            say(&mut third, &get("/health"))
+        );
+        let open = answers.0.contains("connection: close") || answers.1.contains("connection: close");
+        assert!(open && answers.2.starts_with("HTTP/1.1 200"), "{answers:?}");
+        stop.now();
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn whoever_does_not_read_the_answers_is_left() {
     let settings = format!("{LOCAL}body_timeout_s = 1\n");
     serve(&settings, async |_, addresses, stop| {

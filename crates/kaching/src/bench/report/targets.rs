@@ -72,6 +72,7 @@ pub(super) fn all(rows: &[Figures]) -> Vec<Line> {
         rows.iter()
             .find(|row| row.name == "events" && row.replicas.is_some_and(|count| (count > 1) == several))
     };
+    let herd = rows.iter().find(|row| row.name == "herd");
     let idle = find("start", sqlite, None, Some("start to serving"));
     vec![
         line("heartbeats, SQLite", beats, RATE, Target::Least(20_000.0)),
@@ -101,6 +102,7 @@ pub(super) fn all(rows: &[Figures]) -> Vec<Line> {
         line("change to delivery, one node, p99", heard(false), P99, Target::Most(250.0)),
         line("change to the last delivery, one node", heard(false), MAX, Target::Most(250.0)),
         line("change to delivery, three replicas, p99", heard(true), P99, Target::Most(500.0)),
+        line("clients that come back at once, until all have their lease", herd, MAX, Target::Most(10_000.0)),
         line("memory of a stream", heard(false), STREAM, Target::Most(20.0)),
         line("start to serving, p99", idle, P99, Target::Most(100.0)),
         line(
@@ -131,6 +133,7 @@ fn line(what: &'static str, row: Option<&Figures>, measure: Measure, target: Tar
         (Some(stored), ..) => format!(", {stored} stored"),
         (_, Some(many), Some(rate)) => format!(", {many} connections, {rate:.0}/s"),
         (_, Some(many), None) if row.replicas.is_some() => format!(", {many} streams"),
+        (_, Some(many), None) if row.name == "herd" => format!(", {many} clients"),
         _ => String::new(),
     };
     let errors = if row.errors > 0 { format!(", {} errors", row.errors) } else { String::new() };

@@ -1,73 +1,40 @@
 //! How often an address may fail: guessing keys and credentials is slow from one place.
 
-use std::{
-    collections::HashMap,
-    net::{IpAddr, Ipv6Addr},
-    sync::Mutex,
-};
+use std::net::{IpAddr, Ipv6Addr};
 
 use kaching_base::Timestamp;
 
+use super::{MOST, buckets::Buckets, headers::Budget, rate::Rate};
+use crate::metrics::Kind;
+
 /// Failures counted by address: as many as may come in a minute, each forgotten evenly over that minute.
 pub(crate) struct Failures {
-    a_minute: i64,
-    /// For each address the moment at which all its failures are forgotten. Locked for the time of one look-up.
-    forgotten_at: Mutex<HashMap<IpAddr, i64>>,
-}
-
-const MINUTE: i64 = 60_000_000;
-/// Beyond this many addresses those that have nothing left to forget are dropped.
-const SWEEP: usize = 10_000;
-
-/// What is left to an address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Budget {
-    pub(crate) limit: i64,
-    pub(crate) remaining: i64,
-    /// Seconds until there is one more.
-    pub(crate) reset_s: u64,
+    rate: Rate,
+    addresses: Buckets<IpAddr>,
 }
 
 impl Failures {
     pub(crate) fn new(a_minute: u32) -> Self {
-        Self { a_minute: i64::from(a_minute.max(1)), forgotten_at: Mutex::default() }
+        let a_minute = a_minute.max(1);
+        let rate = Rate::per_minute(a_minute, a_minute.into()).expect("it is at least one");
+        Self { rate, addresses: Buckets::new(MOST, Some(rate.full_after())) }
     }
 
     /// What is left, without a failure.
     pub(crate) fn budget(&self, address: IpAddr, now: Timestamp) -> Budget {
-        let at = self
-            .forgotten_at
-            .lock()
-            .expect("nothing panics while it is held")
-            .get(&network(address))
-            .copied();
-        self.left(at.unwrap_or(0), now.micros())
+        let left = self.addresses.left(&network(address), self.rate, now.micros());
+        Budget::of(Kind::Failures, self.rate, left)
     }
 
-    /// Counts a failure, and says what is left.
+    /// Counts a failure, and says what is left. A full minute's worth is the most that is remembered.
     pub(crate) fn count(&self, address: IpAddr, now: Timestamp) -> Budget {
-        let (now, cost) = (now.micros(), MINUTE / self.a_minute);
-        let mut forgotten_at = self.forgotten_at.lock().expect("nothing panics while it is held");
-        if forgotten_at.len() >= SWEEP {
-            forgotten_at.retain(|_, at| *at > now);
-        }
-        let at = forgotten_at.entry(network(address)).or_insert(now);
-        // A full minute's worth is the most that is remembered.
-        *at = ((*at).max(now) + cost).min(now + MINUTE);
-        self.left(*at, now)
+        let left = self.addresses.drain(network(address), self.rate, now.micros());
+        Budget::of(Kind::Failures, self.rate, left)
     }
 
-    fn left(&self, forgotten_at: i64, now: i64) -> Budget {
-        let cost = MINUTE / self.a_minute;
-        let owed = (forgotten_at - now).clamp(0, MINUTE);
-        let remaining = (MINUTE - owed) / cost;
-        let wait = if remaining > 0 { 0 } else { cost - (MINUTE - owed) };
-        Budget { limit: self.a_minute, remaining, reset_s: seconds_up(wait) }
+    pub(crate) fn sweep(&self, now: Timestamp) {
+        self.addresses.sweep(now.micros());
     }
-}
-
-fn seconds_up(micros: i64) -> u64 {
-    u64::try_from((micros + 999_999) / 1_000_000).unwrap_or(0)
 }
 
 /// A household or a host usually has a whole /64 of IPv6: it counts as one address.

@@ -1,0 +1,229 @@
+use std::{collections::HashMap, hash::Hash, mem, sync::Mutex};
+
+use super::rate::{Left, Rate};
+
+/// When each bucket is full again; a bucket that is not here is full.
+///
+/// There are two generations. What is touched goes to the young one; from time to time the old one is dropped whole, and
+/// the young one becomes the old: no pass over all of them, and never more than a number that is known.
+pub(crate) struct Buckets<K> {
+    /// Of each generation.
+    most: usize,
+    /// Microseconds after which a bucket that nobody touches is full; without one they are kept until there are too many.
+    window: Option<i64>,
+    /// Locked for the time of one look-up.
+    generations: Mutex<Generations<K>>,
+}
+
+struct Generations<K> {
+    young: HashMap<K, i64>,
+    old: HashMap<K, i64>,
+    /// When the young one began.
+    since: i64,
+}
+
+impl<K: Hash + Eq> Buckets<K> {
+    /// At most `most` are remembered.
+    pub(crate) fn new(most: usize, window: Option<i64>) -> Self {
+        let generations = Generations { young: HashMap::new(), old: HashMap::new(), since: i64::MIN };
+        Self { most: (most / 2).max(1), window, generations: Mutex::new(generations) }
+    }
+
+    /// What a bucket holds.
+    pub(crate) fn left(&self, key: &K, rate: Rate, now: i64) -> Left {
+        rate.left(self.lock().find(key), now)
+    }
+
+    /// Takes one.
+    ///
+    /// # Errors
+    /// With what it holds, where it is empty.
+    pub(crate) fn take(&self, key: K, rate: Rate, now: i64) -> Result<Left, Left> {
+        let mut generations = self.lock();
+        let before = generations.find(&key);
+        let Some(after) = rate.take(before, now) else {
+            let empty = rate.left(before, now);
+            if before.is_some_and(|at| at > now.saturating_add(rate.full_after())) {
+                // Of a time before the clock was set back: from now on it fills again.
+                generations.put(key, now + rate.full_after(), now, self);
+            }
+            return Err(empty);
+        };
+        generations.put(key, after, now, self);
+        Ok(rate.left(Some(after), now))
+    }
+
+    /// Takes one, or what there is of one.
+    pub(crate) fn drain(&self, key: K, rate: Rate, now: i64) -> Left {
+        let mut generations = self.lock();
+        let after = rate.drain(generations.find(&key), now);
+        generations.put(key, after, now, self);
+        rate.left(Some(after), now)
+    }
+
+    /// Puts one back.
+    pub(crate) fn give_back(&self, key: K, rate: Rate, now: i64) {
+        let mut generations = self.lock();
+        let after = rate.give_back(generations.find(&key), now);
+        generations.put(key, after, now, self);
+    }
+
+    /// Drops what is full again.
+    pub(crate) fn sweep(&self, now: i64) {
+        self.lock().turn(now, self);
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Generations<K>> {
+        self.generations.lock().expect("nothing panics while it is held")
+    }
+
+    #[cfg(test)]
+    fn len(&self) -> usize {
+        let generations = self.lock();
+        generations.young.len() + generations.old.len()
+    }
+}
+
+impl<K: Hash + Eq> Generations<K> {
+    fn find(&self, key: &K) -> Option<i64> {
+        self.young.get(key).or_else(|| self.old.get(key)).copied()
+    }
+
+    fn put(&mut self, key: K, full_at: i64, now: i64, of: &Buckets<K>) {
+        self.turn(now, of);
+        self.young.insert(key, full_at);
+    }
+
+    fn turn(&mut self, now: i64, of: &Buckets<K>) {
+        // A clock that was set back begins a window anew.
+        self.since = if self.since > now { now } else { self.since };
+        let over = of.window.is_some_and(|window| now.saturating_sub(self.since) >= window);
+        if over || self.young.len() >= of.most {
+            self.old = mem::take(&mut self.young);
+            self.since = now;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const SECOND: i64 = 1_000_000;
+
+    fn rate(per_second: u32, burst: u64) -> Rate {
+        Rate::per_second(per_second, burst).unwrap()
+    }
+
+    #[test]
+    fn a_burst_and_then_one_after_each_interval() {
+        let (buckets, rate) = (Buckets::new(100, Some(10 * SECOND)), rate(1, 10));
+        for left in (0..10).rev() {
+            assert_eq!(buckets.take(1, rate, 0).unwrap().remaining, left);
+        }
+        assert_eq!(buckets.take(1, rate, 0), Err(Left { remaining: 0, wait: SECOND }));
+        assert_eq!(buckets.take(1, rate, SECOND / 4), Err(Left { remaining: 0, wait: SECOND / 4 * 3 }));
+        assert!(buckets.take(2, rate, 0).is_ok(), "another one has its own");
+        assert!(buckets.take(1, rate, SECOND).is_ok());
+        assert!(buckets.take(1, rate, SECOND).is_err());
+        assert_eq!(buckets.left(&1, rate, 100 * SECOND).remaining, 10);
+    }
+
+    #[test]
+    fn what_was_not_used_is_put_back() {
+        let (buckets, rate) = (Buckets::new(100, None), rate(1, 2));
+        buckets.take(1, rate, 0).unwrap();
+        buckets.take(1, rate, 0).unwrap();
+        buckets.give_back(1, rate, 0);
+        assert_eq!(buckets.left(&1, rate, 0).remaining, 1);
+        for _ in 0..3 {
+            buckets.give_back(1, rate, 0);
+        }
+        assert_eq!(buckets.left(&1, rate, 0).remaining, 2, "never more than all");
+    }
+
+    #[test]
+    fn a_clock_set_back_costs_one_burst_at_most() {
+        let (buckets, rate) = (Buckets::new(100, Some(10 * SECOND)), rate(1, 10));
+        buckets.take(1, rate, 1_000_000 * SECOND).unwrap();
+        assert_eq!(buckets.take(1, rate, 0), Err(Left { remaining: 0, wait: SECOND }));
+        assert!(buckets.take(1, rate, SECOND).is_ok());
+    }
+
+    #[test]
+    fn many_strangers_take_no_more_memory_than_is_allowed() {
+        let (buckets, rate) = (Buckets::new(100, None), rate(1, 10));
+        for key in 0..10_000 {
+            buckets.take(key, rate, 0).unwrap();
+            assert!(buckets.len() <= 100);
+        }
+        assert_eq!(buckets.left(&9_999, rate, 0).remaining, 9, "those touched last are remembered");
+    }
+
+    #[test]
+    fn what_is_idle_is_swept() {
+        let (buckets, rate) = (Buckets::new(100, Some(10 * SECOND)), rate(1, 10));
+        buckets.take(1, rate, 0).unwrap();
+        buckets.sweep(10 * SECOND);
+        buckets.sweep(20 * SECOND);
+        assert_eq!(buckets.len(), 0);
+    }
+
+    proptest! {
+        /// As long as there is room, the generations are the same as a memory of everything.
+        #[test]
+        fn nothing_that_counts_is_forgotten(
+            steps in prop::collection::vec((0..4u8, 0..3u8, 0..4_000_000i64), 1..200),
+            per_second in 1..5u32,
+            burst in 1..12u64,
+        ) {
+            let rate = rate(per_second, burst);
+            let (buckets, mut all, mut now) = (Buckets::new(1000, Some(rate.full_after())), HashMap::new(), 0);
+            for (key, what, later) in steps {
+                now += later;
+                let before = all.get(&key).copied();
+                match what {
+                    0 => {
+                        let taken = rate.take(before, now);
+                        prop_assert_eq!(buckets.take(key, rate, now).is_ok(), taken.is_some());
+                        all.extend(taken.map(|at| (key, at)));
+                    }
+                    1 => {
+                        all.insert(key, rate.drain(before, now));
+                        buckets.drain(key, rate, now);
+                    }
+                    _ => {
+                        all.insert(key, rate.give_back(before, now));
+                        buckets.give_back(key, rate, now);
+                    }
+                }
+                prop_assert_eq!(buckets.left(&key, rate, now), rate.left(all.get(&key).copied(), now));
+            }
+        }
+
+        /// In no span of time are there more than the burst and what comes back within it.
+        #[test]
+        fn no_more_than_the_burst_and_what_comes_back(
+            steps in prop::collection::vec(0..2_000_000i64, 1..100),
+            per_second in 1..5u32,
+            burst in 1..12u64,
+        ) {
+            let (rate, mut full_at, mut now, mut granted) = (rate(per_second, burst), None, 0, Vec::new());
+            for later in steps {
+                now += later;
+                if let Some(at) = rate.take(full_at, now) {
+                    full_at = Some(at);
+                    granted.push(now);
+                }
+            }
+            for (first, from) in granted.iter().enumerate() {
+                for (last, to) in granted.iter().enumerate().skip(first) {
+                    let back = (to - from) / (rate.full_after() / rate.burst());
+                    prop_assert!(i64::try_from(last - first + 1).unwrap() <= rate.burst() + back);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! Calls with a license key, by license; and how many installations it may admit that it never had.
+
+use std::{collections::HashMap, sync::Mutex};
+
+use kaching_authority::{Licensed, activations::Activated};
+use kaching_base::{ActivationId, ErrorCode, LicenseId, Seconds, Timestamp};
+
+use super::{
+    buckets::Buckets,
+    headers::Budget,
+    limited,
+    rate::{Left, Rate},
+};
+use crate::{
+    App,
+    admission::{Class, Turn},
+    config::LimitSettings,
+    edge,
+    metrics::Kind,
+    problem::{Rejected, Result},
+};
+
+/// What is known of keys that licenses have, and the buckets of those licenses.
+pub(crate) struct Licenses {
+    calls_per_second: u32,
+    calls_burst: u32,
+    newcomers_per_hour: u32,
+    newcomers_burst: u32,
+    /// What a license without a limit of slots counts as.
+    unlimited: u64,
+    known: Mutex<HashMap<Lookup, Known>>,
+    calls: Buckets<LicenseId>,
+    newcomers: Buckets<LicenseId>,
+}
+
+/// The HMAC by which a key is found: the key itself is not kept.
+type Lookup = [u8; 32];
+
+/// The license of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Known {
+    license: LicenseId,
+    slots: u64,
+    read_at: Timestamp,
+}
+
+/// A call with a key that may go on.
+pub(crate) struct ByKey {
+    /// Nothing where no license has the key.
+    known: Option<Known>,
+    lookup: Lookup,
+    turn: Turn,
+}
+
+/// Whether an installation may be admitted that the license never had; the place is taken before it is known to be needed,
+/// so that many who come at once get no more than there are.
+pub(crate) enum Newcomer {
+    /// No limit concerns it.
+    Free,
+    Reserved(Known),
+    /// Only those may be admitted that the license had before.
+    Spent(Budget),
+}
+
+/// Licenses that are remembered; as many of those that were in use longest ago are forgotten as new ones come.
+const MOST: usize = 65_536;
+/// So long nobody looks whether a license has other slots by now,
+const FRESH: Seconds = Seconds(60);
+/// and so long at least where a call would be turned away otherwise.
+const RECENT: Seconds = Seconds(1);
+
+impl Licenses {
+    pub(super) fn new(settings: &LimitSettings) -> Self {
+        Self {
+            calls_per_second: settings.license_per_second,
+            calls_burst: settings.license_burst,
+            newcomers_per_hour: settings.new_fingerprints_per_hour,
+            newcomers_burst: settings.new_fingerprints_burst,
+            unlimited: settings.unlimited_slots.into(),
+            known: Mutex::default(),
+            calls: Buckets::new(MOST, None),
+            newcomers: Buckets::new(MOST, None),
+        }
+    }
+
+    fn known(&self, lookup: &Lookup) -> Option<Known> {
+        self.known.lock().expect("nothing panics while it is held").get(lookup).copied()
+    }
+
+    fn learn(&self, lookup: Lookup, licensed: &Licensed, now: Timestamp) -> Known {
+        let slots = licensed.slots.unwrap_or(self.unlimited);
+        let found = Known { license: licensed.license, slots, read_at: now };
+        let mut known = self.known.lock().expect("nothing panics while it is held");
+        // It can all be read again.
+        if known.len() >= MOST {
+            known.clear();
+        }
+        known.insert(lookup, found);
+        found
+    }
+
+    fn take_call(&self, known: &Known, now: Timestamp) -> Option<std::result::Result<Budget, Budget>> {
+        let burst = known.slots.saturating_mul(2).saturating_add(self.calls_burst.into());
+        let rate = Rate::per_second(self.calls_per_second, burst)?;
+        let budget = |left| Budget::of(Kind::License, rate, left);
+        Some(self.calls.take(known.license, rate, now.micros()).map(budget).map_err(budget))
+    }
+
+    fn newcomers_of(&self, known: &Known) -> Option<Rate> {
+        Rate::per_hour(self.newcomers_per_hour, known.slots.max(self.newcomers_burst.into()))
+    }
+
+    fn take_newcomer(&self, known: &Known, now: Timestamp) -> Newcomer {
+        let Some(rate) = self.newcomers_of(known) else { return Newcomer::Free };
+        match self.newcomers.take(known.license, rate, now.micros()) {
+            Ok(Left { .. }) => Newcomer::Reserved(*known),
+            Err(left) => Newcomer::Spent(Budget::of(Kind::Fingerprints, rate, left)),
+        }
+    }
+
+    fn give_back(&self, known: &Known, now: Timestamp) {
+        if let Some(rate) = self.newcomers_of(known) {
+            self.newcomers.give_back(known.license, rate, now.micros());
+        }
+    }
+}
+
+impl Known {
+    fn is_older(&self, than: Seconds, now: Timestamp) -> bool {
+        now.since(self.read_at) >= than
+    }
+}
+
+impl ByKey {
+    /// For those who only need their turn from here on.
+    pub(crate) fn into_turn(self) -> Turn {
+        self.turn
+    }
+}
+
+impl Newcomer {
+    /// Whether the authority may admit one.
+    pub(crate) fn may(&self) -> bool {
+        !matches!(self, Self::Spent(_))
+    }
+}
+
+impl App {
+    /// One call with a well-formed key: it waits for its turn, and takes from the bucket of the license that has the key.
+    pub(crate) async fn by_key(&self, key: &kaching_authority::LicenseKey) -> Result<ByKey> {
+        let (lookup, licenses) = (self.authority.keys().lookup(key), &self.limits.licenses);
+        let paced = licenses.known(&lookup).filter(|known| !known.is_older(FRESH, self.now()));
+        let mut taken = paced.as_ref().and_then(|known| licenses.take_call(known, self.now()));
+        if let (Some(Err(spent)), Some(known)) = (taken, &paced)
+            && !known.is_older(RECENT, self.now())
+        {
+            return Err(self.too_many_calls(spent));
+        }
+        let turn = self.turn(Class::Keys).await?;
+        let mut known = paced;
+        if known.is_none() || matches!(taken, Some(Err(_))) {
+            known = self.look_up(lookup).await?;
+            taken = known.as_ref().and_then(|known| licenses.take_call(known, self.now()));
+        }
+        match taken {
+            Some(Ok(budget)) => edge::note(budget),
+            Some(Err(spent)) => return Err(self.too_many_calls(spent)),
+            None => {}
+        }
+        Ok(ByKey { known, lookup, turn })
+    }
+
+    /// Whether the license of this call may admit an installation that it never had. One that takes another one's place
+    /// is a move, of which the license itself allows only so many.
+    pub(crate) async fn newcomer(&self, call: &ByKey, takeover: Option<ActivationId>) -> Result<Newcomer> {
+        let Some(known) = call.known.as_ref().filter(|_| takeover.is_none()) else {
+            return Ok(Newcomer::Free);
+        };
+        let licenses = &self.limits.licenses;
+        let taken = licenses.take_newcomer(known, self.now());
+        if taken.may() || !known.is_older(RECENT, self.now()) {
+            return Ok(taken);
+        }
+        Ok(match self.look_up(call.lookup).await? {
+            Some(known) => licenses.take_newcomer(&known, self.now()),
+            None => Newcomer::Free,
+        })
+    }
+
+    /// Puts the place back where nobody was admitted whom the license never had; a refusal takes none.
+    pub(crate) fn settle(&self, newcomer: &Newcomer, activated: Result<&Activated, &Rejected>) {
+        let took = match activated {
+            Ok(activated) => activated.first,
+            // Whoever hangs up or is not answered may have been admitted.
+            Err(rejected) => rejected.code() == ErrorCode::OutcomeUnknown.as_str(),
+        };
+        if let (Newcomer::Reserved(known), false) = (newcomer, took) {
+            self.limits.licenses.give_back(known, self.now());
+        }
+    }
+
+    /// What the authority says where a place was needed, and none was left.
+    pub(crate) fn too_many_newcomers(&self, newcomer: &Newcomer, rejected: Rejected) -> Rejected {
+        match newcomer {
+            Newcomer::Spent(spent) if rejected.code() == ErrorCode::RateLimited.as_str() => {
+                limited(&self.metrics, *spent, &rejected.problem.detail)
+            }
+            _ => rejected,
+        }
+    }
+
+    async fn look_up(&self, lookup: Lookup) -> Result<Option<Known>> {
+        let found = self.authority.licensed(lookup).await?;
+        Ok(found.map(|licensed| self.limits.licenses.learn(lookup, &licensed, self.now())))
+    }
+
+    fn too_many_calls(&self, spent: Budget) -> Rejected {
+        limited(&self.metrics, spent, "this license key is used too often; wait as long as Retry-After says")
+    }
+}
