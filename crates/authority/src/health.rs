@@ -124,6 +124,14 @@ impl Authority {
         Ok(())
     }
 
+    /// The version of the database, as it names itself.
+    ///
+    /// # Errors
+    /// If it does not answer.
+    pub async fn database_version(&self) -> Result<String> {
+        Ok(self.db.version().await?)
+    }
+
     /// Whether other servers may work on the same database.
     pub fn is_shared(&self) -> bool {
         self.db.engine() == Engine::Postgres

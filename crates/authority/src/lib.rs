@@ -11,6 +11,7 @@ mod cx;
 mod error;
 mod facts;
 mod features;
+pub mod filling;
 mod health;
 mod idempotency;
 mod jobs;

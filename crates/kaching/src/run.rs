@@ -36,7 +36,7 @@ pub(crate) fn no_color() -> bool {
 async fn dispatch(command: Command, choice: &Choice, output: &Output) -> Result<(), Failure> {
     match command {
         Command::Serve(serve) => serve.run(&choice.data, &choice.environment, output).await,
-        Command::Bench(bench) => bench.run(output).await,
+        Command::Bench(bench) => bench.run(choice, output).await,
         Command::Inspect(inspect) => inspect.run(choice, output).await,
         Command::Doctor(doctor) => doctor.run(choice, output).await,
         Command::Config(config) => config.run(choice, output),

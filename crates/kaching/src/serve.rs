@@ -25,7 +25,7 @@ pub(crate) mod descriptors;
 mod greeting;
 
 /// Run the authority
-#[derive(Args)]
+#[derive(Args, Default)]
 pub(crate) struct Serve {
     /// Where products reach it, 127.0.0.1:7700 unless set
     #[arg(long, value_name = "ADDRESS:PORT")]
