@@ -38,12 +38,36 @@ impl Authority {
             signed = self.sign_keyset(stored).await;
             stored = self.stored_keys().await?;
         }
+        self.hold(stored, now)?;
+        signed
+    }
+
+    /// Loads what is kept, without the root: what it signed before serves on until it ends.
+    pub(crate) async fn load_keys(&self) -> Result<()> {
+        let stored = self.stored_keys().await?;
+        self.hold(stored, self.now())
+    }
+
+    fn hold(&self, stored: Stored, now: Timestamp) -> Result<()> {
         let first = stored.keysets.first().map(|keyset| keyset.root);
         self.ring.store(Arc::new(KeyRing::of(&self.data, stored, now)));
-        if let Some(root) = first {
-            self.root.publish(&root)?;
+        first.map_or(Ok(()), |root| self.root.publish(&root))
+    }
+
+    /// Whether the root that is kept here can be opened, and is the one that products pin. Nothing is wrong with one
+    /// that is kept elsewhere. Takes a moment: the passphrase is stretched.
+    ///
+    /// # Errors
+    /// With what to do before the next keyset is due.
+    pub async fn check_root(&self) -> Result<()> {
+        let (stored, keeper) = (self.stored_keys().await?, Arc::clone(&self.root));
+        let in_database = stored.root_in_database;
+        let opened = tokio::task::spawn_blocking(move || keeper.open(in_database.as_deref()));
+        let Some(root) = opened.await.map_err(interrupted)?? else { return Ok(()) };
+        match stored.keysets.iter().any(|keyset| keyset.root == root.public) {
+            true => Ok(()),
+            false => Err(another_root()),
         }
-        signed
     }
 
     /// Whether clients can verify what would be signed now.
@@ -134,10 +158,14 @@ fn keep_root(
         }
         Some(public) if public == *root.public.as_bytes() => Ok(true),
         Some(_) if first && sealed.is_some() => Ok(false),
-        Some(_) => Err(Error::Failure(
-            "root.key holds another root than the one that products pin: put the right one back".to_owned(),
-        )),
+        Some(_) => Err(another_root()),
     }
+}
+
+fn another_root() -> Error {
+    Error::Failure(
+        "root.key holds another root than the one that products pin: put the right one back".to_owned(),
+    )
 }
 
 fn epoch(tx: &mut Tx<'_>) -> Result<u64> {

@@ -18,6 +18,7 @@ pub(crate) async fn doctor(State(app): State<App>, _: Caller<Read>) -> Json<Vec<
             warn("keyset", format!("the keyset ends in {days} days: sign the next one where the root key is"))
         }
     });
+    checks.push(checked("root key", app.authority.check_root().await.err()));
     checks.push(match (app.issuer.as_str().starts_with("https://"), app.issuer.is_loopback()) {
         (true, _) | (_, true) => fine("public url"),
         _ => warn(
