@@ -108,7 +108,10 @@ async fn a_start_leaves_the_root_closed_while_the_keyset_counts() {
         let authority = open(options()).await.unwrap();
         assert_eq!(authority.keys().version, version, "the start waits for nothing that is only due");
         authority.renew_keyset().await.unwrap();
-        assert!(authority.keys().version > version && verifies(&authority).await, "the minute's work renews it");
+        assert!(
+            authority.keys().version > version && verifies(&authority).await,
+            "the minute's work renews it"
+        );
         std::fs::remove_file(directory.join("root.key")).unwrap();
         authority.check_root().await.expect("a root that is kept elsewhere is no fault");
         authority.close().await;
