@@ -3,6 +3,7 @@
 pub mod activations;
 mod audit;
 mod audit_log;
+pub mod backup;
 pub mod catalogue;
 mod changes;
 mod clock;
@@ -78,6 +79,10 @@ pub struct Authority {
     pub(crate) statements: statements::Statements,
     /// Replaced as a whole, by `renew_keyset` alone.
     ring: ArcSwap<KeyRing>,
+    /// Goes out in a backup that is asked for with it, sealed by a passphrase.
+    master: keys::MasterKey,
     data: keys::DataKeys,
     root: Arc<keys::RootKeeper>,
+    /// Held by the one backup that is made at a time.
+    copying: Arc<tokio::sync::Semaphore>,
 }

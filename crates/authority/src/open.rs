@@ -11,6 +11,7 @@ use kaching_base::{Secret, Timestamp};
 use kaching_db::{self as db, Db, Tx};
 use kaching_license::KeyPurpose;
 use prometheus_client::registry::Registry;
+use tokio::sync::Semaphore;
 
 use crate::{
     Authority, Clock, Entropy, Error, Result,
@@ -67,6 +68,12 @@ impl Authority {
             options;
         let db =
             Db::open(database, db::Metrics::register(registry.sub_registry_with_prefix("kaching"))).await?;
+        if db.unfinished().await?.is_some() {
+            return Err(Error::Failure(
+                "what was copied into this database is not whole: run the same kaching restore or kaching migrate again"
+                    .to_owned(),
+            ));
+        }
         db.migrate(&migrations::ALL).await?;
         let first = !db.read("keys.exist", DataKeys::exist).await?;
         let master = match master {
@@ -87,19 +94,7 @@ impl Authority {
                 db.read("keys.issuer", StoredKeyset::issuer).await?.unwrap_or(otherwise)
             }
         };
-        let authority = Self {
-            db,
-            ring: ArcSwap::from_pointee(KeyRing::empty(&data)),
-            root,
-            data,
-            issuer,
-            clock,
-            entropy,
-            changes: Changes::default(),
-            mark: ClockMark::default(),
-            refusals: Repeated::default(),
-            statements: Statements::default(),
-        };
+        let authority = Self::of(db, (master, data), root, issuer, (clock, entropy));
         authority.store_time().await?;
         authority.load_keys().await?;
         // Opening the root takes half a second and 64 MiB: a start does that only where it could not serve without.
@@ -109,6 +104,31 @@ impl Authority {
         }
         authority.make_first_token(&directory).await?;
         Ok(authority)
+    }
+
+    /// The authority of a database that is there, before it has loaded what it signs with.
+    pub(crate) fn of(
+        db: Db,
+        (master, data): (MasterKey, DataKeys),
+        root: Arc<RootKeeper>,
+        issuer: String,
+        (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>),
+    ) -> Self {
+        Self {
+            db,
+            ring: ArcSwap::from_pointee(KeyRing::empty(&data)),
+            root,
+            master,
+            data,
+            issuer,
+            clock,
+            entropy,
+            changes: Changes::default(),
+            mark: ClockMark::default(),
+            refusals: Repeated::default(),
+            statements: Statements::default(),
+            copying: Arc::new(Semaphore::new(1)),
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod activations {
+    pub mod backups;
     pub mod changes;
     pub mod copies;
     pub mod credential;
@@ -9,6 +10,9 @@ mod activations {
     pub mod lifecycle;
     pub mod model;
     pub mod moves;
+    pub mod relocated;
+    pub mod restored;
+    pub mod scheduled;
     pub mod setting;
     pub mod simultaneous;
 }

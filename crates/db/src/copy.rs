@@ -80,6 +80,14 @@ impl Tx<'_> {
         Ok(())
     }
 
+    /// Removes every row.
+    ///
+    /// # Errors
+    /// As the database answers.
+    pub fn clear(&mut self, table: &Table) -> Result<u64> {
+        self.execute(Statement(&format!("delete from \"{}\"", table.name())), &[])
+    }
+
     /// How many rows a table has, and their sum: what tells whether two hold the same.
     ///
     /// # Errors

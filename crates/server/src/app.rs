@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
-use kaching_authority::{Authority, Clock, Entropy};
-use kaching_base::{RequestId, Timestamp};
+use kaching_authority::{Authority, Clock, Entropy, backup::Schedule};
+use kaching_base::{RequestId, Seconds, Timestamp};
 use prometheus_client::registry::Registry;
 use tokio::sync::watch;
 
@@ -25,6 +25,7 @@ pub struct Inner {
     pub(crate) request_timeout: std::time::Duration,
     pub(crate) body_timeout: std::time::Duration,
     pub(crate) failures: Failures,
+    pub(crate) schedule: Option<Schedule>,
     pub(crate) waits: Waits,
     pub(crate) metrics: Metrics,
     pub(crate) registry: Registry,
@@ -52,6 +53,7 @@ impl App {
             trusted_proxies: config.server.trusted_proxies.clone(),
             request_timeout: seconds(config.server.request_timeout_s),
             body_timeout: seconds(config.server.body_timeout_s),
+            schedule: schedule(config),
             failures: Failures::new(config.limits.failures_per_minute),
             waits: Waits::new(config.server.max_connections),
             metrics: Metrics::new(&mut registry),
@@ -85,6 +87,15 @@ impl App {
         let random = seed.first_chunk().expect("a seed is longer than ten bytes");
         RequestId::new(self.now(), *random)
     }
+}
+
+fn schedule(config: &Config) -> Option<Schedule> {
+    let backup = &config.backup;
+    backup.directory.as_ref().map(|directory| Schedule {
+        directory: directory.clone(),
+        every: Seconds(i64::from(backup.every_h) * 3600),
+        keep: usize::try_from(backup.keep).unwrap_or(usize::MAX),
+    })
 }
 
 impl std::ops::Deref for App {

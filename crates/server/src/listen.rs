@@ -129,6 +129,7 @@ impl Listeners {
         let mut accepting = Tasks::default();
         accepting.spawn(upkeep::jobs(app.clone(), shutdown.clone()));
         accepting.spawn(upkeep::minutely(app.clone(), shutdown.clone()));
+        accepting.spawn(upkeep::backups(app.clone(), shutdown.clone()));
         let (product, everything) = (router::product(&app), router::everything(&app));
         let lines = |router| self.limits.lines(router, &app, &shutdown);
         let public = if self.private.is_some() { product } else { everything.clone() };

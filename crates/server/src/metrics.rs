@@ -17,6 +17,8 @@ pub(crate) struct Metrics {
     pub(crate) connections: Gauge,
     pub(crate) failures_limited: Counter,
     pub(crate) tls_end: Gauge,
+    pub(crate) backup_success: Gauge,
+    pub(crate) backup_failures: Counter,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -41,7 +43,20 @@ impl Metrics {
             connections: Gauge::default(),
             failures_limited: Counter::default(),
             tls_end: Gauge::default(),
+            backup_success: Gauge::default(),
+            backup_failures: Counter::default(),
         };
+        let backups = registry.sub_registry_with_prefix("kaching_backup");
+        backups.register(
+            "last_success_seconds",
+            "When the last backup on the schedule succeeded, whichever process made it, in Unix seconds; 0 before",
+            metrics.backup_success.clone(),
+        );
+        backups.register(
+            "failures",
+            "Backups on the schedule that this process could not make",
+            metrics.backup_failures.clone(),
+        );
         let registry = registry.sub_registry_with_prefix("kaching_http");
         registry.register("requests", "Answers by route, method, status and code", metrics.requests.clone());
         registry.register(

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use aws_lc_rs::hmac;
 use kaching_base::{Secret, Timestamp};
 use kaching_db::{Tx, params};
-use kaching_license::{Jwks, KeyPurpose};
+use kaching_license::{Jwks, KeyPurpose, RootKey};
 
 use super::{DataKeys, KeyRing, Root, Sealer, Signer, StoredKey, keyset, keyset::StoredKeyset};
 use crate::{Authority, Cx, Error, Result};
@@ -102,6 +102,25 @@ impl Authority {
         .await
     }
 
+    /// The root's private half as it is kept here, sealed by its passphrase: to be kept elsewhere as well. On record.
+    ///
+    /// # Errors
+    /// `not_found` if it is kept elsewhere already.
+    pub async fn sealed_root(&self, cx: Cx) -> Result<(RootKey, String)> {
+        let stored = self.stored_keys().await?;
+        let sealed = self.root.sealed(stored.root_in_database)?;
+        let root = stored.keysets.first().map(|keyset| keyset.root);
+        let (Some(root), Some(sealed)) = (root, sealed) else {
+            return Err(Error::not_found("root key on this authority: it is where you brought it"));
+        };
+        self.write("keys.take_root", cx, move |tx, op| {
+            op.on("root.take", root);
+            op.audit(tx, crate::audit::Entry::ok(serde_json::json!({})))
+        })
+        .await?;
+        Ok((root, sealed))
+    }
+
     async fn sign_keyset(&self, stored: Stored) -> Result<()> {
         self.check_mark(self.now())?;
         let keeper = Arc::clone(&self.root);
@@ -168,7 +187,7 @@ fn another_root() -> Error {
     )
 }
 
-fn epoch(tx: &mut Tx<'_>) -> Result<u64> {
+pub(crate) fn epoch(tx: &mut Tx<'_>) -> Result<u64> {
     let text =
         tx.query_opt("select value from settings where name = 'epoch'", &[], |row| row.get::<String>(0))?;
     text.and_then(|text| text.parse().ok()).ok_or_else(|| Error::stored("epoch", "it is missing"))
@@ -179,7 +198,7 @@ fn root_in_database(tx: &mut Tx<'_>) -> Result<Option<String>> {
     Ok(tx.query_opt(sealed, &[], |row| row.get::<String>(0))?)
 }
 
-pub(super) fn interrupted(error: tokio::task::JoinError) -> Error {
+pub(crate) fn interrupted(error: tokio::task::JoinError) -> Error {
     Error::Failure(format!("making a key was interrupted: {error}"))
 }
 
@@ -191,6 +210,11 @@ impl KeyRing {
             Stored { epoch: 1, keys: Vec::new(), keysets: Vec::new(), root_in_database: None },
             Timestamp::from_micros(0),
         )
+    }
+
+    /// One that opens values, and whose entries are of this epoch: what a restore ends with.
+    pub(crate) fn of_epoch(data: &DataKeys, epoch: u64) -> Self {
+        Self { epoch, ..Self::empty(data) }
     }
 
     fn of(data: &DataKeys, stored: Stored, now: Timestamp) -> Self {
