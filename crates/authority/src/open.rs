@@ -95,7 +95,7 @@ impl Authority {
             }
         };
         let authority = Self::of(db, (master, data), root, issuer, (clock, entropy));
-        authority.store_time().await?;
+        authority.compare_time().await?;
         authority.load_keys().await?;
         // Opening the root takes half a second and 64 MiB: a start does that only where it could not serve without.
         // A keyset that counts is renewed by the work of each minute, and says there what is wrong.

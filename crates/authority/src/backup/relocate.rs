@@ -50,10 +50,10 @@ pub async fn relocate(how: Relocate, told: Told<'_>) -> Result<Contents> {
     }
     source.migrate(&migrations::ALL).await?;
     let master = how.master.clone();
-    let (data, roots, mark, issuer) = source
+    let (data, roots, state, issuer) = source
         .read("backup.source", move |tx| {
             let issuer = StoredKeyset::issuer(tx)?.unwrap_or_default();
-            Ok::<_, Error>((DataKeys::load(tx, &master)?, sql::roots(tx)?, sql::mark(tx)?, issuer))
+            Ok::<_, Error>((DataKeys::load(tx, &master)?, sql::roots(tx)?, sql::state(tx)?, issuer))
         })
         .await?;
     let Some(first) = roots.first() else {
@@ -72,8 +72,7 @@ pub async fn relocate(how: Relocate, told: Told<'_>) -> Result<Contents> {
         keeps = Some((root.public, sealed));
     }
     let target = open(how.to).await?;
-    // Whenever an authority is opened, it stores the time.
-    let origin = format!("move {first} {}", mark.unwrap_or_default());
+    let origin = format!("move {first} {state}");
     let mut copied = Source::Stream(chunks(&source, how.clock.now(), None));
     let there = target.read("backup.moved", sql::moved_from).await?;
     if there.as_ref() == Some(&origin) {

@@ -1,6 +1,6 @@
 //! The statements of backups and of what follows a restore.
 
-use kaching_base::Timestamp;
+use kaching_base::{AuditId, Timestamp};
 use kaching_db::{Json, Tx, params};
 use kaching_license::RootKey;
 use serde::{Serialize, de::DeserializeOwned};
@@ -33,9 +33,14 @@ pub(super) fn set_epoch(tx: &mut Tx<'_>, epoch: u64) -> Result<()> {
     Ok(())
 }
 
-/// The newest moment that was stored.
-pub(super) fn mark(tx: &mut Tx<'_>) -> Result<Option<String>> {
-    Ok(tx.query_opt("select value from settings where name = 'clock_mark'", &[], |row| row.get(0))?)
+/// A text that is another one once anything was changed, or served: the time that was stored, and the newest entry.
+pub(super) fn state(tx: &mut Tx<'_>) -> Result<String> {
+    let mark = tx
+        .query_opt("select value from settings where name = 'clock_mark'", &[], |row| row.get::<String>(0))?;
+    let newest = tx.query_opt("select id from audit_entries order by id desc limit 1", &[], |row| {
+        row.get::<AuditId>(0)
+    })?;
+    Ok(format!("{} {}", mark.unwrap_or_default(), newest.map_or_else(String::new, |id| id.to_string())))
 }
 
 /// What an authority that was moved here had come from.

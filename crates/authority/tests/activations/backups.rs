@@ -149,9 +149,6 @@ async fn nothing_is_written_over_and_what_is_not_whole_is_removed() {
     let left: Vec<_> =
         fs::read_dir(world.directory.path()).unwrap().flatten().map(|entry| entry.file_name()).collect();
     assert!(!left.iter().any(|name| name.to_string_lossy().contains("unfinished")), "{left:?}");
-    // Linux answers that this device's disk is full.
-    let full = Path::new("/dev/full");
-    assert!(BackupFile::create(full).is_err());
     use std::os::unix::fs::PermissionsExt as _;
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
 }

@@ -129,6 +129,7 @@ fn goes_back(engine: Engine) {
     house.kaching.json(&[&["backup", backup, "--with-master-key"][..], &sealed].concat());
 
     life_after_the_backup(&house.kaching, &setting, &mut products, id);
+    stops.store(0, Ordering::SeqCst);
     drop(server);
 
     let again = House::new(engine);
