@@ -3,6 +3,7 @@
 pub mod activations;
 mod audit;
 mod audit_log;
+pub mod backup;
 pub mod catalogue;
 pub mod changes;
 mod clock;
@@ -84,6 +85,10 @@ pub struct Authority {
     pub(crate) pace: pace::Pace,
     /// Replaced as a whole, by `renew_keyset` and `follow_keys`.
     ring: ArcSwap<KeyRing>,
+    /// Goes out in a backup that is asked for with it, sealed by a passphrase.
+    master: keys::MasterKey,
     data: keys::DataKeys,
     root: Arc<keys::RootKeeper>,
+    /// Held by the one backup that is made at a time.
+    copying: Arc<tokio::sync::Semaphore>,
 }

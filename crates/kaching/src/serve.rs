@@ -103,18 +103,10 @@ impl Serve {
             config.server.public_url = Some(url);
         }
         if let Some(database) = self.database {
-            config.database.url = Some(Secret::new(named_or_in_file(database)?));
+            config.database.url = Some(Secret::new(settings::named_or_in_file("--database", &database)?));
         }
         Ok(config)
     }
-}
-
-/// A secret in an argument stands in the list of processes; one in a file does not.
-fn named_or_in_file(text: String) -> Result<String, Failure> {
-    let Some(path) = text.strip_prefix('@') else { return Ok(text) };
-    let read = std::fs::read_to_string(path)
-        .map_err(|error| Failure::usage(format!("{path}, named by --database, cannot be read: {error}.")))?;
-    Ok(read.trim().to_owned())
 }
 
 /// What is unwise about a `--database`, of which everybody on this machine can read what stands in the arguments.

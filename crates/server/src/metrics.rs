@@ -25,6 +25,8 @@ pub(crate) struct Metrics {
     pub(crate) streams: Gauge,
     pub(crate) events: Family<Event, Counter>,
     pub(crate) propagation: Histogram,
+    pub(crate) backup_success: Gauge,
+    pub(crate) backup_failures: Counter,
 }
 
 /// What was written to a stream.
@@ -109,12 +111,25 @@ impl Metrics {
             streams: Gauge::default(),
             events: Family::default(),
             propagation: Histogram::new(PROPAGATION),
+            backup_success: Gauge::default(),
+            backup_failures: Counter::default(),
         };
         registry.sub_registry_with_prefix("kaching").register_with_unit(
             "propagation",
             "Time from a change to the moment at which a client had acted on it, as clients measured it",
             Unit::Seconds,
             metrics.propagation.clone(),
+        );
+        let backups = registry.sub_registry_with_prefix("kaching_backup");
+        backups.register(
+            "last_success_seconds",
+            "When the last backup on the schedule succeeded, whichever process made it, in Unix seconds; 0 before",
+            metrics.backup_success.clone(),
+        );
+        backups.register(
+            "failures",
+            "Backups on the schedule that this process could not make",
+            metrics.backup_failures.clone(),
         );
         let registry = registry.sub_registry_with_prefix("kaching_http");
         registry.register("requests", "Answers by route, method, status and code", metrics.requests.clone());

@@ -2,10 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test whose setting fails has failed")]
 
+mod backup;
 mod bench;
 mod inspect;
 mod json;
 mod kaching;
 mod recorded;
 mod refused;
+mod restored;
 mod serve;

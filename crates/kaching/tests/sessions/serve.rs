@@ -21,8 +21,12 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start(kaching: &Kaching, arguments: &[&str]) -> Self {
+        Self::at(kaching, "127.0.0.1:0", arguments)
+    }
+
+    pub(crate) fn at(kaching: &Kaching, listen: &str, arguments: &[&str]) -> Self {
         let mut command = kaching.command();
-        command.args(["serve", "--listen", "127.0.0.1:0", "--json"]).args(arguments);
+        command.args(["serve", "--listen", listen, "--json"]).args(arguments);
         let child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let mut server = Self { child, greeting: Value::Null };
         let mut text = String::new();

@@ -95,11 +95,8 @@ async fn where_no_connection_is_left_each_makes_room_after_its_answer() {
         let staying = "GET /health HTTP/1.1\r\nHost: x\r\n\r\n";
         let (mut first, mut second, mut third) = (connect().await, connect().await, connect().await);
         let leaving = get("/health");
-        let answers = tokio::join!(
-            say(&mut first, staying),
-            say(&mut second, staying),
-            say(&mut third, &leaving)
-        );
+        let answers =
+            tokio::join!(say(&mut first, staying), say(&mut second, staying), say(&mut third, &leaving));
         let open = answers.0.contains("connection: close") || answers.1.contains("connection: close");
         assert!(open && answers.2.starts_with("HTTP/1.1 200"), "{answers:?}");
         stop.now();
