@@ -21,6 +21,7 @@ pub(super) fn effective(config: &Config) -> Value {
             "tls_key": text(server.tls_key.as_ref().map(|path| path.display().to_string())),
             "request_timeout_s": server.request_timeout_s,
             "body_timeout_s": server.body_timeout_s,
+            "leave_s": server.leave_s,
             "shutdown_timeout_s": server.shutdown_timeout_s,
             "max_connections": server.max_connections,
         },
