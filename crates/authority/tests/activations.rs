@@ -9,6 +9,8 @@ mod activations {
     pub mod lifecycle;
     pub mod model;
     pub mod moves;
+    pub mod numbers;
     pub mod setting;
     pub mod simultaneous;
+    pub mod streams;
 }

@@ -27,8 +27,11 @@ struct Stream {
     _place: Place,
 }
 
-/// The stream as a body; the future makes the next event, and gives the stream back.
-struct Events(Pin<Box<dyn Future<Output = Option<(Bytes, Stream)>> + Send>>);
+/// The stream as a body.
+struct Events(Next);
+
+/// Makes the next event, and gives the stream back.
+type Next = Pin<Box<dyn Future<Output = Option<(Bytes, Stream)>> + Send>>;
 
 /// A body whose first event is the present state.
 pub(super) fn begin(app: App, listener: Listener, place: Place, present: &Change) -> Body {
