@@ -150,6 +150,8 @@ impl Run<'_> {
         }
         match fault {
             Some(Fault::DropRequest) => return Ok(Stage::Silent),
+            // A stream that nobody reads is of no consequence.
+            Some(Fault::LateRequest(_)) if raw.path == STREAM => return Ok(Stage::Silent),
             Some(Fault::Refuse) => return Ok(Stage::Coming(soon, Reply::Broken)),
             Some(Fault::LateRequest(late)) => {
                 self.ghosts.push((now + i64::from(late) * SECOND, number, Rc::clone(raw), false));
