@@ -100,11 +100,12 @@ async fn what_does_not_fit_is_refused_before_anything_is_written() {
         let (text, _) = how(&world, &target.config).root;
         let wrong = Restore { root: (text, secret("mule")), ..how(&world, &target.config) };
         assert!(told(wrong).await.contains("passphrase"));
-        let other = World::on(Engine::Sqlite).await;
-        other.authority.close().await;
-        let foreign = fs::read_to_string(other.directory.path().join("root.key")).unwrap();
-        // The randomness of two worlds is the same, and so would be their roots.
-        assert!(!foreign.is_empty());
+        let elsewhere = Scratch::new(Engine::Sqlite);
+        let foreign = open(&world, &elsewhere.config, elsewhere.folder.path()).await.unwrap();
+        let (_, text) = foreign.sealed_root(super::setting::operator()).await.unwrap();
+        foreign.close().await;
+        let wrong = Restore { root: (text, secret("")), ..how(&world, &target.config) };
+        assert!(told(wrong).await.contains("another root"));
         restore_into(&world, &target.config, &path, &contents).await.unwrap();
         let error = restore_into(&world, &target.config, &path, &contents).await.err().unwrap();
         assert_eq!(error.code(), ErrorCode::WrongState);
