@@ -196,9 +196,8 @@ impl Engine {
             (None, Way::Question) => hearing.due = now.boot,
         }
         if unreached {
-            // The next heartbeat shows whether it is the stream or the authority.
+            // The heartbeat shows whether it is the stream or the authority, for which all wait longer and longer.
             self.pace.heartbeat = now.boot;
-            self.pace.failed(now.boot, &timing, None, draw);
         }
     }
 }
