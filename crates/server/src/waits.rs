@@ -30,9 +30,9 @@ pub(crate) struct Place {
 }
 
 impl Waits {
-    /// Three of four connections at most wait, so that the others find one.
+    /// Nine of ten connections at most wait, so that the others find one.
     pub(crate) fn new(connections: u32) -> Self {
-        let most = usize::try_from(connections - connections / 4).unwrap_or(usize::MAX);
+        let most = usize::try_from(connections - connections / 10).unwrap_or(usize::MAX);
         Self { most, waiting: Mutex::default() }
     }
 
@@ -85,11 +85,11 @@ mod tests {
     }
 
     #[test]
-    fn three_of_four_connections_wait() {
-        let waits = Arc::new(Waits::new(4));
-        let held = [1, 2, 3].map(|n| waits.take(activation(n)).unwrap());
-        assert!(waits.take(activation(4)).is_none());
+    fn nine_of_ten_connections_wait() {
+        let waits = Arc::new(Waits::new(10));
+        let held: Vec<_> = (0..9).map(|n| waits.take(activation(n)).unwrap()).collect();
+        assert!(waits.take(activation(9)).is_none());
         drop(held);
-        assert!(waits.take(activation(4)).is_some());
+        assert!(waits.take(activation(9)).is_some());
     }
 }
