@@ -20,6 +20,7 @@ use crate::{
     keys::{
         DataKeys, KeyRing, MasterKey, RootKeeper, RootStore, Sealer, StoredKey, StoredKeyset, write_private,
     },
+    metrics::Metrics,
     migrations,
     pace::Pace,
     refusals::Repeated,
@@ -68,7 +69,7 @@ impl Authority {
         let Options { database, directory, master, root_store, root_passphrase, issuer, clock, entropy } =
             options;
         let registry = registry.sub_registry_with_prefix("kaching");
-        let listening = changes::Metrics::register(registry);
+        let (listening, metrics) = (changes::Metrics::register(registry), Metrics::register(registry));
         let db = Db::open(database, db::Metrics::register(registry)).await?;
         db.migrate(&migrations::ALL).await?;
         let first = !db.read("keys.exist", DataKeys::exist).await?;
@@ -117,7 +118,8 @@ impl Authority {
             changes,
             mark: ClockMark::default(),
             refusals: Repeated::default(),
-            statements: Statements::default(),
+            statements: Statements::new(metrics.slow.clone()),
+            metrics,
             pace: Pace::default(),
         };
         authority.store_time().await?;

@@ -7,9 +7,12 @@ use prometheus_client::{
         family::Family,
         gauge::Gauge,
         histogram::{Histogram, exponential_buckets},
+        info::Info,
     },
     registry::{Registry, Unit},
 };
+
+use crate::availability::Availability;
 
 /// What the HTTP face counts. Routes are templates, so that no id or key becomes a label.
 pub(crate) struct Metrics {
@@ -25,6 +28,7 @@ pub(crate) struct Metrics {
     pub(crate) streams: Gauge,
     pub(crate) events: Family<Event, Counter>,
     pub(crate) propagation: Histogram,
+    pub(crate) availability: Availability,
 }
 
 /// What was written to a stream.
@@ -96,7 +100,9 @@ impl Metrics {
     }
 
     pub(crate) fn new(registry: &mut Registry) -> Self {
+        let kaching = registry.sub_registry_with_prefix("kaching");
         let metrics = Self {
+            availability: Availability::register(kaching),
             requests: Family::default(),
             duration: Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.0005, 2.0, 16))),
             in_flight: Gauge::default(),
@@ -110,7 +116,12 @@ impl Metrics {
             events: Family::default(),
             propagation: Histogram::new(PROPAGATION),
         };
-        registry.sub_registry_with_prefix("kaching").register_with_unit(
+        kaching.register(
+            "build",
+            "The version that runs",
+            Info::new([("version", env!("CARGO_PKG_VERSION"))]),
+        );
+        kaching.register_with_unit(
             "propagation",
             "Time from a change to the moment at which a client had acted on it, as clients measured it",
             Unit::Seconds,

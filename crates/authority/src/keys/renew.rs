@@ -39,7 +39,7 @@ impl Authority {
             stored = self.stored_keys().await?;
         }
         let first = stored.keysets.first().map(|keyset| keyset.root);
-        self.ring.store(Arc::new(KeyRing::of(&self.data, stored, now)));
+        self.take_keys(KeyRing::of(&self.data, stored, now));
         if let Some(root) = first {
             self.root.publish(&root)?;
         }
@@ -54,9 +54,14 @@ impl Authority {
         let newest = self.db.read("keys.newest", StoredKeyset::newest).await?;
         if newest != self.keys().version {
             let stored = self.stored_keys().await?;
-            self.ring.store(Arc::new(KeyRing::of(&self.data, stored, self.now())));
+            self.take_keys(KeyRing::of(&self.data, stored, self.now()));
         }
         Ok(())
+    }
+
+    fn take_keys(&self, ring: KeyRing) {
+        self.metrics.keys(&ring);
+        self.ring.store(Arc::new(ring));
     }
 
     /// Whether clients can verify what would be signed now.
