@@ -56,7 +56,8 @@ impl Serve {
     ) -> Result<(), Failure> {
         let doubts = self.database.as_deref().and_then(exposed_database);
         let mut config = self.config(data, environment)?;
-        log::start(&config)?;
+        // Until the end: what is left of the traces is sent then.
+        let _traces = log::start(&config, environment)?;
         descriptors::fit(&mut config);
         for warning in settings::exposed(environment).into_iter().chain(doubts) {
             tracing::warn!("{warning}");
@@ -77,6 +78,12 @@ impl Serve {
         }
         let greeting = greeting::Greeting::of(&app, data, &addresses, listeners.issuer());
         output.either(&greeting, || greeting.text(output.style))?;
+        tracing::info!(
+            version = env!("CARGO_PKG_VERSION"),
+            listen = %addresses.product,
+            public_url = listeners.issuer().as_str(),
+            "serving"
+        );
         let leave = if config.database.url.is_some() { config.server.leave_s } else { 0 };
         let done = until_stopped(listeners, &app, signals, Duration::from_secs(leave.into())).await;
         app.authority().close().await;

@@ -4,13 +4,13 @@ use std::{collections::BTreeMap, fs, io};
 
 use kaching_server::config::Config;
 
-use crate::{data::DataDir, failure::Failure, output::spoken};
+use crate::{data::DataDir, failure::Failure, log, output::spoken};
 
 /// What the environment says, read once.
 pub(crate) fn environment() -> BTreeMap<String, String> {
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .filter(|(name, _)| name.starts_with("KACHING_"))
+        .filter(|(name, _)| name.starts_with("KACHING_") || name == log::OTLP)
         .collect()
 }
 

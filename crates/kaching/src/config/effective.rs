@@ -21,6 +21,7 @@ pub(super) fn effective(config: &Config) -> Value {
             "tls_key": text(server.tls_key.as_ref().map(|path| path.display().to_string())),
             "request_timeout_s": server.request_timeout_s,
             "body_timeout_s": server.body_timeout_s,
+            "leave_s": server.leave_s,
             "shutdown_timeout_s": server.shutdown_timeout_s,
             "max_connections": server.max_connections,
         },
@@ -33,6 +34,7 @@ pub(super) fn effective(config: &Config) -> Value {
         "log": {
             "level": log.level,
             "format": match log.format { LogFormat::Text => "text", LogFormat::Json => "json" },
+            "otlp": text(log.otlp.as_ref().map(|url| url.as_str().to_owned())),
         },
     })
 }

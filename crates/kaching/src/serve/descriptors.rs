@@ -28,7 +28,7 @@ pub(super) fn fit(config: &mut Config) {
         return;
     }
     config.server.max_connections = most;
-    tracing::info!(
+    tracing::warn!(
         "this process may open {limit} files: it takes {most} connections rather than the {wanted} of \
          server.max_connections (raise the limit with LimitNOFILE= of systemd, or ulimit -n)"
     );

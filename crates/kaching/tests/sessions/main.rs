@@ -6,6 +6,9 @@ mod bench;
 mod inspect;
 mod json;
 mod kaching;
+mod logged;
 mod recorded;
 mod refused;
 mod serve;
+#[cfg(feature = "otel")]
+mod traces;

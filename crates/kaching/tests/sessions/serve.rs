@@ -5,7 +5,7 @@ use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::{TcpListener, TcpStream},
     os::unix::fs::PermissionsExt as _,
-    process::{Child, Stdio},
+    process::{Child, Command, Stdio},
 };
 
 use serde_json::{Value, json};
@@ -22,8 +22,14 @@ pub(crate) struct Server {
 impl Server {
     pub(crate) fn start(kaching: &Kaching, arguments: &[&str]) -> Self {
         let mut command = kaching.command();
+        command.stderr(Stdio::null());
+        Self::of(command, arguments)
+    }
+
+    /// The same with more said of it.
+    pub(crate) fn of(mut command: Command, arguments: &[&str]) -> Self {
         command.args(["serve", "--listen", "127.0.0.1:0", "--json"]).args(arguments);
-        let child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut server = Self { child, greeting: Value::Null };
         let mut text = String::new();
         for line in BufReader::new(server.child.stdout.take().unwrap()).lines() {
@@ -38,11 +44,16 @@ impl Server {
 
     /// A call of a product, over the network.
     pub(crate) fn post(&self, path: &str, body: &Value) -> Value {
-        let (address, body) = (self.greeting["listen"].as_str().unwrap(), body.to_string());
+        self.post_as("", path, &body.to_string())
+    }
+
+    /// The same with more headers, each with its end of line before it.
+    pub(crate) fn post_as(&self, headers: &str, path: &str, body: &str) -> Value {
+        let address = self.greeting["listen"].as_str().unwrap();
         let mut stream = TcpStream::connect(address).unwrap();
         let head =
             format!("POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json");
-        write!(stream, "{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len()).unwrap();
+        write!(stream, "{head}{headers}\r\nContent-Length: {}\r\n\r\n{body}", body.len()).unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap()
