@@ -3,6 +3,7 @@
 mod activate;
 mod activations;
 mod audit;
+mod backup;
 mod catalogue;
 mod changes;
 mod codes;
@@ -30,6 +31,7 @@ mod validate;
 pub use activate::{ActivateAnswer, ActivateRequest, DeactivateRequest};
 pub use activations::{Activation, ActivationStatus, MoveRequest, ReleaseRequest};
 pub use audit::{Actor, AuditEntry};
+pub use backup::{BackupRequest, SealedRoot};
 pub use catalogue::{Catalogue, CatalogueFeature, CataloguePlan, Contact, Upgrade};
 pub use changes::{Changes, Ping};
 pub use codes::{STATUSES, status, title};

@@ -16,6 +16,7 @@ mod topics;
 use std::sync::Arc;
 
 use kaching_base::{ActivationId, LicenseId};
+use prometheus_client::registry::Registry;
 use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 
 pub(crate) use follow::forget_old;
@@ -61,6 +62,11 @@ impl Changes {
             looks: Semaphore::new(LOOKS),
             metrics,
         }
+    }
+
+    /// For an authority to which nobody can listen.
+    pub(crate) fn unheard() -> Self {
+        Self::new(Metrics::register(&mut Registry::default()), sql::Mark::default())
     }
 
     pub(crate) fn listen(&self, bearer: Bearer, manner: Manner) -> Listener {

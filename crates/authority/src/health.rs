@@ -6,7 +6,7 @@ use std::{
 };
 
 use kaching_base::{Seconds, Timestamp};
-use kaching_db::{Db, Engine, params};
+use kaching_db::{Db, Engine, Tx, params};
 
 use crate::{Authority, Cx, Error, Result};
 
@@ -33,10 +33,15 @@ impl Authority {
     /// # Errors
     /// With one sentence for the site engineer.
     pub async fn ready(&self) -> Result<()> {
-        // Whoever asks has others to ask, and does not wait for long.
+        // Whoever asks has others to ask, and does not wait for long, not even for a connection that hangs.
         let db = self.db.with_deadline(LOOK);
-        db.ping().await?;
-        self.compare_clocks(&db).await?;
+        let usable = async {
+            db.ping().await?;
+            self.compare_clocks(&db).await
+        };
+        tokio::time::timeout(LOOK, usable)
+            .await
+            .unwrap_or(Err(Error::Database(kaching_db::Error::Deadline)))?;
         self.check_mark(self.now())?;
         self.check_keyset()
     }
@@ -80,7 +85,15 @@ impl Authority {
         }
     }
 
-    /// Stores the time, so that a later start sees a clock that was set back. Called at the start and every minute.
+    /// Compares the clock with the time that was stored last: what a start does, which writes nothing.
+    pub(crate) async fn compare_time(&self) -> Result<()> {
+        self.compare_clocks(&self.db).await?;
+        let newest = self.read("clock.stored", |tx, _| stored(tx)).await?;
+        self.mark.newest.fetch_max(newest, Ordering::Relaxed);
+        self.check_mark(self.now())
+    }
+
+    /// Stores the time, so that a later start sees a clock that was set back. Called every minute, the first time when the start is done.
     ///
     /// # Errors
     /// If the clock is off the database's, of which nothing is stored, or stands before a time that was stored.
@@ -88,11 +101,7 @@ impl Authority {
         self.compare_clocks(&self.db).await?;
         let newest = self
             .write("clock.mark", Cx::system("clock"), |tx, op| {
-                let mark =
-                    tx.query_opt("select value from settings where name = 'clock_mark'", &[], |row| {
-                        row.get::<String>(0)
-                    })?;
-                let mark = mark.and_then(|mark| mark.parse::<i64>().ok()).unwrap_or(0);
+                let mark = stored(tx)?;
                 if op.now.micros() > mark {
                     tx.execute(
                         "insert into settings (name, value) values ('clock_mark', ?1)
@@ -119,6 +128,14 @@ impl Authority {
         Ok(())
     }
 
+    /// The version of the database, as it names itself.
+    ///
+    /// # Errors
+    /// If it does not answer.
+    pub async fn database_version(&self) -> Result<String> {
+        Ok(self.db.version().await?)
+    }
+
     /// Whether other servers may work on the same database.
     pub fn is_shared(&self) -> bool {
         self.db.engine() == Engine::Postgres
@@ -141,4 +158,11 @@ impl Authority {
     pub async fn fatal(&self) -> kaching_db::Error {
         self.db.fatal().await
     }
+}
+
+/// The newest moment that was stored; 0 before the first.
+fn stored(tx: &mut Tx<'_>) -> Result<i64> {
+    let mark = tx
+        .query_opt("select value from settings where name = 'clock_mark'", &[], |row| row.get::<String>(0))?;
+    Ok(mark.and_then(|mark| mark.parse().ok()).unwrap_or(0))
 }

@@ -4,6 +4,7 @@ mod data;
 mod files;
 mod keyset;
 mod master;
+mod passphrase;
 mod renew;
 mod root;
 mod rotate;
@@ -19,11 +20,14 @@ use kaching_license::{Claims, Jwks, LicenseKey, RootKey, Sign, encode};
 use crate::{Error, Result};
 
 pub use master::MasterKey;
+pub use passphrase::Locked;
 pub use root::RootStore;
 
 pub(crate) use data::DataKeys;
 pub(crate) use files::write_private;
-pub(crate) use keyset::StoredKeyset;
+pub(crate) use keyset::{StoredKeyset, sign as sign_keyset};
+pub(crate) use passphrase::Unopened;
+pub(crate) use renew::{epoch, interrupted};
 pub(crate) use root::{Root, RootKeeper};
 pub(crate) use rotate::replace_ending_keys;
 pub(crate) use seal::Sealer;

@@ -3,6 +3,7 @@
 pub mod activations;
 mod audit;
 mod audit_log;
+pub mod backup;
 pub mod catalogue;
 pub mod changes;
 mod clock;
@@ -11,6 +12,7 @@ mod cx;
 mod error;
 mod facts;
 mod features;
+pub mod filling;
 mod health;
 mod idempotency;
 mod jobs;
@@ -85,6 +87,10 @@ pub struct Authority {
     pub(crate) pace: pace::Pace,
     /// Replaced as a whole, by `renew_keyset` and `follow_keys`.
     ring: ArcSwap<KeyRing>,
+    /// Goes out in a backup that is asked for with it, sealed by a passphrase.
+    master: keys::MasterKey,
     data: keys::DataKeys,
     root: Arc<keys::RootKeeper>,
+    /// Held by the one backup that is made at a time.
+    copying: Arc<tokio::sync::Semaphore>,
 }

@@ -87,12 +87,11 @@ impl Kind {
 }
 
 impl Metrics {
-    pub(crate) fn register(registry: &mut Registry) -> Self {
-        let metrics = Self::default();
-        metrics.register_statements(registry);
-        metrics.register_keys(registry);
-        metrics.register_state(registry);
-        metrics
+    /// Makes them known to a registry.
+    pub(crate) fn register(&self, registry: &mut Registry) {
+        self.register_statements(registry);
+        self.register_keys(registry);
+        self.register_state(registry);
     }
 
     fn register_statements(&self, registry: &mut Registry) {

@@ -7,10 +7,11 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use kaching_base::Secret;
-use kaching_db::{self as db, Db};
+use kaching_base::{Secret, Timestamp};
+use kaching_db::{self as db, Db, Tx};
 use kaching_license::KeyPurpose;
 use prometheus_client::registry::Registry;
+use tokio::sync::Semaphore;
 
 use crate::{
     Authority, Clock, Entropy, Error, Result,
@@ -69,8 +70,14 @@ impl Authority {
         let Options { database, directory, master, root_store, root_passphrase, issuer, clock, entropy } =
             options;
         let registry = registry.sub_registry_with_prefix("kaching");
-        let (listening, metrics) = (changes::Metrics::register(registry), Metrics::register(registry));
+        let listening = changes::Metrics::register(registry);
         let db = Db::open(database, db::Metrics::register(registry)).await?;
+        if db.unfinished().await?.is_some() {
+            return Err(Error::Failure(
+                "what was copied into this database is not whole: run the same kaching restore or kaching migrate again"
+                    .to_owned(),
+            ));
+        }
         db.migrate(&migrations::ALL).await?;
         let first = !db.read("keys.exist", DataKeys::exist).await?;
         let (master, made) = match master {
@@ -79,38 +86,52 @@ impl Authority {
         };
         let root = Arc::new(RootKeeper::new(root_store, root_passphrase));
         let new = if first { Some(NewKeys::draw(entropy.as_ref())) } else { None };
-        let (now, sealing) = (clock.now(), master.clone());
+        if let Some(new) = new {
+            let (now, sealing) = (clock.now(), master.clone());
+            db.write("keys.make", move |tx| new.store(tx, &sealing, now)).await?;
+        }
+        let sealing = master.clone();
         let data = db
-            .write("keys.load", move |tx| {
-                // Where two start at the same moment, the second waits here for the first, and makes none.
-                if let Some(new) = &new
-                    && tx.execute(
-                        "insert into settings (name, value) values ('epoch', '1') on conflict (name) do nothing",
-                        &[],
-                    )? == 1
-                {
-                    new.data.store(tx, &sealing)?;
-                    let sealer = Sealer::new(&new.data.seal);
-                    StoredKey::ed25519(new.signing, KeyPurpose::Lease, now)?.store(tx, &sealer)?;
-                }
-                DataKeys::load(tx, &sealing)
-            })
+            .read("keys.load", move |tx| DataKeys::load(tx, &sealing))
             .await
             .map_err(|error| if made { no_longer_first(error, &directory) } else { error })?;
-        let changes = Changes::new(listening, db.read("changes.mark", changes::sql::mark).await?);
         let issuer = match issuer {
             Issuer::Named(url) => url,
             Issuer::Present { otherwise } => {
                 db.read("keys.issuer", StoredKeyset::issuer).await?.unwrap_or(otherwise)
             }
         };
-        let grounds = Arc::new(Grounds::default());
-        let authority = Self {
+        let changes = Changes::new(listening, db.read("changes.mark", changes::sql::mark).await?);
+        let authority = Self::of(db, (master, data), root, issuer, (clock, entropy), changes);
+        authority.metrics.register(registry);
+        authority.compare_time().await?;
+        authority.load_keys().await?;
+        // Opening the root takes half a second and 64 MiB: a start does that only where it could not serve without.
+        // A keyset that counts is renewed by the work of each minute, and says there what is wrong.
+        if authority.check_keyset().is_err() {
+            authority.renew_keyset().await?;
+        }
+        authority.make_first_token(&directory).await?;
+        Ok(authority)
+    }
+
+    /// The authority of a database that is there, before it has loaded what it signs with.
+    pub(crate) fn of(
+        db: Db,
+        (master, data): (MasterKey, DataKeys),
+        root: Arc<RootKeeper>,
+        issuer: String,
+        (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>),
+        changes: Changes,
+    ) -> Self {
+        let (grounds, metrics) = (Arc::new(Grounds::default()), Metrics::default());
+        Self {
             beats: gather(&db, Arc::clone(&grounds)),
             grounds,
             db,
             ring: ArcSwap::from_pointee(KeyRing::empty(&data)),
             root,
+            master,
             data,
             issuer,
             clock,
@@ -121,17 +142,8 @@ impl Authority {
             statements: Statements::new(metrics.slow.clone()),
             metrics,
             pace: Pace::default(),
-        };
-        authority.store_time().await?;
-        if let Err(error) = authority.renew_keyset().await {
-            // What the root signed before serves on until it ends.
-            if authority.check_keyset().is_err() {
-                return Err(error);
-            }
-            tracing::error!(%error, "the keyset could not be renewed; the present one serves on until it ends");
+            copying: Arc::new(Semaphore::new(1)),
         }
-        authority.make_first_token(&directory).await?;
-        Ok(authority)
     }
 }
 
@@ -145,6 +157,17 @@ impl NewKeys {
     fn draw(entropy: &dyn Entropy) -> Self {
         let key = || Secret::new(entropy.seed());
         Self { data: DataKeys { seal: key(), lookup: key(), credential: key() }, signing: entropy.seed() }
+    }
+
+    /// Keeps them. Where two start at the same moment, the second waits here for the first, and keeps none.
+    fn store(&self, tx: &mut Tx<'_>, master: &MasterKey, now: Timestamp) -> Result<()> {
+        let epoch = "insert into settings (name, value) values ('epoch', '1') on conflict (name) do nothing";
+        if tx.execute(epoch, &[])? == 1 {
+            self.data.store(tx, master)?;
+            let sealer = Sealer::new(&self.data.seal);
+            StoredKey::ed25519(self.signing, KeyPurpose::Lease, now)?.store(tx, &sealer)?;
+        }
+        Ok(())
     }
 }
 

@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod activations {
+    pub mod backups;
     pub mod changes;
     pub mod copies;
     pub mod credential;
@@ -10,6 +11,9 @@ mod activations {
     pub mod model;
     pub mod moves;
     pub mod numbers;
+    pub mod relocated;
+    pub mod restored;
+    pub mod scheduled;
     pub mod setting;
     pub mod simultaneous;
     pub mod streams;

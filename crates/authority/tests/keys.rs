@@ -79,8 +79,10 @@ async fn serves_while_the_keyset_is_valid_although_its_root_cannot_be_opened() {
         let authority = open(with("mule", ours)).await.expect("the keyset is due, but counts for 28 days");
         authority.ready().await.unwrap();
         assert!(verifies(&authority).await);
-        let error = authority.renew_keyset().await.unwrap_err().to_string();
-        assert!(error.contains("passphrase"), "{error}");
+        for told in [authority.renew_keyset().await, authority.check_root().await] {
+            let error = told.unwrap_err().to_string();
+            assert!(error.contains("passphrase"), "{error}");
+        }
         authority.close().await;
 
         let error = open(with("mule", "https://moved.example.com")).await.err().unwrap().to_string();
@@ -89,6 +91,30 @@ async fn serves_while_the_keyset_is_valid_although_its_root_cannot_be_opened() {
         clock.advance(Seconds::days(30));
         let error = open(with("mule", ours)).await.err().unwrap().to_string();
         assert!(error.contains("passphrase"), "the keyset has ended: {error}");
+    }
+}
+
+#[tokio::test]
+async fn a_start_leaves_the_root_closed_while_the_keyset_counts() {
+    for scratch in engines() {
+        let (directory, clock) = (scratch.folder.path(), Arc::new(FakeClock::default()));
+        let options = || options(&scratch.config, directory, Arc::<FakeClock>::clone(&clock));
+        let authority = open(options()).await.unwrap();
+        let version = authority.keys().version;
+        authority.check_root().await.unwrap();
+        authority.close().await;
+
+        clock.advance(Seconds::days(2));
+        let authority = open(options()).await.unwrap();
+        assert_eq!(authority.keys().version, version, "the start waits for nothing that is only due");
+        authority.renew_keyset().await.unwrap();
+        assert!(
+            authority.keys().version > version && verifies(&authority).await,
+            "the minute's work renews it"
+        );
+        std::fs::remove_file(directory.join("root.key")).unwrap();
+        authority.check_root().await.expect("a root that is kept elsewhere is no fault");
+        authority.close().await;
     }
 }
 

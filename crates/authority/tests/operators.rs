@@ -5,6 +5,7 @@
 mod operators {
     pub mod catalogue;
     pub mod customers;
+    pub mod filling;
     pub mod idempotency;
     pub mod jobs;
     pub mod licenses;

@@ -1,7 +1,5 @@
 //! Several servers on one PostgreSQL.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
 #[cfg(test)]
 mod replicas {
     pub mod jobs;

@@ -44,16 +44,34 @@ impl<K: IdKind> Id<K> {
 
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 
+/// The digit of each symbol; 32 where there is none.
+const DIGITS: [u8; 256] = {
+    let mut digits = [32; 256];
+    let mut digit = 0;
+    while digit < 32 {
+        digits[ALPHABET[digit as usize] as usize] = digit;
+        digit += 1;
+    }
+    digits
+};
+
 impl<K: IdKind> fmt::Display for Id<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let value = u128::from_be_bytes(self.0);
-        let mut text = String::with_capacity(K::PREFIX.len() + 27);
-        text.push_str(K::PREFIX);
-        text.push('_');
-        for i in (0..26).rev() {
-            text.push(char::from(ALPHABET[((value >> (5 * i)) & 31) as usize]));
+        let mut value = u128::from_be_bytes(self.0);
+        let mut symbols = [0; 26];
+        for symbol in symbols.iter_mut().rev() {
+            *symbol = ALPHABET[(value & 31) as usize];
+            value >>= 5;
         }
-        f.pad(&text)
+        let suffix = std::str::from_utf8(&symbols).expect("the alphabet is ASCII");
+        match f.width() {
+            Some(_) => f.pad(&format!("{}_{suffix}", K::PREFIX)),
+            None => {
+                f.write_str(K::PREFIX)?;
+                f.write_str("_")?;
+                f.write_str(suffix)
+            }
+        }
     }
 }
 
@@ -70,8 +88,11 @@ impl<K: IdKind> FromStr for Id<K> {
         }
         let mut value = 0u128;
         for symbol in suffix.bytes() {
-            let digit = ALPHABET.iter().position(|s| *s == symbol).ok_or_else(malformed)?;
-            value = (value << 5) | digit as u128;
+            let digit = DIGITS[usize::from(symbol)];
+            if digit == 32 {
+                return Err(malformed());
+            }
+            value = (value << 5) | u128::from(digit);
         }
         Ok(Self(value.to_be_bytes(), PhantomData))
     }

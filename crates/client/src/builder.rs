@@ -245,7 +245,7 @@ impl Builder {
         }
         // What has never run cannot stop.
         shared.stops.arm(outcome.is_err());
-        shared.stops.told(&shared.board.shown().state, &shared.board);
+        shared.stops.told(&shared.board.shown().state, &shared.board, None);
         Ok((guard, outcome))
     }
 

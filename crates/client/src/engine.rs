@@ -18,24 +18,31 @@ use crate::{
 };
 
 mod answers;
+mod changes;
 mod entering;
 mod following;
+mod hearing;
+mod measure;
 mod pace;
 mod record;
 #[cfg(feature = "testing")]
 mod rehearsing;
 mod requests;
 mod statements;
+mod streaming;
 mod telling;
 mod validating;
 mod verdict;
 
+use changes::Hint;
 use entering::Candidate;
+use measure::TheirClock;
 use pace::Pace;
 use record::Beat;
 pub(crate) use record::Record;
 #[cfg(feature = "testing")]
 pub(crate) use rehearsing::Scene;
+use streaming::Stream;
 pub(crate) use verdict::LastRefusal;
 
 /// Two displacements within this time speak for a copy.
@@ -62,7 +69,18 @@ pub(crate) struct Engine {
     calling: bool,
     asking: bool,
     /// Changes seen of which no lease tells yet.
+    seen_epoch: u64,
     seen_rev: u64,
+    hint: Option<Hint>,
+    /// The stream that is open, or asked for.
+    stream: Option<Stream>,
+    their_clock: Option<TheirClock>,
+    /// The moment of a change that has just been acted upon.
+    enacted: Option<Timestamp>,
+    /// How long the last change took to get here and be acted upon, until that is told.
+    heard_ms: Option<u64>,
+    /// Whether the authority takes that.
+    tells_heard: bool,
     /// Counts stops, so that an answer to a question from before one is recognised.
     stops: u64,
     refusal: Option<LastRefusal>,
@@ -104,6 +122,7 @@ struct Pending {
     jws: String,
     request: Digest,
     activates: bool,
+    asked: Duration,
     exp: Timestamp,
 }
 
@@ -115,7 +134,10 @@ pub(crate) enum Ask {
     Heartbeat,
     Catalogue,
     Deactivate,
+    /// A question for changes.
     Changes,
+    /// The stream of them.
+    Events,
     Enter,
     Report,
 }
@@ -133,6 +155,15 @@ pub(crate) struct Request {
     turn: u64,
     /// Its bytes may have been sent before, and answered.
     again: bool,
+    /// Of a heartbeat: how long a change took, as far as it tells that.
+    heard_ms: Option<u64>,
+}
+
+impl Request {
+    /// Whether its answer goes on and on.
+    pub(crate) fn streams(&self) -> bool {
+        self.ask == Ask::Events
+    }
 }
 
 impl Engine {
@@ -153,7 +184,14 @@ impl Engine {
             pace: Pace::new(now.boot),
             calling: false,
             asking: false,
+            seen_epoch: 0,
             seen_rev: 0,
+            hint: None,
+            stream: None,
+            their_clock: None,
+            enacted: None,
+            heard_ms: None,
+            tells_heard: true,
             stops: 0,
             refusal: None,
             quotas: Vec::new(),
@@ -306,7 +344,8 @@ impl Engine {
         let end = self.keyset.as_ref().map(|keyset| keyset.keyset().exp);
         let keys = end.filter(|end| *end - KEYS_LEFT < time).map(|end| Warning::Keys { end });
         let state = self.unwritten.clone().map(|why| Warning::State { why });
-        [clock, copy, keys, state].into_iter().flatten().collect()
+        let stream = self.pace.hearing.trouble().map(|why| Warning::Stream { why: why.to_owned() });
+        [clock, copy, keys, state, stream].into_iter().flatten().collect()
     }
 
     /// Why there is no contact, as a part of a sentence.
@@ -445,11 +484,12 @@ impl Engine {
         self.pace.catalogue.due_soon(timing.backoff.0, timing.refetch)
     }
 
-    /// When the next question for changes is due; none while there is nobody to ask.
+    /// When the next question for changes, or stream of them, is due; none while there is nobody to ask.
     pub(crate) fn question_due(&self, now: Reading) -> Option<Duration> {
         let asks = !self.ended && !self.asking && !self.follows && self.contact == Contact::Made;
         let lease = self.lease().filter(|lease| asks && self.now(now) < lease.exp)?;
-        (self.credential.as_ref()?.activation == lease.act).then(|| self.pace.question.max(self.pace.quiet))
+        (self.credential.as_ref()?.activation == lease.act)
+            .then(|| self.pace.hearing.due.max(self.pace.quiet))
     }
 }
 

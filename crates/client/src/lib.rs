@@ -7,6 +7,7 @@ mod builder;
 mod clock;
 mod denied;
 mod engine;
+mod event_stream;
 mod fingerprint;
 mod gate;
 mod grant;

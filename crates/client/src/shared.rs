@@ -2,9 +2,12 @@
 //! is never held while anything is sent, and never taken by a check.
 
 use std::{
+    ops::ControlFlow,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
+
+use kaching_base::Timestamp;
 
 use crate::{
     clock::{Clock, Reading, read},
@@ -13,7 +16,7 @@ use crate::{
     place::Place,
     random::Random,
     state::{Board, Shown},
-    stop::Stops,
+    stop::{Acted, Stops},
     transport::{Call, Reply, Transport},
 };
 
@@ -115,6 +118,9 @@ impl Shared {
         }
         self.settle(&mut inner);
         let now = self.reading();
+        if let Some((change, at)) = self.stops.acted() {
+            inner.engine.acted(change, at);
+        }
         if let Some(request) = self.random.draw().and_then(|draw| inner.engine.call(now, &draw)) {
             self.settle(&mut inner);
             return Next::Send(request);
@@ -162,7 +168,7 @@ impl Shared {
             match self.next_question(&mut inner) {
                 Next::Send(request) => {
                     drop(inner);
-                    self.exchange(&request);
+                    self.hear(&request);
                     inner = self.lock();
                 }
                 Next::Rest(wait) => {
@@ -180,7 +186,7 @@ impl Shared {
             return Next::End;
         }
         let now = self.reading();
-        if let Some(request) = inner.engine.question(now) {
+        if let Some(request) = self.random.draw().and_then(|draw| inner.engine.question(now, &draw)) {
             return Next::Send(request);
         }
         let due = inner.engine.question_due(now).map(|due| due.saturating_sub(now.boot));
@@ -197,6 +203,31 @@ impl Shared {
         self.answered(request, reply);
     }
 
+    /// Asks for changes, or hears them for as long as their stream lives.
+    fn hear(&self, request: &Request) {
+        if !request.streams() {
+            return self.exchange(request);
+        }
+        let reply = self.transport.stream(&request.call, &mut |bytes| self.streamed(request, bytes));
+        self.answered(request, reply);
+    }
+
+    /// Acts on a piece of a stream, as on an answer, and says whether more is wanted.
+    pub(crate) fn streamed(&self, request: &Request, bytes: &[u8]) -> ControlFlow<()> {
+        let Some(draw) = self.random.draw() else { return ControlFlow::Break(()) };
+        let mut inner = self.lock();
+        if inner.place.is_left() {
+            return ControlFlow::Break(());
+        }
+        let more = inner.engine.streamed(request, bytes, self.reading(), &draw);
+        // Where nothing has changed, it is a moment to look whether somebody has begun to follow.
+        self.settle(&mut inner);
+        drop(inner);
+        self.tell_waiting();
+        self.nudge();
+        if more { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    }
+
     /// Acts on an answer: what it changes is on disk before anybody is told.
     pub(crate) fn answered(&self, request: &Request, reply: Reply) {
         // Without random bytes there is no next nonce: then the answer counts as lost.
@@ -210,7 +241,11 @@ impl Shared {
         }
         inner.engine.answered(request, reply, self.reading(), &draw);
         self.settle(&mut inner);
+        let stale = inner.engine.has_stale_stream();
         drop(inner);
+        if stale {
+            self.transport.hang_up();
+        }
         self.tell_waiting();
         self.nudge();
     }
@@ -231,15 +266,22 @@ impl Shared {
         inner.place.write(&mut inner.engine, &self.gates, counts, now);
         self.gates.set(inner.engine.gate(now));
         let shown = Shown { state: inner.engine.state(now), warnings: inner.engine.warnings(now) };
-        self.show(shown);
+        let change = inner.engine.enacted();
+        let tells = self.show(shown, change);
+        if let Some(change) = change.filter(|_| !tells) {
+            inner.engine.acted(change, self.clock.boot());
+        }
     }
 
-    fn show(&self, shown: Shown) {
+    /// Shows how the guard stands after a change of that moment; whether a stop is being told for it.
+    fn show(&self, shown: Shown, change: Option<Timestamp>) -> bool {
         let state = shown.state.clone();
-        if self.board.show(shown) {
-            tracing::info!(state = state.as_str(), "{state}");
-            self.stops.told(&state, &self.board);
+        if !self.board.show(shown) {
+            return false;
         }
+        tracing::info!(state = state.as_str(), "{state}");
+        let acted = change.map(|change| Acted::new(change, Arc::clone(&self.clock)));
+        self.stops.told(&state, &self.board, acted)
     }
 
     pub(crate) fn rest(&self, wait: Duration) {
@@ -283,6 +325,7 @@ impl Shared {
         self.settle(&mut inner);
         inner.place = Place::Left;
         drop(inner);
+        self.transport.hang_up();
         self.board.close();
         self.tell_waiting();
         self.nudge();

@@ -78,6 +78,11 @@ impl Simulation {
         self.shared.answered(&sent.0, Reply::Answer { status, body, retry_after: None });
     }
 
+    /// A piece of a stream came, its head where there is nothing in it; whether more is wanted. One that ends is lost.
+    pub fn piece(&self, sent: &Sent, bytes: &[u8]) -> bool {
+        self.shared.streamed(&sent.0, bytes).is_continue()
+    }
+
     /// None came in time.
     pub fn lose(&self, sent: &Sent, why: &str) {
         self.shared.answered(&sent.0, Reply::Unreachable(why.to_owned()));
@@ -133,7 +138,12 @@ impl Sent {
         self.0.call.authorization.as_ref().map(|header| header.expose().as_str())
     }
 
-    /// How long it waits for its answer.
+    /// Whether its answer is a stream.
+    pub fn streams(&self) -> bool {
+        self.0.streams()
+    }
+
+    /// How long it waits for its answer, or for the next piece of it.
     pub fn timeout(&self) -> Duration {
         self.0.call.timeout
     }

@@ -49,7 +49,9 @@ pub enum State {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Via {
-    /// A question that waits at the authority: within a second.
+    /// The authority tells them, on a stream that it keeps open: at once.
+    Stream,
+    /// A question that waits at the authority, where no stream lives: within a second.
     LongPoll,
     /// Questions every 20 to 30 seconds, where nothing lets a question wait.
     Polling,
@@ -79,7 +81,8 @@ impl State {
 impl fmt::Display for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Active { via: Via::LongPoll } => f.write_str("active"),
+            Self::Active { via: Via::Stream } => f.write_str("active"),
+            Self::Active { via: Via::LongPoll } => f.write_str("active, asking for changes"),
             Self::Active { via: Via::Polling } => {
                 f.write_str("active, asking for changes every 20 to 30 seconds")
             }

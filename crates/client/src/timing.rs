@@ -24,6 +24,16 @@ pub struct Timing {
     pub mark: Duration,
     /// The shortest time between two questions for changes that bring nothing.
     pub pause: Duration,
+    /// How long the head of a stream of changes may take, and then its first event.
+    pub first: Duration,
+    /// How long an open stream may be without an event: three pings.
+    pub silence: Duration,
+    /// How long a stream lives that is not thought to be cut.
+    pub settled: Duration,
+    /// How long streams are not tried after they have failed; each time twice as long, sixteen times at most.
+    pub stream_again: Duration,
+    /// How long one stream lives at most; the next is another chance for another replica.
+    pub stream_life: Duration,
     /// How often a process or node that follows looks at what the holder has.
     pub follow: Duration,
 }
@@ -42,6 +52,11 @@ impl Default for Timing {
             refetch: seconds(60),
             mark: seconds(60),
             pause: seconds(1),
+            first: seconds(10),
+            silence: seconds(45),
+            settled: seconds(60),
+            stream_again: seconds(300),
+            stream_life: seconds(3600),
             follow: Duration::from_millis(500),
         }
     }

@@ -1,6 +1,11 @@
 //! One HTTP call, bounded in time and size. It follows no redirect and judges no status.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    io::Read as _,
+    ops::ControlFlow,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use kaching_base::Secret;
 use rustls::crypto::CryptoProvider;
@@ -13,6 +18,10 @@ use ureq::{
 const LARGEST: u64 = 256 * 1024;
 /// The longest wait that an unsigned `Retry-After` may ask for.
 const LONGEST_WAIT: Duration = Duration::from_secs(300);
+
+/// The longest life of a stream, where nothing else ends it.
+const LONGEST_STREAM: Duration = Duration::from_secs(2 * 3600);
+const EVENTS: &str = "text/event-stream";
 
 /// A request as its bytes will be sent.
 #[derive(Clone)]
@@ -39,6 +48,18 @@ pub(crate) enum Reply {
 pub(crate) trait Transport: Send + Sync {
     /// Sends one, and waits for its answer no longer than its timeout.
     fn send(&self, call: &Call) -> Reply;
+
+    /// Sends one whose answer goes on and on, and gives what comes of that to `take` until it has had enough: nothing
+    /// when its head is here, and nothing again whenever nothing has come for the call's timeout. One at a time.
+    ///
+    /// Gives why it has ended, or the head of another answer than a stream, without its body.
+    fn stream(&self, call: &Call, take: &mut dyn FnMut(&[u8]) -> ControlFlow<()>) -> Reply {
+        let _ = take;
+        self.send(call)
+    }
+
+    /// Ends the stream that is open now, if there is one, although nothing comes.
+    fn hang_up(&self) {}
 }
 
 /// How calls get there, as far as it is not the usual way.
@@ -54,6 +75,8 @@ pub(crate) struct Route {
 pub(crate) struct Http {
     agent: Agent,
     base: String,
+    /// What carries the stream that is open: a connection of its own, to be ended by itself.
+    streaming: Mutex<Option<Agent>>,
 }
 
 impl Http {
@@ -78,7 +101,7 @@ impl Http {
             // What goes to this machine goes past no proxy.
             config = config.proxy(None);
         }
-        Self { agent: config.build().new_agent(), base: base.to_owned() }
+        Self { agent: config.build().new_agent(), base: base.to_owned(), streaming: Mutex::new(None) }
     }
 }
 
@@ -114,13 +137,79 @@ impl Transport for Http {
     fn send(&self, call: &Call) -> Reply {
         exchange(&self.agent, &self.base, call).unwrap_or_else(|error| Reply::Unreachable(told(&error)))
     }
+
+    fn stream(&self, call: &Call, take: &mut dyn FnMut(&[u8]) -> ControlFlow<()>) -> Reply {
+        let agent = self.agent.config().new_agent();
+        self.streaming().replace(agent.clone());
+        let reply = stream(&agent, &self.base, call, take);
+        self.streaming().take();
+        reply.unwrap_or_else(|error| Reply::Unreachable(told(&error)))
+    }
+
+    fn hang_up(&self) {
+        if let Some(agent) = self.streaming().take() {
+            agent.shutdown();
+        }
+    }
+}
+
+impl Http {
+    fn streaming(&self) -> std::sync::MutexGuard<'_, Option<Agent>> {
+        self.streaming.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn request(base: &str, call: &Call) -> ureq::http::request::Builder {
+    let request = ureq::http::Request::builder().method(call.method).uri(format!("{base}{}", call.path));
+    match &call.authorization {
+        Some(authorization) => request.header("authorization", authorization.expose()),
+        None => request,
+    }
+}
+
+fn stream(
+    agent: &Agent,
+    base: &str,
+    call: &Call,
+    take: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
+) -> Result<Reply, ureq::Error> {
+    let request = request(base, call).header("accept", EVENTS).body(())?;
+    let timeout = Some(call.timeout);
+    let request = agent
+        .configure_request(request)
+        .timeout_resolve(timeout)
+        .timeout_connect(timeout)
+        .timeout_send_request(timeout)
+        .timeout_recv_response(timeout)
+        // A moment more, so that whoever counts the time sees that it is over.
+        .timeout_per_read(timeout.map(|timeout| timeout + Duration::from_millis(10)))
+        .timeout_recv_body(Some(LONGEST_STREAM))
+        .build();
+    let mut answer = agent.run(request)?;
+    if answer.status() != 200 || answer.body().mime_type() != Some(EVENTS) {
+        let (status, retry_after) = (answer.status().as_u16(), retry_after(&answer));
+        return Ok(Reply::Answer { status, body: Vec::new(), retry_after });
+    }
+    let mut body = answer.body_mut().as_reader();
+    let (mut buffer, mut came) = ([0; 4096], 0);
+    while take(&buffer[..came]).is_continue() {
+        came = match body.read(&mut buffer).map_err(ureq::Error::from) {
+            Ok(0) => return Ok(Reply::Unreachable("it ended".to_owned())),
+            Ok(came) => came,
+            Err(ureq::Error::Timeout(ureq::Timeout::PerRead)) => 0,
+            Err(error) => return Err(error),
+        };
+    }
+    Ok(Reply::Unreachable("it was enough".to_owned()))
+}
+
+fn retry_after(answer: &ureq::http::Response<ureq::Body>) -> Option<Duration> {
+    let seconds = answer.headers().get("retry-after")?.to_str().ok()?.parse().ok()?;
+    Some(Duration::from_secs(seconds).min(LONGEST_WAIT))
 }
 
 fn exchange(agent: &Agent, base: &str, call: &Call) -> Result<Reply, ureq::Error> {
-    let mut request = ureq::http::Request::builder().method(call.method).uri(format!("{base}{}", call.path));
-    if let Some(authorization) = &call.authorization {
-        request = request.header("authorization", authorization.expose());
-    }
+    let request = request(base, call);
     let timeout = Some(call.timeout);
     let mut answer = if call.body.is_empty() {
         agent.run(agent.configure_request(request.body(())?).timeout_global(timeout).build())?
@@ -128,11 +217,7 @@ fn exchange(agent: &Agent, base: &str, call: &Call) -> Result<Reply, ureq::Error
         let request = request.header("content-type", "application/json").body(call.body.as_slice())?;
         agent.run(agent.configure_request(request).timeout_global(timeout).build())?
     };
-    let retry_after = answer
-        .headers()
-        .get("retry-after")
-        .and_then(|value| value.to_str().ok()?.parse().ok())
-        .map(|seconds| Duration::from_secs(seconds).min(LONGEST_WAIT));
+    let retry_after = retry_after(&answer);
     let status = answer.status().as_u16();
     let body = answer.body_mut().with_config().limit(LARGEST).read_to_vec()?;
     Ok(Reply::Answer { status, body, retry_after })

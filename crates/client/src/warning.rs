@@ -16,6 +16,11 @@ pub enum Warning {
         /// When they end.
         end: Timestamp,
     },
+    /// Something between here and the authority lets no stream live, so that changes are asked for instead.
+    Stream {
+        /// What it does, as a part of a sentence.
+        why: String,
+    },
     /// The state cannot be written, so that a restart may need the authority.
     State {
         /// What the system says.
@@ -37,6 +42,11 @@ impl fmt::Display for Warning {
             Self::Keys { end } => write!(
                 f,
                 "The license authority's keys end on {end}, and no newer ones have come: tell your vendor."
+            ),
+            Self::Stream { why } => write!(
+                f,
+                "Changes of the license may come late, because on the way {why}: let the proxy pass on /v1/events \
+                 without buffering, and keep connections that are quiet for a minute."
             ),
             Self::State { why } => write!(
                 f,

@@ -153,6 +153,23 @@ impl Db {
         .await
     }
 
+    /// The version of the database, as it names itself.
+    ///
+    /// # Errors
+    /// As of any read.
+    pub async fn version(&self) -> Result<String> {
+        self.read("db.version", |tx| {
+            let sql = match tx.engine() {
+                Engine::Sqlite => "select 'SQLite ' || sqlite_version()",
+                Engine::Postgres => {
+                    "select 'PostgreSQL ' || split_part(current_setting('server_version'), ' ', 1)"
+                }
+            };
+            tx.query_one(sql, &[], |row| row.get(0))
+        })
+        .await
+    }
+
     /// Whether a write that returned is on disk, as the connection that committed it says of its own settings.
     ///
     /// # Errors

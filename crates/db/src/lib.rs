@@ -3,6 +3,7 @@
 
 mod column;
 mod config;
+mod copy;
 mod database;
 mod error;
 mod job;
@@ -21,6 +22,7 @@ mod types;
 
 pub use column::{Column, Value};
 pub use config::{Config, Engine};
+pub use copy::{Cell, Cells, Progress, Sum, Table};
 pub use database::Db;
 pub use error::{Error, Result};
 pub use metrics::Metrics;

@@ -122,7 +122,42 @@ fn apply(tx: &mut Tx<'_>, migration: &Migration) -> Result<bool> {
     }
 }
 
+impl Db {
+    /// The names of the migrations that the database has, in order, and the lowest version that may serve it.
+    ///
+    /// # Errors
+    /// As of any read.
+    pub async fn migrated(&self) -> Result<(Vec<String>, String)> {
+        self.read("db.migrated", |tx| tx.migrated()).await
+    }
+}
+
+impl Tx<'_> {
+    /// The names of the migrations that the database has, in order, and the lowest version that may serve it.
+    ///
+    /// # Errors
+    /// As the database answers.
+    pub fn migrated(&mut self) -> Result<(Vec<String>, String)> {
+        let applied = applied(self)?;
+        let needed = applied.values().map(|applied| &applied.minimum_version);
+        let needed = needed.max_by_key(|version| Version::parse(version)).cloned().unwrap_or_default();
+        Ok((applied.into_keys().collect(), needed))
+    }
+}
+
 impl Migrations {
+    /// The first of them: those that a database or a backup with these names has.
+    ///
+    /// # Errors
+    /// [`Error::SchemaTooNew`] if there are others, which a later program knows.
+    pub fn those(&self, names: &[String], needed: &str) -> Result<Self> {
+        let ours = self.list.iter().map(|migration| migration.name);
+        if names.len() <= self.list.len() && ours.zip(names).all(|(ours, theirs)| ours == theirs) {
+            return Ok(Self { list: &self.list[..names.len()], ..*self });
+        }
+        Err(Error::SchemaTooNew { needed: needed.to_owned(), ours: self.version.to_owned() })
+    }
+
     /// Whether the names are distinct and in order, and the versions are versions that have been.
     ///
     /// # Errors

@@ -38,6 +38,8 @@ pub enum Scope {
     LicensesKey,
     /// Sees the personal part of audit entries.
     AuditPersonal,
+    /// Takes backups, in which everything stands.
+    Backup,
 }
 
 impl Scope {
@@ -50,6 +52,7 @@ impl Scope {
         Self::LicensesWrite,
         Self::LicensesKey,
         Self::AuditPersonal,
+        Self::Backup,
     ];
 }
 
@@ -72,5 +75,6 @@ word!(Scope {
     CustomersWrite = "customers:write",
     LicensesWrite = "licenses:write",
     LicensesKey = "licenses:key",
-    AuditPersonal = "audit:personal"
+    AuditPersonal = "audit:personal",
+    Backup = "backup"
 });

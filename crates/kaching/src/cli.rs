@@ -6,8 +6,8 @@ use clap::{Args, Parser, Subcommand};
 use kaching_api::SecretText;
 
 use crate::{
-    activation, audit, bench, config, customer, demo, doctor, feature, inspect, key, license, plan, product,
-    reminders, seed, serve, stats, token,
+    activation, audit, backup, bench, config, customer, demo, doctor, feature, inspect, key, license,
+    migrate, plan, product, reminders, restore, seed, serve, stats, token,
 };
 
 /// The license authority: makes licenses, binds them to installations, stops them within a second
@@ -73,6 +73,9 @@ pub(crate) enum Command {
     Audit(audit::Command),
     Stats(stats::Stats),
     Reminders(reminders::Reminders),
+    Backup(backup::Backup),
+    Restore(restore::Restore),
+    Migrate(migrate::Migrate),
     Doctor(doctor::Doctor),
     #[command(subcommand)]
     Config(config::Command),

@@ -125,6 +125,26 @@ impl DataDir {
         }
     }
 
+    /// Writes a file that only the owner reads, where there is none.
+    pub(crate) fn write_private(&self, name: &str, text: &str) -> Result<(), Failure> {
+        let path = self.join(name);
+        let mut options = OpenOptions::new();
+        let written = options.write(true).create_new(true).mode(0o600).open(&path).and_then(|mut file| {
+            file.write_all(text.as_bytes())?;
+            file.sync_all()
+        });
+        written.map_err(|error| Failure::refused(format!("{} cannot be written: {error}.", path.display())))
+    }
+
+    /// Gives a file of the directory another name, so that it is that after a crash, too.
+    pub(crate) fn rename(&self, from: &str, to: &str) -> Result<(), Failure> {
+        let renamed = fs::rename(self.join(from), self.join(to));
+        let renamed = renamed.and_then(|()| File::open(&self.0)?.sync_all());
+        renamed.map_err(|error| {
+            Failure::refused(format!("{} cannot become {to}: {error}.", self.join(from).display()))
+        })
+    }
+
     /// Takes the directory for this process.
     pub(crate) fn own(&self) -> Result<Owned, NotOwned> {
         let path = self.join("kaching.lock");

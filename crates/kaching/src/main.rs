@@ -2,6 +2,7 @@
 
 mod activation;
 mod audit;
+mod backup;
 mod bench;
 mod cli;
 mod config;
@@ -16,12 +17,15 @@ mod inspect;
 mod key;
 mod license;
 mod log;
+mod migrate;
 mod opened;
 mod output;
+mod passphrase;
 mod plan;
 mod product;
 mod reminders;
 mod remote;
+mod restore;
 mod run;
 mod seed;
 mod serve;

@@ -61,8 +61,15 @@ fn refuse_lost_database(data: &DataDir) -> Result<(), Failure> {
     if database.exists() || !root.exists() {
         return Ok(());
     }
+    if data.join("kaching.db.moved").exists() {
+        return Err(Failure::refused(format!(
+            "The authority of {} was moved to PostgreSQL: name its database with --database @FILE or database.url.",
+            data.path().display()
+        )));
+    }
     Err(Failure::refused(format!(
-        "{} is missing, although {} is there: put the database back; for a new authority use an empty directory.",
+        "{} is missing, although {} is there: put the database back, or `kaching restore` a backup; for a new authority \
+         use an empty directory.",
         database.display(),
         root.display()
     )))

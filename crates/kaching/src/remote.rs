@@ -8,17 +8,20 @@ use hyper::body::Bytes;
 use kaching_api::{Problem, SecretText};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
+use tokio::time::timeout;
 
 use crate::failure::Failure;
 
 mod choose;
 mod in_process;
 mod path;
+mod pour;
 mod tls;
 mod wire;
 
 pub(crate) use choose::{Choice, Missing};
 pub(crate) use path::Path;
+pub(crate) use pour::Take;
 
 /// How long one call may take, the connection included.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -58,15 +61,25 @@ impl Client {
     pub(crate) async fn send(&mut self, call: Call) -> Result<Answer, Failure> {
         let request = self.request(&call)?;
         let answered = match &mut self.way {
-            Way::Wire(wire) => tokio::time::timeout(PATIENCE, wire.send(request)).await,
-            Way::InProcess(process) => tokio::time::timeout(PATIENCE, process.send(request)).await,
+            Way::Wire(wire) => timeout(PATIENCE, wire.send(request)).await,
+            Way::InProcess(process) => timeout(PATIENCE, process.send(request)).await,
         };
-        let (status, body) = answered.map_err(|_| {
-            Failure::unreached(
-                "The authority did not answer in a minute: look whether the change took effect before you ask again.",
-            )
-        })??;
+        let (status, body) = answered.map_err(|_| unanswered())??;
         Answer { status, body }.accepted()
+    }
+
+    /// Asks, and hands over the answer piece by piece, however long it is.
+    ///
+    /// # Errors
+    /// With the problem document if the answer is one, what `take` says, or that the answer broke off.
+    pub(crate) async fn stream(&mut self, call: Call, take: &mut Take<'_>) -> Result<(), Failure> {
+        let request = self.request(&call)?;
+        match &mut self.way {
+            Way::Wire(wire) => pour::pour(timeout(PATIENCE, wire.begin(request)).await, take).await,
+            Way::InProcess(process) => {
+                pour::pour(timeout(PATIENCE, process.begin(request)).await, take).await
+            }
+        }
     }
 
     /// Reads what a path names.
@@ -116,6 +129,12 @@ impl Client {
             .body(Full::new(Bytes::from(call.body.clone().unwrap_or_default())))
             .map_err(|error| Failure::usage(format!("This cannot be asked over HTTP: {error}.")))
     }
+}
+
+fn unanswered() -> Failure {
+    Failure::unreached(
+        "The authority did not answer in a minute: look whether the change took effect before you ask again.",
+    )
 }
 
 impl Call {

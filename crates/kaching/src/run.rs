@@ -36,9 +36,11 @@ pub(crate) fn no_color() -> bool {
 async fn dispatch(command: Command, choice: &Choice, output: &Output) -> Result<(), Failure> {
     match command {
         Command::Serve(serve) => serve.run(&choice.data, &choice.environment, output).await,
-        Command::Bench(bench) => bench.run(output).await,
+        Command::Bench(bench) => bench.run(choice, output).await,
         Command::Inspect(inspect) => inspect.run(choice, output).await,
         Command::Doctor(doctor) => doctor.run(choice, output).await,
+        Command::Restore(restore) => restore.run(choice, output).await,
+        Command::Migrate(migrate) => migrate.run(choice, output).await,
         Command::Config(config) => config.run(choice, output),
         command => {
             let missing = if makes(&command) { Missing::Make } else { Missing::Refuse };
@@ -74,12 +76,15 @@ async fn ask(command: Command, client: &mut Client, output: &Output) -> Result<(
         Command::Key(command) => command.run(client, output).await,
         Command::Audit(command) => command.run(client, output).await,
         Command::Stats(command) => command.run(client, output).await,
+        Command::Backup(command) => command.run(client, output).await,
         Command::Reminders(command) => command.run(client, output).await,
         Command::Serve(_)
         | Command::Demo(_)
         | Command::Bench(_)
         | Command::Inspect(_)
         | Command::Doctor(_)
+        | Command::Restore(_)
+        | Command::Migrate(_)
         | Command::Config(_) => {
             unreachable!("these ask no authority, or find their own way to it")
         }

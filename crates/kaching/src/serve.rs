@@ -25,7 +25,7 @@ pub(crate) mod descriptors;
 mod greeting;
 
 /// Run the authority
-#[derive(Args)]
+#[derive(Args, Default)]
 pub(crate) struct Serve {
     /// Where products reach it, 127.0.0.1:7700 unless set
     #[arg(long, value_name = "ADDRESS:PORT")]
@@ -58,7 +58,7 @@ impl Serve {
         let mut config = self.config(data, environment)?;
         // Until the end: what is left of the traces is sent then.
         let _traces = log::start(&config, environment)?;
-        descriptors::fit(&mut config);
+        let fewer = descriptors::fit(&mut config);
         for warning in settings::exposed(environment).into_iter().chain(doubts) {
             tracing::warn!("{warning}");
         }
@@ -73,6 +73,9 @@ impl Serve {
             .map_err(|error| sentence(&error.to_string()))?;
         let addresses = listeners.addresses().clone();
         let app = opened::open(data, &config, listeners.issuer().clone(), true).await?;
+        if let Some(fewer) = fewer {
+            tracing::warn!("{fewer}");
+        }
         for doubt in config.doubts(addresses.product) {
             tracing::warn!("{doubt}");
         }
@@ -107,18 +110,10 @@ impl Serve {
             config.server.public_url = Some(url);
         }
         if let Some(database) = self.database {
-            config.database.url = Some(Secret::new(named_or_in_file(database)?));
+            config.database.url = Some(Secret::new(settings::named_or_in_file("--database", &database)?));
         }
         Ok(config)
     }
-}
-
-/// A secret in an argument stands in the list of processes; one in a file does not.
-fn named_or_in_file(text: String) -> Result<String, Failure> {
-    let Some(path) = text.strip_prefix('@') else { return Ok(text) };
-    let read = std::fs::read_to_string(path)
-        .map_err(|error| Failure::usage(format!("{path}, named by --database, cannot be read: {error}.")))?;
-    Ok(read.trim().to_owned())
 }
 
 /// What is unwise about a `--database`, of which everybody on this machine can read what stands in the arguments.

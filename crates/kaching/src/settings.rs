@@ -4,7 +4,12 @@ use std::{collections::BTreeMap, fs, io};
 
 use kaching_server::config::Config;
 
-use crate::{data::DataDir, failure::Failure, log, output::spoken};
+use crate::{
+    data::DataDir,
+    failure::Failure,
+    log,
+    output::{remark, spoken},
+};
 
 /// What the environment says, read once.
 pub(crate) fn environment() -> BTreeMap<String, String> {
@@ -28,6 +33,22 @@ pub(crate) fn file(data: &DataDir) -> Result<String, Failure> {
 pub(crate) fn read(data: &DataDir, environment: &BTreeMap<String, String>) -> Result<Config, Failure> {
     Config::read(&file(data)?, environment, |path| fs::read_to_string(path))
         .map_err(|error| sentence(&error.to_string()))
+}
+
+/// A database's URL: in an argument it stands in the list of processes, which is told where it holds a password.
+pub(crate) fn named_or_in_file(flag: &str, text: &str) -> Result<String, Failure> {
+    let Some(path) = text.strip_prefix('@') else {
+        let user = text.split_once("://").and_then(|(_, rest)| rest.split('/').next()?.split_once('@'));
+        if user.is_some_and(|(user, _)| user.contains(':')) || text.contains("password=") {
+            remark(&format!(
+                "The password after {flag} stands in the list of processes: write the URL into a file, and name it as @FILE."
+            ));
+        }
+        return Ok(text.to_owned());
+    };
+    let read = fs::read_to_string(path)
+        .map_err(|error| Failure::usage(format!("{path}, named by {flag}, cannot be read: {error}.")))?;
+    Ok(read.trim().to_owned())
 }
 
 /// What a library says, as a failure.

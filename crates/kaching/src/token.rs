@@ -41,7 +41,7 @@ impl Command {
 }
 
 /// What a token may do; `admin` is everything.
-const SCOPES: [&str; 7] = [
+const SCOPES: [&str; 8] = [
     "admin",
     "read",
     "catalogue:write",
@@ -49,6 +49,7 @@ const SCOPES: [&str; 7] = [
     "licenses:write",
     "licenses:key",
     "audit:personal",
+    "backup",
 ];
 
 fn path(token: &str) -> Path {

@@ -119,7 +119,8 @@ impl Server {
 
     /// Its socket, as URLs name one.
     pub(crate) fn host(&self) -> String {
-        format!("{}:{}", self.home.replace('/', "%2F"), self.port)
+        let folder = self.home.replace('/', "%2F");
+        if self.port == PORT { folder } else { format!("{folder}:{}", self.port) }
     }
 
     fn fresh_name(&self) -> String {

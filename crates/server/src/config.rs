@@ -25,6 +25,8 @@ pub struct Config {
     pub keys: KeySettings,
     /// How much it takes.
     pub limits: LimitSettings,
+    /// Backups on a schedule.
+    pub backup: BackupSettings,
     /// What it tells.
     pub log: LogSettings,
 }
@@ -133,6 +135,21 @@ pub struct LimitSettings {
     pub max_heartbeats_per_second: u32,
 }
 
+/// `[backup]`: backups on a schedule.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
+pub struct BackupSettings {
+    /// Where they are written; not set is none.
+    #[serde(deserialize_with = "unset")]
+    #[cfg_attr(test, schema(value_type = String))]
+    pub directory: Option<PathBuf>,
+    /// Hours from one to the next.
+    pub every_h: u32,
+    /// How many stay.
+    pub keep: u32,
+}
+
 /// `[log]`: what the authority tells.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -210,6 +227,8 @@ impl Config {
             ("limits.heartbeats_at_once", self.limits.heartbeats_at_once),
             ("limits.keys_at_once", self.limits.keys_at_once),
             ("limits.operators_at_once", self.limits.operators_at_once),
+            ("backup.every_h", self.backup.every_h),
+            ("backup.keep", self.backup.keep),
         ];
         match positive.iter().find(|(_, value)| *value == 0) {
             Some((name, _)) => Err(ConfigError(format!("{name} is at least 1"))),
@@ -231,6 +250,12 @@ impl Config {
             doubts.push(
                 "products on other machines cannot use the address of server.listen as it is: set server.public_url to \
                  the https:// address by which they reach this authority",
+            );
+        }
+        if self.server.public_url.is_none() && self.database.url.is_some() {
+            doubts.push(
+                "servers that share a database need one server.public_url: each that has none takes its own address, and \
+                 they sign the keyset for one and then the other",
             );
         }
         if self.keys.root_passphrase.is_none() {

@@ -29,6 +29,8 @@ pub(crate) struct Metrics {
     pub(crate) events: Family<Event, Counter>,
     pub(crate) propagation: Histogram,
     pub(crate) availability: Availability,
+    pub(crate) backup_success: Gauge,
+    pub(crate) backup_failures: Counter,
 }
 
 /// What was written to a stream.
@@ -115,18 +117,10 @@ impl Metrics {
             streams: Gauge::default(),
             events: Family::default(),
             propagation: Histogram::new(PROPAGATION),
+            backup_success: Gauge::default(),
+            backup_failures: Counter::default(),
         };
-        kaching.register(
-            "build",
-            "The version that runs",
-            Info::new([("version", env!("CARGO_PKG_VERSION"))]),
-        );
-        kaching.register_with_unit(
-            "propagation",
-            "Time from a change to the moment at which a client had acted on it, as clients measured it",
-            Unit::Seconds,
-            metrics.propagation.clone(),
-        );
+        metrics.register_own(kaching);
         let registry = registry.sub_registry_with_prefix("kaching_http");
         registry.register("requests", "Answers by route, method, status and code", metrics.requests.clone());
         registry.register(
@@ -176,5 +170,31 @@ impl Metrics {
             metrics.tls_end.clone(),
         );
         metrics
+    }
+
+    /// What is not about HTTP.
+    fn register_own(&self, registry: &mut Registry) {
+        registry.register(
+            "build",
+            "The version that runs",
+            Info::new([("version", env!("CARGO_PKG_VERSION"))]),
+        );
+        registry.register_with_unit(
+            "propagation",
+            "Time from a change to the moment at which a client had acted on it, as clients measured it",
+            Unit::Seconds,
+            self.propagation.clone(),
+        );
+        let backups = registry.sub_registry_with_prefix("backup");
+        backups.register(
+            "last_success_seconds",
+            "When the last backup on the schedule succeeded, whichever process made it, in Unix seconds; 0 before",
+            self.backup_success.clone(),
+        );
+        backups.register(
+            "failures",
+            "Backups on the schedule that this process could not make",
+            self.backup_failures.clone(),
+        );
     }
 }

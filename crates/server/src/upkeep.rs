@@ -1,4 +1,4 @@
-//! What runs beside the requests: jobs, the keyset, the clock, the word about changes.
+//! What runs beside the requests: jobs, the keyset, the clock, the word about changes, backups.
 
 use std::time::Duration;
 
@@ -79,6 +79,33 @@ pub(crate) async fn keys(app: App, mut shutdown: Shutdown) {
         }
         if let Err(error) = app.authority.follow_keys().await {
             tracing::debug!(%error, "the keys could not be looked at");
+        }
+    }
+}
+
+/// Backups on the schedule of the settings, made by one of the processes on a database.
+pub(crate) async fn backups(app: App, mut shutdown: Shutdown) {
+    let Some(schedule) = app.schedule.clone() else { return };
+    loop {
+        // One that is under way when the stop comes is dropped, and begun again by whoever is next.
+        let made = tokio::select! {
+            made = app.authority.back_up_when_due(&schedule) => made,
+            () = shutdown.asked() => return,
+        };
+        match made {
+            Ok(None) => {}
+            Ok(Some(path)) => tracing::info!(path = %path.display(), "a backup was made"),
+            Err(error) => {
+                app.metrics.backup_failures.inc();
+                tracing::error!("the backup could not be made: {error}");
+            }
+        }
+        if let Ok(last) = app.authority.last_backup().await {
+            app.metrics.backup_success.set(last.succeeded_at.map_or(0, |at| at.seconds()));
+        }
+        tokio::select! {
+            () = tokio::time::sleep(MINUTE) => {}
+            () = shutdown.asked() => return,
         }
     }
 }

@@ -178,3 +178,31 @@ async fn each(slots: &[Arc<Slot>], act: impl Fn(&Slot)) {
 pub(crate) async fn forget_old(authority: &Authority) -> Result<u64> {
     authority.write("changes.forget", Cx::system("changes.forget"), |tx, op| sql::forget(tx, op.now)).await
 }
+
+#[cfg(test)]
+mod tests {
+    use kaching_base::LicenseId;
+
+    use super::*;
+
+    #[test]
+    fn only_what_follows_without_a_gap_is_told() {
+        let mark = |number, epoch| Mark { number, epoch };
+        let rows = |numbers: std::ops::RangeInclusive<i64>| -> Vec<Row> {
+            let (license, at) = (LicenseId::from_bytes([1; 16]), Timestamp::from_seconds(0));
+            numbers.map(|number| Row { number, license, activation: None, at }).collect()
+        };
+        let follows = |known, newest, rows| matches!(found(known, newest, rows), Found::Next(_));
+        assert!(follows(mark(4, 1), mark(6, 1), rows(5..=6)));
+        assert!(
+            follows(mark(4, 1), mark(6, 1), rows(5..=7)),
+            "one more was committed after the mark was read"
+        );
+        assert!(follows(mark(0, 1), mark(2000, 1), rows(1..=1000)), "the rest is read next");
+        assert!(!follows(mark(4, 1), mark(6, 1), rows(6..=6)), "one is missing at the beginning");
+        assert!(!follows(mark(4, 1), mark(6, 1), rows(5..=5)), "and at the end");
+        assert!(!follows(mark(4, 1), mark(6, 1), Vec::new()), "all were forgotten");
+        assert!(!follows(mark(4, 1), mark(3, 1), Vec::new()), "the database went back");
+        assert!(!follows(mark(4, 1), mark(5, 2), rows(5..=5)), "and went on under another epoch");
+    }
+}

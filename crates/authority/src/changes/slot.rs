@@ -141,3 +141,48 @@ impl Slot {
         self.state.lock().expect("nothing panics while it is held")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::changes::Change;
+
+    fn news(rev: i64) -> Arc<News> {
+        let change = Change { rev, epoch: 1, refusal: None, within_ms: None, at: None };
+        Arc::new(News::new(change, Timestamp::from_seconds(0)))
+    }
+
+    fn slot() -> Slot {
+        Slot::new(ActivationId::from_bytes([1; 16]), Manner::Stream, 5)
+    }
+
+    #[test]
+    fn what_was_looked_up_before_the_listener_looked_is_nothing_new() {
+        let slot = slot();
+        slot.put(Reach::License, &news(1), 4);
+        assert!(slot.take().is_none());
+        slot.put(Reach::License, &news(1), 6);
+        assert!(matches!(slot.take(), Some(Heard::News(_))));
+        slot.put(Reach::License, &news(2), 7);
+        slot.begin_look(8);
+        slot.put(Reach::Activation, &news(2), 7);
+        assert!(slot.take().is_none(), "the look that began holds it");
+    }
+
+    #[test]
+    fn one_thing_waits_and_what_cannot_be_replaced_becomes_a_look() {
+        let slot = slot();
+        (1..100).for_each(|rev| slot.put(Reach::License, &news(rev), 6));
+        let taken = slot.take();
+        assert!(matches!(taken, Some(Heard::News(news)) if news.change().rev == 99));
+        slot.put(Reach::Activation, &news(1), 6);
+        slot.put(Reach::License, &news(2), 6);
+        slot.put(Reach::License, &news(3), 6);
+        assert!(matches!(slot.take(), Some(Heard::Anew)));
+        assert!(slot.take().is_none());
+        slot.end();
+        slot.look_anew();
+        slot.begin_look(9);
+        assert!(matches!((slot.take(), slot.take()), (Some(Heard::Ended), Some(Heard::Ended))));
+    }
+}

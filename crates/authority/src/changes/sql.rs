@@ -5,7 +5,7 @@ use super::Changed;
 use crate::Result;
 
 /// How far a process has read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Mark {
     /// The newest number.
     pub(crate) number: i64,

@@ -1,5 +1,7 @@
 //! The data keys: made once, sealed under the master key.
 
+use std::collections::BTreeMap;
+
 use kaching_base::Secret;
 use kaching_db::{Tx, params};
 
@@ -21,17 +23,21 @@ impl DataKeys {
 
     /// Opens them with the master key, which the first one proves right or wrong.
     pub(crate) fn load(tx: &mut Tx<'_>, master: &MasterKey) -> Result<Self> {
+        let rows = tx.query_all("select name, sealed from data_keys", &[], |row| {
+            Ok((row.get::<String>(0)?, row.get::<Vec<u8>>(1)?))
+        })?;
+        Self::open(&rows.into_iter().collect(), master)
+    }
+
+    /// Opens those that stand under their names, as the database or a backup holds them.
+    pub(crate) fn open(sealed: &BTreeMap<String, Vec<u8>>, master: &MasterKey) -> Result<Self> {
         let sealer = Sealer::new(master.secret());
-        let mut open = |name: &'static str| {
-            let sealed = tx
-                .query_opt("select sealed from data_keys where name = ?1", params![name], |row| {
-                    row.get::<Vec<u8>>(0)
-                })?
-                .ok_or_else(|| {
-                    Error::Failure(format!("the database lacks its {name} key: restore it from a backup"))
-                })?;
+        let open = |name: &'static str| {
+            let sealed = sealed.get(name).ok_or_else(|| {
+                Error::Failure(format!("the database lacks its {name} key: restore it from a backup"))
+            })?;
             let bytes =
-                sealer.unseal(&place("data_keys", "sealed", name.as_bytes()), &sealed).map_err(|_| {
+                sealer.unseal(&place("data_keys", "sealed", name.as_bytes()), sealed).map_err(|_| {
                     Error::Failure(
                         "this master key is not the one of this database: put the right one back".to_owned(),
                     )

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use aws_lc_rs::hmac;
 use kaching_base::{Secret, Timestamp};
 use kaching_db::{Tx, params};
-use kaching_license::{Jwks, KeyPurpose};
+use kaching_license::{Jwks, KeyPurpose, RootKey};
 
 use super::{DataKeys, KeyRing, Root, Sealer, Signer, StoredKey, keyset, keyset::StoredKeyset};
 use crate::{Authority, Cx, Error, Result};
@@ -38,12 +38,36 @@ impl Authority {
             signed = self.sign_keyset(stored).await;
             stored = self.stored_keys().await?;
         }
+        self.hold(stored, now)?;
+        signed
+    }
+
+    /// Loads what is kept, without the root: what it signed before serves on until it ends.
+    pub(crate) async fn load_keys(&self) -> Result<()> {
+        let stored = self.stored_keys().await?;
+        self.hold(stored, self.now())
+    }
+
+    fn hold(&self, stored: Stored, now: Timestamp) -> Result<()> {
         let first = stored.keysets.first().map(|keyset| keyset.root);
         self.take_keys(KeyRing::of(&self.data, stored, now));
-        if let Some(root) = first {
-            self.root.publish(&root)?;
+        first.map_or(Ok(()), |root| self.root.publish(&root))
+    }
+
+    /// Whether the root that is kept here can be opened, and is the one that products pin. Nothing is wrong with one
+    /// that is kept elsewhere. Takes a moment: the passphrase is stretched.
+    ///
+    /// # Errors
+    /// With what to do before the next keyset is due.
+    pub async fn check_root(&self) -> Result<()> {
+        let (stored, keeper) = (self.stored_keys().await?, Arc::clone(&self.root));
+        let in_database = stored.root_in_database;
+        let opened = tokio::task::spawn_blocking(move || keeper.open(in_database.as_deref()));
+        let Some(root) = opened.await.map_err(interrupted)?? else { return Ok(()) };
+        match stored.keysets.iter().any(|keyset| keyset.root == root.public) {
+            true => Ok(()),
+            false => Err(another_root()),
         }
-        signed
     }
 
     /// Loads the keys where another server on the same database has changed them.
@@ -94,6 +118,25 @@ impl Authority {
             })
         })
         .await
+    }
+
+    /// The root's private half as it is kept here, sealed by its passphrase: to be kept elsewhere as well. On record.
+    ///
+    /// # Errors
+    /// `not_found` if it is kept elsewhere already.
+    pub async fn sealed_root(&self, cx: Cx) -> Result<(RootKey, String)> {
+        let stored = self.stored_keys().await?;
+        let sealed = self.root.sealed(stored.root_in_database)?;
+        let root = stored.keysets.first().map(|keyset| keyset.root);
+        let (Some(root), Some(sealed)) = (root, sealed) else {
+            return Err(Error::not_found("root key on this authority: it is where you brought it"));
+        };
+        self.write("keys.take_root", cx, move |tx, op| {
+            op.on("root.take", root);
+            op.audit(tx, crate::audit::Entry::ok(serde_json::json!({})))
+        })
+        .await?;
+        Ok((root, sealed))
     }
 
     async fn sign_keyset(&self, stored: Stored) -> Result<()> {
@@ -150,9 +193,7 @@ fn keep_root(
         }
         Some(public) if public == *root.public.as_bytes() => Ok(true),
         Some(_) if first && sealed.is_some() => Ok(false),
-        Some(_) => Err(Error::Failure(
-            "root.key holds another root than the one that products pin: put the right one back".to_owned(),
-        )),
+        Some(_) => Err(another_root()),
     }
 }
 
@@ -164,7 +205,13 @@ pub(super) fn alone(tx: &mut Tx<'_>) -> Result<()> {
     Ok(())
 }
 
-fn epoch(tx: &mut Tx<'_>) -> Result<u64> {
+fn another_root() -> Error {
+    Error::Failure(
+        "root.key holds another root than the one that products pin: put the right one back".to_owned(),
+    )
+}
+
+pub(crate) fn epoch(tx: &mut Tx<'_>) -> Result<u64> {
     let text =
         tx.query_opt("select value from settings where name = 'epoch'", &[], |row| row.get::<String>(0))?;
     text.and_then(|text| text.parse().ok()).ok_or_else(|| Error::stored("epoch", "it is missing"))
@@ -175,7 +222,7 @@ fn root_in_database(tx: &mut Tx<'_>) -> Result<Option<String>> {
     Ok(tx.query_opt(sealed, &[], |row| row.get::<String>(0))?)
 }
 
-pub(super) fn interrupted(error: tokio::task::JoinError) -> Error {
+pub(crate) fn interrupted(error: tokio::task::JoinError) -> Error {
     Error::Failure(format!("making a key was interrupted: {error}"))
 }
 
@@ -187,6 +234,11 @@ impl KeyRing {
             Stored { epoch: 1, keys: Vec::new(), keysets: Vec::new(), root_in_database: None },
             Timestamp::from_micros(0),
         )
+    }
+
+    /// One that opens values, and whose entries are of this epoch: what a restore ends with.
+    pub(crate) fn of_epoch(data: &DataKeys, epoch: u64) -> Self {
+        Self { epoch, ..Self::empty(data) }
     }
 
     fn of(data: &DataKeys, stored: Stored, now: Timestamp) -> Self {

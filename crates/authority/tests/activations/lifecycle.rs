@@ -198,6 +198,8 @@ async fn what_a_product_tells_is_kept_and_never_refused() {
         let site = Site::plain(&world, 1).await;
         let mut one = Installation::new("c1");
         one.activate(&world, &site).await.unwrap();
+        // Entries of one millisecond have no order.
+        world.clock.advance(Seconds(1));
         let mut beat = one.beat();
         beat.levels = Some([("nodes".to_owned(), 7), ("unknown".to_owned(), 1)].into());
         beat.health = Some(Health { status: "ok".to_owned(), detail: None });

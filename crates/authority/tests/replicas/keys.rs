@@ -1,5 +1,7 @@
 use kaching_base::{LeaseAlgorithm, Seconds};
 
+use tokio::task::JoinSet;
+
 use super::setting::{Busy, Shared, number, operator};
 
 #[tokio::test]
@@ -30,15 +32,13 @@ async fn a_key_that_both_need_is_made_once() {
     shared.clock.advance(Seconds(1));
     // Both see that there is none, and cannot keep theirs yet.
     let busy = Busy::with(&db, "lock table signing_keys in share mode").await;
-    let needing = [&one, &two].map(|replica| {
-        let authority = replica.authority.clone();
-        tokio::spawn(async move { authority.ensure_signing_key(LeaseAlgorithm::Rs256).await })
-    });
+    let mut needing = JoinSet::new();
+    for authority in [one.authority.clone(), two.authority.clone()] {
+        needing.spawn(async move { authority.ensure_signing_key(LeaseAlgorithm::Rs256).await });
+    }
     busy.until_waited_for(&db, 2).await;
     busy.release().await;
-    for ensured in needing {
-        ensured.await.unwrap().unwrap();
-    }
+    assert!(needing.join_all().await.iter().all(Result::is_ok));
     assert_eq!((made().await, one.done("key.rotate").await), (2, 1));
 
     // In two years less sixty days both keys are near their end, and both servers see that.
@@ -47,14 +47,12 @@ async fn a_key_that_both_need_is_made_once() {
         replica.authority.renew_keyset().await.unwrap();
     }
     let busy = Busy::with(&db, "lock table signing_keys in share mode").await;
-    let working = [&one, &two].map(|replica| {
-        let authority = replica.authority.clone();
-        tokio::spawn(async move { authority.run_jobs().await })
-    });
+    let mut working = JoinSet::new();
+    for authority in [one.authority.clone(), two.authority.clone()] {
+        working.spawn(async move { authority.run_jobs().await });
+    }
     busy.until_waited_for(&db, 2).await;
     busy.release().await;
-    for ran in working {
-        ran.await.unwrap().unwrap();
-    }
+    assert!(working.join_all().await.iter().all(Result::is_ok));
     assert_eq!((made().await, one.done("key.rotate").await), (4, 3));
 }

@@ -16,6 +16,7 @@ use kaching_db::{Db, Metrics, ToParam as _};
 use kaching_testkit::{FakeClock, SeededEntropy};
 use prometheus_client::registry::Registry;
 use tempfile::TempDir;
+use tokio::task::JoinSet;
 
 /// A database, and what its servers agree on.
 pub struct Shared {
@@ -142,7 +143,7 @@ pub async fn force(db: &Db, sql: &'static str, value: i64) -> u64 {
 
 /// A transaction that keeps others from what they need until it is released.
 pub struct Busy {
-    transaction: tokio::task::JoinHandle<Result<(), kaching_db::Error>>,
+    transaction: JoinSet<Result<(), kaching_db::Error>>,
     release: mpsc::Sender<()>,
 }
 
@@ -152,7 +153,8 @@ impl Busy {
         let (release, released) = mpsc::channel::<()>();
         let (locked, is_locked) = tokio::sync::oneshot::channel();
         let (db, mut locked) = (db.with_deadline(Duration::from_secs(60)), Some(locked));
-        let transaction = tokio::spawn(async move {
+        let mut transaction = JoinSet::new();
+        transaction.spawn(async move {
             db.write("test.busy", move |tx| {
                 tx.execute(statement, &[])?;
                 if let Some(locked) = locked.take() {
@@ -179,6 +181,6 @@ impl Busy {
 
     pub async fn release(self) {
         drop(self.release);
-        self.transaction.await.unwrap().unwrap();
+        assert_eq!(self.transaction.join_all().await, [Ok(())]);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kaching_api::{ActivateAnswer, Changes, Discovery, HeartbeatAnswer, Problem, SecretText};
+use kaching_api::{ActivateAnswer, Discovery, HeartbeatAnswer, Problem, SecretText};
 use kaching_base::ErrorCode;
 use kaching_license::{Credential, Invalid, Moment, TrustedKeyset};
 use serde::de::DeserializeOwned;
@@ -17,8 +17,11 @@ impl Engine {
     /// Takes the answer to a request that it gave.
     pub(crate) fn answered(&mut self, request: &Request, reply: Reply, now: Reading, draw: &Draw) {
         match request.ask {
-            Ask::Changes => self.asking = false,
+            Ask::Changes | Ask::Events => self.asking = false,
             _ => self.calling = false,
+        }
+        if request.ask == Ask::Events {
+            return self.stream_over(reply, now, draw);
         }
         self.turned = self.turned.max(request.turn);
         if self.ended && !matches!(request.ask, Ask::Deactivate | Ask::Enter | Ask::Keyset) {
@@ -71,10 +74,10 @@ impl Engine {
             Ask::Deactivate => return self.lost(why),
             // The next heartbeat shows whether it is the question or the authority.
             Ask::Changes => {
-                self.pace.question_lost();
-                if !self.pace.waits() {
+                self.pace.hearing.question_lost();
+                if !self.pace.hearing.waits() {
                     let (low, high) = self.settings.timing.poll;
-                    self.pace.question = now.boot + draw.between(low, high);
+                    self.pace.hearing.due = now.boot + draw.between(low, high);
                 }
                 self.pace.heartbeat = now.boot;
             }
@@ -84,7 +87,7 @@ impl Engine {
             }
             Ask::Keyset => self.pace.keyset.anew(),
             Ask::Activate => self.pace.activation.anew(),
-            Ask::Heartbeat | Ask::Report | Ask::Enter => {}
+            Ask::Heartbeat | Ask::Report | Ask::Enter | Ask::Events => {}
         }
         self.lost(why);
         self.pace.failed(now.boot, &self.settings.timing, retry_after, draw);
@@ -174,6 +177,7 @@ impl Engine {
             self.durable = None;
             self.record.activating = None;
             self.pace.activation.wanted = false;
+            self.pace.hearing.anew();
             self.settings.takeover = None;
             self.dirty = true;
             if self.owes_usage() {
@@ -201,6 +205,7 @@ impl Engine {
             *beat = Beat { number: beat.number + 1, nonce: draw.nonce(), unsent: true };
         }
         self.record.usage.retain(|entry| entry.seq > request.usage);
+        self.heard_ms.take_if(|heard| Some(*heard) == request.heard_ms);
         self.dirty = true;
     }
 
@@ -219,33 +224,11 @@ impl Engine {
         self.dirty = true;
     }
 
-    fn changes_came(&mut self, request: &Request, body: &[u8], now: Reading, draw: &Draw) {
-        let Some(changes) = self.read::<Changes>(request, body, now, draw) else { return };
-        let waited = self.pace.waits();
-        self.pace.question_answered();
-        let stopped = changes.refusal.is_some_and(|refusal| self.pushed(&refusal, now));
-        let news = changes.rev > self.record.rev.max(self.seen_rev);
-        if news {
-            self.seen_rev = changes.rev;
-            let within =
-                Duration::from_millis(changes.within_ms.unwrap_or(0)).min(self.settings.timing.poll.1);
-            self.pace.heartbeat = now.boot + draw.between(Duration::ZERO, within);
-        }
-        self.pace.question = if !waited {
-            let (low, high) = self.settings.timing.poll;
-            now.boot + draw.between(low, high)
-        } else if news || stopped {
-            now.boot
-        } else {
-            now.boot.max(request.sent + self.settings.timing.pause)
-        };
-    }
-
     /// Neither question nor catalogue is worth more than another try later.
     fn put_off(&mut self, request: &Request, retry_after: Option<Duration>, now: Reading, draw: &Draw) {
         if request.ask == Ask::Changes {
             let (low, high) = self.settings.timing.poll;
-            self.pace.question = now.boot + draw.between(low, high).max(retry_after.unwrap_or_default());
+            self.pace.hearing.due = now.boot + draw.between(low, high).max(retry_after.unwrap_or_default());
         }
     }
 
@@ -269,7 +252,8 @@ impl Engine {
             return self.refusal_came(request, statement, &problem, now, draw);
         }
         use ErrorCode::{
-            ActivationNotFound, CredentialInvalid, Failure, OutcomeUnknown, Overloaded, RateLimited,
+            ActivationNotFound, CredentialInvalid, Failure, InvalidRequest, MalformedBody, OutcomeUnknown,
+            Overloaded, RateLimited,
         };
         match problem.code.parse() {
             Ok(CredentialInvalid | ActivationNotFound) if request.ask == Ask::Heartbeat => {
@@ -282,6 +266,11 @@ impl Engine {
             }
             Ok(CredentialInvalid | ActivationNotFound) if request.ask == Ask::Deactivate => {
                 self.deactivated()
+            }
+            // An authority that does not know the field has answered nothing yet: the same again, without it.
+            Ok(InvalidRequest | MalformedBody) if request.heard_ms.is_some() => {
+                (self.tells_heard, self.heard_ms) = (false, None);
+                self.pace.heartbeat = now.boot;
             }
             // The answer to this nonce was lost, and somebody holds its credential: a new nonce makes a new one.
             Ok(CredentialInvalid) if request.ask == Ask::Activate && request.again => {
@@ -328,7 +317,7 @@ impl Engine {
         self.dirty = true;
     }
 
-    fn read<T: DeserializeOwned>(
+    pub(super) fn read<T: DeserializeOwned>(
         &mut self,
         request: &Request,
         body: &[u8],

@@ -147,7 +147,7 @@ impl Engine {
         self.record.credential = Some(SecretText::new(answer.credential.expose().to_owned()));
         self.record.beat = Some(Beat { number: 1, nonce: draw.nonce(), unsent: true });
         self.quotas = answer.quotas;
-        self.take(lease, answer.lease, now, draw);
+        self.take(lease, answer.lease, request.sent, now, draw);
         Ok(())
     }
 
@@ -172,8 +172,9 @@ impl Engine {
             ..Record::new(self.settings.identity())
         };
         (self.grant, self.pending, self.refusal, self.durable) = (None, None, None, None);
-        (self.ended, self.seen_rev) = (false, 0);
+        (self.ended, self.seen_epoch, self.seen_rev, self.hint) = (false, 0, 0, None);
         self.stops += 1;
         self.pace.activation.wanted = false;
+        self.pace.hearing.anew();
     }
 }

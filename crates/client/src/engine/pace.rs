@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use super::hearing::Hearing;
 use crate::{random::Draw, timing::Timing};
 
 /// When the next calls are due, on the boot clock.
@@ -12,13 +13,7 @@ pub(crate) struct Pace {
     pub(crate) keyset: Asked,
     pub(crate) activation: Asked,
     pub(crate) catalogue: Asked,
-    pub(crate) question: Duration,
-    /// Questions that waited in vain, one after the other.
-    waits_lost: u32,
-    /// Questions without waiting that are left until waiting is tried again.
-    polls: u32,
-    /// Whether the last question that waited was answered.
-    waiting_works: bool,
+    pub(crate) hearing: Hearing,
 }
 
 /// Something that is asked for when wanted, and not too often.
@@ -53,11 +48,6 @@ impl Asked {
     }
 }
 
-/// So many lost questions one after the other mean that something on the way lets none wait.
-const LOST: u32 = 3;
-/// So many questions without waiting, about five minutes, before waiting is tried again.
-const POLLS: u32 = 12;
-
 impl Pace {
     pub(crate) fn new(now: Duration) -> Self {
         Self {
@@ -67,10 +57,7 @@ impl Pace {
             keyset: Asked { wanted: true, ..Asked::default() },
             activation: Asked::default(),
             catalogue: Asked::default(),
-            question: now,
-            waits_lost: 0,
-            polls: 0,
-            waiting_works: false,
+            hearing: Hearing::new(now),
         }
     }
 
@@ -89,40 +76,9 @@ impl Pace {
         draw: &Draw,
     ) {
         let (first, longest) = timing.backoff;
-        let bound = first.saturating_mul(1 << self.failures.min(16)).min(longest);
         self.failures += 1;
+        // Those that lose the authority in the same moment do not come back in the same one.
+        let bound = first.saturating_mul(1 << self.failures.min(16)).min(longest);
         self.quiet = now + draw.between(first, bound.max(first)).max(retry_after.unwrap_or_default());
-    }
-
-    /// Whether questions wait at the authority.
-    pub(crate) fn waits(&self) -> bool {
-        self.polls == 0
-    }
-
-    /// How long the next question waits at the authority; not as long while nothing shows that waiting works here, so
-    /// that what swallows questions hides no change for longer than polling would.
-    pub(crate) fn question_waits(&self, timing: &Timing) -> Duration {
-        match (self.waits(), self.waiting_works) {
-            (true, true) => timing.wait,
-            (true, false) => timing.wait.min(timing.poll.0),
-            (false, _) => Duration::ZERO,
-        }
-    }
-
-    pub(crate) fn question_answered(&mut self) {
-        self.waiting_works = self.waits();
-        self.waits_lost = 0;
-        self.polls = self.polls.saturating_sub(1);
-    }
-
-    pub(crate) fn question_lost(&mut self) {
-        self.waiting_works = false;
-        if self.waits() {
-            self.waits_lost += 1;
-            if self.waits_lost >= LOST {
-                self.polls = POLLS;
-                self.waits_lost = LOST - 1;
-            }
-        }
     }
 }

@@ -7,7 +7,7 @@ use kaching_base::{ActivationId, Secret};
 use kaching_license::{Digest, request_hash};
 use serde::Serialize;
 
-use super::{Ask, Engine, Request};
+use super::{Ask, Engine, Request, hearing::Way, streaming::Stream};
 use crate::{Fingerprint, LicenseKey, clock::Reading, random::Draw, transport::Call};
 
 /// So many entries of usage fit into one request with room to spare.
@@ -51,15 +51,28 @@ impl Engine {
         Request { turn: self.turns, ..request }
     }
 
-    /// The next question for changes, if one is due. It is asked beside the calls, one at a time.
-    pub(crate) fn question(&mut self, now: Reading) -> Option<Request> {
+    /// The next question for changes, or stream of them, if one is due. It is asked beside the calls, one at a time.
+    pub(crate) fn question(&mut self, now: Reading, draw: &Draw) -> Option<Request> {
         self.question_due(now).filter(|due| *due <= now.boot)?;
         self.asking = true;
-        let wait = self.pace.question_waits(&self.settings.timing);
-        let rev = self.record.rev.max(self.seen_rev);
+        if self.pace.hearing.way(now.boot) == Way::Stream {
+            return self.stream(now, draw);
+        }
+        let wait = self.pace.hearing.question_waits(&self.settings.timing);
+        let (_, rev) = self.known();
         let path = format!("/v1/changes?rev={rev}&wait={}", wait.as_secs());
         let mut request = self.get(Ask::Changes, path, self.bearer(), now);
         request.call.timeout += wait;
+        Some(request)
+    }
+
+    fn stream(&mut self, now: Reading, draw: &Draw) -> Option<Request> {
+        let lease = self.lease()?;
+        // Not all of those that were started together come back together.
+        let life = draw.jitter(self.settings.timing.stream_life);
+        self.stream = Some(Stream::new(lease, life, now));
+        let mut request = self.get(Ask::Events, "/v1/events".to_owned(), self.bearer(), now);
+        request.call.timeout = self.settings.timing.first;
         Some(request)
     }
 
@@ -124,9 +137,8 @@ impl Engine {
             self.record.usage_sent = through;
             self.dirty = true;
         }
-        let levels = &self.record.levels;
+        let (levels, heard_ms) = (&self.record.levels, self.heard_ms);
         let body = json(&HeartbeatRequest {
-            heard_ms: None,
             nonce,
             fpr: self.settings.fingerprint.hash().to_string(),
             version: self.settings.version.clone(),
@@ -134,10 +146,11 @@ impl Engine {
             levels: (!levels.is_empty()).then(|| levels.clone()),
             usage,
             log: None,
+            heard_ms,
         });
         let (header, hash) = self.credential.as_ref()?.authorize(number, "POST", "/v1/heartbeat", &body);
         let request = self.post(Ask::Heartbeat, "/v1/heartbeat", body, Some(Secret::new(header)), hash, now);
-        Some(Request { usage: through, again, ..request })
+        Some(Request { usage: through, again, heard_ms, ..request })
     }
 
     fn bearer(&self) -> Option<Secret<String>> {
@@ -148,7 +161,17 @@ impl Engine {
         let hash = request_hash("GET", &path, "", b"");
         let timeout = self.settings.timing.call;
         let call = Call { method: "GET", path, body: Vec::new(), authorization, timeout };
-        Request { ask, call, hash, stops: self.stops, sent: now.boot, usage: 0, turn: 0, again: false }
+        Request {
+            ask,
+            call,
+            hash,
+            stops: self.stops,
+            sent: now.boot,
+            usage: 0,
+            turn: 0,
+            again: false,
+            heard_ms: None,
+        }
     }
 
     pub(super) fn post(
@@ -162,7 +185,17 @@ impl Engine {
     ) -> Request {
         let timeout = self.settings.timing.call;
         let call = Call { method: "POST", path: path.to_owned(), body, authorization, timeout };
-        Request { ask, call, hash, stops: self.stops, sent: now.boot, usage: 0, turn: 0, again: false }
+        Request {
+            ask,
+            call,
+            hash,
+            stops: self.stops,
+            sent: now.boot,
+            usage: 0,
+            turn: 0,
+            again: false,
+            heard_ms: None,
+        }
     }
 }
 

@@ -51,11 +51,11 @@ impl Engine {
         }
         self.sets_time(request, lease.iat, now);
         if current {
-            self.take(lease, jws, now, draw);
+            self.take(lease, jws, request.sent, now, draw);
         } else {
             // Before the next yes comes the keyset that the lease names.
-            let activates = request.ask == Ask::Activate;
-            self.pending = Some(Pending { jws, request: request.hash, activates, exp: lease.exp });
+            let (activates, asked, exp) = (request.ask == Ask::Activate, request.sent, lease.exp);
+            self.pending = Some(Pending { jws, request: request.hash, activates, asked, exp });
             self.pace.keyset.wanted = true;
             self.pace.keyset.anew();
             self.reached(now);
@@ -125,7 +125,7 @@ impl Engine {
                     self.pending = Some(pending);
                     return;
                 }
-                self.take(lease, pending.jws, now, draw);
+                self.take(lease, pending.jws, pending.asked, now, draw);
             }
             Ok(_) => {}
             Err(invalid) => tracing::warn!(%invalid, "a lease does not verify with the newest keyset"),
@@ -145,8 +145,8 @@ impl Engine {
         }
     }
 
-    /// Takes a lease that counts.
-    pub(super) fn take(&mut self, lease: Lease, jws: String, now: Reading, draw: &Draw) {
+    /// Takes a lease that counts, and was asked for at this time.
+    pub(super) fn take(&mut self, lease: Lease, jws: String, asked: Duration, now: Reading, draw: &Draw) {
         self.reached(now);
         // Half the lease is the longest wait, whatever the jitter.
         let longest = until(lease.iat, lease.exp) / 2;
@@ -156,7 +156,9 @@ impl Engine {
             self.pace.catalogue.wanted = true;
             self.pace.catalogue.anew();
         }
+        let (epoch, rev) = (lease.epoch, lease.rev);
         self.adopt(lease, jws);
+        self.answers_hint(asked, epoch, Some(rev));
     }
 
     /// Runs on a lease from now on.
@@ -164,7 +166,7 @@ impl Engine {
         self.record.epoch = lease.epoch;
         self.record.rev = lease.rev;
         // What was seen without a signature, or before a restore, ends with what is signed.
-        self.seen_rev = lease.rev;
+        (self.seen_epoch, self.seen_rev) = (lease.epoch, lease.rev);
         if self.record.stop.take().is_some() {
             tracing::info!(rev = lease.rev, "the license runs again");
         }
@@ -216,6 +218,7 @@ impl Engine {
             self.stop(&refusal, statement);
         }
         self.beat_later(now, draw);
+        self.answers_hint(request.sent, refusal.epoch, refusal.rev);
         let error = StartError::of_refusal(&code, &refusal.detail, problem);
         if code.stops() && !self.permits(now) {
             self.start_refused(error, request, now);
@@ -272,7 +275,8 @@ impl Engine {
         tracing::warn!(code = %stop.code, detail = stop.detail, "the license authority refuses");
         if refusal.epoch > self.record.epoch {
             // Revisions of another epoch say nothing about those of this one.
-            (self.record.epoch, self.record.rev, self.seen_rev) = (refusal.epoch, 0, 0);
+            (self.record.epoch, self.record.rev) = (refusal.epoch, 0);
+            (self.seen_epoch, self.seen_rev) = (refusal.epoch, 0);
         }
         if let Some(rev) = refusal.rev.filter(|_| refusal.epoch == self.record.epoch) {
             self.record.rev = self.record.rev.max(rev);

@@ -134,11 +134,7 @@ impl Engine {
     }
 
     fn via(&self) -> Via {
-        match (self.follows, self.pace.waits()) {
-            (true, _) => Via::Holder,
-            (false, true) => Via::LongPoll,
-            (false, false) => Via::Polling,
-        }
+        if self.follows { Via::Holder } else { self.pace.hearing.via() }
     }
 
     /// How the guard stands.

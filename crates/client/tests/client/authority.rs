@@ -15,6 +15,7 @@ use std::{
 use kaching_base::{
     ActivationId, Code, ErrorCode, LicenseId, LicenseType, Limits, Mode, Seconds, Secret, Timestamp,
 };
+use kaching_client::simulation::Sent;
 use kaching_license::{
     Authorization, Credential, Digest, Ed25519Signer, Grace, Jwk, KeyPurpose, Keyset, Lease, Refusal,
     RefusalCode, RootKey, Sign as _, Validation, ValidationCode, encode, request_hash,
@@ -62,6 +63,17 @@ pub(crate) struct Desk {
     pub(crate) seen: Vec<String>,
     /// Signed refusals that were answered.
     pub(crate) refusals: usize,
+    /// Whether there are streams of changes here.
+    pub(crate) events: bool,
+    /// Within how many milliseconds a change asks for a heartbeat.
+    pub(crate) within_ms: u64,
+    /// How often all open streams were cut.
+    cuts: u64,
+    /// Streams that were told to close by the client.
+    pub(crate) closed: usize,
+    /// Whether it takes what a client says of how long a change took, and how often it did not.
+    pub(crate) takes_heard: bool,
+    pub(crate) not_heard: usize,
 }
 
 /// A heartbeat as it came.
@@ -78,7 +90,14 @@ pub(crate) enum Fault {
     LoseAnswer,
     /// Another answer: unsigned, or from somebody else.
     Say(u16, String),
+    /// Another stream, which ends.
+    Stream(String),
+    /// Another stream, of which no more comes.
+    Hold(String),
 }
+
+/// The time between two pings.
+const PING: Duration = Duration::from_millis(50);
 
 const ACTIVATION: [u8; 16] = [7; 16];
 const LICENSE: [u8; 16] = [8; 16];
@@ -112,6 +131,20 @@ impl Authority {
         thread::spawn(move || serve(stream, |request| answer(&desk, request)));
     }
 
+    /// Answers a request that a test carries.
+    pub(crate) fn answer(&self, sent: &Sent) -> (u16, Vec<u8>) {
+        let request = Request {
+            method: sent.method().to_owned(),
+            path: sent.path().to_owned(),
+            authorization: sent.authorization().unwrap_or_default().to_owned(),
+            body: sent.body().to_vec(),
+        };
+        match answer(&self.shared, request) {
+            Answer::Whole(status, body) => (status, body.into_bytes()),
+            _ => panic!("{} {} has no whole answer", sent.method(), sent.path()),
+        }
+    }
+
     pub(crate) fn root(&self) -> String {
         self.desk().root_key().to_string()
     }
@@ -125,6 +158,14 @@ impl Authority {
         let changed = change(&mut self.desk());
         self.shared.1.notify_all();
         changed
+    }
+
+    /// Cuts all streams that are open, after this change.
+    pub(crate) fn cut_streams(&self, change: impl FnOnce(&mut Desk)) {
+        self.change(|desk| {
+            change(desk);
+            desk.cuts += 1;
+        });
     }
 
     /// Raises the revision with a change of the license.
@@ -183,6 +224,12 @@ impl Desk {
             reports: Vec::new(),
             seen: Vec::new(),
             refusals: 0,
+            events: true,
+            within_ms: 0,
+            cuts: 0,
+            closed: 0,
+            takes_heard: true,
+            not_heard: 0,
         }
     }
 
@@ -266,9 +313,36 @@ impl Desk {
         encode(&lease, &self.signer).unwrap()
     }
 
+    /// Its clock, precisely.
+    fn clock(&self) -> String {
+        let elapsed = i64::try_from(self.began.elapsed().as_micros()).unwrap();
+        Timestamp::from_micros(1_800_000_000_000_000 + elapsed).to_string()
+    }
+
+    /// What a stream says of the present state: first, or of a change.
+    pub(crate) fn event(&self, first: bool) -> String {
+        let mut data = json!({"rev": self.rev, "epoch": self.epoch, "within_ms": self.within_ms});
+        data[if first { "now" } else { "at" }] = json!(self.clock());
+        if let Some(code) = self.refuse {
+            data["refusal"] = json!(self.refusal(code, None));
+        }
+        format!("event: {}\ndata: {data}\n\n", if self.refuse.is_some() { "refusal" } else { "license" })
+    }
+
+    /// A pushed refusal, of this license and activation unless said otherwise.
+    pub(crate) fn pushed(&self, code: ErrorCode, changed: impl FnOnce(&mut Refusal)) -> String {
+        let mut refusal = self.unsigned(code, None);
+        changed(&mut refusal);
+        encode(&refusal, &self.signer).unwrap()
+    }
+
     fn refusal(&self, code: ErrorCode, req: Option<Digest>) -> String {
+        encode(&self.unsigned(code, req), &self.signer).unwrap()
+    }
+
+    fn unsigned(&self, code: ErrorCode, req: Option<Digest>) -> Refusal {
         let now = self.now();
-        let refusal = Refusal {
+        Refusal {
             iss: self.issuer.clone(),
             aud: (code != ErrorCode::ProductMismatch).then(|| "chorus".parse().unwrap()),
             iat: now,
@@ -281,8 +355,7 @@ impl Desk {
             rev: Some(self.rev),
             code: RefusalCode::Known(code),
             detail: format!("It is {code}."),
-        };
-        encode(&refusal, &self.signer).unwrap()
+        }
     }
 
     fn refused(&mut self, code: ErrorCode, req: Digest) -> Answer {
@@ -349,6 +422,10 @@ impl Desk {
         let header = Authorization::parse(&request.authorization).unwrap();
         let req = header.request_hash("POST", &request.path, &request.body);
         let body: Value = serde_json::from_slice(&request.body).unwrap();
+        if !self.takes_heard && !body["heard_ms"].is_null() {
+            self.not_heard += 1;
+            return Answer::Whole(422, problem(ErrorCode::InvalidRequest).to_string());
+        }
         let last =
             self.beats.last().map_or((0, Value::Null), |beat| (beat.number, beat.body["nonce"].clone()));
         let fits = header.verify(&self.credential().secret, &req) && header.generation == self.generation;
@@ -395,7 +472,7 @@ fn catalogue() -> String {
     .to_string()
 }
 
-fn answer(shared: &(Mutex<Desk>, Condvar), request: Request) -> Answer {
+fn answer(shared: &Arc<(Mutex<Desk>, Condvar)>, request: Request) -> Answer {
     let path = request.path.split('?').next().unwrap().to_owned();
     let mut desk = shared.0.lock().unwrap();
     desk.seen.push(format!("{} {}", request.method, request.path));
@@ -404,8 +481,21 @@ fn answer(shared: &(Mutex<Desk>, Condvar), request: Request) -> Answer {
         return Answer::Nothing;
     }
     let fault = desk.faults.iter().position(|(of, _)| *of == path).map(|at| desk.faults.remove(at).1);
-    if let Some(Fault::Say(status, body)) = fault {
-        return Answer::Whole(status, body);
+    match fault {
+        Some(Fault::Say(status, body)) => return Answer::Whole(status, body),
+        Some(Fault::Stream(text)) => {
+            let mut once = Some(text);
+            return Answer::Stream(Box::new(move || once.take()));
+        }
+        Some(Fault::Hold(text)) => {
+            let shared = Arc::clone(shared);
+            let closed = move || {
+                shared.0.lock().unwrap().closed += 1;
+                shared.1.notify_all();
+            };
+            return Answer::Held(text, Box::new(closed));
+        }
+        _ => {}
     }
     let answer = match path.as_str() {
         "/.well-known/kaching" => {
@@ -417,6 +507,7 @@ fn answer(shared: &(Mutex<Desk>, Condvar), request: Request) -> Answer {
                 "status",
                 "catalogue",
                 "changes",
+                "events",
                 "reports",
                 "jwks",
                 "openapi",
@@ -458,9 +549,31 @@ fn answer(shared: &(Mutex<Desk>, Condvar), request: Request) -> Answer {
             }
             Answer::Whole(200, changes.to_string())
         }
+        "/v1/events" if desk.events => events(shared, &desk),
         _ => Answer::Whole(404, "no".to_owned()),
     };
     drop(desk);
     shared.1.notify_all();
     if matches!(fault, Some(Fault::LoseAnswer)) { Answer::Nothing } else { answer }
+}
+
+/// A stream: the present state, then each change, and a ping where there is none.
+fn events(shared: &Arc<(Mutex<Desk>, Condvar)>, desk: &Desk) -> Answer {
+    let shared = Arc::clone(shared);
+    let (cuts, mut told) = (desk.cuts, None);
+    Answer::Stream(Box::new(move || {
+        let open = |desk: &Desk| !desk.down && desk.cuts == cuts;
+        let desk = shared.0.lock().unwrap();
+        let quiet = |desk: &mut Desk| open(desk) && told == Some((desk.epoch, desk.rev));
+        let desk = shared.1.wait_timeout_while(desk, PING, quiet).unwrap().0;
+        if !open(&desk) {
+            return None;
+        }
+        let before = told.replace((desk.epoch, desk.rev));
+        Some(if before == told {
+            format!("event: ping\ndata: {}\n\n", json!({"now": desk.clock()}))
+        } else {
+            desk.event(before.is_none())
+        })
+    }))
 }

@@ -46,7 +46,14 @@ impl Faulty {
 
     /// A guard behind the proxy, yet to be started.
     fn builder(&self) -> Builder {
-        let timing = Timing { start: START, call: CALL, wait: Duration::from_secs(1), ..timing() };
+        let timing = Timing {
+            start: START,
+            call: CALL,
+            wait: Duration::from_secs(1),
+            first: CALL,
+            silence: CALL,
+            ..timing()
+        };
         self.world.builder_at(&self.proxy.url()).timing(timing)
     }
 

@@ -12,7 +12,7 @@ fn follows(state: &State) -> bool {
 }
 
 fn keeps(state: &State) -> bool {
-    *state == State::Active { via: Via::LongPoll }
+    *state == State::Active { via: Via::Stream }
 }
 
 /// What is handed over between the nodes of a test; nothing where the holder cannot be asked.

@@ -19,6 +19,8 @@ mod rehearsing;
 mod routing;
 mod running;
 mod starting;
+mod stepping;
+mod streaming;
 mod telling;
 mod validating;
 mod ways;

@@ -57,7 +57,7 @@ fn what_is_not_signed_stops_nothing() {
 
 #[test]
 fn where_no_question_may_wait_it_polls() {
-    let world = World::new();
+    let world = World::without_streams();
     let guard = world.start();
     world.authority.change(|desk| {
         for _ in 0..3 {
@@ -97,7 +97,7 @@ fn asks_from(rev: u64) -> impl Fn(&crate::authority::Desk) -> Option<()> {
 
 #[test]
 fn a_revision_that_nobody_signed_ends_with_the_next_lease() {
-    let world = World::new();
+    let world = World::without_streams();
     let guard = world.start();
     world.authority.until(asks_from(1));
     world.authority.change(|desk| {
@@ -111,7 +111,7 @@ fn a_revision_that_nobody_signed_ends_with_the_next_lease() {
 
 #[test]
 fn after_a_restore_it_asks_from_the_revision_that_holds_there() {
-    let world = World::new();
+    let world = World::without_streams();
     let guard = world.start();
     world.authority.change(|desk| desk.rev = 50);
     world.authority.until(asks_from(50));
@@ -125,7 +125,7 @@ fn after_a_restore_it_asks_from_the_revision_that_holds_there() {
 
 #[test]
 fn a_license_that_a_restore_suspends_runs_again_once_reinstated() {
-    let world = World::new();
+    let world = World::without_streams();
     let guard = world.start();
     world.authority.change(|desk| desk.rev = 50);
     world.authority.until(asks_from(50));

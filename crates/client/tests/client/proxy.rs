@@ -168,6 +168,7 @@ impl Wire {
                     self.ask(&bytes(&request))?;
                     self.answered(&request, self.ask(&bytes(&request))?, whole)
                 }
+                None if is_stream(&request) => return self.pass_on(client, &bytes(&request), turn),
                 None => self.answered(&request, self.ask(&bytes(&request))?, whole),
             };
             pieces.into_iter().try_for_each(|piece| self.play(client, piece, turn))?;
@@ -204,8 +205,29 @@ impl Wire {
         authority.write_all(request).ok()?;
         authority.shutdown(Shutdown::Write).ok()?;
         let mut answer = Vec::new();
-        authority.read_to_end(&mut answer).ok()?;
+        // Of a stream, no more than what comes first: its end is far.
+        let streams = request.windows(STREAM.len()).any(|path| path == STREAM.as_bytes());
+        let mut buffer = [0; 4096];
+        while let Some(read) = authority.read(&mut buffer).ok().filter(|read| *read > 0) {
+            answer.extend_from_slice(&buffer[..read]);
+            if streams && answer.windows(2).any(|end| end == b"\n\n") {
+                break;
+            }
+        }
         (!answer.is_empty()).then_some(answer)
+    }
+
+    /// Passes on what comes of a stream, until the network changes.
+    fn pass_on(&self, mut client: &TcpStream, request: &[u8], turn: u64) -> Option<()> {
+        let mut authority = TcpStream::connect(&self.upstream).ok()?;
+        authority.write_all(request).ok()?;
+        let mut buffer = [0; 4096];
+        // The authority's pings let it look again and again.
+        while self.plan().turn == turn {
+            let read = authority.read(&mut buffer).ok().filter(|read| *read > 0)?;
+            client.write_all(&buffer[..read]).ok()?;
+        }
+        None
     }
 
     /// Does one step of an answer; nothing where the connection is to be closed.
@@ -244,6 +266,12 @@ impl Wire {
         let waited = self.changed.wait_timeout_while(plan, time, |plan| plan.turn == turn);
         waited.unwrap().0.turn == turn
     }
+}
+
+const STREAM: &str = "GET /v1/events ";
+
+fn is_stream(request: &Request) -> bool {
+    request.path == "/v1/events"
 }
 
 /// As it is.

@@ -69,6 +69,13 @@ impl World {
         Self { authority: Authority::start(), dir: tempfile::tempdir().unwrap(), clock: Arc::default() }
     }
 
+    /// A world in which changes have to be asked for.
+    pub(crate) fn without_streams() -> Self {
+        let world = Self::new();
+        world.authority.change(|desk| desk.events = false);
+        world
+    }
+
     /// A guard of this world, yet to be changed and started.
     pub(crate) fn builder(&self) -> Builder {
         self.builder_at(&self.authority.url())
@@ -113,6 +120,11 @@ pub(crate) fn timing() -> Timing {
         refetch: ms(50),
         mark: ms(60_000),
         pause: ms(10),
+        first: ms(2000),
+        silence: ms(2000),
+        settled: ms(0),
+        stream_again: ms(100),
+        stream_life: ms(3_600_000),
         follow: ms(10),
     }
 }

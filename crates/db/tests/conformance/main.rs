@@ -5,6 +5,7 @@
     reason = "what is not as expected fails the test, in the functions that tests share, too"
 )]
 
+mod copy;
 mod errors;
 mod limits;
 mod lists;

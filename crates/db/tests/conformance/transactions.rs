@@ -201,6 +201,13 @@ async fn tells_how_it_is() {
         assert!(db.now().await.unwrap() >= now);
         assert!(db.size().await.unwrap() >= 0);
         assert_eq!(db.is_durable().await, Ok(true));
+        let version = db.version().await.unwrap();
+        let (name, number) = version.split_once(' ').unwrap();
+        assert!(
+            ["SQLite", "PostgreSQL"].contains(&name)
+                && number.split('.').all(|part| part.parse::<u32>().is_ok()),
+            "{version}"
+        );
         assert_eq!(db.check().await, Ok(()));
     })
     .await;

@@ -2,45 +2,53 @@ use std::{io::Write as _, sync::Arc};
 
 use clap::Args;
 use kaching_api::{ActivateAnswer, SecretText};
-use kaching_license::{Credential, Digest, Moment, TrustedKeyset, request_hash};
+use kaching_license::{Digest, Moment, TrustedKeyset, request_hash};
 
 use super::{
-    Load,
+    disk::{Disk, tell},
     engines::Engines,
-    figures::{self, Figures},
+    figures::Figures,
     load::{Caller, Measure, Measured},
-    stand::{Disk, PRODUCT, Stand, answer_to, tell},
+    series::{Load, series},
+    stand::{PRODUCT, SCARCE, Setting, Stand, answer_to},
     wire,
 };
-use crate::{failure::Failure, output::Output, settings::sentence};
+use crate::failure::Failure;
 
 /// Installations that activate, each for the first time
 #[derive(Args)]
 pub(crate) struct Activate {
     #[command(flatten)]
-    load: Load,
+    pub(super) load: Load,
+    /// Also a thousand at once on a license with a hundred slots: a hundred may succeed
+    #[arg(long)]
+    pub(super) race: bool,
     #[command(flatten)]
-    engines: Engines,
+    pub(super) engines: Engines,
 }
 
 impl Activate {
-    pub(super) async fn run(self, disk: &Disk, output: &Output) -> Result<(), Failure> {
-        let load = self.load;
-        let rows = self.engines.each(disk, async |stand: &Stand| {
-            tell(&format!("{}: {} s of activations", stand.engine, load.seconds));
-            let callers = callers(stand, load.connections, u32::MAX);
-            let (measured, callers) = stand.load(callers, Measure::For(load.span())).await?;
-            are_stored(stand, callers.iter().map(|caller| caller.made.len() as u64).sum()).await?;
-            Ok(Figures::of("activate", Some(stand.engine), load.connections, &measured, stand.durable()))
-        });
-        figures::print(&rows.await?, output)
+    pub(super) async fn rows(&self, disk: &Disk) -> Result<Vec<Figures>, Failure> {
+        let (load, race) = (self.load, self.race);
+        self.engines
+            .each(disk, Setting::default(), async |stand: &mut Stand<'_>| {
+                let callers = callers(&*stand, load.connections, u32::MAX);
+                let (mut rows, callers) = series(&*stand, load, "activate", callers).await?;
+                let mut made = callers.iter().map(|caller| caller.made).sum();
+                if race {
+                    let (row, granted) = race_on(&*stand).await?;
+                    (made, _) = (made + granted, rows.push(row));
+                }
+                are_stored(&*stand, made).await?;
+                Ok(rows)
+            })
+            .await
     }
 }
 
 /// No activation that was acknowledged may be missing.
-async fn are_stored(stand: &Stand, acknowledged: u64) -> Result<(), Failure> {
-    let stored =
-        stand.app.authority().stats().await.map_err(|error| sentence(&error.to_string()))?.activations;
+async fn are_stored(stand: &Stand<'_>, acknowledged: u64) -> Result<(), Failure> {
+    let stored = stand.counted().await?;
     if stored >= acknowledged {
         return Ok(());
     }
@@ -49,19 +57,8 @@ async fn are_stored(stand: &Stand, acknowledged: u64) -> Result<(), Failure> {
     )))
 }
 
-/// An installation that was activated.
-pub(super) struct Installation {
-    pub(super) credential: Credential,
-    /// What its heartbeats name it by.
-    pub(super) fpr: String,
-}
-
 /// Activates this many installations, shared out among the connections.
-pub(super) async fn prepare(
-    stand: &Stand,
-    connections: u32,
-    installations: u32,
-) -> Result<Vec<Vec<Installation>>, Failure> {
+pub(super) async fn prepare(stand: &Stand<'_>, connections: u32, installations: u32) -> Result<(), Failure> {
     tell(&format!("{}: {installations} installations activate", stand.engine));
     let each = installations.div_ceil(connections);
     let callers = callers(stand, connections, each);
@@ -71,21 +68,44 @@ pub(super) async fn prepare(
         None if callers.iter().any(|caller| caller.left > 0) => {
             Err(Failure::refused("The installations took too long to activate: ask for fewer."))
         }
-        None => Ok(callers.into_iter().map(|caller| caller.made).collect()),
+        None => Ok(()),
     }
 }
 
-fn callers(stand: &Stand, connections: u32, each: u32) -> Vec<Activating> {
+/// So many installations at once want the slots of one license.
+const RACERS: u32 = 1000;
+
+/// Measures how long each waits for its answer, and counts the slots that were given.
+async fn race_on(stand: &Stand<'_>) -> Result<(Figures, u64), Failure> {
+    tell(&format!("{}: {RACERS} installations want {SCARCE} slots", stand.engine));
+    let mut racers = callers(stand, RACERS, 1);
+    for racer in &mut racers {
+        (racer.key, racer.scarce) = (stand.scarce.clone(), true);
+    }
+    let (measured, racers) = stand.load(racers, Measure::All).await?;
+    let granted: u64 = racers.iter().map(|racer| racer.made).sum();
+    if granted != u64::from(SCARCE) {
+        return Err(Failure::refused(format!(
+            "{granted} of {RACERS} installations were activated on {SCARCE} slots: this is a fault of Kaching."
+        )));
+    }
+    let row = Figures::of("activate", Some(stand.engine), RACERS, &measured, None);
+    let of = Some(format!("{granted} of {RACERS} on {SCARCE} slots"));
+    Ok((Figures { of, durable: Some(stand.durable()), ..row }, granted))
+}
+
+fn callers(stand: &Stand<'_>, connections: u32, each: u32) -> Vec<Activating> {
     let keys = (0..connections).zip(stand.keys.iter().cycle());
     keys.map(|(number, key)| Activating {
         number,
         key: key.clone(),
         trusted: Arc::clone(&stand.trusted),
+        scarce: false,
         left: each,
+        made: 0,
         fingerprint: String::new(),
         request: Digest([0; 32]),
         body: Vec::new(),
-        made: Vec::new(),
     })
     .collect()
 }
@@ -95,13 +115,16 @@ struct Activating {
     number: u32,
     key: SecretText,
     trusted: Arc<TrustedKeyset>,
+    /// Whether a slot may be refused.
+    scarce: bool,
     left: u32,
+    /// How many were activated.
+    made: u64,
     /// Of the installation that activates now.
     fingerprint: String,
     /// What its lease must answer.
     request: Digest,
     body: Vec<u8>,
-    made: Vec<Installation>,
 }
 
 const PATH: &str = "/v1/activate";
@@ -127,15 +150,17 @@ impl Caller for Activating {
 
     fn hear(&mut self, status: u16, body: &[u8]) -> Result<(), String> {
         self.left -= 1;
+        if self.scarce && status == 403 {
+            return Ok(());
+        }
         wire::expect(201, status, body)?;
+        self.made += 1;
         let answer: ActivateAnswer = serde_json::from_slice(body).map_err(|error| error.to_string())?;
         if self.left.is_multiple_of(32) {
             self.trusted
                 .verify_lease(&answer.lease, &answer_to(self.request), Moment::Answer)
                 .map_err(|error| error.to_string())?;
         }
-        let credential = Credential::parse(answer.credential.expose()).map_err(|error| error.to_string())?;
-        self.made.push(Installation { credential, fpr: Digest::of(&self.fingerprint).to_string() });
         Ok(())
     }
 }

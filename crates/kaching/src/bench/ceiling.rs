@@ -1,58 +1,103 @@
-use std::{io::Write as _, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, io::Write as _, sync::Arc};
 
 use axum::{Extension, Json, Router, http::StatusCode, routing::post};
 use clap::Args;
 use kaching_api::{HeartbeatAnswer, HeartbeatRequest};
 use kaching_authority::{Entropy as _, SystemEntropy};
 use kaching_base::{Base64Url, Secret};
-use kaching_license::{Ed25519Signer, Sign as _};
+use kaching_license::{Ed25519Signer, RsaSigner, Sign};
 use kaching_server::{Listeners, shutdown};
 use tokio::task::JoinSet;
 
 use super::{
-    Load,
-    figures::{self, Figures},
+    disk::{Disk, tell},
+    figures::Figures,
     load::{self, Caller, Measure, Measured},
-    stand::{Disk, Stand, loopback, tell},
-    wire,
+    series::{Load, SWEEP},
+    server::{Algorithm, Server, free},
+    stand, wire,
 };
-use crate::{failure::Failure, output::Output, settings::sentence};
+use crate::{data::DataDir, failure::Failure, serve::Signals, settings, settings::sentence};
 
 /// The least that a heartbeat costs: the same server, JSON in and out, one signature; no credential, no database
 #[derive(Args)]
 pub(crate) struct Ceiling {
     #[command(flatten)]
-    load: Load,
+    pub(super) load: Load,
+    /// What is signed with
+    #[arg(long, value_name = "ALG", default_value = "eddsa")]
+    pub(super) alg: Algorithm,
 }
 
 impl Ceiling {
-    pub(super) async fn run(self, disk: &Disk, output: &Output) -> Result<(), Failure> {
-        let stand = Stand::sqlite(disk).await?;
-        let measured = measure(&stand, self.load.connections, self.load.span()).await;
-        stand.strike().await;
-        // Nothing is stored, so nothing is durable.
-        let row = Figures::of("ceiling", None, self.load.connections, &measured?, false);
-        figures::print(&[row], output)
+    pub(super) async fn rows(&self, disk: &Disk) -> Result<Vec<Figures>, Failure> {
+        let load = self.load;
+        let mut runs = Vec::new();
+        for _ in 0..load.runs {
+            runs.push(row(load, measure(disk, load.connections, load.measure(), self.alg).await?, load.rate));
+        }
+        let mut rows: Vec<Figures> = Figures::median(runs).into_iter().collect();
+        let full = rows.first().and_then(|row| row.rate_per_s).unwrap_or_default();
+        for part in SWEEP.iter().filter(|_| load.sweep && full >= 10.0) {
+            let open = Measure::Open { span: load.span(), rate: full * part };
+            let measured = measure(disk, load.connections, open, self.alg).await?;
+            rows.push(row(load, measured, Some(full * part)));
+        }
+        Ok(rows)
     }
 }
 
-/// Measures it beside an authority that has nothing to do.
-pub(super) async fn measure(stand: &Stand, connections: u32, span: Duration) -> Result<Measured, Failure> {
-    tell(&format!("{}: {} s of the ceiling", stand.engine, span.as_secs_f64()));
-    let listeners =
-        Listeners::bind(&loopback()?, None).await.map_err(|error| sentence(&error.to_string()))?;
-    let address = listeners.addresses().product;
-    let signer = Ed25519Signer::from_seed(&Secret::new(SystemEntropy.seed()))
-        .map_err(|error| sentence(&error.to_string()))?;
-    let routes = Router::new().route(PATH, post(sign)).layer(Extension(Arc::new(signer)));
+/// Nothing is stored, so nothing is durable.
+fn row(load: Load, measured: Measured, offered: Option<f64>) -> Figures {
+    let row = Figures::of("ceiling", None, load.connections, &measured, offered);
+    Figures { durable: Some(false), ..row }
+}
+
+/// Measures it on a server that does nothing else.
+pub(super) async fn measure(
+    disk: &Disk,
+    connections: u32,
+    measure: Measure,
+    algorithm: Algorithm,
+) -> Result<Measured, Failure> {
+    tell("the ceiling");
+    let dir = disk.folder()?;
+    let data = DataDir::locate(Some(dir.path().to_owned()))?;
+    let address = free()?;
+    stand::configure(&data, address, address, None)?;
+    let server = disk.unless_interrupted(Server::ceiling(data.path(), address, algorithm)).await?;
+    let callers = (0..connections).map(|number| Asking { number, sent: 0, body: Vec::new() });
+    let measured = disk.unless_interrupted(load::run(address, callers.collect(), measure)).await;
+    server.end().await;
+    Ok(measured?.0)
+}
+
+/// Serves it until it is asked to stop, beside an authority that has nothing to do.
+pub(super) async fn serve(data: &DataDir, algorithm: Algorithm) -> Result<(), Failure> {
+    let mut signals = Signals::listen()?;
+    let config = settings::read(data, &BTreeMap::new())?;
+    let listeners = Listeners::bind(&config, None).await.map_err(|error| sentence(&error.to_string()))?;
+    let (app, _owned) = stand::open(data).await?;
+    let failed = |error: kaching_license::SignError| sentence(&error.to_string());
+    let signer: Arc<dyn Sign> = match algorithm {
+        Algorithm::Eddsa => {
+            Arc::new(Ed25519Signer::from_seed(&Secret::new(SystemEntropy.seed())).map_err(failed)?)
+        }
+        Algorithm::Rs256 => {
+            let key = RsaSigner::generate_pkcs8().map_err(failed)?;
+            Arc::new(RsaSigner::from_pkcs8(key.expose()).map_err(failed)?)
+        }
+    };
+    let ready = axum::routing::get(async || StatusCode::OK);
+    let routes = Router::new().route(PATH, post(sign)).layer(Extension(signer)).route("/ready", ready);
     let (stop, asked) = shutdown();
     let mut serving = JoinSet::new();
-    serving.spawn(listeners.serve_only(routes, stand.app.clone(), asked));
-    let callers = (0..connections).map(|number| Asking { number, sent: 0, body: Vec::new() });
-    let measured = stand.unless_interrupted(load::run(address, callers.collect(), Measure::For(span))).await;
+    serving.spawn(listeners.serve_only(routes, app.clone(), asked));
+    signals.asked().await;
     stop.now();
     while serving.join_next().await.is_some() {}
-    measured.map(|(measured, _)| measured)
+    app.authority().close().await;
+    Ok(())
 }
 
 const PATH: &str = "/ceiling";
@@ -60,7 +105,7 @@ const PATH: &str = "/ceiling";
 const LEASE: usize = 1000;
 
 async fn sign(
-    signer: Extension<Arc<Ed25519Signer>>,
+    signer: Extension<Arc<dyn Sign>>,
     Json(request): Json<HeartbeatRequest>,
 ) -> Result<Json<HeartbeatAnswer>, StatusCode> {
     let mut lease = format!("{:-<LEASE$}", request.nonce);

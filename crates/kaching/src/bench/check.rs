@@ -2,52 +2,48 @@ use std::{hint::black_box, thread, time::Duration};
 
 use clap::Args;
 use kaching_client::{Fingerprint, Guard, LicenseKey};
-use serde::Serialize;
 use tokio::sync::oneshot;
 
 use super::{
-    figures::rounded,
+    disk::{Disk, tell},
+    engines::SQLITE,
+    figures::{Figures, rounded},
     load::now,
-    stand::{Disk, FEATURE, PRODUCT, Stand, tell},
+    stand::{FEATURE, PRODUCT, Setting, Stand},
 };
-use crate::{failure::Failure, output::Output};
+use crate::failure::Failure;
 
 /// Checks of a feature in a product, where the answer is yes: `Guard::require`
 #[derive(Args)]
 pub(crate) struct Check {
     /// Seconds that are measured
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=60))]
-    seconds: u32,
-}
-
-/// What was measured.
-#[derive(Serialize)]
-struct Cost {
-    name: &'static str,
-    ns_per_check: f64,
-    checks: u64,
-    /// Checks that said no.
-    errors: u64,
+    pub(super) seconds: u32,
+    /// Measure so often; what is printed is the median, with the least and the most
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=9))]
+    pub(super) runs: u32,
 }
 
 impl Check {
-    pub(super) async fn run(self, disk: &Disk, output: &Output) -> Result<(), Failure> {
-        let stand = Stand::sqlite(disk).await?;
-        let cost = stand.unless_interrupted(self.measure(&stand)).await;
+    pub(super) async fn rows(&self, disk: &Disk) -> Result<Vec<Figures>, Failure> {
+        let stand = Stand::set(disk, &SQLITE, Setting::default()).await?;
+        let mut runs = Vec::new();
+        for run in 0..self.runs {
+            runs.push(disk.unless_interrupted(self.measure(&stand, run)).await);
+        }
         stand.strike().await;
-        let cost = cost?;
-        output.either(&cost, || format!("{:.1} ns a check, over {} checks", cost.ns_per_check, cost.checks))
+        Ok(Figures::median(runs.into_iter().collect::<Result<_, _>>()?).into_iter().collect())
     }
 
-    async fn measure(&self, stand: &Stand) -> Result<Cost, Failure> {
+    async fn measure(&self, stand: &Stand<'_>, run: u32) -> Result<Figures, Failure> {
         let key = stand.keys.first().map(|key| key.expose().to_owned()).unwrap_or_default();
         let fingerprint =
             Fingerprint::custom("bench-check").map_err(|error| Failure::refused(error.to_string()))?;
-        let builder = Guard::builder(&format!("http://{}", stand.address), &stand.root())
+        let builder = Guard::builder(&format!("http://{}", stand.address), &stand.root)
             .product(PRODUCT)
             .license_key(LicenseKey::new(&key))
             .fingerprint(fingerprint)
-            .state_dir(stand.path().join("product"));
+            .state_dir(stand.path().join(format!("product-{run}")));
         tell(&format!("{} s of checks", self.seconds));
         let span = Duration::from_secs(self.seconds.into());
         let (done, ended) = oneshot::channel();
@@ -66,7 +62,7 @@ impl Check {
 }
 
 /// Checks until the time is up, on one thread.
-fn checks(guard: &Guard, span: Duration) -> Cost {
+fn checks(guard: &Guard, span: Duration) -> Figures {
     /// So many between two looks at the clock that they do not count.
     const BATCH: u64 = 100_000;
     let (mut checks, mut errors) = (0, 0);
@@ -83,5 +79,5 @@ fn checks(guard: &Guard, span: Duration) -> Cost {
     };
     #[expect(clippy::cast_precision_loss, reason = "so many checks are never made")]
     let ns_per_check = rounded(took.as_secs_f64() * 1e9 / checks as f64, 2);
-    Cost { name: "check", ns_per_check, checks, errors }
+    Figures { ns_per_check: Some(ns_per_check), checks: Some(checks), errors, ..Figures::named("check") }
 }

@@ -5,57 +5,142 @@ use serde::Serialize;
 use super::load::Measured;
 use crate::{
     failure::Failure,
-    output::{Output, Table, remark},
+    output::{Output, remark},
 };
 
-/// One row: what was measured on one engine.
-#[derive(Serialize)]
+mod table;
+
+/// One row: what was measured on one engine. What a measurement does not have is not printed of it.
+#[derive(Clone, Debug, Default, Serialize)]
 pub(super) struct Figures {
-    name: &'static str,
+    pub(super) name: String,
     /// Nothing where no database takes part.
     #[serde(skip_serializing_if = "Option::is_none")]
-    engine: Option<&'static str>,
-    connections: u32,
-    rate_per_s: f64,
-    p50_ms: f64,
-    p99_ms: f64,
-    max_ms: f64,
-    errors: u64,
+    pub(super) engine: Option<&'static str>,
+    /// Which of several things, sizes or ends of that name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) of: Option<String>,
+    #[serde(rename = "loop", skip_serializing_if = "Option::is_none")]
+    pub(super) looped: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) activations: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) replicas: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) connections: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) offered_per_s: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) rate_per_s: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) p50_ms: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) p99_ms: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) p999_ms: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) max_ms: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) ns_per_check: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) checks: Option<u64>,
+    /// The time of one call where as many are under way as the machine takes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) us_per_call: Option<f64>,
+    /// The processor time that the server spent on one call.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) cpu_us_per_call: Option<f64>,
+    pub(super) errors: u64,
+    /// Requests that were sent away, to come again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) shed: Option<u64>,
     /// Whether what was answered was on disk before.
-    durable: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) durable: Option<bool>,
+    /// The server's memory behind it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) rss_mib: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) kib_per_stream: Option<f64>,
     /// The rate as a part of what the server does without credential and database, in the same run.
     #[serde(skip_serializing_if = "Option::is_none")]
-    ceiling_ratio: Option<f64>,
+    pub(super) ceiling_ratio: Option<f64>,
+    /// Against what the measurement compares itself with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) ratio: Option<f64>,
+    /// The same of the processor time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) cpu_ratio: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) runs: Option<u32>,
+    /// The least and the most of the figure that the row is about, in all runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) least: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) most: Option<f64>,
 }
 
 impl Figures {
+    /// Of a load in a closed loop, or in an open one at this rate.
     pub(super) fn of(
-        name: &'static str,
+        name: &str,
         engine: Option<&'static str>,
         connections: u32,
         measured: &Measured,
-        durable: bool,
+        offered: Option<f64>,
     ) -> Self {
         if let Some(error) = &measured.error {
             remark(&format!("{name}: {} answers were wrong, the first: {error}", measured.errors));
         }
         Self {
-            name,
             engine,
-            connections,
-            rate_per_s: rounded(measured.rate(), 1),
-            p50_ms: measured.within(500),
-            p99_ms: measured.within(990),
-            max_ms: measured.within(1000),
+            looped: Some(if offered.is_some() { "open" } else { "closed" }),
+            connections: Some(connections),
+            offered_per_s: offered.map(|rate| rounded(rate, 1)),
+            rate_per_s: Some(rounded(measured.rate(), 1)),
+            shed: Some(measured.shed),
             errors: measured.errors,
-            durable,
-            ceiling_ratio: None,
+            ..Self::named(name)
         }
+        .times(measured)
+    }
+
+    /// A row that has no more yet than its name.
+    pub(super) fn named(name: &str) -> Self {
+        Self { name: name.to_owned(), ..Self::default() }
+    }
+
+    /// How long it took.
+    pub(super) fn times(self, measured: &Measured) -> Self {
+        let within = |of_thousand| Some(rounded(measured.within(of_thousand), 3));
+        Self { p50_ms: within(500), p99_ms: within(990), p999_ms: within(999), max_ms: within(1000), ..self }
     }
 
     pub(super) fn against(self, ceiling: f64) -> Self {
-        let ratio = self.rate_per_s / ceiling;
+        let ratio = self.rate_per_s.unwrap_or_default() / ceiling;
         Self { ceiling_ratio: ratio.is_finite().then(|| rounded(ratio, 3)), ..self }
+    }
+
+    /// The figure that the row is about: by it the median of several runs is found.
+    pub(super) fn about(&self) -> f64 {
+        let open = self.looped == Some("open");
+        let rate = self.rate_per_s.filter(|_| !open);
+        rate.or(self.ns_per_check).or(self.p99_ms).or(self.us_per_call).unwrap_or_default()
+    }
+
+    /// The middle one of several runs, with the least and the most of them.
+    pub(super) fn median(mut runs: Vec<Self>) -> Option<Self> {
+        runs.sort_by(|a, b| a.about().total_cmp(&b.about()));
+        let (least, most) = (runs.first()?.about(), runs.last()?.about());
+        let count = u32::try_from(runs.len()).ok()?;
+        let middle = runs.swap_remove(runs.len() / 2);
+        let several = count > 1;
+        Some(Self {
+            runs: several.then_some(count),
+            least: several.then_some(least),
+            most: several.then_some(most),
+            ..middle
+        })
     }
 }
 
@@ -66,34 +151,24 @@ pub(super) fn rounded(value: f64, digits: i32) -> f64 {
 
 /// Prints the rows.
 pub(super) fn print(rows: &[Figures], output: &Output) -> Result<(), Failure> {
-    output.either(&rows, || {
-        let headings = [
-            "NAME",
-            "ENGINE",
-            "CONNECTIONS",
-            "RATE/S",
-            "P50 MS",
-            "P99 MS",
-            "MAX MS",
-            "ERRORS",
-            "DURABLE",
-            "OF CEILING",
-        ];
-        let mut table = Table::new(headings);
-        for row in rows {
-            table.row([
-                row.name.to_owned(),
-                row.engine.unwrap_or("-").to_owned(),
-                row.connections.to_string(),
-                format!("{:.0}", row.rate_per_s),
-                format!("{:.2}", row.p50_ms),
-                format!("{:.2}", row.p99_ms),
-                format!("{:.2}", row.max_ms),
-                row.errors.to_string(),
-                if row.durable { "yes" } else { "no" }.to_owned(),
-                row.ceiling_ratio.map_or_else(String::new, |ratio| format!("{ratio:.2}")),
-            ]);
-        }
-        table.text(output.style)
-    })
+    output.either(&rows, || table::of(rows).text(output.style))
+}
+
+/// The rows as a table of a page.
+pub(super) fn markdown(rows: &[Figures]) -> String {
+    table::markdown(rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_knows_the_least_and_the_most() {
+        let run = |rate| Figures { rate_per_s: Some(rate), ..Figures::named("heartbeat") };
+        let median = Figures::median(vec![run(3.0), run(1.0), run(2.0)]).unwrap();
+        assert_eq!((median.rate_per_s, median.runs), (Some(2.0), Some(3)));
+        assert_eq!((median.least, median.most), (Some(1.0), Some(3.0)));
+        assert_eq!(Figures::median(vec![run(5.0)]).unwrap().runs, None);
+    }
 }

@@ -11,7 +11,12 @@ use clap::Args;
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 
-use super::stand::{self, Disk, tell};
+use super::{
+    disk::{Disk, tell},
+    figures::Figures,
+    server::Algorithm,
+    stand,
+};
 use crate::{
     data::DataDir,
     failure::Failure,
@@ -102,13 +107,44 @@ impl Herd {
         if self.part {
             return part::run().await;
         }
+        let settled = self.settle(disk).await?;
+        output.either(&settled, || settled.text(output))?;
+        match settled.refused + settled.unserved {
+            0 => Ok(()),
+            _ => Err(Failure::refused("Not every client had its lease in the end.")),
+        }
+    }
+
+    /// So many, as a row among others.
+    pub(super) async fn row(clients: u32, disk: &Disk) -> Result<Figures, Failure> {
+        let settled = Self { clients, generators: None, part: false }.settle(disk).await?;
+        Ok(Figures {
+            of: Some(format!("{} sent away", settled.retries)),
+            engine: Some("sqlite"),
+            connections: Some(clients),
+            p50_ms: Some(settled.p50_ms),
+            p99_ms: Some(settled.p99_ms),
+            max_ms: Some(settled.max_ms),
+            shed: Some(settled.shed),
+            errors: settled.refused + settled.unserved,
+            rss_mib: Some(settled.rss_mib),
+            ..Figures::named("herd")
+        })
+    }
+
+    async fn settle(&self, disk: &Disk) -> Result<Settled, Failure> {
         let generators = self.generators.unwrap_or(self.clients.div_ceil(6000)).min(self.clients);
         let dir = tempfile::Builder::new().prefix("kaching-bench-").tempdir_in(disk.path())?;
         let data = DataDir::locate(Some(dir.path().to_owned()))?;
         data.make()?;
         tell("a server starts");
         let (server, address) = serve(data.path())?;
-        let keys: Vec<String> = stand::sell(&data).await?.iter().map(|key| key.expose().to_owned()).collect();
+        let keys: Vec<String> = stand::sell(&data, Algorithm::default())
+            .await?
+            .keys
+            .iter()
+            .map(|key| key.expose().to_owned())
+            .collect();
         tell(&format!("{} clients activate, and come back", self.clients));
         let shares = (0..generators).map(|n| {
             let (first, end) = (share(self.clients, generators, n), share(self.clients, generators, n + 1));
@@ -130,12 +166,7 @@ impl Herd {
         let rss_mib = peak_mib(server.0.id());
         drop(server);
         tell("");
-        let settled = Settled::of(self.clients, generators, outcomes, rss_mib);
-        output.either(&settled, || settled.text(output))?;
-        match settled.refused + settled.unserved {
-            0 => Ok(()),
-            _ => Err(Failure::refused("Not every client had its lease in the end.")),
-        }
+        Ok(Settled::of(self.clients, generators, outcomes, rss_mib))
     }
 }
 

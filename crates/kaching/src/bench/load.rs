@@ -6,14 +6,22 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::{sync::oneshot, task::JoinSet};
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::JoinSet,
+};
 
 use super::wire::Wire;
 use crate::failure::Failure;
 
+mod measured;
+mod turns;
+
+pub(super) use measured::Measured;
+
 /// One connection's part: what it asks, and what it makes of the answers.
 pub(super) trait Caller: Send + 'static {
-    /// Writes the next request; false where there is none.
+    /// Writes the next request; false where there is none. What was not answered is asked again.
     fn ask(&mut self, request: &mut Vec<u8>) -> bool;
 
     /// Looks at the answer.
@@ -23,48 +31,21 @@ pub(super) trait Caller: Send + 'static {
     fn hear(&mut self, status: u16, body: &[u8]) -> Result<(), String>;
 }
 
-/// Which answers count.
-#[derive(Clone, Copy)]
+/// When is asked, and which answers count.
+#[derive(Clone, Copy, Debug)]
 pub(super) enum Measure {
-    /// Those that come in so long, after a quarter of that to run warm.
-    For(Duration),
+    /// Each connection asks when it was answered; what comes in so long, after a quarter of that to run warm.
+    Closed(Duration),
+    /// So many are asked in a second whether or not the answers come, each at its time; a late one counts from then.
+    Open { span: Duration, rate: f64 },
     /// All, until there is nothing left to ask.
     All,
 }
 
-/// What came of it.
-#[derive(Default)]
-pub(super) struct Measured {
-    /// How long each answer took, in microseconds; sorted.
-    pub(super) micros: Vec<u32>,
-    pub(super) seconds: f64,
-    pub(super) errors: u64,
-    /// What was wrong first.
-    pub(super) error: Option<String>,
-}
-
 /// No load lasts longer than this beyond what was asked for.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-impl Measured {
-    /// Answers in a second.
-    pub(super) fn rate(&self) -> f64 {
-        #[expect(clippy::cast_precision_loss, reason = "so many answers never come")]
-        let count = self.micros.len() as f64;
-        if self.seconds > 0.0 { count / self.seconds } else { 0.0 }
-    }
-
-    /// The milliseconds within which this many of a thousand answers came.
-    pub(super) fn within(&self, of_thousand: usize) -> f64 {
-        let at = (self.micros.len() * of_thousand).div_ceil(1000).saturating_sub(1);
-        self.micros.get(at).map_or(0.0, |micros| f64::from(*micros) / 1000.0)
-    }
-
-    fn wrong(&mut self, what: String) {
-        self.errors += 1;
-        self.error.get_or_insert(what);
-    }
-}
+/// For so long what is late in an open loop is still answered.
+const LATE: Duration = Duration::from_secs(5);
 
 /// Lets each caller ask over a connection of its own, and gives them back with what was measured.
 pub(super) async fn run<C: Caller>(
@@ -86,19 +67,28 @@ pub(super) async fn run<C: Caller>(
 }
 
 async fn all<C: Caller>(to: SocketAddr, callers: Vec<C>, measure: Measure) -> (Measured, Vec<C>) {
-    let clock = Clock::start(measure);
-    let mut talks = JoinSet::new();
-    for caller in callers {
-        talks.spawn(talk(to, caller, clock));
-    }
     let (mut total, mut back) = (Measured::default(), Vec::new());
+    let mut wires = Vec::with_capacity(callers.len());
+    for caller in callers {
+        match Wire::connect(to).await {
+            Ok(wire) => wires.push((wire, caller)),
+            Err(error) => {
+                total.wrong(format!("no connection: {error}"));
+                back.push(caller);
+            }
+        }
+    }
+    let clock = Clock::start(measure);
+    let mut turns = turns::given(measure, clock, wires.len());
+    let mut talks = JoinSet::new();
+    for (wire, caller) in wires {
+        talks.spawn(talk(wire, caller, clock, turns.pop()));
+    }
     let joined = tokio::time::timeout_at((clock.until + PATIENCE).into(), async {
         while let Some(talk) = talks.join_next().await {
             match talk {
-                Ok((mut measured, caller)) => {
-                    total.micros.append(&mut measured.micros);
-                    total.errors += measured.errors;
-                    total.error = total.error.take().or(measured.error);
+                Ok((measured, caller)) => {
+                    total.take(measured);
                     back.push(caller);
                 }
                 Err(error) => total.wrong(error.to_string()),
@@ -118,51 +108,65 @@ async fn all<C: Caller>(to: SocketAddr, callers: Vec<C>, measure: Measure) -> (M
 /// When answers count.
 #[derive(Clone, Copy)]
 struct Clock {
+    begin: Instant,
     from: Instant,
     until: Instant,
 }
 
 impl Clock {
     fn start(measure: Measure) -> Self {
-        let now = now();
+        let begin = now();
         match measure {
-            Measure::For(span) => Self { from: now + span / 4, until: now + span / 4 + span },
-            Measure::All => Self { from: now, until: now + 5 * PATIENCE },
+            Measure::Closed(span) | Measure::Open { span, .. } => {
+                Self { begin, from: begin + span / 4, until: begin + span / 4 + span }
+            }
+            Measure::All => Self { begin, from: begin, until: begin + 5 * PATIENCE },
         }
+    }
+
+    fn counts(self, moment: Instant) -> bool {
+        (self.from..self.until).contains(&moment)
     }
 }
 
 /// Asks and hears until the time is up or there is nothing left to ask.
-async fn talk<C: Caller>(to: SocketAddr, mut caller: C, clock: Clock) -> (Measured, C) {
+async fn talk<C: Caller>(
+    mut wire: Wire,
+    mut caller: C,
+    clock: Clock,
+    mut turns: Option<mpsc::UnboundedReceiver<Instant>>,
+) -> (Measured, C) {
     let mut measured = Measured::default();
-    let mut wire = match Wire::connect(to).await {
-        Ok(wire) => wire,
-        Err(error) => {
-            measured.wrong(format!("no connection: {error}"));
-            return (measured, caller);
-        }
-    };
     let mut request = Vec::with_capacity(2048);
     loop {
+        // In an open loop an answer is late from the moment on at which it should have been asked for.
+        let meant = match &mut turns {
+            None => Some(now()).filter(|now| *now < clock.until),
+            Some(turns) => turns.recv().await,
+        };
+        let Some(meant) = meant else { return (measured, caller) };
+        if turns.is_some() && now() > clock.until + LATE {
+            measured.unanswered(clock, meant);
+            continue;
+        }
         request.clear();
-        let sent = now();
-        if sent >= clock.until || !caller.ask(&mut request) {
+        if !caller.ask(&mut request) {
             return (measured, caller);
         }
         let heard = match wire.exchange(&request).await {
+            Ok((429 | 503, _)) => {
+                measured.shed(clock, meant);
+                continue;
+            }
             Ok((status, body)) => caller.hear(status, body),
             Err(error) => {
                 measured.wrong(format!("the connection broke: {error}"));
                 return (measured, caller);
             }
         };
-        let came = now();
         match heard {
             Err(what) => measured.wrong(what),
-            Ok(()) if came >= clock.from && came < clock.until => {
-                measured.micros.push(u32::try_from((came - sent).as_micros()).unwrap_or(u32::MAX));
-            }
-            Ok(()) => {}
+            Ok(()) => measured.right(clock, meant, turns.is_some()),
         }
     }
 }

@@ -1,157 +1,169 @@
-//! A temporary authority that serves, with something sold on it.
+//! A temporary authority that serves in a process of its own, with something sold on it.
 
 use std::{
-    collections::BTreeMap,
-    io::{self, IsTerminal as _, Write as _},
-    net::SocketAddr,
-    path::{Path as FilePath, PathBuf},
-    sync::Arc,
+    collections::BTreeMap, fs::OpenOptions, io::Write as _, net::SocketAddr,
+    os::unix::fs::OpenOptionsExt as _, path::Path as FilePath, sync::Arc,
 };
 
-use kaching_api::{License, SecretText};
-use kaching_base::Secret;
-use kaching_license::{Digest, Expected, Moment, TrustedKeyset};
-use kaching_server::{App, Listeners, ServeError, Shutdown, Stop, config::Config, shutdown};
-use rustix::fs::FsWord;
-use serde_json::json;
+use kaching_api::{SecretText, Stats};
+use kaching_base::LicenseId;
+use kaching_license::{Credential, Digest, Expected, Moment, TrustedKeyset};
+use kaching_server::App;
 use tempfile::TempDir;
-use tokio::task::JoinSet;
 
-use super::load::{self, Caller, Measure, Measured};
+use super::{
+    disk::{Disk, tell},
+    load::{self, Caller, Measure, Measured},
+    server::{Algorithm, Server, free},
+};
 use crate::{
-    data::{DataDir, Owned},
+    data::DataDir,
     failure::Failure,
     opened,
-    remote::{Choice, Missing, Path},
-    settings::sentence,
+    remote::{Choice, Client, Missing, Path},
+    settings::{self, sentence},
 };
 
-/// The code of the product that is sold.
-pub(super) const PRODUCT: &str = "bench";
-/// A feature that its plan has.
-pub(super) const FEATURE: &str = "federation";
-/// A license is one row, which activations lock in turn: there are some, so that they do not all wait for one.
-const LICENSES: usize = 64;
+mod filled;
+mod sold;
 
-/// Where everything is written that a measurement writes.
-pub(super) struct Disk {
-    path: PathBuf,
-    /// Whether what is written there is in memory only.
-    volatile: bool,
-    pub(super) interrupted: Shutdown,
+pub(super) use sold::{FEATURE, PRODUCT, SCARCE, Sold};
+
+/// What a stand is set up with.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Setting {
+    /// What its leases are signed with.
+    pub(super) algorithm: Algorithm,
+    /// Installations that are there from the start, ten on each license unless all are to be on one.
+    pub(super) installations: u64,
+    pub(super) on_one: bool,
+}
+
+/// Where its database is.
+pub(super) struct Place {
+    pub(super) engine: &'static str,
+    /// Of PostgreSQL; SQLite keeps its own in the data directory.
+    pub(super) url: Option<String>,
+    /// Whether it is on the same disk.
+    pub(super) on_disk: bool,
 }
 
 /// A temporary authority, gone with this.
-pub(super) struct Stand {
+pub(super) struct Stand<'d> {
     pub(super) engine: &'static str,
     pub(super) address: SocketAddr,
-    pub(super) app: App,
     /// The keys of licenses without a limit of slots.
     pub(super) keys: Vec<SecretText>,
+    /// The key of one that has a hundred.
+    pub(super) scarce: SecretText,
     /// What verifies the authority's statements.
     pub(super) trusted: Arc<TrustedKeyset>,
+    /// The line that a product pins.
+    pub(super) root: String,
+    /// Installations that were filled in: all, or as many as are enough, evenly taken from all.
+    pub(super) installations: Vec<Installation>,
+    /// How many there are.
+    pub(super) filled: u64,
+    pub(super) disk: &'d Disk,
+    pub(super) server: Option<Server>,
+    /// The license that the others are like, or that has them all.
+    pub(super) like: LicenseId,
+    /// Of so many installations one is kept.
+    step: usize,
+    setting: Setting,
     durable: bool,
-    serving: JoinSet<Result<(), ServeError>>,
-    stop: Stop,
-    interrupted: Shutdown,
-    _owned: Owned,
+    /// The database's.
+    pub(super) version: String,
+    data: DataDir,
     dir: TempDir,
 }
 
-impl Disk {
-    /// `TMPDIR`, or where temporary files are kept that are too large for memory.
-    pub(super) fn choose(interrupted: Shutdown) -> Result<Self, Failure> {
-        let named = std::env::var_os("TMPDIR").filter(|path| !path.is_empty());
-        let path = named.map_or_else(|| PathBuf::from("/var/tmp"), PathBuf::from);
-        let system = rustix::fs::statfs(&path).map_err(|error| {
-            Failure::refused(format!(
-                "{} cannot be used ({error}): name a directory on the disk to be measured with TMPDIR.",
-                path.display()
-            ))
-        })?;
-        let volatile = [TMPFS, RAMFS].contains(&system.f_type);
-        Ok(Self { path, volatile, interrupted })
-    }
-
-    pub(super) fn path(&self) -> &FilePath {
-        &self.path
-    }
+/// An installation that was activated, and how often its heartbeats were answered.
+#[derive(Clone)]
+pub(super) struct Installation {
+    pub(super) credential: Credential,
+    /// What its heartbeats name it by.
+    pub(super) fpr: String,
+    pub(super) number: u64,
+    /// Its last lease, where somebody keeps it.
+    pub(super) lease: String,
 }
 
-/// The file systems that lose everything with the power, by the numbers of statfs(2).
-const TMPFS: FsWord = 0x0102_1994;
-const RAMFS: FsWord = 0x8584_58f6;
+/// What a server is told that is measured, not protected.
+///
+/// Fewer installations than a vendor has call for all of them: each is counted, and none is over its limit. Three of four
+/// connections may be streams.
+const SETTINGS: &str = "max_connections = 25000
+[limits]
+activation_burst = 1_000_000
+license_burst = 100_000_000
+unlimited_slots = 100_000_000
+token_burst = 100_000_000
+";
 
-impl Stand {
-    pub(super) async fn sqlite(disk: &Disk) -> Result<Self, Failure> {
-        Self::set("sqlite", disk, None, true).await
-    }
-
-    /// On a database of this URL; `on_disk` says whether that is on the same disk.
-    pub(super) async fn postgres(disk: &Disk, url: String, on_disk: bool) -> Result<Self, Failure> {
-        Self::set("postgres", disk, Some(url), on_disk).await
-    }
-
-    async fn set(
-        engine: &'static str,
-        disk: &Disk,
-        url: Option<String>,
-        on_disk: bool,
-    ) -> Result<Self, Failure> {
+impl<'d> Stand<'d> {
+    pub(super) async fn set(disk: &'d Disk, place: &Place, setting: Setting) -> Result<Self, Failure> {
+        let engine = place.engine;
         tell(&format!("{engine}: a temporary authority starts"));
-        let made = |error: io::Error| {
-            Failure::refused(format!("A directory in {} cannot be made: {error}.", disk.path.display()))
-        };
-        let dir = tempfile::Builder::new().prefix("kaching-bench-").tempdir_in(&disk.path).map_err(made)?;
+        let dir = disk.folder()?;
         let data = DataDir::locate(Some(dir.path().to_owned()))?;
-        data.make()?;
-        let owned = data.own().map_err(|taken| taken.sentence(&data))?;
-        let mut config = loopback()?;
-        config.database.url = url.map(Secret::new);
-        let listeners = bind(&config, &data).await?;
-        let address = listeners.addresses().product;
-        let app = opened::open(&data, &config, listeners.issuer().clone(), true).await?;
+        let address = free()?;
+        configure(&data, address, address, place.url.as_deref())?;
+        let sold = sell(&data, setting.algorithm).await?;
+        let (app, owned) = open(&data).await?;
         let durable = app.authority().is_durable().await.map_err(|error| sentence(&error.to_string()))?;
-        let (stop, asked) = shutdown();
-        let mut serving = JoinSet::new();
-        serving.spawn(listeners.serve(app.clone(), asked));
+        let version =
+            app.authority().database_version().await.map_err(|error| sentence(&error.to_string()))?;
         let ring = app.authority().keys();
         let keyset = ring.keysets.first().map(String::as_str).unwrap_or_default();
         let trusted = TrustedKeyset::verify(keyset, &ring.roots, None, Moment::Answer)
             .map_err(|error| sentence(&error.to_string()))?;
+        let root = ring.roots.first().map(ToString::to_string).unwrap_or_default();
         let mut stand = Self {
             engine,
             address,
-            app,
-            keys: Vec::new(),
+            keys: sold.keys,
+            scarce: sold.scarce,
             trusted: Arc::new(trusted),
-            durable: durable && !(on_disk && disk.volatile),
-            serving,
-            stop,
-            interrupted: disk.interrupted.clone(),
-            _owned: owned,
+            root,
+            installations: Vec::new(),
+            filled: 0,
+            disk,
+            server: None,
+            like: sold.like,
+            step: 1,
+            setting,
+            durable: durable && !(place.on_disk && disk.volatile),
+            version,
+            data,
             dir,
         };
-        match sell(&data).await {
-            Ok(keys) => stand.keys = keys,
-            Err(failure) => {
-                stand.strike().await;
-                return Err(failure);
-            }
-        }
+        let filled = stand.fill(&app, setting.installations).await;
+        app.authority().close().await;
+        drop(owned);
+        filled?;
+        stand.start().await?;
         Ok(stand)
     }
 
-    /// Waits for a part of a measurement, unless the whole is interrupted.
-    pub(super) async fn unless_interrupted<T>(
-        &self,
-        part: impl Future<Output = Result<T, Failure>>,
-    ) -> Result<T, Failure> {
-        let mut interrupted = self.interrupted.clone();
-        tokio::select! {
-            done = part => done,
-            () = interrupted.asked() => Err(Failure::refused("Interrupted: nothing was measured.")),
+    async fn start(&mut self) -> Result<(), Failure> {
+        self.server =
+            Some(self.disk.unless_interrupted(Server::start(self.data.path(), self.address)).await?);
+        Ok(())
+    }
+
+    /// Ends the server, fills the database up to so many installations, and starts it again.
+    pub(super) async fn grow(&mut self, installations: u64) -> Result<(), Failure> {
+        if self.filled >= installations {
+            return Ok(());
         }
+        self.end().await;
+        let (app, owned) = open(&self.data).await?;
+        let filled = self.fill(&app, installations).await;
+        app.authority().close().await;
+        drop(owned);
+        filled?;
+        self.start().await
     }
 
     /// Puts the load on the authority.
@@ -160,7 +172,28 @@ impl Stand {
         callers: Vec<C>,
         measure: Measure,
     ) -> Result<(Measured, Vec<C>), Failure> {
-        self.unless_interrupted(load::run(self.address, callers, measure)).await
+        self.disk.unless_interrupted(load::run(self.address, callers, measure)).await
+    }
+
+    /// What an operator's command would ask with.
+    pub(super) async fn client(&self) -> Result<Client, Failure> {
+        choice(&self.data).client(Missing::Refuse).await
+    }
+
+    /// How many installations hold a slot, as the authority counts them.
+    pub(super) async fn counted(&self) -> Result<u64, Failure> {
+        let mut client = self.client().await?;
+        let stats: Stats = client.get(Path::admin("stats")).await?.read()?;
+        client.close().await;
+        Ok(stats.activations)
+    }
+
+    /// The token that the first start made.
+    pub(super) fn token(&self) -> Result<String, Failure> {
+        let text = std::fs::read_to_string(self.data.join("first-token"));
+        let text =
+            text.map_err(|error| Failure::refused(format!("The first token cannot be read: {error}.")))?;
+        Ok(text.trim().to_owned())
     }
 
     /// Whether what the authority acknowledges is on disk: as its database says of the connection that commits, and where
@@ -174,81 +207,76 @@ impl Stand {
         self.dir.path()
     }
 
-    /// The line that a product pins.
-    pub(super) fn root(&self) -> String {
-        self.app.authority().keys().roots.first().map(ToString::to_string).unwrap_or_default()
+    /// Settings for another server on the same database, with the same master key; where it is to listen.
+    pub(super) fn beside(&self, dir: &FilePath, url: Option<&str>) -> Result<SocketAddr, Failure> {
+        let (data, address) = (DataDir::locate(Some(dir.to_owned()))?, free()?);
+        configure(&data, address, self.address, url)?;
+        let copied = std::fs::copy(self.data.join("master.key"), data.join("master.key"));
+        copied.map_err(|error| Failure::refused(format!("The master key cannot be copied: {error}.")))?;
+        Ok(address)
+    }
+
+    pub(super) fn rss_mib(&self) -> Option<f64> {
+        self.server.as_ref().and_then(Server::rss_mib)
+    }
+
+    /// Ends the server in good order.
+    pub(super) async fn end(&mut self) {
+        if let Some(server) = self.server.take() {
+            server.end().await;
+        }
     }
 
     /// Ends the authority in good order, and removes what it wrote.
     pub(super) async fn strike(mut self) {
         tell("");
-        self.stop.now();
-        while self.serving.join_next().await.is_some() {}
-        self.app.authority().close().await;
+        self.end().await;
     }
 }
 
-/// The settings of a server on any free port of this machine.
-pub(super) fn loopback() -> Result<Config, Failure> {
-    // Fewer installations than a vendor has call for all of them: each is counted, and none is over its limit.
-    let settings = "server.listen = '127.0.0.1:0'
-                    limits.activation_burst = 1_000_000
-                    limits.license_burst = 100_000_000
-                    limits.unlimited_slots = 100_000_000
-                    limits.token_burst = 100_000_000";
-    let config = Config::read(settings, &BTreeMap::new(), |path| std::fs::read_to_string(path));
-    config.map_err(|error| sentence(&error.to_string()))
+/// The settings as a file: a secret in an argument would stand in the list of processes.
+///
+/// All servers of one authority speak in the name of its first.
+pub(super) fn configure(
+    data: &DataDir,
+    address: SocketAddr,
+    first: SocketAddr,
+    url: Option<&str>,
+) -> Result<(), Failure> {
+    data.make()?;
+    let mut text = format!("[server]\nlisten = \"{address}\"\npublic_url = \"http://{first}\"\n{SETTINGS}");
+    if let Some(url) = url {
+        text.push_str(&format!("[database]\nurl = '{url}'\n"));
+    }
+    let path = data.join("config.toml");
+    let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
+    let written = file.and_then(|mut file| file.write_all(text.as_bytes()));
+    written.map_err(|error| {
+        Failure::refused(format!("The settings of a measurement cannot be written: {error}."))
+    })
 }
 
-async fn bind(config: &Config, data: &DataDir) -> Result<Listeners, Failure> {
-    Listeners::bind(config, Some(data.path())).await.map_err(|error| sentence(&error.to_string()))
+fn choice(data: &DataDir) -> Choice {
+    Choice { server: None, token: None, ca: None, data: data.clone(), environment: BTreeMap::new() }
 }
 
-/// A product with a plan, and a customer who bought licenses of it; their keys.
-pub(super) async fn sell(data: &DataDir) -> Result<Vec<SecretText>, Failure> {
-    let choice =
-        Choice { server: None, token: None, ca: None, data: data.clone(), environment: BTreeMap::new() };
-    let mut client = choice.client(Missing::Refuse).await?;
-    for (plural, body) in [
-        ("products", json!({ "code": PRODUCT, "name": "Bench" })),
-        (
-            "features",
-            json!({ "product": PRODUCT, "code": FEATURE, "title": "Federation", "benefit": "Link clusters" }),
-        ),
-        (
-            "plans",
-            json!({
-                "product": PRODUCT, "code": "team", "name": "Team", "term_days": 365, "features": [FEATURE],
-                "limits": {
-                    "activations": { "kind": "slots", "max": null },
-                    "nodes": { "kind": "level", "max": 25 },
-                },
-            }),
-        ),
-        ("customers", json!({ "name": "Acme", "reference": "CUST-001" })),
-    ] {
-        client.post(Path::admin(plural), &body).await?;
-    }
-    let license = json!({ "customer": "CUST-001", "product": PRODUCT, "plan": "team" });
-    let mut keys = Vec::with_capacity(LICENSES);
-    for _ in 0..LICENSES {
-        let made: License = client.post(Path::admin("licenses"), &license).await?.read()?;
-        keys.extend(made.key);
-    }
+/// Sells licenses of a product, through whatever serves the directory, or in this process.
+pub(super) async fn sell(data: &DataDir, algorithm: Algorithm) -> Result<Sold, Failure> {
+    let mut client = choice(data).client(Missing::Make).await?;
+    let sold = sold::sell(&mut client, algorithm).await;
     client.close().await;
-    Ok(keys)
+    sold
+}
+
+/// Opens the authority in this process, while no server has it.
+pub(super) async fn open(data: &DataDir) -> Result<(App, crate::data::Owned), Failure> {
+    let owned = data.own().map_err(|taken| taken.sentence(data))?;
+    let config = settings::read(data, &BTreeMap::new())?;
+    let issuer = config.issuer(config.server.listen);
+    Ok((opened::open(data, &config, issuer, true).await?, owned))
 }
 
 /// What a statement must say that answers this request.
 pub(super) fn answer_to(request: Digest) -> Expected<'static> {
     Expected { req: Some(request), aud: Some(PRODUCT), ..Expected::default() }
-}
-
-/// How far a measurement is, on a terminal only: a line that changes, and goes in the end.
-pub(super) fn tell(progress: &str) {
-    let mut terminal = io::stderr().lock();
-    if terminal.is_terminal() {
-        // Progress that cannot be shown is no reason to stop.
-        let _ = write!(terminal, "\r\u{1b}[2K{progress}").and_then(|()| terminal.flush());
-    }
 }

@@ -5,45 +5,46 @@ use kaching_api::{SecretText, ValidateAnswer};
 use kaching_license::{Digest, Moment, TrustedKeyset, request_hash};
 
 use super::{
-    Load,
     activate::prepare,
+    disk::Disk,
     engines::Engines,
-    figures::{self, Figures},
-    load::{Caller, Measure},
-    stand::{Disk, PRODUCT, Stand, answer_to, tell},
+    figures::Figures,
+    load::Caller,
+    series::{Load, series},
+    stand::{PRODUCT, Setting, Stand, answer_to},
     wire,
 };
-use crate::{failure::Failure, output::Output};
+use crate::failure::Failure;
 
 /// Questions whether a key would do, each with a signed answer; they only read
 #[derive(Args)]
 pub(crate) struct Validate {
     #[command(flatten)]
-    load: Load,
+    pub(super) load: Load,
     #[command(flatten)]
-    engines: Engines,
+    pub(super) engines: Engines,
 }
 
 impl Validate {
-    pub(super) async fn run(self, disk: &Disk, output: &Output) -> Result<(), Failure> {
+    pub(super) async fn rows(&self, disk: &Disk) -> Result<Vec<Figures>, Failure> {
         let load = self.load;
-        let rows = self.engines.each(disk, async |stand: &Stand| {
-            // As when they are in use: one installation on each.
-            prepare(stand, load.connections, u32::try_from(stand.keys.len()).unwrap_or(u32::MAX)).await?;
-            tell(&format!("{}: {} s of validations", stand.engine, load.seconds));
-            let keys = (0..load.connections).zip(stand.keys.iter().cycle());
-            let callers = keys.map(|(number, key)| Validating {
-                number,
-                key: key.clone(),
-                trusted: Arc::clone(&stand.trusted),
-                sent: 0,
-                request: Digest([0; 32]),
-                body: Vec::new(),
-            });
-            let (measured, _) = stand.load(callers.collect(), Measure::For(load.span())).await?;
-            Ok(Figures::of("validate", Some(stand.engine), load.connections, &measured, stand.durable()))
-        });
-        figures::print(&rows.await?, output)
+        self.engines
+            .each(disk, Setting::default(), async |stand: &mut Stand<'_>| {
+                // As when they are in use: one installation on each.
+                let keys = u32::try_from(stand.keys.len()).unwrap_or(u32::MAX);
+                prepare(&*stand, keys, keys).await?;
+                let keys = (0..load.connections).zip(stand.keys.iter().cycle());
+                let callers = keys.map(|(number, key)| Validating {
+                    number,
+                    key: key.clone(),
+                    trusted: Arc::clone(&stand.trusted),
+                    sent: 0,
+                    request: Digest([0; 32]),
+                    body: Vec::new(),
+                });
+                Ok(series(&*stand, load, "validate", callers.collect()).await?.0)
+            })
+            .await
     }
 }
 

@@ -16,8 +16,8 @@ pub(super) struct Wire {
     answer: Vec<u8>,
 }
 
-/// Answers of the product API are shorter.
-const LONGEST: usize = 256 * 1024;
+/// Answers are shorter, also those with two hundred things in a list.
+const LONGEST: usize = 1024 * 1024;
 
 /// Writes a request with a JSON body.
 pub(super) fn post(request: &mut Vec<u8>, path: &str, authorization: Option<&str>, body: &[u8]) {
@@ -31,6 +31,12 @@ pub(super) fn post(request: &mut Vec<u8>, path: &str, authorization: Option<&str
     }
     write!(request, "content-length: {}\r\n\r\n", body.len()).expect("memory takes every write");
     request.extend_from_slice(body);
+}
+
+/// Writes a request that only reads.
+pub(super) fn get(request: &mut Vec<u8>, path: &str, authorization: &str) {
+    write!(request, "GET {path} HTTP/1.1\r\nhost: authority\r\nauthorization: {authorization}\r\n\r\n")
+        .expect("memory takes every write");
 }
 
 /// Whether an answer has the status that it should have.

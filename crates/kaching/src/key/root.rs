@@ -1,14 +1,39 @@
+use std::{io::Write as _, os::unix::fs::OpenOptionsExt as _, path::PathBuf};
+
 use clap::Args;
+use kaching_api::SealedRoot;
+use serde_json::json;
 
 use crate::{failure::Failure, output::Output, remote::Client};
 
 /// Show the root public key: the line that a product pins
 #[derive(Args)]
-pub(crate) struct Root {}
+pub(crate) struct Root {
+    /// Write the private half there, sealed by its passphrase, to be kept elsewhere: a restore needs it
+    #[arg(long, value_name = "FILE")]
+    save: Option<PathBuf>,
+}
 
 impl Root {
     pub(super) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
-        let root = super::root(client).await?;
-        output.either(&root, || root.root.clone())
+        let Some(path) = &self.save else {
+            let root = super::root(client).await?;
+            return output.either(&root, || root.root.clone());
+        };
+        let root: SealedRoot = client.post(super::path().then("root"), &json!({})).await?.read()?;
+        let written = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+        let written = written.and_then(|mut file| {
+            file.write_all(root.sealed.expose().as_bytes())?;
+            file.sync_all()
+        });
+        written
+            .map_err(|error| Failure::refused(format!("{} cannot be written: {error}.", path.display())))?;
+        output.either(&json!({ "root": root.root, "file": path }), || {
+            format!(
+                "{} holds the private half of {}. Keep it, and its passphrase, away from this machine.",
+                path.display(),
+                root.root
+            )
+        })
     }
 }

@@ -8,12 +8,22 @@ pub(crate) struct Table {
 
 impl Table {
     pub(crate) fn new<const N: usize>(headings: [&str; N]) -> Self {
-        Self { headings: headings.map(str::to_owned).to_vec(), rows: Vec::new() }
+        Self::under(headings.map(str::to_owned).to_vec())
+    }
+
+    /// Of as many columns as there are headings.
+    pub(crate) fn under(headings: Vec<String>) -> Self {
+        Self { headings, rows: Vec::new() }
     }
 
     /// Adds a row; control characters in a cell become visible, so that no name moves the cursor.
     pub(crate) fn row<const N: usize>(&mut self, cells: [String; N]) {
-        self.rows.push(cells.map(|cell| printable(&cell)).to_vec());
+        self.cells(cells.to_vec());
+    }
+
+    /// As [`row`](Self::row), for as many cells as there are headings.
+    pub(crate) fn cells(&mut self, cells: Vec<String>) {
+        self.rows.push(cells.iter().map(|cell| printable(cell)).collect());
     }
 
     /// The text, with the word of a state coloured wherever it stands alone in a cell.

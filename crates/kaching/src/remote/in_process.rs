@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use axum::Router;
-use http::{Request, StatusCode};
+use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Bytes;
 use kaching_server::{App, local_router};
@@ -40,12 +40,21 @@ impl InProcess {
         &mut self,
         request: Request<Full<Bytes>>,
     ) -> Result<(StatusCode, Bytes), Failure> {
-        let Ok(response) = self.router.clone().oneshot(request).await;
+        let response = self.begin(request).await?;
         let status = response.status();
         let body = response.into_body().collect().await;
         let body =
             body.map_err(|error| Failure::refused(format!("The answer could not be read: {error}.")))?;
         Ok((status, body.to_bytes()))
+    }
+
+    /// Asks, and leaves what comes to the caller.
+    pub(super) async fn begin(
+        &mut self,
+        request: Request<Full<Bytes>>,
+    ) -> Result<Response<axum::body::Body>, Failure> {
+        let Ok(response) = self.router.clone().oneshot(request).await;
+        Ok(response)
     }
 
     pub(super) async fn close(self) {

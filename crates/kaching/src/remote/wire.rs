@@ -2,9 +2,12 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use http::{HeaderValue, Request, StatusCode, Uri, header};
+use http::{HeaderValue, Request, Response, StatusCode, Uri, header};
 use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::{body::Bytes, client::conn::http1::SendRequest};
+use hyper::{
+    body::{Bytes, Incoming},
+    client::conn::http1::SendRequest,
+};
 use hyper_util::rt::TokioIo;
 use rustls::{ClientConfig, pki_types::ServerName};
 use tokio::{
@@ -72,8 +75,23 @@ impl Wire {
 
     pub(crate) async fn send(
         &mut self,
-        mut request: Request<Full<Bytes>>,
+        request: Request<Full<Bytes>>,
     ) -> Result<(StatusCode, Bytes), Failure> {
+        let lost = self.lost();
+        let answer = self.begin(request).await?;
+        let status = answer.status();
+        let body = Limited::new(answer.into_body(), LONGEST)
+            .collect()
+            .await
+            .map_err(|_| Failure::unreached(&lost))?;
+        Ok((status, body.to_bytes()))
+    }
+
+    /// Asks, and leaves what comes to the caller.
+    pub(super) async fn begin(
+        &mut self,
+        mut request: Request<Full<Bytes>>,
+    ) -> Result<Response<Incoming>, Failure> {
         let lost = self.lost();
         let authority = match &self.target {
             Target::Socket(_) => HeaderValue::from_static("localhost"),
@@ -85,14 +103,7 @@ impl Wire {
             *request.uri_mut() =
                 path.parse().map_err(|_| Failure::usage("The path after --server is no path."))?;
         }
-        let answer =
-            self.connection().await?.send_request(request).await.map_err(|_| Failure::unreached(&lost))?;
-        let status = answer.status();
-        let body = Limited::new(answer.into_body(), LONGEST)
-            .collect()
-            .await
-            .map_err(|_| Failure::unreached(&lost))?;
-        Ok((status, body.to_bytes()))
+        self.connection().await?.send_request(request).await.map_err(|_| Failure::unreached(&lost))
     }
 
     fn to(target: Target, prefix: String) -> Self {

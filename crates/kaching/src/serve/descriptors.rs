@@ -20,16 +20,17 @@ pub(crate) fn raise() -> Option<u64> {
 }
 
 /// Takes no more connections than this process may open: otherwise accepting one fails, and so does what the database opens.
-pub(super) fn fit(config: &mut Config) {
-    let Some(limit) = raise() else { return };
+/// Gives a sentence where that is fewer than the settings say.
+pub(super) fn fit(config: &mut Config) -> Option<String> {
+    let limit = raise()?;
     let most = u32::try_from(limit.saturating_sub(OWN).max(1)).unwrap_or(u32::MAX);
     let wanted = config.server.max_connections;
     if wanted <= most {
-        return;
+        return None;
     }
     config.server.max_connections = most;
-    tracing::warn!(
+    Some(format!(
         "this process may open {limit} files: it takes {most} connections rather than the {wanted} of \
          server.max_connections (raise the limit with LimitNOFILE= of systemd, or ulimit -n)"
-    );
+    ))
 }

@@ -72,9 +72,10 @@ impl Servers {
     fn watch(&self, at: usize) {
         loop {
             let ready = status(&mut Line::to(self.addresses[at])) == Some(200);
-            self.ready.lock().unwrap()[at] = ready;
+            let mut known = self.ready.lock().unwrap();
+            known[at] = ready;
             self.changed.notify_all();
-            thread::sleep(CHECK);
+            drop(self.changed.wait_timeout_while(known, CHECK, |_| true).unwrap());
         }
     }
 

@@ -11,10 +11,10 @@ use crate::kaching::Kaching;
 /// A directory on a disk, as far as the build is on one.
 const DISK: &str = env!("CARGO_TARGET_TMPDIR");
 
-/// Runs one briefly and gives its document.
-fn bench(kaching: &Kaching, directory: &str, arguments: &[&str]) -> Value {
+/// Runs one and gives its rows.
+fn bench(kaching: &Kaching, directory: &str, arguments: &[&str]) -> Vec<Value> {
     let mut command = kaching.command();
-    command.args(["bench"]).args(arguments).args(["--seconds", "1", "--json"]).env("TMPDIR", directory);
+    command.args(["bench"]).args(arguments).args(["--json"]).env("TMPDIR", directory);
     let done = command.output().unwrap();
     assert!(done.status.success() && done.stderr.is_empty(), "{}", String::from_utf8_lossy(&done.stderr));
     serde_json::from_slice(&done.stdout).unwrap()
@@ -28,21 +28,35 @@ fn number(row: &Value, name: &str) -> f64 {
     row[name].as_f64().unwrap_or_else(|| panic!("{name}: {row}"))
 }
 
-fn is_sound(row: &Value, name: &str) {
-    assert_eq!(
-        (&row["name"], &row["connections"], &row["errors"]),
-        (&name.into(), &3.into(), &0.into()),
-        "{row}"
-    );
-    assert!(number(row, "rate_per_s") > 0.0, "{row}");
-    let [p50, p99, max] = ["p50_ms", "p99_ms", "max_ms"].map(|name| number(row, name));
-    assert!(0.0 < p50 && p50 <= p99 && p99 <= max, "{row}");
-    // Each of three connections waits for one answer at a time, and half of the answers took the median or longer.
-    assert!(number(row, "rate_per_s") <= 2.0 * 3.0 * (1000.0 + max) / p50, "{row}");
+/// Times in the order that they must have.
+fn takes_time(row: &Value) {
+    assert_eq!(row["errors"], 0, "{row}");
+    let [p50, p99, p999, max] = ["p50_ms", "p99_ms", "p999_ms", "max_ms"].map(|name| number(row, name));
+    assert!(0.0 < p50 && p50 <= p99 && p99 <= p999 && p999 <= max, "{row}");
 }
 
-const MEMBERS: [&str; 9] =
-    ["name", "engine", "connections", "rate_per_s", "p50_ms", "p99_ms", "max_ms", "errors", "durable"];
+fn is_sound(row: &Value, name: &str) {
+    assert_eq!((&row["name"], &row["connections"]), (&name.into(), &3.into()), "{row}");
+    takes_time(row);
+    let [rate, p50, max] = ["rate_per_s", "p50_ms", "max_ms"].map(|name| number(row, name));
+    // Each of three connections waits for one answer at a time, and half of the answers took the median or longer.
+    assert!(0.0 < rate && rate <= 2.0 * 3.0 * (1000.0 + max) / p50, "{row}");
+}
+
+const LOAD: [&str; 12] = [
+    "name",
+    "engine",
+    "loop",
+    "connections",
+    "rate_per_s",
+    "p50_ms",
+    "p99_ms",
+    "p999_ms",
+    "max_ms",
+    "errors",
+    "shed",
+    "durable",
+];
 
 #[test]
 fn each_measurement_has_a_row_for_each_engine() {
@@ -51,18 +65,87 @@ fn each_measurement_has_a_row_for_each_engine() {
     let url = server.database().unwrap();
     for (name, more) in [("heartbeat", &["--installations", "12"][..]), ("activate", &[]), ("validate", &[])]
     {
-        let line = [&[name, "--connections", "3", "--postgres", &url], more].concat();
+        let line = [&[name, "--connections", "3", "--seconds", "1", "--postgres", &url], more].concat();
         let rows = bench(&kaching, DISK, &line);
-        let engines: Vec<&Value> = rows.as_array().unwrap().iter().map(|row| &row["engine"]).collect();
-        assert_eq!(engines, ["sqlite", "postgres"], "{rows}");
-        for row in rows.as_array().unwrap() {
+        let engines: Vec<&Value> = rows.iter().map(|row| &row["engine"]).collect();
+        assert_eq!(engines, ["sqlite", "postgres"], "{rows:?}");
+        for row in &rows {
             is_sound(row, name);
-            assert_eq!(row["durable"], true, "{row}");
+            assert_eq!((&row["durable"], &row["loop"]), (&true.into(), &"closed".into()), "{row}");
+            assert!(number(row, "rss_mib") > 1.0, "{row}");
             let heartbeat = (name == "heartbeat").then_some("ceiling_ratio");
-            assert_eq!(members(row), MEMBERS.into_iter().chain(heartbeat).collect::<Vec<_>>());
+            let expected = LOAD.into_iter().chain(["rss_mib"]).chain(heartbeat);
+            assert_eq!(members(row), expected.collect::<Vec<_>>());
             assert!(heartbeat.is_none_or(|ratio| number(row, ratio) > 0.0), "{row}");
         }
     }
+}
+
+#[test]
+fn an_open_loop_offers_what_it_was_told_to() {
+    let kaching = Kaching::new();
+    let open = [
+        "--connections",
+        "3",
+        "--seconds",
+        "1",
+        "--engine",
+        "sqlite",
+        "--rate",
+        "40",
+        "--installations",
+        "9",
+    ];
+    let rows = bench(&kaching, DISK, &[&["heartbeat"], &open[..]].concat());
+    let [row] = rows.as_slice() else { panic!("{rows:?}") };
+    takes_time(row);
+    assert_eq!(
+        (&row["loop"], &row["offered_per_s"], &row["shed"]),
+        (&"open".into(), &40.0.into(), &0.into())
+    );
+    // Forty are due in the second that counts; the last may come behind it, and one from before within it.
+    assert!((30.0..=50.0).contains(&number(row, "rate_per_s")), "{row}");
+}
+
+#[test]
+fn a_sweep_goes_from_a_tenth_to_a_fifth_above_what_is_possible() {
+    let kaching = Kaching::new();
+    let rows = bench(&kaching, DISK, &["ceiling", "--connections", "3", "--seconds", "1", "--sweep"]);
+    let full = number(&rows[0], "rate_per_s");
+    assert_eq!((rows.len(), &rows[0]["loop"]), (9, &"closed".into()));
+    for (row, part) in rows[1..].iter().zip([0.1, 0.25, 0.5, 0.7, 0.8, 0.9, 1.0, 1.2]) {
+        assert_eq!(row["loop"], "open");
+        assert!((number(row, "offered_per_s") - full * part).abs() <= 0.2, "{row}");
+    }
+}
+
+#[test]
+fn several_runs_give_the_middle_with_the_least_and_the_most() {
+    let kaching = Kaching::new();
+    let rows = bench(&kaching, DISK, &["ceiling", "--connections", "3", "--seconds", "1", "--runs", "3"]);
+    let [row] = rows.as_slice() else { panic!("{rows:?}") };
+    let [least, rate, most] = ["least", "rate_per_s", "most"].map(|name| number(row, name));
+    assert!(row["runs"] == 3 && least <= rate && rate <= most, "{row}");
+}
+
+#[test]
+fn leases_can_be_signed_with_rsa_and_slots_raced_for() {
+    let kaching = Kaching::new();
+    let brief = ["--connections", "3", "--seconds", "1", "--engine", "sqlite"];
+    let rows = bench(
+        &kaching,
+        DISK,
+        &[&["heartbeat", "--alg", "rs256", "--installations", "6"], &brief[..]].concat(),
+    );
+    is_sound(&rows[0], "heartbeat");
+    assert!(number(&rows[0], "ceiling_ratio") > 0.0);
+    let rows = bench(&kaching, DISK, &[&["activate", "--race"], &brief[..]].concat());
+    let [_, race] = rows.as_slice() else { panic!("{rows:?}") };
+    assert_eq!(
+        (&race["of"], &race["connections"]),
+        (&"100 of 1000 on 100 slots".into(), &1000.into()),
+        "{race}"
+    );
 }
 
 #[test]
@@ -102,13 +185,148 @@ fn a_herd_is_served_whole() {
 #[test]
 fn what_needs_no_database_names_none() {
     let kaching = Kaching::new();
-    let rows = bench(&kaching, DISK, &["ceiling", "--connections", "3"]);
+    let rows = bench(&kaching, DISK, &["ceiling", "--connections", "3", "--seconds", "1"]);
     is_sound(&rows[0], "ceiling");
-    assert_eq!((rows.as_array().unwrap().len(), rows[0].get("engine")), (1, None));
+    assert_eq!((rows.len(), rows[0].get("engine")), (1, None));
     assert_eq!(rows[0]["durable"], false, "it stores nothing");
-    let check = bench(&kaching, DISK, &["check"]);
-    assert_eq!(members(&check), ["name", "ns_per_check", "checks", "errors"]);
-    assert!(number(&check, "ns_per_check") > 0.0 && number(&check, "checks") > 0.0 && check["errors"] == 0);
+    for (name, more) in [("check", &[][..]), ("verify", &["ratio"])] {
+        let rows = bench(&kaching, DISK, &[name, "--seconds", "1"]);
+        let of = (name == "verify").then_some("of");
+        let expected = ["name"].into_iter().chain(of).chain(["ns_per_check", "checks", "errors"]);
+        assert_eq!(members(&rows[0]), expected.chain(more.iter().copied()).collect::<Vec<_>>());
+        assert!(number(&rows[0], "ns_per_check") > 0.0 && number(&rows[0], "checks") > 0.0, "{rows:?}");
+        assert!(rows.len() == 1 && rows[0]["errors"] == 0, "{rows:?}");
+    }
+}
+
+#[test]
+fn what_is_stored_is_counted_and_compared() {
+    let kaching = Kaching::new();
+    let server = Server::start(&Place::default()).unwrap();
+    let url = server.database().unwrap();
+    let rows = bench(
+        &kaching,
+        DISK,
+        &["scale", "--sizes", "20,4100", "--seconds", "1", "--connections", "3", "--postgres", &url],
+    );
+    let sizes: Vec<_> =
+        rows.iter().map(|row| (row["engine"].as_str().unwrap(), number(row, "activations"))).collect();
+    assert_eq!(sizes, [("sqlite", 20.0), ("sqlite", 4100.0), ("postgres", 20.0), ("postgres", 4100.0)]);
+    for row in &rows {
+        is_sound(row, "scale");
+        assert!(number(row, "us_per_call") > 0.0 && number(row, "ratio") > 0.0, "{row}");
+        assert!(number(row, "cpu_us_per_call") > 0.0 && number(row, "rss_mib") > 1.0, "{row}");
+    }
+    assert_eq!((&rows[0]["ratio"], &rows[2]["cpu_ratio"]), (&1.0.into(), &1.0.into()));
+}
+
+#[test]
+fn an_operators_view_of_much_has_a_row_for_each_question() {
+    let kaching = Kaching::new();
+    let rows =
+        bench(&kaching, DISK, &["admin", "--activations", "200", "--times", "4", "--engine", "sqlite"]);
+    let asked: Vec<&str> = rows.iter().map(|row| row["of"].as_str().unwrap()).collect();
+    assert!(
+        asked.len() > 10 && asked.contains(&"licenses with a rare word") && asked.contains(&"audit"),
+        "{asked:?}"
+    );
+    for row in &rows {
+        takes_time(row);
+        assert_eq!((&row["activations"], &row["connections"]), (&200.into(), &4.into()), "{row}");
+    }
+}
+
+#[test]
+fn starts_and_kills_are_timed() {
+    let kaching = Kaching::new();
+    let rows = bench(&kaching, DISK, &["start", "--activations", "50", "--cycles", "2"]);
+    let of: Vec<&Value> = rows.iter().map(|row| &row["of"]).collect();
+    assert_eq!(of, ["start to serving", "kill -9 to serving"]);
+    for row in &rows {
+        takes_time(row);
+        assert_eq!((&row["checks"], &row["activations"]), (&2.into(), &50.into()), "{row}");
+    }
+    assert!(number(&rows[0], "rss_mib") > 1.0);
+}
+
+#[test]
+fn changes_are_timed_to_every_stream() {
+    let kaching = Kaching::new();
+    let server = Server::start(&Place { settings: &["max_connections=200"], ..Place::default() }).unwrap();
+    let url = server.database().unwrap();
+    let brief = ["events", "--streams", "30", "--changes", "3"];
+    for (engine, replicas, more) in
+        [("sqlite", 1, &[][..]), ("postgres", 2, &["--replicas", "2", "--postgres", &url])]
+    {
+        let rows = bench(&kaching, DISK, &[&brief[..], more].concat());
+        let [row] = rows.as_slice() else { panic!("{rows:?}") };
+        takes_time(row);
+        assert_eq!((&row["engine"], &row["replicas"]), (&engine.into(), &replicas.into()), "{row}");
+        assert_eq!((&row["connections"], &row["checks"]), (&30.into(), &3.into()), "{row}");
+        assert!(row["kib_per_stream"].is_number() && number(row, "rss_mib") > 1.0, "{row}");
+    }
+}
+
+#[test]
+fn all_of_it_goes_into_a_page_with_pictures() {
+    let kaching = Kaching::new();
+    let page = kaching.path().join("README.md");
+    let marks = ["<!-- measured: begin -->", "<!-- measured: end -->"];
+    fs::write(&page, format!("before\n{}\n{}\nafter\n", marks[0], marks[1])).unwrap();
+    let mut command = kaching.command();
+    command.args(["bench", "all", "--quick", "--engine", "sqlite", "--sizes", "20,100", "--json", "--into"]);
+    let done = command.arg(&page).env("TMPDIR", DISK).output().unwrap();
+    let told = String::from_utf8(done.stderr).unwrap();
+    assert!(done.status.success() && told.contains("measuring heartbeats"), "{told}");
+    let rows: Vec<Value> = serde_json::from_slice(&done.stdout).unwrap();
+    for name in [
+        "heartbeat",
+        "activate",
+        "validate",
+        "ceiling",
+        "check",
+        "verify",
+        "events",
+        "scale",
+        "start",
+        "admin",
+        "herd",
+    ] {
+        assert!(rows.iter().any(|row| row["name"] == name), "{name} is missing");
+    }
+    let text = fs::read_to_string(&page).unwrap();
+    assert!(text.starts_with("before\n") && text.ends_with("after\n"), "{text}");
+    for words in [
+        "cores of",
+        "SQLite 3.",
+        "| heartbeats, SQLite | ≥ 20000/s |",
+        "| what | target | measured | reached |",
+    ] {
+        assert!(text.contains(words), "{words} is missing: {text}");
+    }
+    for picture in ["load.svg", "scale.svg"] {
+        let svg = fs::read_to_string(kaching.path().join(picture)).unwrap();
+        assert!(
+            svg.starts_with("<svg ") && svg.trim_end().ends_with("</svg>") && svg.contains("SQLite"),
+            "{svg}"
+        );
+    }
+}
+
+#[test]
+fn what_cannot_be_measured_is_said() {
+    let kaching = Kaching::new();
+    for (line, code, words) in [
+        (&["scale", "--sizes", "200,100"][..], 2, "The sizes go up"),
+        (&["events", "--streams", "18001"], 2, "ask for fewer, or for more replicas"),
+        (&["events", "--replicas", "2", "--engine", "sqlite"], 2, "SQLite has one server"),
+        (&["heartbeat", "--rate", "0"], 2, "a rate is from 1"),
+        (&["all", "--quick", "--into", "missing.md"], 1, "missing.md cannot be read"),
+    ] {
+        let said = kaching.run(&[&["bench"], line].concat());
+        assert!(said.code == code && said.err.contains(words), "{line:?}: {} {}", said.code, said.err);
+        assert!(said.out.is_empty(), "{}", said.out);
+    }
 }
 
 #[test]
@@ -118,7 +336,7 @@ fn what_is_kept_in_memory_is_not_called_durable() {
     let kaching = Kaching::new();
     let server = Server::start(&Place::default()).unwrap();
     let url = server.database().unwrap();
-    let line = ["activate", "--connections", "3", "--postgres", &url];
+    let line = ["activate", "--connections", "3", "--seconds", "1", "--postgres", &url];
     let rows = bench(&kaching, "/dev/shm", &line);
     assert_eq!(rows[0]["durable"], false);
 }

@@ -23,10 +23,10 @@ fn each_line_is_a_document_and_none_holds_a_secret_however_much_is_told() {
     kaching.json(&["customer", "create", "--name", "Zoë Person", "--email", "zoe@person.example"]);
     let key = license["key"].as_str().unwrap().to_owned();
     let nonce = "0123456789abcdef-1";
-    let ask = json!({"license_key": key, "product": "chorus", "fingerprint": "print-of-it", "kind": "machine",
+    let ask = json!({"license_key": key, "product": "chorus", "fingerprint": "print-of-it", "kind": "cluster",
         "name": "rack 7", "nonce": nonce});
     let active = server.post("/v1/activate", &ask);
-    let credential = active["credential"].as_str().expect("it is active").to_owned();
+    let credential = active["credential"].as_str().unwrap_or_else(|| panic!("{active}")).to_owned();
     let fpr = kaching_license::Digest::of("print-of-it").to_string();
     let body = json!({"nonce": "0123456789abcdef-2", "fpr": fpr}).to_string();
     let parsed = Credential::parse(&credential).unwrap();

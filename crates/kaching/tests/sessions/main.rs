@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test whose setting fails has failed")]
 
+mod backup;
 mod bench;
 mod inspect;
 mod json;
@@ -9,6 +10,7 @@ mod kaching;
 mod logged;
 mod recorded;
 mod refused;
+mod restored;
 mod serve;
 #[cfg(feature = "otel")]
 mod traces;

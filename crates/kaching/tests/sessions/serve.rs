@@ -21,14 +21,22 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start(kaching: &Kaching, arguments: &[&str]) -> Self {
-        let mut command = kaching.command();
-        command.stderr(Stdio::null());
-        Self::of(command, arguments)
+        Self::at(kaching, "127.0.0.1:0", arguments)
     }
 
-    /// The same with more said of it.
-    pub(crate) fn of(mut command: Command, arguments: &[&str]) -> Self {
-        command.args(["serve", "--listen", "127.0.0.1:0", "--json"]).args(arguments);
+    pub(crate) fn at(kaching: &Kaching, listen: &str, arguments: &[&str]) -> Self {
+        let mut command = kaching.command();
+        command.stderr(Stdio::null());
+        Self::listening(command, listen, arguments)
+    }
+
+    /// With more said of its process.
+    pub(crate) fn of(command: Command, arguments: &[&str]) -> Self {
+        Self::listening(command, "127.0.0.1:0", arguments)
+    }
+
+    fn listening(mut command: Command, listen: &str, arguments: &[&str]) -> Self {
+        command.args(["serve", "--listen", listen, "--json"]).args(arguments);
         let child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut server = Self { child, greeting: Value::Null };
         let mut text = String::new();

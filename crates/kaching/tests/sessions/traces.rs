@@ -63,7 +63,7 @@ fn requests_and_transactions_are_spans_of_one_trace() {
         let server = Server::of(command, &[]);
         let license = kaching.with_license();
         let key = license["key"].as_str().unwrap();
-        let ask = json!({"license_key": key, "product": "chorus", "fingerprint": "print-of-it", "kind": "machine",
+        let ask = json!({"license_key": key, "product": "chorus", "fingerprint": "print-of-it", "kind": "cluster",
             "nonce": "0123456789abcdef-1"});
         assert!(server.post("/v1/activate", &ask)["lease"].is_string());
         // What is left is sent before it ends.

@@ -99,8 +99,38 @@ pub(crate) enum Stage {
     Held(i64, u64),
     /// The answer is here then.
     Coming(i64, Reply),
+    /// A stream is open.
+    Streams(Stream),
     /// Nothing comes.
     Silent,
+}
+
+/// A stream of changes on its way.
+#[derive(Default)]
+pub(crate) struct Stream {
+    /// What comes when; its head is a piece without bytes.
+    pub(crate) pieces: VecDeque<(i64, Piece)>,
+    /// The last revision that it tells of.
+    pub(crate) rev: u64,
+    /// When the authority shows that it lives; never where something on the way keeps all for itself.
+    pub(crate) ping: i64,
+    /// When the product notices that nothing comes.
+    pub(crate) quiet: i64,
+}
+
+/// A piece of a stream, and what is signed in it.
+pub(crate) type Piece = (Vec<u8>, Option<Statement>);
+
+impl Stream {
+    /// Whether its changes arrive.
+    pub(crate) fn tells(&self) -> bool {
+        self.ping < i64::MAX && self.pieces.is_empty()
+    }
+
+    fn next(&self) -> i64 {
+        let piece = self.pieces.front().map_or(i64::MAX, |(at, _)| *at);
+        piece.min(self.ping).min(self.quiet)
+    }
 }
 
 pub(crate) enum Reply {
@@ -285,10 +315,11 @@ impl Machine {
         let product = self.product.iter().flat_map(|product| {
             let lanes = product.lanes.iter().map(|lane| match lane {
                 State::Rests(at) => *at,
-                State::Waits(exchange) => match exchange.stage {
+                State::Waits(exchange) => match &exchange.stage {
                     Stage::Going(at, _) | Stage::Held(at, _) | Stage::Coming(at, _) => {
-                        at.min(exchange.deadline)
+                        (*at).min(exchange.deadline)
                     }
+                    Stage::Streams(stream) => stream.next(),
                     Stage::Silent => exchange.deadline,
                 },
             });

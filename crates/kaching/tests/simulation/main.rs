@@ -20,3 +20,4 @@ mod script;
 mod search;
 mod statement;
 mod steps;
+mod streams;

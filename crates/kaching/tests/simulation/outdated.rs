@@ -71,6 +71,11 @@ fn bound(machine: &Machine) -> Option<i64> {
     let active = matches!(state, kaching_client::State::Active { .. });
     match questions {
         State::Waits(exchange) if matches!(exchange.stage, Stage::Held(..)) && active => Some(SECOND),
+        State::Waits(exchange)
+            if matches!(&exchange.stage, Stage::Streams(stream) if stream.tells()) && active =>
+        {
+            Some(SECOND)
+        }
         State::Rests(_) if active && state.to_string().contains("20 to 30") => Some(32 * SECOND),
         _ => None,
     }

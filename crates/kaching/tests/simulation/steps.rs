@@ -90,7 +90,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn latency(&mut self) -> i64 {
+    pub(crate) fn latency(&mut self) -> i64 {
         i64::from(self.network.between(1_000, 60_000))
     }
 
@@ -113,6 +113,10 @@ impl Run<'_> {
                     statement.held_back |= now > exchange.bound;
                 }
                 return self.comes(number, lane, &exchange.sent, &exchange.raw, reply);
+            }
+            Stage::Streams(stream) => {
+                let exchange = Exchange { stage: Stage::Silent, ..exchange };
+                return self.stream_happens(number, lane, exchange, stream);
             }
             _ if exchange.deadline <= now => {
                 self.tell(|| format!("{number} waits in vain for {}", exchange.raw.path));
@@ -156,6 +160,14 @@ impl Run<'_> {
                 return Ok(Stage::Coming(soon, Reply::Other(Answer { status, body })));
             }
             _ => {}
+        }
+        if raw.path == STREAM {
+            let opens = fault.is_none();
+            return if opens {
+                self.stream_opens(number, raw).await
+            } else {
+                Ok(Stage::Coming(soon, Reply::Broken))
+            };
         }
         if lane == Lane::Questions
             && let Some((rev, wait)) = waits(raw)
@@ -206,14 +218,19 @@ impl Run<'_> {
     }
 
     /// A request arrives; a question is answered at once, because its waiting is done here.
-    async fn ask(&mut self, number: usize, raw: &Rc<Raw>) -> Result<(Answer, Option<Statement>), Broken> {
-        match waits(raw) {
-            None => self.arrive(number, raw).await,
-            Some((rev, _)) => {
-                let path = format!("/v1/changes?rev={rev}&wait=0");
-                self.arrive(number, &Rc::new(Raw { path, ..Raw::clone(raw) })).await
-            }
-        }
+    pub(crate) async fn ask(
+        &mut self,
+        number: usize,
+        raw: &Rc<Raw>,
+    ) -> Result<(Answer, Option<Statement>), Broken> {
+        let rev = match waits(raw) {
+            Some((rev, _)) => rev,
+            // What a stream begins with is what a question is answered.
+            None if raw.path == STREAM => 0,
+            None => return self.arrive(number, raw).await,
+        };
+        let path = format!("/v1/changes?rev={rev}&wait=0");
+        self.arrive(number, &Rc::new(Raw { path, ..Raw::clone(raw) })).await
     }
 
     /// The authority tells those who wait for a change.
@@ -221,6 +238,10 @@ impl Run<'_> {
         for number in 0..self.machines.len() {
             let Some(product) = &self.machines[number].product else { continue };
             let State::Waits(exchange) = &product.lanes[1] else { continue };
+            if matches!(&exchange.stage, Stage::Streams(stream) if stream.rev < self.revision) {
+                self.stream_tells(number).await?;
+                continue;
+            }
             if !matches!(exchange.stage, Stage::Held(_, rev) if rev < self.revision) {
                 continue;
             }
@@ -279,7 +300,13 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn comes_nothing(&mut self, number: usize, sent: &Sent, lane: Lane, why: &str) -> Result<(), Broken> {
+    pub(crate) fn comes_nothing(
+        &mut self,
+        number: usize,
+        sent: &Sent,
+        lane: Lane,
+        why: &str,
+    ) -> Result<(), Broken> {
         let now = self.now();
         let machine = &mut self.machines[number];
         let product = machine.product.as_mut().unwrap();
@@ -329,6 +356,8 @@ impl Run<'_> {
     }
 }
 
+pub(crate) const STREAM: &str = "/v1/events";
+
 /// Revision and seconds of a question that waits.
 fn waits(raw: &Raw) -> Option<(u64, i64)> {
     let (rev, wait) = raw.path.strip_prefix("/v1/changes?rev=")?.split_once("&wait=")?;
@@ -345,7 +374,7 @@ fn held_back(old: Answer, signed: i64, same: bool) -> Reply {
 }
 
 /// After an answer both lanes look again.
-fn wake(lanes: &mut [State; 2], answered: Lane, now: i64) {
+pub(crate) fn wake(lanes: &mut [State; 2], answered: Lane, now: i64) {
     lanes[answered as usize] = State::Rests(now);
     for lane in lanes {
         if let State::Rests(at) = lane {

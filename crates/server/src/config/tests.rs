@@ -99,6 +99,9 @@ fn what_may_not_be_meant_is_told() {
     assert_eq!(doubts(&format!("[server]\nlisten = '[::]:1'\n{tls}")), 1);
     assert_eq!(doubts(&format!("[server]\nlisten = '192.0.2.1:1'\n{tls}")), 0);
     assert_eq!(doubts("[server]\nlisten = '0.0.0.0:1'\npublic_url = 'https://example.com'"), 0);
+    let shared = "[database]\nurl = 'postgres://db/kaching'\n";
+    assert_eq!(doubts(shared), 1);
+    assert_eq!(doubts(&format!("{shared}[server]\npublic_url = 'https://example.com'")), 0);
     let config = read("", &[]).unwrap();
     assert!(config.doubts(config.server.listen)[0].contains("keys.root_passphrase"));
 }

@@ -105,6 +105,11 @@ impl<S: Right> Caller<S> {
         self.scopes.as_ref().is_none_or(|scopes| scopes.contains(&Scope::Admin) || scopes.contains(&scope))
     }
 
+    /// Whether it is a user of the authority's own machine, who may read its data directory as well.
+    pub(crate) fn is_here(&self) -> bool {
+        matches!(self.actor, Actor::Local(_))
+    }
+
     /// In whose name an operation runs.
     pub(crate) fn cx(&self) -> Cx {
         let Arrival { request, address, .. } = self.arrival;

@@ -5,12 +5,7 @@ use std::{collections::HashMap, sync::Mutex};
 use kaching_authority::{Licensed, activations::Activated};
 use kaching_base::{ActivationId, ErrorCode, LicenseId, Seconds, Timestamp};
 
-use super::{
-    buckets::Buckets,
-    headers::Budget,
-    limited,
-    rate::{Left, Rate},
-};
+use super::{buckets::Buckets, headers::Budget, limited, rate::Rate};
 use crate::{
     App,
     admission::{Class, Turn},
@@ -113,7 +108,7 @@ impl Licenses {
     fn take_newcomer(&self, known: &Known, now: Timestamp) -> Newcomer {
         let Some(rate) = self.newcomers_of(known) else { return Newcomer::Free };
         match self.newcomers.take(known.license, rate, now.micros()) {
-            Ok(Left { .. }) => Newcomer::Reserved(*known),
+            Ok(_) => Newcomer::Reserved(*known),
             Err(left) => Newcomer::Spent(Budget::of(Kind::Fingerprints, rate, left)),
         }
     }

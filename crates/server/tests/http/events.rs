@@ -20,6 +20,13 @@ async fn in_use(world: World) -> (Face, Value, String) {
     (face, license, bearer)
 }
 
+/// The lease of a second installation, which there is room for once the license is for more.
+async fn another(face: &Face, license: &Value) -> String {
+    face.change(license, "upgrade", &json!({"plan": "enterprise"})).await;
+    let active = face.call("POST", "/v1/activate").json(&activation(license, "eu-2", N2)).send().await;
+    format!("Bearer {}", active.expect(201)["lease"].as_str().unwrap())
+}
+
 impl Face {
     async fn open(&self, bearer: &str) -> Events {
         self.call("GET", "/v1/events").header("authorization", bearer).stream().await
@@ -71,6 +78,39 @@ async fn a_stream_begins_with_the_present_and_tells_what_follows() {
             let (name, data) = face.open(&bearer).await.next().await.unwrap();
             assert_eq!((name.as_str(), data["rev"].as_u64()), ("refusal", Some(3)));
             assert!(data["now"].is_string() && data["at"].is_null(), "{data}");
+        })
+        .await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_does_not_read_finds_the_newest_and_a_refusal_that_still_counts() {
+    World::each(|world| async {
+        let (face, license, bearer) = in_use(world).await;
+        face.following(async {
+            let other = another(&face, &license).await;
+            let (mut events, mut quick) = (face.open(&bearer).await, face.open(&other).await);
+            events.next().await.unwrap();
+            quick.next().await.unwrap();
+            for _ in 0..5 {
+                face.change(&license, "suspend", &json!({"reason": "not paid"})).await;
+                face.change(&license, "reinstate", &json!({})).await;
+            }
+            let last = face.change(&license, "suspend", &json!({"reason": "not paid"})).await;
+            // Whoever reads all the time has heard the last one: so it lies before the one who did not.
+            while quick.next().await.unwrap().1["rev"] != last["revision"] {}
+            let (name, data) = events.next().await.unwrap();
+            assert_eq!((name.as_str(), &data["rev"]), ("refusal", &last["revision"]));
+
+            face.change(&license, "reinstate", &json!({})).await;
+            let last = face.change(&license, "suspend", &json!({"reason": "not paid"})).await;
+            while quick.next().await.unwrap().1["rev"] != last["revision"] {}
+            face.world.clock.advance(Seconds(45));
+            let (name, data) = events.next().await.unwrap();
+            assert_eq!((name.as_str(), &data["now"]), ("refusal", &json!("2026-11-22T00:00:45Z")));
+            let claims = claims(&data["refusal"]);
+            assert_eq!(claims["iat"], 1_795_305_645, "it was signed anew");
         })
         .await;
     })

@@ -94,11 +94,9 @@ async fn where_no_connection_is_left_each_makes_room_after_its_answer() {
         // Nobody says that it is the last request: the server ends the connection, as another one waits.
         let staying = "GET /health HTTP/1.1\r\nHost: x\r\n\r\n";
         let (mut first, mut second, mut third) = (connect().await, connect().await, connect().await);
-        let answers = tokio::join!(
-            say(&mut first, staying),
-            say(&mut second, staying),
-            say(&mut third, &get("/health"))
-        );
+        let leaving = get("/health");
+        let answers =
+            tokio::join!(say(&mut first, staying), say(&mut second, staying), say(&mut third, &leaving));
         let open = answers.0.contains("connection: close") || answers.1.contains("connection: close");
         assert!(open && answers.2.starts_with("HTTP/1.1 200"), "{answers:?}");
         stop.now();
@@ -177,6 +175,54 @@ async fn a_stop_answers_those_who_wait_and_those_who_are_not_done() {
         assert!(told.starts_with("HTTP/1.1 200") && told.contains(r#"{"rev":1,"epoch":1,"#), "{told}");
         let answer = say(&mut slow, body).await;
         assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("key_malformed"), "{answer}");
+    })
+    .await;
+}
+
+/// Reads a stream until this stands in it; gives what came.
+async fn read_until(stream: &mut TcpStream, text: &str) -> String {
+    let mut come = String::new();
+    while !come.contains(text) {
+        let mut bytes = [0; 4096];
+        let n = stream.read(&mut bytes).await.unwrap();
+        assert!(n > 0, "the stream ended: {come}");
+        come.push_str(std::str::from_utf8(&bytes[..n]).unwrap());
+    }
+    come
+}
+
+#[tokio::test]
+async fn a_stream_lives_until_it_is_cut_or_the_server_stops() {
+    serve(LOCAL, async |face, addresses, stop| {
+        let license = face.seed().await;
+        let body = json!({"license_key": license["key"], "product": "chorus", "fingerprint": "f", "kind": "cluster", "nonce": "0123456789abcdef"});
+        let active = face.call("POST", "/v1/activate").json(&body).send().await.expect(201);
+        let lease = active["lease"].as_str().unwrap();
+        let open = async || {
+            let mut stream = TcpStream::connect(addresses.product).await.unwrap();
+            let request = format!("GET /v1/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {lease}\r\n\r\n");
+            stream.write_all(request.as_bytes()).await.unwrap();
+            let begun = read_until(&mut stream, "\n\n").await;
+            assert!(begun.starts_with("HTTP/1.1 200") && begun.contains(r#"{"rev":"#), "{begun}");
+            stream
+        };
+        drop(open().await);
+        let none = async {
+            let metrics = async || {
+                let mut stream = TcpStream::connect(addresses.product).await.unwrap();
+                say(&mut stream, &get("/metrics")).await
+            };
+            while !metrics().await.contains("kaching_http_streams 0") {}
+        };
+        tokio::time::timeout(Duration::from_secs(20), none).await.expect("a stream that is cut is gone");
+
+        let mut stream = open().await;
+        let suspend = format!("/licenses/{}/suspend", license["id"].as_str().unwrap());
+        face.admin("POST", &suspend).json(&json!({"reason": "not paid"})).send().await.expect(200);
+        let told = read_until(&mut stream, "\n\n").await;
+        assert!(told.contains("event: refusal\ndata: {\"rev\":2,"), "{told}");
+        stop.now();
+        assert_eq!(say(&mut stream, "").await.trim_start(), "0\r\n\r\n", "it ends in good order");
     })
     .await;
 }

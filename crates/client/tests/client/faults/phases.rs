@@ -19,6 +19,7 @@ pub(super) const PHASES: &[Phase] = &[
     ("start with a lease", start_with_a_lease),
     ("heartbeat", heartbeat),
     ("question", question),
+    ("stream", stream),
     ("catalogue", catalogue),
     ("suspended", suspended),
     ("deactivation", deactivation),
@@ -113,7 +114,17 @@ fn used(faulty: &Faulty) -> u64 {
 /// A question for changes that fails stops nothing; a suspension is still heard of once it is answered again.
 fn question(row: &Row) -> String {
     let faulty = Faulty::new();
-    faulty.proxy.set("/v1/changes", row.fault);
+    faulty.world.authority.change(|desk| desk.events = false);
+    hearing(&faulty, row, "/v1/changes")
+}
+
+/// As a question; what comes before the stream's first event stays with questions, or goes back to them.
+fn stream(row: &Row) -> String {
+    hearing(&Faulty::new(), row, "/v1/events")
+}
+
+fn hearing(faulty: &Faulty, row: &Row, paths: &'static str) -> String {
+    faulty.proxy.set(paths, row.fault);
     let guard = faulty.running();
     faulty.world.authority.change(|desk| desk.rev += 1);
     faulty.proxy.until_met(1);

@@ -81,6 +81,7 @@ fn an_answer_that_was_held_back_extends_nothing() {
 #[test]
 fn a_refusal_that_was_held_back_stops_nothing() {
     let faulty = Faulty::new();
+    faulty.world.authority.change(|desk| desk.events = false);
     // No question that waits at the authority tells of it.
     faulty.proxy.set("/v1/changes", Instead(|_| vec![Close]));
     let guard = faulty.running();

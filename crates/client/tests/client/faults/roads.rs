@@ -94,7 +94,7 @@ fn a_client_that_holds_the_keys_stays_in_contact_where_their_path_is_broken() {
 /// Such as a proxy in front that answers questions for changes itself.
 #[test]
 fn questions_that_get_nonsense_are_asked_without_haste() {
-    let world = World::new();
+    let world = World::without_streams();
     world.authority.change(|desk| {
         desk.faults.extend((0..100).map(|_| ("/v1/changes", Fault::Say(200, "<html>".to_owned()))));
     });

@@ -16,4 +16,4 @@ macro_rules! rights {
     };
 }
 
-rights!(Admin, Read, CatalogueWrite, CustomersWrite, LicensesWrite, LicensesKey);
+rights!(Admin, Read, CatalogueWrite, CustomersWrite, LicensesWrite, LicensesKey, Backup);

@@ -1,5 +1,6 @@
 mod create;
 mod list;
+mod root;
 mod show;
 
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -7,5 +8,8 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::App;
 
 pub(crate) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(create::create, list::list)).routes(routes!(show::show))
+    OpenApiRouter::new()
+        .routes(routes!(create::create, list::list))
+        .routes(routes!(root::root))
+        .routes(routes!(show::show))
 }

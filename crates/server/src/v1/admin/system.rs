@@ -1,3 +1,4 @@
+mod backup;
 mod doctor;
 mod reminders;
 mod stats;
@@ -11,4 +12,5 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(stats::stats))
         .routes(routes!(reminders::reminders))
         .routes(routes!(doctor::doctor))
+        .routes(routes!(backup::backup))
 }

@@ -1,5 +1,6 @@
 use axum::{Json, extract::State};
 use kaching_api::{Check, CheckStatus};
+use kaching_base::Seconds;
 
 use crate::{
     App,
@@ -18,6 +19,8 @@ pub(crate) async fn doctor(State(app): State<App>, _: Caller<Read>) -> Json<Vec<
             warn("keyset", format!("the keyset ends in {days} days: sign the next one where the root key is"))
         }
     });
+    checks.push(checked("root key", app.authority.check_root().await.err()));
+    checks.push(backups(&app).await);
     checks.push(match (app.issuer.as_str().starts_with("https://"), app.issuer.is_loopback()) {
         (true, _) | (_, true) => fine("public url"),
         _ => warn(
@@ -26,6 +29,26 @@ pub(crate) async fn doctor(State(app): State<App>, _: Caller<Read>) -> Json<Vec<
         ),
     });
     Json(checks)
+}
+
+/// Whether backups are made, and were.
+async fn backups(app: &App) -> Check {
+    let Some(schedule) = &app.schedule else {
+        let remedy = "no backup is made by itself: set backup.directory, or run `kaching backup` on a schedule of your own";
+        return warn("backup", remedy.to_owned());
+    };
+    let last = match app.authority.last_backup().await {
+        Ok(last) => last,
+        Err(error) => return checked("backup", Some(error)),
+    };
+    let late = last.succeeded_at.is_none_or(|at| app.now().since(at) > Seconds(schedule.every.0 * 2));
+    match (late, last.error) {
+        (_, Some(error)) => warn("backup", format!("the last backup was not made: {error}")),
+        (true, None) => {
+            warn("backup", "no backup was made for two rounds of its schedule: look into the log".to_owned())
+        }
+        (false, None) => fine("backup"),
+    }
 }
 
 fn fine(check: &str) -> Check {

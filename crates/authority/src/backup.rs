@@ -1,0 +1,71 @@
+//! Backups: everything that the authority holds, in one file that either engine takes.
+//!
+//! A backup is text, one JSON document a line: a head that says what it is, then table after table with its rows, each
+//! ended by how many they are and their sum, and a last line with the SHA-256 of all before it. It holds neither the
+//! root's private half nor, unless it was asked for under a passphrase, the master key.
+
+mod count;
+mod file;
+mod lines;
+mod load;
+mod make;
+mod parse;
+mod relocate;
+mod restore;
+mod scheduled;
+mod sql;
+
+pub use count::{Contents, Counted, Seen};
+pub use file::{BackupFile, read};
+pub use lines::Head;
+pub use load::Told;
+pub use make::Chunks;
+pub use relocate::{Relocate, relocate};
+pub use restore::{Restore, Restored, restore};
+pub use scheduled::{LastBackup, Schedule};
+
+use crate::{Error, MasterKey, Result, keys};
+use kaching_base::{ErrorCode, Secret};
+
+/// What a passphrase seals in the head of a backup.
+const MASTER: (&str, &str) = ("backup", "master_key");
+
+/// A passphrase that opens everything is at least so long.
+const SHORTEST: usize = 12;
+
+/// Seals the master key, so that it may travel in a backup. Takes a moment: the passphrase is stretched.
+fn lock(master: &MasterKey, passphrase: &Secret<String>, salt: [u8; 32]) -> Result<keys::Locked> {
+    if passphrase.expose().chars().count() < SHORTEST {
+        let detail = format!("a passphrase for the master key has at least {SHORTEST} characters");
+        return Err(Error::invalid("/master_key_passphrase", detail));
+    }
+    keys::Locked::seal(MASTER, master.secret().expose(), passphrase, salt)
+}
+
+impl Head {
+    /// The master key that travels in this backup.
+    ///
+    /// # Errors
+    /// If there is none, or the passphrase is another one.
+    pub fn master_key(&self, passphrase: &Secret<String>) -> Result<MasterKey> {
+        let Some(locked) = &self.master_key else {
+            return Err(refused(
+                "this backup does not hold the master key: put master.key into the data directory",
+            ));
+        };
+        match locked.open(MASTER, passphrase) {
+            Ok(key) => Ok(MasterKey::new(*key.expose())),
+            Err(keys::Unopened::Failed(error)) => Err(error),
+            Err(keys::Unopened::Damaged) => {
+                Err(refused("the master key in this backup is damaged: take another backup"))
+            }
+            Err(keys::Unopened::WrongPassphrase) => Err(refused(
+                "this passphrase does not open the master key in this backup: give the one it was made with",
+            )),
+        }
+    }
+}
+
+fn refused(detail: impl Into<String>) -> Error {
+    Error::coded(ErrorCode::WrongState, detail)
+}

@@ -1,0 +1,57 @@
+use std::collections::BTreeMap;
+
+use kaching_db::Sum;
+
+use super::Head;
+use crate::{MasterKey, Result, keys::DataKeys};
+
+/// What a whole backup holds.
+pub struct Contents {
+    /// What it says of itself.
+    pub head: Head,
+    /// Its tables, in its order.
+    pub tables: Vec<Counted>,
+    /// Its length in bytes.
+    pub bytes: u64,
+    /// The SHA-256 of all but the last line, in hexadecimal digits.
+    pub sha256: String,
+    /// The keys that its values are sealed under, sealed under the master key.
+    pub(crate) data_keys: BTreeMap<String, Vec<u8>>,
+}
+
+/// How much a table holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Counted {
+    /// Its name.
+    pub name: String,
+    /// Its rows.
+    pub rows: u64,
+    /// Their sum.
+    pub sum: Sum,
+}
+
+/// How far something is, for those who watch.
+#[derive(Clone, Debug, Default)]
+pub struct Seen {
+    /// The table.
+    pub table: String,
+    /// Rows so far, of all tables.
+    pub rows: u64,
+    /// Bytes so far.
+    pub bytes: u64,
+}
+
+impl Contents {
+    /// How many rows there are in all.
+    pub fn rows(&self) -> u64 {
+        self.tables.iter().map(|table| table.rows).sum()
+    }
+
+    /// Whether this master key opens what is sealed in it.
+    ///
+    /// # Errors
+    /// If it is another one.
+    pub fn check_master(&self, master: &MasterKey) -> Result<()> {
+        DataKeys::open(&self.data_keys, master).map(drop)
+    }
+}

@@ -1,0 +1,170 @@
+//! Reads a backup as it comes, and believes none of it before its last line.
+
+use kaching_base::ErrorCode;
+use kaching_db::{Cells, Sum};
+use sha2::{Digest as _, Sha256};
+
+use super::{
+    Contents, Counted, Head, Seen,
+    lines::{FORMAT, Mark, VERSION, cells},
+};
+use crate::{Error, Result};
+
+/// No line of ours comes near to it.
+const LONGEST: usize = 64 << 20;
+
+/// What stands in a backup, as it comes.
+pub(super) enum Item {
+    Head(Box<Head>),
+    Begin(String, Vec<String>),
+    Row(Cells),
+    End(Counted),
+}
+
+/// Takes the bytes of a backup, in whatever pieces.
+#[derive(Default)]
+pub(super) struct Parser {
+    /// The beginning of a line whose end has not come.
+    rest: Vec<u8>,
+    hash: Sha256,
+    lines: u64,
+    seen: Seen,
+    head: Option<Head>,
+    /// The table whose rows come, with the number of its columns.
+    open: Option<(Counted, usize)>,
+    tables: Vec<Counted>,
+    data_keys: std::collections::BTreeMap<String, Vec<u8>>,
+    sha256: Option<String>,
+}
+
+impl Parser {
+    /// How far it is.
+    pub(super) fn seen(&self) -> &Seen {
+        &self.seen
+    }
+
+    /// Takes the next bytes, and hands over what stands in the lines that they end.
+    pub(super) fn feed(&mut self, mut bytes: &[u8], take: &mut dyn FnMut(Item)) -> Result<()> {
+        self.seen.bytes += bytes.len() as u64;
+        while let Some(end) = bytes.iter().position(|byte| *byte == b'\n') {
+            let (line, after) = bytes.split_at(end + 1);
+            bytes = after;
+            if self.rest.is_empty() {
+                self.line(line, take)?;
+            } else {
+                let mut whole = std::mem::take(&mut self.rest);
+                whole.extend_from_slice(line);
+                self.line(&whole, take)?;
+            }
+        }
+        self.rest.extend_from_slice(bytes);
+        if self.rest.len() > LONGEST { Err(self.damaged("it is longer than any of ours")) } else { Ok(()) }
+    }
+
+    /// That was all.
+    pub(super) fn finish(self) -> Result<Contents> {
+        match (self.head, self.sha256, self.rest.is_empty()) {
+            (Some(head), Some(sha256), true) => {
+                let Self { tables, seen, data_keys, .. } = self;
+                Ok(Contents { head, tables, bytes: seen.bytes, sha256, data_keys })
+            }
+            _ => Err(no_backup("it ends before its last line: the copy is not whole")),
+        }
+    }
+
+    fn line(&mut self, line: &[u8], take: &mut dyn FnMut(Item)) -> Result<()> {
+        self.lines += 1;
+        if self.sha256.is_some() {
+            return Err(self.damaged("something follows its last line"));
+        }
+        if self.head.is_none() {
+            let head = head(line)?;
+            self.hash.update(line);
+            self.head = Some(head.clone());
+            take(Item::Head(Box::new(head)));
+            return Ok(());
+        }
+        if line.starts_with(b"[") {
+            self.hash.update(line);
+            return self.row(line, take);
+        }
+        let mark = serde_json::from_slice(line).map_err(|_| self.damaged("it cannot be read"))?;
+        match (mark, self.open.take()) {
+            (Mark::Begin { table, columns }, None) => {
+                self.seen.table.clone_from(&table);
+                self.open =
+                    Some((Counted { name: table.clone(), rows: 0, sum: Sum::default() }, columns.len()));
+                take(Item::Begin(table, columns));
+            }
+            (Mark::End { end, rows, sum }, Some((found, _)))
+                if end == found.name && rows == found.rows && sum == found.sum.to_string() =>
+            {
+                self.tables.push(found.clone());
+                take(Item::End(found));
+            }
+            (Mark::Whole { tables, rows, sha256 }, None) => {
+                let found = hex(&self.hash.clone().finalize());
+                if (tables, rows, &sha256) != (self.tables.len() as u64, self.seen.rows, &found) {
+                    return Err(self.damaged("the checksum of what came before is another one"));
+                }
+                self.sha256 = Some(found);
+            }
+            _ => return Err(self.damaged("rows of a table are missing, or were changed")),
+        }
+        self.hash.update(line);
+        Ok(())
+    }
+
+    fn row(&mut self, line: &[u8], take: &mut dyn FnMut(Item)) -> Result<()> {
+        let Some(cells) = cells(line) else { return Err(self.damaged("it is no row")) };
+        let Some((table, columns)) = &mut self.open else {
+            return Err(self.damaged("it is a row of no table"));
+        };
+        if cells.len() != *columns {
+            return Err(self.damaged("it is a row of another table"));
+        }
+        table.rows += 1;
+        table.sum.add(&cells);
+        self.seen.rows += 1;
+        if table.name == "data_keys"
+            && let [kaching_db::Cell::Text(name), kaching_db::Cell::Bytes(sealed)] = cells.as_slice()
+        {
+            self.data_keys.insert(name.clone(), sealed.clone());
+        }
+        take(Item::Row(cells));
+        Ok(())
+    }
+
+    fn damaged(&self, what: &str) -> Error {
+        no_backup(&format!("it is damaged at line {} ({what})", self.lines))
+    }
+}
+
+fn head(line: &[u8]) -> Result<Head> {
+    // The format first: a later one may say other things of itself.
+    let text = |value: &serde_json::Value, name: &str| value.get(name).cloned().unwrap_or_default();
+    let value: serde_json::Value =
+        serde_json::from_slice(line).map_err(|_| no_backup("its first line is not that of a backup"))?;
+    if text(&value, "format") != FORMAT {
+        return Err(no_backup("its first line is not that of a backup"));
+    }
+    if text(&value, "version") != VERSION {
+        let by = text(&value, "made_by");
+        return Err(no_backup(&format!(
+            "kaching {by} wrote it in a later format: use that version or a newer one"
+        )));
+    }
+    serde_json::from_value(value).map_err(|_| no_backup("it is damaged at line 1 (it cannot be read)"))
+}
+
+fn no_backup(why: &str) -> Error {
+    Error::coded(ErrorCode::InvalidRequest, format!("this is no backup to use: {why}"))
+}
+
+pub(super) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::new(), |mut hex, byte| {
+        write!(hex, "{byte:02x}").expect("a String takes any text");
+        hex
+    })
+}

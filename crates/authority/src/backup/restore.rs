@@ -1,0 +1,111 @@
+//! A backup becomes the authority again, in an epoch of its own.
+
+use std::{path::Path, sync::Arc};
+
+use kaching_base::Secret;
+use kaching_db::{self as db, Db};
+use prometheus_client::registry::Registry;
+use serde_json::json;
+
+use super::{
+    Contents,
+    load::{Source, Told, load},
+    refused, sql,
+};
+use crate::{
+    Actor, Authority, Clock, Cx, Entropy, Error, MasterKey, Result, RootStore,
+    audit::Entry,
+    changes::Changes,
+    keys::{
+        DataKeys, KeyRing, Root, RootKeeper, Sealer, StoredKey, StoredKeyset, epoch, interrupted, sign_keyset,
+    },
+};
+
+/// What a restore needs beside the backup.
+pub struct Restore {
+    /// An empty database, or one into which the same backup was not wholly restored.
+    pub database: db::Config,
+    /// Opens what is sealed in the backup.
+    pub master: MasterKey,
+    /// The text of `root.key`, and what opens it: the new epoch is told in a keyset that the root signs.
+    pub root: (String, Secret<String>),
+    /// Whether the database keeps the root's sealed private half from now on.
+    pub keeps_root: bool,
+    /// What the keyset names as its issuer, where that is another one than before.
+    pub issuer: Option<String>,
+    /// In whose name.
+    pub by: Actor,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Seeds randomness.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+/// What a restore made.
+pub struct Restored {
+    /// What was in the backup.
+    pub contents: Contents,
+    /// The epoch that begins now.
+    pub epoch: u64,
+}
+
+/// Restores a backup that [`read`](super::read) has found whole. Goes on with one that was ended on the way.
+///
+/// # Errors
+/// If the database holds anything else, the keys are not those of the backup, or the clock stands before it.
+pub async fn restore(path: &Path, contents: &Contents, how: Restore, told: Told<'_>) -> Result<Restored> {
+    let data = DataKeys::open(&contents.data_keys, &how.master).map_err(|_| {
+        refused("this master key is not the one of the backup: put the right one into the data directory")
+    })?;
+    let (text, passphrase) = how.root;
+    let sealed = text.clone();
+    let root =
+        tokio::task::spawn_blocking(move || Root::open(&text, &passphrase)).await.map_err(interrupted)??;
+    if !contents.head.roots.contains(&root.public.to_string()) {
+        return Err(refused(
+            "root.key holds another root than the one of the backup, which products pin: bring the right one",
+        ));
+    }
+    let db = Db::open(how.database, db::Metrics::register(&mut Registry::default())).await?;
+    let origin = format!("backup {}", contents.sha256);
+    let loaded = load(&db, &origin, Source::file(path)?, told).await?;
+    if loaded.sha256 != contents.sha256 {
+        return Err(refused("the backup was changed while it was read: begin again, in an empty database"));
+    }
+    let issuer = match how.issuer {
+        Some(issuer) => issuer,
+        None => db.read("backup.issuer", StoredKeyset::issuer).await?.unwrap_or_default(),
+    };
+    let keeper = Arc::new(RootKeeper::new(RootStore::Database, Secret::new(String::new())));
+    let authority =
+        Authority::of(db, (how.master, data), keeper, issuer, (how.clock, how.entropy), Changes::unheard());
+    let sealed = how.keeps_root.then_some(sealed);
+    let done = authority.begin_epoch(Cx::of(how.by), root, sealed, &loaded).await;
+    authority.close().await;
+    Ok(Restored { contents: loaded, epoch: done? })
+}
+
+impl Authority {
+    /// The restored state counts from here on. One transaction: either the new epoch is signed, or nothing is.
+    async fn begin_epoch(&self, cx: Cx, root: Root, sealed: Option<String>, from: &Contents) -> Result<u64> {
+        // A clock behind the backup's would sign a keyset that clients refuse.
+        self.store_time().await?;
+        let next = self.read("backup.epoch", |tx, _| epoch(tx)).await? + 1;
+        self.ring.store(Arc::new(KeyRing::of_epoch(&self.data, next)));
+        let (issuer, sealing, root) = (self.issuer.clone(), self.data.seal.clone(), Arc::new(root));
+        let entry = json!({ "made_at": from.head.made_at, "rows": from.rows(), "sha256": from.sha256 });
+        self.write("backup.begin_epoch", cx, move |tx, op| {
+            sql::set_epoch(tx, next)?;
+            if let Some(sealed) = &sealed {
+                sql::keep_root(tx, &root.public, sealed)?;
+            }
+            let keys = StoredKey::load(tx, &Sealer::new(&sealing), op.now)?;
+            sign_keyset(tx, &root, &issuer, next, &keys, op.now)?;
+            op.on("backup.restore", next);
+            op.audit(tx, Entry::ok(entry.clone()))?;
+            Ok::<_, Error>(tx.end_copy()?)
+        })
+        .await?;
+        Ok(next)
+    }
+}

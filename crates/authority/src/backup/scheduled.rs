@@ -1,0 +1,176 @@
+//! Backups on a schedule: made by one of the processes on a database, and old ones removed once a new one is whole.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use kaching_base::{Base64Url, Seconds, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::{BackupFile, Chunks, Contents, read, refused, sql};
+use crate::{Authority, Cx, Result, keys::interrupted};
+
+/// When, where, and how many are kept.
+#[derive(Clone, Debug)]
+pub struct Schedule {
+    /// Where they are written.
+    pub directory: PathBuf,
+    /// How often.
+    pub every: Seconds,
+    /// How many stay.
+    pub keep: usize,
+}
+
+/// What is known of the backups on the schedule.
+#[derive(Clone, Debug, Default)]
+pub struct LastBackup {
+    /// When the last one succeeded.
+    pub succeeded_at: Option<Timestamp>,
+    /// Why a later one did not.
+    pub error: Option<String>,
+}
+
+/// The row that all processes on a database share.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
+struct State {
+    begun_at: i64,
+    succeeded_at: Option<i64>,
+    error: Option<String>,
+    /// Who makes one, and until when nobody else begins.
+    lease: Option<String>,
+    until: i64,
+}
+
+/// A process that dies leaves the work to another one after this.
+const LEASE: Seconds = Seconds(600);
+/// The lease is held on to this often.
+const HOLD: Seconds = Seconds(120);
+/// What failed is tried again after this, or sooner where the schedule says so.
+const AGAIN: Seconds = Seconds(600);
+
+impl Authority {
+    /// Makes a backup if one is due and no other process makes it. The file, where it was made.
+    ///
+    /// # Errors
+    /// Why it could not be made; that is remembered, too.
+    pub async fn back_up_when_due(&self, schedule: &Schedule) -> Result<Option<PathBuf>> {
+        let Some(lease) = self.take_backup(schedule.every).await? else { return Ok(None) };
+        let made = self.make_scheduled(schedule, &lease).await;
+        let (held, error) = (lease.clone(), made.as_ref().err().map(ToString::to_string));
+        self.write("backup.done", Cx::system("backup"), move |tx, op| {
+            let mut state: State = sql::lock_schedule(tx)?;
+            if state.lease.as_ref() == Some(&held) {
+                (state.lease, state.until) = (None, 0);
+                state.error.clone_from(&error);
+                if error.is_none() {
+                    state.succeeded_at = Some(op.now.micros());
+                }
+                sql::keep_schedule(tx, &state)?;
+            }
+            Ok(())
+        })
+        .await?;
+        made.map(Some)
+    }
+
+    /// What is known of the backups on the schedule, whichever process made them.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub async fn last_backup(&self) -> Result<LastBackup> {
+        let state: State = self.read("backup.last", |tx, _| sql::schedule(tx)).await?;
+        Ok(LastBackup { succeeded_at: state.succeeded_at.map(Timestamp::from_micros), error: state.error })
+    }
+
+    /// The lease under which this process makes the backup that is due.
+    async fn take_backup(&self, every: Seconds) -> Result<Option<String>> {
+        let due = move |state: &State, now: Timestamp| {
+            let wait = if state.error.is_some() { every.min(AGAIN) } else { every };
+            let begun = Timestamp::from_micros(state.begun_at);
+            (state.begun_at == 0 || now >= begun + wait) && now.micros() >= state.until
+        };
+        if !due(&self.read("backup.look_due", |tx, _| sql::schedule(tx)).await?, self.now()) {
+            return Ok(None);
+        }
+        self.write("backup.take", Cx::system("backup"), move |tx, op| {
+            let mut state: State = sql::lock_schedule(tx)?;
+            if !due(&state, op.now) {
+                return Ok(None);
+            }
+            let lease = Base64Url(op.random::<16>()).to_string();
+            state.begun_at = op.now.micros();
+            (state.lease, state.until) = (Some(lease.clone()), (op.now + LEASE).micros());
+            sql::keep_schedule(tx, &state)?;
+            Ok(Some(lease))
+        })
+        .await
+    }
+
+    async fn make_scheduled(&self, schedule: &Schedule, lease: &str) -> Result<PathBuf> {
+        let path = schedule.directory.join(format!("kaching-{}.backup", sql::stamp(self.now())));
+        let chunks = self.backup(Cx::system("backup"), None).await?;
+        let (target, keep) = (path.clone(), schedule.keep);
+        let mut writing = tokio::task::spawn_blocking(move || {
+            let written = write(chunks, &target)?;
+            if read(&target, |_| {})?.sha256 != written.sha256 {
+                return Err(refused(format!("{} does not hold what was written to it", target.display())));
+            }
+            remove_old(&target, keep);
+            Ok(())
+        });
+        loop {
+            let held = std::time::Duration::from_secs(HOLD.0.unsigned_abs());
+            match tokio::time::timeout(held, &mut writing).await {
+                Ok(done) => return done.map_err(interrupted)?.map(|()| path),
+                Err(_) => self.hold_backup(lease).await?,
+            }
+        }
+    }
+
+    async fn hold_backup(&self, lease: &str) -> Result<()> {
+        let lease = lease.to_owned();
+        self.write("backup.hold", Cx::system("backup"), move |tx, op| {
+            let mut state: State = sql::lock_schedule(tx)?;
+            if state.lease.as_ref() == Some(&lease) {
+                state.until = (op.now + LEASE).micros();
+                sql::keep_schedule(tx, &state)?;
+            }
+            Ok(())
+        })
+        .await
+    }
+}
+
+/// On a thread that may wait for the disk.
+fn write(mut chunks: Chunks, path: &Path) -> Result<Contents> {
+    let mut file = BackupFile::create(path)?;
+    let runtime = tokio::runtime::Handle::current();
+    while let Some(piece) = runtime.block_on(chunks.next()) {
+        file.write(&piece?)?;
+    }
+    file.finish()
+}
+
+/// Removes those of ours that are older than the newest of this number. What cannot be removed is told, no more.
+fn remove_old(newest: &Path, keep: usize) {
+    let Some(directory) = newest.parent() else { return };
+    let ours = |name: &str| {
+        let stamp = name.strip_prefix("kaching-").and_then(|rest| rest.strip_suffix(".backup"));
+        stamp.is_some_and(|stamp| stamp.len() == "20261122T000000Z".len() && stamp.ends_with('Z'))
+    };
+    let listed = fs::read_dir(directory).map(|entries| {
+        let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+        names.filter(|name| ours(name)).collect::<Vec<_>>()
+    });
+    let mut names = listed.unwrap_or_default();
+    names.sort_unstable_by(|a, b| b.cmp(a));
+    for name in names.iter().skip(keep.max(1)) {
+        let path = directory.join(name);
+        match fs::remove_file(&path) {
+            Ok(()) => tracing::info!(path = %path.display(), "an old backup was removed"),
+            Err(error) => tracing::warn!(path = %path.display(), %error, "an old backup cannot be removed"),
+        }
+    }
+}

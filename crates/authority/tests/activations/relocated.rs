@@ -1,0 +1,104 @@
+//! An authority that moves from SQLite to PostgreSQL.
+
+use std::{fs, sync::Arc};
+
+use kaching_authority::{
+    Actor, MasterKey,
+    backup::{Contents, Relocate, relocate},
+};
+use kaching_base::{ErrorCode, Seconds};
+use kaching_db::Config;
+use kaching_testkit::{Engine, Scratch, SeededEntropy, World};
+
+use super::{
+    backups::{open, secret},
+    setting::{Installation, Site},
+};
+
+fn how(world: &World, to: &Config) -> Relocate {
+    Relocate {
+        from: world.database.clone(),
+        to: to.clone(),
+        master: MasterKey::new([7; 32]),
+        root: Some((fs::read_to_string(world.directory.path().join("root.key")).unwrap(), secret(""))),
+        by: Actor::Local(1000),
+        clock: Arc::<kaching_testkit::FakeClock>::clone(&world.clock),
+        entropy: Arc::new(SeededEntropy::new(55)),
+    }
+}
+
+async fn moved(world: &World, to: &Config) -> kaching_authority::Result<Contents> {
+    relocate(how(world, to), &|_| {}).await
+}
+
+#[tokio::test]
+async fn everything_moves_and_clients_notice_nothing() {
+    let mut world = World::on(Engine::Sqlite).await;
+    let site = Site::plain(&world, 3).await;
+    let mut first = Installation::new("first");
+    first.activate(&world, &site).await.unwrap_or_else(|_| panic!("a slot is free"));
+    let before = world.authority.keys();
+    world.authority.close().await;
+
+    let target = Scratch::new(Engine::Postgres);
+    let wrong = Relocate { master: MasterKey::new([9; 32]), ..how(&world, &target.config) };
+    assert!(relocate(wrong, &|_| {}).await.err().unwrap().to_string().contains("master key"));
+    let (text, _) = how(&world, &target.config).root.unwrap();
+    let wrong = Relocate { root: Some((text, secret("mule"))), ..how(&world, &target.config) };
+    assert!(relocate(wrong, &|_| {}).await.err().unwrap().to_string().contains("passphrase"));
+
+    let contents = moved(&world, &target.config).await.unwrap();
+    assert!(contents.tables.iter().any(|table| table.name == "activations" && table.rows == 1));
+    let again = moved(&world, &target.config).await.unwrap();
+    assert_eq!(again.tables, contents.tables, "it is there, and is told so");
+    let mut other = World::on(Engine::Sqlite).await;
+    other.clock.advance(Seconds(1));
+    other.restart().await;
+    other.authority.close().await;
+    let error = moved(&other, &target.config).await.err().unwrap();
+    assert_eq!(error.code(), ErrorCode::WrongState);
+    assert!(error.to_string().contains("holds data already"), "{error}");
+
+    let authority = open(&world, &target.config, target.folder.path()).await.unwrap();
+    let keys = authority.keys();
+    assert_eq!(
+        (keys.epoch, keys.version),
+        (before.epoch, before.version),
+        "nothing was lost: the same epoch"
+    );
+    authority.check_root().await.unwrap();
+    world.clock.advance(Seconds::days(2));
+    authority.store_time().await.unwrap();
+    authority.renew_keyset().await.unwrap();
+    assert!(authority.keys().version > before.version, "the root is in the database, and signs");
+    world.authority = Arc::new(authority);
+    first.heartbeat(&world).await.unwrap_or_else(|_| panic!("its credential is known"));
+    world.authority.close().await;
+}
+
+#[tokio::test]
+async fn a_move_that_was_ended_goes_on_unless_the_authority_has_run_since() {
+    let mut world = World::on(Engine::Sqlite).await;
+    Site::plain(&world, 3).await;
+    world.authority.close().await;
+    let (target, mut polls, mut ended) = (Scratch::new(Engine::Postgres), 3, 0);
+    loop {
+        match super::restored::polled(moved(&world, &target.config), polls).await {
+            Some(moved) => break drop(moved.unwrap()),
+            None => ended += 1,
+        }
+        polls += 17;
+    }
+    assert!(ended > 1, "it was ended only {ended} times");
+    open(&world, &target.config, target.folder.path()).await.unwrap().close().await;
+
+    let target = Scratch::new(Engine::Postgres);
+    let db = target.open().await;
+    db.write("test.begin", |tx| tx.begin_copy("move of another state")).await.unwrap();
+    db.close().await;
+    world.clock.advance(Seconds(60));
+    world.restart().await;
+    world.authority.close().await;
+    let error = moved(&world, &target.config).await.err().unwrap().to_string();
+    assert!(error.contains("changed since"), "{error}");
+}

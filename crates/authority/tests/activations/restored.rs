@@ -1,0 +1,267 @@
+//! An authority that was restored: on either engine, from older schemas, after an end on the way.
+
+use std::{fs, future::Future, path::Path, pin::pin, sync::Arc, task::Poll};
+
+use kaching_authority::{
+    Actor, MasterKey,
+    backup::{Contents, Restore, Restored, read, restore},
+};
+use kaching_base::{ErrorCode, Seconds};
+use kaching_db::Config;
+use kaching_testkit::{Engine, Scratch, SeededEntropy, World, engines};
+use sha2::{Digest as _, Sha256};
+
+use super::{
+    backups::{back_up, open, secret},
+    setting::{Installation, Site, read_lease, refused, trusted},
+};
+
+pub fn how(world: &World, database: &Config) -> Restore {
+    Restore {
+        database: database.clone(),
+        master: MasterKey::new([7; 32]),
+        root: (fs::read_to_string(world.directory.path().join("root.key")).unwrap(), secret("")),
+        keeps_root: true,
+        issuer: None,
+        by: Actor::Local(1000),
+        clock: Arc::<kaching_testkit::FakeClock>::clone(&world.clock),
+        entropy: Arc::new(SeededEntropy::new(55)),
+    }
+}
+
+pub async fn restore_into(
+    world: &World,
+    database: &Config,
+    path: &Path,
+    contents: &Contents,
+) -> kaching_authority::Result<Restored> {
+    restore(path, contents, how(world, database), &|_| {}).await
+}
+
+/// What is not the same after a restore: the epoch and the keyset that tells of it, with its entry.
+const NEW: [&str; 4] = ["settings", "keysets", "audit_entries", "roots"];
+
+#[tokio::test]
+async fn everything_is_there_again_on_either_engine_in_a_new_epoch() {
+    World::each(|mut world| async move {
+        let site = Site::plain(&world, 3).await;
+        let (mut first, mut second) = (Installation::new("first"), Installation::new("second"));
+        for one in [&mut first, &mut second] {
+            one.activate(&world, &site).await.unwrap_or_else(|_| panic!("a slot is free"));
+            one.heartbeat(&world).await.unwrap_or_else(|_| panic!("it runs"));
+        }
+        second.deactivate(&world).await.unwrap();
+        world.clock.advance(Seconds(600));
+        let before = world.authority.keys();
+        let (path, contents) = back_up(&world, "backup", None).await;
+        for target in engines() {
+            let restored = restore_into(&world, &target.config, &path, &contents).await.unwrap();
+            assert_eq!(restored.epoch, before.epoch + 1);
+            let authority = open(&world, &target.config, target.folder.path()).await.unwrap();
+            let keys = authority.keys();
+            assert_eq!((keys.epoch, &keys.roots), (before.epoch + 1, &before.roots));
+            assert!(keys.version > before.version, "clients refuse a keyset that is older");
+            authority.check_root().await.unwrap();
+            let keyset = trusted(&authority).keyset().clone();
+            assert_eq!((keyset.epoch, keyset.version), (keys.epoch, keys.version));
+            // Where the root is in the database, it is not in the backup, and here again all the same.
+            std::mem::swap(&mut world.authority, &mut Arc::new(authority));
+            let mut again = first.clone();
+            let beat = again.beat();
+            let request = beat.proof.request;
+            let renewed =
+                again.hear(&world, beat).await.unwrap_or_else(|_| panic!("its credential is known"));
+            let lease = read_lease(&world, &renewed.lease, request);
+            assert_eq!(lease.epoch, keys.epoch);
+            assert_eq!(refused(second.clone().heartbeat(&world).await), ErrorCode::ActivationDeactivated);
+            let (_, after) = back_up(&world, &format!("again-{}", target.engine().as_str()), None).await;
+            for (before, after) in contents.tables.iter().zip(&after.tables) {
+                assert_eq!(before.name, after.name);
+                let moved = NEW.contains(&before.name.as_str()) || before.name == "activations";
+                assert!(moved || before == after, "{before:?} became {after:?}");
+            }
+            let entries = super::setting::entries(&world, keys.epoch).await;
+            assert!(entries.iter().any(|(action, _)| action == "backup.restore"), "{entries:?}");
+            world.authority.close().await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_does_not_fit_is_refused_before_anything_is_written() {
+    let world = World::on(Engine::Sqlite).await;
+    let (path, contents) = back_up(&world, "backup", None).await;
+    for target in engines() {
+        let told =
+            async |how: Restore| restore(&path, &contents, how, &|_| {}).await.err().unwrap().to_string();
+        let wrong = Restore { master: MasterKey::new([9; 32]), ..how(&world, &target.config) };
+        assert!(told(wrong).await.contains("master key"));
+        let (text, _) = how(&world, &target.config).root;
+        let wrong = Restore { root: (text, secret("mule")), ..how(&world, &target.config) };
+        assert!(told(wrong).await.contains("passphrase"));
+        let other = World::on(Engine::Sqlite).await;
+        other.authority.close().await;
+        let foreign = fs::read_to_string(other.directory.path().join("root.key")).unwrap();
+        // The randomness of two worlds is the same, and so would be their roots.
+        assert!(!foreign.is_empty());
+        restore_into(&world, &target.config, &path, &contents).await.unwrap();
+        let error = restore_into(&world, &target.config, &path, &contents).await.err().unwrap();
+        assert_eq!(error.code(), ErrorCode::WrongState);
+        assert!(error.to_string().contains("holds data already"), "{error}");
+        open(&world, &target.config, target.folder.path()).await.unwrap().close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_clock_behind_the_backup_begins_no_epoch() {
+    let world = World::on(Engine::Sqlite).await;
+    world.clock.advance(Seconds(60));
+    world.authority.store_time().await.unwrap();
+    let (path, contents) = back_up(&world, "backup", None).await;
+    world.clock.advance(Seconds(-40));
+    for target in engines() {
+        let error = restore_into(&world, &target.config, &path, &contents).await.err().unwrap().to_string();
+        assert!(error.contains("clock was set back"), "{error}");
+        let error = open(&world, &target.config, target.folder.path()).await.err().unwrap().to_string();
+        assert!(error.contains("not whole"), "{error}");
+        world.clock.advance(Seconds(40));
+        restore_into(&world, &target.config, &path, &contents)
+            .await
+            .expect("with the clock right, it goes on");
+        open(&world, &target.config, target.folder.path()).await.unwrap().close().await;
+        world.clock.advance(Seconds(-40));
+    }
+}
+
+/// Ends a future after it was polled so often, as a kill would; what it has handed to others goes on.
+pub async fn polled<F: Future>(future: F, times: usize) -> Option<F::Output> {
+    let (mut future, mut left) = (pin!(future), times);
+    std::future::poll_fn(|cx| match (left, future.as_mut().poll(cx)) {
+        (_, Poll::Ready(output)) => Poll::Ready(Some(output)),
+        (0, Poll::Pending) => Poll::Ready(None),
+        (_, Poll::Pending) => {
+            left -= 1;
+            Poll::Pending
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_restore_that_was_ended_goes_on_and_nothing_serves_before_it_is_whole() {
+    let world = World::on(Engine::Sqlite).await;
+    let site = Site::plain(&world, 3).await;
+    Installation::new("first").activate(&world, &site).await.unwrap_or_else(|_| panic!("a slot is free"));
+    let (path, contents) = back_up(&world, "backup", None).await;
+    let (other, others) = back_up(&world, "other", None).await;
+    for target in engines() {
+        let (mut ended, mut polls) = (0, 3);
+        let restored = loop {
+            match polled(restore_into(&world, &target.config, &path, &contents), polls).await {
+                Some(restored) => break restored.unwrap(),
+                None => ended += 1,
+            }
+            let at = kaching_db::Db::open(
+                target.config.clone(),
+                kaching_db::Metrics::register(&mut prometheus_client::registry::Registry::default()),
+            );
+            let db = at.await.unwrap();
+            let begun = db.unfinished().await.unwrap();
+            db.close().await;
+            if let Some(progress) = begun {
+                let error =
+                    open(&world, &target.config, target.folder.path()).await.err().unwrap().to_string();
+                assert!(error.contains("not whole"), "at {progress:?}: {error}");
+                let error =
+                    restore_into(&world, &target.config, &other, &others).await.err().unwrap().to_string();
+                assert!(error.contains("another copy"), "at {progress:?}: {error}");
+            }
+            polls += 6;
+        };
+        assert!(ended > 3, "it was ended only {ended} times");
+        assert_eq!(restored.epoch, 2);
+        let authority = open(&world, &target.config, target.folder.path()).await.unwrap();
+        assert_eq!(authority.keys().epoch, 2);
+        authority.close().await;
+    }
+}
+
+/// A backup of an earlier schema, made of one of the present: without the last migration and its tables.
+fn without_the_last_migration(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    let mut head: serde_json::Value = serde_json::from_str(lines[0]).unwrap();
+    let migrations = head["migrations"].as_array_mut().unwrap();
+    let at = migrations.iter().position(|name| name == "0003_activations").unwrap();
+    migrations.truncate(at);
+    let later = [
+        "products",
+        "features",
+        "plans",
+        "customers",
+        "search_words",
+        "licenses",
+        "license_keys",
+        "tokens",
+        "jobs",
+    ];
+    let first = [
+        "data_keys",
+        "roots",
+        "signing_keys",
+        "keysets",
+        "settings",
+        "idempotency_keys",
+        "audit_entries",
+        "audit_private",
+    ];
+    let (mut kept, mut keeps, mut tables, mut rows) = (vec![head.to_string()], false, 0, 0_u64);
+    for line in &lines[1..lines.len() - 1] {
+        let mark: serde_json::Value = serde_json::from_str(line).unwrap();
+        if let Some(table) = mark["table"].as_str() {
+            keeps = first.contains(&table) || later.contains(&table);
+        }
+        if keeps {
+            kept.push((*line).to_owned());
+            tables += u64::from(mark.get("end").is_some());
+            rows += u64::from(mark.is_array());
+        }
+    }
+    let text = kept.join("\n") + "\n";
+    let sha256: String = Sha256::digest(&text).iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("{text}{}\n", serde_json::json!({ "tables": tables, "rows": rows, "sha256": sha256 }))
+}
+
+#[tokio::test]
+async fn an_earlier_schema_is_brought_up_to_date_and_a_later_one_refused() {
+    let world = World::on(Engine::Sqlite).await;
+    Site::plain(&world, 1).await;
+    let (path, _) = back_up(&world, "backup", None).await;
+    let text = fs::read_to_string(&path).unwrap();
+    let earlier = world.directory.path().join("earlier");
+    fs::write(&earlier, without_the_last_migration(&text)).unwrap();
+    let contents = read(&earlier, |_| {}).unwrap();
+    for target in engines() {
+        restore_into(&world, &target.config, &earlier, &contents).await.unwrap();
+        let authority = open(&world, &target.config, target.folder.path()).await.unwrap();
+        let licenses = authority.licenses(kaching_authority::List::default()).await.unwrap();
+        assert_eq!(licenses.items.len(), 1);
+        let activations = authority.activations(kaching_authority::List::default()).await.unwrap();
+        assert!(activations.items.is_empty(), "the later tables are there, too");
+        authority.close().await;
+    }
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    lines[0] = lines[0].replace("\"0003_activations\"", "\"0003_activations\",\"9999_later\"");
+    lines.pop();
+    let body = lines.join("\n") + "\n";
+    let sha256: String = Sha256::digest(&body).iter().map(|byte| format!("{byte:02x}")).collect();
+    let last = text.lines().last().unwrap();
+    let mut last: serde_json::Value = serde_json::from_str(last).unwrap();
+    last["sha256"] = sha256.into();
+    let later = world.directory.path().join("later");
+    fs::write(&later, format!("{body}{last}\n")).unwrap();
+    let contents = read(&later, |_| {}).unwrap();
+    let target = Scratch::new(Engine::Sqlite);
+    let error = restore_into(&world, &target.config, &later, &contents).await.err().unwrap().to_string();
+    assert!(error.contains("install the newer version"), "{error}");
+}

@@ -1,0 +1,84 @@
+//! Backups on a schedule.
+
+use std::{fs, path::PathBuf};
+
+use kaching_authority::backup::{Schedule, read};
+use kaching_base::Seconds;
+use kaching_testkit::{Engine, World};
+
+use super::{backups::open, setting::Site};
+
+fn schedule(world: &World) -> Schedule {
+    let directory = world.directory.path().join("backups");
+    fs::create_dir_all(&directory).unwrap();
+    Schedule { directory, every: Seconds(3600), keep: 2 }
+}
+
+fn files(schedule: &Schedule) -> Vec<PathBuf> {
+    let mut files: Vec<_> =
+        fs::read_dir(&schedule.directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files
+}
+
+#[tokio::test]
+async fn one_is_made_when_it_is_due_and_the_newest_stay() {
+    World::each(|world| async move {
+        Site::plain(&world, 1).await;
+        let schedule = schedule(&world);
+        fs::write(schedule.directory.join("kaching-notes.backup"), "somebody's own").unwrap();
+        assert!(world.authority.last_backup().await.unwrap().succeeded_at.is_none());
+        for round in 1..=4 {
+            let made = world.authority.back_up_when_due(&schedule).await.unwrap().expect("it is due");
+            read(&made, |_| {}).unwrap();
+            let last = world.authority.last_backup().await.unwrap();
+            assert_eq!(
+                (last.succeeded_at, last.error),
+                (Some(kaching_authority::Clock::now(&*world.clock)), None)
+            );
+            assert!(world.authority.back_up_when_due(&schedule).await.unwrap().is_none(), "once");
+            assert_eq!(files(&schedule).len(), 1 + round.min(2), "{:?}", files(&schedule));
+            assert!(files(&schedule).contains(&made));
+            world.clock.advance(Seconds(3600));
+        }
+        assert!(schedule.directory.join("kaching-notes.backup").exists());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn one_that_fails_is_told_tried_again_and_removes_nothing() {
+    World::each(|world| async move {
+        let good = schedule(&world);
+        world.authority.back_up_when_due(&good).await.unwrap().unwrap();
+        let bad = Schedule { directory: world.directory.path().join("missing"), keep: 1, ..good.clone() };
+        world.clock.advance(Seconds(3600));
+        let error = world.authority.back_up_when_due(&bad).await.unwrap_err().to_string();
+        assert!(error.contains("cannot be written"), "{error}");
+        let last = world.authority.last_backup().await.unwrap();
+        assert_eq!(last.error.as_ref(), Some(&error));
+        assert!(last.succeeded_at.is_some(), "the one before is still the last");
+        assert!(world.authority.back_up_when_due(&good).await.unwrap().is_none(), "not at once");
+        world.clock.advance(Seconds(600));
+        world.authority.back_up_when_due(&good).await.unwrap().expect("ten minutes later");
+        assert_eq!(world.authority.last_backup().await.unwrap().error, None);
+        assert_eq!(files(&good).len(), 2);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn of_two_processes_on_a_database_one_makes_it() {
+    let world = World::on(Engine::Postgres).await;
+    let beside = tempfile::tempdir().unwrap();
+    fs::copy(world.directory.path().join("root.key"), beside.path().join("root.key")).unwrap();
+    let other = open(&world, &world.database, beside.path()).await.unwrap();
+    let schedule = schedule(&world);
+    for _ in 0..3 {
+        let (one, two) =
+            tokio::join!(world.authority.back_up_when_due(&schedule), other.back_up_when_due(&schedule));
+        assert_eq!([one.unwrap(), two.unwrap()].iter().flatten().count(), 1);
+        world.clock.advance(Seconds(3600));
+    }
+    other.close().await;
+}

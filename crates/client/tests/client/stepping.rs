@@ -1,0 +1,270 @@
+//! The stream of changes with the intervals of a real client: a test carries every piece, and time passes as it says.
+
+use std::{cell::Cell, time::Duration};
+
+use kaching_base::ErrorCode;
+use kaching_client::{
+    State, Timing, Via, Warning,
+    simulation::{Sent, Simulation, Step},
+};
+
+use crate::world::World;
+
+/// A guard without threads that has started, and its world.
+struct Stepped {
+    world: World,
+    simulation: Simulation,
+    /// How long it has waited, in seconds.
+    waited: Cell<u64>,
+}
+
+impl Stepped {
+    fn new() -> Self {
+        let world = World::new();
+        let counter = std::sync::atomic::AtomicU8::new(0);
+        let fill = move |bytes: &mut [u8]| {
+            bytes.fill(counter.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
+        };
+        let simulation = world.builder().timing(Timing::default()).simulate(fill).unwrap();
+        let stepped = Self { world, simulation, waited: Cell::new(0) };
+        stepped.calls();
+        stepped.simulation.started().unwrap().unwrap();
+        stepped
+    }
+
+    /// Carries all calls that are due.
+    fn calls(&self) {
+        while let Step::Send(sent) = self.simulation.call() {
+            self.answer(&sent);
+        }
+    }
+
+    fn answer(&self, sent: &Sent) {
+        let (status, body) = self.world.authority.answer(sent);
+        self.simulation.answer(sent, status, body);
+    }
+
+    /// What the lane that hears of changes does now.
+    fn asks(&self) -> Result<Sent, Duration> {
+        match self.simulation.question() {
+            Step::Send(sent) => Ok(sent),
+            Step::Rest(wait) => Err(wait),
+        }
+    }
+
+    /// The next request of that lane, however long it rests.
+    fn asks_soon(&self) -> Sent {
+        for _ in 0..100 {
+            match self.asks() {
+                Ok(sent) => return sent,
+                Err(wait) => self.wait(wait),
+            }
+            self.calls();
+        }
+        panic!("it asks for nothing");
+    }
+
+    /// A stream whose first event is here.
+    fn streams(&self) -> Sent {
+        let stream = self.asks_soon();
+        assert!(stream.streams(), "{}", stream.path());
+        assert!(self.simulation.piece(&stream, b""));
+        let first = self.world.authority.desk().event(true);
+        assert!(self.simulation.piece(&stream, first.as_bytes()));
+        stream
+    }
+
+    fn wait(&self, time: Duration) {
+        let seconds = time.as_secs().max(1);
+        self.waited.set(self.waited.get() + seconds);
+        self.world.clock.advance(seconds);
+    }
+
+    fn beats(&self) -> usize {
+        self.world.authority.desk().beats.len()
+    }
+
+    fn via(&self) -> Option<Via> {
+        match self.simulation.guard().state() {
+            State::Active { via } => Some(via),
+            _ => None,
+        }
+    }
+}
+
+const PING: &[u8] = b"event: ping\ndata: {\"now\": \"2027-01-15T08:00:00Z\"}\n\n";
+
+#[test]
+fn a_hint_outlives_the_answer_to_a_heartbeat_from_before_it() {
+    let stepped = Stepped::new();
+    let stream = stepped.streams();
+    stepped.wait(Duration::from_secs(400));
+    let Step::Send(heartbeat) = stepped.simulation.call() else { panic!("no heartbeat is due") };
+    assert_eq!(heartbeat.path(), "/v1/heartbeat");
+    let (status, body) = stepped.world.authority.answer(&heartbeat);
+    let hint = stepped.world.authority.change(|desk| {
+        (desk.plan, desk.rev) = ("team", 2);
+        desk.event(false)
+    });
+    assert!(stepped.simulation.piece(&stream, hint.as_bytes()));
+    stepped.simulation.answer(&heartbeat, status, body);
+    stepped.simulation.guard().require("federation").unwrap_err();
+    stepped.calls();
+    stepped.simulation.guard().require("federation").unwrap();
+    let beats = stepped.beats();
+    stepped.wait(Duration::from_secs(60));
+    stepped.calls();
+    assert_eq!(stepped.beats(), beats, "it is answered once");
+}
+
+#[test]
+fn a_hint_that_no_lease_ever_tells_of_costs_one_heartbeat() {
+    let stepped = Stepped::new();
+    let stream = stepped.streams();
+    let beats = stepped.beats();
+    for _ in 0..3 {
+        assert!(stepped.simulation.piece(&stream, b"data: {\"rev\": 77, \"epoch\": 77}\n\n"));
+    }
+    stepped.calls();
+    stepped.wait(Duration::from_secs(60));
+    stepped.calls();
+    assert_eq!(stepped.beats(), beats + 1);
+}
+
+#[test]
+fn heartbeats_after_a_hint_are_spread_over_its_time() {
+    let stepped = Stepped::new();
+    let stream = stepped.streams();
+    let mut sooner = 0;
+    for rev in 2..40 {
+        let hint = stepped.world.authority.change(|desk| {
+            (desk.rev, desk.within_ms) = (rev, 40_000);
+            desk.event(false)
+        });
+        let beats = stepped.beats();
+        assert!(stepped.simulation.piece(&stream, hint.as_bytes()));
+        stepped.wait(Duration::from_secs(20));
+        stepped.calls();
+        sooner += usize::from(stepped.beats() > beats);
+        stepped.wait(Duration::from_secs(21));
+        assert!(stepped.simulation.piece(&stream, PING));
+        stepped.calls();
+        assert!(stepped.beats() > beats, "revision {rev}");
+    }
+    assert!((5..35).contains(&sooner), "{sooner} of 38 in the first half");
+}
+
+#[test]
+fn three_pings_may_be_missing_and_no_more() {
+    let stepped = Stepped::new();
+    let stream = stepped.streams();
+    for _ in 0..3 {
+        stepped.wait(Duration::from_secs(44));
+        assert!(stepped.simulation.piece(&stream, PING));
+    }
+    stepped.wait(Duration::from_secs(44));
+    assert!(stepped.simulation.piece(&stream, b": not from the authority\n"));
+    stepped.wait(Duration::from_secs(1));
+    assert!(!stepped.simulation.piece(&stream, b""));
+    stepped.simulation.lose(&stream, "it was enough");
+    assert_eq!(stepped.via(), Some(Via::Stream), "one that has lived for minutes is opened again");
+    stepped.streams();
+}
+
+#[test]
+fn what_is_held_back_for_ten_seconds_gives_way_to_questions_and_comes_back_minutes_later() {
+    let stepped = Stepped::new();
+    let mut apart = Vec::new();
+    for _ in 0..4 {
+        let began = stepped.waited.get();
+        let stream = loop {
+            let sent = stepped.asks_soon();
+            if sent.streams() {
+                break sent;
+            }
+            // It has waited at the authority, and nothing has changed.
+            stepped.wait(Duration::from_secs(30));
+            stepped.simulation.answer(&sent, 200, br#"{"rev": 1, "epoch": 1}"#.to_vec());
+            stepped.calls();
+        };
+        apart.push(stepped.waited.get() - began);
+        assert!(stepped.simulation.piece(&stream, b""));
+        stepped.wait(Duration::from_secs(9));
+        assert!(stepped.simulation.piece(&stream, b""));
+        stepped.wait(Duration::from_secs(1));
+        assert!(!stepped.simulation.piece(&stream, b""));
+        stepped.simulation.lose(&stream, "it was enough");
+        assert_eq!(stepped.via(), Some(Via::LongPoll));
+        let warned = stepped.simulation.guard().warnings();
+        assert!(matches!(&warned[..], [Warning::Stream { .. }]), "{warned:?}");
+    }
+    assert!(apart[1] >= 240 && apart[2] >= 480 && apart[3] >= 960, "{apart:?}");
+    // The next one lives: that is believed once it has done so for a minute.
+    stepped.wait(Duration::from_secs(7200));
+    stepped.calls();
+    let stream = stepped.streams();
+    assert_eq!(stepped.via(), Some(Via::LongPoll));
+    for _ in 0..5 {
+        stepped.wait(Duration::from_secs(15));
+        assert!(stepped.simulation.piece(&stream, PING));
+    }
+    assert_eq!(stepped.via(), Some(Via::Stream));
+    assert_eq!(stepped.simulation.guard().warnings(), []);
+}
+
+#[test]
+fn a_stream_that_nobody_answers_leaves_it_to_a_heartbeat_whether_there_is_contact() {
+    let stepped = Stepped::new();
+    let stream = stepped.streams();
+    stepped.simulation.lose(&stream, "it ended");
+    let again = stepped.asks_soon();
+    assert!(again.streams());
+    let beats = stepped.beats();
+    stepped.simulation.lose(&again, "nothing listens there");
+    assert_eq!(stepped.via(), Some(Via::Stream), "nothing is known yet");
+    stepped.wait(Duration::from_secs(5));
+    let Step::Send(heartbeat) = stepped.simulation.call() else { panic!("no heartbeat is due") };
+    stepped.simulation.lose(&heartbeat, "nothing listens there");
+    assert!(matches!(stepped.simulation.guard().state(), State::Offline { .. }));
+    assert!(stepped.asks().is_err(), "it asks for nothing until a heartbeat was answered");
+    stepped.wait(Duration::from_secs(5));
+    stepped.calls();
+    assert!(stepped.beats() > beats);
+    stepped.streams();
+}
+
+#[test]
+fn a_stream_ends_after_an_hour_and_another_takes_its_place() {
+    let stepped = Stepped::new();
+    let stream = stepped.streams();
+    let mut lived = 0;
+    while stepped.simulation.piece(&stream, PING) {
+        stepped.wait(Duration::from_secs(15));
+        stepped.calls();
+        lived += 15;
+        assert!(lived < 5000);
+    }
+    assert!(lived > 2800, "{lived} s");
+    stepped.simulation.lose(&stream, "it was enough");
+    stepped.streams();
+    assert_eq!(stepped.via(), Some(Via::Stream));
+}
+
+#[test]
+fn a_stop_on_the_stream_stands_on_disk_before_the_next_piece() {
+    let stepped = Stepped::new();
+    let stream = stepped.streams();
+    let refusal = stepped.world.authority.change(|desk| {
+        (desk.refuse, desk.rev) = (Some(ErrorCode::LicenseRevoked), 2);
+        desk.event(false)
+    });
+    let (half, rest) = refusal.split_at(refusal.len() - 1);
+    assert!(stepped.simulation.piece(&stream, half.as_bytes()));
+    stepped.simulation.guard().check().unwrap();
+    assert!(stepped.simulation.piece(&stream, rest.as_bytes()));
+    assert_eq!(stepped.simulation.guard().check().unwrap_err().code_text(), "license_revoked");
+    let Stepped { world, simulation, .. } = stepped;
+    simulation.kill();
+    let again = world.builder().simulate(|bytes| bytes.fill(0)).unwrap();
+    assert_eq!(again.guard().check().unwrap_err().code_text(), "license_revoked");
+}

@@ -1,0 +1,349 @@
+//! The stream of changes: what comes by it, what it survives, and what takes its place.
+
+use std::time::{Duration, Instant};
+
+use kaching_base::{ActivationId, ErrorCode, Seconds};
+use kaching_client::{Guard, State, Timing, Via, Warning};
+use kaching_license::Refusal;
+use serde_json::json;
+
+use crate::{
+    authority::{Desk, Fault, problem},
+    world::{DEADLINE, World, eventually, timing, until, until_active, until_refused},
+};
+
+const EVENTS: &str = "/v1/events";
+
+fn until_via(guard: &Guard, via: Via) {
+    until(guard, |state| *state == State::Active { via });
+}
+
+/// How often a path was asked for.
+fn asked(desk: &Desk, path: &str) -> usize {
+    desk.seen.iter().filter(|seen| seen.contains(path)).count()
+}
+
+/// Whether people are told what to look at in the proxy.
+fn warns(guard: &Guard) -> bool {
+    guard.warnings().iter().any(|warning| matches!(warning, Warning::Stream { .. }))
+}
+
+/// A world whose next streams meet this.
+fn meeting(faults: impl IntoIterator<Item = Fault>) -> World {
+    let world = World::new();
+    world.authority.change(|desk| desk.faults.extend(faults.into_iter().map(|fault| (EVENTS, fault))));
+    world
+}
+
+/// Intervals at which nothing but the stream and questions bring anything within a test, and streams soon fail.
+fn slow() -> Timing {
+    let ms = Duration::from_millis;
+    Timing { first: ms(300), silence: ms(300), settled: ms(400), poll: (DEADLINE, DEADLINE), ..timing() }
+}
+
+#[test]
+fn a_refusal_on_the_stream_stops_at_once_and_the_next_heartbeat_tells_how_long_it_took() {
+    let world = World::new();
+    let (told, stops) = std::sync::mpsc::channel();
+    let guard = world.builder().on_stop(move |_| told.send(Instant::now()).unwrap()).start().unwrap();
+    until_via(&guard, Via::Stream);
+    world.authority.until(|desk| (asked(desk, EVENTS) > 0).then_some(()));
+    let began = Instant::now();
+    world.authority.suspend(Some(ErrorCode::LicenseSuspended));
+    let took = stops.recv_timeout(DEADLINE).unwrap() - began;
+    assert_eq!(guard.check().unwrap_err().code_text(), "license_suspended");
+    let heard = |desk: &Desk| desk.beats.iter().find_map(|beat| beat.body["heard_ms"].as_u64());
+    let heard = world.authority.until(heard);
+    assert!(u128::from(heard) <= took.as_millis() + 1000, "{heard} ms, of {took:?}");
+    let beats = world.authority.desk().beats.len();
+    world.authority.until(|desk| (desk.beats.len() >= beats + 2).then_some(()));
+    let desk = world.authority.desk();
+    let last = desk.beats.last().unwrap();
+    assert!(last.body["heard_ms"].is_null(), "it is told once: {last:?}");
+    assert_eq!(asked(&desk, "/v1/changes"), 0, "nothing had to be asked for");
+}
+
+#[test]
+fn a_hint_brings_a_heartbeat_within_its_time() {
+    let world = World::new();
+    let guard = world.builder().timing(slow()).start().unwrap();
+    world.authority.until(|desk| (asked(desk, EVENTS) > 0).then_some(()));
+    for (plan, within_ms) in [("team", 500), ("community", 0), ("team", 1)] {
+        world.authority.change(|desk| {
+            (desk.plan, desk.within_ms) = (plan, within_ms);
+            desk.rev += 1;
+        });
+        eventually("the change", || guard.require("federation").is_ok() == (plan == "team"));
+    }
+    let heard = |desk: &Desk| desk.beats.iter().find_map(|beat| beat.body["heard_ms"].as_u64());
+    // How long a change took is known once its lease counts: the heartbeat after that tells.
+    world.authority.until(heard);
+    assert_eq!(asked(&world.authority.desk(), "/v1/changes"), 0);
+}
+
+#[test]
+fn what_changes_while_a_stream_is_cut_is_not_missed() {
+    let world = World::new();
+    let guard = world.builder().timing(Timing { settled: Duration::ZERO, ..slow() }).start().unwrap();
+    until_via(&guard, Via::Stream);
+    for code in [Some(ErrorCode::LicenseSuspended), None, Some(ErrorCode::LicenseExpired), None] {
+        let streams = asked(&world.authority.desk(), EVENTS);
+        world.authority.cut_streams(|desk| {
+            desk.refuse = code;
+            desk.rev += 1;
+        });
+        match code {
+            Some(code) => until_refused(&guard, code.as_str()),
+            None => until_via(&guard, Via::Stream),
+        }
+        world.authority.until(|desk| (asked(desk, EVENTS) > streams).then_some(()));
+    }
+    assert_eq!(guard.warnings(), []);
+    assert_eq!(asked(&world.authority.desk(), "/v1/changes"), 0);
+}
+
+#[test]
+fn a_proxy_that_holds_back_what_comes_is_named_and_questions_take_over() {
+    for text in [String::new(), ": held\n\n".to_owned(), "event: ping\ndata: {".to_owned()] {
+        let world = meeting([Fault::Hold(text)]);
+        let guard = world.builder().timing(Timing { stream_again: DEADLINE, ..slow() }).start().unwrap();
+        until_via(&guard, Via::LongPoll);
+        let warning = guard.warnings().iter().map(ToString::to_string).collect::<String>();
+        assert!(warning.contains("holds back") && warning.contains("buffering"), "{warning}");
+        assert_eq!(asked(&world.authority.desk(), EVENTS), 1, "one is enough to know");
+        world.authority.suspend(Some(ErrorCode::LicenseSuspended));
+        until_refused(&guard, "license_suspended");
+        assert!(warns(&guard));
+    }
+}
+
+#[test]
+fn once_a_stream_lives_again_the_warning_goes() {
+    let world = meeting((0..2).map(|_| Fault::Hold(String::new())));
+    let guard = world.builder().timing(slow()).start().unwrap();
+    until_via(&guard, Via::LongPoll);
+    until_via(&guard, Via::Stream);
+    assert_eq!(guard.warnings(), []);
+    assert_eq!(asked(&world.authority.desk(), EVENTS), 3);
+    world.authority.suspend(Some(ErrorCode::LicenseSuspended));
+    until_refused(&guard, "license_suspended");
+}
+
+#[test]
+fn streams_that_are_cut_again_and_again_give_way_to_questions() {
+    let world = World::new();
+    let first = world.authority.desk().event(true);
+    let silent = || Fault::Hold(first.clone());
+    let cut = || Fault::Stream(first.clone());
+    let cases = [
+        ("cuts", [cut(), cut(), cut()]),
+        ("cuts", [Fault::Stream(String::new()), cut(), Fault::Stream(String::new())]),
+        ("holds back", [silent(), silent(), silent()]),
+        ("changes", [(); 3].map(|()| Fault::Stream(format!("{first}data: <html>\n\n")))),
+        ("changes", [(); 3].map(|()| Fault::Stream(format!("{first}data: {{}}\n\n")))),
+        ("changes", [(); 3].map(|()| Fault::Hold("x".repeat(100_000)))),
+        ("changes", [(); 3].map(|()| Fault::Hold(first.repeat(2_000)))),
+        ("answers", [(); 3].map(|()| Fault::Say(200, "<html>".to_owned()))),
+    ];
+    for (why, faults) in cases {
+        let world = meeting(faults);
+        let guard = world.builder().timing(Timing { stream_again: DEADLINE, ..slow() }).start().unwrap();
+        until_via(&guard, Via::LongPoll);
+        let warning = guard.warnings().iter().map(ToString::to_string).collect::<String>();
+        assert!(warning.contains(why), "{why}: {warning}");
+        assert_eq!(asked(&world.authority.desk(), EVENTS), 3, "{why}: the budget is three");
+        world.authority.suspend(Some(ErrorCode::LicenseSuspended));
+        until_refused(&guard, "license_suspended");
+    }
+}
+
+#[test]
+fn where_neither_streams_nor_waiting_work_it_polls() {
+    let world = meeting((0..3).map(|_| Fault::LoseAnswer));
+    world.authority.change(|desk| {
+        desk.faults.extend((0..3).map(|_| ("/v1/changes", Fault::LoseAnswer)));
+        desk.rev += 1;
+    });
+    let guard = world.builder().timing(Timing { stream_again: DEADLINE, ..timing() }).start().unwrap();
+    until_via(&guard, Via::Polling);
+    world.authority.suspend(Some(ErrorCode::LicenseSuspended));
+    until_refused(&guard, "license_suspended");
+}
+
+#[test]
+fn an_authority_without_streams_is_asked_and_nobody_is_warned() {
+    let world = World::new();
+    world.authority.change(|desk| desk.events = false);
+    let guard = world.start();
+    until_via(&guard, Via::LongPoll);
+    assert_eq!(guard.warnings(), []);
+    world.authority.suspend(Some(ErrorCode::LicenseSuspended));
+    until_refused(&guard, "license_suspended");
+    world.authority.suspend(None);
+    until_via(&guard, Via::LongPoll);
+    world.authority.change(|desk| desk.events = true);
+    until_via(&guard, Via::Stream);
+}
+
+#[test]
+fn an_authority_that_has_no_room_for_a_stream_is_asked_less_often_than_it_says() {
+    let busy = || Fault::Say(503, problem(ErrorCode::Overloaded).to_string());
+    let world = meeting((0..3).map(|_| busy()));
+    let poll = Duration::from_millis(300);
+    let began = Instant::now();
+    let timing = Timing { poll: (poll, poll), stream_again: DEADLINE, ..slow() };
+    let guard = world.builder().timing(timing).start().unwrap();
+    until_via(&guard, Via::LongPoll);
+    assert!(began.elapsed() >= 2 * poll, "three streams in {:?}", began.elapsed());
+    assert_eq!(guard.warnings(), [], "nothing on the way is at fault");
+    world.authority.suspend(Some(ErrorCode::LicenseSuspended));
+    until_refused(&guard, "license_suspended");
+}
+
+#[test]
+fn a_refusal_that_proves_nothing_stops_nothing() {
+    type Forge = fn(&Desk) -> String;
+    fn sign(desk: &Desk, changed: impl FnOnce(&mut Refusal)) -> String {
+        desk.pushed(ErrorCode::LicenseRevoked, |refusal| {
+            refusal.rev = Some(9);
+            changed(refusal);
+        })
+    }
+    let forged: &[Forge] = &[
+        |_| "unsigned".to_owned(),
+        |desk| format!("{}.", sign(desk, |_| {}).rsplit_once('.').unwrap().0),
+        |desk| sign(desk, |_| {}).replacen('.', ".e", 1),
+        |desk| sign(desk, |refusal| refusal.act = Some(ActivationId::from_bytes([5; 16]))),
+        |desk| sign(desk, |refusal| refusal.sub = None),
+        |desk| sign(desk, |refusal| refusal.iss = "https://elsewhere.example.com".to_owned()),
+        |desk| sign(desk, |refusal| refusal.epoch = 0),
+        |desk| sign(desk, |refusal| (refusal.rev, refusal.iat) = (Some(0), refusal.iat - Seconds(5))),
+        |desk| sign(desk, |refusal| refusal.exp = refusal.iat - Seconds(1)),
+    ];
+    for forge in forged {
+        let world = World::new();
+        world.authority.change(|desk| {
+            let event = json!({"rev": 1, "epoch": 1, "refusal": forge(desk)});
+            desk.faults.push((EVENTS, Fault::Stream(format!("data: {event}\n\n"))));
+        });
+        let guard = world.start();
+        // The stream after that one comes when all of it was read.
+        world.authority.until(|desk| (asked(desk, EVENTS) > 1).then_some(()));
+        guard.check().unwrap();
+        until_active(&guard);
+        world.authority.suspend(Some(ErrorCode::LicenseSuspended));
+        until_refused(&guard, "license_suspended");
+    }
+}
+
+#[test]
+fn the_same_refusal_with_a_signature_stops() {
+    let world = World::new();
+    world.authority.change(|desk| {
+        let refusal = desk.pushed(ErrorCode::LicenseRevoked, |refusal| refusal.rev = Some(9));
+        let event = json!({"rev": 9, "epoch": 1, "refusal": refusal});
+        desk.faults.push((EVENTS, Fault::Hold(format!("data: {event}\n\n"))));
+    });
+    let guard = world.start();
+    until_refused(&guard, "license_revoked");
+}
+
+#[test]
+fn an_authority_that_is_gone_is_found_again() {
+    let world = World::new();
+    let guard = world.start();
+    until_via(&guard, Via::Stream);
+    for _ in 0..2 {
+        world.authority.change(|desk| desk.down = true);
+        until(&guard, |state| matches!(state, State::Offline { .. }));
+        guard.check().unwrap();
+        world.authority.change(|desk| desk.down = false);
+        until_active(&guard);
+        world.authority.suspend(Some(ErrorCode::LicenseSuspended));
+        until_refused(&guard, "license_suspended");
+        world.authority.suspend(None);
+        until_active(&guard);
+    }
+}
+
+#[test]
+fn a_restored_authority_is_asked_for_its_keys_and_a_lease_and_stops_nobody() {
+    let world = World::new();
+    world.authority.change(|desk| desk.rev = 50);
+    let guard = world.builder().timing(slow()).start().unwrap();
+    world.authority.until(|desk| (asked(desk, EVENTS) > 0).then_some(()));
+    let before = world.authority.change(|desk| {
+        (desk.epoch, desk.rev, desk.plan, desk.keyset_version) = (2, 3, "team", 2);
+        asked(desk, "well-known")
+    });
+    eventually("the lease of the new epoch", || {
+        guard.check().unwrap();
+        guard.require("federation").is_ok()
+    });
+    assert!(asked(&world.authority.desk(), "well-known") > before);
+    // What the new epoch says counts, although its revisions are lower.
+    world.authority.suspend(Some(ErrorCode::LicenseSuspended));
+    until_refused(&guard, "license_suspended");
+}
+
+#[test]
+fn an_epoch_that_nobody_signed_ends_with_the_next_lease() {
+    let event = "data: {\"rev\": 1000000, \"epoch\": 1000000}\n\n".to_owned();
+    let world = meeting([Fault::Stream(event)]);
+    let guard = world.start();
+    world.authority.until(|desk| (asked(desk, EVENTS) > 1).then_some(()));
+    guard.check().unwrap();
+    world.authority.suspend(Some(ErrorCode::LicenseSuspended));
+    until_refused(&guard, "license_suspended");
+}
+
+#[test]
+fn an_authority_that_refuses_to_hear_how_long_it_took_gets_heartbeats_all_the_same() {
+    let world = World::new();
+    world.authority.change(|desk| desk.takes_heard = false);
+    let guard = world.start();
+    until_via(&guard, Via::Stream);
+    world.authority.until(|desk| (asked(desk, EVENTS) > 0).then_some(()));
+    for _ in 0..2 {
+        world.authority.suspend(Some(ErrorCode::LicenseSuspended));
+        until_refused(&guard, "license_suspended");
+        let refusals = world.authority.desk().refusals;
+        world.authority.until(|desk| (desk.refusals > refusals + 1).then_some(()));
+        world.authority.suspend(None);
+        until_via(&guard, Via::Stream);
+    }
+    assert_eq!(world.authority.desk().not_heard, 1, "once is enough to know");
+}
+
+#[test]
+fn the_end_hangs_up_although_nothing_comes() {
+    let first = World::new().authority.desk().event(true);
+    let silent = Timing { silence: 10 * DEADLINE, first: 10 * DEADLINE, ..timing() };
+    let acts: [fn(Guard); 3] = [drop, |guard| guard.shutdown().unwrap(), |guard| guard.deactivate().unwrap()];
+    for end in acts {
+        let world = meeting([Fault::Hold(first.clone())]);
+        let guard = world.builder().timing(silent.clone()).start().unwrap();
+        world.authority.until(|desk| (asked(desk, EVENTS) > 0).then_some(()));
+        assert_eq!(world.authority.desk().closed, 0);
+        end(guard);
+        world.authority.until(|desk| (desk.closed > 0).then_some(()));
+    }
+}
+
+#[test]
+fn another_license_has_another_stream() {
+    let first = World::new().authority.desk().event(true);
+    let world = meeting([Fault::Hold(first)]);
+    let silent = Timing { silence: 10 * DEADLINE, first: 10 * DEADLINE, ..slow() };
+    let guard = world.builder().timing(silent).start().unwrap();
+    world.authority.until(|desk| (asked(desk, EVENTS) > 0).then_some(()));
+    let key = "CHORUS-11111-11111-11111-11111-11111";
+    world.authority.change(|desk| {
+        desk.other_license();
+        desk.key = key.to_owned();
+    });
+    guard.activate(kaching_client::LicenseKey::new(key)).unwrap();
+    world.authority.until(|desk| (asked(desk, EVENTS) > 1).then_some(()));
+    world.authority.suspend(Some(ErrorCode::LicenseSuspended));
+    until_refused(&guard, "license_suspended");
+}

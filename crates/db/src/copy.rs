@@ -1,0 +1,160 @@
+//! Tables as they are, whatever they hold: what a backup reads, and what a restore or a move to another engine writes.
+
+mod progress;
+mod sum;
+mod tables;
+
+use std::fmt::Write as _;
+
+use crate::{Error, Param, Result, Row, Statement, Tx, Value, column::Column};
+
+pub use progress::Progress;
+pub use sum::Sum;
+pub use tables::Table;
+
+/// What a column holds in one row, the same on both engines.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cell {
+    /// Nothing.
+    Null,
+    /// A whole number; yes and no are 1 and 0.
+    Int(i64),
+    /// A text.
+    Text(String),
+    /// Bytes; a uuid is 16 of them.
+    Bytes(Vec<u8>),
+}
+
+/// The cells of one row, in the order of the table's columns.
+pub type Cells = Vec<Cell>;
+
+/// How a column takes its cells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Int,
+    Bool,
+    Text,
+    Bytes,
+    Uuid,
+}
+
+/// Parameters of one statement: SQLite takes 32,766.
+const PARAMETERS: usize = 32_000;
+/// Rows of one statement: more save nothing.
+const ROWS: usize = 200;
+
+impl Tx<'_> {
+    /// The next rows after the one with this key, in the order of the keys; the first ones without.
+    ///
+    /// # Errors
+    /// As the database answers.
+    pub fn page(&mut self, table: &Table, after: Option<&[Cell]>, limit: u32) -> Result<Vec<Cells>> {
+        let mut sql = format!("select {} from \"{}\"", names(table.names()), table.name());
+        let mut params = Vec::new();
+        if let Some(after) = after {
+            let places: Vec<_> = (1..=after.len()).map(|n| format!("?{n}")).collect();
+            write!(sql, " where ({}) > ({})", names(table.key_names()), places.join(", ")).expect(TEXT);
+            params = after.iter().zip(table.key_kinds()).map(|(cell, kind)| param(cell, kind)).collect();
+        }
+        write!(sql, " order by {} limit {limit}", names(table.key_names())).expect(TEXT);
+        let width = table.names().count();
+        self.query_all(Statement(&sql), &params, |row| (0..width).map(|at| cell(row, at)).collect())
+    }
+
+    /// Writes these rows, of which none is there yet.
+    ///
+    /// # Errors
+    /// As the database answers.
+    pub fn fill(&mut self, table: &Table, rows: &[Cells]) -> Result<()> {
+        let width = table.names().count().max(1);
+        for rows in rows.chunks((PARAMETERS / width).clamp(1, ROWS)) {
+            let mut sql = format!("insert into \"{}\" ({}) values ", table.name(), names(table.names()));
+            for row in 0..rows.len() {
+                let places: Vec<_> = (1..=width).map(|at| format!("?{}", row * width + at)).collect();
+                write!(sql, "{}({})", if row == 0 { "" } else { ", " }, places.join(", ")).expect(TEXT);
+            }
+            let cells = rows.iter().flat_map(|row| row.iter().zip(table.kinds()));
+            let params: Vec<_> = cells.map(|(cell, kind)| param(cell, kind)).collect();
+            self.execute(Statement(&sql), &params)?;
+        }
+        Ok(())
+    }
+
+    /// Removes every row.
+    ///
+    /// # Errors
+    /// As the database answers.
+    pub fn clear(&mut self, table: &Table) -> Result<u64> {
+        self.execute(Statement(&format!("delete from \"{}\"", table.name())), &[])
+    }
+
+    /// How many rows a table has, and their sum: what tells whether two hold the same.
+    ///
+    /// # Errors
+    /// As the database answers.
+    pub fn sum(&mut self, table: &Table) -> Result<(u64, Sum)> {
+        let (mut rows, mut sum, mut after) = (0, Sum::default(), None);
+        loop {
+            let page = self.page(table, after.as_deref(), 1000)?;
+            let Some(last) = page.last() else { return Ok((rows, sum)) };
+            after = Some(table.key_of(last));
+            rows += page.len() as u64;
+            page.iter().for_each(|row| sum.add(row));
+        }
+    }
+
+    /// The first table that holds a row, if any does.
+    ///
+    /// # Errors
+    /// As the database answers.
+    pub fn first_filled(&mut self, tables: &[Table]) -> Result<Option<String>> {
+        for table in tables {
+            if !self.page(table, None, 1)?.is_empty() {
+                return Ok(Some(table.name().to_owned()));
+            }
+        }
+        Ok(None)
+    }
+}
+
+const TEXT: &str = "a String takes any text";
+
+fn names<'n>(names: impl Iterator<Item = &'n str>) -> String {
+    names.map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ")
+}
+
+fn cell(row: &Row<'_>, at: usize) -> Result<Cell> {
+    struct Any(Cell);
+    impl Column for Any {
+        fn from_value(value: Value<'_>) -> Result<Self, String> {
+            Ok(Self(match value {
+                Value::Null => Cell::Null,
+                Value::Int(n) => Cell::Int(n),
+                Value::Bool(b) => Cell::Int(i64::from(b)),
+                Value::Text(text) => Cell::Text(text.to_owned()),
+                Value::Bytes(bytes) => Cell::Bytes(bytes.to_owned()),
+                Value::Uuid(bytes) => Cell::Bytes(bytes.to_vec()),
+            }))
+        }
+    }
+    row.get::<Any>(at).map(|any| any.0)
+}
+
+/// What does not fit its column is handed over as it is, for the database to refuse.
+fn param(cell: &Cell, kind: Kind) -> Param<'_> {
+    match (cell, kind) {
+        (Cell::Null, _) => Param::Null,
+        (Cell::Int(n), Kind::Bool) => Param::Bool(*n != 0),
+        (Cell::Int(n), _) => Param::Int(*n),
+        (Cell::Text(text), _) => Param::Text(text.into()),
+        (Cell::Bytes(bytes), Kind::Uuid) => match bytes.as_slice().try_into() {
+            Ok(uuid) => Param::Uuid(uuid),
+            Err(_) => Param::Bytes(bytes.into()),
+        },
+        (Cell::Bytes(bytes), _) => Param::Bytes(bytes.into()),
+    }
+}
+
+fn odd(what: String) -> Error {
+    Error::Value(what)
+}

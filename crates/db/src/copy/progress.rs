@@ -1,0 +1,80 @@
+//! What a copy into this database has done: it may be ended at any moment, and goes on from there.
+
+use crate::{Db, Engine, Result, Tx, params};
+
+/// Where a copy stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// What is copied, in a text that is the same only for the same source.
+    pub origin: String,
+    /// The table that is being filled; empty at the beginning.
+    pub table: String,
+    /// How many of its rows are here.
+    pub rows: u64,
+}
+
+impl Db {
+    /// The copy into this database that is not finished, if there is one: until it is, the rest is not to be used.
+    ///
+    /// # Errors
+    /// As of any read.
+    pub async fn unfinished(&self) -> Result<Option<Progress>> {
+        self.read("db.unfinished", |tx| tx.unfinished()).await
+    }
+}
+
+impl Tx<'_> {
+    /// The copy into this database that is not finished, if there is one.
+    ///
+    /// # Errors
+    /// As the database answers.
+    pub fn unfinished(&mut self) -> Result<Option<Progress>> {
+        let there = match self.engine() {
+            Engine::Sqlite => "select count(*) from sqlite_schema where name = 'unfinished_copy'",
+            Engine::Postgres => {
+                "select count(*) from pg_class where relname = 'unfinished_copy'
+                and relnamespace = cast(current_schema() as regnamespace)"
+            }
+        };
+        if self.query_one(there, &[], |row| row.get::<i64>(0))? == 0 {
+            return Ok(None);
+        }
+        self.query_opt("select origin, at_table, done_rows from unfinished_copy", &[], |row| {
+            let (origin, table, rows) = (row.get(0)?, row.get(1)?, row.get::<i64>(2)?);
+            Ok(Progress { origin, table, rows: rows.unsigned_abs() })
+        })
+    }
+
+    /// A copy begins.
+    ///
+    /// # Errors
+    /// As the database answers.
+    pub fn begin_copy(&mut self, origin: &str) -> Result<()> {
+        let create = "create table unfinished_copy (origin text primary key, at_table text not null, done_rows bigint not null)";
+        self.execute(create, &[])?;
+        self.execute(
+            "insert into unfinished_copy (origin, at_table, done_rows) values (?1, '', 0)",
+            params![origin],
+        )?;
+        Ok(())
+    }
+
+    /// So many rows of this table are here: part of the transaction that writes them.
+    ///
+    /// # Errors
+    /// As the database answers.
+    pub fn copied(&mut self, table: &str, rows: u64) -> Result<()> {
+        let rows = i64::try_from(rows).unwrap_or(i64::MAX);
+        self.execute("update unfinished_copy set at_table = ?1, done_rows = ?2", params![table, rows])?;
+        Ok(())
+    }
+
+    /// The copy is whole.
+    ///
+    /// # Errors
+    /// As the database answers.
+    pub fn end_copy(&mut self) -> Result<()> {
+        self.execute("drop table unfinished_copy", &[])?;
+        Ok(())
+    }
+}

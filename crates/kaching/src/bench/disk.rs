@@ -1,0 +1,73 @@
+//! Where everything is written that a measurement writes.
+
+use std::{
+    io::{self, IsTerminal as _, Write as _},
+    path::{Path, PathBuf},
+};
+
+use kaching_server::Shutdown;
+use rustix::fs::FsWord;
+use tempfile::TempDir;
+
+use crate::failure::Failure;
+
+/// A folder on the disk that is measured.
+pub(super) struct Disk {
+    path: PathBuf,
+    /// Whether what is written there is in memory only.
+    pub(super) volatile: bool,
+    pub(super) interrupted: Shutdown,
+}
+
+/// The file systems that lose everything with the power, by the numbers of statfs(2).
+const TMPFS: FsWord = 0x0102_1994;
+const RAMFS: FsWord = 0x8584_58f6;
+
+impl Disk {
+    /// `TMPDIR`, or where temporary files are kept that are too large for memory.
+    pub(super) fn choose(interrupted: Shutdown) -> Result<Self, Failure> {
+        let named = std::env::var_os("TMPDIR").filter(|path| !path.is_empty());
+        let path = named.map_or_else(|| PathBuf::from("/var/tmp"), PathBuf::from);
+        let system = rustix::fs::statfs(&path).map_err(|error| {
+            Failure::refused(format!(
+                "{} cannot be used ({error}): name a directory on the disk to be measured with TMPDIR.",
+                path.display()
+            ))
+        })?;
+        let volatile = [TMPFS, RAMFS].contains(&system.f_type);
+        Ok(Self { path, volatile, interrupted })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// A folder of one's own, gone with what is returned.
+    pub(super) fn folder(&self) -> Result<TempDir, Failure> {
+        let made = |error: io::Error| {
+            Failure::refused(format!("A directory in {} cannot be made: {error}.", self.path.display()))
+        };
+        tempfile::Builder::new().prefix("kaching-bench-").tempdir_in(&self.path).map_err(made)
+    }
+
+    /// Waits for a part of a measurement, unless the whole is interrupted.
+    pub(super) async fn unless_interrupted<T>(
+        &self,
+        part: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        let mut interrupted = self.interrupted.clone();
+        tokio::select! {
+            done = part => done,
+            () = interrupted.asked() => Err(Failure::refused("Interrupted: nothing was measured.")),
+        }
+    }
+}
+
+/// How far a measurement is, on a terminal only: a line that changes, and goes in the end.
+pub(super) fn tell(progress: &str) {
+    let mut terminal = io::stderr().lock();
+    if terminal.is_terminal() {
+        // Progress that cannot be shown is no reason to stop.
+        let _ = write!(terminal, "\r\u{1b}[2K{progress}").and_then(|()| terminal.flush());
+    }
+}

@@ -1,0 +1,113 @@
+//! The pictures beside the table: what is answered and how late against what is offered, and cost against size.
+
+use std::{fs, path::Path};
+
+use super::figures::Figures;
+use crate::failure::Failure;
+
+mod axis;
+mod chart;
+
+use axis::Axis;
+use chart::{Chart, Series, page};
+
+/// Writes the pictures into the folder of a page, and gives what shows them there.
+pub(super) fn write(page: &Path, rows: &[Figures]) -> Result<String, Failure> {
+    let folder = page.parent().unwrap_or(Path::new(""));
+    let mut shown = String::new();
+    for (name, title, picture) in [("load.svg", LOAD, load(rows)), ("scale.svg", SCALE, scale(rows))] {
+        let Some(picture) = picture else { continue };
+        let path = folder.join(name);
+        shown.push_str(&format!("![{title}]({name})\n\n"));
+        fs::write(&path, picture)
+            .map_err(|error| Failure::refused(format!("{} cannot be written: {error}.", path.display())))?;
+    }
+    Ok(shown)
+}
+
+const LOAD: &str = "Heartbeats in an open loop";
+const SCALE: &str = "What one heartbeat costs against what is stored";
+
+/// Throughput, and the time that 99 of 100 answers take, against the offered load; nothing without a sweep.
+fn load(rows: &[Figures]) -> Option<String> {
+    let lines = [
+        ("SQLite", "heartbeat", Some("sqlite")),
+        ("PostgreSQL", "heartbeat", Some("postgres")),
+        ("ceiling: no database", "ceiling", None),
+    ];
+    let series = |of: fn(&Figures) -> Option<f64>, unit: f64| -> Vec<Series> {
+        let series = lines.iter().enumerate().map(|(color, (label, name, engine))| {
+            let own = rows.iter().filter(|row| row.of.as_deref() == Some("sweep"));
+            let own = own.filter(|row| row.name == *name && row.engine == *engine);
+            let point = |row: &Figures| Some((row.offered_per_s? / 1000.0, of(row)? / unit));
+            Series { label: (*label).to_owned(), color, points: own.filter_map(point).collect() }
+        });
+        series.filter(|series| !series.points.is_empty()).collect()
+    };
+    let (rate, late) = (series(|row| row.rate_per_s, 1000.0), series(|row| row.p99_ms, 1.0));
+    let most = highest(&rate, |point| point.0)?;
+    let offered = Axis::linear("offered, thousand a second", 0.0, most);
+    let charts = [
+        Chart {
+            title: "Heartbeats answered, thousand a second",
+            x: offered.clone(),
+            y: Axis::linear("", 0.0, most),
+            series: rate,
+            diagonal: true,
+            limit: None,
+        },
+        Chart {
+            title: "99 of 100 answered within, milliseconds",
+            x: offered,
+            y: Axis::decades(
+                "",
+                &late.iter().flat_map(|one| one.points.iter().map(|point| point.1)).collect::<Vec<_>>(),
+            ),
+            series: late,
+            diagonal: false,
+            limit: Some((10.0, "10 ms")),
+        },
+    ];
+    Some(page(LOAD, &charts))
+}
+
+/// What one heartbeat costs against what is stored; nothing without at least two sizes.
+fn scale(rows: &[Figures]) -> Option<String> {
+    let own = |engine: &'static str| {
+        rows.iter().filter(move |row| row.name == "scale" && row.engine == Some(engine)).cloned()
+    };
+    let engines = [("SQLite", "sqlite"), ("PostgreSQL", "postgres")];
+    let series = |of: fn(&Figures) -> Option<f64>| -> Vec<Series> {
+        let all = engines.iter().enumerate().map(|(color, (label, engine))| {
+            #[expect(clippy::cast_precision_loss, reason = "a picture is coarser")]
+            let points = own(engine).filter_map(|row| Some((row.activations? as f64, of(&row)?))).collect();
+            Series { label: (*label).to_owned(), color, points }
+        });
+        all.filter(|series: &Series| series.points.len() > 1).collect()
+    };
+    let (time, cpu) = (series(|row| row.us_per_call), series(|row| row.cpu_us_per_call));
+    let sizes: Vec<f64> = time.iter().flat_map(|one| one.points.iter().map(|point| point.0)).collect();
+    if sizes.is_empty() {
+        return None;
+    }
+    let chart = |title, series: Vec<Series>| Chart {
+        title,
+        x: Axis::decades("installations stored", &sizes),
+        y: Axis::linear("", 0.0, highest(&series, |point| point.1).unwrap_or(1.0)),
+        series,
+        diagonal: false,
+        limit: None,
+    };
+    let charts = [
+        chart("Time of one on a full machine, microseconds", time),
+        chart("Its processor time, microseconds", cpu),
+    ];
+    Some(page(SCALE, &charts))
+}
+
+fn highest(series: &[Series], of: fn(&(f64, f64)) -> f64) -> Option<f64> {
+    series.iter().flat_map(|one| one.points.iter().map(of)).max_by(f64::total_cmp)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,84 @@
+use std::sync::{Arc, Mutex};
+
+use clap::Args;
+use kaching_authority::{
+    Actor, DatabaseConfig, MasterKey, SystemClock, SystemEntropy,
+    backup::{self as backups, Seen},
+};
+use kaching_base::Secret;
+
+use crate::{
+    backup::{self, Progress},
+    failure::Failure,
+    output::{Output, remark},
+    remote::Choice,
+    restore,
+    settings::{self, sentence},
+};
+
+/// Move the authority of this data directory from SQLite to PostgreSQL, whole
+///
+/// Stop it before. Every table is counted and compared before the move counts; a move that was ended goes on when it is
+/// run again. The master key stays in this directory. The SQLite file stays, too, under the name kaching.db.moved.
+#[derive(Args)]
+pub(crate) struct Migrate {
+    /// An empty database: @FILE that holds its postgres://… URL, or the URL itself
+    #[arg(long, value_name = "@FILE|URL")]
+    to: String,
+}
+
+impl Migrate {
+    pub(crate) async fn run(self, choice: &Choice, output: &Output) -> Result<(), Failure> {
+        restore::refuse_server(choice)?;
+        let data = &choice.data;
+        let config = settings::read(data, &choice.environment)?;
+        let url = settings::named_or_in_file("--to", &self.to)?;
+        if !(url.starts_with("postgres://") || url.starts_with("postgresql://")) {
+            return Err(Failure::usage(
+                "--to takes the URL of a PostgreSQL database: postgres://user@host/name.",
+            ));
+        }
+        if !data.join("kaching.db").exists() {
+            return Err(Failure::refused(format!(
+                "There is no kaching.db in {} to move.",
+                data.path().display()
+            )));
+        }
+        let _owned = data.own().map_err(|taken| taken.sentence(data))?;
+        data.check_modes()?;
+        let text = match &config.keys.master {
+            Some(text) => kaching_api::SecretText::new(text.expose().clone()),
+            None => restore::read(&data.join("master.key"))?,
+        };
+        let root = data.join("root.key");
+        let root = if root.exists() { Some(restore::read(&root)?) } else { None };
+        let passphrase = config.keys.root_passphrase.unwrap_or_else(|| Secret::new(String::new()));
+        if root.is_none() {
+            remark("root.key is not here: the database will sign no keyset by itself.");
+        }
+        let how = backups::Relocate {
+            from: DatabaseConfig::sqlite(data.join("kaching.db")),
+            to: DatabaseConfig::postgres(url),
+            master: MasterKey::parse(text.expose()).map_err(|error| sentence(&error.to_string()))?,
+            root: root.map(|root| (root.expose().to_owned(), passphrase)),
+            by: Actor::Local(rustix::process::geteuid().as_raw()),
+            clock: Arc::new(SystemClock),
+            entropy: Arc::new(SystemEntropy),
+        };
+        let progress = Mutex::new(Progress::new("moved"));
+        let told = |seen: &Seen| progress.lock().expect("nothing panics while it is held").show(seen);
+        let moved = backups::relocate(how, &told).await;
+        progress.lock().expect("nothing panics while it is held").done();
+        let contents = moved.map_err(|error| sentence(&error.to_string()))?;
+        // Two that serve under one root would contradict each other.
+        data.rename("kaching.db", "kaching.db.moved")?;
+        output.either(&backup::tables(&contents), || {
+            format!(
+                "{}\n{} rows are moved; each table holds there what it holds here. Serve it from now on with this data \
+                 directory and --database @FILE (or database.url).",
+                backup::table(&contents, output),
+                contents.rows()
+            )
+        })
+    }
+}

@@ -1,0 +1,34 @@
+//! An answer that is taken as it comes.
+
+use http::Response;
+use http_body_util::BodyExt as _;
+use hyper::body::{Body, Bytes};
+use tokio::time::{error::Elapsed, timeout};
+
+use super::{Answer, PATIENCE, unanswered};
+use crate::failure::Failure;
+
+/// Takes the pieces of an answer.
+pub(crate) type Take<'t> = dyn FnMut(&[u8]) -> Result<(), Failure> + Send + 't;
+
+pub(super) async fn pour<B>(
+    answered: Result<Result<Response<B>, Failure>, Elapsed>,
+    take: &mut Take<'_>,
+) -> Result<(), Failure>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    let answer = answered.map_err(|_| unanswered())??;
+    let (status, mut body) = (answer.status(), answer.into_body());
+    let broke = || Failure::unreached("The answer broke off before its end: nothing of it is kept.");
+    if !status.is_success() {
+        let body = body.collect().await.map_err(|_| broke())?.to_bytes();
+        return Answer { status, body }.accepted().map(drop);
+    }
+    while let Some(frame) = timeout(PATIENCE, body.frame()).await.map_err(|_| broke())? {
+        if let Ok(piece) = frame.map_err(|_| broke())?.into_data() {
+            take(&piece)?;
+        }
+    }
+    Ok(())
+}

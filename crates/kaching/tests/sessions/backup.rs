@@ -1,0 +1,212 @@
+//! Backups, restores and moves as people and programs ask for them.
+
+use std::{fs, os::unix::fs::PermissionsExt as _, process::Stdio, sync::mpsc, time::Duration};
+
+use kaching_testkit::{Engine, Scratch};
+use serde_json::{Value, json};
+
+use crate::{
+    kaching::{Kaching, Said},
+    serve::Server,
+};
+
+fn refused(said: &Said, code: i32, what: &str) {
+    assert_eq!(said.code, code, "{} {}", said.out, said.err);
+    assert!(said.err.contains(what) && said.err.lines().count() == 1, "{}", said.err);
+}
+
+/// What an operator keeps elsewhere.
+fn keys(from: &Kaching, to: &Kaching, names: &[&str]) {
+    fs::create_dir_all(to.data()).unwrap();
+    fs::set_permissions(to.data(), fs::Permissions::from_mode(0o700)).unwrap();
+    for name in names {
+        fs::copy(from.data().join(name), to.data().join(name)).unwrap();
+    }
+}
+
+#[test]
+fn a_backup_of_what_serves_is_what_is_restored() {
+    let kaching = Kaching::new();
+    let server = Server::start(&kaching, &[]);
+    let license = kaching.with_license();
+    let made = kaching.json(&["backup", "b1"]);
+    assert_eq!(fs::metadata(kaching.path().join("b1")).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(made["master_key"], json!(false));
+    let rows = |made: &Value, table: &str| {
+        let tables = made["tables"].as_array().unwrap();
+        tables.iter().find(|found| found["table"] == table).unwrap()["rows"].clone()
+    };
+    assert_eq!(rows(&made, "licenses"), json!(1));
+    refused(&kaching.run(&["backup", "b1"]), 1, "exists already");
+    assert_eq!(server.stop(), 0);
+    let in_process = kaching.json(&["backup", "b2"]);
+    assert_eq!(rows(&in_process, "licenses"), json!(1));
+
+    let backup = kaching.path().join("b1");
+    let backup = backup.to_str().unwrap();
+    refused(&kaching.run(&["restore", backup]), 1, "holds an authority already");
+    let other = Kaching::new();
+    refused(&other.run(&["restore", backup]), 1, "master.key");
+    keys(&kaching, &other, &["master.key"]);
+    refused(&other.run(&["restore", backup]), 1, "--root-key");
+    fs::write(other.data().join("root.key"), "{}").unwrap();
+    fs::set_permissions(other.data().join("root.key"), fs::Permissions::from_mode(0o600)).unwrap();
+    refused(&other.run(&["restore", backup]), 1, "root.key is damaged");
+    fs::remove_file(other.data().join("root.key")).unwrap();
+    let root = kaching.data().join("root.key");
+    let restored = other.json(&["restore", backup, "--root-key", root.to_str().unwrap()]);
+    assert_eq!(restored["epoch"], json!(2));
+    assert_eq!(other.json(&["license", "list"])["items"][0]["id"], license["id"]);
+    assert_eq!(other.json(&["key", "root"]), kaching.json(&["key", "root"]), "products pin it");
+    let names: Vec<_> = fs::read_dir(other.data()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(!names.iter().any(|name| name.to_string_lossy().starts_with("restoring")), "{names:?}");
+    refused(&other.run(&["restore", backup]), 1, "holds an authority already");
+}
+
+#[test]
+fn what_is_no_backup_changes_nothing() {
+    let kaching = Kaching::new();
+    kaching.with_license();
+    kaching.json(&["backup", "whole"]);
+    let whole = fs::read(kaching.path().join("whole")).unwrap();
+    let other = Kaching::new();
+    keys(&kaching, &other, &["master.key", "root.key"]);
+    let mut changed = whole.clone();
+    let middle = changed.len() / 2;
+    changed[middle] ^= 1;
+    for (bytes, what) in [
+        (&whole[..whole.len() / 2], "no backup to use"),
+        (&changed, "no backup to use"),
+        (b"", "no backup to use"),
+    ] {
+        fs::write(other.path().join("bad"), bytes).unwrap();
+        refused(&other.run(&["restore", "bad"]), 1, what);
+    }
+    refused(&other.run(&["restore", "nowhere"]), 1, "cannot be read");
+    refused(
+        &other.run(&["restore", "bad", "--server", "https://x.example", "--token", "kch_x"]),
+        2,
+        "--server",
+    );
+    assert!(!other.data().join("kaching.db").exists());
+}
+
+#[test]
+fn the_master_key_travels_only_under_a_passphrase() {
+    let kaching = Kaching::new();
+    let server = Server::start(&kaching, &[]);
+    let license = kaching.with_license();
+    let passphrase = kaching.path().join("passphrase");
+    fs::write(&passphrase, "correct horse battery\n").unwrap();
+    let passphrase = passphrase.to_str().unwrap();
+    refused(&kaching.run(&["backup", "b", "--with-master-key"]), 2, "--passphrase-file");
+    kaching.json(&["backup", "b", "--with-master-key", "--passphrase-file", passphrase]);
+    let url = format!("http://{}", server.greeting["listen"].as_str().unwrap());
+    let token = server.greeting["first_token"].as_str().unwrap().to_owned();
+    let there = ["--server", &url, "--token-file", &token];
+    let away = ["backup", "away", "--with-master-key", "--passphrase-file", passphrase];
+    refused(&kaching.run(&[&away[..], &there].concat()), 1, "the authority's own machine");
+    let away = kaching.json(&[&["backup", "away"][..], &there].concat());
+    assert_eq!(away["master_key"], json!(false));
+    refused(
+        &kaching.run(&[&["key", "root", "--save", "r"][..], &there].concat()),
+        1,
+        "the authority's own machine",
+    );
+    kaching.json(&["key", "root", "--save", "r"]);
+
+    let other = Kaching::new();
+    let (backup, root) = (kaching.path().join("b"), kaching.path().join("r"));
+    let restore = ["restore", backup.to_str().unwrap(), "--root-key", root.to_str().unwrap()];
+    refused(&other.run(&restore), 2, "--passphrase-file");
+    fs::write(other.path().join("wrong"), "another passphrase").unwrap();
+    refused(
+        &other.run(&[&restore[..], &["--passphrase-file", "wrong"]].concat()),
+        1,
+        "passphrase does not open",
+    );
+    let mut command = other.command();
+    command.env("KACHING_BACKUP_PASSPHRASE", "correct horse battery").args(restore);
+    assert!(command.output().unwrap().status.success());
+    let key = other.json(&["license", "key", license["id"].as_str().unwrap()]);
+    assert_eq!(key["key"], license["key"], "what was sealed opens");
+    let mode = fs::metadata(other.data().join("master.key")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+#[test]
+fn a_token_takes_backups_only_with_the_right_to() {
+    let kaching = Kaching::new();
+    let server = Server::start(&kaching, &[]);
+    let url = format!("http://{}", server.greeting["listen"].as_str().unwrap());
+    let run = |scope: &str, file: &str| {
+        let token = kaching.json(&["token", "create", "--name", scope, "--scope", scope]);
+        let token = token["secret"].as_str().unwrap().to_owned();
+        kaching.run(&["backup", file, "--server", &url, "--token", &token])
+    };
+    refused(&run("read", "read"), 1, "scope 'backup'");
+    assert!(!kaching.path().join("read").exists());
+    assert_eq!(run("backup", "taken").code, 0);
+}
+
+#[test]
+fn a_move_to_postgresql_survives_being_killed_and_leaves_one_authority() {
+    let kaching = Kaching::new();
+    let license = kaching.with_license();
+    let scratch = Scratch::new(Engine::Postgres);
+    let url = scratch.url.clone().unwrap();
+    fs::write(kaching.path().join("database"), &url).unwrap();
+    refused(&kaching.run(&["migrate", "--to", "sqlite://x"]), 2, "PostgreSQL");
+    let server = Server::start(&kaching, &[]);
+    refused(&kaching.run(&["migrate", "--to", "@database"]), 1, "owns");
+    assert_eq!(server.stop(), 0);
+    let (_never, nothing) = mpsc::channel::<()>();
+    for wait in [150, 400, 700, 1000] {
+        let mut command = kaching.command();
+        command.args(["migrate", "--to", "@database"]).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut child = command.spawn().unwrap();
+        let _ = nothing.recv_timeout(Duration::from_millis(wait));
+        let _ = child.kill();
+        child.wait().unwrap();
+    }
+    if kaching.data().join("kaching.db").exists() {
+        let moved = kaching.run(&["migrate", "--to", "@database"]);
+        assert_eq!(moved.code, 0, "{}", moved.err);
+    }
+    assert!(kaching.data().join("kaching.db.moved").exists());
+    refused(&kaching.run(&["serve", "--listen", "127.0.0.1:0"]), 1, "moved to PostgreSQL");
+    let server = Server::start(&kaching, &["--database", "@database"]);
+    assert_eq!(kaching.json(&["license", "list"])["items"][0]["id"], license["id"]);
+    let key = kaching.json(&["license", "key", license["id"].as_str().unwrap()]);
+    assert_eq!(key["key"], license["key"], "the master key stayed");
+    assert_eq!(server.stop(), 0);
+}
+
+#[test]
+fn a_backup_is_made_on_a_schedule() {
+    let kaching = Kaching::new();
+    let backups = kaching.path().join("backups");
+    fs::create_dir_all(&backups).unwrap();
+    fs::create_dir_all(kaching.data()).unwrap();
+    fs::set_permissions(kaching.data(), fs::Permissions::from_mode(0o700)).unwrap();
+    let settings = format!("[backup]\ndirectory = {:?}\n", backups.to_str().unwrap());
+    fs::write(kaching.data().join("config.toml"), settings).unwrap();
+    let server = Server::start(&kaching, &[]);
+    let found = |checks: Value| {
+        let checks = checks.as_array().unwrap().clone();
+        checks.into_iter().find(|check| check["check"] == "backup").unwrap()
+    };
+    let (_never, nothing) = mpsc::channel::<()>();
+    let fine = (0..600).any(|_| {
+        let _ = nothing.recv_timeout(Duration::from_millis(50));
+        found(kaching.json(&["doctor"]))["status"] == "ok"
+    });
+    assert!(fine, "{}", found(kaching.json(&["doctor"])));
+    let files: Vec<_> = fs::read_dir(&backups).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(files.len(), 1, "{files:?}");
+    kaching_authority::backup::read(&files[0], |_| {}).unwrap();
+    assert_eq!(server.stop(), 0);
+    let without = Kaching::new();
+    without.json(&["product", "create", "--code", "x", "--name", "x"]);
+    assert_eq!(found(without.json(&["doctor"]))["status"], "warn");
+}
