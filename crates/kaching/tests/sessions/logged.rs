@@ -5,10 +5,7 @@ use std::fs::{self, File};
 use kaching_license::Credential;
 use serde_json::{Value, json};
 
-use crate::{
-    kaching::{Kaching, Said},
-    serve::Server,
-};
+use crate::{kaching::Kaching, serve::Server};
 
 #[test]
 fn each_line_is_a_document_and_none_holds_a_secret_however_much_is_told() {
@@ -93,7 +90,7 @@ fn traces_that_this_binary_cannot_make_are_refused() {
     let kaching = Kaching::new();
     let mut command = kaching.command();
     command.args(["serve", "--listen", "127.0.0.1:0"]).env("KACHING_LOG__OTLP", "http://127.0.0.1:4318");
-    let said = Said::of(&command.output().unwrap());
+    let said = crate::kaching::Said::of(&command.output().unwrap());
     assert!(said.code == 1 && said.err.contains("--features otel"), "{}", said.err);
     assert!(!kaching.data().exists(), "and nothing was made");
     // What the environment says to all programs is no reason not to start.

@@ -110,7 +110,7 @@ impl Collector {
     fn send(&mut self, spans: &[Span]) {
         let body = wire::request(spans).to_string();
         let sent = self.agent.post(&self.url).content_type("application/json").send(body);
-        match sent {
+        match &sent {
             Ok(_) if !self.takes => tracing::info!("the collector takes traces again"),
             Ok(_) => {}
             Err(error) if self.takes => {
