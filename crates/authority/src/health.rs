@@ -14,7 +14,7 @@ use crate::{Authority, Cx, Error, Result};
 const SKEW: Seconds = Seconds(5);
 
 /// How long the database may take to be called usable.
-const LOOK: Duration = Duration::from_secs(2);
+pub(crate) const LOOK: Duration = Duration::from_secs(2);
 
 /// What is known against the clock.
 #[derive(Default)]

@@ -13,6 +13,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use crate::{Authority, Cx, Error, Op, Result};
 
 pub(crate) use registry::Kind;
+pub(crate) use sql::{Depth, depth};
 
 /// Names the ids of jobs.
 pub(crate) enum JobKind {}

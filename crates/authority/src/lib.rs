@@ -19,6 +19,7 @@ mod jobs;
 mod keys;
 mod licenses;
 mod list;
+mod metrics;
 mod migrations;
 mod op;
 mod open;
@@ -79,6 +80,7 @@ pub struct Authority {
     pub(crate) mark: health::ClockMark,
     pub(crate) refusals: refusals::Repeated,
     pub(crate) statements: statements::Statements,
+    pub(crate) metrics: metrics::Metrics,
     /// Heartbeats that wait for the next transaction.
     pub(crate) beats: activations::Beats,
     pub(crate) grounds: Arc<activations::Grounds>,

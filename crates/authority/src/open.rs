@@ -21,6 +21,7 @@ use crate::{
     keys::{
         DataKeys, KeyRing, MasterKey, RootKeeper, RootStore, Sealer, StoredKey, StoredKeyset, write_private,
     },
+    metrics::Metrics,
     migrations,
     pace::Pace,
     refusals::Repeated,
@@ -102,6 +103,7 @@ impl Authority {
         };
         let changes = Changes::new(listening, db.read("changes.mark", changes::sql::mark).await?);
         let authority = Self::of(db, (master, data), root, issuer, (clock, entropy), changes);
+        authority.metrics.register(registry);
         authority.compare_time().await?;
         authority.load_keys().await?;
         // Opening the root takes half a second and 64 MiB: a start does that only where it could not serve without.
@@ -122,7 +124,7 @@ impl Authority {
         (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>),
         changes: Changes,
     ) -> Self {
-        let grounds = Arc::new(Grounds::default());
+        let (grounds, metrics) = (Arc::new(Grounds::default()), Metrics::default());
         Self {
             beats: gather(&db, Arc::clone(&grounds)),
             grounds,
@@ -137,7 +139,8 @@ impl Authority {
             changes,
             mark: ClockMark::default(),
             refusals: Repeated::default(),
-            statements: Statements::default(),
+            statements: Statements::new(metrics.slow.clone()),
+            metrics,
             pace: Pace::default(),
             copying: Arc::new(Semaphore::new(1)),
         }

@@ -8,25 +8,40 @@ use std::sync::{Arc, Mutex};
 use kaching_base::{ActivationId, Base64Url, ErrorCode, LeaseAlgorithm, Seconds, Timestamp};
 use kaching_db::Tx;
 use kaching_domain::{Activation, License, Refused, Terms, activations as rules, leases};
-use kaching_license::{Digest, Keyset, Refusal, RefusalCode, TrustedKeyset, Validation, ValidationCode};
+use kaching_license::{
+    Claims, Digest, Keyset, Refusal, RefusalCode, TrustedKeyset, Validation, ValidationCode,
+};
 
 use crate::{
     Authority, Error, Result,
     activations::{self, sql::Names},
     catalogue::{self, Catalogues, Stamp},
     keys::KeyRing,
+    metrics::{Kind, since},
 };
+use prometheus_client::metrics::gauge::Gauge;
 use pushed::Pushed;
 use slow::SlowSigning;
 
 /// What is kept in memory for the product's calls. Everything in it can be made again.
-#[derive(Default)]
 pub(crate) struct Statements {
     pub(crate) catalogues: Catalogues,
     pub(crate) pushed: Pushed,
     slow: SlowSigning,
     /// The authority's own keys, ready to verify leases that are shown; of the keyset's version that is named.
     verifier: Mutex<Option<(u64, Arc<TrustedKeyset>)>>,
+}
+
+impl Statements {
+    /// `asked` tells how many slow signatures are asked for.
+    pub(crate) fn new(asked: Gauge) -> Self {
+        Self {
+            catalogues: Catalogues::default(),
+            pushed: Pushed::default(),
+            slow: SlowSigning::new(asked),
+            verifier: Mutex::default(),
+        }
+    }
 }
 
 /// Refusals and validations count for this long.
@@ -88,9 +103,16 @@ impl Authority {
             catalogue.etag,
         );
         match *lease_alg {
-            LeaseAlgorithm::EdDsa => ring.sign(&lease, LeaseAlgorithm::EdDsa),
+            LeaseAlgorithm::EdDsa => self.sign(Kind::Lease, &ring, &lease, LeaseAlgorithm::EdDsa),
             LeaseAlgorithm::Rs256 => {
-                self.statements.slow.sign(move || ring.sign(&lease, LeaseAlgorithm::Rs256)).await
+                let (clock, metrics) = (Arc::clone(&self.clock), self.metrics.clone());
+                let signing = move || {
+                    let began = clock.now();
+                    let statement = ring.sign(&lease, LeaseAlgorithm::Rs256)?;
+                    metrics.signed(Kind::Lease, LeaseAlgorithm::Rs256, since(began, clock.now()));
+                    Ok(statement)
+                };
+                self.statements.slow.sign(signing).await
             }
         }
     }
@@ -127,7 +149,7 @@ impl Authority {
             code: RefusalCode::Known(refused.code),
             detail: refused.detail.clone(),
         };
-        ring.sign(&refusal, algorithm).map(Some)
+        self.sign(Kind::Refusal, &ring, &refusal, algorithm).map(Some)
     }
 
     /// Signs whether a key is good; `refused` is the reason why not.
@@ -156,7 +178,20 @@ impl Authority {
             valid,
         };
         let algorithm = own.map_or(LeaseAlgorithm::EdDsa, |around| around.names.lease_alg);
-        ring.sign(&validation, algorithm)
+        self.sign(Kind::Validation, &ring, &validation, algorithm)
+    }
+
+    fn sign(
+        &self,
+        kind: Kind,
+        ring: &KeyRing,
+        claims: &impl Claims,
+        algorithm: LeaseAlgorithm,
+    ) -> Result<String> {
+        let began = self.clock.now();
+        let statement = ring.sign(claims, algorithm)?;
+        self.metrics.signed(kind, algorithm, since(began, self.clock.now()));
+        Ok(statement)
     }
 
     /// Why this activation may not run at the moment, signed for those who wait rather than ask.

@@ -91,6 +91,9 @@ impl Authority {
             ),
             Ok(_) => (ValidityCode::Valid, "The license is valid.".to_owned()),
         };
+        if let ValidityCode::Refused(code) = code {
+            self.metrics.refused(code);
+        }
         let signed = match code {
             ValidityCode::Valid => Ok(ValidationCode::Valid),
             ValidityCode::ValidInGrace => Ok(ValidationCode::ValidInGrace),

@@ -5,12 +5,13 @@ use std::{
 
 use crossbeam_channel::{Sender, TrySendError};
 use tokio::sync::{mpsc, oneshot, watch};
+use tracing::Instrument as _;
 
 use crate::{
     Config, Engine, Error, Metrics, Result, Tx,
     config::Place,
     job::{Claim, Job, Work},
-    metrics::Kind,
+    metrics::{Kind, PING},
     moment, postgres, sqlite,
 };
 
@@ -119,7 +120,7 @@ impl Db {
         if let Some(error) = self.shared.fatal.borrow().clone() {
             return Err(error);
         }
-        self.read("db.ping", |tx| tx.query_one("select 1", &[], |row| row.get::<i64>(0))).await.map(drop)
+        self.read(PING, |tx| tx.query_one("select 1", &[], |row| row.get::<i64>(0))).await.map(drop)
     }
 
     /// The database's clock in microseconds since 1970, to compare with this machine's.
@@ -221,7 +222,11 @@ impl Db {
         let deadline = moment::now() + self.deadline;
         let (job, claim, answered) = Job::new(name, kind, deadline, &self.shared.metrics, body);
         self.shared.enqueue(job);
-        answer(answered, claim, kind, deadline).await
+        answer(answered, claim, kind, deadline).instrument(span(name, kind)).await
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.shared.metrics
     }
 
     /// How long a transaction may take from the call to its answer.
@@ -234,6 +239,11 @@ impl Db {
         let deadline = moment::now() + self.deadline;
         self.shared.enqueue(Job::of(name, Kind::Write, deadline, &self.shared.metrics, work));
     }
+}
+
+/// What a transaction is in a trace: from the call to its answer, as its caller sees it.
+pub(crate) fn span(name: &'static str, kind: Kind) -> tracing::Span {
+    tracing::debug_span!("transaction", name, kind = kind.as_str())
 }
 
 /// Waits for the answer to what a thread was asked to do.

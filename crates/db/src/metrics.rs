@@ -22,6 +22,8 @@ pub struct Metrics {
     duration: Family<Name, Histogram, fn() -> Histogram>,
     wait: Family<Name, Histogram, fn() -> Histogram>,
     queue: Family<Queue, Gauge>,
+    inputs: Family<Name, Histogram, fn() -> Histogram>,
+    gathered: Family<Name, Gauge>,
     slow: Arc<AtomicU64>,
     born: Instant,
 }
@@ -31,6 +33,15 @@ pub struct Metrics {
 pub(crate) enum Kind {
     Write,
     Read,
+}
+
+impl Kind {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Write => "write",
+            Self::Read => "read",
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -50,11 +61,19 @@ struct Queue {
     kind: Kind,
 }
 
+/// The transaction that asks whether the database answers.
+pub(crate) const PING: &str = "db.ping";
+
 /// A closure that takes longer than this holds up everyone behind it.
 const SLOW: Duration = Duration::from_millis(20);
 
 fn seconds() -> Histogram {
     Histogram::new([0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1.0, 5.0])
+}
+
+/// Of what shares a transaction.
+fn counts() -> Histogram {
+    Histogram::new([1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0])
 }
 
 impl Metrics {
@@ -66,6 +85,8 @@ impl Metrics {
             duration: Family::new_with_constructor(seconds as fn() -> Histogram),
             wait: Family::new_with_constructor(seconds as fn() -> Histogram),
             queue: Family::default(),
+            inputs: Family::new_with_constructor(counts as fn() -> Histogram),
+            gathered: Family::default(),
             slow: Arc::default(),
             born: moment::now(),
         };
@@ -89,6 +110,21 @@ impl Metrics {
             metrics.wait.clone(),
         );
         db.register("queue", "Transactions that wait for a connection", metrics.queue.clone());
+        db.register(
+            "batch_inputs",
+            "Inputs that shared one transaction, by its name",
+            metrics.inputs.clone(),
+        );
+        db.register(
+            "batch_waiting",
+            "Inputs that wait to share the next transaction, by its name",
+            metrics.gathered.clone(),
+        );
+        // What never happened is told as 0, so that its first time is seen as a change.
+        drop(metrics.retries.get_or_create(&Name { name: PING }));
+        for kind in [Kind::Write, Kind::Read] {
+            drop(metrics.queue.get_or_create(&Queue { kind }));
+        }
         metrics
     }
 
@@ -122,6 +158,17 @@ impl Metrics {
 
     pub(crate) fn finished(&self, name: &'static str, kind: Kind, outcome: &'static str) {
         self.finished.get_or_create(&Finished { name, kind, outcome }).inc();
+    }
+
+    /// So many inputs of this transaction shared one run of it.
+    pub(crate) fn batched(&self, name: &'static str, inputs: usize) {
+        #[expect(clippy::cast_precision_loss, reason = "a batch is no larger than its queue")]
+        self.inputs.get_or_create(&Name { name }).observe(inputs as f64);
+    }
+
+    /// So many inputs wait for the next transaction of this name.
+    pub(crate) fn gathered(&self, name: &'static str) -> Gauge {
+        self.gathered.get_or_create_owned(&Name { name })
     }
 
     /// One warning a second is enough: what is slow is often slow for all.

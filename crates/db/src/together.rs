@@ -6,11 +6,13 @@ use std::{
     time::Instant,
 };
 
+use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::oneshot;
+use tracing::Instrument as _;
 
 use crate::{
     Db, Error, Result, Tx,
-    database::answer,
+    database::{answer, span},
     job::{Claim, Work},
     metrics::Kind,
     moment,
@@ -31,6 +33,8 @@ struct Shared<I, O> {
     pace: Pace,
     body: Box<Body<I, O>>,
     waiting: Mutex<Waiting<I, O>>,
+    /// How many wait, for whoever looks from outside.
+    told: Gauge,
 }
 
 /// How much goes into one transaction, and how many there are.
@@ -70,7 +74,8 @@ impl<I: Send + Sync + 'static, O: Send + 'static> Together<I, O> {
         body: impl Fn(&mut Tx<'_>, &[I]) -> Result<Vec<O>> + Send + Sync + 'static,
     ) -> Self {
         let waiting = Mutex::new(Waiting { inputs: VecDeque::new(), transactions: 0 });
-        Self { db: db.clone(), shared: Arc::new(Shared { name, pace, body: Box::new(body), waiting }) }
+        let told = db.metrics().gathered(name);
+        Self { db: db.clone(), shared: Arc::new(Shared { name, pace, body: Box::new(body), waiting, told }) }
     }
 
     /// Has this input answered by the next transaction; it is durable when this returns.
@@ -85,7 +90,7 @@ impl<I: Send + Sync + 'static, O: Send + 'static> Together<I, O> {
         if self.shared.gather(input)? {
             Batch::enqueue(&self.db, &self.shared);
         }
-        answer(answered, claim, Kind::Write, deadline).await
+        answer(answered, claim, Kind::Write, deadline).instrument(span(self.shared.name, Kind::Write)).await
     }
 }
 
@@ -101,6 +106,7 @@ impl<I, O> Shared<I, O> {
             return Err(Error::Overloaded);
         }
         waiting.inputs.push_back(input);
+        self.told.inc();
         let more = waiting.transactions < self.pace.at_once;
         waiting.transactions += usize::from(more);
         Ok(more)
@@ -130,6 +136,7 @@ impl<I: Send + Sync + 'static, O: Send + 'static> Batch<I, O> {
             while inputs.len() < self.shared.pace.inputs
                 && let Some(Input { input, deadline, claim, reply }) = waiting.inputs.pop_front()
             {
+                self.shared.told.dec();
                 if !claim.start() {
                     continue;
                 }
@@ -169,6 +176,9 @@ impl<I: Send + Sync + 'static, O: Send + 'static> Work for Batch<I, O> {
         // One that was refused before it ran answers those that it would have taken.
         self.take();
         let (_, replies) = self.inputs.take().expect("it was taken just now");
+        if outcome.is_ok() && !replies.is_empty() {
+            self.db.metrics().batched(self.shared.name, replies.len());
+        }
         let returned = match (outcome, self.returned.take()) {
             (Ok(()), Some(returned)) => returned,
             (Ok(()), None) => Err(Error::Panicked),

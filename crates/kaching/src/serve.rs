@@ -56,7 +56,8 @@ impl Serve {
     ) -> Result<(), Failure> {
         let doubts = self.database.as_deref().and_then(exposed_database);
         let mut config = self.config(data, environment)?;
-        log::start(&config)?;
+        // Until the end: what is left of the traces is sent then.
+        let _traces = log::start(&config, environment)?;
         let fewer = descriptors::fit(&mut config);
         for warning in settings::exposed(environment).into_iter().chain(doubts) {
             tracing::warn!("{warning}");
@@ -73,13 +74,19 @@ impl Serve {
         let addresses = listeners.addresses().clone();
         let app = opened::open(data, &config, listeners.issuer().clone(), true).await?;
         if let Some(fewer) = fewer {
-            tracing::info!("{fewer}");
+            tracing::warn!("{fewer}");
         }
         for doubt in config.doubts(addresses.product) {
             tracing::warn!("{doubt}");
         }
         let greeting = greeting::Greeting::of(&app, data, &addresses, listeners.issuer());
         output.either(&greeting, || greeting.text(output.style))?;
+        tracing::info!(
+            version = env!("CARGO_PKG_VERSION"),
+            listen = %addresses.product,
+            public_url = listeners.issuer().as_str(),
+            "serving"
+        );
         let leave = if config.database.url.is_some() { config.server.leave_s } else { 0 };
         let done = until_stopped(listeners, &app, signals, Duration::from_secs(leave.into())).await;
         app.authority().close().await;

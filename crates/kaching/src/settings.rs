@@ -7,6 +7,7 @@ use kaching_server::config::Config;
 use crate::{
     data::DataDir,
     failure::Failure,
+    log,
     output::{remark, spoken},
 };
 
@@ -14,7 +15,7 @@ use crate::{
 pub(crate) fn environment() -> BTreeMap<String, String> {
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .filter(|(name, _)| name.starts_with("KACHING_"))
+        .filter(|(name, _)| name.starts_with("KACHING_") || name == log::OTLP)
         .collect()
 }
 

@@ -1,6 +1,6 @@
 use std::sync::{
     Arc,
-    atomic::{AtomicBool, Ordering},
+    atomic::{AtomicBool, AtomicI64, Ordering},
 };
 
 use kaching_authority::{Authority, Clock, Entropy, backup::Schedule};
@@ -13,6 +13,7 @@ use crate::{
     limits::Limits,
     metrics::Metrics,
     peer::Network,
+    process::Process,
     waits::Waits,
 };
 
@@ -35,6 +36,8 @@ pub struct Inner {
     pub(crate) registry: Registry,
     /// Whether the process takes its leave: what is asked is still answered, but nobody should begin to ask.
     leaving: AtomicBool,
+    /// The second in which the log was last warned of a request.
+    warned: AtomicI64,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
 }
@@ -51,6 +54,7 @@ impl App {
         mut registry: Registry,
     ) -> Self {
         let metrics = Metrics::new(&mut registry);
+        registry.register_collector(Box::new(Process { started: clock.now() }));
         let seconds = |s: u32| std::time::Duration::from_secs(u64::from(s));
         Self(Arc::new(Inner {
             authority,
@@ -65,6 +69,7 @@ impl App {
             metrics,
             registry,
             leaving: AtomicBool::new(false),
+            warned: AtomicI64::new(0),
             clock,
             entropy,
         }))
@@ -83,6 +88,12 @@ impl App {
 
     pub(crate) fn is_leaving(&self) -> bool {
         self.0.leaving.load(Ordering::Relaxed)
+    }
+
+    /// Whether the log was not warned of another request in this second.
+    pub(crate) fn first_this_second(&self) -> bool {
+        let second = self.now().seconds();
+        self.warned.swap(second, Ordering::Relaxed) != second
     }
 
     pub(crate) fn now(&self) -> Timestamp {

@@ -159,6 +159,10 @@ pub struct LogSettings {
     pub level: String,
     /// `text` or `json`.
     pub format: LogFormat,
+    /// Where traces go; not set is nowhere.
+    #[serde(deserialize_with = "unset")]
+    #[cfg_attr(test, schema(value_type = String))]
+    pub otlp: Option<PublicUrl>,
 }
 
 /// How log lines look.

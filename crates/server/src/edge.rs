@@ -9,6 +9,7 @@ use axum::{
     response::Response,
 };
 use kaching_base::RequestId;
+use tracing::{Instrument as _, field::Empty};
 
 use crate::{App, Peer, limits::Budget, metrics, problem::Rejected};
 
@@ -48,12 +49,20 @@ pub(crate) async fn edge(State(app): State<App>, mut request: Request, next: Nex
     let address = peer.address(request.headers(), &app.trusted_proxies);
     request.extensions_mut().insert(Arrival { request: id, peer, address });
 
+    let span = tracing::debug_span!(
+        "request",
+        request = %id,
+        method = word_of(&method),
+        route = Empty,
+        status = Empty,
+        code = Empty
+    );
     app.metrics.in_flight.inc();
     let _in_flight = InFlight(&app);
     let longest = app.request_timeout
         + if request.uri().path() == "/v1/changes" { LONGEST_WAIT } else { Duration::ZERO };
     let answered = async { (tokio::time::timeout(longest, next.run(request)).await, NOTED.with(Cell::get)) };
-    let (answered, budget) = NOTED.scope(Cell::new(None), answered).await;
+    let (answered, budget) = NOTED.scope(Cell::new(None), answered).instrument(span.clone()).await;
     let response = match answered {
         Ok(response) => response,
         // What was begun is not undone by our giving up: a write may still commit.
@@ -61,13 +70,14 @@ pub(crate) async fn edge(State(app): State<App>, mut request: Request, next: Nex
         Err(_) => timed_out(Rejected::outcome_unknown()),
     };
     let route = response.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
-    let (mut response, code) = finish(response, id, &route);
+    let (mut response, code) = finish(&app, response, id, &route);
     if app.is_leaving() {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     if let Some(budget) = budget {
         budget.write(response.headers_mut());
     }
+    span.record("route", &route).record("status", response.status().as_u16()).record("code", &code);
     let elapsed = (app.now().micros() - started.micros()).max(0);
     count(&app, &method, route, code, response.status(), elapsed);
     response
@@ -97,7 +107,7 @@ fn below(uri: &Uri, prefix: &str) -> Option<Uri> {
     }
 }
 
-fn finish(mut response: Response, id: RequestId, route: &str) -> (Response, String) {
+fn finish(app: &App, mut response: Response, id: RequestId, route: &str) -> (Response, String) {
     let mut code = "ok".to_owned();
     let status = response.status();
     if status.is_client_error() || status.is_server_error() {
@@ -106,7 +116,9 @@ fn finish(mut response: Response, id: RequestId, route: &str) -> (Response, Stri
         code = rejected.code().to_owned();
         match rejected.cause() {
             Some(cause) if rejected.problem.status == 500 => tracing::error!(request = %id, route, "{cause}"),
-            Some(cause) => tracing::warn!(request = %id, route, code, "{cause}"),
+            // What is true of many at once is told once a second.
+            Some(cause) if app.first_this_second() => tracing::warn!(request = %id, route, code, "{cause}"),
+            Some(cause) => tracing::debug!(request = %id, route, code, "{cause}"),
             None => tracing::debug!(request = %id, route, code, "refused"),
         }
         let allow = response.headers().get(header::ALLOW).cloned();
@@ -126,8 +138,15 @@ fn finish(mut response: Response, id: RequestId, route: &str) -> (Response, Stri
 fn count(app: &App, method: &Method, route: String, code: String, status: StatusCode, micros: i64) {
     #[expect(clippy::cast_precision_loss, reason = "a duration needs no more digits than a float has")]
     let seconds = micros as f64 / 1e6;
+    app.metrics.availability.count(&route, status, micros);
     app.metrics.duration.get_or_create(&metrics::Route { route: route.clone() }).observe(seconds);
-    // Methods that nobody defined would be labels that a stranger chooses.
+    let method = word_of(method).to_owned();
+    let labels = metrics::Request { route, method, status: status.as_u16(), code };
+    app.metrics.requests.get_or_create(&labels).inc();
+}
+
+/// The method's name. Those that nobody defined would be labels that a stranger chooses.
+fn word_of(method: &Method) -> &str {
     let known = [
         Method::GET,
         Method::POST,
@@ -137,9 +156,7 @@ fn count(app: &App, method: &Method, route: String, code: String, status: Status
         Method::OPTIONS,
         Method::PUT,
     ];
-    let method = if known.contains(method) { method.to_string() } else { "other".to_owned() };
-    let labels = metrics::Request { route, method, status: status.as_u16(), code };
-    app.metrics.requests.get_or_create(&labels).inc();
+    if known.contains(method) { method.as_str() } else { "other" }
 }
 
 /// Takes the template of the route out to the edge, which is outside of the router.

@@ -2,6 +2,7 @@
 
 mod admission;
 mod app;
+mod availability;
 pub mod config;
 mod edge;
 mod extract;
@@ -14,6 +15,7 @@ mod openapi;
 mod peer;
 mod private_files;
 mod problem;
+mod process;
 mod router;
 mod shape;
 #[cfg(test)]

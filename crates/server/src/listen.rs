@@ -133,6 +133,7 @@ impl Listeners {
         let mut accepting = Tasks::default();
         accepting.spawn(upkeep::jobs(app.clone(), shutdown.clone()));
         accepting.spawn(upkeep::minutely(app.clone(), shutdown.clone()));
+        accepting.spawn(upkeep::measure(app.clone(), shutdown.clone()));
         accepting.spawn(upkeep::changes(app.clone(), shutdown.clone()));
         accepting.spawn(upkeep::keys(app.clone(), shutdown.clone()));
         accepting.spawn(upkeep::backups(app.clone(), shutdown.clone()));

@@ -7,9 +7,12 @@ use prometheus_client::{
         family::Family,
         gauge::Gauge,
         histogram::{Histogram, exponential_buckets},
+        info::Info,
     },
     registry::{Registry, Unit},
 };
+
+use crate::availability::Availability;
 
 /// What the HTTP face counts. Routes are templates, so that no id or key becomes a label.
 pub(crate) struct Metrics {
@@ -25,6 +28,7 @@ pub(crate) struct Metrics {
     pub(crate) streams: Gauge,
     pub(crate) events: Family<Event, Counter>,
     pub(crate) propagation: Histogram,
+    pub(crate) availability: Availability,
     pub(crate) backup_success: Gauge,
     pub(crate) backup_failures: Counter,
 }
@@ -98,7 +102,9 @@ impl Metrics {
     }
 
     pub(crate) fn new(registry: &mut Registry) -> Self {
+        let kaching = registry.sub_registry_with_prefix("kaching");
         let metrics = Self {
+            availability: Availability::register(kaching),
             requests: Family::default(),
             duration: Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.0005, 2.0, 16))),
             in_flight: Gauge::default(),
@@ -114,23 +120,7 @@ impl Metrics {
             backup_success: Gauge::default(),
             backup_failures: Counter::default(),
         };
-        registry.sub_registry_with_prefix("kaching").register_with_unit(
-            "propagation",
-            "Time from a change to the moment at which a client had acted on it, as clients measured it",
-            Unit::Seconds,
-            metrics.propagation.clone(),
-        );
-        let backups = registry.sub_registry_with_prefix("kaching_backup");
-        backups.register(
-            "last_success_seconds",
-            "When the last backup on the schedule succeeded, whichever process made it, in Unix seconds; 0 before",
-            metrics.backup_success.clone(),
-        );
-        backups.register(
-            "failures",
-            "Backups on the schedule that this process could not make",
-            metrics.backup_failures.clone(),
-        );
+        metrics.register_own(kaching);
         let registry = registry.sub_registry_with_prefix("kaching_http");
         registry.register("requests", "Answers by route, method, status and code", metrics.requests.clone());
         registry.register(
@@ -180,5 +170,31 @@ impl Metrics {
             metrics.tls_end.clone(),
         );
         metrics
+    }
+
+    /// What is not about HTTP.
+    fn register_own(&self, registry: &mut Registry) {
+        registry.register(
+            "build",
+            "The version that runs",
+            Info::new([("version", env!("CARGO_PKG_VERSION"))]),
+        );
+        registry.register_with_unit(
+            "propagation",
+            "Time from a change to the moment at which a client had acted on it, as clients measured it",
+            Unit::Seconds,
+            self.propagation.clone(),
+        );
+        let backups = registry.sub_registry_with_prefix("backup");
+        backups.register(
+            "last_success_seconds",
+            "When the last backup on the schedule succeeded, whichever process made it, in Unix seconds; 0 before",
+            self.backup_success.clone(),
+        );
+        backups.register(
+            "failures",
+            "Backups on the schedule that this process could not make",
+            self.backup_failures.clone(),
+        );
     }
 }

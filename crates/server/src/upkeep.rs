@@ -8,13 +8,15 @@ use crate::{App, Shutdown};
 const JOBS: Duration = Duration::from_secs(5);
 /// How often it is looked whether another server on the same database has changed the keys.
 const KEYS: Duration = Duration::from_secs(1);
+/// How often the numbers are made that only the database knows.
+const MEASURED: Duration = Duration::from_secs(15);
 /// How often the time is stored, and it is looked whether the keyset is due.
 const MINUTE: Duration = Duration::from_secs(60);
 
 pub(crate) async fn jobs(app: App, mut shutdown: Shutdown) {
     loop {
         if let Err(error) = app.authority.run_jobs().await {
-            tracing::warn!("jobs could not run: {error}");
+            tracing::warn!(%error, "jobs could not run; they are tried again");
         }
         tokio::select! {
             () = tokio::time::sleep(JOBS) => {}
@@ -27,13 +29,33 @@ pub(crate) async fn minutely(app: App, mut shutdown: Shutdown) {
     loop {
         app.limits.sweep(app.now());
         if let Err(error) = app.authority.store_time().await {
-            tracing::error!("{error}");
+            tracing::error!(%error, "the time could not be stored");
         }
         if let Err(error) = app.authority.renew_keyset().await {
-            tracing::error!("the keyset could not be renewed: {error}");
+            tracing::error!(%error, "the keyset could not be renewed; the present one serves on until it ends");
         }
         tokio::select! {
             () = tokio::time::sleep(MINUTE) => {}
+            () = shutdown.asked() => return,
+        }
+    }
+}
+
+/// Keeps the numbers that only the database knows, and says in the log when the authority can no longer work.
+pub(crate) async fn measure(app: App, mut shutdown: Shutdown) {
+    let mut well = true;
+    loop {
+        let measured = app.authority.measure().await;
+        match &measured {
+            Ok(()) if !well => tracing::info!("ready again"),
+            Err(error) if well => {
+                tracing::error!(%error, "not ready: products get no answer from this server")
+            }
+            Ok(()) | Err(_) => {}
+        }
+        well = measured.is_ok();
+        tokio::select! {
+            () = tokio::time::sleep(MEASURED) => {}
             () = shutdown.asked() => return,
         }
     }
@@ -56,7 +78,7 @@ pub(crate) async fn keys(app: App, mut shutdown: Shutdown) {
             () = shutdown.asked() => return,
         }
         if let Err(error) = app.authority.follow_keys().await {
-            tracing::debug!("the keys could not be looked at: {error}");
+            tracing::debug!(%error, "the keys could not be looked at");
         }
     }
 }

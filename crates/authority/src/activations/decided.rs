@@ -26,6 +26,7 @@ impl Authority {
     pub(super) fn deny<T>(&self, denied: Denied, request: Digest) -> Result<Answer<T>> {
         let Denied { around, act, refused, now } = denied;
         let statement = self.sign_refusal(&around, act, &refused, Some(request), now)?;
+        self.metrics.refused(refused.code);
         Ok(Answer::Refused(Refusal { refused: Box::new(refused), statement }))
     }
 }

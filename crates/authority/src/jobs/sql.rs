@@ -4,6 +4,21 @@ use kaching_db::{Tx, params};
 use super::{Held, JobId};
 use crate::Result;
 
+/// How many jobs there are.
+pub(crate) struct Depth {
+    pub(crate) queued: i64,
+    pub(crate) failing: i64,
+    /// When the next one is due, or was.
+    pub(crate) oldest_due: Option<Timestamp>,
+}
+
+pub(crate) fn depth(tx: &mut Tx<'_>) -> Result<Depth> {
+    let sql = "select count(*), count(last_error), min(due_at) from jobs";
+    Ok(tx.query_one(sql, &[], |row| {
+        Ok(Depth { queued: row.get(0)?, failing: row.get(1)?, oldest_due: row.get(2)? })
+    })?)
+}
+
 pub(super) fn insert(
     tx: &mut Tx<'_>,
     id: JobId,

@@ -50,7 +50,7 @@ impl Authority {
 
     fn hold(&self, stored: Stored, now: Timestamp) -> Result<()> {
         let first = stored.keysets.first().map(|keyset| keyset.root);
-        self.ring.store(Arc::new(KeyRing::of(&self.data, stored, now)));
+        self.take_keys(KeyRing::of(&self.data, stored, now));
         first.map_or(Ok(()), |root| self.root.publish(&root))
     }
 
@@ -78,9 +78,14 @@ impl Authority {
         let newest = self.db.read("keys.newest", StoredKeyset::newest).await?;
         if newest != self.keys().version {
             let stored = self.stored_keys().await?;
-            self.ring.store(Arc::new(KeyRing::of(&self.data, stored, self.now())));
+            self.take_keys(KeyRing::of(&self.data, stored, self.now()));
         }
         Ok(())
+    }
+
+    fn take_keys(&self, ring: KeyRing) {
+        self.metrics.keys(&ring);
+        self.ring.store(Arc::new(ring));
     }
 
     /// Whether clients can verify what would be signed now.

@@ -1,9 +1,7 @@
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
-};
+use std::sync::Arc;
 
 use kaching_db as db;
+use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::Semaphore;
 
 use crate::{Error, Result};
@@ -12,26 +10,20 @@ use crate::{Error, Result};
 pub(crate) struct SlowSigning {
     threads: Arc<Semaphore>,
     /// Those that sign or wait to.
-    asked: AtomicUsize,
+    asked: Gauge,
     most: usize,
 }
 
 /// Signatures that may wait for each thread: about a fifth of a second of them.
 const WAITING: usize = 256;
 
-impl Default for SlowSigning {
-    /// Half of the machine, so that the other half goes on serving.
-    fn default() -> Self {
-        let threads = std::thread::available_parallelism().map_or(1, |cores| (cores.get() / 2).max(1));
-        Self {
-            threads: Arc::new(Semaphore::new(threads)),
-            asked: AtomicUsize::new(0),
-            most: threads * WAITING,
-        }
-    }
-}
-
 impl SlowSigning {
+    /// Half of the machine, so that the other half goes on serving.
+    pub(crate) fn new(asked: Gauge) -> Self {
+        let threads = std::thread::available_parallelism().map_or(1, |cores| (cores.get() / 2).max(1));
+        Self { threads: Arc::new(Semaphore::new(threads)), asked, most: threads * WAITING }
+    }
+
     /// Signs on a thread of its own, after those that came before.
     ///
     /// # Errors
@@ -54,8 +46,8 @@ struct Asked<'s>(&'s SlowSigning);
 impl<'s> Asked<'s> {
     fn one_more(signing: &'s SlowSigning) -> Result<Self> {
         let asked = Self(signing);
-        match signing.asked.fetch_add(1, Ordering::Relaxed) {
-            before if before < signing.most => Ok(asked),
+        match usize::try_from(signing.asked.inc()) {
+            Ok(before) if before < signing.most => Ok(asked),
             _ => Err(Error::Database(db::Error::Overloaded)),
         }
     }
@@ -63,7 +55,7 @@ impl<'s> Asked<'s> {
 
 impl Drop for Asked<'_> {
     fn drop(&mut self) {
-        self.0.asked.fetch_sub(1, Ordering::Relaxed);
+        self.0.asked.dec();
     }
 }
 
@@ -75,8 +67,7 @@ mod tests {
 
     #[tokio::test]
     async fn too_many_are_sent_away_and_the_others_signed() {
-        let signing =
-            SlowSigning { threads: Arc::new(Semaphore::new(1)), asked: AtomicUsize::new(0), most: 2 };
+        let signing = SlowSigning { threads: Arc::new(Semaphore::new(1)), asked: Gauge::default(), most: 2 };
         let (release, released) = mpsc::channel::<()>();
         let first = signing.sign(move || {
             let _ = released.recv();

@@ -68,7 +68,7 @@ impl Place {
         config.notice_callback(move |notice| {
             if notice.severity() == "WARNING" {
                 notices.0.store(true, Ordering::Relaxed);
-                tracing::warn!(message = notice.message(), "PostgreSQL warns");
+                tracing::warn!(notice = notice.message(), "PostgreSQL warns");
             }
         });
         let mut client = config.connect(self.tls.clone()).map_err(reason)?;

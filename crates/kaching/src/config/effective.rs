@@ -39,6 +39,7 @@ pub(super) fn effective(config: &Config) -> Value {
         "log": {
             "level": log.level,
             "format": match log.format { LogFormat::Text => "text", LogFormat::Json => "json" },
+            "otlp": text(log.otlp.as_ref().map(|url| url.as_str().to_owned())),
         },
     })
 }

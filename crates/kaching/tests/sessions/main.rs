@@ -7,7 +7,10 @@ mod bench;
 mod inspect;
 mod json;
 mod kaching;
+mod logged;
 mod recorded;
 mod refused;
 mod restored;
 mod serve;
+#[cfg(feature = "otel")]
+mod traces;

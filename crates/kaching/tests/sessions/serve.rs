@@ -5,7 +5,7 @@ use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::{TcpListener, TcpStream},
     os::unix::fs::PermissionsExt as _,
-    process::{Child, Stdio},
+    process::{Child, Command, Stdio},
 };
 
 use serde_json::{Value, json};
@@ -26,8 +26,18 @@ impl Server {
 
     pub(crate) fn at(kaching: &Kaching, listen: &str, arguments: &[&str]) -> Self {
         let mut command = kaching.command();
+        command.stderr(Stdio::null());
+        Self::listening(command, listen, arguments)
+    }
+
+    /// With more said of its process.
+    pub(crate) fn of(command: Command, arguments: &[&str]) -> Self {
+        Self::listening(command, "127.0.0.1:0", arguments)
+    }
+
+    fn listening(mut command: Command, listen: &str, arguments: &[&str]) -> Self {
         command.args(["serve", "--listen", listen, "--json"]).args(arguments);
-        let child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut server = Self { child, greeting: Value::Null };
         let mut text = String::new();
         for line in BufReader::new(server.child.stdout.take().unwrap()).lines() {
@@ -42,11 +52,16 @@ impl Server {
 
     /// A call of a product, over the network.
     pub(crate) fn post(&self, path: &str, body: &Value) -> Value {
-        let (address, body) = (self.greeting["listen"].as_str().unwrap(), body.to_string());
+        self.post_as("", path, &body.to_string())
+    }
+
+    /// The same with more headers, each with its end of line before it.
+    pub(crate) fn post_as(&self, headers: &str, path: &str, body: &str) -> Value {
+        let address = self.greeting["listen"].as_str().unwrap();
         let mut stream = TcpStream::connect(address).unwrap();
         let head =
             format!("POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json");
-        write!(stream, "{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len()).unwrap();
+        write!(stream, "{head}{headers}\r\nContent-Length: {}\r\n\r\n{body}", body.len()).unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap()

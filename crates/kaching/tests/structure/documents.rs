@@ -30,6 +30,33 @@ fn the_settings_are_documented_as_they_are() {
 }
 
 #[test]
+fn metrics_that_documents_name_exist() {
+    let known = workspace::read("surface/metrics.txt");
+    let known: Vec<_> =
+        known.lines().filter_map(|line| line.strip_prefix("# HELP ")?.split(' ').next()).collect();
+    let crates: Vec<_> = workspace::packages().keys().map(|name| name.replace('-', "_")).collect();
+    let exists = |word: &str| {
+        let suffixes = ["", "_total", "_bucket", "_sum", "_count", "_info"];
+        suffixes.iter().any(|suffix| word.strip_suffix(suffix).is_some_and(|name| known.contains(&name)))
+    };
+    let mut findings = Vec::new();
+    let mut named = 0;
+    for document in workspace::files("docs", "md") {
+        let text = workspace::read(&document);
+        let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        let words = words.filter(|word| ["kaching_", "process_"].iter().any(|start| word.starts_with(start)));
+        for word in words.filter(|word| !crates.iter().any(|name| name == word)) {
+            named += 1;
+            if !exists(word) {
+                findings.push(format!("{document}: {word}"));
+            }
+        }
+    }
+    none_found("Metrics that documents name stand in surface/metrics.txt", findings);
+    assert!(named > 30, "only {named} names of metrics found");
+}
+
+#[test]
 fn whatever_a_product_may_say_is_in_troubleshooting() {
     let page = workspace::read("docs/troubleshooting.md");
     let known = workspace::read("surface/error-codes.md");

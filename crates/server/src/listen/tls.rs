@@ -128,7 +128,7 @@ pub(super) async fn watch(certificate: Arc<Certificate>, app: App, mut shutdown:
             () = shutdown.asked() => return,
         }
         if let Err(error) = certificate.reload(&mut failed) {
-            tracing::warn!("the old TLS certificate stays in use: {error}");
+            tracing::error!(%error, "the new TLS certificate cannot be used; the old one stays until it ends");
         }
     }
 }

@@ -7,6 +7,7 @@ mod face;
 mod hostile;
 mod limits;
 mod operator;
+mod outside;
 mod overload;
 mod pace;
 mod problems;

@@ -4,7 +4,7 @@ use kaching_api::STATUSES;
 use kaching_testkit::World;
 use serde_json::Value;
 
-use crate::{face::Face, surface};
+use crate::{face::Face, pace, surface};
 
 #[test]
 fn the_description_is_openapi_3_1_and_written_down() {
@@ -71,7 +71,9 @@ fn the_codes_are_written_down() {
 async fn the_metrics_are_written_down() {
     let face = Face::of(World::on(kaching_testkit::Engine::Sqlite).await);
     // A metric with labels shows once something was counted.
-    face.admin("GET", "/stats").send().await.expect(200);
+    let license = face.seed().await;
+    pace::install(&face, &license, "eu-1", 1).await.beat(&face).await.expect(200);
+    face.world.authority.measure().await.unwrap();
     let answer = face.call("GET", "/metrics").send().await;
     assert_eq!(answer.status, 200);
     let text = String::from_utf8(answer.bytes).unwrap();

@@ -1,0 +1,242 @@
+//! What the authority tells in numbers. Nothing here asks the database while somebody reads them.
+
+use std::time::Duration;
+
+use kaching_base::{ErrorCode, LeaseAlgorithm, Timestamp};
+use kaching_license::KeyPurpose;
+use prometheus_client::{
+    encoding::EncodeLabelSet,
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
+    registry::{Registry, Unit},
+};
+
+use crate::{Authority, Result, health::LOOK, jobs, keys::KeyRing, migrations};
+
+/// What the authority counts and measures.
+#[derive(Clone, Default)]
+pub(crate) struct Metrics {
+    signed: Family<Statement, Counter>,
+    signing: Signing,
+    /// Slow signatures that are made or wait to be.
+    pub(crate) slow: Gauge,
+    refusals: Family<Refusal, Counter>,
+    key_end: Family<Key, Gauge>,
+    keyset_end: Gauge,
+    epoch: Gauge,
+    schema: Gauge,
+    ready: Gauge,
+    database_up: Gauge,
+    database_size: Gauge,
+    jobs_queued: Gauge,
+    jobs_failing: Gauge,
+    jobs_overdue: Gauge,
+}
+
+/// Time for a signature, by algorithm.
+#[derive(Clone)]
+struct Signing(Family<Algorithm, Histogram, fn() -> Histogram>);
+
+/// What was signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Lease,
+    Refusal,
+    Validation,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Statement {
+    statement: &'static str,
+    algorithm: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Algorithm {
+    algorithm: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Refusal {
+    code: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Key {
+    purpose: &'static str,
+    algorithm: &'static str,
+}
+
+impl Default for Signing {
+    fn default() -> Self {
+        Self(Family::new_with_constructor(|| {
+            Histogram::new([1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 1e-1])
+        }))
+    }
+}
+
+impl Kind {
+    const ALL: [Self; 3] = [Self::Lease, Self::Refusal, Self::Validation];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Lease => "lease",
+            Self::Refusal => "refusal",
+            Self::Validation => "validation",
+        }
+    }
+}
+
+impl Metrics {
+    /// Makes them known to a registry.
+    pub(crate) fn register(&self, registry: &mut Registry) {
+        self.register_statements(registry);
+        self.register_keys(registry);
+        self.register_state(registry);
+    }
+
+    fn register_statements(&self, registry: &mut Registry) {
+        registry.register(
+            "statements_signed",
+            "Statements signed, by what they are and by algorithm",
+            self.signed.clone(),
+        );
+        registry.register_with_unit(
+            "signing",
+            "Time for one signature, by algorithm",
+            Unit::Seconds,
+            self.signing.0.clone(),
+        );
+        registry.register(
+            "signing_waiting",
+            "RS256 signatures that are being made or wait to be",
+            self.slow.clone(),
+        );
+        registry.register(
+            "refusals",
+            "Activations, heartbeats and validations that the rules answered with no, by code",
+            self.refusals.clone(),
+        );
+        // What never happened is told as 0, so that its first time is seen as a change.
+        for algorithm in LeaseAlgorithm::ALL.iter().map(|algorithm| algorithm.as_str()) {
+            for statement in Kind::ALL.map(Kind::as_str) {
+                drop(self.signed.get_or_create(&Statement { statement, algorithm }));
+            }
+            drop(self.signing.0.get_or_create(&Algorithm { algorithm }));
+        }
+        for code in ErrorCode::ALL.iter().filter(|code| code.signed()) {
+            drop(self.refusals.get_or_create(&Refusal { code: code.as_str() }));
+        }
+    }
+
+    fn register_keys(&self, registry: &mut Registry) {
+        registry.register_with_unit(
+            "signing_key_end",
+            "When the key that signs ends, in Unix seconds, by purpose and algorithm",
+            Unit::Seconds,
+            self.key_end.clone(),
+        );
+        registry.register_with_unit(
+            "keyset_end",
+            "When the keyset ends, in Unix seconds; it is signed anew every day",
+            Unit::Seconds,
+            self.keyset_end.clone(),
+        );
+        registry.register(
+            "epoch",
+            "The authority's life between restores from backup; grows with each",
+            self.epoch.clone(),
+        );
+        registry.register(
+            "schema_version",
+            "Steps that made the database's schema what it is",
+            self.schema.clone(),
+        );
+        self.schema.set(i64::try_from(migrations::ALL.list.len()).unwrap_or(i64::MAX));
+    }
+
+    fn register_state(&self, registry: &mut Registry) {
+        registry.register(
+            "ready",
+            "1 where database, clock and keys could be used when last looked, else 0",
+            self.ready.clone(),
+        );
+        registry.register(
+            "database_up",
+            "1 where the database answered when last looked, else 0",
+            self.database_up.clone(),
+        );
+        registry.register_with_unit(
+            "database_size",
+            "Size of the database, without SQLite's write-ahead log",
+            Unit::Bytes,
+            self.database_size.clone(),
+        );
+        registry.register("jobs_queued", "Jobs that wait or run", self.jobs_queued.clone());
+        registry.register(
+            "jobs_failing",
+            "Jobs whose last try failed and that are tried again",
+            self.jobs_failing.clone(),
+        );
+        registry.register_with_unit(
+            "jobs_overdue",
+            "Time since the job that waits longest was due; 0 where none is",
+            Unit::Seconds,
+            self.jobs_overdue.clone(),
+        );
+    }
+
+    pub(crate) fn signed(&self, kind: Kind, algorithm: LeaseAlgorithm, took: Duration) {
+        let (statement, algorithm) = (kind.as_str(), algorithm.as_str());
+        self.signed.get_or_create(&Statement { statement, algorithm }).inc();
+        self.signing.0.get_or_create(&Algorithm { algorithm }).observe(took.as_secs_f64());
+    }
+
+    pub(crate) fn refused(&self, code: ErrorCode) {
+        self.refusals.get_or_create(&Refusal { code: code.as_str() }).inc();
+    }
+
+    /// The keys are these from here on. The end of one that is gone stays told: nothing took its place.
+    pub(crate) fn keys(&self, ring: &KeyRing) {
+        self.epoch.set(i64::try_from(ring.epoch).unwrap_or(i64::MAX));
+        self.keyset_end.set(ring.keyset_ends_at.seconds());
+        let lease = LeaseAlgorithm::ALL.iter().filter_map(|algorithm| {
+            Some((KeyPurpose::Lease, algorithm.as_str(), ring.signer_ends_at(*algorithm)?))
+        });
+        for (purpose, algorithm, end) in lease {
+            self.key_end.get_or_create(&Key { purpose: purpose.as_str(), algorithm }).set(end.seconds());
+        }
+    }
+
+    fn depth(&self, depth: &jobs::Depth, now: Timestamp) {
+        self.jobs_queued.set(depth.queued);
+        self.jobs_failing.set(depth.failing);
+        self.jobs_overdue.set(depth.oldest_due.map_or(0, |due| now.since(due).0.max(0)));
+    }
+}
+
+impl Authority {
+    /// Looks at what is told in numbers and only the database knows, and at whether the authority is ready: so that
+    /// nobody who reads the numbers waits for a database. Called at the start and every few seconds.
+    ///
+    /// # Errors
+    /// As [`ready`](Self::ready).
+    pub async fn measure(&self) -> Result<()> {
+        let ready = self.ready().await;
+        self.metrics.ready.set(ready.is_ok().into());
+        let seen = self.ask_database().await;
+        self.metrics.database_up.set(seen.is_ok().into());
+        ready.and(seen)
+    }
+
+    async fn ask_database(&self) -> Result<()> {
+        let (db, now) = (self.db.with_deadline(LOOK), self.now());
+        self.metrics.database_size.set(db.size().await?);
+        self.metrics.depth(&db.read("jobs.depth", jobs::depth).await?, now);
+        Ok(())
+    }
+}
+
+/// The time between two readings; none where the clock was set back in between.
+pub(crate) fn since(began: Timestamp, now: Timestamp) -> Duration {
+    Duration::from_micros(u64::try_from(now.micros() - began.micros()).unwrap_or(0))
+}

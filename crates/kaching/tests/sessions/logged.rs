@@ -1,0 +1,100 @@
+//! What the server writes into its log, and what never stands there.
+
+use std::fs::{self, File};
+
+use kaching_license::Credential;
+use serde_json::{Value, json};
+
+use crate::{kaching::Kaching, serve::Server};
+
+#[test]
+fn each_line_is_a_document_and_none_holds_a_secret_however_much_is_told() {
+    let kaching = Kaching::new();
+    let log = kaching.path().join("log");
+    let mut command = kaching.command();
+    command.env("KACHING_LOG__FORMAT", "json").env("KACHING_LOG__LEVEL", "trace");
+    command.env("KACHING_KEYS__ROOT_PASSPHRASE", "correct horse").stderr(File::create(&log).unwrap());
+    let server = Server::of(command, &[]);
+
+    let license = kaching.with_license();
+    kaching.json(&["customer", "create", "--name", "Zoë Person", "--email", "zoe@person.example"]);
+    let key = license["key"].as_str().unwrap().to_owned();
+    let nonce = "0123456789abcdef-1";
+    let ask = json!({"license_key": key, "product": "chorus", "fingerprint": "print-of-it", "kind": "cluster",
+        "name": "rack 7", "nonce": nonce});
+    let active = server.post("/v1/activate", &ask);
+    let credential = active["credential"].as_str().unwrap_or_else(|| panic!("{active}")).to_owned();
+    let fpr = kaching_license::Digest::of("print-of-it").to_string();
+    let body = json!({"nonce": "0123456789abcdef-2", "fpr": fpr}).to_string();
+    let parsed = Credential::parse(&credential).unwrap();
+    let (proof, _) = parsed.authorize(1, "POST", "/v1/heartbeat", body.as_bytes());
+    let renewed = server.post_as(&format!("\r\nAuthorization: {proof}"), "/v1/heartbeat", &body);
+    let lease = renewed["lease"].as_str().expect("it is renewed").to_owned();
+    let mut unknown = ask.clone();
+    unknown["license_key"] = json!("CHORUS-AAAAA-AAAAA-AAAAA-AAAAA-AAAAA");
+    let refused = server.post("/v1/activate", &unknown);
+    let stranger = server.post_as("\r\nAuthorization: Bearer kch_stranger", "/v1/admin/products", "{}");
+    assert_eq!(stranger["code"], "unauthenticated", "{stranger}");
+    let token = fs::read_to_string(server.greeting["first_token"].as_str().unwrap()).unwrap();
+    let master = fs::read_to_string(kaching.data().join("master.key")).unwrap();
+    let ours =
+        server.post_as(&format!("\r\nAuthorization: Bearer {}", token.trim()), "/v1/admin/products", "{");
+    assert_eq!(ours["code"], "malformed_body", "{ours}");
+    assert_eq!(server.stop(), 0);
+
+    let text = fs::read_to_string(&log).unwrap();
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
+    for line in &lines {
+        for field in ["timestamp", "level", "message", "target"] {
+            assert!(line[field].is_string(), "{line} has no {field}");
+        }
+    }
+    let found = |level: &str, message: &str| {
+        let mut lines = lines.iter().filter(|line| line["level"] == level && line["message"] == message);
+        lines.next_back().unwrap_or_else(|| panic!("{level} {message} is missing in\n{text}"))
+    };
+    assert!(found("INFO", "serving")["listen"].is_string());
+    found("INFO", "asked to stop by SIGTERM");
+    found("INFO", "stopped");
+    let first = lines.iter().find(|line| line["request"] == refused["request_id"]);
+    let first = first.unwrap_or_else(|| panic!("{refused} is not in\n{text}"));
+    assert_eq!((&first["level"], &first["message"]), (&json!("DEBUG"), &json!("refused")));
+    assert_eq!((&first["route"], &first["code"]), (&json!("/v1/activate"), &refused["code"]));
+
+    let secret = credential.rsplit_once('.').expect("a credential has two parts").1;
+    for never in [
+        key.as_str(),
+        &key.replace('-', "")[..],
+        "AAAAA-AAAAA",
+        secret,
+        &proof,
+        lease.rsplit('.').next().unwrap(),
+        token.trim(),
+        "kch_stranger",
+        master.trim(),
+        "correct horse",
+        nonce,
+        "print-of-it",
+        "rack 7",
+        "Zoë",
+        "zoe@",
+        "Acme",
+    ] {
+        assert!(!never.is_empty() && !text.contains(never), "{never} stands in the log:\n{text}");
+    }
+}
+
+#[test]
+#[cfg(not(feature = "otel"))]
+fn traces_that_this_binary_cannot_make_are_refused() {
+    let kaching = Kaching::new();
+    let mut command = kaching.command();
+    command.args(["serve", "--listen", "127.0.0.1:0"]).env("KACHING_LOG__OTLP", "http://127.0.0.1:4318");
+    let said = crate::kaching::Said::of(&command.output().unwrap());
+    assert!(said.code == 1 && said.err.contains("--features otel"), "{}", said.err);
+    assert!(!kaching.data().exists(), "and nothing was made");
+    // What the environment says to all programs is no reason not to start.
+    let mut command = kaching.command();
+    command.env("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318");
+    assert_eq!(Server::of(command, &[]).stop(), 0);
+}

@@ -1,0 +1,104 @@
+//! The two series by which an authority is judged: calls of products answered in time, and heartbeats that succeed.
+
+use axum::http::StatusCode;
+use prometheus_client::{
+    encoding::EncodeLabelSet,
+    metrics::{counter::Counter, family::Family},
+    registry::Registry,
+};
+
+/// Answered later than this, in microseconds, is too late for a product's call.
+const IN_TIME: i64 = 200_000;
+
+/// Counts what came of calls of products.
+pub(crate) struct Availability {
+    calls: Family<Outcome, Counter>,
+    heartbeats: Family<Outcome, Counter>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Outcome {
+    outcome: &'static str,
+}
+
+impl Availability {
+    pub(crate) fn register(registry: &mut Registry) -> Self {
+        let own = Self { calls: Family::default(), heartbeats: Family::default() };
+        registry.register(
+            "product_calls",
+            "Calls of products: good is answered other than 5xx within 200 ms (waiting for changes apart), late is \
+             answered other than 5xx after that, failed is 5xx",
+            own.calls.clone(),
+        );
+        registry.register(
+            "heartbeats",
+            "Heartbeats by what came of them: granted, refused (which succeeds, too), failed",
+            own.heartbeats.clone(),
+        );
+        for outcome in ["good", "late", "failed"] {
+            drop(own.calls.get_or_create(&Outcome { outcome }));
+        }
+        for outcome in ["granted", "refused", "failed"] {
+            drop(own.heartbeats.get_or_create(&Outcome { outcome }));
+        }
+        own
+    }
+
+    /// A request to this route was answered after so many microseconds.
+    pub(crate) fn count(&self, route: &str, status: StatusCode, micros: i64) {
+        if let Some(outcome) = of_call(route, status, micros) {
+            self.calls.get_or_create(&Outcome { outcome }).inc();
+        }
+        if route == "/v1/heartbeat" {
+            self.heartbeats.get_or_create(&Outcome { outcome: of_heartbeat(status) }).inc();
+        }
+    }
+}
+
+/// What came of a call; nothing where it is not one of a product's.
+fn of_call(route: &str, status: StatusCode, micros: i64) -> Option<&'static str> {
+    let product = route.starts_with("/v1/") && !route.starts_with("/v1/admin/");
+    // Whoever asks to be told of changes asks to wait.
+    let waits = matches!(route, "/v1/changes" | "/v1/events");
+    match () {
+        () if !product => None,
+        () if status.is_server_error() => Some("failed"),
+        () if micros > IN_TIME && !waits => Some("late"),
+        () => Some("good"),
+    }
+}
+
+fn of_heartbeat(status: StatusCode) -> &'static str {
+    match status {
+        status if status.is_success() => "granted",
+        status if status.is_server_error() => "failed",
+        _ => "refused",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_is_good_in_time_and_without_5xx() {
+        let cases = [
+            ("/v1/activate", 201, 200_000, Some("good")),
+            ("/v1/activate", 409, 1, Some("good")),
+            ("/v1/activate", 201, 200_001, Some("late")),
+            ("/v1/heartbeat", 403, 200_001, Some("late")),
+            ("/v1/heartbeat", 503, 1, Some("failed")),
+            ("/v1/status", 500, 200_001, Some("failed")),
+            ("/v1/changes", 200, 55_000_000, Some("good")),
+            ("/v1/changes", 503, 1, Some("failed")),
+            ("/v1/events", 200, 300_000, Some("good")),
+            ("/v1/admin/licenses", 500, 1, None),
+            ("/ready", 503, 1, None),
+            ("none", 404, 1, None),
+        ];
+        for (route, status, micros, outcome) in cases {
+            let found = of_call(route, StatusCode::from_u16(status).unwrap(), micros);
+            assert_eq!(found, outcome, "{route} {status} {micros}");
+        }
+    }
+}

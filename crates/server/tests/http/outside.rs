@@ -1,0 +1,92 @@
+//! How the authority is seen from outside: what happened is in its numbers.
+
+use kaching_base::Seconds;
+use kaching_testkit::World;
+
+use crate::{face::Face, pace::install};
+
+/// The value of a series, with its labels.
+async fn value(face: &Face, series: &str) -> f64 {
+    let answer = face.call("GET", "/metrics").send().await;
+    let text = String::from_utf8(answer.bytes).unwrap();
+    let value = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+    value.unwrap_or_else(|| panic!("{series} is missing:\n{text}")).parse().unwrap()
+}
+
+#[tokio::test]
+async fn availability_counts_refusals_as_answers_and_failures_as_failures() {
+    World::each(|world| async {
+        let face = Face::of(world);
+        let license = face.seed().await;
+        let mut one = install(&face, &license, "eu-1", 1).await;
+        assert_eq!(one.beat(&face).await.status, 200);
+        let id = license["id"].as_str().unwrap();
+        let suspend = face.admin("POST", &format!("/licenses/{id}/suspend"));
+        suspend.json(&serde_json::json!({"reason": "unpaid"})).send().await.expect(200);
+        assert_eq!(one.beat(&face).await.status, 403);
+        // A clock that was set back signs nothing.
+        face.world.clock.advance(Seconds(3600));
+        face.world.authority.store_time().await.unwrap();
+        face.world.clock.advance(Seconds(-1800));
+        assert_eq!(one.beat(&face).await.status, 500);
+
+        for (series, counted) in [
+            ("kaching_heartbeats_total{outcome=\"granted\"}", 1.0),
+            ("kaching_heartbeats_total{outcome=\"refused\"}", 1.0),
+            ("kaching_heartbeats_total{outcome=\"failed\"}", 1.0),
+            ("kaching_product_calls_total{outcome=\"good\"}", 3.0),
+            ("kaching_product_calls_total{outcome=\"late\"}", 0.0),
+            ("kaching_product_calls_total{outcome=\"failed\"}", 1.0),
+            ("kaching_statements_signed_total{statement=\"lease\",algorithm=\"EdDSA\"}", 2.0),
+            ("kaching_statements_signed_total{statement=\"refusal\",algorithm=\"EdDSA\"}", 1.0),
+            ("kaching_refusals_total{code=\"license_suspended\"}", 1.0),
+            ("kaching_refusals_total{code=\"license_expired\"}", 0.0),
+            ("kaching_signing_seconds_count{algorithm=\"EdDSA\"}", 3.0),
+            ("kaching_signing_seconds_count{algorithm=\"RS256\"}", 0.0),
+            ("kaching_db_batch_waiting{name=\"activations.heartbeats\"}", 0.0),
+            ("kaching_db_batch_inputs_count{name=\"activations.heartbeats\"}", 3.0),
+        ] {
+            assert_eq!(value(&face, series).await, counted, "{series}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn keys_database_and_jobs_are_told_as_they_were_seen_last() {
+    World::each(|world| async {
+        let face = Face::of(world);
+        let now = face.world.authority.now().seconds() as f64;
+        assert_eq!(value(&face, "kaching_ready").await, 0.0, "nobody has looked yet");
+        face.world.authority.measure().await.unwrap();
+        assert_eq!(value(&face, "kaching_ready").await, 1.0);
+        assert_eq!(value(&face, "kaching_database_up").await, 1.0);
+        assert!(value(&face, "kaching_database_size_bytes").await > 4096.0);
+        assert_eq!(value(&face, "kaching_keyset_end_seconds").await, now + 30.0 * 86_400.0);
+        let key = "kaching_signing_key_end_seconds{purpose=\"lease\",algorithm=\"EdDSA\"}";
+        assert_eq!(value(&face, key).await, now - 60.0 + 730.0 * 86_400.0);
+        assert_eq!(value(&face, "kaching_epoch").await, 1.0);
+        assert!(value(&face, "kaching_schema_version").await >= 4.0);
+        let version = env!("CARGO_PKG_VERSION");
+        assert_eq!(value(&face, &format!("kaching_build_info{{version=\"{version}\"}}")).await, 1.0);
+
+        let license = face.seed().await;
+        let apply = serde_json::json!({"to": [license["id"]]});
+        face.admin("POST", "/plans/chorus:team/apply").json(&apply).send().await.expect(200);
+        face.world.clock.advance(Seconds(90));
+        face.world.authority.measure().await.unwrap();
+        assert_eq!(value(&face, "kaching_jobs_queued").await, 1.0);
+        assert_eq!(value(&face, "kaching_jobs_overdue_seconds").await, 90.0);
+        assert_eq!(value(&face, "kaching_jobs_failing").await, 0.0);
+        face.world.authority.run_jobs().await.unwrap();
+        face.world.authority.measure().await.unwrap();
+        assert_eq!(value(&face, "kaching_jobs_queued").await, 0.0);
+        assert_eq!(value(&face, "kaching_jobs_overdue_seconds").await, 0.0);
+
+        face.world.authority.close().await;
+        face.world.authority.measure().await.unwrap_err();
+        assert_eq!(value(&face, "kaching_ready").await, 0.0);
+        assert_eq!(value(&face, "kaching_database_up").await, 0.0, "and the answer waits for no database");
+    })
+    .await;
+}
