@@ -113,12 +113,15 @@ impl<I, O> Shared<I, O> {
     }
 }
 
+/// Who waits for the answers, in the order of the inputs.
+type Replies<O> = Vec<oneshot::Sender<Result<O>>>;
+
 /// One transaction, from the queue to its answers.
 struct Batch<I, O> {
     shared: Arc<Shared<I, O>>,
     db: Db,
     /// Taken by the first run; a further run does the same ones.
-    inputs: Option<(Vec<I>, Vec<oneshot::Sender<Result<O>>>)>,
+    inputs: Option<(Vec<I>, Replies<O>)>,
     returned: Option<Result<Vec<O>>>,
 }
 

@@ -51,6 +51,7 @@ impl Rejected {
 
     pub(crate) fn retry_after(mut self, seconds: u64) -> Self {
         self.problem.retry_after_s = Some(seconds);
+        self.again = None;
         self
     }
 

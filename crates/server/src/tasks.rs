@@ -63,6 +63,6 @@ fn report(ended: Result<(), tokio::task::JoinError>) {
     if let Err(error) = ended
         && error.is_panic()
     {
-        tracing::error!("a task of the server panicked: {error}");
+        tracing::error!(%error, "a task of the server panicked");
     }
 }

@@ -49,7 +49,7 @@ pub(crate) async fn measure(app: App, mut shutdown: Shutdown) {
         match &measured {
             Ok(()) if !well => tracing::info!("ready again"),
             Err(error) if well => {
-                tracing::error!(%error, "not ready: products get no answer from this server")
+                tracing::error!(%error, "not ready: this server cannot do its work")
             }
             Ok(()) | Err(_) => {}
         }
@@ -97,7 +97,7 @@ pub(crate) async fn backups(app: App, mut shutdown: Shutdown) {
             Ok(Some(path)) => tracing::info!(path = %path.display(), "a backup was made"),
             Err(error) => {
                 app.metrics.backup_failures.inc();
-                tracing::error!("the backup could not be made: {error}");
+                tracing::error!(%error, "the backup could not be made");
             }
         }
         if let Ok(last) = app.authority.last_backup().await {

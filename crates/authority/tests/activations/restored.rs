@@ -65,7 +65,7 @@ async fn everything_is_there_again_on_either_engine_in_a_new_epoch() {
             let keyset = trusted(&authority).keyset().clone();
             assert_eq!((keyset.epoch, keyset.version), (keys.epoch, keys.version));
             // Where the root is in the database, it is not in the backup, and here again all the same.
-            std::mem::swap(&mut world.authority, &mut Arc::new(authority));
+            world.authority = Arc::new(authority);
             let mut again = first.clone();
             let beat = again.beat();
             let request = beat.proof.request;

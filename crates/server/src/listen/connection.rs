@@ -56,7 +56,7 @@ impl Lines {
                 let Some(tls) = tls else { return lines.answer(stream, Peer::Network(address)).await };
                 match tokio::time::timeout(lines.header_timeout, tls.accept(stream)).await {
                     Ok(Ok(stream)) => lines.answer(stream, Peer::Network(address)).await,
-                    Ok(Err(error)) => tracing::debug!(%address, "no TLS: {error}"),
+                    Ok(Err(error)) => tracing::debug!(%address, %error, "no TLS"),
                     Err(_) => tracing::debug!(%address, "the TLS handshake took too long"),
                 }
             });
@@ -131,7 +131,7 @@ impl Lines {
             }
         };
         if let Err(error) = ended {
-            tracing::debug!("a connection ended early: {error}");
+            tracing::debug!(%error, "a connection ended early");
         }
     }
 }
@@ -147,6 +147,6 @@ impl Drop for Open<'_> {
 
 /// Without file descriptors accepting fails at once, again and again, until connections end.
 async fn pause(error: &std::io::Error) {
-    tracing::warn!("a connection could not be accepted: {error}");
+    tracing::warn!(%error, "a connection could not be accepted");
     tokio::time::sleep(Duration::from_millis(100)).await;
 }

@@ -1,7 +1,7 @@
 //! What stands around licenses, kept from one heartbeat to the next: a batch reads whether it is still so.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, hash_map::Entry},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -83,8 +83,8 @@ fn read(
     let mut read = HashMap::new();
     for license in sql::licenses(tx, ids)? {
         let plan = (license.product, license.plan);
-        if !names.contains_key(&plan) {
-            names.insert(plan, activations::sql::names(tx, &license)?);
+        if let Entry::Vacant(unknown) = names.entry(plan) {
+            unknown.insert(activations::sql::names(tx, &license)?);
         }
         let Some(stamp) = stamps.get(&license.product) else { continue };
         read.insert(license.id, Arc::new(Around::new(license, names[&plan].clone(), *stamp)));

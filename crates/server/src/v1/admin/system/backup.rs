@@ -46,7 +46,7 @@ impl Stream for Pieces {
         self.0.poll_next(cx).map(|piece| {
             let piece = piece?;
             if let Err(error) = &piece {
-                tracing::error!("a backup broke off: {error}");
+                tracing::error!(%error, "a backup broke off");
             }
             Some(piece.map(|bytes| Frame::data(bytes.into())))
         })
