@@ -62,7 +62,7 @@ const USAGE: Duration = Duration::from_secs(1);
 const CATALOGUE: Duration = Duration::from_secs(1);
 
 /// The longest rest: clocks may be set, and machines sleep.
-const REST: Duration = Duration::from_secs(60);
+const REST: Duration = Duration::from_secs(20);
 
 impl Shared {
     #[expect(clippy::too_many_arguments, reason = "each is a part that tests replace")]

@@ -49,6 +49,8 @@ cut() {
         while [ -e "/proc/$process/stat" ] && ! grep -q ') Z ' "/proc/$process/stat"; do sleep 0.01; done
     done
     ipcrm -m "$memory" || true
+    # A process that is dead and not yet buried still looks alive to the next server here.
+    rm -f "$home"/.s.PGSQL.*
 }
 failed() {
     cat "$home"/*.log >&2
@@ -67,11 +69,11 @@ trap '' PIPE
 echo "$home" || true
 while read -r word folder; do
     case $word in
-        start) start ;;
-        stop) control -m fast -w stop ;;
+        start) start || failed ;;
+        stop) control -m fast -w stop || failed ;;
         cut) cut 2>>"$home/keeper.log" ;;
-        promote) control -w promote ;;
-        follow) follow "$folder" ;;
+        promote) control -w promote || failed ;;
+        follow) follow "$folder" || failed ;;
     esac
     echo "done" || true
 done

@@ -11,33 +11,25 @@ use kaching_domain::{
 use super::Health;
 use crate::{Result, stored::Fields};
 
-/// All columns in the order of [`read`], and then these others.
+/// All columns in the order of [`read`].
 macro_rules! select {
     ($rest:literal) => {
-        select!("", $rest)
-    };
-    ($more:literal, $rest:literal) => {
         concat!(
             "select a.id, a.license, a.fingerprint, a.kind, a.name, a.version, a.status, a.generation,
                     a.activate_nonce, a.number, a.nonce, a.activated_at, a.last_seen_at, a.run_until, a.move_ends_at,
-                    a.address, a.levels, a.refused, a.displaced_use_at, a.sighted_at, a.suspected",
-            $more,
-            " from activations a",
+                    a.address, a.levels, a.refused, a.displaced_use_at, a.sighted_at, a.suspected from activations a",
             $rest
         )
     };
 }
-/// How many columns [`read`] reads.
-pub(super) const COLUMNS: usize = 21;
-/// With the health, and what tells whether the license is known as it is.
-pub(super) const BEATING: &str = select!(
-    ", a.health, l.product, l.revision, l.updated_at, l.active",
-    " join licenses l on l.id = a.license"
-);
 pub(super) const SELECT: &str = select!("");
 
 pub(super) fn read(row: &Row<'_>) -> db::Result<Activation> {
-    let mut fields = Fields::of(row);
+    read_next(&mut Fields::of(row))
+}
+
+/// As [`read`], from the next column on.
+pub(super) fn read_next(fields: &mut Fields<'_>) -> db::Result<Activation> {
     Ok(Activation {
         id: fields.take()?,
         license: fields.take()?,

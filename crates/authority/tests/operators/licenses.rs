@@ -89,6 +89,8 @@ async fn refusals_leave_an_entry_and_change_nothing() {
         let authority = &world.authority;
         let made = made(&world, "team").await;
         let id = address(&made);
+        // Entries of one millisecond have no order.
+        world.clock.advance(Seconds(1));
         assert_eq!(
             refusal(authority.reinstate_license(cx(), id.clone()).await),
             coded(ErrorCode::WrongState)

@@ -88,6 +88,11 @@ impl Engine {
     fn does_not_verify(&mut self, request: &Request, invalid: &Invalid, now: Reading, draw: &Draw) {
         if matches!(invalid, Invalid::UnknownKey | Invalid::KeysetExpired) {
             self.pace.keyset.wanted = true;
+            // The authority answers again, however long it did not: new keys, which come once a minute at most, may show
+            // what it says.
+            if self.pace.keyset.due(self.settings.timing.refetch).is_some_and(|due| due <= now.boot) {
+                self.pace.reached(now.boot);
+            }
         }
         self.unanswered(request, format!("its answer does not count: {invalid}"), None, now, draw);
     }

@@ -1,5 +1,9 @@
 //! A suspension on its way from the operator to the callback of a product: the real client at the real server.
 
+#![expect(clippy::unwrap_used, reason = "what is not as expected fails the test")]
+#![expect(clippy::disallowed_methods, reason = "deadlines of tests are real time")]
+#![expect(clippy::print_stdout, reason = "it is told how long it took")]
+
 use std::{
     sync::{Arc, mpsc},
     time::{Duration, Instant},

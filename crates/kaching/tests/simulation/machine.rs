@@ -261,8 +261,8 @@ impl Machine {
         product.since = now;
         for lane in &mut product.lanes {
             match lane {
-                // No lane rests for longer than a minute, and what the host did to one asleep is due at once.
-                State::Rests(at) => *at = (*at + longer).min(now + 60 * SECOND),
+                // No lane rests for longer than this, and what the host did to one asleep is due at once.
+                State::Rests(at) => *at = (*at + longer).min(now + 20 * SECOND),
                 State::Waits(exchange) => exchange.deadline += longer,
             }
         }

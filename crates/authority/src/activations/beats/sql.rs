@@ -3,7 +3,7 @@ use kaching_db::{self as db, Json, Sql, Tx, params};
 use kaching_domain::{Activation, License, Nonce};
 
 use super::super::{Health, sql};
-use crate::licenses;
+use crate::{licenses, stored::Fields};
 
 /// An activation that is locked, and what tells whether its license is known as it is.
 pub(super) struct Stood {
@@ -18,15 +18,17 @@ pub(super) struct Stood {
 
 /// Locks those of these activations that nobody else has locked, in the order of their ids.
 pub(super) fn lock(tx: &mut Tx<'_>, ids: impl Iterator<Item = ActivationId>) -> db::Result<Vec<Stood>> {
-    let mut select = Sql::new(sql::BEATING);
+    let mut select = Sql::new("select a.health, l.product, l.revision, l.updated_at, l.active, ");
+    select.push(sql::SELECT.trim_start_matches("select ")).push(" join licenses l on l.id = a.license");
     select.push(" where a.id in ").list(filled(ids)).push(" order by a.id for update of a skip locked");
     tx.query_all(&select, select.params(), |row| {
+        let mut fields = Fields::of(row);
         Ok(Stood {
-            activation: sql::read(row)?,
-            health: row.get::<Option<Json<Health>>>(sql::COLUMNS)?.map(|json| json.0),
-            product: row.get(sql::COLUMNS + 1)?,
-            version: (row.get(sql::COLUMNS + 2)?, row.get(sql::COLUMNS + 3)?),
-            active: row.get(sql::COLUMNS + 4)?,
+            health: fields.take::<Option<Json<Health>>>()?.map(|json| json.0),
+            product: fields.take()?,
+            version: (fields.take()?, fields.take()?),
+            active: fields.take()?,
+            activation: sql::read_next(&mut fields)?,
         })
     })
 }

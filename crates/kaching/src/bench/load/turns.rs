@@ -19,8 +19,7 @@ pub(super) fn given(measure: Measure, clock: Clock, connections: usize) -> Vec<U
 }
 
 fn give(connections: &[UnboundedSender<Instant>], rate: f64, clock: Clock) {
-    let mut given = 0_u32;
-    for connection in connections.iter().cycle() {
+    for (given, connection) in (0_u32..).zip(connections.iter().cycle()) {
         let due = clock.begin + Duration::from_secs_f64(f64::from(given) / rate);
         if due >= clock.until {
             return;
@@ -31,7 +30,6 @@ fn give(connections: &[UnboundedSender<Instant>], rate: f64, clock: Clock) {
         }
         // A connection that broke takes no more; what it would have asked is seen in the rate.
         let _ = connection.send(due);
-        given += 1;
     }
 }
 
