@@ -21,5 +21,6 @@ pub(crate) const ALL: Migrations = Migrations {
         "0002_catalogue" for "0.1.0",
         "0003_activations" for "0.1.0",
         "0004_changes" for "0.1.0",
+        "0005_room" for "0.1.0",
     },
 };
