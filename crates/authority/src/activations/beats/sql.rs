@@ -18,8 +18,8 @@ pub(super) struct Stood {
 
 /// Locks those of these activations that nobody else has locked, in the order of their ids.
 pub(super) fn lock(tx: &mut Tx<'_>, ids: impl Iterator<Item = ActivationId>) -> db::Result<Vec<Stood>> {
-    let mut select = Sql::new("select a.health, l.product, l.revision, l.updated_at, l.active, ");
-    select.push(sql::SELECT.trim_start_matches("select ")).push(" join licenses l on l.id = a.license");
+    let mut select = Sql::new("select a.health, l.product, l.revision, l.updated_at, l.active,");
+    select.push(sql::SELECT.trim_start_matches("select")).push(" join licenses l on l.id = a.license");
     select.push(" where a.id in ").list(filled(ids)).push(" order by a.id for update of a skip locked");
     tx.query_all(&select, select.params(), |row| {
         let mut fields = Fields::of(row);
