@@ -74,7 +74,7 @@ impl Engine {
             Ask::Deactivate => return self.lost(why),
             // The next heartbeat shows whether it is the question or the authority.
             Ask::Changes => {
-                self.pace.hearing.question_lost();
+                self.pace.hearing.question_lost(now.boot);
                 if !self.pace.hearing.waits() {
                     let (low, high) = self.settings.timing.poll;
                     self.pace.hearing.due = now.boot + draw.between(low, high);

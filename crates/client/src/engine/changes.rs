@@ -48,9 +48,11 @@ impl Engine {
             clock.again(said, now.boot);
         }
         let waited = self.pace.hearing.waits();
-        self.pace.hearing.question_answered();
+        self.pace.hearing.question_answered(now.boot);
         let news = self.told(&told, rev, now, draw);
-        self.pace.hearing.due = if !waited {
+        self.pace.hearing.due = if self.pace.hearing.tries_stream() {
+            now.boot
+        } else if !waited {
             let (low, high) = self.settings.timing.poll;
             now.boot + draw.between(low, high)
         } else if news {

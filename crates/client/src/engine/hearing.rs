@@ -22,6 +22,9 @@ pub(crate) struct Hearing {
     streams_lost: u32,
     /// No stream is tried before; nothing while streams are believed to work.
     stream_at: Option<Duration>,
+    /// Whether a stream is tried between two questions: it may keep what it brings to itself, and the questions come
+    /// as often as without it.
+    between: bool,
     /// How often streams were given up since one worked.
     given_up: u32,
     /// What something on the way does to streams, as a part of a sentence.
@@ -60,6 +63,7 @@ impl Hearing {
             due: now,
             streams_lost: 0,
             stream_at: None,
+            between: false,
             given_up: 0,
             trouble: None,
             waits_lost: 0,
@@ -68,8 +72,13 @@ impl Hearing {
         }
     }
 
-    pub(crate) fn way(&self, now: Duration) -> Way {
-        if self.stream_at.is_none_or(|at| at <= now) { Way::Stream } else { Way::Question }
+    pub(crate) fn way(&self) -> Way {
+        if self.stream_at.is_none() || self.between { Way::Stream } else { Way::Question }
+    }
+
+    /// Whether a stream is to be tried now that a question is over.
+    pub(crate) fn tries_stream(&self) -> bool {
+        self.between
     }
 
     /// How changes come. A way is believed to work until it has failed, and not again before it has.
@@ -89,6 +98,7 @@ impl Hearing {
     /// A stream has lived for long enough to count on the next one.
     pub(crate) fn stream_works(&mut self) {
         (self.streams_lost, self.stream_at, self.given_up, self.trouble) = (0, None, 0, None);
+        self.between = false;
     }
 
     /// Another activation: what failed with the last one may work.
@@ -99,6 +109,7 @@ impl Hearing {
     /// A stream has failed. Once it is clear that the next one would as well, streams are given up for a while.
     pub(crate) fn stream_lost(&mut self, loss: &Loss, now: Duration, timing: &Timing, draw: &Draw) {
         self.streams_lost += 1;
+        self.between = false;
         let surely = matches!(loss, Loss::None | Loss::Held(_));
         if !surely && self.streams_lost < LOST {
             return;
@@ -138,13 +149,19 @@ impl Hearing {
         }
     }
 
-    pub(crate) fn question_answered(&mut self) {
+    pub(crate) fn question_answered(&mut self, now: Duration) {
+        self.question_over(now);
         self.waiting_works = self.waits();
         self.waits_lost = 0;
         self.polls = self.polls.saturating_sub(1);
     }
 
-    pub(crate) fn question_lost(&mut self) {
+    fn question_over(&mut self, now: Duration) {
+        self.between = self.stream_at.is_some_and(|at| at <= now);
+    }
+
+    pub(crate) fn question_lost(&mut self, now: Duration) {
+        self.question_over(now);
         self.waiting_works = false;
         if self.waits() {
             self.waits_lost += 1;

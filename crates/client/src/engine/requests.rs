@@ -55,7 +55,7 @@ impl Engine {
     pub(crate) fn question(&mut self, now: Reading, draw: &Draw) -> Option<Request> {
         self.question_due(now).filter(|due| *due <= now.boot)?;
         self.asking = true;
-        if self.pace.hearing.way(now.boot) == Way::Stream {
+        if self.pace.hearing.way() == Way::Stream {
             return self.stream(now, draw);
         }
         let wait = self.pace.hearing.question_waits(&self.settings.timing);

@@ -190,7 +190,7 @@ impl Engine {
             (_, Reply::Unreachable(_)) => (if unreached { Loss::Unopened } else { CUT }, None),
         };
         hearing.stream_lost(&loss, now.boot, &timing, draw);
-        match (wait, hearing.way(now.boot)) {
+        match (wait, hearing.way()) {
             (Some(wait), _) => hearing.due = now.boot + wait,
             (None, Way::Stream) => hearing.put_off(now.boot, &timing, draw),
             (None, Way::Question) => hearing.due = now.boot,

@@ -74,6 +74,20 @@ impl Stepped {
         stream
     }
 
+    /// The next stream that it asks for, after questions to which there is nothing to say.
+    fn streams_in_time(&self) -> Sent {
+        loop {
+            let sent = self.asks_soon();
+            if sent.streams() {
+                return sent;
+            }
+            // It has waited at the authority, and nothing has changed.
+            self.wait(Duration::from_secs(30));
+            self.simulation.answer(&sent, 200, br#"{"rev": 1, "epoch": 1}"#.to_vec());
+            self.calls();
+        }
+    }
+
     fn wait(&self, time: Duration) {
         let seconds = time.as_secs().max(1);
         self.waited.set(self.waited.get() + seconds);
@@ -177,16 +191,7 @@ fn what_is_held_back_for_ten_seconds_gives_way_to_questions_and_comes_back_minut
     let mut apart = Vec::new();
     for _ in 0..4 {
         let began = stepped.waited.get();
-        let stream = loop {
-            let sent = stepped.asks_soon();
-            if sent.streams() {
-                break sent;
-            }
-            // It has waited at the authority, and nothing has changed.
-            stepped.wait(Duration::from_secs(30));
-            stepped.simulation.answer(&sent, 200, br#"{"rev": 1, "epoch": 1}"#.to_vec());
-            stepped.calls();
-        };
+        let stream = stepped.streams_in_time();
         apart.push(stepped.waited.get() - began);
         assert!(stepped.simulation.piece(&stream, b""));
         stepped.wait(Duration::from_secs(9));
@@ -202,6 +207,9 @@ fn what_is_held_back_for_ten_seconds_gives_way_to_questions_and_comes_back_minut
     // The next one lives: that is believed once it has done so for a minute.
     stepped.wait(Duration::from_secs(7200));
     stepped.calls();
+    let question = stepped.asks_soon();
+    assert!(!question.streams(), "the stream may keep all to itself: a question comes before");
+    stepped.simulation.answer(&question, 200, br#"{"rev": 1, "epoch": 1}"#.to_vec());
     let stream = stepped.streams();
     assert_eq!(stepped.via(), Some(Via::LongPoll));
     for _ in 0..5 {
