@@ -69,6 +69,8 @@ pub(crate) struct Desk {
     pub(crate) within_ms: u64,
     /// How often all open streams were cut.
     cuts: u64,
+    /// Streams that were told the present state.
+    pub(crate) begun: usize,
     /// Streams that were told to close by the client.
     pub(crate) closed: usize,
     /// Whether it takes what a client says of how long a change took, and how often it did not.
@@ -227,6 +229,7 @@ impl Desk {
             events: true,
             within_ms: 0,
             cuts: 0,
+            begun: 0,
             closed: 0,
             takes_heard: true,
             not_heard: 0,
@@ -565,11 +568,15 @@ fn events(shared: &Arc<(Mutex<Desk>, Condvar)>, desk: &Desk) -> Answer {
         let open = |desk: &Desk| !desk.down && desk.cuts == cuts;
         let desk = shared.0.lock().unwrap();
         let quiet = |desk: &mut Desk| open(desk) && told == Some((desk.epoch, desk.rev));
-        let desk = shared.1.wait_timeout_while(desk, PING, quiet).unwrap().0;
+        let mut desk = shared.1.wait_timeout_while(desk, PING, quiet).unwrap().0;
         if !open(&desk) {
             return None;
         }
         let before = told.replace((desk.epoch, desk.rev));
+        if before.is_none() {
+            desk.begun += 1;
+            shared.1.notify_all();
+        }
         Some(if before == told {
             format!("event: ping\ndata: {}\n\n", json!({"now": desk.clock()}))
         } else {
