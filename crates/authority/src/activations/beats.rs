@@ -2,16 +2,13 @@
 //! written together.
 
 mod grounds;
-mod sql;
+pub(super) mod sql;
 
 use std::{collections::HashMap, sync::Arc};
 
 use kaching_base::{ActivationId, Timestamp};
 use kaching_db::{self as db, Db, Pace, Together, Tx};
-use kaching_domain::activations::{
-    credential::Verdict,
-    heartbeat::{self as rules, Outcome},
-};
+use kaching_domain::activations::heartbeat::{self as rules, Answered, Outcome};
 
 use super::{
     Heartbeat,
@@ -27,7 +24,7 @@ pub(crate) type Beats = Together<Beat, Option<Box<Kept>>>;
 
 /// A heartbeat, with the moment and the statement's id that it would have on its own.
 pub(crate) struct Beat {
-    pub(super) heartbeat: Heartbeat,
+    pub(super) heartbeat: Arc<Heartbeat>,
     pub(super) address: Option<String>,
     pub(super) now: Timestamp,
     pub(super) jti: [u8; 16],
@@ -88,12 +85,15 @@ fn hear(beat: &Beat, stood: Stood, around: Arc<Around>) -> Option<Kept> {
         now: *now,
     };
     let Outcome::Answered(answered) = rules::heartbeat(&request, &situation) else { return None };
-    let times = answered.answer.ok()?;
-    let alone = answered.remembered.differs_from(&before)
-        || answered.delta != 0
-        || !moves_only(&before, &answered.activation)
-        || !matches!(answered.verdict, Verdict::Advances | Verdict::Repeats);
-    let kept =
-        Kept { around, active: stood.active, activation: answered.activation, times, warnings, jti: *jti };
-    (!alone).then_some(kept)
+    let Answered { activation, answer, .. } = *answered;
+    let times = answer.ok()?;
+    let active = stood.active;
+    moves_only(&before, &activation).then_some(Kept {
+        around,
+        active,
+        activation,
+        times,
+        warnings,
+        jti: *jti,
+    })
 }

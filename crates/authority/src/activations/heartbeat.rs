@@ -17,7 +17,7 @@ use serde_json::json;
 
 use super::{
     Answer, Health, Heartbeat, Renewed, Usage,
-    beats::Beat,
+    beats::{self, Beat},
     credential_invalid,
     decided::{Decided, Denied, advise},
     slots, sql, unknown,
@@ -51,7 +51,7 @@ impl Authority {
     /// `credential_invalid`, `activation_not_found`.
     pub async fn heartbeat(&self, cx: Cx, beat: Heartbeat) -> Result<Answer<Renewed>> {
         beat.proof.check(&self.keys())?;
-        let request = beat.proof.request;
+        let (request, beat) = (beat.proof.request, Arc::new(beat));
         // Nearly all change nothing but times: those that come together share a transaction.
         let kept = match self.beats.write(self.beat(&cx, &beat)).await? {
             Some(kept) => *kept,
@@ -66,16 +66,16 @@ impl Authority {
         Ok(Answer::Granted(Renewed { lease, quotas, warnings }))
     }
 
-    fn beat(&self, cx: &Cx, heartbeat: &Heartbeat) -> Beat {
+    fn beat(&self, cx: &Cx, heartbeat: &Arc<Heartbeat>) -> Beat {
         let mut jti = [0; 16];
         jti.copy_from_slice(&self.entropy.seed()[..16]);
         let address = cx.address.map(|address| address.to_string());
-        Beat { heartbeat: heartbeat.clone(), address, now: self.now(), jti }
+        Beat { heartbeat: Arc::clone(heartbeat), address, now: self.now(), jti }
     }
 
     /// A heartbeat that changes more, or is answered with no: in a transaction of its own.
-    async fn hear_alone(&self, cx: Cx, beat: Heartbeat) -> Result<Decided<Box<Kept>>> {
-        let again = (cx.clone(), beat.clone());
+    async fn hear_alone(&self, cx: Cx, beat: Arc<Heartbeat>) -> Result<Decided<Box<Kept>>> {
+        let again = (cx.clone(), Arc::clone(&beat));
         let mut heard =
             self.write("activations.heartbeat", cx, move |tx, op| hear(tx, op, &beat, false)).await?;
         if let Heard::NeedsLicense = heard {
@@ -207,7 +207,7 @@ fn keep(
 ) -> Result<Vec<String>> {
     let after = &answered.activation;
     if moves_only(before, after) {
-        sql::beat(tx, after)?;
+        beats::sql::beat(tx, std::iter::once(after))?;
     } else {
         sql::update(tx, after)?;
     }

@@ -198,22 +198,6 @@ pub(super) fn update(tx: &mut Tx<'_>, activation: &Activation) -> Result<()> {
     Ok(())
 }
 
-/// What a heartbeat moves: nothing of it stands in an index.
-pub(super) fn beat(tx: &mut Tx<'_>, activation: &Activation) -> Result<()> {
-    tx.execute(
-        "update activations set number = ?2, nonce = ?3, last_seen_at = ?4, run_until = ?5, refused = ?6 where id = ?1",
-        params![
-            activation.id,
-            activation.credential.number,
-            activation.credential.nonce.as_ref().map(Nonce::as_str),
-            activation.last_seen_at,
-            activation.run_until,
-            activation.refused.map(ErrorCode::as_str)
-        ],
-    )?;
-    Ok(())
-}
-
 /// Remembers the last answer, where that was a refusal.
 pub(super) fn set_refused(tx: &mut Tx<'_>, id: ActivationId, code: ErrorCode) -> Result<()> {
     tx.execute("update activations set refused = ?2 where id = ?1", params![id, code.as_str()])?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use kaching_base::Timestamp;
 use serde::Deserialize;
 
-use super::{Engine, Request};
+use super::{Engine, Request, hearing::Way};
 use crate::{clock::Reading, random::Draw};
 
 /// The longest time over which an authority spreads the heartbeats after a change.
@@ -50,7 +50,7 @@ impl Engine {
         let waited = self.pace.hearing.waits();
         self.pace.hearing.question_answered(now.boot);
         let news = self.told(&told, rev, now, draw);
-        self.pace.hearing.due = if self.pace.hearing.tries_stream() {
+        self.pace.hearing.due = if self.pace.hearing.way() == Way::Stream {
             now.boot
         } else if !waited {
             let (low, high) = self.settings.timing.poll;

@@ -76,11 +76,6 @@ impl Hearing {
         if self.stream_at.is_none() || self.between { Way::Stream } else { Way::Question }
     }
 
-    /// Whether a stream is to be tried now that a question is over.
-    pub(crate) fn tries_stream(&self) -> bool {
-        self.between
-    }
-
     /// How changes come. A way is believed to work until it has failed, and not again before it has.
     pub(crate) fn via(&self) -> Via {
         match (self.stream_at, self.waits()) {

@@ -161,17 +161,7 @@ impl Engine {
         let hash = request_hash("GET", &path, "", b"");
         let timeout = self.settings.timing.call;
         let call = Call { method: "GET", path, body: Vec::new(), authorization, timeout };
-        Request {
-            ask,
-            call,
-            hash,
-            stops: self.stops,
-            sent: now.boot,
-            usage: 0,
-            turn: 0,
-            again: false,
-            heard_ms: None,
-        }
+        self.request(ask, call, hash, now)
     }
 
     pub(super) fn post(
@@ -185,6 +175,10 @@ impl Engine {
     ) -> Request {
         let timeout = self.settings.timing.call;
         let call = Call { method: "POST", path: path.to_owned(), body, authorization, timeout };
+        self.request(ask, call, hash, now)
+    }
+
+    fn request(&self, ask: Ask, call: Call, hash: Digest, now: Reading) -> Request {
         Request {
             ask,
             call,

@@ -40,8 +40,11 @@ pub(super) fn licenses(tx: &mut Tx<'_>, ids: impl Iterator<Item = LicenseId>) ->
     tx.query_all(&select, select.params(), licenses::sql::read)
 }
 
-/// Writes what heartbeats move, of all of these at once.
-pub(super) fn beat<'a>(tx: &mut Tx<'_>, after: impl Iterator<Item = &'a Activation>) -> db::Result<()> {
+/// Writes what heartbeats move, of all of these at once: nothing of it stands in an index.
+pub(in super::super) fn beat<'a>(
+    tx: &mut Tx<'_>,
+    after: impl Iterator<Item = &'a Activation>,
+) -> db::Result<()> {
     let mut update = Sql::new("with beat (id, number, nonce, last_seen_at, run_until, refused) as (values ");
     let mut row = "(cast(? as uuid), cast(? as bigint), cast(? as text), cast(? as bigint), cast(? as bigint), cast(? as text))";
     for activation in filled(after) {
