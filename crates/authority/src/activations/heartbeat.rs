@@ -224,14 +224,29 @@ fn keep(
 
 /// Whether nothing else changed than what every heartbeat moves.
 pub(super) fn moves_only(before: &Activation, after: &Activation) -> bool {
-    let moved = Activation {
-        credential: after.credential.clone(),
-        last_seen_at: after.last_seen_at,
-        run_until: after.run_until,
-        refused: after.refused,
-        ..before.clone()
-    };
-    moved == *after
+    // Each part is named, so that a new one is decided here.
+    let Activation {
+        credential: _,
+        last_seen_at: _,
+        run_until: _,
+        refused: _,
+        id,
+        license,
+        fingerprint,
+        kind,
+        name,
+        version,
+        status,
+        activated_at,
+        move_ends_at,
+        address,
+        levels,
+        suspicion,
+    } = after;
+    (id, license, fingerprint, kind) == (&before.id, &before.license, &before.fingerprint, &before.kind)
+        && (name, version, status) == (&before.name, &before.version, &before.status)
+        && (activated_at, move_ends_at) == (&before.activated_at, &before.move_ends_at)
+        && (address, levels, suspicion) == (&before.address, &before.levels, &before.suspicion)
 }
 
 /// Writes the health where it changed; gives the new status word where that did.

@@ -108,7 +108,8 @@ async fn sign(
     signer: Extension<Arc<dyn Sign>>,
     Json(request): Json<HeartbeatRequest>,
 ) -> Result<Json<HeartbeatAnswer>, StatusCode> {
-    let mut lease = format!("{:-<LEASE$}", request.nonce);
+    let mut lease = request.nonce;
+    lease.push_str(&"-".repeat(LEASE.saturating_sub(lease.len())));
     let signature = signer.sign(lease.as_bytes()).map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
     lease.push('.');
     Base64Url(signature).append_to(&mut lease);

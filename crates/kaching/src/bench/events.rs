@@ -9,7 +9,7 @@ use super::{
     engines::{Engine, Engines, SQLITE},
     figures::{Figures, rounded},
     heartbeat::Beating,
-    load::{Measure, Measured},
+    load::{Measure, Measured, now},
     server::Server,
     stand::{Place, Setting, Stand},
 };
@@ -18,9 +18,11 @@ use crate::{failure::Failure, remote::Path};
 mod decode;
 mod listeners;
 mod listening;
+mod products;
 
 use listeners::Listeners;
 pub(crate) use listening::Listening;
+use products::Products;
 
 /// How long a change takes to all who wait for it, over one stream each
 #[derive(Args)]
@@ -78,18 +80,20 @@ impl Events {
         }
         let before = memory(stand, &others);
         tell(&format!("{}: {} streams are opened", stand.engine, self.streams));
-        let addresses = std::iter::once(stand.address).chain(others.iter().map(|(server, _)| server.address));
-        let mut listeners = stand
-            .disk
-            .unless_interrupted(Listeners::open(stand.path(), &leases, addresses.collect()))
-            .await?;
+        let addresses: Vec<_> =
+            std::iter::once(stand.address).chain(others.iter().map(|(server, _)| server.address)).collect();
+        let opened = Listeners::open(stand.path(), &leases, addresses.clone());
+        let listeners = stand.disk.unless_interrupted(opened).await?;
         let after = memory(stand, &others);
-        let mut measured = Measured::default();
+        let products = stand.disk.unless_interrupted(Products::start(stand, addresses)).await?;
+        let mut hearing = Hearing { listeners, products, delivered: Measured::default(), called_back: None };
         for change in 0..self.changes {
             tell(&format!("{}: change {} of {}", stand.engine, change + 1, self.changes));
-            stand.disk.unless_interrupted(self.change(stand, &mut listeners, change, &mut measured)).await?;
+            stand.disk.unless_interrupted(self.change(stand, &mut hearing, change)).await?;
         }
+        let Hearing { listeners, products, delivered: mut measured, called_back } = hearing;
         listeners.close().await;
+        products.end().await;
         for (server, _) in others {
             server.end().await;
         }
@@ -111,35 +115,49 @@ impl Events {
             durable: Some(stand.durable()),
             rss_mib: after.map(|mib| rounded(mib, 1)),
             kib_per_stream: grown.map(|kib| rounded(kib, 1)),
+            callback_ms: called_back.map(|time| rounded(time.as_secs_f64() * 1e3, 3)),
             ..Figures::named("events").times(&measured)
         })
     }
 
     /// Makes a change, and waits until all have heard of it.
-    async fn change(
-        &self,
-        stand: &Stand<'_>,
-        listeners: &mut Listeners,
-        number: u32,
-        measured: &mut Measured,
-    ) -> Result<(), Failure> {
-        let (verb, body) = match number.is_multiple_of(2) {
+    async fn change(&self, stand: &Stand<'_>, hearing: &mut Hearing, number: u32) -> Result<(), Failure> {
+        let stops = number.is_multiple_of(2);
+        let (verb, body) = match stops {
             true => ("suspend", json!({ "reason": "measured" })),
             false => ("reinstate", json!({})),
         };
         let mut client = stand.client().await?;
         let path = Path::admin("licenses").then(&stand.like.to_string()).then(verb);
+        let began = now();
         let changed: kaching_api::License = client.post(path, &body).await?.read()?;
         client.close().await;
-        let heard = listeners.heard(changed.revision, PATIENCE).await?;
+        let heard = hearing.listeners.heard(changed.revision, PATIENCE).await?;
         for micros in &heard {
-            measured.took(Duration::from_micros(*micros));
+            hearing.delivered.took(Duration::from_micros(*micros));
         }
         for _ in heard.len()..self.streams as usize {
-            measured.wrong(format!("a stream did not tell of {verb} within {} s", PATIENCE.as_secs()));
+            let late = format!("a stream did not tell of {verb} within {} s", PATIENCE.as_secs());
+            hearing.delivered.wrong(late);
         }
-        Ok(())
+        if stops {
+            let last = hearing.products.stopped(began, PATIENCE).await?;
+            hearing.called_back = hearing.called_back.max(Some(last));
+            Ok(())
+        } else {
+            hearing.products.run(PATIENCE).await
+        }
     }
+}
+
+/// Those who are to hear of a change, and how long it took to them.
+struct Hearing {
+    listeners: Listeners,
+    products: Products,
+    /// From the change to the bytes.
+    delivered: Measured,
+    /// From the operator's request to the last product's callback, at most.
+    called_back: Option<Duration>,
 }
 
 /// A first lease of each installation: what opens its stream.

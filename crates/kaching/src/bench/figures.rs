@@ -62,6 +62,9 @@ pub(super) struct Figures {
     pub(super) rss_mib: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) kib_per_stream: Option<f64>,
+    /// From an operator's request to the last callback of a product, at most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) callback_ms: Option<f64>,
     /// The rate as a part of what the server does without credential and database, in the same run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) ceiling_ratio: Option<f64>,

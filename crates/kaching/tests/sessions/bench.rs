@@ -264,6 +264,7 @@ fn changes_are_timed_to_every_stream() {
         assert_eq!((&row["engine"], &row["replicas"]), (&engine.into(), &replicas.into()), "{row}");
         assert_eq!((&row["connections"], &row["checks"]), (&30.into(), &3.into()), "{row}");
         assert!(row["kib_per_stream"].is_number() && number(row, "rss_mib") > 1.0, "{row}");
+        assert!(number(row, "callback_ms") > 0.0, "{row}");
     }
 }
 

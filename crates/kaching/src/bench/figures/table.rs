@@ -4,7 +4,7 @@ use crate::output::Table;
 /// A heading, and what stands below it.
 type Column = (&'static str, fn(&Figures) -> Option<String>);
 
-static COLUMNS: [Column; 26] = [
+static COLUMNS: [Column; 27] = [
     ("NAME", |row| Some(row.name.clone())),
     ("ENGINE", |row| row.engine.map(str::to_owned)),
     ("OF", |row| row.of.clone()),
@@ -18,6 +18,7 @@ static COLUMNS: [Column; 26] = [
     ("P99 MS", |row| row.p99_ms.map(|ms| format!("{ms:.2}"))),
     ("P99.9 MS", |row| row.p999_ms.map(|ms| format!("{ms:.2}"))),
     ("MAX MS", |row| row.max_ms.map(|ms| format!("{ms:.2}"))),
+    ("CALLBACK MS", |row| row.callback_ms.map(|ms| format!("{ms:.2}"))),
     ("NS/CHECK", |row| row.ns_per_check.map(|ns| format!("{ns:.1}"))),
     ("US/CALL", |row| row.us_per_call.map(|us| format!("{us:.1}"))),
     ("CPU US/CALL", |row| row.cpu_us_per_call.map(|us| format!("{us:.1}"))),

@@ -36,6 +36,7 @@ const RATIO: Measure = Measure { of: |row| row.ratio, unit: " ×", digits: 2 };
 const CPU_RATIO: Measure = Measure { of: |row| row.cpu_ratio, unit: " ×", digits: 2 };
 const RSS: Measure = Measure { of: |row| row.rss_mib, unit: " MiB", digits: 0 };
 const STREAM: Measure = Measure { of: |row| row.kib_per_stream, unit: " KiB", digits: 1 };
+const CALLBACK: Measure = Measure { of: |row| row.callback_ms, unit: " ms", digits: 1 };
 
 /// Where a figure should lie.
 #[derive(Clone, Copy)]
@@ -101,9 +102,22 @@ pub(super) fn all(rows: &[Figures]) -> Vec<Line> {
         line("first look at a lease", rows.iter().find(|row| row.name == "verify"), RATIO, Target::Most(1.2)),
         line("change to delivery, one node, p99", heard(false), P99, Target::Most(250.0)),
         line("change to the last delivery, one node", heard(false), MAX, Target::Most(250.0)),
+        line(
+            "suspension to the callback of a product, one node",
+            heard(false),
+            CALLBACK,
+            Target::Most(250.0),
+        ),
         line("change to delivery, three replicas, p99", heard(true), P99, Target::Most(500.0)),
+        line(
+            "suspension to the callback of a product, three replicas",
+            heard(true),
+            CALLBACK,
+            Target::Most(500.0),
+        ),
         line("clients that come back at once, until all have their lease", herd, MAX, Target::Most(10_000.0)),
-        line("memory of a stream", heard(false), STREAM, Target::Most(20.0)),
+        // 20 kB.
+        line("memory of a stream", heard(false), STREAM, Target::Most(19.5)),
         line("start to serving, p99", idle, P99, Target::Most(100.0)),
         line(
             "kill -9 to serving, p99",
