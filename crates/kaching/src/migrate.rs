@@ -71,7 +71,7 @@ impl Migrate {
         progress.lock().expect("nothing panics while it is held").done();
         let contents = moved.map_err(|error| sentence(&error.to_string()))?;
         // Two that serve under one root would contradict each other.
-        data.rename("kaching.db", "kaching.db.moved")?;
+        data.rename_database("kaching.db", "kaching.db.moved")?;
         output.either(&backup::tables(&contents), || {
             format!(
                 "{}\n{} rows are moved; each table holds there what it holds here. Serve it from now on with this data \

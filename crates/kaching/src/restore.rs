@@ -181,7 +181,7 @@ impl Unfinished {
     }
 
     fn finish(&self, data: &DataDir) -> Result<(), Failure> {
-        data.rename(&self.0, "kaching.db")
+        data.rename_database(&self.0, "kaching.db")
     }
 }
 

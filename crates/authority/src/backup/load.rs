@@ -34,7 +34,7 @@ impl Source {
     }
 
     /// Reads it to its end, and says what is in it.
-    pub(super) async fn count(&mut self) -> Result<Contents> {
+    pub(super) async fn count(mut self) -> Result<Contents> {
         let mut parser = Parser::default();
         while let Some(piece) = self.next().await? {
             parser.feed(&piece, &mut |_| {})?;

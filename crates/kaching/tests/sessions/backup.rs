@@ -64,6 +64,22 @@ fn a_backup_of_what_serves_is_what_is_restored() {
 }
 
 #[test]
+fn what_a_lost_database_has_left_is_no_part_of_the_restored_one() {
+    let kaching = Kaching::new();
+    let server = Server::start(&kaching, &[]);
+    let license = kaching.with_license();
+    kaching.json(&["backup", "b"]);
+    kaching.json(&["customer", "create", "--name", "Later", "--reference", "CUST-002"]);
+    // Killed, so that its log stays.
+    drop(server);
+    assert!(fs::metadata(kaching.data().join("kaching.db-wal")).unwrap().len() > 0);
+    fs::remove_file(kaching.data().join("kaching.db")).unwrap();
+    kaching.json(&["restore", "b"]);
+    assert_eq!(kaching.json(&["license", "list"])["items"][0]["id"], license["id"]);
+    assert_eq!(kaching.json(&["customer", "list"])["items"].as_array().unwrap().len(), 1);
+}
+
+#[test]
 fn what_is_no_backup_changes_nothing() {
     let kaching = Kaching::new();
     kaching.with_license();
