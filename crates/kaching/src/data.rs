@@ -125,17 +125,6 @@ impl DataDir {
         }
     }
 
-    /// Writes a file that only the owner reads, where there is none.
-    pub(crate) fn write_private(&self, name: &str, text: &str) -> Result<(), Failure> {
-        let path = self.join(name);
-        let mut options = OpenOptions::new();
-        let written = options.write(true).create_new(true).mode(0o600).open(&path).and_then(|mut file| {
-            file.write_all(text.as_bytes())?;
-            file.sync_all()
-        });
-        written.map_err(|error| Failure::refused(format!("{} cannot be written: {error}.", path.display())))
-    }
-
     /// Gives a database that was closed another name, so that it is that after a crash, too.
     ///
     /// # Errors

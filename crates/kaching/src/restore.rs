@@ -9,6 +9,7 @@ use kaching_api::SecretText;
 use kaching_authority::{
     Actor, DatabaseConfig, MasterKey, SystemClock, SystemEntropy,
     backup::{self as backups, Contents, Seen},
+    write_private,
 };
 use kaching_base::Secret;
 use kaching_server::config::Config;
@@ -92,13 +93,15 @@ impl Restore {
         let told = |seen: &Seen| progress.lock().expect("nothing panics while it is held").show(seen);
         let restored = backups::restore(&self.file, &contents, how, &told).await;
         progress.lock().expect("nothing panics while it is held").done();
-        let restored = restored.map_err(|error| sentence(&error.to_string()))?;
+        let failed = |error: kaching_authority::Error| sentence(&error.to_string());
+        let restored = restored.map_err(failed)?;
         if let Some(text) = from_backup {
-            data.write_private("master.key", text.expose())?;
+            write_private(&data.join("master.key"), text.expose()).map_err(failed)?;
         }
         if here {
-            if !self.offline_root && !data.join("root.key").exists() {
-                data.write_private("root.key", root.expose())?;
+            let kept = data.join("root.key");
+            if !self.offline_root && !kept.exists() {
+                write_private(&kept, root.expose()).map_err(failed)?;
             }
             unfinished.finish(data)?;
         }
