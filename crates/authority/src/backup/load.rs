@@ -2,13 +2,13 @@
 
 use std::{fs::File, io::Read as _, path::Path, time::Duration};
 
-use kaching_base::ErrorCode;
 use kaching_db::{Cells, Db, Progress, Table};
 
 use super::{
     Chunks, Contents, Counted, Head, Seen,
     file::{open, unreadable},
     parse::{Item, Parser},
+    refused,
 };
 use crate::{Error, Result, migrations};
 
@@ -208,16 +208,10 @@ impl Loader {
 
 /// What is there is never written over.
 async fn refuse_filled(db: &Db) -> Result<()> {
-    let filled = db
-        .read("backup.look", |tx| {
-            let tables = tx.tables()?;
-            Ok::<_, Error>(tx.first_filled(&tables)?)
-        })
-        .await?;
-    match filled {
+    match db.read("backup.look", |tx| Ok::<_, Error>(tx.first_table()?)).await? {
         None => Ok(()),
         Some(table) => Err(refused(format!(
-            "the database holds data already (in the table {table}), which is never written over: name an empty one"
+            "the database holds data already (the table {table}), which is never written over: name an empty one"
         ))),
     }
 }
@@ -226,8 +220,4 @@ fn differs(table: &str) -> Error {
     refused(format!(
         "what was written into the table {table} is not what was read: empty the database, and begin again"
     ))
-}
-
-fn refused(detail: impl Into<String>) -> Error {
-    Error::coded(ErrorCode::WrongState, detail)
 }

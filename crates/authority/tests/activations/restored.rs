@@ -115,6 +115,19 @@ async fn what_does_not_fit_is_refused_before_anything_is_written() {
 }
 
 #[tokio::test]
+async fn what_holds_anything_is_no_place_for_a_restore() {
+    let world = World::on(Engine::Sqlite).await;
+    let (path, contents) = back_up(&world, "backup", None).await;
+    for target in engines() {
+        let db = target.open().await;
+        db.write("test.foreign", |tx| tx.execute("create table notes (text text)", &[])).await.unwrap();
+        db.close().await;
+        let error = restore_into(&world, &target.config, &path, &contents).await.err().unwrap().to_string();
+        assert!(error.contains("holds data already (the table notes)"), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn a_clock_behind_the_backup_begins_no_epoch() {
     let world = World::on(Engine::Sqlite).await;
     world.clock.advance(Seconds(60));
