@@ -66,13 +66,8 @@ impl Restore {
         }
         let contents = look(&self.file).await?;
         let (master, from_backup) = self.master(data, &config, &contents, choice)?;
-        contents.check_master(&master).map_err(|_| {
-            Failure::refused(
-                "This master key is not the one of the backup: put the right one into the data directory.",
-            )
-        })?;
         let root = self.root(data, &contents)?;
-        let unfinished = Unfinished::of(data, &contents);
+        let unfinished = Unfinished::of(&contents);
         let how = backups::Restore {
             database: match &config.database.url {
                 Some(url) => DatabaseConfig::postgres(url.expose().clone()),
@@ -94,7 +89,7 @@ impl Restore {
         let restored = backups::restore(&self.file, &contents, how, &told).await;
         progress.lock().expect("nothing panics while it is held").done();
         let failed = |error: kaching_authority::Error| sentence(&error.to_string());
-        let restored = restored.map_err(failed)?;
+        let epoch = restored.map_err(failed)?;
         if let Some(text) = from_backup {
             write_private(&data.join("master.key"), text.expose()).map_err(failed)?;
         }
@@ -105,16 +100,15 @@ impl Restore {
             }
             unfinished.finish(data)?;
         }
-        let mut document = backup::document(&restored.contents, &self.file);
-        document["epoch"] = json!(restored.epoch);
+        let mut document = backup::document(&contents, &self.file);
+        document["epoch"] = json!(epoch);
         output.either(&document, || {
             format!(
-                "{} rows are restored, as they were at {}; epoch {} begins. Start it with `kaching serve`: running products \
+                "{} rows are restored, as they were at {}; epoch {epoch} begins. Start it with `kaching serve`: running products \
                  go on, and come back by themselves.\nWhat was changed after the backup is not in it: suspend and revoke \
                  again what was since.",
-                restored.contents.rows(),
-                restored.contents.head.made_at,
-                restored.epoch
+                contents.rows(),
+                contents.head.made_at
             )
         })
     }
@@ -166,7 +160,7 @@ impl Restore {
 struct Unfinished(String);
 
 impl Unfinished {
-    fn of(_: &DataDir, contents: &Contents) -> Self {
+    fn of(contents: &Contents) -> Self {
         let backup: String = contents.sha256.chars().take(16).collect();
         Self(format!("restoring-{backup}.db"))
     }

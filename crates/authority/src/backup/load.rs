@@ -15,7 +15,7 @@ use crate::{Error, Result, migrations};
 /// Rows of one transaction.
 const BATCH: usize = 2000;
 /// A batch, and a look at a whole table, may take their time.
-const PATIENCE: Duration = Duration::from_secs(3600);
+pub(super) const PATIENCE: Duration = Duration::from_secs(3600);
 /// Where a load stands when every row is there and was looked at.
 const LOADED: &str = "*";
 
