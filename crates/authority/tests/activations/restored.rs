@@ -146,6 +146,19 @@ async fn a_restore_that_was_ended_after_its_last_transaction_is_told_as_done_unt
 }
 
 #[tokio::test]
+async fn of_two_restores_of_one_backup_the_later_begins_a_later_epoch() {
+    let world = World::on(Engine::Sqlite).await;
+    let (path, contents) = back_up(&world, "backup", None).await;
+    let mut last = world.authority.keys().epoch;
+    for target in engines() {
+        let epoch = restore_into(&world, &target.config, &path, &contents).await.unwrap();
+        assert!(epoch > last, "{epoch} after {last}");
+        last = epoch;
+        world.clock.advance(Seconds(1));
+    }
+}
+
+#[tokio::test]
 async fn a_clock_behind_the_backup_begins_no_epoch() {
     let world = World::on(Engine::Sqlite).await;
     world.clock.advance(Seconds(60));

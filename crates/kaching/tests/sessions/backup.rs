@@ -55,7 +55,7 @@ fn a_backup_of_what_serves_is_what_is_restored() {
     fs::remove_file(other.data().join("root.key")).unwrap();
     let root = kaching.data().join("root.key");
     let restored = other.json(&["restore", backup, "--root-key", root.to_str().unwrap()]);
-    assert_eq!(restored["epoch"], json!(2));
+    assert!(restored["epoch"].as_u64().unwrap() > 1);
     assert_eq!(other.json(&["license", "list"])["items"][0]["id"], license["id"]);
     assert_eq!(other.json(&["key", "root"]), kaching.json(&["key", "root"]), "products pin it");
     let names: Vec<_> = fs::read_dir(other.data()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
