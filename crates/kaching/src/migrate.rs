@@ -33,6 +33,7 @@ impl Migrate {
         let data = &choice.data;
         let config = settings::read(data, &choice.environment)?;
         let url = settings::named_or_in_file("--to", &self.to)?;
+        settings::exposed_database("--to", &self.to).iter().for_each(|doubt| remark(doubt));
         if !(url.starts_with("postgres://") || url.starts_with("postgresql://")) {
             return Err(Failure::usage(
                 "--to takes the URL of a PostgreSQL database: postgres://user@host/name.",

@@ -19,7 +19,7 @@ use crate::{
     backup::{self, Progress},
     data::DataDir,
     failure::Failure,
-    output::Output,
+    output::{Output, remark},
     passphrase::{Asked, Passphrase},
     remote::Choice,
     settings::{self, sentence},
@@ -53,6 +53,7 @@ impl Restore {
         let mut config = settings::read(data, &choice.environment)?;
         if let Some(database) = &self.database {
             config.database.url = Some(Secret::new(settings::named_or_in_file("--database", database)?));
+            settings::exposed_database("--database", database).iter().for_each(|doubt| remark(doubt));
         }
         data.make()?;
         let _owned = data.own().map_err(|taken| taken.sentence(data))?;
