@@ -168,10 +168,14 @@ fn a_token_takes_backups_only_with_the_right_to() {
 #[test]
 fn a_move_to_postgresql_survives_being_killed_and_leaves_one_authority() {
     let kaching = Kaching::new();
-    let license = kaching.with_license();
     let scratch = Scratch::new(Engine::Postgres);
     let url = scratch.url.clone().unwrap();
-    fs::write(kaching.path().join("database"), &url).unwrap();
+    let file = kaching.path().join("database");
+    fs::write(&file, &url).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+    assert!(kaching.run(&["migrate", "--to", "@database"]).err.contains("chmod 600 database"));
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    let license = kaching.with_license();
     refused(&kaching.run(&["migrate", "--to", "sqlite://x"]), 2, "PostgreSQL");
     let server = Server::start(&kaching, &[]);
     refused(&kaching.run(&["migrate", "--to", "@database"]), 1, "owns");
