@@ -1,6 +1,9 @@
 //! Backups, restores and moves as people and programs ask for them.
 
-use std::{fs, os::unix::fs::PermissionsExt as _, process::Stdio, sync::mpsc, time::Duration};
+use std::{
+    fs, io::Read as _, net::TcpListener, os::unix::fs::PermissionsExt as _, process::Stdio, sync::mpsc,
+    time::Duration,
+};
 
 use kaching_testkit::{Engine, Scratch};
 use serde_json::{Value, json};
@@ -61,6 +64,24 @@ fn a_backup_of_what_serves_is_what_is_restored() {
     let names: Vec<_> = fs::read_dir(other.data()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert!(!names.iter().any(|name| name.to_string_lossy().starts_with("restoring")), "{names:?}");
     refused(&other.run(&["restore", backup]), 1, "holds an authority already");
+}
+
+#[test]
+fn nothing_stays_of_a_backup_that_was_interrupted() {
+    let kaching = Kaching::new();
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", silent.local_addr().unwrap());
+    let mut command = kaching.command();
+    command.args(["backup", "b", "--server", &url, "--token", "kch_x"]).stderr(Stdio::piped());
+    let child = command.spawn().unwrap();
+    let (mut asked, _) = silent.accept().unwrap();
+    asked.read_exact(&mut [0]).unwrap();
+    assert_eq!(fs::read_dir(kaching.path()).unwrap().count(), 1, "it is begun");
+    let process = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(process, rustix::process::Signal::INT).unwrap();
+    let said = Said::of(&child.wait_with_output().unwrap());
+    refused(&said, 1, "interrupted");
+    assert_eq!(fs::read_dir(kaching.path()).unwrap().count(), 0);
 }
 
 #[test]
