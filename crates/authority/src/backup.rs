@@ -21,7 +21,7 @@ pub use lines::Head;
 pub use load::Told;
 pub use make::Chunks;
 pub use relocate::{Relocate, relocate};
-pub use restore::{Restore, Restored, restore};
+pub use restore::{Restore, restore};
 pub use scheduled::{LastBackup, Schedule};
 
 use crate::{Error, MasterKey, Result, keys};

@@ -24,7 +24,7 @@ pub use passphrase::Locked;
 pub use root::RootStore;
 
 pub(crate) use data::DataKeys;
-pub(crate) use files::write_private;
+pub use files::write_private;
 pub(crate) use keyset::{StoredKeyset, sign as sign_keyset};
 pub(crate) use passphrase::Unopened;
 pub(crate) use renew::{epoch, interrupted};

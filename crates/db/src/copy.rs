@@ -102,19 +102,6 @@ impl Tx<'_> {
             page.iter().for_each(|row| sum.add(row));
         }
     }
-
-    /// The first table that holds a row, if any does.
-    ///
-    /// # Errors
-    /// As the database answers.
-    pub fn first_filled(&mut self, tables: &[Table]) -> Result<Option<String>> {
-        for table in tables {
-            if !self.page(table, None, 1)?.is_empty() {
-                return Ok(Some(table.name().to_owned()));
-            }
-        }
-        Ok(None)
-    }
 }
 
 const TEXT: &str = "a String takes any text";

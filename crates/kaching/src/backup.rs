@@ -11,6 +11,7 @@ use crate::{
     output::{Output, Table},
     passphrase::{Asked, Passphrase},
     remote::{Call, Client, Path},
+    serve::Signals,
     settings::{self, sentence},
 };
 
@@ -46,7 +47,14 @@ impl Backup {
             progress.show(seen);
             Ok(())
         };
-        client.stream(call, &mut take).await?;
+        // Heard, so that no part of it stays behind.
+        let mut signals = Signals::listen()?;
+        tokio::select! {
+            streamed = client.stream(call, &mut take) => streamed?,
+            () = signals.asked() => {
+                return Err(Failure::refused("The backup was interrupted: nothing of it is kept."));
+            }
+        }
         progress.done();
         let contents = file.finish().map_err(failed)?;
         output.either(&document(&contents, &self.file), || {

@@ -125,21 +125,27 @@ impl DataDir {
         }
     }
 
-    /// Writes a file that only the owner reads, where there is none.
-    pub(crate) fn write_private(&self, name: &str, text: &str) -> Result<(), Failure> {
-        let path = self.join(name);
-        let mut options = OpenOptions::new();
-        let written = options.write(true).create_new(true).mode(0o600).open(&path).and_then(|mut file| {
-            file.write_all(text.as_bytes())?;
-            file.sync_all()
+    /// Gives a database that was closed another name, so that it is that after a crash, too.
+    ///
+    /// # Errors
+    /// If a part of it is still in its log, as where the disk had no room for it.
+    pub(crate) fn rename_database(&self, from: &str, to: &str) -> Result<(), Failure> {
+        if self.join(&format!("{from}-wal")).exists() {
+            return Err(Failure::refused(format!(
+                "{} is not whole without its log, as where its disk is full: make room, and run this again.",
+                self.join(from).display()
+            )));
+        }
+        // SQLite would take what a lost database of that name has left for a part of this one.
+        let cleared = ["-wal", "-shm"].into_iter().try_for_each(|left| {
+            match fs::remove_file(self.join(&format!("{to}{left}"))) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+                _ => Ok(()),
+            }
         });
-        written.map_err(|error| Failure::refused(format!("{} cannot be written: {error}.", path.display())))
-    }
-
-    /// Gives a file of the directory another name, so that it is that after a crash, too.
-    pub(crate) fn rename(&self, from: &str, to: &str) -> Result<(), Failure> {
-        let renamed = fs::rename(self.join(from), self.join(to));
-        let renamed = renamed.and_then(|()| File::open(&self.0)?.sync_all());
+        let renamed = cleared
+            .and_then(|()| fs::rename(self.join(from), self.join(to)))
+            .and_then(|()| File::open(&self.0)?.sync_all());
         renamed.map_err(|error| {
             Failure::refused(format!("{} cannot become {to}: {error}.", self.join(from).display()))
         })

@@ -33,6 +33,7 @@ impl Migrate {
         let data = &choice.data;
         let config = settings::read(data, &choice.environment)?;
         let url = settings::named_or_in_file("--to", &self.to)?;
+        settings::exposed_database("--to", &self.to).iter().for_each(|doubt| remark(doubt));
         if !(url.starts_with("postgres://") || url.starts_with("postgresql://")) {
             return Err(Failure::usage(
                 "--to takes the URL of a PostgreSQL database: postgres://user@host/name.",
@@ -71,7 +72,7 @@ impl Migrate {
         progress.lock().expect("nothing panics while it is held").done();
         let contents = moved.map_err(|error| sentence(&error.to_string()))?;
         // Two that serve under one root would contradict each other.
-        data.rename("kaching.db", "kaching.db.moved")?;
+        data.rename_database("kaching.db", "kaching.db.moved")?;
         output.either(&backup::tables(&contents), || {
             format!(
                 "{}\n{} rows are moved; each table holds there what it holds here. Serve it from now on with this data \

@@ -9,6 +9,7 @@ use kaching_api::SecretText;
 use kaching_authority::{
     Actor, DatabaseConfig, MasterKey, SystemClock, SystemEntropy,
     backup::{self as backups, Contents, Seen},
+    write_private,
 };
 use kaching_base::Secret;
 use kaching_server::config::Config;
@@ -18,7 +19,7 @@ use crate::{
     backup::{self, Progress},
     data::DataDir,
     failure::Failure,
-    output::Output,
+    output::{Output, remark},
     passphrase::{Asked, Passphrase},
     remote::Choice,
     settings::{self, sentence},
@@ -52,6 +53,7 @@ impl Restore {
         let mut config = settings::read(data, &choice.environment)?;
         if let Some(database) = &self.database {
             config.database.url = Some(Secret::new(settings::named_or_in_file("--database", database)?));
+            settings::exposed_database("--database", database).iter().for_each(|doubt| remark(doubt));
         }
         data.make()?;
         let _owned = data.own().map_err(|taken| taken.sentence(data))?;
@@ -65,13 +67,8 @@ impl Restore {
         }
         let contents = look(&self.file).await?;
         let (master, from_backup) = self.master(data, &config, &contents, choice)?;
-        contents.check_master(&master).map_err(|_| {
-            Failure::refused(
-                "This master key is not the one of the backup: put the right one into the data directory.",
-            )
-        })?;
         let root = self.root(data, &contents)?;
-        let unfinished = Unfinished::of(data, &contents);
+        let unfinished = Unfinished::of(&contents);
         let how = backups::Restore {
             database: match &config.database.url {
                 Some(url) => DatabaseConfig::postgres(url.expose().clone()),
@@ -92,26 +89,27 @@ impl Restore {
         let told = |seen: &Seen| progress.lock().expect("nothing panics while it is held").show(seen);
         let restored = backups::restore(&self.file, &contents, how, &told).await;
         progress.lock().expect("nothing panics while it is held").done();
-        let restored = restored.map_err(|error| sentence(&error.to_string()))?;
+        let failed = |error: kaching_authority::Error| sentence(&error.to_string());
+        let epoch = restored.map_err(failed)?;
         if let Some(text) = from_backup {
-            data.write_private("master.key", text.expose())?;
+            write_private(&data.join("master.key"), text.expose()).map_err(failed)?;
         }
         if here {
-            if !self.offline_root && !data.join("root.key").exists() {
-                data.write_private("root.key", root.expose())?;
+            let kept = data.join("root.key");
+            if !self.offline_root && !kept.exists() {
+                write_private(&kept, root.expose()).map_err(failed)?;
             }
             unfinished.finish(data)?;
         }
-        let mut document = backup::document(&restored.contents, &self.file);
-        document["epoch"] = json!(restored.epoch);
+        let mut document = backup::document(&contents, &self.file);
+        document["epoch"] = json!(epoch);
         output.either(&document, || {
             format!(
-                "{} rows are restored, as they were at {}; epoch {} begins. Start it with `kaching serve`: running products \
+                "{} rows are restored, as they were at {}; epoch {epoch} begins. Start it with `kaching serve`: running products \
                  go on, and come back by themselves.\nWhat was changed after the backup is not in it: suspend and revoke \
                  again what was since.",
-                restored.contents.rows(),
-                restored.contents.head.made_at,
-                restored.epoch
+                contents.rows(),
+                contents.head.made_at
             )
         })
     }
@@ -163,7 +161,7 @@ impl Restore {
 struct Unfinished(String);
 
 impl Unfinished {
-    fn of(_: &DataDir, contents: &Contents) -> Self {
+    fn of(contents: &Contents) -> Self {
         let backup: String = contents.sha256.chars().take(16).collect();
         Self(format!("restoring-{backup}.db"))
     }
@@ -181,7 +179,7 @@ impl Unfinished {
     }
 
     fn finish(&self, data: &DataDir) -> Result<(), Failure> {
-        data.rename(&self.0, "kaching.db")
+        data.rename_database(&self.0, "kaching.db")
     }
 }
 

@@ -54,7 +54,7 @@ impl Serve {
         environment: &BTreeMap<String, String>,
         output: &Output,
     ) -> Result<(), Failure> {
-        let doubts = self.database.as_deref().and_then(exposed_database);
+        let doubts = self.database.as_deref().and_then(|text| settings::exposed_database("--database", text));
         let mut config = self.config(data, environment)?;
         // Until the end: what is left of the traces is sent then.
         let _traces = log::start(&config, environment)?;
@@ -114,23 +114,6 @@ impl Serve {
         }
         Ok(config)
     }
-}
-
-/// What is unwise about a `--database`, of which everybody on this machine can read what stands in the arguments.
-fn exposed_database(text: &str) -> Option<String> {
-    if let Some(path) = text.strip_prefix('@') {
-        let others = kaching_server::others_can_read(path.as_ref()).unwrap_or(false);
-        return others.then(|| {
-            format!("Others can read {path}, which --database names: close it with `chmod 600 {path}`.")
-        });
-    }
-    let credentials = text.split_once("://").and_then(|(_, rest)| rest.split_once('@'));
-    let password = credentials.is_some_and(|(user, _)| user.contains(':')) || text.contains("password=");
-    password.then(|| {
-        "Everybody on this machine can read the password in --database in the list of processes: write the address \
-         into a file that only you can read and say --database @FILE, or set KACHING_DATABASE__URL_FILE."
-            .to_owned()
-    })
 }
 
 /// Serves until a signal asks for the end, or the database can no longer be trusted. Before a balancer's server ends,

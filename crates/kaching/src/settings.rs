@@ -4,12 +4,7 @@ use std::{collections::BTreeMap, fs, io};
 
 use kaching_server::config::Config;
 
-use crate::{
-    data::DataDir,
-    failure::Failure,
-    log,
-    output::{remark, spoken},
-};
+use crate::{data::DataDir, failure::Failure, log, output::spoken};
 
 /// What the environment says, read once.
 pub(crate) fn environment() -> BTreeMap<String, String> {
@@ -35,20 +30,30 @@ pub(crate) fn read(data: &DataDir, environment: &BTreeMap<String, String>) -> Re
         .map_err(|error| sentence(&error.to_string()))
 }
 
-/// A database's URL: in an argument it stands in the list of processes, which is told where it holds a password.
+/// The address of a database, as an argument says it or as the file holds it that the argument names.
 pub(crate) fn named_or_in_file(flag: &str, text: &str) -> Result<String, Failure> {
-    let Some(path) = text.strip_prefix('@') else {
-        let user = text.split_once("://").and_then(|(_, rest)| rest.split('/').next()?.split_once('@'));
-        if user.is_some_and(|(user, _)| user.contains(':')) || text.contains("password=") {
-            remark(&format!(
-                "The password after {flag} stands in the list of processes: write the URL into a file, and name it as @FILE."
-            ));
-        }
-        return Ok(text.to_owned());
-    };
+    let Some(path) = text.strip_prefix('@') else { return Ok(text.to_owned()) };
     let read = fs::read_to_string(path)
         .map_err(|error| Failure::usage(format!("{path}, named by {flag}, cannot be read: {error}.")))?;
     Ok(read.trim().to_owned())
+}
+
+/// What is unwise about such an argument: everybody on this machine can read what stands in it.
+pub(crate) fn exposed_database(flag: &str, text: &str) -> Option<String> {
+    if let Some(path) = text.strip_prefix('@') {
+        let others = kaching_server::others_can_read(path.as_ref()).unwrap_or(false);
+        return others.then(|| {
+            format!("Others can read {path}, which {flag} names: close it with `chmod 600 {path}`.")
+        });
+    }
+    let user = text.split_once("://").and_then(|(_, rest)| rest.split('/').next()?.split_once('@'));
+    let set = text.split_whitespace().collect::<String>().contains("password=");
+    (set || user.is_some_and(|(user, _)| user.contains(':'))).then(|| {
+        format!(
+            "Everybody on this machine can read the password in {flag} in the list of processes: write the address into a \
+             file that only you can read, and say {flag} @FILE."
+        )
+    })
 }
 
 /// What a library says, as a failure.

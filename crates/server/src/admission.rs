@@ -160,8 +160,9 @@ impl App {
     pub(crate) async fn turn(&self, class: Class) -> Result<Turn> {
         let gate = self.admission.gate(class);
         let turn = gate.enter().await;
-        let second = self.now().seconds();
         let mut load = gate.load();
+        // Read while it is held: a second that came here late would pass for a clock that was set back.
+        let second = self.now().seconds();
         match turn {
             Some(_) => load.served.count(second),
             None => load.shed.count(second),

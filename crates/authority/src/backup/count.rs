@@ -3,7 +3,6 @@ use std::collections::BTreeMap;
 use kaching_db::Sum;
 
 use super::Head;
-use crate::{MasterKey, Result, keys::DataKeys};
 
 /// What a whole backup holds.
 pub struct Contents {
@@ -45,13 +44,5 @@ impl Contents {
     /// How many rows there are in all.
     pub fn rows(&self) -> u64 {
         self.tables.iter().map(|table| table.rows).sum()
-    }
-
-    /// Whether this master key opens what is sealed in it.
-    ///
-    /// # Errors
-    /// If it is another one.
-    pub fn check_master(&self, master: &MasterKey) -> Result<()> {
-        DataKeys::open(&self.data_keys, master).map(drop)
     }
 }

@@ -105,7 +105,7 @@ pub(super) fn open(path: &Path) -> Result<File> {
 }
 
 pub(super) fn unreadable(path: &Path, error: &io::Error) -> Error {
-    Error::coded(ErrorCode::InvalidRequest, format!("{} cannot be read: {error}", path.display()))
+    Error::coded(ErrorCode::InvalidRequest, format!("the backup {} cannot be read: {error}", path.display()))
 }
 
 fn unwritable(path: &Path, error: &io::Error) -> Error {

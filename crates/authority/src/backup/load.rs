@@ -2,20 +2,20 @@
 
 use std::{fs::File, io::Read as _, path::Path, time::Duration};
 
-use kaching_base::ErrorCode;
 use kaching_db::{Cells, Db, Progress, Table};
 
 use super::{
     Chunks, Contents, Counted, Head, Seen,
     file::{open, unreadable},
     parse::{Item, Parser},
+    refused,
 };
 use crate::{Error, Result, migrations};
 
 /// Rows of one transaction.
 const BATCH: usize = 2000;
 /// A batch, and a look at a whole table, may take their time.
-const PATIENCE: Duration = Duration::from_secs(3600);
+pub(super) const PATIENCE: Duration = Duration::from_secs(3600);
 /// Where a load stands when every row is there and was looked at.
 const LOADED: &str = "*";
 
@@ -34,7 +34,7 @@ impl Source {
     }
 
     /// Reads it to its end, and says what is in it.
-    pub(super) async fn count(&mut self) -> Result<Contents> {
+    pub(super) async fn count(mut self) -> Result<Contents> {
         let mut parser = Parser::default();
         while let Some(piece) = self.next().await? {
             parser.feed(&piece, &mut |_| {})?;
@@ -208,16 +208,10 @@ impl Loader {
 
 /// What is there is never written over.
 async fn refuse_filled(db: &Db) -> Result<()> {
-    let filled = db
-        .read("backup.look", |tx| {
-            let tables = tx.tables()?;
-            Ok::<_, Error>(tx.first_filled(&tables)?)
-        })
-        .await?;
-    match filled {
+    match db.read("backup.look", |tx| Ok::<_, Error>(tx.first_table()?)).await? {
         None => Ok(()),
         Some(table) => Err(refused(format!(
-            "the database holds data already (in the table {table}), which is never written over: name an empty one"
+            "the database holds data already (the table {table}), which is never written over: name an empty one"
         ))),
     }
 }
@@ -226,8 +220,4 @@ fn differs(table: &str) -> Error {
     refused(format!(
         "what was written into the table {table} is not what was read: empty the database, and begin again"
     ))
-}
-
-fn refused(detail: impl Into<String>) -> Error {
-    Error::coded(ErrorCode::WrongState, detail)
 }

@@ -74,12 +74,14 @@ pub async fn relocate(how: Relocate, told: Told<'_>) -> Result<Contents> {
     }
     let target = open(how.to).await?;
     let origin = format!("move {first} {state}");
-    let mut copied = Source::Stream(chunks(&source, how.clock.now(), None));
+    let copied = Source::Stream(chunks(&source, how.clock.now(), None));
     let there = target.read("backup.moved", sql::moved_from).await?;
     if there.as_ref() == Some(&origin) {
         // An earlier run was ended after its last transaction: what is left is to say so.
         target.close().await;
-        return copied.count().await;
+        let contents = copied.count().await;
+        source.close().await;
+        return contents;
     }
     let contents = load(&target, &origin, copied, told).await?;
     let keeper = Arc::new(RootKeeper::new(RootStore::Database, Secret::new(String::new())));

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::{
     Contents,
-    load::{Source, Told, load},
+    load::{PATIENCE, Source, Told, load},
     refused, sql,
 };
 use crate::{
@@ -41,19 +41,12 @@ pub struct Restore {
     pub entropy: Arc<dyn Entropy>,
 }
 
-/// What a restore made.
-pub struct Restored {
-    /// What was in the backup.
-    pub contents: Contents,
-    /// The epoch that begins now.
-    pub epoch: u64,
-}
-
-/// Restores a backup that [`read`](super::read) has found whole. Goes on with one that was ended on the way.
+/// Restores a backup that [`read`](super::read) has found whole, and says which epoch begins. Goes on with one that was
+/// ended on the way, at whatever moment.
 ///
 /// # Errors
 /// If the database holds anything else, the keys are not those of the backup, or the clock stands before it.
-pub async fn restore(path: &Path, contents: &Contents, how: Restore, told: Told<'_>) -> Result<Restored> {
+pub async fn restore(path: &Path, contents: &Contents, how: Restore, told: Told<'_>) -> Result<u64> {
     let data = DataKeys::open(&contents.data_keys, &how.master).map_err(|_| {
         refused("this master key is not the one of the backup: put the right one into the data directory")
     })?;
@@ -67,6 +60,13 @@ pub async fn restore(path: &Path, contents: &Contents, how: Restore, told: Told<
         ));
     }
     let db = Db::open(how.database, db::Metrics::register(&mut Registry::default())).await?;
+    let sha256 = contents.sha256.clone();
+    let patient = db.with_deadline(PATIENCE);
+    if let Some(epoch) = patient.read("backup.restored", move |tx| sql::restored(tx, &sha256)).await? {
+        // An earlier run was ended after its last transaction: what is left is to say so.
+        db.close().await;
+        return Ok(epoch);
+    }
     let origin = format!("backup {}", contents.sha256);
     let loaded = load(&db, &origin, Source::file(path)?, told).await?;
     if loaded.sha256 != contents.sha256 {
@@ -82,7 +82,7 @@ pub async fn restore(path: &Path, contents: &Contents, how: Restore, told: Told<
     let sealed = how.keeps_root.then_some(sealed);
     let done = authority.begin_epoch(Cx::of(how.by), root, sealed, &loaded).await;
     authority.close().await;
-    Ok(Restored { contents: loaded, epoch: done? })
+    done
 }
 
 impl Authority {
@@ -90,7 +90,10 @@ impl Authority {
     async fn begin_epoch(&self, cx: Cx, root: Root, sealed: Option<String>, from: &Contents) -> Result<u64> {
         // A clock behind the backup's would sign a keyset that clients refuse.
         self.store_time().await?;
-        let next = self.read("backup.epoch", |tx, _| epoch(tx)).await? + 1;
+        // The second puts it above every epoch that came of this backup before, too: clients compare revisions within one.
+        let next = self
+            .read("backup.epoch", |tx, now| Ok(u64::try_from(now.seconds()).unwrap_or(0).max(epoch(tx)? + 1)))
+            .await?;
         self.ring.store(Arc::new(KeyRing::of_epoch(&self.data, next)));
         let (issuer, sealing, root) = (self.issuer.clone(), self.data.seal.clone(), Arc::new(root));
         let entry = json!({ "made_at": from.head.made_at, "rows": from.rows(), "sha256": from.sha256 });

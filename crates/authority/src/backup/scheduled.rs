@@ -3,12 +3,13 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    pin::pin,
 };
 
 use kaching_base::{Base64Url, Seconds, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{BackupFile, Chunks, Contents, read, refused, sql};
+use super::{BackupFile, Chunks, read, refused, sql};
 use crate::{Authority, Cx, Result, keys::interrupted};
 
 /// When, where, and how many are kept.
@@ -89,7 +90,9 @@ impl Authority {
         let due = move |state: &State, now: Timestamp| {
             let wait = if state.error.is_some() { every.min(AGAIN) } else { every };
             let begun = Timestamp::from_micros(state.begun_at);
-            (state.begun_at == 0 || now >= begun + wait) && now.micros() >= state.until
+            // One whose maker has died or was stopped is made by the next, once the lease is over.
+            let left = state.lease.is_some();
+            (state.begun_at == 0 || left || now >= begun + wait) && now.micros() >= state.until
         };
         if !due(&self.read("backup.look_due", |tx, _| sql::schedule(tx)).await?, self.now()) {
             return Ok(None);
@@ -111,19 +114,11 @@ impl Authority {
     async fn make_scheduled(&self, schedule: &Schedule, lease: &str) -> Result<PathBuf> {
         let path = schedule.directory.join(format!("kaching-{}.backup", sql::stamp(self.now())));
         let chunks = self.backup(Cx::system("backup"), None).await?;
-        let (target, keep) = (path.clone(), schedule.keep);
-        let mut writing = tokio::task::spawn_blocking(move || {
-            let written = write(chunks, &target)?;
-            if read(&target, |_| {})?.sha256 != written.sha256 {
-                return Err(refused(format!("{} does not hold what was written to it", target.display())));
-            }
-            remove_old(&target, keep);
-            Ok(())
-        });
+        let mut writing = pin!(write(chunks, path.clone(), schedule.keep));
+        let held = std::time::Duration::from_secs(HOLD.0.unsigned_abs());
         loop {
-            let held = std::time::Duration::from_secs(HOLD.0.unsigned_abs());
             match tokio::time::timeout(held, &mut writing).await {
-                Ok(done) => return done.map_err(interrupted)?.map(|()| path),
+                Ok(done) => return done.map(|()| path),
                 Err(_) => self.hold_backup(lease).await?,
             }
         }
@@ -143,31 +138,62 @@ impl Authority {
     }
 }
 
-/// On a thread that may wait for the disk.
-fn write(mut chunks: Chunks, path: &Path) -> Result<Contents> {
-    let mut file = BackupFile::create(path)?;
-    let runtime = tokio::runtime::Handle::current();
-    while let Some(piece) = runtime.block_on(chunks.next()) {
-        file.write(&piece?)?;
+/// Whoever drops this ends it after the piece that is being written.
+async fn write(mut chunks: Chunks, path: PathBuf, keep: usize) -> Result<()> {
+    let target = path.clone();
+    let mut file = waiting(move || {
+        remove_unfinished(&target);
+        BackupFile::create(&target)
+    })
+    .await?;
+    while let Some(piece) = chunks.next().await {
+        let piece = piece?;
+        file = waiting(move || file.write(&piece).map(drop).map(|()| file)).await?;
     }
-    file.finish()
+    waiting(move || {
+        if file.finish()?.sha256 != read(&path, |_| {})?.sha256 {
+            return Err(refused(format!("{} does not hold what was written to it", path.display())));
+        }
+        remove_old(&path, keep);
+        Ok(())
+    })
+    .await
 }
 
-/// Removes those of ours that are older than the newest of this number. What cannot be removed is told, no more.
-fn remove_old(newest: &Path, keep: usize) {
-    let Some(directory) = newest.parent() else { return };
+/// On a thread that may wait for the disk.
+async fn waiting<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(interrupted)?
+}
+
+/// Removes what processes that were killed have left behind: of all, only the holder of the lease writes here.
+fn remove_unfinished(beside: &Path) {
+    remove(
+        names(beside).filter(|name| name.starts_with("kaching-") && name.ends_with(".unfinished")),
+        beside,
+    );
+}
+
+/// Removes those of ours that are older than the newest of this number. The new one stays, also where a clock that went
+/// ahead has given others a later name.
+fn remove_old(new: &Path, keep: usize) {
     let ours = |name: &str| {
         let stamp = name.strip_prefix("kaching-").and_then(|rest| rest.strip_suffix(".backup"));
         stamp.is_some_and(|stamp| stamp.len() == "20261122T000000Z".len() && stamp.ends_with('Z'))
     };
-    let listed = fs::read_dir(directory).map(|entries| {
-        let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
-        names.filter(|name| ours(name)).collect::<Vec<_>>()
-    });
-    let mut names = listed.unwrap_or_default();
-    names.sort_unstable_by(|a, b| b.cmp(a));
-    for name in names.iter().skip(keep.max(1)) {
-        let path = directory.join(name);
+    let mut others: Vec<_> =
+        names(new).filter(|name| ours(name) && new.file_name() != Some(name.as_ref())).collect();
+    others.sort_unstable_by(|a, b| b.cmp(a));
+    remove(others.into_iter().skip(keep.saturating_sub(1)), new);
+}
+
+fn names(beside: &Path) -> impl Iterator<Item = String> {
+    let listed = beside.parent().and_then(|directory| fs::read_dir(directory).ok());
+    listed.into_iter().flatten().flatten().filter_map(|entry| entry.file_name().into_string().ok())
+}
+
+/// What cannot be removed is told, no more.
+fn remove(names: impl Iterator<Item = String>, beside: &Path) {
+    for path in names.map(|name| beside.with_file_name(name)) {
         match fs::remove_file(&path) {
             Ok(()) => tracing::info!(path = %path.display(), "an old backup was removed"),
             Err(error) => tracing::warn!(path = %path.display(), %error, "an old backup cannot be removed"),

@@ -5,7 +5,7 @@ use kaching_db::{Json, Tx, params};
 use kaching_license::RootKey;
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{Error, Result};
+use crate::{Error, Result, keys::epoch};
 
 /// Whether a column's values stay out of backups.
 pub(super) fn is_kept_back(table: &str, column: &str) -> bool {
@@ -43,9 +43,29 @@ pub(super) fn state(tx: &mut Tx<'_>) -> Result<String> {
     Ok(format!("{} {}", mark.unwrap_or_default(), newest.map_or_else(String::new, |id| id.to_string())))
 }
 
+/// The epoch that began with the restore of the backup with this checksum, if nothing else was done in it.
+pub(super) fn restored(tx: &mut Tx<'_>, sha256: &str) -> Result<Option<u64>> {
+    if !is_used(tx)? || tx.unfinished()?.is_some() {
+        return Ok(None);
+    }
+    let epoch = epoch(tx)?;
+    let newest = "select action, body from audit_entries where epoch = ?1 order by id desc limit 2";
+    let newest: Vec<(String, String)> =
+        tx.query_all(newest, params![i64::try_from(epoch).unwrap_or(i64::MAX)], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?;
+    let is_it = |(action, body): &(String, String)| action == "backup.restore" && body.contains(sha256);
+    Ok(matches!(newest.as_slice(), [only] if is_it(only)).then_some(epoch))
+}
+
+/// Whether an authority is here, or was begun to be copied here.
+fn is_used(tx: &mut Tx<'_>) -> Result<bool> {
+    Ok(tx.has_table("keysets")?)
+}
+
 /// What an authority that was moved here had come from.
 pub(super) fn moved_from(tx: &mut Tx<'_>) -> Result<Option<String>> {
-    if !tx.tables()?.iter().any(|table| table.name() == "settings") {
+    if !is_used(tx)? {
         return Ok(None);
     }
     Ok(tx.query_opt("select value from settings where name = 'moved_from'", &[], |row| row.get(0))?)

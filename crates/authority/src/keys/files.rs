@@ -5,7 +5,10 @@ use std::{fs, io::Write as _, os::unix::fs::OpenOptionsExt as _, path::Path};
 use crate::{Error, Result};
 
 /// Writes a file that only its owner reads, whole or not at all.
-pub(crate) fn write_private(path: &Path, text: &str) -> Result<()> {
+///
+/// # Errors
+/// If it cannot be written.
+pub fn write_private(path: &Path, text: &str) -> Result<()> {
     let failed =
         |error: std::io::Error| Error::Failure(format!("{} cannot be written: {error}", path.display()));
     let beside = path.with_extension("tmp");

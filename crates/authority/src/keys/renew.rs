@@ -223,7 +223,7 @@ fn root_in_database(tx: &mut Tx<'_>) -> Result<Option<String>> {
 }
 
 pub(crate) fn interrupted(error: tokio::task::JoinError) -> Error {
-    Error::Failure(format!("making a key was interrupted: {error}"))
+    Error::Failure(format!("work on a thread of its own was interrupted: {error}"))
 }
 
 impl KeyRing {

@@ -6,7 +6,7 @@ use kaching_authority::backup::{Schedule, read};
 use kaching_base::Seconds;
 use kaching_testkit::{Engine, World};
 
-use super::{backups::open, setting::Site};
+use super::{backups::open, restored::polled, setting::Site};
 
 fn schedule(world: &World) -> Schedule {
     let directory = world.directory.path().join("backups");
@@ -65,6 +65,34 @@ async fn one_that_fails_is_told_tried_again_and_removes_nothing() {
         assert_eq!(files(&good).len(), 2);
     })
     .await;
+}
+
+#[tokio::test]
+async fn one_that_was_ended_on_the_way_is_made_anew_once_its_lease_is_over() {
+    World::each(|world| async move {
+        let schedule = schedule(&world);
+        let (mut polls, mut ended) = (1, 0);
+        while polled(world.authority.back_up_when_due(&schedule), polls).await.is_none() {
+            fs::write(schedule.directory.join("kaching-20261122T000000Z.backup.1.unfinished"), "{}").unwrap();
+            world.clock.advance(Seconds(600));
+            world.authority.back_up_when_due(&schedule).await.unwrap().expect("it is made anew");
+            let files = files(&schedule);
+            assert!(files.iter().all(|file| file.extension().unwrap() == "backup"), "{files:?}");
+            world.clock.advance(Seconds(3600));
+            (polls, ended) = (polls + 1, ended + 1);
+        }
+        assert!(ended > 1, "it was ended only {ended} times");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_new_one_stays_where_a_clock_was_ahead_before() {
+    let world = World::on(Engine::Sqlite).await;
+    let schedule = Schedule { keep: 1, ..schedule(&world) };
+    fs::write(schedule.directory.join("kaching-20991231T000000Z.backup"), "of a later time").unwrap();
+    let made = world.authority.back_up_when_due(&schedule).await.unwrap().unwrap();
+    assert_eq!(files(&schedule), [made]);
 }
 
 #[tokio::test]

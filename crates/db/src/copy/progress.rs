@@ -1,6 +1,6 @@
 //! What a copy into this database has done: it may be ended at any moment, and goes on from there.
 
-use crate::{Db, Engine, Result, Tx, params};
+use crate::{Db, Result, Tx, params};
 
 /// Where a copy stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,14 +29,7 @@ impl Tx<'_> {
     /// # Errors
     /// As the database answers.
     pub fn unfinished(&mut self) -> Result<Option<Progress>> {
-        let there = match self.engine() {
-            Engine::Sqlite => "select count(*) from sqlite_schema where name = 'unfinished_copy'",
-            Engine::Postgres => {
-                "select count(*) from pg_class where relname = 'unfinished_copy'
-                and relnamespace = cast(current_schema() as regnamespace)"
-            }
-        };
-        if self.query_one(there, &[], |row| row.get::<i64>(0))? == 0 {
+        if !self.has_table("unfinished_copy")? {
             return Ok(None);
         }
         self.query_opt("select origin, at_table, done_rows from unfinished_copy", &[], |row| {

@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Cell, Kind, odd};
-use crate::{Engine, Result, Tx};
+use crate::{Engine, Result, Tx, params};
 
 /// Tables of this crate's own: which migrations were applied, and what a copy that is under way has done.
 const OWN: [&str; 2] = ["schema_migrations", "unfinished_copy"];
@@ -74,20 +74,52 @@ impl Tx<'_> {
     /// # Errors
     /// As the database answers, or if a table has no primary key or a column of a type that is not copied.
     pub fn tables(&mut self) -> Result<Vec<Table>> {
-        let (columns, references) = match self.engine() {
-            Engine::Sqlite => (SQLITE_COLUMNS, SQLITE_REFERENCES),
-            Engine::Postgres => (POSTGRES_COLUMNS, POSTGRES_REFERENCES),
+        let references = match self.engine() {
+            Engine::Sqlite => SQLITE_REFERENCES,
+            Engine::Postgres => POSTGRES_REFERENCES,
+        };
+        let refers: Vec<(String, String)> =
+            self.query_all(references, &[], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let tables = self.told()?.into_iter().map(|(name, columns)| table(name, columns));
+        in_order(tables.collect::<Result<_>>()?, &refers)
+    }
+
+    /// The name of the first table, whoever made it, if there is any.
+    ///
+    /// # Errors
+    /// As the database answers.
+    pub fn first_table(&mut self) -> Result<Option<String>> {
+        Ok(self.told()?.into_keys().next())
+    }
+
+    /// Whether there is a table of this name.
+    ///
+    /// # Errors
+    /// As the database answers.
+    pub fn has_table(&mut self, name: &str) -> Result<bool> {
+        let tables = match self.engine() {
+            Engine::Sqlite => "select count(*) from sqlite_schema where type = 'table' and name = ?1",
+            Engine::Postgres => {
+                "select count(*) from pg_class where cast(relname as text) = ?1
+                and relnamespace = cast(current_schema() as regnamespace)"
+            }
+        };
+        Ok(self.query_one(tables, params![name], |row| row.get::<i64>(0))? > 0)
+    }
+
+    /// What the catalogue tells of each table that is not this crate's own.
+    fn told(&mut self) -> Result<BTreeMap<String, Vec<Told>>> {
+        let columns = match self.engine() {
+            Engine::Sqlite => SQLITE_COLUMNS,
+            Engine::Postgres => POSTGRES_COLUMNS,
         };
         let told: Vec<Told> =
             self.query_all(columns, &[], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
-        let refers: Vec<(String, String)> =
-            self.query_all(references, &[], |row| Ok((row.get(0)?, row.get(1)?)))?;
         let mut by_name: BTreeMap<String, Vec<Told>> = BTreeMap::new();
         for column in told.into_iter().filter(|(table, ..)| !OWN.contains(&table.as_str())) {
             by_name.entry(column.0.clone()).or_default().push(column);
         }
-        let tables = by_name.into_iter().map(|(name, columns)| table(name, columns));
-        in_order(tables.collect::<Result<_>>()?, &refers)
+        Ok(by_name)
     }
 }
 

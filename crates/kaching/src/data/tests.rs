@@ -50,3 +50,19 @@ fn a_file_is_no_directory() {
     fs::write(data.path(), "x").unwrap();
     assert_eq!(data.make().unwrap_err().exit_code(), 1);
 }
+
+#[test]
+fn a_database_is_not_renamed_without_its_log_nor_beside_that_of_another() {
+    let (_keep, data) = temporary();
+    data.make().unwrap();
+    for name in ["one.db", "one.db-wal", "two.db-wal", "two.db-shm"] {
+        fs::write(data.join(name), name).unwrap();
+    }
+    let failure = data.rename_database("one.db", "two.db").unwrap_err().to_string();
+    assert!(failure.contains("make room"), "{failure}");
+    assert!(data.join("one.db").exists() && data.join("two.db-wal").exists(), "nothing was touched");
+    fs::remove_file(data.join("one.db-wal")).unwrap();
+    data.rename_database("one.db", "two.db").unwrap();
+    let names: Vec<_> = fs::read_dir(data.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(names, ["two.db"]);
+}

@@ -1,4 +1,4 @@
-use std::{io::Write as _, os::unix::fs::OpenOptionsExt as _, path::PathBuf};
+use std::{fs, io::Write as _, os::unix::fs::OpenOptionsExt as _, path::PathBuf};
 
 use clap::Args;
 use kaching_api::SealedRoot;
@@ -21,10 +21,11 @@ impl Root {
             return output.either(&root, || root.root.clone());
         };
         let root: SealedRoot = client.post(super::path().then("root"), &json!({})).await?.read()?;
-        let written = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+        let written = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
         let written = written.and_then(|mut file| {
-            file.write_all(root.sealed.expose().as_bytes())?;
-            file.sync_all()
+            let kept = file.write_all(root.sealed.expose().as_bytes()).and_then(|()| file.sync_all());
+            // A part of it would pass for a root that was kept.
+            kept.inspect_err(|_| drop(fs::remove_file(path)))
         });
         written
             .map_err(|error| Failure::refused(format!("{} cannot be written: {error}.", path.display())))?;
