@@ -9,7 +9,11 @@ use kaching_domain::{
 };
 
 use super::Health;
-use crate::{Result, stored::Fields};
+use crate::{
+    Result,
+    catalogue::{self, Stamp},
+    stored::Fields,
+};
 
 /// All columns in the order of [`read`].
 macro_rules! select {
@@ -400,18 +404,23 @@ pub(crate) struct Names {
     pub(crate) rank: i64,
 }
 
-pub(crate) fn names(tx: &mut Tx<'_>, license: &License) -> db::Result<Names> {
-    let sql = "select p.code, p.lease_alg, p.contact_url, p.contact_email, n.code, n.name, n.rank
-               from products p, plans n where p.id = ?1 and n.id = ?2";
+/// With the catalogue that they stand in.
+pub(crate) fn names(tx: &mut Tx<'_>, license: &License) -> db::Result<(Names, Stamp)> {
+    let sql = concat!(
+        "select p.code, p.lease_alg, p.contact_url, p.contact_email, n.code, n.name, n.rank, ",
+        catalogue::sql::columns!(),
+        " from products p, plans n where p.id = ?1 and n.id = ?2"
+    );
     tx.query_one(sql, params![license.product, license.plan], |row| {
         let mut fields = Fields::of(row);
-        Ok(Names {
+        let names = Names {
             product: fields.take()?,
             lease_alg: fields.take()?,
             contact: Contact { url: fields.take()?, email: fields.take()? },
             plan: fields.take()?,
             plan_name: fields.take()?,
             rank: fields.take()?,
-        })
+        };
+        Ok((names, catalogue::sql::read(&mut fields)?))
     })
 }
