@@ -252,13 +252,24 @@ pub(super) fn keep_displaced(tx: &mut Tx<'_>, id: ActivationId, displaced: &Disp
 /// How long the nonces of calls other than heartbeats are remembered.
 const REMEMBERED: Seconds = Seconds::days(1);
 
-pub(super) fn nonce_seen(tx: &mut Tx<'_>, id: ActivationId, nonce: &Nonce, now: Timestamp) -> Result<bool> {
+/// Whether it was activated by this nonce within a day. That of the present credential stands on its row.
+pub(super) fn activated_by(
+    tx: &mut Tx<'_>,
+    activation: &Activation,
+    nonce: &Nonce,
+    now: Timestamp,
+) -> Result<bool> {
+    let present = activation.credential.made_by.as_ref() == Some(nonce);
+    Ok((present && activation.last_seen_at >= now - REMEMBERED) || nonce_seen(tx, activation.id, nonce, now)?)
+}
+
+fn nonce_seen(tx: &mut Tx<'_>, id: ActivationId, nonce: &Nonce, now: Timestamp) -> Result<bool> {
     let sql = "select 1 from activation_nonces where activation = ?1 and nonce = ?2 and at >= ?3";
     let seen = tx.query_opt(sql, params![id, nonce.as_str(), now - REMEMBERED], |row| row.get::<i64>(0))?;
     Ok(seen.is_some())
 }
 
-pub(crate) fn keep_nonce(tx: &mut Tx<'_>, id: ActivationId, nonce: &Nonce, now: Timestamp) -> Result<()> {
+pub(super) fn keep_nonce(tx: &mut Tx<'_>, id: ActivationId, nonce: &Nonce, now: Timestamp) -> Result<()> {
     tx.execute(
         "insert into activation_nonces (activation, nonce, at) values (?1, ?2, ?3)
          on conflict (activation, nonce) do update set at = excluded.at",
@@ -329,14 +340,6 @@ pub(super) fn refused_anew(
         params![license, fingerprint, code.as_str(), now],
     )?;
     Ok(changed == 1)
-}
-
-pub(super) fn forget_refusal(tx: &mut Tx<'_>, license: LicenseId, fingerprint: [u8; 32]) -> Result<()> {
-    tx.execute(
-        "delete from refused_fingerprints where license = ?1 and fingerprint = ?2",
-        params![license, fingerprint],
-    )?;
-    Ok(())
 }
 
 /// Keeps an increment as it was told; a repeated one changes nothing.
