@@ -63,11 +63,24 @@ pub(crate) fn put<K: IdKind>(
     words: &BTreeSet<String>,
 ) -> Result<()> {
     tx.execute("delete from search_words where target = ?1 and noun = ?2", params![target, noun.as_str()])?;
+    add(tx, noun, target, words)
+}
+
+/// Puts down the words by which a new thing is found.
+pub(crate) fn add<K: IdKind>(
+    tx: &mut Tx<'_>,
+    noun: Noun,
+    target: Id<K>,
+    words: &BTreeSet<String>,
+) -> Result<()> {
+    let mut sql = Sql::new("insert into search_words (noun, word, target)");
+    let mut before = " values ";
     for word in words {
-        tx.execute(
-            "insert into search_words (noun, word, target) values (?1, ?2, ?3)",
-            params![noun.as_str(), word.as_str(), target],
-        )?;
+        sql.push(before).add("(?, ?, ?)", params![noun.as_str(), word.as_str(), target]);
+        before = ", ";
+    }
+    if !words.is_empty() {
+        tx.execute(&sql, sql.params())?;
     }
     Ok(())
 }
@@ -94,7 +107,7 @@ pub(crate) fn condition(
             params![noun.as_str(), word.as_str(), end.as_str(), FEW + 1],
             |row| row.get::<i64>(0),
         )?;
-        add(sql, if found > FEW { many } else { few }, &[noun.as_str(), &word, &end]);
+        add_texts(sql, if found > FEW { many } else { few }, &[noun.as_str(), &word, &end]);
     }
     Ok(())
 }
@@ -119,7 +132,7 @@ pub(crate) fn license_condition(tx: &mut Tx<'_>, sql: &mut Sql, q: Option<&str>)
                    where w.noun = 'customer' and w.word >= ? and w.word < ?
                  union select target from search_words where noun = 'license' and word >= ? and word < ?)"
         };
-        add(sql, fragment, &[&word, &end, &word, &end]);
+        add_texts(sql, fragment, &[&word, &end, &word, &end]);
     }
     Ok(())
 }
@@ -138,7 +151,7 @@ pub(crate) fn tagged(
     let counting = "select count(*) from (select 1 as one from search_words where noun = ?1 and word = ?2
                     limit ?3) as found";
     let is_few = is_few(tx, counting, params![noun.as_str(), tag, FEW + 1])?;
-    add(sql, if is_few { few } else { many }, &[noun.as_str(), tag]);
+    add_texts(sql, if is_few { few } else { many }, &[noun.as_str(), tag]);
     Ok(())
 }
 
@@ -148,7 +161,7 @@ pub(crate) fn is_few(tx: &mut Tx<'_>, counting: &'static str, params: &[Param<'_
     Ok(found <= FEW)
 }
 
-fn add(sql: &mut Sql, fragment: &'static str, texts: &[&str]) {
+fn add_texts(sql: &mut Sql, fragment: &'static str, texts: &[&str]) {
     let texts: Vec<_> = texts.iter().map(|text| text.to_param()).collect();
     sql.add(fragment, &texts);
 }

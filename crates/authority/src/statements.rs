@@ -15,7 +15,7 @@ use kaching_license::{
 use crate::{
     Authority, Error, Result,
     activations::{self, sql::Names},
-    catalogue::{self, Catalogues, Stamp},
+    catalogue::{Catalogues, Stamp},
     keys::KeyRing,
     metrics::{Kind, since},
 };
@@ -59,8 +59,7 @@ pub(crate) struct Around {
 
 impl Around {
     pub(crate) fn read(tx: &mut Tx<'_>, license: License) -> Result<Self> {
-        let names = activations::sql::names(tx, &license)?;
-        let stamp = catalogue::sql::stamp(tx, license.product)?;
+        let (names, stamp) = activations::sql::names(tx, &license)?;
         Ok(Self::new(license, names, stamp))
     }
 

@@ -73,7 +73,7 @@ fn statements_of(source: &str) -> Vec<String> {
         .find(|(before, text)| is_statement(text) && before.ends_with("concat!(\n            "));
     let mut statements = Vec::new();
     for (before, text) in &literals {
-        let builds = before.ends_with("Sql::new(");
+        let builds = before.ends_with("Sql::new(") || before.trim_end().ends_with("concat!(");
         match columns {
             Some((_, columns)) if before.ends_with("select!(") => statements.push(format!("{columns}{text}")),
             _ if is_statement(text) && !builds => statements.push(text.clone()),

@@ -72,7 +72,7 @@ impl Authority {
 fn bind(tx: &mut Tx<'_>, op: &mut Op, license: License, ask: &Activate) -> Result<Decided<Bound>> {
     let jti = op.random();
     let mut around = Around::read(tx, license)?;
-    let license = around.license.clone();
+    let license = &around.license;
     let (levels, warnings) = known_levels(&around.terms.limits, &ask.levels);
     let request = rules::Request {
         product: ask.product.clone(),
@@ -85,15 +85,15 @@ fn bind(tx: &mut Tx<'_>, op: &mut Op, license: License, ask: &Activate) -> Resul
         address: op.cx.address.map(|address| address.to_string()),
     };
     let present = sql::lock_by_fingerprint(tx, license.id, &request.fingerprint)?;
-    let moving = moving(tx, &license, ask)?;
-    let slots = slots::count(tx, op, &license, present.as_ref())?;
+    let moving = moving(tx, license, ask)?;
+    let slots = slots::count(tx, op, license, present.as_ref())?;
     let full = license.slots().is_some_and(|max| slots.held >= max);
-    let holders = if full || moving.is_some() { slots::holders(tx, op, &license)? } else { Vec::new() };
+    let holders = if full || moving.is_some() { slots::holders(tx, op, license)? } else { Vec::new() };
     let situation = rules::Situation {
-        license: &license,
+        license,
         product: &around.names.product,
         nonce_seen: match &present {
-            Some(present) => sql::nonce_seen(tx, present.id, &request.nonce, op.now)?,
+            Some(present) => sql::activated_by(tx, present, &request.nonce, op.now)?,
             None => false,
         },
         present: present.as_ref(),
@@ -110,8 +110,7 @@ fn bind(tx: &mut Tx<'_>, op: &mut Op, license: License, ask: &Activate) -> Resul
         Ok(decision) => {
             let how = moving.as_ref().map_or("", |(_, mover)| word(*mover));
             let deed = Deed { action: "activation.activate", moved: how };
-            around.license =
-                store::keep(tx, op, &deed, &license, slots.counted, present.as_ref(), &decision)?;
+            around.license = store::keep(tx, op, &deed, license, slots.counted, present.as_ref(), &decision)?;
             Ok(Decided::Granted(Bound { around, decision, first: present.is_none(), warnings, jti }))
         }
         // A late duplicate: it changes nothing and leaves nothing.

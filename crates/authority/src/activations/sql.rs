@@ -9,7 +9,11 @@ use kaching_domain::{
 };
 
 use super::Health;
-use crate::{Result, stored::Fields};
+use crate::{
+    Result,
+    catalogue::{self, Stamp},
+    stored::Fields,
+};
 
 /// All columns in the order of [`read`].
 macro_rules! select {
@@ -248,13 +252,24 @@ pub(super) fn keep_displaced(tx: &mut Tx<'_>, id: ActivationId, displaced: &Disp
 /// How long the nonces of calls other than heartbeats are remembered.
 const REMEMBERED: Seconds = Seconds::days(1);
 
-pub(super) fn nonce_seen(tx: &mut Tx<'_>, id: ActivationId, nonce: &Nonce, now: Timestamp) -> Result<bool> {
+/// Whether it was activated by this nonce within a day. That of the present credential stands on its row.
+pub(super) fn activated_by(
+    tx: &mut Tx<'_>,
+    activation: &Activation,
+    nonce: &Nonce,
+    now: Timestamp,
+) -> Result<bool> {
+    let present = activation.credential.made_by.as_ref() == Some(nonce);
+    Ok((present && activation.last_seen_at >= now - REMEMBERED) || nonce_seen(tx, activation.id, nonce, now)?)
+}
+
+fn nonce_seen(tx: &mut Tx<'_>, id: ActivationId, nonce: &Nonce, now: Timestamp) -> Result<bool> {
     let sql = "select 1 from activation_nonces where activation = ?1 and nonce = ?2 and at >= ?3";
     let seen = tx.query_opt(sql, params![id, nonce.as_str(), now - REMEMBERED], |row| row.get::<i64>(0))?;
     Ok(seen.is_some())
 }
 
-pub(crate) fn keep_nonce(tx: &mut Tx<'_>, id: ActivationId, nonce: &Nonce, now: Timestamp) -> Result<()> {
+pub(super) fn keep_nonce(tx: &mut Tx<'_>, id: ActivationId, nonce: &Nonce, now: Timestamp) -> Result<()> {
     tx.execute(
         "insert into activation_nonces (activation, nonce, at) values (?1, ?2, ?3)
          on conflict (activation, nonce) do update set at = excluded.at",
@@ -327,14 +342,6 @@ pub(super) fn refused_anew(
     Ok(changed == 1)
 }
 
-pub(super) fn forget_refusal(tx: &mut Tx<'_>, license: LicenseId, fingerprint: [u8; 32]) -> Result<()> {
-    tx.execute(
-        "delete from refused_fingerprints where license = ?1 and fingerprint = ?2",
-        params![license, fingerprint],
-    )?;
-    Ok(())
-}
-
 /// Keeps an increment as it was told; a repeated one changes nothing.
 pub(super) fn keep_usage(
     tx: &mut Tx<'_>,
@@ -400,18 +407,23 @@ pub(crate) struct Names {
     pub(crate) rank: i64,
 }
 
-pub(crate) fn names(tx: &mut Tx<'_>, license: &License) -> db::Result<Names> {
-    let sql = "select p.code, p.lease_alg, p.contact_url, p.contact_email, n.code, n.name, n.rank
-               from products p, plans n where p.id = ?1 and n.id = ?2";
+/// With the catalogue that they stand in.
+pub(crate) fn names(tx: &mut Tx<'_>, license: &License) -> db::Result<(Names, Stamp)> {
+    let sql = concat!(
+        "select p.code, p.lease_alg, p.contact_url, p.contact_email, n.code, n.name, n.rank, ",
+        catalogue::sql::columns!(),
+        " from products p, plans n where p.id = ?1 and n.id = ?2"
+    );
     tx.query_one(sql, params![license.product, license.plan], |row| {
         let mut fields = Fields::of(row);
-        Ok(Names {
+        let names = Names {
             product: fields.take()?,
             lease_alg: fields.take()?,
             contact: Contact { url: fields.take()?, email: fields.take()? },
             plan: fields.take()?,
             plan_name: fields.take()?,
             rank: fields.take()?,
-        })
+        };
+        Ok((names, catalogue::sql::read(&mut fields)?))
     })
 }

@@ -5,7 +5,7 @@ use kaching_domain::{
 };
 use serde_json::json;
 
-use super::{decided::hash, sql};
+use super::sql;
 use crate::{
     Op, Result,
     audit::Entry,
@@ -55,23 +55,22 @@ fn write_activation(
     decision: &Decision,
 ) -> Result<()> {
     let activation = &decision.activation;
-    match present {
-        Some(_) => sql::update(tx, activation)?,
-        None => {
-            sql::insert(tx, activation)?;
-            sql::forget_refusal(tx, activation.license, hash(&activation.fingerprint))?;
-        }
-    }
-    if present.is_none_or(|present| present.name != activation.name) {
-        let words =
-            words_of([activation.fingerprint.as_str(), activation.name.as_deref().unwrap_or_default()]);
-        search::put(tx, Noun::Activation, activation.id, &words)?;
+    let words =
+        || words_of([activation.fingerprint.as_str(), activation.name.as_deref().unwrap_or_default()]);
+    let Some(present) = present else {
+        sql::insert(tx, activation)?;
+        return search::add(tx, Noun::Activation, activation.id, &words());
+    };
+    sql::update(tx, activation)?;
+    if present.name != activation.name {
+        search::put(tx, Noun::Activation, activation.id, &words())?;
     }
     if let Some(displaced) = &decision.displaced {
         sql::keep_displaced(tx, activation.id, displaced)?;
-    }
-    if let Some(nonce) = &activation.credential.made_by {
-        sql::keep_nonce(tx, activation.id, nonce, op.now)?;
+        // The nonce of the present credential stands on the row.
+        if let Some(nonce) = &present.credential.made_by {
+            sql::keep_nonce(tx, activation.id, nonce, op.now)?;
+        }
     }
     Ok(())
 }

@@ -36,6 +36,25 @@ async fn the_same_installation_is_the_same_activation() {
 }
 
 #[tokio::test]
+async fn a_request_that_was_answered_activates_nothing_for_a_day() {
+    World::each(|world| async move {
+        let site = Site::plain(&world, 1).await;
+        let mut one = Installation::new("c1");
+        let (first, second) = (one.request(&site), one.request(&site));
+        one.send(&world, first.clone()).await.unwrap();
+        one.send(&world, second.clone()).await.unwrap();
+        assert_eq!(refused(one.clone().send(&world, first.clone()).await), ErrorCode::CredentialInvalid);
+        one.deactivate(&world).await.unwrap();
+        for late in [&first, &second] {
+            assert_eq!(refused(one.clone().send(&world, late.clone()).await), ErrorCode::CredentialInvalid);
+        }
+        world.clock.advance(Seconds(24 * 60 * 60 + 1));
+        one.send(&world, second).await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_full_license_names_its_holders_and_the_larger_plan() {
     World::each(|world| async move {
         let site = Site::plain(&world, 1).await;

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use kaching_base::{LicenseId, ProductId, Timestamp};
+use kaching_base::{LicenseId, Timestamp};
 use kaching_db::{self as db, Tx};
 
 use super::sql::{self, Stood};
@@ -39,7 +39,7 @@ impl Grounds {
         let mut found: Vec<_> = stood.iter().map(|stood| self.find(stood, stamps[&stood.product])).collect();
         let missing = || stood.iter().zip(&found).filter(|(_, found)| found.is_none());
         if missing().next().is_some() {
-            let read = read(tx, missing().map(|(stood, _)| stood.activation.license), &stamps)?;
+            let read = read(tx, missing().map(|(stood, _)| stood.activation.license))?;
             for (found, stood) in found.iter_mut().zip(stood).filter(|(found, _)| found.is_none()) {
                 *found = read.get(&stood.activation.license).cloned();
             }
@@ -77,7 +77,6 @@ impl Grounds {
 fn read(
     tx: &mut Tx<'_>,
     ids: impl Iterator<Item = LicenseId>,
-    stamps: &BTreeMap<ProductId, Stamp>,
 ) -> db::Result<HashMap<LicenseId, Arc<Around>>> {
     let mut names = HashMap::new();
     let mut read = HashMap::new();
@@ -86,8 +85,8 @@ fn read(
         if let Entry::Vacant(unknown) = names.entry(plan) {
             unknown.insert(activations::sql::names(tx, &license)?);
         }
-        let Some(stamp) = stamps.get(&license.product) else { continue };
-        read.insert(license.id, Arc::new(Around::new(license, names[&plan].clone(), *stamp)));
+        let (names, stamp) = names[&plan].clone();
+        read.insert(license.id, Arc::new(Around::new(license, names, stamp)));
     }
     Ok(read)
 }
