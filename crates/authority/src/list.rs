@@ -1,6 +1,6 @@
 //! Pages of lists: keyset pagination, so that the last page costs what the first does.
 
-use kaching_base::Base64Url;
+use kaching_base::{Base64Url, Id, IdKind};
 use kaching_db::{Param, Sql, params};
 use serde::{Deserialize, Serialize};
 
@@ -130,6 +130,14 @@ impl Paging {
         }
         let one_more = i64::try_from(self.limit + 1).unwrap_or(i64::MAX);
         sql.push(order).add(" limit ?", params![one_more]);
+    }
+
+    /// Brings together what was read in several parts, each in the order of the ids.
+    pub(crate) fn by_id<T, K: IdKind>(&self, items: &mut [T], id: impl Fn(&T) -> Id<K>) {
+        items.sort_by_key(&id);
+        if self.descending {
+            items.reverse();
+        }
     }
 
     /// The page of the rows that were found; `place` says where one stands.

@@ -8,6 +8,7 @@ mod activations {
     pub mod credential;
     pub mod leases;
     pub mod lifecycle;
+    pub mod lists;
     pub mod model;
     pub mod moves;
     pub mod numbers;

@@ -1,12 +1,12 @@
-use kaching_base::{ActivationId, FingerprintKind, LicenseId, Seconds};
-use kaching_db::{Sql, params};
+use kaching_base::{ActivationId, FingerprintKind, LicenseId, Seconds, Timestamp};
+use kaching_db::{Sql, Tx, params};
 use kaching_domain::{Activation, ActivationStatus};
 
 use super::{shown, sql};
 use crate::{
     Authority, Error, List, Page, Result,
     list::{Key, Paging, Sorting, sorting},
-    search::{self, Noun},
+    search::{self, FEW, Noun, is_few},
 };
 
 /// Which activations are listed.
@@ -20,6 +20,71 @@ pub struct ActivationFilter {
 
 static SORTINGS: [Sorting; 1] = [sorting!("created_at", "a.id")];
 
+/// How it is written down what is asked for. Those that lapsed are read in two parts, each in the list's order: with
+/// both in one condition, no index would lead to them.
+#[derive(Clone, Copy)]
+enum Written {
+    Any,
+    As(ActivationStatus),
+    /// Active, and its time has not passed.
+    Running,
+    /// Active, and its time has passed: the job has not come to it yet.
+    Overdue,
+}
+
+const FEW_WORDS: &str =
+    " and a.id in (select target from search_words where noun = ? and word >= ? and word < ?)";
+const MANY_WORDS: &str = " and exists (select 1 from search_words w where w.target = a.id and w.noun = ? and w.word >= ? and w.word < ?)";
+
+impl Written {
+    fn of(shown: Option<ActivationStatus>) -> Vec<Self> {
+        match shown {
+            None => vec![Self::Any],
+            Some(ActivationStatus::Active) => vec![Self::Running],
+            Some(ActivationStatus::Lapsed) => vec![Self::As(ActivationStatus::Lapsed), Self::Overdue],
+            Some(status) => vec![Self::As(status)],
+        }
+    }
+
+    fn condition(
+        self,
+        tx: &mut Tx<'_>,
+        sql: &mut Sql,
+        license: Option<LicenseId>,
+        now: Timestamp,
+    ) -> Result<()> {
+        let free_since = now - Seconds(60);
+        match (self, license) {
+            (Self::Any, _) => {}
+            // A license has an index of its own.
+            (Self::As(status), Some(_)) => {
+                sql.add(" and a.status = ?", params![status.as_str()]);
+            }
+            (Self::As(status), None) => {
+                sql.add(" and a.status = ? and a.status <> 'active'", params![status.as_str()]);
+            }
+            (Self::Running, _) => {
+                sql.add(" and a.status = 'active' and a.run_until > ?", params![free_since]);
+            }
+            (Self::Overdue, _) => {
+                // Heartbeats only move `run_until` up: whatever is overdue is also due to be looked at, and found by
+                // that.
+                let counting = "select count(*) from (select 1 as one from activations where check_at <= ?1
+                                and status = 'active' and run_until <= ?2 limit ?3) as found";
+                match is_few(tx, counting, params![now, free_since, FEW + 1])? {
+                    true => sql.add(
+                        " and a.id in (select id from activations where check_at <= ? and status = 'active'
+                                       and run_until <= ?)",
+                        params![now, free_since],
+                    ),
+                    false => sql.add(" and a.status = 'active' and a.run_until <= ?", params![free_since]),
+                };
+            }
+        }
+        Ok(())
+    }
+}
+
 impl Authority {
     /// Lists activations; sorted by `created_at`.
     ///
@@ -28,29 +93,18 @@ impl Authority {
     pub async fn activations(&self, list: List<ActivationFilter>) -> Result<Page<Activation>> {
         self.read("activations.list", move |tx, now| {
             let paging = Paging::new(&list, &SORTINGS)?;
-            let mut sql = Sql::new(sql::SELECT);
-            sql.push(" where 1 = 1");
-            sql.add_if(" and a.license = ?", list.filter.license);
-            sql.add_if(" and a.kind = ?", list.filter.kind.map(FingerprintKind::as_str));
-            let free_since = now - Seconds(60);
-            match list.filter.status {
-                None => {}
-                Some(ActivationStatus::Active) => {
-                    sql.add(" and a.status = 'active' and a.run_until > ?", params![free_since]);
-                }
-                Some(ActivationStatus::Lapsed) => {
-                    let lapsed = " and (a.status = 'lapsed' or (a.status = 'active' and a.run_until <= ?))";
-                    sql.add(lapsed, params![free_since]);
-                }
-                Some(status) => {
-                    sql.add(" and a.status = ?", params![status.as_str()]);
-                }
+            let mut found = Vec::new();
+            for written in Written::of(list.filter.status) {
+                let mut sql = Sql::new(sql::SELECT);
+                sql.push(" where 1 = 1");
+                written.condition(tx, &mut sql, list.filter.license, now)?;
+                sql.add_if(" and a.license = ?", list.filter.license);
+                sql.add_if(" and a.kind = ?", list.filter.kind.map(FingerprintKind::as_str));
+                search::condition(tx, &mut sql, Noun::Activation, list.q.as_deref(), FEW_WORDS, MANY_WORDS)?;
+                paging.finish(&mut sql);
+                found.extend(tx.query_all(&sql, sql.params(), sql::read)?);
             }
-            let few =
-                " and a.id in (select target from search_words where noun = ? and word >= ? and word < ?)";
-            search::condition(tx, &mut sql, Noun::Activation, list.q.as_deref(), few, few)?;
-            paging.finish(&mut sql);
-            let found = tx.query_all(&sql, sql.params(), sql::read)?;
+            paging.by_id(&mut found, |a| a.id);
             let page = paging.page(found, |a| (Key::None, *a.id.as_bytes()));
             let items = page.items.into_iter().map(|one| shown(one, now)).collect();
             Ok(Page { items, next: page.next })

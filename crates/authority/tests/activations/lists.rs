@@ -1,0 +1,98 @@
+//! Lists of activations: each once and in the order, however many match and wherever they stand.
+
+use kaching_authority::{List, activations::ActivationFilter, domain::ActivationStatus, filling::Fill};
+use kaching_base::{ActivationId, Seconds};
+use kaching_testkit::World;
+
+use super::setting::{Installation, Site};
+
+/// More than are looked up and sorted.
+const MANY: u32 = 1005;
+/// Seconds for which those that are filled in run.
+const RUN: i64 = 86_400;
+
+async fn fill(world: &World, site: &Site, each: u32, first: u64) -> Vec<ActivationId> {
+    let fill = Fill { like: site.license, licenses: None, each, first };
+    world.authority.fill(fill).await.unwrap().into_iter().map(|filled| filled.activation).collect()
+}
+
+/// All pages of this length, in both directions: the ids, upwards.
+async fn pages(world: &World, limit: u32, filter: ActivationFilter, q: &str) -> Vec<ActivationId> {
+    let mut both = Vec::new();
+    for sort in ["created_at", "-created_at"] {
+        let (q, sort) = (Some(q.to_owned()), Some(sort.to_owned()));
+        let mut asked = List { limit: Some(limit), q, sort, filter: filter.clone(), after: None };
+        let mut found = Vec::new();
+        loop {
+            let page = world.authority.activations(asked.clone()).await.unwrap();
+            assert!(page.items.len() <= limit as usize);
+            found.extend(page.items.into_iter().map(|one| one.id));
+            match page.next {
+                Some(next) => asked.after = Some(next),
+                None => break,
+            }
+        }
+        both.push(found);
+    }
+    both[1].reverse();
+    assert_eq!(both[0], both[1], "the other direction is the reverse");
+    assert!(both[0].is_sorted());
+    both.swap_remove(0)
+}
+
+fn shown(status: ActivationStatus) -> ActivationFilter {
+    ActivationFilter { status: Some(status), ..ActivationFilter::default() }
+}
+
+fn sorted(mut ids: Vec<ActivationId>) -> Vec<ActivationId> {
+    ids.sort();
+    ids
+}
+
+#[tokio::test]
+async fn those_that_lapsed_are_found_written_down_or_not() {
+    World::each(|world| async move {
+        let site = Site::plain(&world, 1000).await;
+        let first = fill(&world, &site, 9, 1).await;
+        world.clock.advance(Seconds(3600));
+        let second = fill(&world, &site, 12, 2).await;
+        let mut home = Installation::new("home");
+        home.activate(&world, &site).await.unwrap();
+        let (lapsed, active) = (shown(ActivationStatus::Lapsed), shown(ActivationStatus::Active));
+        assert!(pages(&world, 5, lapsed.clone(), "").await.is_empty());
+
+        // The first ones are written down, the second ones only overdue.
+        world.clock.advance(Seconds(RUN - 3000));
+        assert_eq!(pages(&world, 5, lapsed.clone(), "").await, sorted(first.clone()));
+        world.authority.run_jobs().await.unwrap();
+        assert_eq!(pages(&world, 5, lapsed.clone(), "").await, sorted(first.clone()));
+        world.clock.advance(Seconds(3600));
+        let both = sorted([first, second].concat());
+        for limit in [1, 5, 21, 200] {
+            assert_eq!(pages(&world, limit, lapsed.clone(), "").await, both, "{limit}");
+        }
+        assert_eq!(pages(&world, 5, lapsed, "install 00000002x00003").await.len(), 1);
+        assert_eq!(pages(&world, 5, active, "").await, [home.id()]);
+
+        home.deactivate(&world).await.unwrap();
+        assert_eq!(pages(&world, 5, shown(ActivationStatus::Deactivated), "").await, [home.id()]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn many_are_all_found() {
+    World::each(|world| async move {
+        let site = Site::plain(&world, 5000).await;
+        let all = sorted(fill(&world, &site, MANY, 1).await);
+        let any = ActivationFilter::default();
+        assert_eq!(pages(&world, 200, any.clone(), "install").await, all);
+        assert_eq!(pages(&world, 200, any.clone(), "inst 0000").await, all);
+        assert!(pages(&world, 200, any, "install nowhere").await.is_empty());
+        assert_eq!(pages(&world, 200, shown(ActivationStatus::Active), "").await, all);
+        world.clock.advance(Seconds(RUN + 60));
+        assert_eq!(pages(&world, 200, shown(ActivationStatus::Lapsed), "").await, all);
+        assert!(pages(&world, 200, shown(ActivationStatus::Active), "").await.is_empty());
+    })
+    .await;
+}
