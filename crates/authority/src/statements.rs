@@ -51,8 +51,8 @@ const LIFE: Seconds = Seconds(60);
 pub(crate) struct Around {
     pub(crate) license: License,
     /// What the license grants.
-    pub(crate) terms: Terms,
-    pub(crate) names: Names,
+    pub(crate) terms: Arc<Terms>,
+    pub(crate) names: Arc<Names>,
     /// Which catalogue its product has.
     pub(crate) stamp: Stamp,
 }
@@ -61,10 +61,10 @@ impl Around {
     pub(crate) fn read(tx: &mut Tx<'_>, license: License) -> Result<Self> {
         let names = activations::sql::names(tx, &license)?;
         let stamp = catalogue::sql::stamp(tx, license.product)?;
-        Ok(Self::new(license, names, stamp))
+        Ok(Self::new(license, Arc::new(names), stamp))
     }
 
-    pub(crate) fn new(license: License, names: Names, stamp: Stamp) -> Self {
+    pub(crate) fn new(license: License, names: Arc<Names>, stamp: Stamp) -> Self {
         Self { terms: license.terms(), license, names, stamp }
     }
 }
@@ -88,7 +88,7 @@ impl Authority {
             keyset: ring.version,
             stretch: self.pace.present(),
         };
-        let Names { product, plan, lease_alg, .. } = &around.names;
+        let Names { product, plan, lease_alg, .. } = &*around.names;
         let jti = Base64Url(jti).to_string();
         let lease = leases::lease(
             &issuer,

@@ -1,9 +1,9 @@
 //! How domain types stand in the database: rows read column by column, sets and objects as JSON.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use kaching_base::{Code, FingerprintKind, LeasePolicy, Limits};
-use kaching_db::{self as db, Column, Json, Row};
+use kaching_db::{self as db, Column, Json, Row, Value};
 use kaching_domain::{Binding, Overrides, Terms};
 use kaching_license::KeyFormat;
 use serde::{Deserialize, Serialize};
@@ -77,6 +77,20 @@ impl From<StoredOverrides> for Overrides {
         let StoredOverrides { granted, withheld, limits, lease_policy } = stored;
         Self { granted, withheld, limits, policy: lease_policy }
     }
+}
+
+/// What a license grants: its plan's terms, and how it differs from them.
+pub(crate) type Granted = (Arc<Terms>, Arc<Overrides>);
+
+/// What a license grants, from the two texts that hold it.
+pub(crate) fn granted(terms: &str, overrides: &str) -> db::Result<Granted> {
+    let terms: StoredTerms = parsed(terms)?;
+    let overrides: StoredOverrides = parsed(overrides)?;
+    Ok((Arc::new(terms.into()), Arc::new(overrides.into())))
+}
+
+fn parsed<T: serde::de::DeserializeOwned>(text: &str) -> db::Result<T> {
+    Json::from_value(Value::Text(text)).map(|json| json.0).map_err(db::Error::Value)
 }
 
 #[derive(Serialize, Deserialize)]

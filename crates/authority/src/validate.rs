@@ -107,7 +107,8 @@ impl Authority {
         let (license, quotas) = match found {
             Ok(Found { around: Around { license, names, .. }, quotas, .. }) => {
                 let state = license.state(now);
-                (Some(ProductLicense { license, product: names.product, plan: names.plan, state }), quotas)
+                let (product, plan) = (names.product.clone(), names.plan.clone());
+                (Some(ProductLicense { license, product, plan, state }), quotas)
             }
             Err(_) => (None, Vec::new()),
         };

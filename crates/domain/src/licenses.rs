@@ -10,7 +10,10 @@ mod status;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use kaching_base::{
     CustomerId, ErrorCode, FingerprintKind, LeasePolicy, LicenseId, LicenseType, Limit, PlanId, ProductId,
@@ -43,9 +46,9 @@ pub struct License {
     pub expires_at: Option<Timestamp>,
     /// Whether the first activation sets the dates, and has not yet come.
     pub starts_at_first_activation: bool,
-    /// The terms as they were copied from the plan.
-    pub granted: Terms,
-    pub overrides: Overrides,
+    /// The terms as they were copied from the plan; licenses that have the same may share them.
+    pub granted: Arc<Terms>,
+    pub overrides: Arc<Overrides>,
     pub bindings: Vec<Binding>,
     pub tags: BTreeSet<String>,
     pub notes: String,
@@ -98,8 +101,11 @@ pub struct ScheduledChange {
 
 impl License {
     /// What is granted: the copied terms with the license's own overrides.
-    pub fn terms(&self) -> Terms {
-        self.granted.with(&self.overrides)
+    pub fn terms(&self) -> Arc<Terms> {
+        match *self.overrides == Overrides::default() {
+            true => Arc::clone(&self.granted),
+            false => Arc::new(self.granted.with(&self.overrides)),
+        }
     }
 
     /// How its leases live and end.

@@ -9,26 +9,41 @@ use crate::{
     Error, Result,
     keys::KeyRing,
     search::{self, Noun, words_of},
-    stored::{Fields, StoredBinding, StoredOverrides, StoredTerms},
+    stored::{Fields, Granted, StoredBinding, StoredOverrides, StoredTerms, granted},
 };
 
 /// All columns in the order of [`read`].
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "select l.id, l.product, l.customer, l.plan, l.license_type, l.status, l.revision, l.starts_at,
-                    l.expires_at, l.starts_at_first_activation, l.granted, l.overrides, l.bindings, l.tags, l.notes,
-                    l.metadata, l.suspended_reason, l.scheduled_plan, l.scheduled_at, l.active, l.created_at,
-                    l.updated_at, l.archived_at from licenses l",
+            "select l.granted, l.overrides, l.id, l.product, l.customer, l.plan, l.license_type, l.status, l.revision,
+                    l.starts_at, l.expires_at, l.starts_at_first_activation, l.bindings, l.tags, l.notes, l.metadata,
+                    l.suspended_reason, l.scheduled_plan, l.scheduled_at, l.active, l.created_at, l.updated_at,
+                    l.archived_at from licenses l",
             $rest
         )
     };
 }
 pub(crate) const SELECT: &str = select!("");
 
+/// The columns alone, for a statement that reads others beside them.
+pub(crate) fn columns() -> &'static str {
+    SELECT.trim_start_matches("select").trim_end_matches(" from licenses l")
+}
+
 pub(crate) fn read(row: &Row<'_>) -> db::Result<License> {
-    let mut fields = Fields::of(row);
+    read_next(&mut Fields::of(row), |terms, overrides| granted(&terms, &overrides))
+}
+
+/// As [`read`], from the next column on; `granted` reads what the license grants.
+pub(crate) fn read_next(
+    fields: &mut Fields<'_>,
+    granted: impl FnOnce(String, String) -> db::Result<Granted>,
+) -> db::Result<License> {
+    let (granted, overrides) = granted(fields.take()?, fields.take()?)?;
     Ok(License {
+        granted,
+        overrides,
         id: fields.take()?,
         product: fields.take()?,
         customer: fields.take()?,
@@ -39,8 +54,6 @@ pub(crate) fn read(row: &Row<'_>) -> db::Result<License> {
         starts_at: fields.take()?,
         expires_at: fields.take()?,
         starts_at_first_activation: fields.take()?,
-        granted: fields.json::<StoredTerms>()?.into(),
-        overrides: fields.json::<StoredOverrides>()?.into(),
         bindings: fields.json::<Vec<StoredBinding>>()?.into_iter().map(Into::into).collect(),
         tags: fields.json()?,
         notes: fields.take()?,
@@ -108,8 +121,8 @@ pub(super) fn insert(tx: &mut Tx<'_>, license: &License) -> Result<()> {
             license.expires_at,
             license.end(),
             license.starts_at_first_activation,
-            Json(StoredTerms::from(&license.granted)),
-            Json(StoredOverrides::from(&license.overrides)),
+            Json(StoredTerms::from(&*license.granted)),
+            Json(StoredOverrides::from(&*license.overrides)),
             Json(license.bindings.iter().map(StoredBinding::from).collect::<Vec<_>>()),
             Json(&license.tags),
             license.notes,
@@ -145,8 +158,8 @@ pub(crate) fn update(tx: &mut Tx<'_>, license: &License) -> Result<()> {
             license.expires_at,
             license.end(),
             license.starts_at_first_activation,
-            Json(StoredTerms::from(&license.granted)),
-            Json(StoredOverrides::from(&license.overrides)),
+            Json(StoredTerms::from(&*license.granted)),
+            Json(StoredOverrides::from(&*license.overrides)),
             Json(license.bindings.iter().map(StoredBinding::from).collect::<Vec<_>>()),
             Json(&license.tags),
             license.notes,

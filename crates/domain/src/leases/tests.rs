@@ -2,7 +2,7 @@ use kaching_base::{CustomerId, LeasePolicy, LicenseId, LicenseType, PlanId, Prod
 use proptest::prelude::*;
 
 use super::Times;
-use crate::{License, Overrides, Status, Terms};
+use crate::{License, Status, Terms};
 
 const NOW: Timestamp = Timestamp::from_micros(1_795_305_600_123_456);
 
@@ -19,8 +19,8 @@ fn license(expires_in: Option<i64>, grace_days: i64, lease_s: i64, offline_s: i6
         starts_at: Some(NOW),
         expires_at: expires_in.map(|seconds| NOW + Seconds(seconds)),
         starts_at_first_activation: false,
-        granted: Terms { policy, ..Terms::default() },
-        overrides: Overrides::default(),
+        granted: Terms { policy, ..Terms::default() }.into(),
+        overrides: Default::default(),
         bindings: Vec::new(),
         tags: Default::default(),
         notes: String::new(),

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use kaching_base::{Code, ErrorCode, LicenseType, Timestamp};
 
@@ -88,8 +88,7 @@ pub fn due_change(license: &License, from: &Plan, to: &Plan, now: Timestamp) -> 
 
 /// Copies the terms that the license's plan has now; nothing if they are the same, or the license is revoked.
 pub fn apply_plan(license: &License, plan: &Plan, now: Timestamp) -> Option<License> {
-    let mut granted = plan.terms.clone();
-    granted.term_days = plan.terms.term_days.or(license.granted.term_days);
+    let granted = copied(plan, license);
     if license.living().is_err() || granted == license.granted {
         return None;
     }
@@ -110,17 +109,21 @@ fn changed(license: &License, from: &Plan, to: &Plan, now: Timestamp) -> License
         _ if matches!(was, LicenseType::Trial | LicenseType::Perpetual) => full_term(),
         _ => license.expires_at,
     };
-    let mut granted = to.terms.clone();
-    granted.term_days = to.terms.term_days.or(license.granted.term_days);
     License {
         plan: to.id,
         license_type,
         expires_at,
-        overrides: license.overrides.carried(&license.granted, &to.terms),
-        granted,
+        overrides: Arc::new(license.overrides.carried(&license.granted, &to.terms)),
+        granted: copied(to, license),
         scheduled: None,
         ..license.clone()
     }
+}
+
+/// The plan's terms, in which the license's days stay where the plan has none.
+pub(super) fn copied(plan: &Plan, license: &License) -> Arc<Terms> {
+    let term_days = plan.terms.term_days.or(license.granted.term_days);
+    Arc::new(Terms { term_days, ..plan.terms.clone() })
 }
 
 /// Refuses new terms that are lower than the old ones and below what is in use, with what to reduce.

@@ -1,4 +1,7 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use kaching_base::{Code, CustomerId, LicenseId, LicenseType, Limits, Timestamp};
 
@@ -76,8 +79,8 @@ pub fn create(
         expires_at,
         starts_at_first_activation: draft.starts_at_first_activation,
         bindings: bindings::normalize(&draft.bindings, &effective.policy)?,
-        granted,
-        overrides,
+        granted: Arc::new(granted),
+        overrides: Arc::new(overrides),
         tags: draft.tags.clone(),
         notes: draft.notes.clone(),
         metadata: draft.metadata.clone(),

@@ -1,10 +1,14 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use kaching_base::{Code, LicenseType, Limit, Timestamp};
 
 use super::{Present, bindings, change_plan::check_use, dates::check_dates};
 use crate::{
-    Binding, EditPolicy, Invalid, License, Overrides, Rejected, check_metadata, check_notes, check_tags,
+    Binding, EditPolicy, Invalid, License, Overrides, Rejected, Terms, check_metadata, check_notes,
+    check_tags,
 };
 
 /// What is said of a license; the rest stays.
@@ -45,15 +49,15 @@ pub fn edit(
     label(&mut edited, edit)?;
     date(&mut edited, edit, now)?;
     let old = license.terms();
-    let mut terms = old.clone();
+    let mut terms = Terms::clone(&old);
     if let Some(features) = &edit.features {
         terms.features.clone_from(features);
     }
     Overrides::set_limits(&license.granted, &mut terms, &edit.limits);
     terms.policy = edit.policy.of(&terms.policy);
-    if terms != old {
+    if terms != *old {
         terms.check(known)?;
-        edited.overrides = Overrides::between(&license.granted, &terms);
+        edited.overrides = Arc::new(Overrides::between(&license.granted, &terms));
     }
     if edit.bindings.is_some() || terms.policy.kinds != old.policy.kinds {
         let bindings = edit.bindings.as_ref().unwrap_or(&edited.bindings);

@@ -1,6 +1,9 @@
 use kaching_base::{ErrorCode, Timestamp};
 
-use super::dates::{check_dates, days_later};
+use super::{
+    change_plan::copied,
+    dates::{check_dates, days_later},
+};
 use crate::{Invalid, License, Plan, Refused, Rejected, terms::check_days};
 
 /// How far a renewal reaches.
@@ -21,9 +24,7 @@ pub enum Renew {
 /// If the license is revoked, has no end or has not started, or the date makes no sense.
 pub fn renew(license: &License, plan: &Plan, renew: Renew, now: Timestamp) -> Result<License, Rejected> {
     let expires_at = new_end(license, plan, renew, now)?;
-    let mut renewed =
-        License { expires_at: Some(expires_at), granted: plan.terms.clone(), ..license.clone() };
-    renewed.granted.term_days = plan.terms.term_days.or(license.granted.term_days);
+    let renewed = License { expires_at: Some(expires_at), granted: copied(plan, license), ..license.clone() };
     check_dates(&renewed)?;
     Ok(renewed.raised(now))
 }

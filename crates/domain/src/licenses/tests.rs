@@ -64,9 +64,9 @@ fn refusal(result: Result<License, Rejected>) -> ErrorCode {
 #[test]
 fn a_license_copies_its_plan() {
     let license = license();
-    assert_eq!(license.terms(), plan(2, 3, Some(25)).terms);
+    assert_eq!(*license.terms(), plan(2, 3, Some(25)).terms);
     assert_eq!(license.expires_at, Some(NOW.plus_days(365)));
-    assert_eq!((license.revision, license.overrides), (1, Overrides::default()));
+    assert_eq!((license.revision, &*license.overrides), (1, &Overrides::default()));
 }
 
 #[test]

@@ -1,11 +1,11 @@
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use kaching_base::{
     ActivationId, Code, CustomerId, ErrorCode, FingerprintKind, LeasePolicy, LicenseId, LicenseType, Limit,
     PlanId, ProductId, Seconds, Timestamp,
 };
 use kaching_domain::{
-    Activation, ActivationStatus, Binding, Fingerprint, License, Overrides, Refused, Status, Terms,
+    Activation, ActivationStatus, Binding, Fingerprint, License, Refused, Status, Terms,
     activations::{
         Mover,
         activate::{Decision, Request, Situation, activate},
@@ -38,8 +38,8 @@ fn license(slots: u64, policy: LeasePolicy) -> License {
         starts_at: Some(NOW),
         expires_at: Some(NOW.plus_days(365)),
         starts_at_first_activation: false,
-        granted: Terms { limits: limits.into(), policy, ..Terms::default() },
-        overrides: Overrides::default(),
+        granted: Terms { limits: limits.into(), policy, ..Terms::default() }.into(),
+        overrides: Default::default(),
         bindings: Vec::new(),
         tags: Default::default(),
         notes: String::new(),
@@ -240,7 +240,7 @@ proptest! {
     ) {
         let mut license = license(1, LeasePolicy::default());
         let mut held = active(&license, "c1");
-        license.granted.policy.offline_s = offline_s;
+        Arc::make_mut(&mut license.granted).policy.offline_s = offline_s;
         license.expires_at = Some(NOW + Seconds(expires_in));
         let mut now = NOW;
         for (i, step) in steps.iter().enumerate() {

@@ -7,7 +7,7 @@ use kaching_base::{
     LicenseType, PlanId, ProductId, Seconds, Timestamp,
 };
 use kaching_domain::{
-    Activation, Fingerprint, License, Nonce, Overrides, Status, Terms,
+    Activation, Fingerprint, License, Nonce, Status, Terms,
     activations::{
         Displaced,
         activate::{self, activate},
@@ -154,8 +154,8 @@ fn license(copies: CopyPolicy) -> License {
         starts_at: Some(start),
         expires_at: None,
         starts_at_first_activation: false,
-        granted: Terms { policy, ..Terms::default() },
-        overrides: Overrides::default(),
+        granted: Terms { policy, ..Terms::default() }.into(),
+        overrides: Default::default(),
         bindings: Vec::new(),
         tags: Default::default(),
         notes: String::new(),

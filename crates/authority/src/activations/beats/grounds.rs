@@ -1,93 +1,70 @@
-//! What stands around licenses, kept from one heartbeat to the next: a batch reads whether it is still so.
+//! What many licenses have in common, kept from one heartbeat to the next: of millions of licenses, each heartbeat is
+//! likely the first in a while, and costs no more for it.
 
 use std::{
-    collections::{BTreeMap, HashMap, hash_map::Entry},
-    sync::{Arc, Mutex, PoisonError},
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use kaching_base::{LicenseId, ProductId, Timestamp};
+use kaching_base::PlanId;
 use kaching_db::{self as db, Tx};
+use kaching_domain::License;
 
-use super::sql::{self, Stood};
 use crate::{
-    activations,
-    catalogue::{self, Stamp},
-    statements::Around,
+    activations::sql::{self, Names},
+    catalogue::Stamp,
+    stored::{self, Granted},
 };
 
-/// Licenses that were heard of lately. Everything in it can be read again.
+/// Everything in it can be read again.
 #[derive(Default)]
-pub(crate) struct Grounds(Mutex<HashMap<LicenseId, Ground>>);
+pub(crate) struct Grounds(Mutex<Kept>);
 
-struct Ground {
-    version: (i64, Timestamp),
-    around: Arc<Around>,
+#[derive(Default)]
+struct Kept {
+    /// By the texts that hold it.
+    granted: HashMap<String, Granted>,
+    names: HashMap<PlanId, (Stamp, Arc<Names>)>,
 }
 
-/// Licenses that are kept: a few kilobytes each.
-const MOST: usize = 8192;
+/// Different grants that are kept, a few kilobytes each. A house has some for each plan.
+const MOST: usize = 1024;
 
 impl Grounds {
-    /// What stands around the license of each; nothing where there is no such license.
-    pub(super) fn around(&self, tx: &mut Tx<'_>, stood: &[Stood]) -> db::Result<Vec<Option<Arc<Around>>>> {
-        let mut stamps = BTreeMap::new();
-        for Stood { product, .. } in stood {
-            if !stamps.contains_key(product) {
-                stamps.insert(*product, catalogue::sql::stamp(tx, *product)?);
-            }
+    /// What a license grants, from the texts that hold it. Most licenses of a plan have the same, read only once.
+    pub(super) fn granted(&self, terms: String, overrides: &str) -> db::Result<Granted> {
+        let end = terms.len();
+        let text = terms + overrides;
+        let mut kept = self.kept();
+        if let Some(granted) = kept.granted.get(&text) {
+            return Ok(granted.clone());
         }
-        let mut found: Vec<_> = stood.iter().map(|stood| self.find(stood, stamps[&stood.product])).collect();
-        let missing = || stood.iter().zip(&found).filter(|(_, found)| found.is_none());
-        if missing().next().is_some() {
-            let read = read(tx, missing().map(|(stood, _)| stood.activation.license), &stamps)?;
-            for (found, stood) in found.iter_mut().zip(stood).filter(|(found, _)| found.is_none()) {
-                *found = read.get(&stood.activation.license).cloned();
-            }
-            self.keep(read.into_values());
+        let granted = stored::granted(&text[..end], &text[end..])?;
+        if kept.granted.len() >= MOST {
+            kept.granted.clear();
         }
-        Ok(found)
+        kept.granted.insert(text, granted.clone());
+        Ok(granted)
     }
 
-    fn find(&self, stood: &Stood, stamp: Stamp) -> Option<Arc<Around>> {
-        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let ground = kept.get(&stood.activation.license)?;
-        (ground.version == stood.version && ground.around.stamp == stamp).then(|| Arc::clone(&ground.around))
-    }
-
-    fn keep(&self, read: impl Iterator<Item = Arc<Around>>) {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for around in read {
-            if kept.len() >= MOST {
-                // Which ones go does not matter much: they are read again in one query with others.
-                let gone: Vec<_> = kept.keys().take(MOST / 8).copied().collect();
-                gone.iter().for_each(|id| drop(kept.remove(id)));
-            }
-            let version = (around.license.revision, around.license.updated_at);
-            kept.insert(around.license.id, Ground { version, around });
+    /// What is named around a license, as its product's catalogue has it at this stamp.
+    pub(super) fn names(&self, tx: &mut Tx<'_>, license: &License, stamp: Stamp) -> db::Result<Arc<Names>> {
+        if let Some((at, names)) = self.kept().names.get(&license.plan)
+            && *at == stamp
+        {
+            return Ok(Arc::clone(names));
         }
+        let names = Arc::new(sql::names(tx, license)?);
+        self.kept().names.insert(license.plan, (stamp, Arc::clone(&names)));
+        Ok(names)
     }
 
-    /// Forgets all: two changes of a catalogue in one microsecond look alike.
+    /// Forgets what things are called: two changes of a catalogue in one microsecond look alike.
     pub(crate) fn forget(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.kept().names.clear();
     }
-}
 
-/// Reads licenses, and once for each plan what is named around them.
-fn read(
-    tx: &mut Tx<'_>,
-    ids: impl Iterator<Item = LicenseId>,
-    stamps: &BTreeMap<ProductId, Stamp>,
-) -> db::Result<HashMap<LicenseId, Arc<Around>>> {
-    let mut names = HashMap::new();
-    let mut read = HashMap::new();
-    for license in sql::licenses(tx, ids)? {
-        let plan = (license.product, license.plan);
-        if let Entry::Vacant(unknown) = names.entry(plan) {
-            unknown.insert(activations::sql::names(tx, &license)?);
-        }
-        let Some(stamp) = stamps.get(&license.product) else { continue };
-        read.insert(license.id, Arc::new(Around::new(license, names[&plan].clone(), *stamp)));
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
-    Ok(read)
 }
