@@ -25,15 +25,20 @@ pub struct Fill {
     pub first: u64,
 }
 
-/// An installation that was added, in its first generation, with no heartbeat yet.
+/// An installation that was added, in its first generation, which has run for a while.
 #[derive(Clone, Debug)]
 pub struct Filled {
     pub activation: ActivationId,
     pub fingerprint: String,
+    /// Of its last heartbeat.
+    pub number: u64,
 }
 
 /// Rows of one statement: more would be more parameters than PostgreSQL's protocol counts.
 const AT_ONCE: usize = 500;
+/// The heartbeats that each has sent, from the machine itself: its row is as long as it stays, and the next heartbeat
+/// moves nothing else than those that follow.
+const HEARTBEATS: u32 = 10;
 /// For so long the installations run without a heartbeat.
 const RUNS_FOR: Seconds = Seconds::days(1);
 
@@ -114,8 +119,9 @@ impl Default for Filling {
             keys: Rows::into("license_keys (lookup, license, sealed, created_at)", "(?, ?, ?, ?)"),
             activations: Rows::into(
                 "activations (id, license, fingerprint, kind, name, version, status, generation,
-                        activate_nonce, number, activated_at, last_seen_at, run_until, levels, suspected, check_at)",
-                "(?, ?, ?, ?, ?, '2.4.1', 'active', 1, ?, 0, ?, ?, ?, '{}', ?, ?)",
+                        activate_nonce, number, nonce, address, activated_at, last_seen_at, run_until, levels,
+                        suspected, check_at)",
+                "(?, ?, ?, ?, ?, '2.4.1', 'active', 1, ?, ?, ?, '127.0.0.1', ?, ?, ?, '{}', ?, ?)",
             ),
             words: Rows::into("search_words (noun, word, target)", "(?, ?, ?)"),
             entries: Rows::into(
@@ -274,6 +280,8 @@ impl Filling {
                 FingerprintKind::Cluster,
                 fingerprint.as_str(),
                 format!("fill-{fingerprint}"),
+                i64::from(HEARTBEATS),
+                format!("heartbeat-{HEARTBEATS:012}"),
                 op.now,
                 op.now,
                 run_until,
@@ -287,7 +295,7 @@ impl Filling {
         let change = json!({ "license": license, "kind": "cluster", "generation": 1, "again": false,
                              "version": "2.4.1", "levels": {} });
         self.entry(tx, op, "activation.activate", &id.to_string(), &change)?;
-        Ok(Filled { activation: id, fingerprint })
+        Ok(Filled { activation: id, fingerprint, number: HEARTBEATS.into() })
     }
 
     fn entry(

@@ -28,7 +28,7 @@ pub(crate) const SELECT: &str = select!("");
 
 /// The columns alone, for a statement that reads others beside them.
 pub(crate) fn columns() -> &'static str {
-    SELECT.trim_start_matches("select ").trim_end_matches(" from licenses l")
+    SELECT.trim_start_matches("select").trim_end_matches(" from licenses l")
 }
 
 pub(crate) fn read(row: &Row<'_>) -> db::Result<License> {

@@ -21,7 +21,7 @@ pub(super) fn lock(
     ids: impl Iterator<Item = ActivationId>,
     grounds: &Grounds,
 ) -> db::Result<Vec<Stood>> {
-    let mut select = Sql::new("select a.health, ");
+    let mut select = Sql::new("select a.health,");
     select.push(licenses::sql::columns()).push(",").push(sql::SELECT.trim_start_matches("select"));
     select.push(" join licenses l on l.id = a.license");
     select.push(" where a.id in ").list(filled(ids)).push(" order by a.id for update of a skip locked");

@@ -47,7 +47,7 @@ impl Stand<'_> {
         self.installations.extend(filled.into_iter().step_by(step).map(|one| Installation {
             credential: Credential::derive(ring.credential_key(), one.activation, 1),
             fpr: Digest::of(&one.fingerprint).to_string(),
-            number: 0,
+            number: one.number,
             lease: String::new(),
         }));
     }
