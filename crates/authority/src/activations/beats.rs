@@ -4,23 +4,17 @@
 mod grounds;
 pub(super) mod sql;
 
-use std::{
-    collections::{HashMap, hash_map::Entry},
-    sync::Arc,
-};
+use std::{collections::HashMap, sync::Arc};
 
 use kaching_base::{ActivationId, Timestamp};
 use kaching_db::{self as db, Db, Pace, Together, Tx};
-use kaching_domain::{
-    Activation,
-    activations::heartbeat::{self as rules, Answered, Outcome},
-};
+use kaching_domain::activations::heartbeat::{self as rules, Answered, Outcome};
 
 use super::{
-    Health, Heartbeat,
+    Heartbeat,
     heartbeat::{Kept, moves_only, request_of},
 };
-use crate::{catalogue, statements::Around};
+use crate::statements::Around;
 
 pub(crate) use grounds::Grounds;
 use sql::Stood;
@@ -49,16 +43,11 @@ pub(crate) fn gather(db: &Db, grounds: Arc<Grounds>) -> Beats {
 fn hear_all(tx: &mut Tx<'_>, beats: &[Beat], grounds: &Grounds) -> db::Result<Vec<Option<Box<Kept>>>> {
     let mut answers: Vec<Option<Box<Kept>>> = beats.iter().map(|_| None).collect();
     let places = first_of_each(beats);
-    let mut stamps = HashMap::new();
-    for Stood { activation, health, license } in sql::lock(tx, places.keys().copied(), grounds)? {
-        let stamp = match stamps.entry(license.product) {
-            Entry::Occupied(read) => *read.get(),
-            Entry::Vacant(unread) => *unread.insert(catalogue::sql::stamp(tx, license.product)?),
-        };
-        let names = grounds.names(tx, &license, stamp)?;
-        let place = places[&activation.id];
-        let around = Around::new(license, names, stamp);
-        answers[place] = hear(&beats[place], &activation, health.as_ref(), around).map(Box::new);
+    let stood = sql::lock(tx, places.keys().copied())?;
+    let around = grounds.around(tx, &stood)?;
+    for (stood, around) in stood.into_iter().zip(around) {
+        let place = places[&stood.activation.id];
+        answers[place] = around.and_then(|around| hear(&beats[place], stood, around)).map(Box::new);
     }
     sql::beat(tx, answers.iter().flatten().map(|kept| &kept.activation))?;
     Ok(answers)
@@ -74,22 +63,23 @@ fn first_of_each(beats: &[Beat]) -> HashMap<ActivationId, usize> {
 }
 
 /// Decides one: granted, where nothing else changes than what every heartbeat moves.
-fn hear(beat: &Beat, before: &Activation, health: Option<&Health>, around: Around) -> Option<Kept> {
+fn hear(beat: &Beat, stood: Stood, around: Arc<Around>) -> Option<Kept> {
     let Beat { heartbeat, address, now, jti } = beat;
-    let due = around.license.scheduled.as_ref().is_some_and(|change| change.at <= *now);
+    let (before, license) = (stood.activation, &around.license);
+    let due = license.scheduled.as_ref().is_some_and(|change| change.at <= *now);
     let quiet =
-        heartbeat.usage.is_empty() && (heartbeat.health.is_none() || heartbeat.health.as_ref() == health);
+        heartbeat.usage.is_empty() && (heartbeat.health.is_none() || heartbeat.health == stood.health);
     if due || !quiet {
         return None;
     }
-    let (request, warnings) = request_of(heartbeat, before, &around.terms.limits, address.clone());
+    let (request, warnings) = request_of(heartbeat, &before, &around.terms.limits, address.clone());
     if request.generation != before.credential.generation {
         return None;
     }
     let situation = rules::Situation {
-        license: &around.license,
+        license,
         product: &around.names.product,
-        activation: before,
+        activation: &before,
         displaced: None,
         free_slot: None,
         now: *now,
@@ -97,5 +87,13 @@ fn hear(beat: &Beat, before: &Activation, health: Option<&Health>, around: Aroun
     let Outcome::Answered(answered) = rules::heartbeat(&request, &situation) else { return None };
     let Answered { activation, answer, .. } = *answered;
     let times = answer.ok()?;
-    moves_only(before, &activation).then_some(Kept { around, activation, times, warnings, jti: *jti })
+    let active = stood.active;
+    moves_only(&before, &activation).then_some(Kept {
+        around,
+        active,
+        activation,
+        times,
+        warnings,
+        jti: *jti,
+    })
 }

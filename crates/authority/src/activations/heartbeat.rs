@@ -35,7 +35,9 @@ enum Heard {
 
 /// A lease that was granted, to be signed.
 pub(crate) struct Kept {
-    pub(super) around: Around,
+    pub(super) around: Arc<Around>,
+    /// How many activations the license counts as active.
+    pub(super) active: i64,
     pub(super) activation: Activation,
     pub(super) times: Times,
     pub(super) warnings: Vec<String>,
@@ -58,9 +60,9 @@ impl Authority {
                 Decided::Refused(denied) => return self.deny(*denied, request),
             },
         };
-        let Kept { around, activation, times, warnings, jti } = kept;
+        let Kept { around, active, activation, times, warnings, jti } = kept;
         let lease = self.sign_lease(&around, &activation, times, jti, request).await?;
-        let quotas = quotas(&around.terms, around.license.active.unsigned_abs(), &activation.levels);
+        let quotas = quotas(&around.terms, active.unsigned_abs(), &activation.levels);
         Ok(Answer::Granted(Renewed { lease, quotas, warnings }))
     }
 
@@ -144,7 +146,10 @@ fn hear(tx: &mut Tx<'_>, op: &mut Op, beat: &Heartbeat, locks_license: bool) -> 
             warnings.extend(keep(tx, op, &around.license, &before, &answered, beat)?);
             let Answered { activation, answer, .. } = *answered;
             Ok(Heard::Decided(match answer {
-                Ok(times) => Decided::Granted(Box::new(Kept { around, activation, times, warnings, jti })),
+                Ok(times) => {
+                    let (active, around) = (around.license.active, Arc::new(around));
+                    Decided::Granted(Box::new(Kept { around, active, activation, times, warnings, jti }))
+                }
                 Err(refused) => {
                     let refused = told(tx, op, &around, refused)?;
                     Decided::Refused(Box::new(Denied {

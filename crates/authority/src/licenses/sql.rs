@@ -26,20 +26,16 @@ macro_rules! select {
 }
 pub(crate) const SELECT: &str = select!("");
 
-/// The columns alone, for a statement that reads others beside them.
-pub(crate) fn columns() -> &'static str {
-    SELECT.trim_start_matches("select").trim_end_matches(" from licenses l")
-}
-
 pub(crate) fn read(row: &Row<'_>) -> db::Result<License> {
-    read_next(&mut Fields::of(row), |terms, overrides| granted(&terms, &overrides))
+    read_with(row, |terms, overrides| granted(&terms, &overrides))
 }
 
-/// As [`read`], from the next column on; `granted` reads what the license grants.
-pub(crate) fn read_next(
-    fields: &mut Fields<'_>,
+/// As [`read`]; `granted` reads what the license grants.
+pub(crate) fn read_with(
+    row: &Row<'_>,
     granted: impl FnOnce(String, String) -> db::Result<Granted>,
 ) -> db::Result<License> {
+    let mut fields = Fields::of(row);
     let (granted, overrides) = granted(fields.take()?, fields.take()?)?;
     Ok(License {
         granted,

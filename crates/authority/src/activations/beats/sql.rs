@@ -1,40 +1,50 @@
-use kaching_base::{ActivationId, ErrorCode};
+use kaching_base::{ActivationId, ErrorCode, LicenseId, ProductId, Timestamp};
 use kaching_db::{self as db, Json, Sql, Tx, params};
 use kaching_domain::{Activation, License, Nonce};
 
-use super::{
-    super::{Health, sql},
-    Grounds,
+use super::super::{Health, sql};
+use crate::{
+    licenses,
+    stored::{Fields, Granted},
 };
-use crate::{licenses, stored::Fields};
 
-/// An activation that is locked, with its license.
+/// An activation that is locked, and what tells whether its license is known as it is.
 pub(super) struct Stood {
     pub(super) activation: Activation,
     pub(super) health: Option<Health>,
-    pub(super) license: License,
+    pub(super) product: ProductId,
+    /// The license's revision and last change: all that a lease says of it changes with one of them.
+    pub(super) version: (i64, Timestamp),
+    /// The license's count of active ones.
+    pub(super) active: i64,
 }
 
 /// Locks those of these activations that nobody else has locked, in the order of their ids.
-pub(super) fn lock(
-    tx: &mut Tx<'_>,
-    ids: impl Iterator<Item = ActivationId>,
-    grounds: &Grounds,
-) -> db::Result<Vec<Stood>> {
-    let mut select = Sql::new("select a.health,");
-    select.push(licenses::sql::columns()).push(",").push(sql::SELECT.trim_start_matches("select"));
-    select.push(" join licenses l on l.id = a.license");
+pub(super) fn lock(tx: &mut Tx<'_>, ids: impl Iterator<Item = ActivationId>) -> db::Result<Vec<Stood>> {
+    let mut select = Sql::new("select a.health, l.product, l.revision, l.updated_at, l.active,");
+    select.push(sql::SELECT.trim_start_matches("select")).push(" join licenses l on l.id = a.license");
     select.push(" where a.id in ").list(filled(ids)).push(" order by a.id for update of a skip locked");
     tx.query_all(&select, select.params(), |row| {
         let mut fields = Fields::of(row);
         Ok(Stood {
             health: fields.take::<Option<Json<Health>>>()?.map(|json| json.0),
-            license: licenses::sql::read_next(&mut fields, |terms, overrides| {
-                grounds.granted(terms, &overrides)
-            })?,
+            product: fields.take()?,
+            version: (fields.take()?, fields.take()?),
+            active: fields.take()?,
             activation: sql::read_next(&mut fields)?,
         })
     })
+}
+
+/// These licenses as they are; `granted` reads what they grant.
+pub(super) fn licenses(
+    tx: &mut Tx<'_>,
+    ids: impl Iterator<Item = LicenseId>,
+    granted: impl Fn(String, String) -> db::Result<Granted>,
+) -> db::Result<Vec<License>> {
+    let mut select = Sql::new(licenses::sql::SELECT);
+    select.push(" where l.id in ").list(filled(ids));
+    tx.query_all(&select, select.params(), |row| licenses::sql::read_with(row, &granted))
 }
 
 /// Writes what heartbeats move, of all of these at once: nothing of it stands in an index.
