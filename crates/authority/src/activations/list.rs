@@ -6,7 +6,7 @@ use super::{shown, sql};
 use crate::{
     Authority, Error, List, Page, Result,
     list::{Key, Paging, Sorting, sorting},
-    search::{self, FEW, Noun, is_few},
+    search::{self, Noun},
 };
 
 /// Which activations are listed.
@@ -69,9 +69,7 @@ impl Written {
             (Self::Overdue, _) => {
                 // Heartbeats only move `run_until` up: whatever is overdue is also due to be looked at, and found by
                 // that.
-                let counting = "select count(*) from (select 1 as one from activations where check_at <= ?1
-                                and status = 'active' and run_until <= ?2 limit ?3) as found";
-                match is_few(tx, counting, params![now, free_since, FEW + 1])? {
+                match sql::few_overdue(tx, now, free_since)? {
                     true => sql.add(
                         " and a.id in (select id from activations where check_at <= ? and status = 'active'
                                        and run_until <= ?)",

@@ -12,6 +12,7 @@ use super::Health;
 use crate::{
     Result,
     catalogue::{self, Stamp},
+    search::{FEW, is_few},
     stored::Fields,
 };
 
@@ -340,6 +341,13 @@ pub(super) fn refused_anew(
         params![license, fingerprint, code.as_str(), now],
     )?;
     Ok(changed == 1)
+}
+
+/// Whether so few active ones have not been heard of since this moment that they are quickly read one by one.
+pub(super) fn few_overdue(tx: &mut Tx<'_>, now: Timestamp, free_since: Timestamp) -> Result<bool> {
+    let counting = "select count(*) from (select 1 as one from activations where check_at <= ?1
+                    and status = 'active' and run_until <= ?2 limit ?3) as found";
+    is_few(tx, counting, params![now, free_since, FEW + 1])
 }
 
 /// Keeps an increment as it was told; a repeated one changes nothing.
