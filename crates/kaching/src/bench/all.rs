@@ -54,6 +54,15 @@ struct Amount {
     connections: u32,
 }
 
+/// More takes PostgreSQL many minutes to be filled with.
+const MOST_ON_POSTGRES: u64 = 1_000_000;
+
+impl Amount {
+    fn scale(&self, sizes: Vec<u64>, engines: Engines) -> Scale {
+        Scale { sizes, seconds: self.seconds, connections: 64, runs: self.runs, engines }
+    }
+}
+
 impl All {
     pub(super) async fn rows(&self, disk: &Disk) -> Result<Vec<Figures>, Failure> {
         // A file that cannot take the table is told before anything is measured.
@@ -88,7 +97,7 @@ impl All {
                 seconds: 5,
                 runs: 3,
                 stored: 1_000_000,
-                sizes: sizes(&[10_000, 100_000, 1_000_000]),
+                sizes: sizes(&[10_000, 100_000, 1_000_000, 10_000_000]),
                 cycles: 30,
                 streams: 10_000,
                 over_three: 50_000,
@@ -167,14 +176,14 @@ impl All {
         say("starts and kills");
         rows.extend(Start { activations: amount.stored, cycles: amount.cycles }.rows(disk).await?);
         say("the cost against what is stored");
-        let scale = Scale {
-            sizes: amount.sizes.clone(),
-            seconds: amount.seconds,
-            connections: 64,
-            runs: amount.runs,
-            engines: self.engines.clone(),
-        };
-        rows.extend(scale.rows(disk).await?);
+        if self.engines.engine != Some(Engine::Postgres) {
+            rows.extend(amount.scale(amount.sizes.clone(), Engines::sqlite()).rows(disk).await?);
+        }
+        if self.engines.engine != Some(Engine::Sqlite) {
+            let sizes = amount.sizes.iter().copied().filter(|size| *size <= MOST_ON_POSTGRES).collect();
+            let postgres = Engines { engine: Some(Engine::Postgres), ..self.engines.clone() };
+            rows.extend(amount.scale(sizes, postgres).rows(disk).await?);
+        }
         say("what operators look at");
         let admin = Admin { activations: amount.stored, times: 100, engines: self.engines.clone() };
         rows.extend(admin.rows(disk).await?);
