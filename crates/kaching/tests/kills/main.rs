@@ -1,7 +1,7 @@
 //! What is lost when a serving process, or the process of a product's host, is killed at its work: nothing that was
 //! acknowledged. `KILLS` says how many of each are killed, and `FAILOVERS` how often PostgreSQL's primary is, and
-//! `ROUNDS` how often each of three servers is restarted; the words `servers` (on SQLite), `failovers` and `rolling` ask
-//! for those alone. This program starts itself as the host.
+//! `ROUNDS` how often each of three servers is restarted; the words `servers` (on SQLite), `streams`, `failovers` and
+//! `rolling` ask for those alone. This program starts itself as the host.
 
 #![expect(clippy::unwrap_used, reason = "what is not as expected fails the test")]
 #![expect(
@@ -26,6 +26,7 @@ mod rounds;
 mod server;
 mod stage;
 mod stops;
+mod streams;
 mod verify;
 mod wire;
 
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
     match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["host", url, root, key, dir, manner] => host::work(url, root, key, dir, manner),
         ["servers"] => println!("{}", rounds::kill_servers(Engine::Sqlite, told("KILLS", KILLS))),
+        ["streams"] => println!("{}", streams::kill_under_a_stream(told("KILLS", KILLS))),
         ["failovers"] => println!("{}", failovers::fail_over(told("FAILOVERS", FAILOVERS))),
         ["rolling"] => println!("{}", rolling::restart_one_by_one(told("ROUNDS", ROUNDS))),
         // As the test harness would: a filter that names something else, or a wish for a list, runs nothing.
@@ -60,6 +62,7 @@ fn main() -> ExitCode {
                 thread::spawn(move || hosts::kill_hosts(kills)),
                 thread::spawn(move || hosts::kill_holders(kills.div_ceil(3))),
                 thread::spawn(stops::end_with_the_license),
+                thread::spawn(move || streams::kill_under_a_stream(kills.div_ceil(10))),
             ];
             // All of them end before one that failed is told: their servers end with them.
             for told in campaigns.map(thread::JoinHandle::join) {
