@@ -59,10 +59,17 @@ impl Products {
 
     /// Waits until all of them run, and have a stream.
     pub(super) async fn run(&self, within: Duration) -> Result<(), Failure> {
-        let watches: Vec<_> = self.guards.iter().map(Guard::watch).collect();
         let runs = |state: &State| *state == State::Active { via: Via::Stream };
-        let all = move || watches.into_iter().all(|mut watch| watch.until(within, runs).is_some());
-        if blocking(all).await? { Ok(()) } else { Err(failed(&"it has no stream")) }
+        for guard in self.guards.clone() {
+            let waits = move || {
+                // What is better again is told with time to spread what follows of it.
+                guard.heartbeat_now();
+                let seen = guard.watch().until(within, runs);
+                seen.map(drop).ok_or_else(|| format!("it is {} and has no stream", guard.state()))
+            };
+            blocking(waits).await?.map_err(|error| failed(&error))?;
+        }
+        Ok(())
     }
 
     pub(super) async fn end(self) {
