@@ -43,7 +43,7 @@ use clap::{CommandFactory as _, FromArgMatches as _};
 use crate::{cli::Cli, failure::Failure, output::Style, output::remark};
 
 /// A heartbeat takes and gives back about 150 pieces of memory, some of several kilobytes, on one thread and another. The
-/// system's allocator spends a fifth of the time on that and keeps half as much again for each stream.
+/// system's allocator spends a fifth of the time on that and keeps a third as much again for each stream.
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
