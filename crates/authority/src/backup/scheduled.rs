@@ -195,8 +195,10 @@ fn names(beside: &Path) -> impl Iterator<Item = String> {
 fn remove(names: impl Iterator<Item = String>, beside: &Path) {
     for path in names.map(|name| beside.with_file_name(name)) {
         match fs::remove_file(&path) {
-            Ok(()) => tracing::info!(path = %path.display(), "an old backup was removed"),
-            Err(error) => tracing::warn!(path = %path.display(), %error, "an old backup cannot be removed"),
+            Ok(()) => tracing::info!(path = %path.display(), "a backup that is kept no longer was removed"),
+            Err(error) => {
+                tracing::warn!(path = %path.display(), %error, "a backup that is kept no longer cannot be removed")
+            }
         }
     }
 }

@@ -45,6 +45,8 @@ struct Amount {
     runs: u32,
     stored: u64,
     sizes: Vec<u64>,
+    /// Fewer, as it takes PostgreSQL many minutes to be filled.
+    sizes_on_postgres: Vec<u64>,
     cycles: u32,
     streams: u32,
     over_three: u32,
@@ -53,9 +55,6 @@ struct Amount {
     rate: f64,
     connections: u32,
 }
-
-/// More takes PostgreSQL many minutes to be filled with.
-const MOST_ON_POSTGRES: u64 = 1_000_000;
 
 impl Amount {
     fn scale(&self, sizes: Vec<u64>, engines: Engines) -> Scale {
@@ -86,6 +85,7 @@ impl All {
                 runs: 1,
                 stored: 20_000,
                 sizes: sizes(&[1000, 20_000]),
+                sizes_on_postgres: sizes(&[1000, 20_000]),
                 cycles: 5,
                 streams: 500,
                 over_three: 600,
@@ -98,6 +98,7 @@ impl All {
                 runs: 3,
                 stored: 1_000_000,
                 sizes: sizes(&[10_000, 100_000, 1_000_000, 10_000_000]),
+                sizes_on_postgres: sizes(&[10_000, 100_000, 1_000_000]),
                 cycles: 30,
                 streams: 10_000,
                 over_three: 50_000,
@@ -180,9 +181,8 @@ impl All {
             rows.extend(amount.scale(amount.sizes.clone(), Engines::sqlite()).rows(disk).await?);
         }
         if self.engines.engine != Some(Engine::Sqlite) {
-            let sizes = amount.sizes.iter().copied().filter(|size| *size <= MOST_ON_POSTGRES).collect();
             let postgres = Engines { engine: Some(Engine::Postgres), ..self.engines.clone() };
-            rows.extend(amount.scale(sizes, postgres).rows(disk).await?);
+            rows.extend(amount.scale(amount.sizes_on_postgres.clone(), postgres).rows(disk).await?);
         }
         say("what operators look at");
         let admin = Admin { activations: amount.stored, times: 100, engines: self.engines.clone() };
