@@ -49,7 +49,7 @@ fn hear_all(tx: &mut Tx<'_>, beats: &[Beat], grounds: &Grounds) -> db::Result<Ve
         let place = places[&stood.activation.id];
         answers[place] = around.and_then(|around| hear(&beats[place], stood, around)).map(Box::new);
     }
-    sql::beat(tx, answers.iter().flatten().map(|kept| &kept.activation))?;
+    sql::beat_all(tx, answers.iter().flatten().map(|kept| &kept.activation))?;
     Ok(answers)
 }
 

@@ -207,7 +207,7 @@ fn keep(
 ) -> Result<Vec<String>> {
     let after = &answered.activation;
     if moves_only(before, after) {
-        beats::sql::beat(tx, std::iter::once(after))?;
+        beats::sql::beat(tx, after)?;
     } else {
         sql::update(tx, after)?;
     }

@@ -1,6 +1,6 @@
-use kaching_base::{ActivationId, ErrorCode, LicenseId, ProductId, Timestamp};
-use kaching_db::{self as db, Json, Sql, Tx, params};
-use kaching_domain::{Activation, License, Nonce};
+use kaching_base::{ActivationId, LicenseId, ProductId, Timestamp};
+use kaching_db::{self as db, Engine, Json, Param, Sql, ToParam, Tx};
+use kaching_domain::{Activation, License};
 
 use super::super::{Health, sql};
 use crate::{
@@ -47,25 +47,30 @@ pub(super) fn licenses(
     tx.query_all(&select, select.params(), |row| licenses::sql::read_with(row, &granted))
 }
 
-/// Writes what heartbeats move, of all of these at once: nothing of it stands in an index.
-pub(in super::super) fn beat<'a>(
+/// Writes what a heartbeat moves: nothing of it stands in an index.
+pub(in super::super) fn beat(tx: &mut Tx<'_>, after: &Activation) -> db::Result<()> {
+    let sql = "update activations set number = ?2, nonce = ?3, last_seen_at = ?4, run_until = ?5, refused = ?6
+               where id = ?1";
+    tx.execute(sql, &moved(after)).map(drop)
+}
+
+/// Writes what these heartbeats move.
+pub(super) fn beat_all<'a>(
     tx: &mut Tx<'_>,
-    after: impl Iterator<Item = &'a Activation>,
+    mut after: impl Iterator<Item = &'a Activation>,
 ) -> db::Result<()> {
+    match tx.engine() {
+        // A statement costs no way to a server, and one that changes many rows writes down how each was before.
+        Engine::Sqlite => after.try_for_each(|activation| beat(tx, activation)),
+        Engine::Postgres => beat_at_once(tx, after),
+    }
+}
+
+fn beat_at_once<'a>(tx: &mut Tx<'_>, after: impl Iterator<Item = &'a Activation>) -> db::Result<()> {
     let mut update = Sql::new("with beat (id, number, nonce, last_seen_at, run_until, refused) as (values ");
     let mut row = "(cast(? as uuid), cast(? as bigint), cast(? as text), cast(? as bigint), cast(? as bigint), cast(? as text))";
     for activation in filled(after) {
-        update.add(
-            row,
-            params![
-                activation.id,
-                activation.credential.number,
-                activation.credential.nonce.as_ref().map(Nonce::as_str),
-                activation.last_seen_at,
-                activation.run_until,
-                activation.refused.map(ErrorCode::as_str)
-            ],
-        );
+        update.add(row, &moved(activation));
         row = ", (?, ?, ?, ?, ?, ?)";
     }
     if update.params().is_empty() {
@@ -76,6 +81,17 @@ pub(in super::super) fn beat<'a>(
                 run_until = beat.run_until, refused = beat.refused from beat where activations.id = beat.id",
     );
     tx.execute(&update, update.params()).map(drop)
+}
+
+fn moved(after: &Activation) -> [Param<'_>; 6] {
+    [
+        after.id.to_param(),
+        after.credential.number.to_param(),
+        after.credential.nonce.as_ref().map_or(Param::Null, |nonce| nonce.as_str().to_param()),
+        after.last_seen_at.to_param(),
+        after.run_until.to_param(),
+        after.refused.map_or(Param::Null, |code| code.as_str().to_param()),
+    ]
 }
 
 /// The same, with the last one repeated up to a power of two: a database that prepares each length prepares seven.
