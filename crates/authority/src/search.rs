@@ -119,8 +119,9 @@ pub(crate) fn license_condition(tx: &mut Tx<'_>, sql: &mut Sql, q: Option<&str>)
     for word in words(q.unwrap_or_default()) {
         let end = behind(&word);
         let found = tx.query_one(
-            "select (select count(*) from (select 1 as one from search_words w join licenses l on l.customer = w.target
-                       where w.noun = 'customer' and w.word >= ?1 and w.word < ?2 limit ?3) as a)
+            "select (select count(*) from (select 1 as one from (select target from search_words
+                         where noun = 'customer' and word >= ?1 and word < ?2 order by word) w
+                       join licenses l on l.customer = w.target limit ?3) as a)
                   + (select count(*) from (select 1 as one from search_words
                        where noun = 'license' and word >= ?1 and word < ?2 limit ?3) as b)",
             params![word.as_str(), end.as_str(), FEW + 1],
