@@ -15,7 +15,10 @@ use crate::{
     Authority, Cx, Error, List, Op, Page, Result,
     facts::Facts,
     list::{Key, Paging, Sorting, sorting},
-    search::{self, Noun},
+    search::{
+        self, Noun,
+        fragments::{few_tags, few_words, many_tags, many_words},
+    },
 };
 
 /// What a customer is made from.
@@ -108,16 +111,16 @@ impl Authority {
                 &mut sql,
                 Noun::CustomerTag,
                 list.filter.tag.as_deref(),
-                " and c.id in (select target from search_words where noun = ? and word = ?)",
-                " and exists (select 1 from search_words w where w.target = c.id and w.noun = ? and w.word = ?)",
+                few_tags!("c.id"),
+                many_tags!("c.id"),
             )?;
             search::condition(
                 tx,
                 &mut sql,
                 Noun::Customer,
                 list.q.as_deref(),
-                " and c.id in (select target from search_words where noun = ? and word >= ? and word < ?)",
-                " and exists (select 1 from search_words w where w.target = c.id and w.noun = ? and w.word >= ? and w.word < ?)",
+                few_words!("c.id"),
+                many_words!("c.id"),
             )?;
             paging.finish(&mut sql);
             let found = tx.query_all(&sql, sql.params(), sql::read)?;

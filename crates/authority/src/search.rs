@@ -1,5 +1,7 @@
 //! The words by which things are found.
 
+pub(crate) mod fragments;
+
 use std::collections::BTreeSet;
 
 use kaching_base::{Id, IdKind};
@@ -117,21 +119,15 @@ pub(crate) fn license_condition(tx: &mut Tx<'_>, sql: &mut Sql, q: Option<&str>)
     for word in words(q.unwrap_or_default()) {
         let end = behind(&word);
         let found = tx.query_one(
-            "select (select count(*) from (select 1 as one from search_words w join licenses l on l.customer = w.target
-                       where w.noun = 'customer' and w.word >= ?1 and w.word < ?2 limit ?3) as a)
+            "select (select count(*) from (select 1 as one from (select target from search_words
+                         where noun = 'customer' and word >= ?1 and word < ?2 order by word) w
+                       join licenses l on l.customer = w.target limit ?3) as a)
                   + (select count(*) from (select 1 as one from search_words
                        where noun = 'license' and word >= ?1 and word < ?2 limit ?3) as b)",
             params![word.as_str(), end.as_str(), FEW + 1],
             |row| row.get::<i64>(0),
         )?;
-        let fragment = if found > FEW {
-            " and (exists (select 1 from search_words w where w.target = l.customer and w.noun = 'customer' and w.word >= ? and w.word < ?)
-                or exists (select 1 from search_words w where w.target = l.id and w.noun = 'license' and w.word >= ? and w.word < ?))"
-        } else {
-            " and l.id in (select f.id from search_words w join licenses f on f.customer = w.target
-                   where w.noun = 'customer' and w.word >= ? and w.word < ?
-                 union select target from search_words where noun = 'license' and word >= ? and word < ?)"
-        };
+        let fragment = if found > FEW { fragments::MANY_LICENSES } else { fragments::FEW_LICENSES };
         add_texts(sql, fragment, &[&word, &end, &word, &end]);
     }
     Ok(())

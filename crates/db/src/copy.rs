@@ -6,7 +6,7 @@ mod tables;
 
 use std::fmt::Write as _;
 
-use crate::{Error, Param, Result, Row, Statement, Tx, Value, column::Column};
+use crate::{Engine, Error, Param, Result, Row, Statement, Tx, Value, column::Column};
 
 pub use progress::Progress;
 pub use sum::Sum;
@@ -101,6 +101,20 @@ impl Tx<'_> {
             rows += page.len() as u64;
             page.iter().for_each(|row| sum.add(row));
         }
+    }
+
+    /// Has PostgreSQL look at these tables, as it would by itself some minutes after so much was written: until then it
+    /// does not know what is in them, and may read them in ways that take long. SQLite needs nothing.
+    ///
+    /// # Errors
+    /// As the database answers.
+    pub fn analyze(&mut self, tables: &[Table]) -> Result<()> {
+        if self.engine() == Engine::Postgres {
+            for table in tables {
+                self.execute(Statement(&format!("analyze \"{}\"", table.name())), &[])?;
+            }
+        }
+        Ok(())
     }
 }
 

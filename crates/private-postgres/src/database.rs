@@ -31,6 +31,15 @@ impl Drop for Database {
     }
 }
 
+/// Has a server look at all that a database holds, and clear up behind what was written, as it does by itself some
+/// minutes later.
+///
+/// # Errors
+/// If the server does not answer, or does not do it.
+pub fn vacuum(url: &str) -> Result<(), Unavailable> {
+    tell(url, "vacuum analyze".to_owned())
+}
+
 /// Makes an empty database, and returns its URL.
 pub(crate) fn make(server: &str, name: &str) -> Result<String, Unavailable> {
     tell(server, format!("create database {name}"))?;

@@ -5,7 +5,7 @@ mod database;
 mod pair;
 mod server;
 
-pub use database::Database;
+pub use database::{Database, vacuum};
 pub use pair::Pair;
 pub use server::{Place, Server};
 

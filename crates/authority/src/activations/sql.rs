@@ -343,10 +343,25 @@ pub(super) fn refused_anew(
     Ok(changed == 1)
 }
 
+/// Active ones that are due at this moment and have not been heard of since another one, the longest due first, up to a
+/// number: in that order they are found by when they are due, whatever PostgreSQL thinks of how many are active.
+macro_rules! overdue {
+    ($due:literal, $heard:literal, $most:literal) => {
+        concat!(
+            " from activations where check_at <= ",
+            $due,
+            " and status || '' = 'active' and run_until <= ",
+            $heard,
+            " order by check_at limit ",
+            $most
+        )
+    };
+}
+pub(super) use overdue;
+
 /// Whether so few active ones have not been heard of since this moment that they are quickly read one by one.
 pub(super) fn few_overdue(tx: &mut Tx<'_>, now: Timestamp, free_since: Timestamp) -> Result<bool> {
-    let counting = "select count(*) from (select 1 as one from activations where check_at <= ?1
-                    and status = 'active' and run_until <= ?2 limit ?3) as found";
+    let counting = concat!("select count(*) from (select 1 as one", overdue!("?1", "?2", "?3"), ") as found");
     is_few(tx, counting, params![now, free_since, FEW + 1])
 }
 

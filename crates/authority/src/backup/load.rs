@@ -194,7 +194,7 @@ impl Loader {
         if contents.tables.len() != self.tables.len() {
             return Err(refused("the backup lacks a table of its own schema: use the version that made it"));
         }
-        for table in self.tables {
+        for table in self.tables.clone() {
             let name = table.name().to_owned();
             let found = self.db.read("backup.compare", move |tx| tx.sum(&table).map_err(Error::from)).await?;
             let expected = contents.tables.iter().find(|counted| counted.name == name);
@@ -202,7 +202,13 @@ impl Loader {
                 return Err(differs(&name));
             }
         }
-        self.db.write("backup.loaded", |tx| tx.copied(LOADED, 0).map_err(Error::from)).await
+        let tables = self.tables;
+        self.db
+            .write("backup.loaded", move |tx| {
+                tx.analyze(&tables)?;
+                Ok::<_, Error>(tx.copied(LOADED, 0)?)
+            })
+            .await
     }
 }
 

@@ -7,7 +7,10 @@ use crate::{
     Authority, List, Page, Result, customers,
     list::{Key, Paging, Sorting, sorting},
     plans, products,
-    search::{self, Noun},
+    search::{
+        self, Noun,
+        fragments::{few_tags, many_tags},
+    },
 };
 
 /// Which licenses are listed.
@@ -84,14 +87,7 @@ fn filter(
         sql.add_if(" and l.customer = ?", Some(customers::find(tx, address)?.id));
     }
     sql.add_if(" and l.license_type = ?", filter.license_type);
-    search::tagged(
-        tx,
-        sql,
-        Noun::LicenseTag,
-        filter.tag.as_deref(),
-        " and l.id in (select target from search_words where noun = ? and word = ?)",
-        " and exists (select 1 from search_words w where w.target = l.id and w.noun = ? and w.word = ?)",
-    )?;
+    search::tagged(tx, sql, Noun::LicenseTag, filter.tag.as_deref(), few_tags!("l.id"), many_tags!("l.id"))?;
     if let Some(status) = filter.status {
         // A customer has few licenses: its index is the one to take, so that of the status is hidden.
         let hidden = filter.customer.is_some();

@@ -79,6 +79,23 @@ async fn what_is_written_on_one_engine_is_read_on_both() {
 }
 
 #[tokio::test]
+async fn a_server_knows_what_was_written() {
+    let scratch = Scratch::new(Engine::Postgres);
+    let db = scratch.open().await;
+    db.migrate(&STEPS).await.unwrap();
+    let tables = db.read("test.tables", |tx| tx.tables()).await.unwrap();
+    let filled = tables.clone();
+    db.write("test.fill", move |tx| filled.iter().try_for_each(|table| tx.fill(table, &rows(table.name()))))
+        .await
+        .unwrap();
+    db.write("test.analyze", move |tx| tx.analyze(&tables)).await.unwrap();
+    let known =
+        "select cast(sum(reltuples) as bigint) from pg_class where relname in ('order', 'pairs', 'things')";
+    assert_eq!(count(&db, known).await, 6 + 2500 + 1234);
+    db.close().await;
+}
+
+#[tokio::test]
 async fn what_cannot_be_copied_is_named() {
     for scratch in engines() {
         let db = scratch.open().await;

@@ -45,6 +45,18 @@ async fn transactions_that_deadlock_both_succeed() {
 }
 
 #[tokio::test]
+async fn a_page_is_read_in_its_order_before_the_server_knows_the_table() {
+    let (_scratch, db) = numbers().await;
+    make(&db, "alter table numbers set (autovacuum_enabled = off)").await;
+    make(&db, "insert into numbers select n, 7 from generate_series(1, 10000) n").await;
+    // As far as it knows, next to no row is like this.
+    let page = "explain select id from numbers where n = 7 and n + 1 = 8 order by id limit 51";
+    let plan = db.read("explain", move |tx| tx.query_all(page, &[], |row| row.get::<String>(0)));
+    let plan = plan.await.unwrap().join("\n");
+    assert!(plan.contains("Index Scan using numbers_pkey") && !plan.contains("Sort"), "{plan}");
+}
+
+#[tokio::test]
 async fn what_never_gets_through_is_told_so() {
     let (_scratch, db) = numbers().await;
     make(

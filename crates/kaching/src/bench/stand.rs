@@ -142,6 +142,10 @@ impl<'d> Stand<'d> {
         app.authority().close().await;
         drop(owned);
         filled?;
+        // What was sold over years is not as a database is in the minute after it was filled.
+        if let Some(url) = &place.url {
+            kaching_private_postgres::vacuum(url).map_err(|error| sentence(&error.to_string()))?;
+        }
         stand.start().await?;
         Ok(stand)
     }

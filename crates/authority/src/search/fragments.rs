@@ -1,0 +1,83 @@
+//! How statements ask for words: written so that one way to answer them is left, whatever PostgreSQL estimates. It
+//! knows nothing of a table that it has not looked at yet, and little of a word that it is told only later.
+//!
+//! Few matches are all found first: a set that ends with a limit is made before anything is joined to it, and no
+//! larger than that, so that nobody walks a list for the sake of three of its rows. The limit is
+//! [`FEW`](super::FEW), which is only reached and never cuts off: the matches were counted before.
+//!
+//! Of many matches the list is walked, and each row is looked at by its id: `offset 0` keeps the question what it is,
+//! instead of a set of all that have the word, and `|| ''` hides the index that leads to them.
+
+/// Up to `FEW` things with a word that begins so: three values, the noun, the word, and what is behind it.
+macro_rules! few_words {
+    ($id:literal) => {
+        concat!(
+            " and ",
+            $id,
+            " in (select target from search_words where noun = ? and word >= ? and word < ? limit 1000)"
+        )
+    };
+}
+
+/// As [`few_words`], while the list is walked.
+macro_rules! many_words {
+    ($id:literal) => {
+        concat!(" and ", $crate::search::fragments::word_of!($id, "?"))
+    };
+}
+
+/// Up to `FEW` things with this tag: two values, the noun and the tag.
+macro_rules! few_tags {
+    ($id:literal) => {
+        concat!(" and ", $id, " in (select target from search_words where noun = ? and word = ? limit 1000)")
+    };
+}
+
+/// As [`few_tags`], while the list is walked.
+macro_rules! many_tags {
+    ($id:literal) => {
+        concat!(
+            " and exists (select 1 from search_words w where w.target = ",
+            $id,
+            " and w.noun || '' = ? and w.word || '' = ? limit 1 offset 0)"
+        )
+    };
+}
+
+/// Whether one thing has a word that begins so.
+macro_rules! word_of {
+    ($id:literal, $noun:literal) => {
+        concat!(
+            "exists (select 1 from search_words w where w.target = ",
+            $id,
+            " and w.noun || '' = ",
+            $noun,
+            " and w.word || '' >= ? and w.word || '' < ? limit 1 offset 0)"
+        )
+    };
+}
+
+pub(crate) use {few_tags, few_words, many_tags, many_words, word_of};
+
+/// Licenses by the words of their customers and by their own: the word and what is behind it, twice. The order of the
+/// words is nobody's to see; it keeps them first, and the licenses from being walked to look for each one's customer.
+pub(super) const FEW_LICENSES: &str = " and l.id in (
+    select f.id from (select target from search_words where noun = 'customer' and word >= ? and word < ? order by word) w
+      join licenses f on f.customer = w.target
+    union select target from search_words where noun = 'license' and word >= ? and word < ? limit 1000)";
+
+/// As [`FEW_LICENSES`], while the list is walked.
+pub(super) const MANY_LICENSES: &str =
+    concat!(" and (", word_of!("l.customer", "'customer'"), " or ", word_of!("l.id", "'license'"), ")");
+
+#[cfg(test)]
+mod tests {
+    use super::super::FEW;
+
+    #[test]
+    fn few_are_as_many_as_are_counted() {
+        for fragment in [few_words!("x.id"), few_tags!("x.id"), super::FEW_LICENSES] {
+            assert!(fragment.ends_with(&format!(" limit {FEW})")), "{fragment}");
+        }
+    }
+}
