@@ -18,9 +18,10 @@ pub(crate) struct Session {
 /// Prepared statements that a connection keeps: more than the product has, so that only lists come and go.
 const STATEMENTS: usize = 256;
 
-/// Every read has an index that leads to its rows in their order, and stops after a page of them. Of a table that the
+/// Every statement has an index that leads to its rows, in their order where a page of them is read. Of a table that the
 /// server has not looked at yet, or of a statement whose values it is told later, it estimates that reading all and
-/// sorting costs less, and with a million rows that takes seconds.
+/// sorting costs less, and with a million rows that takes seconds; of a small table, that reading all of it for the
+/// rows of 64 heartbeats does.
 const BY_INDEX: &str = "set enable_seqscan = off; set enable_bitmapscan = off; set enable_hashjoin = off;
     set enable_mergejoin = off; set max_parallel_workers_per_gather = 0; set jit = off";
 
@@ -33,10 +34,8 @@ pub(super) enum Commit {
 }
 
 impl Session {
-    pub(super) fn new((mut client, warned): (Client, Warned), kind: Kind) -> Result<Self> {
-        if kind == Kind::Read {
-            client.batch_execute(BY_INDEX).map_err(|error| Error::Unavailable(fault::reason(&error)))?;
-        }
+    pub(super) fn new((mut client, warned): (Client, Warned)) -> Result<Self> {
+        client.batch_execute(BY_INDEX).map_err(|error| Error::Unavailable(fault::reason(&error)))?;
         Ok(Self { client, warned, prepared: HashMap::new() })
     }
 

@@ -50,7 +50,7 @@ impl Worker {
 
     /// Tries once to connect.
     pub(super) fn connect(&mut self) -> Result<()> {
-        self.session = Some(Session::new(self.server.connect()?, self.kind)?);
+        self.session = Some(Session::new(self.server.connect()?)?);
         Ok(())
     }
 
