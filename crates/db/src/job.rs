@@ -74,6 +74,10 @@ pub(crate) trait Work: Send {
     fn run(&mut self, tx: &mut Tx<'_>) -> bool;
     /// Whether the last run returned `Ok`.
     fn kept(&self) -> bool;
+    /// How many callers it answers, once it has run.
+    fn inputs(&self) -> usize {
+        1
+    }
     /// Answers the caller: with what the last run returned, or with an error in its place.
     fn finish(self: Box<Self>, outcome: Result<(), Error>);
 }
@@ -169,6 +173,11 @@ impl Job {
             (Ok(true), None) => Ran::Keep,
             (Ok(false), None) => Ran::Undo,
         }
+    }
+
+    /// How many callers it answers, once it has run.
+    pub(crate) fn inputs(&self) -> usize {
+        self.work.inputs()
     }
 
     /// The closure will run once more.

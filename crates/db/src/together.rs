@@ -40,6 +40,9 @@ struct Shared<I, O> {
 /// How much goes into one transaction, and how many there are.
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {
+    /// A transaction takes half of the inputs that wait: while it commits, the others keep the rest of the machine busy.
+    /// It takes so many in any case; no more than `inputs`.
+    pub few: usize,
     /// Inputs of one transaction at most.
     pub inputs: usize,
     /// Transactions that wait or run at once: what comes in the meantime gathers for the next.
@@ -132,11 +135,14 @@ impl<I: Send + Sync + 'static, O: Send + 'static> Batch<I, O> {
         db.enqueue(shared.name, Box::new(batch));
     }
 
-    fn take(&mut self) -> usize {
+    /// Takes what it will answer, unless it did before.
+    fn take(&mut self) {
         if self.inputs.is_none() {
             let (mut inputs, mut replies) = (Vec::new(), Vec::new());
             let mut waiting = self.shared.waiting();
-            while inputs.len() < self.shared.pace.inputs
+            let pace = self.shared.pace;
+            let most = (waiting.inputs.len() / 2).clamp(pace.few, pace.inputs);
+            while inputs.len() < most
                 && let Some(Input { input, deadline, claim, reply }) = waiting.inputs.pop_front()
             {
                 self.shared.told.dec();
@@ -154,25 +160,26 @@ impl<I: Send + Sync + 'static, O: Send + 'static> Batch<I, O> {
             drop(waiting);
             self.inputs = Some((inputs, replies));
         }
-        self.inputs.as_ref().map_or(0, |(inputs, _)| inputs.len())
     }
 }
 
 impl<I: Send + Sync + 'static, O: Send + 'static> Work for Batch<I, O> {
     fn run(&mut self, tx: &mut Tx<'_>) -> bool {
         self.returned = None;
-        let returned = match self.take() {
-            0 => Ok(Vec::new()),
-            _ => {
-                let (inputs, _) = self.inputs.as_ref().expect("it was taken just now");
-                (self.shared.body)(tx, inputs)
-            }
+        self.take();
+        let returned = match &self.inputs {
+            Some((inputs, _)) if !inputs.is_empty() => (self.shared.body)(tx, inputs),
+            _ => Ok(Vec::new()),
         };
         self.returned.insert(returned).is_ok()
     }
 
     fn kept(&self) -> bool {
         matches!(self.returned, Some(Ok(_)))
+    }
+
+    fn inputs(&self) -> usize {
+        self.inputs.as_ref().map_or(0, |(inputs, _)| inputs.len())
     }
 
     fn finish(mut self: Box<Self>, outcome: Result<(), Error>) {

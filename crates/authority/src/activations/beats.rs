@@ -7,7 +7,7 @@ pub(super) mod sql;
 use std::{collections::HashMap, sync::Arc};
 
 use kaching_base::{ActivationId, Timestamp};
-use kaching_db::{self as db, Db, Pace, Together, Tx};
+use kaching_db::{self as db, Db, Engine, Pace, Together, Tx};
 use kaching_domain::activations::heartbeat::{self as rules, Answered, Outcome};
 
 use super::{
@@ -30,12 +30,21 @@ pub(crate) struct Beat {
     pub(super) jti: [u8; 16],
 }
 
-/// Two transactions, so that one gathers while the other commits. A batch of 64 costs little more than one.
-const PACE: Pace = Pace { inputs: 64, at_once: 2, queue: 4096 };
+/// Two transactions, so that one gathers while the other commits.
+fn pace(engine: Engine) -> Pace {
+    let (few, inputs) = match engine {
+        Engine::Sqlite => (24, 256),
+        // The ways to the server and back are most of what a transaction costs.
+        Engine::Postgres => (64, 64),
+    };
+    Pace { few, inputs, at_once: 2, queue: 4096 }
+}
 
 /// Gathers heartbeats for this database.
 pub(crate) fn gather(db: &Db, grounds: Arc<Grounds>) -> Beats {
-    Together::new(db, "activations.heartbeats", PACE, move |tx, beats| hear_all(tx, beats, &grounds))
+    Together::new(db, "activations.heartbeats", pace(db.engine()), move |tx, beats| {
+        hear_all(tx, beats, &grounds)
+    })
 }
 
 /// Answers each with the lease that it gets; with nothing where there is more to it, which has then to be heard on

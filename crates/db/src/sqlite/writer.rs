@@ -28,8 +28,10 @@ pub(super) struct Writer {
     tail: Tail,
 }
 
-/// A commit is shared by at most so many, and by those that come within so long.
-const TOGETHER: usize = 256;
+/// A commit is shared by half of those that wait, so that the rest of the machine has something to do while it is on
+/// its way to the disk: by so many in any case, by so many at most, and by those that come within so long.
+const FEW: usize = 24;
+const MANY: usize = 256;
 const GATHER: Duration = Duration::from_millis(10);
 
 /// How a job's failure is kept from the others of its transaction.
@@ -79,9 +81,10 @@ impl Writer {
     /// Runs a job and those that wait behind it in one transaction.
     fn together(&mut self, first: Job) {
         let began = moment::now();
+        let most = (self.jobs.len() / 2).clamp(FEW, MANY);
         let mut next = Some(first);
         self.transaction(Care::Hope, |jobs, held: usize| {
-            let more = held < TOGETHER && began.elapsed() < GATHER;
+            let more = held < most && began.elapsed() < GATHER;
             next.take().or_else(|| if more { waiting(jobs) } else { None })
         });
     }
@@ -125,14 +128,17 @@ impl Writer {
             let error = fault::meaning(job.name, error);
             return job.finish(Err(error));
         }
-        let mut held = Vec::new();
+        let (mut held, mut answered) = (Vec::new(), 0);
         loop {
             let ended = match care {
                 Care::Hope => self.hopefully(&mut job),
                 Care::Savepoints => self.in_savepoint(&mut job),
             };
             match ended {
-                Ended::Held(outcome) => held.push((job, outcome)),
+                Ended::Held(outcome) => {
+                    answered += job.inputs();
+                    held.push((job, outcome));
+                }
                 Ended::Spoiled(outcome) => {
                     // If even this fails, the next BEGIN says so.
                     let _ = self.control("rollback");
@@ -150,7 +156,7 @@ impl Writer {
                     return self.apart(held);
                 }
             }
-            match next(&self.jobs, held.len()) {
+            match next(&self.jobs, answered) {
                 Some(following) => job = following,
                 None => break,
             }

@@ -2,7 +2,7 @@ use kaching_db::{Db, Error, Pace, Result, Together, Tx, params};
 
 use crate::{Held, begin, count, make, on_each, with_numbers};
 
-const PACE: Pace = Pace { inputs: 3, at_once: 1, queue: 8 };
+const PACE: Pace = Pace { few: 3, inputs: 3, at_once: 1, queue: 8 };
 
 /// Puts each number into the table beside how many came with it.
 fn put_all(tx: &mut Tx<'_>, numbers: &[i64]) -> Result<Vec<usize>> {
@@ -124,7 +124,7 @@ async fn a_panic_is_told_to_all_and_the_next_ones_are_answered() {
 async fn many_at_once_are_each_answered_once() {
     on_each(async |_, db| {
         make(&db, "create table numbers (id bigint primary key, n bigint not null)").await;
-        let pace = Pace { inputs: 64, at_once: 2, queue: 4096 };
+        let pace = Pace { few: 64, inputs: 64, at_once: 2, queue: 4096 };
         let numbers = std::sync::Arc::new(Together::new(&db, "numbers.put", pace, put_all));
         let mut all = tokio::task::JoinSet::new();
         for number in 0..2000 {

@@ -49,7 +49,8 @@ pub(super) fn licenses(
 
 /// Writes what a heartbeat moves: nothing of it stands in an index.
 pub(in super::super) fn beat(tx: &mut Tx<'_>, after: &Activation) -> db::Result<()> {
-    let sql = "update activations set number = ?2, nonce = ?3, last_seen_at = ?4, run_until = ?5, refused = ?6
+    let sql =
+        "update activations set number = ?2, nonce = ?3, last_seen_at = ?4, run_until = ?5, refused = ?6
                where id = ?1";
     tx.execute(sql, &moved(after)).map(drop)
 }
