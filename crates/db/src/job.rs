@@ -74,9 +74,9 @@ pub(crate) trait Work: Send {
     fn run(&mut self, tx: &mut Tx<'_>) -> bool;
     /// Whether the last run returned `Ok`.
     fn kept(&self) -> bool;
-    /// How many callers it answers, once it has run.
-    fn inputs(&self) -> usize {
-        1
+    /// Whether it answers several callers: then it has taken from those that wait what is worth a commit.
+    fn is_batch(&self) -> bool {
+        false
     }
     /// Answers the caller: with what the last run returned, or with an error in its place.
     fn finish(self: Box<Self>, outcome: Result<(), Error>);
@@ -175,9 +175,9 @@ impl Job {
         }
     }
 
-    /// How many callers it answers, once it has run.
-    pub(crate) fn inputs(&self) -> usize {
-        self.work.inputs()
+    /// Whether it answers several callers: then it has taken from those that wait what is worth a commit.
+    pub(crate) fn is_batch(&self) -> bool {
+        self.work.is_batch()
     }
 
     /// The closure will run once more.

@@ -178,8 +178,8 @@ impl<I: Send + Sync + 'static, O: Send + 'static> Work for Batch<I, O> {
         matches!(self.returned, Some(Ok(_)))
     }
 
-    fn inputs(&self) -> usize {
-        self.inputs.as_ref().map_or(0, |(inputs, _)| inputs.len())
+    fn is_batch(&self) -> bool {
+        true
     }
 
     fn finish(mut self: Box<Self>, outcome: Result<(), Error>) {

@@ -29,7 +29,8 @@ pub(super) struct Writer {
 }
 
 /// A commit is shared by half of those that wait, so that the rest of the machine has something to do while it is on
-/// its way to the disk: by so many in any case, by so many at most, and by those that come within so long.
+/// its way to the disk: by so many in any case, by so many at most, and by those that come within so long. A batch is
+/// the last one in its commit: it took half of what waited for it.
 const FEW: usize = 24;
 const MANY: usize = 256;
 const GATHER: Duration = Duration::from_millis(10);
@@ -51,6 +52,9 @@ enum Ended {
     /// It ended the whole transaction, and the work of the others with it.
     Broken(Error),
 }
+
+/// A job that is told this after the commit.
+type Held = (Job, Result<(), Error>);
 
 impl Writer {
     pub(super) fn new(
@@ -83,15 +87,16 @@ impl Writer {
         let began = moment::now();
         let most = (self.jobs.len() / 2).clamp(FEW, MANY);
         let mut next = Some(first);
-        self.transaction(Care::Hope, |jobs, held: usize| {
-            let more = held < most && began.elapsed() < GATHER;
+        self.transaction(Care::Hope, |jobs, held| {
+            let full = held.len() >= most || held.last().is_some_and(|(job, _)| job.is_batch());
+            let more = !full && began.elapsed() < GATHER;
             next.take().or_else(|| if more { waiting(jobs) } else { None })
         });
     }
 
     /// Runs each of these again in a transaction of its own: they had shared one that was lost through no fault of
     /// theirs, or that was too large for the disk.
-    fn apart(&mut self, jobs: Vec<(Job, Result<(), Error>)>) {
+    fn apart(&mut self, jobs: Vec<Held>) {
         for (job, outcome) in jobs {
             if outcome == Err(Error::Panicked) {
                 job.finish(outcome);
@@ -108,7 +113,7 @@ impl Writer {
     }
 
     /// Runs all of these again in one transaction, in their order.
-    fn carefully(&mut self, jobs: Vec<(Job, Result<(), Error>)>) {
+    fn carefully(&mut self, jobs: Vec<Held>) {
         let mut again = VecDeque::with_capacity(jobs.len());
         for (job, outcome) in jobs {
             match outcome {
@@ -122,23 +127,20 @@ impl Writer {
         self.transaction(Care::Savepoints, |_, _| again.pop_front());
     }
 
-    fn transaction(&mut self, care: Care, mut next: impl FnMut(&Receiver<Job>, usize) -> Option<Job>) {
-        let Some(mut job) = next(&self.jobs, 0) else { return };
+    fn transaction(&mut self, care: Care, mut next: impl FnMut(&Receiver<Job>, &[Held]) -> Option<Job>) {
+        let Some(mut job) = next(&self.jobs, &[]) else { return };
         if let Err(error) = self.control("begin immediate") {
             let error = fault::meaning(job.name, error);
             return job.finish(Err(error));
         }
-        let (mut held, mut answered) = (Vec::new(), 0);
+        let mut held = Vec::new();
         loop {
             let ended = match care {
                 Care::Hope => self.hopefully(&mut job),
                 Care::Savepoints => self.in_savepoint(&mut job),
             };
             match ended {
-                Ended::Held(outcome) => {
-                    answered += job.inputs();
-                    held.push((job, outcome));
-                }
+                Ended::Held(outcome) => held.push((job, outcome)),
                 Ended::Spoiled(outcome) => {
                     // If even this fails, the next BEGIN says so.
                     let _ = self.control("rollback");
@@ -156,7 +158,7 @@ impl Writer {
                     return self.apart(held);
                 }
             }
-            match next(&self.jobs, answered) {
+            match next(&self.jobs, &held) {
                 Some(following) => job = following,
                 None => break,
             }
@@ -226,7 +228,7 @@ impl Writer {
         Ended::Broken(error)
     }
 
-    fn commit(&mut self, held: Vec<(Job, Result<(), Error>)>) {
+    fn commit(&mut self, held: Vec<Held>) {
         let Err(error) = self.control("commit") else {
             for (job, outcome) in held {
                 job.finish(outcome);
