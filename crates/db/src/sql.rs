@@ -109,7 +109,7 @@ fn owned(param: &Param<'_>) -> Param<'static> {
 /// The one dialect as an engine reads it.
 pub(crate) fn dialect(engine: Engine, text: &str) -> Cow<'_, str> {
     match engine {
-        Engine::Sqlite => with_blobs(without_lock(text)),
+        Engine::Sqlite => Cow::Borrowed(without_lock(text)),
         Engine::Postgres => Cow::Owned(with_dollars(text)),
     }
 }
@@ -124,15 +124,6 @@ fn without_lock(text: &str) -> &str {
         .and_then(|text| text.strip_suffix(" of "))
         .unwrap_or(text);
     text.strip_suffix("for update").unwrap_or(text)
-}
-
-/// SQLite knows no `uuid`: there it is a blob.
-fn with_blobs(text: &str) -> Cow<'_, str> {
-    // Looked for only where it may be: every statement comes by here each time that it runs.
-    match text.starts_with("with ") && text.contains("as uuid)") {
-        true => Cow::Owned(text.replace("as uuid)", "as blob)")),
-        false => Cow::Borrowed(text),
-    }
 }
 
 /// `?1` becomes `$1`, but not inside a text or a quoted name.
@@ -172,8 +163,6 @@ mod tests {
         let join = "select a.n from a, b for update of a skip locked";
         assert_eq!(dialect(Engine::Sqlite, join).trim_end(), "select a.n from a, b");
         assert_eq!(dialect(Engine::Postgres, join), join);
-        let cast = "with x (id) as (values (cast(?1 as uuid))) update a set n = 1 from x where a.id = x.id";
-        assert_eq!(dialect(Engine::Sqlite, cast), cast.replace("uuid", "blob"));
     }
 
     #[test]
