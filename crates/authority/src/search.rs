@@ -92,8 +92,8 @@ fn behind(word: &str) -> String {
     format!("{word}\u{10ffff}")
 }
 
-/// Adds the condition that all words of `q` begin words of the thing, whose id is `id`: a column of the statement,
-/// as in `" and p.id in (select …"`. Three fragments: few matches, many matches.
+/// Adds the condition that all words of `q` begin words of the thing: in the one of the [`fragments`] for few matches, or
+/// in that for many.
 pub(crate) fn condition(
     tx: &mut Tx<'_>,
     sql: &mut Sql,

@@ -37,6 +37,24 @@ async fn what_waits_shares_a_transaction_of_bounded_size() {
 }
 
 #[tokio::test]
+async fn half_of_what_waits_is_left_to_the_next_transaction() {
+    with_numbers(async |_, db| {
+        let pace = Pace { few: 2, inputs: 4, at_once: 1, queue: 16 };
+        let numbers = Together::new(&db, "numbers.put", pace, put_all);
+        let held = Held::hold(&db).await;
+        let mut waiting: Vec<_> = (0..11).map(|number| begin(numbers.write(number))).collect();
+        held.release().await;
+        let mut sizes = Vec::new();
+        for write in &mut waiting {
+            sizes.push(write.await.unwrap());
+        }
+        // Four is the most, then come halves, and two in any case.
+        assert_eq!(sizes, [4, 4, 4, 4, 3, 3, 3, 2, 2, 2, 2]);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn one_alone_waits_for_nobody() {
     with_numbers(async |_, db| {
         assert_eq!(putting(&db).write(1).await, Ok(1));
