@@ -71,15 +71,24 @@ async fn one_that_fails_is_told_tried_again_and_removes_nothing() {
 async fn one_that_was_ended_on_the_way_is_made_anew_once_its_lease_is_over() {
     World::each(|world| async move {
         let schedule = schedule(&world);
-        let (mut polls, mut ended) = (1, 0);
-        while polled(world.authority.back_up_when_due(&schedule), polls).await.is_none() {
+        let mut ended = 0;
+        loop {
+            let process = world.replica(ended).await;
+            let begun = polled(process.back_up_when_due(&schedule), 1 + ended as usize).await;
+            // What it had begun in the database comes to its end, as it would after a kill.
+            process.close().await;
+            let last = world.authority.last_backup().await.unwrap();
+            if last.succeeded_at == Some(kaching_authority::Clock::now(&*world.clock)) {
+                break;
+            }
+            assert!(begun.is_none(), "{begun:?}, but {last:?}");
             fs::write(schedule.directory.join("kaching-20261122T000000Z.backup.1.unfinished"), "{}").unwrap();
             world.clock.advance(Seconds(600));
             world.authority.back_up_when_due(&schedule).await.unwrap().expect("it is made anew");
             let files = files(&schedule);
             assert!(files.iter().all(|file| file.extension().unwrap() == "backup"), "{files:?}");
             world.clock.advance(Seconds(3600));
-            (polls, ended) = (polls + 1, ended + 1);
+            ended += 1;
         }
         assert!(ended > 1, "it was ended only {ended} times");
     })
