@@ -2,11 +2,12 @@
 
 mod checkpoint;
 mod fault;
+mod file;
 mod open;
 mod reader;
 mod writer;
 
-use std::{path::PathBuf, thread};
+use std::{path::PathBuf, sync::Arc, thread};
 
 use crossbeam_channel::bounded;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -29,7 +30,13 @@ pub(crate) async fn start(path: PathBuf, config: &Config) -> Result<Started> {
         let started = open::connections(&path, readers, max_bytes).and_then(|connections| {
             let (due, dues) = bounded(1);
             let tail = checkpoint::Tail::default();
-            let checkpoint = checkpoint::Checkpoint::new(connections.checkpoint, tail.clone());
+            let file = Arc::new(connections.file);
+            let checkpoint = checkpoint::Checkpoint::new(
+                connections.checkpoint,
+                Arc::clone(&file),
+                fail.clone(),
+                tail.clone(),
+            );
             // Each of the others holds one end until its connection is closed.
             let (other, others) = bounded::<()>(1);
             let pace = checkpoint::Pace::new(&path, due);
@@ -39,6 +46,7 @@ pub(crate) async fn start(path: PathBuf, config: &Config) -> Result<Started> {
                 // The last to close moves the whole log into the file and removes it, which a reader cannot.
                 let _ = others.recv();
                 drop(connection);
+                drop(file);
                 drop(alive);
             })?;
             let held = other.clone();

@@ -9,10 +9,16 @@ use std::{
 
 use crossbeam_channel::{Receiver, Sender};
 use rusqlite::Connection;
+use tokio::sync::watch;
+
+use super::file::DataFile;
+use crate::Error;
 
 /// Moves the write-ahead log into the file while the writer goes on writing.
 pub(super) struct Checkpoint {
     connection: Connection,
+    file: Arc<DataFile>,
+    fatal: watch::Sender<Option<Error>>,
     tail: Tail,
 }
 
@@ -72,8 +78,13 @@ impl Pace {
 }
 
 impl Checkpoint {
-    pub(super) fn new(connection: Connection, tail: Tail) -> Self {
-        Self { connection, tail }
+    pub(super) fn new(
+        connection: Connection,
+        file: Arc<DataFile>,
+        fatal: watch::Sender<Option<Error>>,
+        tail: Tail,
+    ) -> Self {
+        Self { connection, file, fatal, tail }
     }
 
     /// Works whenever the writer says that it is due, and ends with the writer.
@@ -83,13 +94,32 @@ impl Checkpoint {
             if self.tail.asked() {
                 continue;
             }
-            match checkpoint(&self.connection, "pragma wal_checkpoint(passive)") {
-                Ok(pages) if pages > LONG => self.tail.ask(),
-                Ok(_) => {}
-                // Nothing is lost by it: the log stays, and is tried again.
-                Err(error) => tracing::warn!(%error, "a checkpoint failed; the log keeps growing"),
+            match self.pass() {
+                // What was written in the meantime is moved as well, so that little is left for the writer.
+                Some(pages) if pages > LONG && self.pass().is_some() => self.tail.ask(),
+                _ => {}
             }
         }
+    }
+
+    /// Moves what there is and waits for the disk, which SQLite leaves to the last one, the writer. How many pages the
+    /// log has, unless it failed.
+    fn pass(&self) -> Option<i64> {
+        let pages = match checkpoint(&self.connection, "pragma wal_checkpoint(passive)") {
+            Ok(pages) => pages,
+            // Nothing is lost by it: the log stays, and is tried again.
+            Err(error) => {
+                tracing::warn!(%error, "a checkpoint failed; the log keeps growing");
+                return None;
+            }
+        };
+        if let Err(error) = self.file.sync() {
+            tracing::error!(%error, "the disk did not keep a checkpoint: the process must end");
+            // Another sync might succeed without them, and the log start again. A start moves all of it anew.
+            self.fatal.send_replace(Some(Error::Unavailable(error.to_string())));
+            return None;
+        }
+        Some(pages)
     }
 }
 

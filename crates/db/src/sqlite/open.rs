@@ -2,7 +2,10 @@ use std::{path::Path, time::Duration};
 
 use rusqlite::{Connection, OpenFlags, config::DbConfig, ffi};
 
-use super::fault;
+use super::{
+    fault,
+    file::{DataFile, Files},
+};
 use crate::{Error, Result};
 
 /// What the threads will own.
@@ -10,6 +13,7 @@ pub(super) struct Connections {
     pub(super) writer: Connection,
     pub(super) readers: Vec<Connection>,
     pub(super) checkpoint: Connection,
+    pub(super) file: DataFile,
 }
 
 /// Prepared statements that a connection keeps: more than the product has, so that only lists come and go.
@@ -27,11 +31,13 @@ pub(super) fn connections(path: &Path, readers: usize, max_bytes: Option<u64>) -
         Error::Corrupt(reason) => Error::Corrupt(format!("{}: {reason}", path.display())),
         other => other,
     };
+    let mut files = Files::lock();
     // The writer comes first: it makes the file, and the log that a reader cannot make.
     let writer = writer(path, max_bytes).map_err(explained)?;
     let checkpoint = writing(path).map_err(explained)?;
     let readers = (0..readers).map(|_| reader(path)).collect::<rusqlite::Result<_>>().map_err(explained)?;
-    Ok(Connections { writer, readers, checkpoint })
+    let file = files.of(path).map_err(|e| Error::Unavailable(format!("{}: {e}", path.display())))?;
+    Ok(Connections { writer, readers, checkpoint, file })
 }
 
 fn writer(path: &Path, max_bytes: Option<u64>) -> rusqlite::Result<Connection> {

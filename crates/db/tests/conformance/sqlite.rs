@@ -1,5 +1,7 @@
 //! What only a file can do to us.
 
+use std::os::unix::fs::MetadataExt as _;
+
 use kaching_db::{Config, Db, Engine, Error, Metrics, params};
 use kaching_testkit::Scratch;
 use prometheus_client::registry::Registry;
@@ -115,6 +117,31 @@ async fn a_file_that_another_program_holds_is_told_and_waited_for() {
     other.execute_batch("rollback").unwrap();
     assert_eq!(put(&db, 2).await, Ok(()));
     assert_eq!(count(&db, "select max(id) - count(*) from numbers").await, 1);
+}
+
+#[tokio::test]
+async fn whoever_closes_a_file_leaves_the_locks_of_the_others() {
+    let scratch = Scratch::new(Engine::Sqlite);
+    let path = scratch.folder.path().join("kaching.db");
+    let (one, other) = (scratch.open().await, scratch.open().await);
+    make(&one, "create table numbers (id bigint primary key, n bigint not null, filling blob)").await;
+    let (inode, process) = (std::fs::metadata(&path).unwrap().ino(), std::process::id());
+    // `1: POSIX ADVISORY READ 15206 fe:00:3375124 1073741826 1073742335` (proc_locks(5))
+    let locked = || {
+        let locks = std::fs::read_to_string("/proc/locks").unwrap();
+        let ours =
+            |line: &&str| line.contains(&format!(" {process} ")) && line.contains(&format!(":{inode} "));
+        locks.lines().find(ours).is_some()
+    };
+    assert!(locked());
+    one.close().await;
+    assert!(locked(), "another program could remove the log under the one that is open");
+    fill(&other, 1, 100).await.unwrap();
+    other.close().await;
+    assert!(!locked());
+    let again = scratch.open().await;
+    assert_eq!(count(&again, "select count(*) from numbers").await, 1);
+    assert!(locked());
 }
 
 #[tokio::test]
