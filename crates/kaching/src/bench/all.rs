@@ -121,14 +121,9 @@ impl All {
         let Amount { seconds, runs, rate, connections, .. } = *amount;
         let closed = Load { seconds, connections: 64, runs, rate: None, sweep: false };
         let open = Load { connections, rate: Some(rate), ..closed };
-        // Each step of a sweep once, and shorter: it is the line that counts.
-        let sweep = Load {
-            seconds: seconds.min(3),
-            connections: connections.min(256),
-            runs: 1,
-            sweep: true,
-            ..closed
-        };
+        // Each step of a sweep is shorter: it is the line that counts.
+        let sweep =
+            Load { seconds: seconds.min(2), connections: connections.min(256), sweep: true, ..closed };
         let beats = |load, alg, engines: &Engines| Heartbeat {
             load,
             alg,

@@ -32,18 +32,28 @@ pub(crate) struct Ceiling {
 impl Ceiling {
     pub(super) async fn rows(&self, disk: &Disk) -> Result<Vec<Figures>, Failure> {
         let load = self.load;
-        let mut runs = Vec::new();
-        for _ in 0..load.runs {
-            runs.push(row(load, measure(disk, load.connections, load.measure(), self.alg).await?, load.rate));
-        }
-        let mut rows: Vec<Figures> = Figures::median(runs).into_iter().collect();
+        let mut rows: Vec<Figures> = Vec::new();
+        rows.extend(self.repeated(disk, load.measure(), load.rate).await?);
         let full = rows.first().and_then(|row| row.rate_per_s).unwrap_or_default();
         for part in SWEEP.iter().filter(|_| load.sweep && full >= 10.0) {
             let open = Measure::Open { span: load.span(), rate: full * part };
-            let measured = measure(disk, load.connections, open, self.alg).await?;
-            rows.push(row(load, measured, Some(full * part)));
+            rows.extend(self.repeated(disk, open, Some(full * part)).await?);
         }
         Ok(rows)
+    }
+
+    async fn repeated(
+        &self,
+        disk: &Disk,
+        how: Measure,
+        offered: Option<f64>,
+    ) -> Result<Option<Figures>, Failure> {
+        let mut runs = Vec::new();
+        for _ in 0..self.load.runs {
+            let measured = measure(disk, self.load.connections, how, self.alg).await?;
+            runs.push(row(self.load, measured, offered));
+        }
+        Ok(Figures::median(runs))
     }
 }
 

@@ -2,13 +2,16 @@
 
 use std::{
     io::{self, IsTerminal as _, Write as _},
+    os::unix::fs::FileExt as _,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use kaching_server::Shutdown;
 use rustix::fs::FsWord;
 use tempfile::TempDir;
 
+use super::load::now;
 use crate::failure::Failure;
 
 /// A folder on the disk that is measured.
@@ -48,6 +51,23 @@ impl Disk {
             Failure::refused(format!("A directory in {} cannot be made: {error}.", self.path.display()))
         };
         tempfile::Builder::new().prefix("kaching-bench-").tempdir_in(&self.path).map_err(made)
+    }
+
+    /// How long a page of 4 KiB takes until it is on this disk, where nothing else writes: half of the time at most, and
+    /// the longest of two seconds, in milliseconds.
+    pub(super) fn waits(&self) -> Result<(f64, f64), Failure> {
+        let failed = |error: io::Error| Failure::refused(format!("The disk cannot be looked at: {error}."));
+        let file = tempfile::tempfile_in(&self.path).map_err(failed)?;
+        let (began, mut waits) = (now(), Vec::new());
+        while began.elapsed() < Duration::from_secs(2) {
+            let wrote = now();
+            file.write_all_at(&[1; 4096], 0).and_then(|()| file.sync_data()).map_err(failed)?;
+            waits.push(wrote.elapsed());
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        waits.sort_unstable();
+        let millis = |wait: Option<&Duration>| wait.map_or(0.0, Duration::as_secs_f64) * 1e3;
+        Ok((millis(waits.get(waits.len() / 2)), millis(waits.last())))
     }
 
     /// Waits for a part of a measurement, unless the whole is interrupted.

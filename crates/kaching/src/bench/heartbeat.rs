@@ -58,7 +58,7 @@ impl Heartbeat {
         }
         let mut rows: Vec<Figures> = Figures::median(runs).into_iter().collect();
         if load.sweep {
-            let (swept, _) = series(stand, Load { runs: 1, ..load }, "heartbeat", callers).await?;
+            let (swept, _) = series(stand, load, "heartbeat", callers).await?;
             rows.extend(swept.into_iter().filter(|row| row.looped == Some("open")));
         }
         Ok(rows)
@@ -73,8 +73,10 @@ pub(super) struct Beating {
     at: usize,
     /// How many were answered.
     answered: usize,
-    /// Whether each beats once, and keeps its lease.
+    /// Whether each beats once.
     once: bool,
+    /// Whether each keeps its lease.
+    keeps: bool,
     /// What the lease must answer.
     request: Digest,
     body: Vec<u8>,
@@ -105,14 +107,20 @@ impl Beating {
             at: 0,
             answered: 0,
             once: false,
+            keeps: false,
             request: Digest([0; 32]),
             body: Vec::new(),
         }
     }
 
+    /// Each installation only once.
+    pub(super) fn once(self) -> Self {
+        Self { once: true, ..self }
+    }
+
     /// Each installation only once, for its lease.
     pub(super) fn for_leases(self) -> Self {
-        Self { once: true, ..self }
+        Self { keeps: true, ..self.once() }
     }
 
     /// Gives the installations back.
@@ -145,13 +153,13 @@ impl Caller for Beating {
         wire::expect(200, status, body)?;
         let installation = &mut self.installations[at];
         installation.number += 1;
-        if self.once || self.answered.is_multiple_of(64) {
+        if self.keeps || self.answered.is_multiple_of(64) {
             let answer: kaching_api::HeartbeatAnswer =
                 serde_json::from_slice(body).map_err(|error| error.to_string())?;
             self.trusted
                 .verify_lease(&answer.lease, &answer_to(self.request), Moment::Answer)
                 .map_err(|error| error.to_string())?;
-            if self.once {
+            if self.keeps {
                 installation.lease = answer.lease;
             }
         }

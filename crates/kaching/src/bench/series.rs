@@ -65,19 +65,29 @@ pub(super) async fn series<C: Caller>(
     name: &str,
     mut callers: Vec<C>,
 ) -> Result<(Vec<Figures>, Vec<C>), Failure> {
-    let mut runs = Vec::new();
-    for _ in 0..load.runs {
-        let (row, back) = one(stand, load, name, callers, load.measure()).await?;
-        (callers, _) = (back, runs.push(row));
-    }
-    let mut rows: Vec<Figures> = Figures::median(runs).into_iter().collect();
+    let mut rows: Vec<Figures> = Vec::new();
+    rows.extend(repeated(stand, load, name, &mut callers, load.measure()).await?);
     let full = rows.first().and_then(|row| row.rate_per_s).unwrap_or_default();
     for part in SWEEP.iter().filter(|_| load.sweep && full >= 10.0) {
         let measure = Measure::Open { span: load.span(), rate: full * part };
-        let (row, back) = one(stand, load, name, callers, measure).await?;
-        (callers, _) = (back, rows.push(row));
+        rows.extend(repeated(stand, load, name, &mut callers, measure).await?);
     }
     Ok((rows, callers))
+}
+
+async fn repeated<C: Caller>(
+    stand: &Stand<'_>,
+    load: Load,
+    name: &str,
+    callers: &mut Vec<C>,
+    measure: Measure,
+) -> Result<Option<Figures>, Failure> {
+    let mut runs = Vec::new();
+    for _ in 0..load.runs {
+        let (row, back) = one(stand, load, name, std::mem::take(callers), measure).await?;
+        (*callers, _) = (back, runs.push(row));
+    }
+    Ok(Figures::median(runs))
 }
 
 async fn one<C: Caller>(

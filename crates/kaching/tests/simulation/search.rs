@@ -60,7 +60,7 @@ fn parameter(name: &str) -> Option<u64> {
 fn seeds(engine: Engine, one_of: u64) {
     let (first, count) = match parameter("SIMULATION_SEED") {
         Some(seed) => (seed, 1),
-        None => (0, parameter("SIMULATION_SEEDS").unwrap_or(800).div_ceil(one_of)),
+        None => (0, parameter("SIMULATION_SEEDS").unwrap_or(500).div_ceil(one_of)),
     };
     #[expect(clippy::disallowed_methods, reason = "it is told how long the seeds took")]
     let began = Instant::now();

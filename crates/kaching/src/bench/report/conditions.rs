@@ -20,6 +20,8 @@ pub(in super::super) struct Conditions {
     memory_gib: u64,
     kernel: String,
     file_system: String,
+    /// Milliseconds until a page is on the disk: the median, and the longest.
+    disk: (f64, f64),
     load: String,
     /// Each database by its version, and whether its answers are on disk before they are sent.
     databases: Vec<(String, bool)>,
@@ -43,6 +45,7 @@ impl Conditions {
             memory_gib: kib.div_ceil(1024 * 1024),
             kernel: line("/proc/sys/kernel/osrelease").trim().to_owned(),
             file_system: file_system(disk.path(), &line("/proc/mounts")),
+            disk: disk.waits()?,
             load,
             databases: databases(disk, engines).await?,
         })
@@ -60,8 +63,9 @@ impl Conditions {
             })
             .collect();
         format!(
-            "{}, kaching {}, {} cores of {}, {} GiB, Linux {}, {}; {}. Authority, database and load share these cores; \
-             load average before: {}. Where there were several runs, the median is shown, with the least and the most.",
+            "{}, kaching {}, {} cores of {}, {} GiB, Linux {}, {} (4 KiB are on its disk after {:.1} ms, {:.0} ms at \
+             most in two seconds before); {}. Authority, database and load share these cores; load average before: \
+             {}. Where there were several runs, the median is shown, with the least and the most.",
             self.date,
             env!("CARGO_PKG_VERSION"),
             self.cores,
@@ -69,6 +73,8 @@ impl Conditions {
             self.memory_gib,
             self.kernel,
             self.file_system,
+            self.disk.0,
+            self.disk.1,
             databases.join(", "),
             self.load,
         )
