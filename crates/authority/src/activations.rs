@@ -39,12 +39,11 @@ pub struct Refusal {
     pub statement: Option<String>,
 }
 
-/// A call that carries a credential: `Authorization: Kaching …` and the hash of the request it came with.
+/// That the sender of a call holds the secret of the credential that it names: there is none that was not checked.
 #[derive(Clone, Debug)]
 pub struct Proof {
-    pub authorization: Authorization,
-    /// [`Authorization::request_hash`] of the call: what the credential signs and `req` answers.
-    pub request: Digest,
+    authorization: Authorization,
+    request: Digest,
 }
 
 /// `POST /v1/activate`.
@@ -60,7 +59,7 @@ pub struct Activate {
     pub levels: BTreeMap<String, u64>,
     /// The activation that moves here.
     pub takeover: Option<ActivationId>,
-    /// The credential of the activation that moves, where its holder asks; its `request` equals [`Self::request`].
+    /// The credential of the activation that moves, where its holder asks; it signed [`Self::request`].
     pub proof: Option<Proof>,
     pub nonce: Nonce,
     /// The request hash, whose identity is that of the proof or empty.
@@ -144,15 +143,26 @@ pub struct MoveTo {
 }
 
 impl Proof {
-    /// Whether the sender holds the secret of the credential that it names: known without the database.
+    /// Checks the mac of `Authorization: Kaching …` over [`Authorization::request_hash`] of the call; this asks no
+    /// database.
     ///
     /// # Errors
     /// `credential_invalid`.
-    pub fn check(&self, keys: &KeyRing) -> Result<()> {
-        let Authorization { activation, generation, .. } = self.authorization;
+    pub fn check(keys: &KeyRing, authorization: Authorization, request: Digest) -> Result<Self> {
+        let Authorization { activation, generation, .. } = authorization;
         let credential = Credential::derive(keys.credential_key(), activation, generation);
-        let good = self.authorization.verify(&credential.secret, &self.request);
-        if good { Ok(()) } else { Err(credential_invalid()) }
+        let good = authorization.verify(&credential.secret, &request);
+        if good { Ok(Self { authorization, request }) } else { Err(credential_invalid()) }
+    }
+
+    /// Who it says that it is, truly.
+    pub fn authorization(&self) -> &Authorization {
+        &self.authorization
+    }
+
+    /// The hash that the credential signed, and that the answer repeats in `req`.
+    pub fn request(&self) -> Digest {
+        self.request
     }
 
     /// Whether it is the activation's present credential, in a call other than a heartbeat.

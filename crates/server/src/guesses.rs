@@ -1,6 +1,9 @@
 //! Those who guess keys and credentials are slowed down, by address.
 
-use kaching_authority::activations::Proof;
+use kaching_authority::{
+    activations::Proof,
+    license::{Authorization, Digest},
+};
 use kaching_base::ErrorCode;
 
 use crate::{
@@ -24,16 +27,26 @@ impl App {
 
     /// Refuses a bad mac, which counts against its sender's address alone; an outdated credential does not, so that
     /// many clients behind one address can all activate again. A good one counts as a call of its activation.
-    pub(crate) fn prove(&self, arrival: &Arrival, proof: &Proof) -> Result<()> {
-        let Err(error) = proof.check(&self.authority.keys()) else {
-            return self.pace_activation(proof.authorization.activation, proof.authorization.generation);
-        };
-        self.may_guess(arrival)?;
-        let rejected = Rejected::from(error);
-        if let Some(address) = arrival.address {
-            edge::note(self.limits.failures.count(address, self.now()));
+    pub(crate) fn prove(
+        &self,
+        arrival: &Arrival,
+        authorization: Authorization,
+        request: Digest,
+    ) -> Result<Proof> {
+        match Proof::check(&self.authority.keys(), authorization, request) {
+            Ok(proof) => {
+                let Authorization { activation, generation, .. } = *proof.authorization();
+                self.pace_activation(activation, generation)?;
+                Ok(proof)
+            }
+            Err(error) => {
+                self.may_guess(arrival)?;
+                if let Some(address) = arrival.address {
+                    edge::note(self.limits.failures.count(address, self.now()));
+                }
+                Err(error.into())
+            }
         }
-        Err(rejected)
     }
 
     /// Counts a key that is unknown or mistyped, where that is not an error of the call.

@@ -33,12 +33,9 @@ impl Authority {
     /// Binds a license to an installation, or finds that it already is.
     ///
     /// # Errors
-    /// `license_not_found`, `activation_not_found` for a takeover of nothing, `credential_invalid`, `rate_limited`.
+    /// `license_not_found`, `activation_not_found` for a takeover of nothing, `rate_limited`.
     pub async fn activate(&self, cx: Cx, ask: Activate) -> Result<Answer<Activated>> {
         let keys = self.keys();
-        if let Some(proof) = &ask.proof {
-            proof.check(&keys)?;
-        }
         let (lookup, request) = (keys.lookup(&ask.key), ask.request);
         let decided = self
             .write("activations.activate", cx, move |tx, op| {

@@ -10,7 +10,6 @@ impl Authority {
     /// # Errors
     /// `credential_invalid` or `activation_not_found`.
     pub async fn deactivate(&self, cx: Cx, ask: Deactivate) -> Result<()> {
-        ask.proof.check(&self.keys())?;
         self.write("activations.deactivate", cx, move |tx, op| {
             let id = ask.proof.authorization.activation;
             let found = sql::by_id(tx, id)?.ok_or_else(unknown)?;

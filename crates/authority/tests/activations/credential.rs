@@ -25,6 +25,7 @@ impl Whole<'_> {
         let mut installation = Installation::new("c1");
         let held = |c: &&Credential| Some(c.generation) == generation.map(i64::unsigned_abs);
         installation.credential = self.credentials.iter().find(held).cloned();
+        installation.keys = Some(self.world.authority.keys());
         installation
     }
 

@@ -49,7 +49,7 @@ async fn no_lease_outlives_the_license() {
         world.authority.renew_keyset().await.unwrap();
         one.activate(&world, &site).await.unwrap();
         let beat = one.beat();
-        let request = beat.proof.request;
+        let request = beat.proof.request();
         let lease = read_lease(&world, &one.hear(&world, beat).await.unwrap().lease, request);
         assert_eq!((lease.exp, lease.run_until), (end, end));
     })
@@ -71,7 +71,7 @@ async fn the_catalogue_is_the_one_that_leases_name() {
         let edit = EditFeature { title: Some("Federation 2".to_owned()), benefit: None };
         world.authority.edit_feature(operator(), "chorus:federation".to_owned(), edit).await.unwrap();
         let beat = one.beat();
-        let hash = beat.proof.request;
+        let hash = beat.proof.request();
         let lease = read_lease(&world, &one.hear(&world, beat).await.unwrap().lease, hash);
         let changed = world.authority.catalogue(asker).await.unwrap();
         assert_ne!(changed.etag, catalogue.etag);
@@ -188,7 +188,7 @@ async fn a_product_that_chose_rs256_gets_all_its_statements_so() {
         assert!(is_rs256(&pushed));
         trusted(&world.authority).verify_pushed(&pushed, &lease, Clock::now(&*world.clock)).unwrap();
         let beat = one.beat();
-        let expected = Expected { req: Some(beat.proof.request), ..Expected::default() };
+        let expected = Expected { req: Some(beat.proof.request()), ..Expected::default() };
         let refused = one.hear(&world, beat).await.err().unwrap().statement.unwrap();
         assert!(is_rs256(&refused));
         trusted(&world.authority).verify_refusal(&refused, &expected, Moment::Answer).unwrap();

@@ -1,7 +1,7 @@
 //! From the first activation to the last.
 
 use kaching_authority::{
-    activations::{Health, Heartbeat, Usage},
+    activations::{Health, Heartbeat, Proof, Usage},
     domain::{ActivationStatus, licenses::Draft},
 };
 use kaching_base::{ErrorCode, Seconds};
@@ -295,9 +295,10 @@ async fn wrong_keys_and_wrong_proofs_open_nothing() {
         request.product = super::setting::code("caio");
         assert_eq!(refused(one.send(&world, request).await), ErrorCode::ProductMismatch);
         one.activate(&world, &site).await.unwrap();
-        let mut forged = one.beat();
-        forged.proof.request = kaching_authority::Digest([0; 32]);
-        assert_eq!(refused(one.hear(&world, forged).await), ErrorCode::CredentialInvalid);
+        let signed = one.beat().proof;
+        let other = kaching_authority::Digest([0; 32]);
+        let forged = Proof::check(&world.authority.keys(), signed.authorization().clone(), other);
+        assert_eq!(forged.unwrap_err().code(), ErrorCode::CredentialInvalid);
         let mut elsewhere = one.beat();
         elsewhere.fpr = kaching_authority::Digest::of("c2");
         assert_eq!(refused(one.hear(&world, elsewhere).await), ErrorCode::FingerprintMismatch);

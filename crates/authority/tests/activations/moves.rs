@@ -47,7 +47,7 @@ async fn the_old_holder_runs_on_for_its_grace_and_stays_away() {
         new.take_over(&world, &site, old.id()).await.unwrap();
         world.clock.advance(Seconds(800));
         let beat = old.beat();
-        let request = beat.proof.request;
+        let request = beat.proof.request();
         let lease = old.hear(&world, beat).await.unwrap().lease;
         old.number += 1;
         let lease = read_lease(&world, &lease, request);
@@ -75,7 +75,7 @@ async fn the_present_holder_moves_without_spending_a_move() {
         let mut request = new.request(&site);
         let proof = old.prove(0, &request.nonce);
         request =
-            Activate { takeover: Some(old.id()), request: proof.request, proof: Some(proof), ..request };
+            Activate { takeover: Some(old.id()), request: proof.request(), proof: Some(proof), ..request };
         new.send(&world, request).await.expect("the holder itself asks");
         assert_eq!(shown(&world, old.id()).await.status, ActivationStatus::Superseded);
     })

@@ -68,7 +68,7 @@ async fn everything_is_there_again_on_either_engine_in_a_new_epoch() {
             world.authority = Arc::new(authority);
             let mut again = first.clone();
             let beat = again.beat();
-            let request = beat.proof.request;
+            let request = beat.proof.request();
             let renewed =
                 again.hear(&world, beat).await.unwrap_or_else(|_| panic!("its credential is known"));
             let lease = read_lease(&world, &renewed.lease, request);

@@ -1,10 +1,10 @@
 //! One product with one license, and installations that talk as clients do.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use kaching_authority::{
-    Activation, Actor, AuditFilter, Authority, Cx, Digest, Error, Fingerprint, LicenseKey, List, NewCustomer,
-    NewFeature, NewLicense, NewPlan, NewProduct, Nonce, Refused,
+    Activation, Actor, AuditFilter, Authority, Cx, Digest, Error, Fingerprint, KeyRing, LicenseKey, List,
+    NewCustomer, NewFeature, NewLicense, NewPlan, NewProduct, Nonce, Refused,
     activations::{Activate, Activated, Answer, Deactivate, Heartbeat, Proof, Refusal, Renewed},
     domain::{Contact, licenses::Draft},
 };
@@ -102,6 +102,7 @@ pub struct Installation {
     pub fingerprint: String,
     pub credential: Option<Credential>,
     pub number: u64,
+    pub keys: Option<Arc<KeyRing>>,
     drawn: u64,
 }
 
@@ -112,7 +113,7 @@ fn body(nonce: &Nonce) -> Vec<u8> {
 
 impl Installation {
     pub fn new(fingerprint: &str) -> Self {
-        Self { fingerprint: fingerprint.to_owned(), credential: None, number: 0, drawn: 0 }
+        Self { fingerprint: fingerprint.to_owned(), credential: None, number: 0, keys: None, drawn: 0 }
     }
 
     pub fn id(&self) -> ActivationId {
@@ -162,6 +163,7 @@ impl Installation {
         let answer = world.authority.activate(Cx::of(Actor::Client), request).await;
         let activated = answered(answer)?;
         self.credential = Some(Credential::parse(activated.credential.expose()).unwrap());
+        self.keys = Some(world.authority.keys());
         self.number = 0;
         Ok(activated)
     }
@@ -170,7 +172,8 @@ impl Installation {
     pub fn prove(&self, number: u64, nonce: &Nonce) -> Proof {
         let credential = self.credential.as_ref().expect("it was activated");
         let (header, request) = credential.authorize(number, "POST", "/v1/x", &body(nonce));
-        Proof { authorization: Authorization::parse(&header).unwrap(), request }
+        let keys = self.keys.as_ref().expect("it was activated");
+        Proof::check(keys, Authorization::parse(&header).unwrap(), request).unwrap()
     }
 
     pub fn beat(&mut self) -> Heartbeat {

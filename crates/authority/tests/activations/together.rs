@@ -74,7 +74,7 @@ async fn each_has_its_own_answer() {
                 5 => assert_eq!(refused(answer), ErrorCode::FingerprintMismatch),
                 _ => {
                     let lease = read(&world.authority, &answer);
-                    assert_eq!((lease.act, lease.req), (homes[place].id(), beats[place].proof.request));
+                    assert_eq!((lease.act, lease.req), (homes[place].id(), beats[place].proof.request()));
                     let renewed = answer.unwrap();
                     let nodes = renewed.quotas.iter().find(|quota| quota.name.as_str() == "nodes").unwrap();
                     assert_eq!(nodes.used, if place == 9 { 2 } else { 0 });

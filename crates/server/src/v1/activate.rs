@@ -27,15 +27,14 @@ pub(crate) async fn activate(
     State(app): State<App>,
     _: Public,
     Extension(arrival): Extension<Arrival>,
-    header: HeaderKey,
+    mut header: HeaderKey,
     body: Body<ActivateRequest>,
 ) -> Result<Response> {
     app.may_guess(&arrival)?;
     let request = body.sent.request_hash(header.credential.as_ref());
+    let authorization = header.credential.take();
     let mut input = read(header, body.value, request).map_err(|rejected| app.failed(&arrival, rejected))?;
-    if let Some(proof) = &input.proof {
-        app.prove(&arrival, proof)?;
-    }
+    input.proof = authorization.map(|shown| app.prove(&arrival, shown, request)).transpose()?;
     let call = app.by_key(&input.key).await?;
     let newcomer = app.newcomer(&call, input.takeover).await?;
     input.admits_new = newcomer.may();
@@ -72,7 +71,6 @@ fn read(header: HeaderKey, body: ActivateRequest, request: Digest) -> Result<act
     let ActivateRequest { license_key, product, fingerprint, kind, name, version, levels, takeover, nonce } =
         body;
     let key = parse_key(&header.or(license_key)?)?;
-    let proof = header.credential.map(|authorization| activations::Proof { authorization, request });
     Ok(activations::Activate {
         key,
         product,
@@ -82,7 +80,7 @@ fn read(header: HeaderKey, body: ActivateRequest, request: Digest) -> Result<act
         version: shape::short_text("/version", version)?,
         levels: levels.unwrap_or_default(),
         takeover,
-        proof,
+        proof: None,
         nonce: read_nonce(&nonce)?,
         request,
         admits_new: true,

@@ -22,9 +22,8 @@ pub(crate) async fn deactivate(
     body: Body<DeactivateRequest>,
 ) -> Result<StatusCode> {
     let request = body.sent.request_hash(Some(&authorization));
-    let nonce = read_nonce(&body.value.nonce)?;
-    let input = activations::Deactivate { proof: activations::Proof { authorization, request }, nonce };
-    app.prove(&arrival, &input.proof)?;
+    let proof = app.prove(&arrival, authorization, request)?;
+    let input = activations::Deactivate { proof, nonce: read_nonce(&body.value.nonce)? };
     let _turn = app.turn(Class::Heartbeats).await?;
     let done = app.authority.deactivate(product_cx(&arrival), input).await;
     done?;

@@ -28,12 +28,13 @@ pub(crate) async fn heartbeat(
     body: Body<HeartbeatRequest>,
 ) -> Result<Json<HeartbeatAnswer>> {
     let request = body.sent.request_hash(Some(&authorization));
+    let proof = app.prove(&arrival, authorization, request)?;
     let HeartbeatRequest { nonce, fpr, version, health, levels, usage, log: _, heard_ms } = body.value;
     if heard_ms.is_some_and(|ms| ms > LONGEST_HEARD_MS) {
         return Err(Rejected::invalid("/heard_ms", "heard_ms is at most a day, 86400000"));
     }
     let input = activations::Heartbeat {
-        proof: activations::Proof { authorization, request },
+        proof,
         nonce: read_nonce(&nonce)?,
         fpr: fpr.parse().map_err(|error| Rejected::parse("/fpr", &error))?,
         version: shape::short_text("/version", version)?,
@@ -54,7 +55,6 @@ pub(crate) async fn heartbeat(
             })
             .collect(),
     };
-    app.prove(&arrival, &input.proof)?;
     let _turn = app.turn(Class::Heartbeats).await?;
     let answer = app.authority.heartbeat(product_cx(&arrival), input).await;
     // Whoever proved its activation is believed how long a change took to reach it, whatever the answer is.

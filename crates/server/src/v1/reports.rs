@@ -1,6 +1,6 @@
 use axum::{Extension, extract::State, http::StatusCode};
 use kaching_api::{ReportKind, ReportRequest};
-use kaching_authority::{activations, reports};
+use kaching_authority::reports;
 
 use super::activate::{product_cx, read_nonce};
 use crate::{
@@ -22,9 +22,10 @@ pub(crate) async fn report(
     body: Body<ReportRequest>,
 ) -> Result<StatusCode> {
     let request = body.sent.request_hash(Some(&authorization));
+    let proof = app.prove(&arrival, authorization, request)?;
     let ReportRequest { kind, detail, at, nonce } = body.value;
     let input = reports::Report {
-        proof: activations::Proof { authorization, request },
+        proof,
         nonce: read_nonce(&nonce)?,
         kind: match kind {
             ReportKind::Security => reports::ReportKind::Security,
@@ -34,7 +35,6 @@ pub(crate) async fn report(
         detail,
         at,
     };
-    app.prove(&arrival, &input.proof)?;
     let _turn = app.turn(Class::Heartbeats).await?;
     let done = app.authority.report(product_cx(&arrival), input).await;
     done?;
