@@ -34,8 +34,9 @@ pub(crate) struct Beat {
 fn pace(engine: Engine) -> Pace {
     let (few, inputs) = match engine {
         Engine::Sqlite => (24, 256),
-        // The ways to the server and back are most of what a transaction costs.
-        Engine::Postgres => (64, 64),
+        // The ways to the server and back are most of what a transaction costs: more share one than on a file, and half
+        // of a busy line, so that there is always one under way while the next gathers.
+        Engine::Postgres => (32, 64),
     };
     Pace { few, inputs, at_once: 2, queue: 4096 }
 }
