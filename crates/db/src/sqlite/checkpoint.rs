@@ -27,7 +27,7 @@ pub(super) struct Checkpoint {
 #[derive(Clone, Default)]
 pub(super) struct Tail(Arc<AtomicBool>);
 
-/// Pages of 4 KiB in the log at which the writer is asked to help: 16 MiB.
+/// Pages in the log at which the writer is asked to help: 8 MiB of those that a new file has.
 const LONG: i64 = 4096;
 
 /// How long the writer waits for readers that still use the log.
@@ -41,7 +41,7 @@ pub(super) struct Pace {
     length: u64,
 }
 
-/// Commits between two checkpoints: some 4 MiB of log at 128 rows a commit.
+/// Commits between two checkpoints: some 6,000 pages of log where two dozen rows share a commit, each on its own page.
 const COMMITS: u32 = 256;
 
 /// Growth of the log's file that makes one due before: large commits.

@@ -22,6 +22,9 @@ const STATEMENTS: usize = 256;
 /// How long a file that another process holds is waited for.
 pub(super) const BUSY: Duration = Duration::from_secs(5);
 
+/// Bytes of a page, in a file that is made: a row that changes alone on its page is read, logged and moved with all of it.
+const PAGE: u32 = 2048;
+
 /// The log may keep this many bytes on disk after it was moved into the file.
 const LOG_BYTES: u32 = 64 << 20;
 
@@ -58,6 +61,8 @@ fn writing(path: &Path) -> rusqlite::Result<Connection> {
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY)?;
+    // Says nothing to a file that has pages already.
+    connection.execute_batch(&format!("pragma page_size = {PAGE}"))?;
     // A file system without shared memory stays with another mode, in which readers and the writer shut each other out.
     let mode: String = connection.query_row("pragma journal_mode = wal", [], |row| row.get(0))?;
     if mode != "wal" {
@@ -104,6 +109,23 @@ mod tests {
     use rusqlite::StatementStatus;
 
     use super::*;
+
+    #[test]
+    fn a_file_keeps_the_pages_that_it_was_made_with() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let older = Connection::open(path("older.db")).unwrap();
+        older.execute_batch("pragma page_size = 4096; create table a (n integer) strict").unwrap();
+        drop(older);
+        for (name, bytes) in [("older.db", 4096), ("new.db", PAGE)] {
+            let Connections { writer, readers, .. } = connections(&path(name), 1, None).unwrap();
+            writer.execute_batch("create table b (n integer) strict").unwrap();
+            for connection in readers.iter().chain([&writer]) {
+                let page: u32 = connection.query_row("pragma page_size", [], |row| row.get(0)).unwrap();
+                assert_eq!(page, bytes, "{name}");
+            }
+        }
+    }
 
     #[test]
     fn a_statement_is_planned_once() {
