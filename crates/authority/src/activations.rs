@@ -155,7 +155,7 @@ impl Proof {
         if good { Ok(Self { authorization, request }) } else { Err(credential_invalid()) }
     }
 
-    /// Who it says that it is, truly.
+    /// What the call showed: this activation, generation and number.
     pub fn authorization(&self) -> &Authorization {
         &self.authorization
     }

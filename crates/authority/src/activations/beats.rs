@@ -34,8 +34,8 @@ pub(crate) struct Beat {
 fn pace(engine: Engine) -> Pace {
     let (few, inputs) = match engine {
         Engine::Sqlite => (24, 256),
-        // The ways to the server and back are most of what a transaction costs: more share one than on a file, and half
-        // of a busy line, so that there is always one under way while the next gathers.
+        // The ways to the server and back are most of what a transaction costs, so more share one. With yet more in it,
+        // few connections would fill one transaction and leave nothing to the other.
         Engine::Postgres => (32, 64),
     };
     Pace { few, inputs, at_once: 2, queue: 4096 }
