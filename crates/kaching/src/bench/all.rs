@@ -58,7 +58,14 @@ struct Amount {
 
 impl Amount {
     fn scale(&self, sizes: Vec<u64>, engines: Engines) -> Scale {
-        Scale { sizes, seconds: self.seconds, connections: 64, runs: self.runs, engines }
+        Scale {
+            sizes,
+            seconds: self.seconds,
+            connections: 64,
+            runs: self.runs,
+            rate: Some(self.rate),
+            engines,
+        }
     }
 }
 

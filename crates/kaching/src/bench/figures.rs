@@ -128,7 +128,11 @@ impl Figures {
     pub(super) fn about(&self) -> f64 {
         let open = self.looped == Some("open");
         let rate = self.rate_per_s.filter(|_| !open);
-        rate.or(self.ns_per_check).or(self.p99_ms).or(self.us_per_call).unwrap_or_default()
+        rate.or(self.ns_per_check)
+            .or(self.cpu_us_per_call)
+            .or(self.p99_ms)
+            .or(self.us_per_call)
+            .unwrap_or_default()
     }
 
     /// The middle one of several runs, with the least and the most of them.

@@ -42,6 +42,21 @@ pub(super) enum Measure {
     All,
 }
 
+impl Measure {
+    /// What an open loop offers in a second.
+    pub(super) fn offered(self) -> Option<f64> {
+        match self {
+            Self::Open { rate, .. } => Some(rate),
+            Self::Closed(_) | Self::All => None,
+        }
+    }
+
+    /// The same in words, behind others.
+    pub(super) fn each_second(self) -> String {
+        self.offered().map_or_else(String::new, |rate| format!(", {rate:.0} a second"))
+    }
+}
+
 /// No load lasts longer than this beyond what was asked for.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// For so long what is late in an open loop is still answered.

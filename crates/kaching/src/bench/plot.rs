@@ -77,15 +77,19 @@ fn scale(rows: &[Figures]) -> Option<String> {
         rows.iter().filter(move |row| row.name == "scale" && row.engine == Some(engine)).cloned()
     };
     let engines = [("SQLite", "sqlite"), ("PostgreSQL", "postgres")];
-    let series = |of: fn(&Figures) -> Option<f64>| -> Vec<Series> {
+    let series = |looped: &str, of: fn(&Figures) -> Option<f64>| -> Vec<Series> {
         let all = engines.iter().enumerate().map(|(color, (label, engine))| {
             #[expect(clippy::cast_precision_loss, reason = "a picture is coarser")]
-            let points = own(engine).filter_map(|row| Some((row.activations? as f64, of(&row)?))).collect();
+            let points = own(engine)
+                .filter(|row| row.looped == Some(looped))
+                .filter_map(|row| Some((row.activations? as f64, of(&row)?)))
+                .collect();
             Series { label: (*label).to_owned(), color, points }
         });
         all.filter(|series: &Series| series.points.len() > 1).collect()
     };
-    let (time, cpu) = (series(|row| row.us_per_call), series(|row| row.cpu_us_per_call));
+    let cpu = |looped| series(looped, |row| row.cpu_us_per_call);
+    let (time, cpu, same) = (series("closed", |row| row.us_per_call), cpu("closed"), cpu("open"));
     let sizes: Vec<f64> = time.iter().flat_map(|one| one.points.iter().map(|point| point.0)).collect();
     if sizes.is_empty() {
         return None;
@@ -98,10 +102,11 @@ fn scale(rows: &[Figures]) -> Option<String> {
         diagonal: false,
         limit: None,
     };
-    let charts = [
-        chart("Time of one on a full machine, microseconds", time),
-        chart("Its processor time, microseconds", cpu),
-    ];
+    let mut charts =
+        vec![chart("Time of one on a full machine, µs", time), chart("Its processor time, µs", cpu)];
+    if !same.is_empty() {
+        charts.push(chart("The same under the same load, µs", same));
+    }
     Some(page(SCALE, &charts))
 }
 

@@ -8,6 +8,7 @@ use super::{
     figures::{Figures, rounded},
     heartbeat::Beating,
     load::Measure,
+    series,
     server::Server,
     stand::{Setting, Stand},
 };
@@ -29,6 +30,9 @@ pub(crate) struct Scale {
     /// Measure so often; what is printed is the median, with the least and the most
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=9))]
     pub(super) runs: u32,
+    /// At each size also an open loop, with so many heartbeats a second: what one costs depends on how full the machine is
+    #[arg(long, value_name = "N", value_parser = series::rate)]
+    pub(super) rate: Option<f64>,
     #[command(flatten)]
     pub(super) engines: Engines,
 }
@@ -46,34 +50,46 @@ impl Scale {
                 for size in &self.sizes {
                     stand.grow(*size).await?;
                     once(stand, self.connections).await?;
-                    let row = self.at(stand).await?;
-                    rows.push(compared(row, rows.first()));
+                    for measure in self.measures() {
+                        let row = self.at(stand, measure).await?;
+                        let smallest = rows.iter().find(|smallest| smallest.looped == row.looped);
+                        rows.push(compared(row, smallest));
+                    }
                 }
                 Ok(rows)
             })
             .await
     }
 
-    /// As much as is stored now.
-    async fn at(&self, stand: &mut Stand<'_>) -> Result<Figures, Failure> {
+    fn measures(&self) -> impl Iterator<Item = Measure> {
+        let span = Duration::from_secs(self.seconds.into());
+        [Measure::Closed(span)].into_iter().chain(self.rate.map(|rate| Measure::Open { span, rate }))
+    }
+
+    /// With what is stored now.
+    async fn at(&self, stand: &mut Stand<'_>, measure: Measure) -> Result<Figures, Failure> {
         let mut runs = Vec::new();
         for _ in 0..self.runs {
             tell(&format!(
-                "{}: {} s of heartbeats with {} installations",
-                stand.engine, self.seconds, stand.filled
+                "{}: {} s of heartbeats with {} installations{}",
+                stand.engine,
+                self.seconds,
+                stand.filled,
+                measure.each_second()
             ));
             let callers = Beating::share(stand, self.connections);
             let before = stand.server.as_ref().and_then(Server::cpu);
-            let span = Duration::from_secs(self.seconds.into());
-            let (measured, callers) = stand.load(callers, Measure::Closed(span)).await?;
+            let (measured, callers) = stand.load(callers, measure).await?;
             let after = stand.server.as_ref().and_then(Server::cpu);
             stand.installations = callers.into_iter().flat_map(Beating::back).collect();
             let spent = after.zip(before).map(|(after, before)| after.saturating_sub(before));
             let calls = u32::try_from(measured.answered.max(1)).unwrap_or(u32::MAX);
-            let row = Figures::of("scale", Some(stand.engine), self.connections, &measured, None);
+            let row =
+                Figures::of("scale", Some(stand.engine), self.connections, &measured, measure.offered());
+            let full = measure.offered().is_none();
             runs.push(Figures {
                 activations: Some(stand.filled),
-                us_per_call: Some(rounded(1e6 / measured.rate().max(f64::MIN_POSITIVE), 2)),
+                us_per_call: full.then(|| rounded(1e6 / measured.rate().max(f64::MIN_POSITIVE), 2)),
                 cpu_us_per_call: spent.map(|spent| rounded(spent.as_secs_f64() * 1e6 / f64::from(calls), 2)),
                 durable: Some(stand.durable()),
                 rss_mib: stand.rss_mib().map(|mib| rounded(mib, 1)),

@@ -49,7 +49,7 @@ impl Load {
     }
 }
 
-fn rate(text: &str) -> Result<f64, String> {
+pub(super) fn rate(text: &str) -> Result<f64, String> {
     let rate: f64 = text.parse().map_err(|_| "a rate is a number of requests a second".to_owned())?;
     if (1.0..=200_000.0).contains(&rate) {
         Ok(rate)
@@ -97,14 +97,9 @@ async fn one<C: Caller>(
     callers: Vec<C>,
     measure: Measure,
 ) -> Result<(Figures, Vec<C>), Failure> {
-    let offered = match measure {
-        Measure::Open { rate, .. } => Some(rate),
-        _ => None,
-    };
-    let at = offered.map_or_else(String::new, |rate| format!(", {rate:.0} a second"));
-    tell(&format!("{}: {} s of {name}{at}", stand.engine, load.seconds));
+    tell(&format!("{}: {} s of {name}{}", stand.engine, load.seconds, measure.each_second()));
     let (measured, callers) = stand.load(callers, measure).await?;
-    let row = Figures::of(name, Some(stand.engine), load.connections, &measured, offered);
+    let row = Figures::of(name, Some(stand.engine), load.connections, &measured, measure.offered());
     Ok((
         Figures {
             durable: Some(stand.durable()),
