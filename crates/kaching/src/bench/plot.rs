@@ -102,10 +102,9 @@ fn scale(rows: &[Figures]) -> Option<String> {
         diagonal: false,
         limit: None,
     };
-    let mut charts =
-        vec![chart("Time of one on a full machine, µs", time), chart("Its processor time, µs", cpu)];
+    let mut charts = vec![chart("Time, full machine, µs", time), chart("Processor, full machine, µs", cpu)];
     if !same.is_empty() {
-        charts.push(chart("The same under the same load, µs", same));
+        charts.push(chart("Processor, same load, µs", same));
     }
     Some(page(SCALE, &charts))
 }
