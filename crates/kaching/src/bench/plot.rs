@@ -73,17 +73,13 @@ fn load(rows: &[Figures]) -> Option<String> {
 
 /// What one heartbeat costs against what is stored; nothing without at least two sizes.
 fn scale(rows: &[Figures]) -> Option<String> {
-    let own = |engine: &'static str| {
-        rows.iter().filter(move |row| row.name == "scale" && row.engine == Some(engine)).cloned()
-    };
     let engines = [("SQLite", "sqlite"), ("PostgreSQL", "postgres")];
     let series = |looped: &str, of: fn(&Figures) -> Option<f64>| -> Vec<Series> {
         let all = engines.iter().enumerate().map(|(color, (label, engine))| {
             #[expect(clippy::cast_precision_loss, reason = "a picture is coarser")]
-            let points = own(engine)
-                .filter(|row| row.looped == Some(looped))
-                .filter_map(|row| Some((row.activations? as f64, of(&row)?)))
-                .collect();
+            let point = |row: &Figures| Some((row.activations? as f64, of(row)?));
+            let own = rows.iter().filter(|row| row.name == "scale" && row.engine == Some(engine));
+            let points = own.filter(|row| row.looped == Some(looped)).filter_map(point).collect();
             Series { label: (*label).to_owned(), color, points }
         });
         all.filter(|series: &Series| series.points.len() > 1).collect()

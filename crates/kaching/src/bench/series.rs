@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::{
     disk::tell,
-    figures::Figures,
+    figures::{Figures, rounded},
     load::{Caller, Measure},
     stand::Stand,
 };
@@ -103,7 +103,7 @@ async fn one<C: Caller>(
     Ok((
         Figures {
             durable: Some(stand.durable()),
-            rss_mib: stand.rss_mib().map(|mib| (mib * 10.0).round() / 10.0),
+            rss_mib: stand.rss_mib().map(|mib| rounded(mib, 1)),
             ..row
         },
         callers,
