@@ -1,6 +1,8 @@
 //! Fills a database with as many installations as one wants to measure with, in the rows that the operations write.
 
-use kaching_base::{ActivationId, CustomerId, FingerprintKind, LicenseId, ProductId, Seconds};
+use kaching_base::{
+    ActivationId, CustomerId, FingerprintKind, Id, IdKind, LicenseId, ProductId, Seconds, Timestamp,
+};
 use kaching_db::{Json, Param, Sql, Tx, params};
 use kaching_domain::License;
 use kaching_license::LicenseKey;
@@ -95,6 +97,8 @@ impl Rows {
 }
 
 struct Filling {
+    /// How many ids were drawn.
+    drawn: i64,
     customers: Rows,
     licenses: Rows,
     keys: Rows,
@@ -106,22 +110,23 @@ struct Filling {
 impl Default for Filling {
     fn default() -> Self {
         Self {
+            drawn: 0,
             customers: Rows::into(
                 "customers (id, reference, name, sort_name, tags, notes, metadata, created_at, updated_at)",
                 "(?, ?, ?, ?, '[]', '', '{}', ?, ?)",
             ),
             licenses: Rows::into(
-                "licenses (id, product, customer, plan, license_type, status, revision, starts_at,
+                "licenses (id /*+ place */, product, customer, plan, license_type, status, revision, starts_at,
                         expires_at, ends_at, starts_at_first_activation, granted, overrides, bindings, tags, notes,
                         metadata, active, created_at, updated_at)",
-                "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '[]', '[]', '', ?, ?, ?, ?)",
+                "(? /*+ place */, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '[]', '[]', '', ?, ?, ?, ?)",
             ),
             keys: Rows::into("license_keys (lookup, license, sealed, created_at)", "(?, ?, ?, ?)"),
             activations: Rows::into(
-                "activations (id, license, fingerprint, kind, name, version, status, generation,
+                "activations (id /*+ place */, license, fingerprint, kind, name, version, status, generation,
                         activate_nonce, number, nonce, address, activated_at, last_seen_at, run_until, levels,
                         suspected, check_at)",
-                "(?, ?, ?, ?, ?, '2.4.1', 'active', 1, ?, ?, ?, '127.0.0.1', ?, ?, ?, '{}', ?, ?)",
+                "(? /*+ place */, ?, ?, ?, ?, '2.4.1', 'active', 1, ?, ?, ?, '127.0.0.1', ?, ?, ?, '{}', ?, ?)",
             ),
             words: Rows::into("search_words (noun, word, target)", "(?, ?, ?)"),
             entries: Rows::into(
@@ -187,8 +192,14 @@ impl Filling {
         Ok(())
     }
 
+    /// As if these rows had been made one by one, and not all in the moment of their transaction.
+    fn id<K: IdKind>(&mut self, op: &mut Op) -> Id<K> {
+        self.drawn += 1;
+        Id::new(Timestamp::from_micros(op.now.micros() + self.drawn * 20), op.random())
+    }
+
     fn customer(&mut self, tx: &mut Tx<'_>, op: &mut Op, number: u64) -> Result<CustomerId> {
-        let id: CustomerId = op.id();
+        let id: CustomerId = self.id(op);
         let (name, reference) = (format!("Customer {number:08}"), format!("FILL-{number:08}"));
         self.customers.add(tx, params![id, reference, name, name.to_lowercase(), op.now, op.now])?;
         for word in ["customer".to_owned(), "fill".to_owned(), format!("{number:08}")] {
@@ -209,7 +220,7 @@ impl Filling {
     ) -> Result<LicenseId> {
         let days = i64::try_from(number % 365).unwrap_or_default();
         let license = License {
-            id: op.id(),
+            id: self.id(op),
             customer,
             expires_at: like.expires_at.map(|at| at.plus_days(days)),
             metadata: [("order".to_owned(), format!("order-{number:08}"))].into(),
@@ -269,7 +280,7 @@ impl Filling {
         if self.activations.held == AT_ONCE {
             self.licenses.flush(tx)?;
         }
-        let id: ActivationId = op.id();
+        let id: ActivationId = self.id(op);
         let run_until = op.now + RUNS_FOR;
         self.activations.add(
             tx,

@@ -12,6 +12,7 @@ mod activations {
     pub mod model;
     pub mod moves;
     pub mod numbers;
+    pub mod places;
     pub mod relocated;
     pub mod restored;
     pub mod scheduled;

@@ -52,8 +52,8 @@ impl Tx<'_> {
         let mut sql = format!("select {} from \"{}\"", names(table.names()), table.name());
         let mut params = Vec::new();
         if let Some(after) = after {
-            let places: Vec<_> = (1..=after.len()).map(|n| format!("?{n}")).collect();
-            write!(sql, " where ({}) > ({})", names(table.key_names()), places.join(", ")).expect(TEXT);
+            let values = list((1..=after.len()).map(|n| format!("?{n}")));
+            write!(sql, " where ({}) > ({values})", names(table.key_names())).expect(TEXT);
             params = after.iter().zip(table.key_kinds()).map(|(cell, kind)| param(cell, kind)).collect();
         }
         write!(sql, " order by {} limit {limit}", names(table.key_names())).expect(TEXT);
@@ -68,10 +68,12 @@ impl Tx<'_> {
     pub fn fill(&mut self, table: &Table, rows: &[Cells]) -> Result<()> {
         let width = table.names().count().max(1);
         for rows in rows.chunks((PARAMETERS / width).clamp(1, ROWS)) {
-            let mut sql = format!("insert into \"{}\" ({}) values ", table.name(), names(table.names()));
+            let hinted = |at: usize, column: String| column + table.hint(at);
+            let columns = table.names().enumerate().map(|(at, name)| hinted(at, format!("\"{name}\"")));
+            let mut sql = format!("insert into \"{}\" ({}) values ", table.name(), list(columns));
             for row in 0..rows.len() {
-                let places: Vec<_> = (1..=width).map(|at| format!("?{}", row * width + at)).collect();
-                write!(sql, "{}({})", if row == 0 { "" } else { ", " }, places.join(", ")).expect(TEXT);
+                let values = (0..width).map(|at| hinted(at, format!("?{}", row * width + at + 1)));
+                write!(sql, "{}({})", if row == 0 { "" } else { ", " }, list(values)).expect(TEXT);
             }
             let cells = rows.iter().flat_map(|row| row.iter().zip(table.kinds()));
             let params: Vec<_> = cells.map(|(cell, kind)| param(cell, kind)).collect();
@@ -121,7 +123,11 @@ impl Tx<'_> {
 const TEXT: &str = "a String takes any text";
 
 fn names<'n>(names: impl Iterator<Item = &'n str>) -> String {
-    names.map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ")
+    list(names.map(|name| format!("\"{name}\"")))
+}
+
+fn list(parts: impl Iterator<Item = String>) -> String {
+    parts.collect::<Vec<_>>().join(", ")
 }
 
 fn cell(row: &Row<'_>, at: usize) -> Result<Cell> {

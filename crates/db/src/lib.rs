@@ -11,6 +11,7 @@ mod metrics;
 mod migrate;
 mod moment;
 mod param;
+mod place;
 mod postgres;
 mod row;
 mod schema;

@@ -15,7 +15,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 pub(crate) use rusqlite::Connection;
 
 use crate::{
-    Config, Engine, Error, Param, Result, Statement, database::Started, error::Fault, job::Job, sql::dialect,
+    Config, Engine, Error, Param, Result, Statement, database::Started, error::Fault, job::Job, place,
+    sql::dialect,
 };
 
 /// Opens every connection and starts their threads.
@@ -81,11 +82,15 @@ pub(crate) fn execute(
     sql: Statement<'_>,
     params: &[Param<'_>],
 ) -> Result<u64, Fault> {
-    let run = || {
-        let mut statement = connection.prepare_cached(&dialect(Engine::Sqlite, sql.0))?;
-        statement.execute(rusqlite::params_from_iter(params))
+    let run = |text: &str| connection.prepare_cached(text)?.execute(rusqlite::params_from_iter(params));
+    let text = dialect(Engine::Sqlite, sql.0);
+    let placed = place::placed(&text).map(|placed| run(&placed));
+    let rows = match placed {
+        Some(Ok(rows @ 1..)) => Ok(rows),
+        Some(Err(error)) if !place::is_taken(&error) => Err(error),
+        _ => run(&text),
     };
-    run().map(|rows| rows as u64).map_err(|e| fault::of(name, e))
+    rows.map(|rows| rows as u64).map_err(|e| fault::of(name, e))
 }
 
 /// Hands each row to `take` until it says no.
@@ -96,17 +101,24 @@ pub(crate) fn each(
     params: &[Param<'_>],
     mut take: impl FnMut(&rusqlite::Row<'_>) -> bool,
 ) -> Result<(), Fault> {
-    let mut run = || {
-        let mut statement = connection.prepare_cached(&dialect(Engine::Sqlite, sql.0))?;
+    let mut run = |text: &str| {
+        let mut statement = connection.prepare_cached(text)?;
         let mut rows = statement.query(rusqlite::params_from_iter(params))?;
+        let mut found = false;
         while let Some(row) = rows.next()? {
+            found = true;
             if !take(row) {
                 break;
             }
         }
-        Ok(())
+        Ok(found)
     };
-    run().map_err(|e| fault::of(name, e))
+    let text = dialect(Engine::Sqlite, sql.0);
+    let found = match place::placed(&text) {
+        Some(placed) => run(&placed).and_then(|found| if found { Ok(found) } else { run(&text) }),
+        None => run(&text),
+    };
+    found.map(drop).map_err(|e| fault::of(name, e))
 }
 
 pub(crate) fn prepare(
@@ -114,8 +126,10 @@ pub(crate) fn prepare(
     name: &'static str,
     sql: Statement<'_>,
 ) -> Result<usize, Fault> {
-    let statement = connection.prepare_cached(&dialect(Engine::Sqlite, sql.0));
-    statement.map(|s| s.parameter_count()).map_err(|e| fault::of(name, e))
+    let text = dialect(Engine::Sqlite, sql.0);
+    let prepare = |text: &str| connection.prepare_cached(text).map(|statement| statement.parameter_count());
+    let placed = place::placed(&text).map_or(Ok(0), |placed| prepare(&placed));
+    placed.and_then(|_| prepare(&text)).map_err(|e| fault::of(name, e))
 }
 
 pub(crate) fn script(connection: &Connection, name: &'static str, sql: &str) -> Result<(), Fault> {

@@ -17,14 +17,18 @@ use crate::{
 };
 
 /// All columns in the order of [`read`].
+macro_rules! columns {
+    () => {
+        "a.id, a.license, a.fingerprint, a.kind, a.name, a.version, a.status, a.generation, a.activate_nonce, a.number,
+                a.nonce, a.activated_at, a.last_seen_at, a.run_until, a.move_ends_at, a.address, a.levels, a.refused,
+                a.displaced_use_at, a.sighted_at, a.suspected"
+    };
+}
+pub(super) use columns;
+
 macro_rules! select {
     ($rest:literal) => {
-        concat!(
-            "select a.id, a.license, a.fingerprint, a.kind, a.name, a.version, a.status, a.generation,
-                    a.activate_nonce, a.number, a.nonce, a.activated_at, a.last_seen_at, a.run_until, a.move_ends_at,
-                    a.address, a.levels, a.refused, a.displaced_use_at, a.sighted_at, a.suspected from activations a",
-            $rest
-        )
+        concat!("select ", columns!(), " from activations a", $rest)
     };
 }
 pub(super) const SELECT: &str = select!("");
@@ -66,11 +70,11 @@ pub(super) fn read_next(fields: &mut Fields<'_>) -> db::Result<Activation> {
 }
 
 pub(crate) fn by_id(tx: &mut Tx<'_>, id: ActivationId) -> Result<Option<Activation>> {
-    Ok(tx.query_opt(select!(" where a.id = ?1"), params![id], read)?)
+    Ok(tx.query_opt(select!(" where a.id = ?1 /*+ place */"), params![id], read)?)
 }
 
 pub(crate) fn lock_by_id(tx: &mut Tx<'_>, id: ActivationId) -> Result<Option<Activation>> {
-    Ok(tx.query_opt(select!(" where a.id = ?1 for update"), params![id], read)?)
+    Ok(tx.query_opt(select!(" where a.id = ?1 /*+ place */ for update"), params![id], read)?)
 }
 
 pub(crate) fn by_fingerprint(
@@ -137,10 +141,11 @@ pub(crate) fn in_use(tx: &mut Tx<'_>, license: &License, now: Timestamp) -> Resu
 pub(super) fn insert(tx: &mut Tx<'_>, activation: &Activation) -> Result<()> {
     let Activation { credential, suspicion, .. } = activation;
     tx.execute(
-        "insert into activations (id, license, fingerprint, kind, name, version, status, generation, activate_nonce,
+        "insert into activations (id /*+ place */, license, fingerprint, kind, name, version, status, generation, activate_nonce,
                 number, nonce, activated_at, last_seen_at, run_until, move_ends_at, address, levels, refused,
                 displaced_use_at, sighted_at, suspected, check_at)
-         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)",
+         values (?1 /*+ place */, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19,
+                ?20, ?21, ?22)",
         params![
             activation.id,
             activation.license,

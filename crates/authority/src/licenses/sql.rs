@@ -25,6 +25,7 @@ macro_rules! select {
     };
 }
 pub(crate) const SELECT: &str = select!("");
+pub(crate) const BY_ID: &str = select!(" where l.id = ?1 /*+ place */");
 
 pub(crate) fn read(row: &Row<'_>) -> db::Result<License> {
     read_with(row, |terms, overrides| granted(&terms, &overrides))
@@ -67,17 +68,18 @@ pub(crate) fn read_with(
 }
 
 pub(crate) fn by_id(tx: &mut Tx<'_>, id: LicenseId) -> Result<Option<License>> {
-    Ok(tx.query_opt(select!(" where l.id = ?1"), params![id], read)?)
+    Ok(tx.query_opt(BY_ID, params![id], read)?)
 }
 
 pub(crate) fn lock_by_id(tx: &mut Tx<'_>, id: LicenseId) -> Result<Option<License>> {
-    Ok(tx.query_opt(select!(" where l.id = ?1 for update"), params![id], read)?)
+    Ok(tx.query_opt(select!(" where l.id = ?1 /*+ place */ for update"), params![id], read)?)
 }
 
 /// The license of a key that has not ended, by the key's lookup hash.
 pub(crate) fn by_key(tx: &mut Tx<'_>, lookup: &[u8; 32], now: Timestamp) -> Result<Option<License>> {
     let sql = select!(
-        " where l.id = (select license from license_keys where lookup = ?1 and (ends_at is null or ends_at > ?2))"
+        " join license_keys k on l.id = k.license /*+ place */
+         where k.lookup = ?1 and (k.ends_at is null or k.ends_at > ?2)"
     );
     Ok(tx.query_opt(sql, params![lookup[..], now], read)?)
 }
@@ -85,8 +87,8 @@ pub(crate) fn by_key(tx: &mut Tx<'_>, lookup: &[u8; 32], now: Timestamp) -> Resu
 /// As [`by_key`], locked.
 pub(crate) fn lock_by_key(tx: &mut Tx<'_>, lookup: &[u8; 32], now: Timestamp) -> Result<Option<License>> {
     let sql = select!(
-        " where l.id = (select license from license_keys where lookup = ?1 and (ends_at is null or ends_at > ?2))
-         for update"
+        " join license_keys k on l.id = k.license /*+ place */
+         where k.lookup = ?1 and (k.ends_at is null or k.ends_at > ?2) for update of l"
     );
     Ok(tx.query_opt(sql, params![lookup[..], now], read)?)
 }
@@ -100,11 +102,11 @@ pub(super) fn due(tx: &mut Tx<'_>, now: Timestamp) -> Result<Vec<LicenseId>> {
 pub(super) fn insert(tx: &mut Tx<'_>, license: &License) -> Result<()> {
     let scheduled = license.scheduled.as_ref();
     tx.execute(
-        "insert into licenses (id, product, customer, plan, license_type, status, revision, starts_at, expires_at,
+        "insert into licenses (id /*+ place */, product, customer, plan, license_type, status, revision, starts_at, expires_at,
                 ends_at, starts_at_first_activation, granted, overrides, bindings, tags, notes, metadata,
                 suspended_reason, scheduled_plan, scheduled_at, active, created_at, updated_at, archived_at)
-         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22,
-                ?23, ?24)",
+         values (?1 /*+ place */, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19,
+                ?20, ?21, ?22, ?23, ?24)",
         params![
             license.id,
             license.product,
@@ -172,13 +174,13 @@ pub(crate) fn update(tx: &mut Tx<'_>, license: &License) -> Result<()> {
 
 /// Writes how many activations are counted as active; under the license's lock.
 pub(crate) fn set_active(tx: &mut Tx<'_>, id: LicenseId, active: i64) -> Result<()> {
-    tx.execute("update licenses set active = ?2 where id = ?1", params![id, active])?;
+    tx.execute("update licenses set active = ?2 where id = ?1 /*+ place */", params![id, active])?;
     Ok(())
 }
 
 /// Writes a raised revision alone, where nothing else of the row changed; under the license's lock.
 pub(crate) fn set_revision(tx: &mut Tx<'_>, id: LicenseId, revision: i64) -> Result<()> {
-    tx.execute("update licenses set revision = ?2 where id = ?1", params![id, revision])?;
+    tx.execute("update licenses set revision = ?2 where id = ?1 /*+ place */", params![id, revision])?;
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Cell, Kind, odd};
-use crate::{Engine, Result, Tx, params};
+use crate::{Engine, Result, Tx, params, place::HINT};
 
 /// Tables of this crate's own: which migrations were applied, and what a copy that is under way has done.
 const OWN: [&str; 2] = ["schema_migrations", "unfinished_copy"];
@@ -14,6 +14,8 @@ pub struct Table {
     columns: Vec<(String, Kind)>,
     /// The places of the primary key's columns.
     key: Vec<usize>,
+    /// Whether SQLite lays its rows by their ids, as [`crate::place`] says.
+    by_id: bool,
 }
 
 impl Table {
@@ -32,6 +34,11 @@ impl Table {
         self.key.iter().map(|at| row[*at].clone()).collect()
     }
 
+    /// What stands behind a column's name or value where a row is written.
+    pub(super) fn hint(&self, column: usize) -> &'static str {
+        if self.by_id && self.key == [column] { HINT } else { "" }
+    }
+
     pub(super) fn kinds(&self) -> impl Iterator<Item = Kind> {
         self.columns.iter().map(|(_, kind)| *kind)
     }
@@ -45,11 +52,14 @@ impl Table {
     }
 }
 
-/// A column as the catalogue tells of it: its table, its name, its type, its place in the primary key from 1, or 0.
-type Told = (String, String, String, i64);
+/// A column as the catalogue tells of it: its table, its name, its type, its place in the primary key from 1, or 0, and
+/// whether the table's rows have rowids.
+type Told = (String, String, String, i64, bool);
 
-const SQLITE_COLUMNS: &str = "select m.name, c.name, lower(c.type), c.pk from sqlite_schema m, pragma_table_xinfo(m.name) c
-    where m.type = 'table' and m.name not like 'sqlite\\_%' escape '\\' and c.hidden = 0 order by m.name, c.name";
+const SQLITE_COLUMNS: &str = "select m.name, c.name, lower(c.type), c.pk, t.wr = 0
+    from sqlite_schema m, pragma_table_list(m.name) t, pragma_table_xinfo(m.name) c
+    where m.type = 'table' and t.schema = 'main' and m.name not like 'sqlite\\_%' escape '\\' and c.hidden = 0
+    order by m.name, c.name";
 
 const SQLITE_REFERENCES: &str =
     "select m.name, r.\"table\" from sqlite_schema m, pragma_foreign_key_list(m.name) r
@@ -57,7 +67,7 @@ const SQLITE_REFERENCES: &str =
 
 const POSTGRES_COLUMNS: &str =
     "select cast(t.relname as text), cast(a.attname as text), format_type(a.atttypid, null),
-        cast(coalesce(array_position(cast(k.conkey as int2[]), a.attnum), 0) as bigint)
+        cast(coalesce(array_position(cast(k.conkey as int2[]), a.attnum), 0) as bigint), false
     from pg_class t join pg_attribute a on a.attrelid = t.oid
     left join pg_constraint k on k.conrelid = t.oid and k.contype = 'p'
     where t.relkind = 'r' and t.relnamespace = cast(current_schema() as regnamespace)
@@ -113,8 +123,9 @@ impl Tx<'_> {
             Engine::Sqlite => SQLITE_COLUMNS,
             Engine::Postgres => POSTGRES_COLUMNS,
         };
-        let told: Vec<Told> =
-            self.query_all(columns, &[], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
+        let told: Vec<Told> = self.query_all(columns, &[], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
+        })?;
         let mut by_name: BTreeMap<String, Vec<Told>> = BTreeMap::new();
         for column in told.into_iter().filter(|(table, ..)| !OWN.contains(&table.as_str())) {
             by_name.entry(column.0.clone()).or_default().push(column);
@@ -128,7 +139,8 @@ fn table(name: String, mut told: Vec<Told>) -> Result<Table> {
     told.sort_by(|a, b| a.1.cmp(&b.1));
     let mut key: Vec<(i64, usize)> = Vec::new();
     let mut columns = Vec::new();
-    for (at, (_, column, ty, place)) in told.into_iter().enumerate() {
+    let mut by_id = false;
+    for (at, (_, column, ty, place, rowid)) in told.into_iter().enumerate() {
         let kind = match ty.as_str() {
             "integer" | "bigint" | "smallint" => Kind::Int,
             "boolean" => Kind::Bool,
@@ -141,6 +153,7 @@ fn table(name: String, mut told: Vec<Told>) -> Result<Table> {
         };
         if place > 0 {
             key.push((place, at));
+            by_id = rowid && column == "id" && kind == Kind::Bytes;
         }
         columns.push((column, kind));
     }
@@ -148,7 +161,7 @@ fn table(name: String, mut told: Vec<Told>) -> Result<Table> {
         return Err(odd(format!("the table {name} has no primary key, so that it cannot be copied")));
     }
     key.sort_unstable();
-    Ok(Table { name, columns, key: key.into_iter().map(|(_, at)| at).collect() })
+    Ok(Table { name, columns, key: key.into_iter().map(|(_, at)| at).collect(), by_id })
 }
 
 fn in_order(mut tables: Vec<Table>, refers: &[(String, String)]) -> Result<Vec<Table>> {

@@ -6,7 +6,7 @@ use super::{
     fault,
     file::{DataFile, Files},
 };
-use crate::{Error, Result};
+use crate::{Error, Result, place};
 
 /// What the threads will own.
 pub(super) struct Connections {
@@ -80,6 +80,7 @@ fn writing(path: &Path) -> rusqlite::Result<Connection> {
          pragma journal_size_limit = {LOG_BYTES};
          pragma cache_size = -20000;"
     ))?;
+    place::teach(&connection)?;
     keep_statements(&connection)?;
     Ok(connection)
 }
@@ -93,6 +94,7 @@ fn reader(path: &Path) -> rusqlite::Result<Connection> {
          pragma trusted_schema = off;
          pragma cache_size = -20000;",
     )?;
+    place::teach(&connection)?;
     keep_statements(&connection)?;
     Ok(connection)
 }

@@ -10,6 +10,7 @@ mod errors;
 mod limits;
 mod lists;
 mod migrations;
+mod places;
 mod postgres;
 mod sqlite;
 mod standby;

@@ -1,7 +1,7 @@
 //! What stands around licenses, kept from one heartbeat to the next: a batch reads whether it is still so.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -51,10 +51,14 @@ impl Grounds {
             }
         }
         let mut found: Vec<_> = stood.iter().map(|stood| self.find(stood, stamps[&stood.product])).collect();
-        let missing: Vec<_> =
-            stood.iter().zip(&found).filter(|(_, found)| found.is_none()).map(|(stood, _)| stood).collect();
+        let missing: BTreeSet<_> = stood
+            .iter()
+            .zip(&found)
+            .filter(|(_, found)| found.is_none())
+            .map(|(stood, _)| stood.activation.license)
+            .collect();
         if !missing.is_empty() {
-            let read = self.read(tx, missing.iter().map(|stood| stood.activation.license), &stamps)?;
+            let read = self.read(tx, missing.into_iter(), &stamps)?;
             for (found, stood) in found.iter_mut().zip(stood).filter(|(found, _)| found.is_none()) {
                 *found = read.get(&stood.activation.license).cloned();
             }

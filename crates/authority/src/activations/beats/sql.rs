@@ -1,5 +1,5 @@
 use kaching_base::{ActivationId, LicenseId, ProductId, Timestamp};
-use kaching_db::{self as db, Engine, Json, Param, Sql, ToParam, Tx};
+use kaching_db::{self as db, Engine, Json, Param, Row, Sql, ToParam, Tx, params};
 use kaching_domain::{Activation, License};
 
 use super::super::{Health, sql};
@@ -19,20 +19,41 @@ pub(super) struct Stood {
     pub(super) active: i64,
 }
 
+/// An activation with what tells whether its license is known.
+macro_rules! stood {
+    ($rest:literal) => {
+        concat!(
+            "select a.health, l.product, l.revision, l.updated_at, l.active, ",
+            sql::columns!(),
+            " from activations a join licenses l on l.id = a.license /*+ place */",
+            $rest
+        )
+    };
+}
+
 /// Locks those of these activations that nobody else has locked, in the order of their ids.
 pub(super) fn lock(tx: &mut Tx<'_>, ids: impl Iterator<Item = ActivationId>) -> db::Result<Vec<Stood>> {
-    let mut select = Sql::new("select a.health, l.product, l.revision, l.updated_at, l.active,");
-    select.push(sql::SELECT.trim_start_matches("select")).push(" join licenses l on l.id = a.license");
-    select.push(" where a.id in ").list(filled(ids)).push(" order by a.id for update of a skip locked");
-    tx.query_all(&select, select.params(), |row| {
-        let mut fields = Fields::of(row);
-        Ok(Stood {
-            health: fields.take::<Option<Json<Health>>>()?.map(|json| json.0),
-            product: fields.take()?,
-            version: (fields.take()?, fields.take()?),
-            active: fields.take()?,
-            activation: sql::read_next(&mut fields)?,
-        })
+    match tx.engine() {
+        // A statement costs no way to a server, and its writer is alone.
+        Engine::Sqlite => {
+            each(ids, |id| tx.query_opt(stood!(" where a.id = ?1 /*+ place */"), params![id], read_stood))
+        }
+        Engine::Postgres => {
+            let mut select = Sql::new(stood!(" where a.id in "));
+            select.list(filled(ids)).push(" order by a.id for update of a skip locked");
+            tx.query_all(&select, select.params(), read_stood)
+        }
+    }
+}
+
+fn read_stood(row: &Row<'_>) -> db::Result<Stood> {
+    let mut fields = Fields::of(row);
+    Ok(Stood {
+        health: fields.take::<Option<Json<Health>>>()?.map(|json| json.0),
+        product: fields.take()?,
+        version: (fields.take()?, fields.take()?),
+        active: fields.take()?,
+        activation: sql::read_next(&mut fields)?,
     })
 }
 
@@ -42,16 +63,30 @@ pub(super) fn licenses(
     ids: impl Iterator<Item = LicenseId>,
     granted: impl Fn(String, String) -> db::Result<Granted>,
 ) -> db::Result<Vec<License>> {
-    let mut select = Sql::new(licenses::sql::SELECT);
-    select.push(" where l.id in ").list(filled(ids));
-    tx.query_all(&select, select.params(), |row| licenses::sql::read_with(row, &granted))
+    let read = |row: &Row<'_>| licenses::sql::read_with(row, &granted);
+    match tx.engine() {
+        Engine::Sqlite => each(ids, |id| tx.query_opt(licenses::sql::BY_ID, params![id], read)),
+        Engine::Postgres => {
+            let mut select = Sql::new(licenses::sql::SELECT);
+            select.push(" where l.id in ").list(filled(ids));
+            tx.query_all(&select, select.params(), read)
+        }
+    }
+}
+
+/// What there is of these.
+fn each<K, T>(
+    ids: impl Iterator<Item = K>,
+    mut find: impl FnMut(K) -> db::Result<Option<T>>,
+) -> db::Result<Vec<T>> {
+    ids.filter_map(|id| find(id).transpose()).collect()
 }
 
 /// Writes what a heartbeat moves: nothing of it stands in an index.
 pub(in super::super) fn beat(tx: &mut Tx<'_>, after: &Activation) -> db::Result<()> {
     let sql =
         "update activations set number = ?2, nonce = ?3, last_seen_at = ?4, run_until = ?5, refused = ?6
-               where id = ?1";
+               where id = ?1 /*+ place */";
     tx.execute(sql, &moved(after)).map(drop)
 }
 
