@@ -23,5 +23,6 @@ pub(crate) const ALL: Migrations = Migrations {
         "0004_changes" for "0.1.0",
         "0005_room" for "0.1.0",
         "0006_lists" for "0.1.0",
+        "0007_counts" for "0.1.0",
     },
 };

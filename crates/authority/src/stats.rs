@@ -30,7 +30,10 @@ impl Authority {
     /// If the database cannot be used.
     pub async fn stats(&self) -> Result<Stats> {
         self.read("stats.count", |tx, now| {
-            let all = count(tx, "select count(*) from licenses", &[])?;
+            // One walk over one index.
+            let sql = "select count(*), cast(coalesce(sum(active), 0) as bigint) from licenses";
+            let (all, in_use): (i64, i64) = tx.query_one(sql, &[], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            let all = all.unsigned_abs();
             let deleted = count(tx, "select count(*) from licenses where archived_at is not null", &[])?;
             let suspended = count(tx, "select count(*) from licenses where status = 'suspended'", &[])?;
             let revoked = count(tx, "select count(*) from licenses where status = 'revoked'", &[])?;
@@ -50,11 +53,7 @@ impl Authority {
                 expired: ended,
                 expiring_soon: soon(tx, now)?,
                 suspended,
-                activations: count(
-                    tx,
-                    "select cast(coalesce(sum(active), 0) as bigint) from licenses where active > 0",
-                    &[],
-                )?,
+                activations: in_use.unsigned_abs(),
             })
         })
         .await

@@ -2,7 +2,7 @@
 //! whose pages no cache holds where millions are stored.
 //!
 //! A statement asks for this by a hint behind the id, which changes nothing of what it means: a row that lies elsewhere,
-//! since its place was taken or it was written by an older version, is found by its id. PostgreSQL reads a comment.
+//! since its place was taken, an older version wrote it or a VACUUM moved it, is found by its id. PostgreSQL reads a comment.
 
 use rusqlite::{Connection, ErrorCode, ffi, functions::FunctionFlags};
 
@@ -28,10 +28,10 @@ pub(crate) fn teach(connection: &Connection) -> rusqlite::Result<()> {
 
 /// The statement with its hints carried out; nothing where there are none.
 pub(crate) fn placed(text: &str) -> Option<String> {
-    let (hinted, last) = text.rsplit_once(HINT)?;
-    let mut placed = String::with_capacity(text.len() + 64);
-    for part in hinted.split(HINT) {
-        let (before, id) = last_word(part);
+    let mut hint = find(text)?;
+    let (mut placed, mut rest) = (String::with_capacity(text.len() + 64), text);
+    loop {
+        let (before, id) = last_word(&rest[..hint]);
         match before.strip_suffix(" = ").map(last_word) {
             Some((before, column)) => {
                 let row = column.strip_suffix("id").unwrap_or(column);
@@ -40,8 +40,19 @@ pub(crate) fn placed(text: &str) -> Option<String> {
             None if id.trim_matches('"') == "id" => placed.extend([before, "rowid, ", id]),
             None => placed.extend([before, "place(", id, "), ", id]),
         }
+        rest = &rest[hint + HINT.len()..];
+        match find(rest) {
+            Some(next) => hint = next,
+            None => return Some(placed + rest),
+        }
     }
-    Some(placed + last)
+}
+
+/// Where the next hint begins. Every statement is looked through before it runs: for one byte, which is quick.
+fn find(text: &str) -> Option<usize> {
+    const BEFORE: usize = " /*".len();
+    let mut starts = text.match_indices('+').filter_map(|(plus, _)| plus.checked_sub(BEFORE));
+    starts.find(|start| text.as_bytes()[*start..].starts_with(HINT.as_bytes()))
 }
 
 fn last_word(text: &str) -> (&str, &str) {
@@ -90,6 +101,8 @@ mod tests {
         ] {
             assert_eq!(placed(text).as_deref(), Some(carried_out));
         }
-        assert_eq!(placed("select n from a where id = ?1"), None);
+        for text in ["select n from a where id = ?1", "select n + 1 from a", "+", "select 'äö+ /*+'"] {
+            assert_eq!(placed(text), None);
+        }
     }
 }

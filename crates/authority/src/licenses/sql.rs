@@ -25,6 +25,8 @@ macro_rules! select {
     };
 }
 pub(crate) const SELECT: &str = select!("");
+/// A list of ids follows.
+pub(crate) const AMONG: &str = select!(" where l.id in ");
 pub(crate) const BY_ID: &str = select!(" where l.id = ?1 /*+ place */");
 
 pub(crate) fn read(row: &Row<'_>) -> db::Result<License> {
@@ -78,8 +80,7 @@ pub(crate) fn lock_by_id(tx: &mut Tx<'_>, id: LicenseId) -> Result<Option<Licens
 /// The license of a key that has not ended, by the key's lookup hash.
 pub(crate) fn by_key(tx: &mut Tx<'_>, lookup: &[u8; 32], now: Timestamp) -> Result<Option<License>> {
     let sql = select!(
-        " join license_keys k on l.id = k.license /*+ place */
-         where k.lookup = ?1 and (k.ends_at is null or k.ends_at > ?2)"
+        " where l.id = (select license from license_keys where lookup = ?1 and (ends_at is null or ends_at > ?2))"
     );
     Ok(tx.query_opt(sql, params![lookup[..], now], read)?)
 }
@@ -87,8 +88,8 @@ pub(crate) fn by_key(tx: &mut Tx<'_>, lookup: &[u8; 32], now: Timestamp) -> Resu
 /// As [`by_key`], locked.
 pub(crate) fn lock_by_key(tx: &mut Tx<'_>, lookup: &[u8; 32], now: Timestamp) -> Result<Option<License>> {
     let sql = select!(
-        " join license_keys k on l.id = k.license /*+ place */
-         where k.lookup = ?1 and (k.ends_at is null or k.ends_at > ?2) for update of l"
+        " where l.id = (select license from license_keys where lookup = ?1 and (ends_at is null or ends_at > ?2))
+         for update"
     );
     Ok(tx.query_opt(sql, params![lookup[..], now], read)?)
 }

@@ -33,17 +33,8 @@ macro_rules! stood {
 
 /// Locks those of these activations that nobody else has locked, in the order of their ids.
 pub(super) fn lock(tx: &mut Tx<'_>, ids: impl Iterator<Item = ActivationId>) -> db::Result<Vec<Stood>> {
-    match tx.engine() {
-        // A statement costs no way to a server, and its writer is alone.
-        Engine::Sqlite => {
-            each(ids, |id| tx.query_opt(stood!(" where a.id = ?1 /*+ place */"), params![id], read_stood))
-        }
-        Engine::Postgres => {
-            let mut select = Sql::new(stood!(" where a.id in "));
-            select.list(filled(ids)).push(" order by a.id for update of a skip locked");
-            tx.query_all(&select, select.params(), read_stood)
-        }
-    }
+    let (one, several) = (stood!(" where a.id = ?1 /*+ place */"), stood!(" where a.id in "));
+    find(tx, ids, one, (several, " order by a.id for update of a skip locked"), read_stood)
 }
 
 fn read_stood(row: &Row<'_>) -> db::Result<Stood> {
@@ -63,23 +54,30 @@ pub(super) fn licenses(
     ids: impl Iterator<Item = LicenseId>,
     granted: impl Fn(String, String) -> db::Result<Granted>,
 ) -> db::Result<Vec<License>> {
-    let read = |row: &Row<'_>| licenses::sql::read_with(row, &granted);
-    match tx.engine() {
-        Engine::Sqlite => each(ids, |id| tx.query_opt(licenses::sql::BY_ID, params![id], read)),
-        Engine::Postgres => {
-            let mut select = Sql::new(licenses::sql::SELECT);
-            select.push(" where l.id in ").list(filled(ids));
-            tx.query_all(&select, select.params(), read)
-        }
-    }
+    let several = (licenses::sql::AMONG, "");
+    find(tx, ids, licenses::sql::BY_ID, several, |row| licenses::sql::read_with(row, &granted))
 }
 
-/// What there is of these.
-fn each<K, T>(
+/// What there is of these: each by a statement of its own, or all by one, in two parts around their ids.
+fn find<K: ToParam + Copy, T>(
+    tx: &mut Tx<'_>,
     ids: impl Iterator<Item = K>,
-    mut find: impl FnMut(K) -> db::Result<Option<T>>,
+    one: &'static str,
+    (several, rest): (&'static str, &'static str),
+    mut read: impl FnMut(&Row<'_>) -> db::Result<T>,
 ) -> db::Result<Vec<T>> {
-    ids.filter_map(|id| find(id).transpose()).collect()
+    if each_alone(tx) {
+        return ids.filter_map(|id| tx.query_opt(one, params![id], &mut read).transpose()).collect();
+    }
+    let mut select = Sql::new(several);
+    select.list(filled(ids)).push(rest);
+    tx.query_all(&select, select.params(), read)
+}
+
+/// Whether each is read and written by a statement of its own: it costs no way to a server, and one that changes many rows
+/// writes down how each was before.
+fn each_alone(tx: &Tx<'_>) -> bool {
+    tx.engine() == Engine::Sqlite
 }
 
 /// Writes what a heartbeat moves: nothing of it stands in an index.
@@ -95,10 +93,9 @@ pub(super) fn beat_all<'a>(
     tx: &mut Tx<'_>,
     mut after: impl Iterator<Item = &'a Activation>,
 ) -> db::Result<()> {
-    match tx.engine() {
-        // A statement costs no way to a server, and one that changes many rows writes down how each was before.
-        Engine::Sqlite => after.try_for_each(|activation| beat(tx, activation)),
-        Engine::Postgres => beat_at_once(tx, after),
+    match each_alone(tx) {
+        true => after.try_for_each(|activation| beat(tx, activation)),
+        false => beat_at_once(tx, after),
     }
 }
 
