@@ -83,14 +83,8 @@ pub(crate) fn execute(
     params: &[Param<'_>],
 ) -> Result<u64, Fault> {
     let run = |text: &str| connection.prepare_cached(text)?.execute(rusqlite::params_from_iter(params));
-    let text = dialect(Engine::Sqlite, sql.0);
-    let placed = place::placed(&text).map(|placed| run(&placed));
-    let rows = match placed {
-        Some(Ok(rows @ 1..)) => Ok(rows),
-        Some(Err(error)) if !place::is_taken(&error) => Err(error),
-        _ => run(&text),
-    };
-    rows.map(|rows| rows as u64).map_err(|e| fault::of(name, e))
+    let rows = hinted(sql, run, |rows| *rows > 0).map_err(|e| fault::of(name, e))?;
+    Ok(rows as u64)
 }
 
 /// Hands each row to `take` until it says no.
@@ -101,7 +95,7 @@ pub(crate) fn each(
     params: &[Param<'_>],
     mut take: impl FnMut(&rusqlite::Row<'_>) -> bool,
 ) -> Result<(), Fault> {
-    let mut run = |text: &str| {
+    let run = |text: &str| {
         let mut statement = connection.prepare_cached(text)?;
         let mut rows = statement.query(rusqlite::params_from_iter(params))?;
         let mut found = false;
@@ -113,12 +107,24 @@ pub(crate) fn each(
         }
         Ok(found)
     };
+    hinted(sql, run, |found| *found).map(drop).map_err(|e| fault::of(name, e))
+}
+
+/// Runs a statement as its hints say where it has any, and without them where that found nothing, or a place taken.
+fn hinted<T>(
+    sql: Statement<'_>,
+    mut run: impl FnMut(&str) -> rusqlite::Result<T>,
+    found: impl Fn(&T) -> bool,
+) -> rusqlite::Result<T> {
     let text = dialect(Engine::Sqlite, sql.0);
-    let found = match place::placed(&text) {
-        Some(placed) => run(&placed).and_then(|found| if found { Ok(found) } else { run(&text) }),
-        None => run(&text),
-    };
-    found.map(drop).map_err(|e| fault::of(name, e))
+    if let Some(placed) = place::placed(&text) {
+        match run(&placed) {
+            Ok(outcome) if found(&outcome) => return Ok(outcome),
+            Err(error) if !place::is_taken(&error) => return Err(error),
+            _ => {}
+        }
+    }
+    run(&text)
 }
 
 pub(crate) fn prepare(

@@ -58,6 +58,12 @@ async fn rows_that_share_a_place_are_each_found_and_written() {
             let laid = "select count(*) from things where rowid = place(id)";
             assert_eq!(crate::count(&db, laid).await, 1, "the other one found its place taken");
         }
+        let returning = "insert into things (id /*+ place */, n) values (?1 /*+ place */, 3) returning n";
+        db.write("places", move |tx| {
+            tx.query_one(returning, params![never], |row| row.get::<i64>(0)).map(|n| assert_eq!(n, 3))
+        })
+        .await
+        .unwrap();
         // An id that is there is refused as ever, wherever its row lies.
         let again = db.write("places", move |tx| tx.execute(INSERT, params![second, 3]).map(drop)).await;
         assert!(matches!(again, Err(kaching_db::Error::Unique(_))), "{again:?}");
