@@ -68,14 +68,21 @@ fn statements_of(source: &str) -> Vec<String> {
     let is_statement = |text: &str| {
         ["select ", "insert into ", "update ", "delete from "].iter().any(|verb| text.starts_with(verb))
     };
-    let columns = literals
-        .iter()
-        .find(|(before, text)| is_statement(text) && before.ends_with("concat!(\n            "));
+    let literal = |ending: &str| literals.iter().position(|(before, _)| before.ends_with(ending));
+    let columns = match (literal("() => {\n        "), literal("concat!(")) {
+        // `concat!("select ", columns!(), " from …", $rest)`
+        (Some(columns), Some(select)) if literals[select].1 == "select " => {
+            Some(format!("select {}{}", literals[columns].1, literals[select + 1].1))
+        }
+        _ => literal("concat!(\n            ")
+            .map(|at| literals[at].1.clone())
+            .filter(|text| is_statement(text)),
+    };
     let mut statements = Vec::new();
     for (before, text) in &literals {
         let builds = before.ends_with("Sql::new(") || before.trim_end().ends_with("concat!(");
-        match columns {
-            Some((_, columns)) if before.ends_with("select!(") => statements.push(format!("{columns}{text}")),
+        match &columns {
+            Some(columns) if before.ends_with("select!(") => statements.push(format!("{columns}{text}")),
             _ if is_statement(text) && !builds => statements.push(text.clone()),
             _ => {}
         }

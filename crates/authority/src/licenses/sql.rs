@@ -25,8 +25,6 @@ macro_rules! select {
     };
 }
 pub(crate) const SELECT: &str = select!("");
-/// A list of ids follows.
-pub(crate) const AMONG: &str = select!(" where l.id in ");
 pub(crate) const BY_ID: &str = select!(" where l.id = ?1 /*+ place */");
 
 pub(crate) fn read(row: &Row<'_>) -> db::Result<License> {

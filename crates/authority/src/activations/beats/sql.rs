@@ -33,7 +33,7 @@ macro_rules! stood {
 
 /// Locks those of these activations that nobody else has locked, in the order of their ids.
 pub(super) fn lock(tx: &mut Tx<'_>, ids: impl Iterator<Item = ActivationId>) -> db::Result<Vec<Stood>> {
-    let (one, several) = (stood!(" where a.id = ?1 /*+ place */"), stood!(" where a.id in "));
+    let (one, several) = (stood!(" where a.id = ?1 /*+ place */"), Sql::new(stood!(" where a.id in ")));
     find(tx, ids, one, (several, " order by a.id for update of a skip locked"), read_stood)
 }
 
@@ -54,8 +54,9 @@ pub(super) fn licenses(
     ids: impl Iterator<Item = LicenseId>,
     granted: impl Fn(String, String) -> db::Result<Granted>,
 ) -> db::Result<Vec<License>> {
-    let several = (licenses::sql::AMONG, "");
-    find(tx, ids, licenses::sql::BY_ID, several, |row| licenses::sql::read_with(row, &granted))
+    let mut several = Sql::new(licenses::sql::SELECT);
+    several.push(" where l.id in ");
+    find(tx, ids, licenses::sql::BY_ID, (several, ""), |row| licenses::sql::read_with(row, &granted))
 }
 
 /// What there is of these: each by a statement of its own, or all by one, in two parts around their ids.
@@ -63,15 +64,14 @@ fn find<K: ToParam + Copy, T>(
     tx: &mut Tx<'_>,
     ids: impl Iterator<Item = K>,
     one: &'static str,
-    (several, rest): (&'static str, &'static str),
+    (mut several, rest): (Sql, &'static str),
     mut read: impl FnMut(&Row<'_>) -> db::Result<T>,
 ) -> db::Result<Vec<T>> {
     if each_alone(tx) {
         return ids.filter_map(|id| tx.query_opt(one, params![id], &mut read).transpose()).collect();
     }
-    let mut select = Sql::new(several);
-    select.list(filled(ids)).push(rest);
-    tx.query_all(&select, select.params(), read)
+    several.list(filled(ids)).push(rest);
+    tx.query_all(&several, several.params(), read)
 }
 
 /// Whether each is read and written by a statement of its own: it costs no way to a server, and one that changes many rows
