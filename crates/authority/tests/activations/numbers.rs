@@ -4,15 +4,11 @@ use std::sync::Arc;
 
 use kaching_authority::{NewLicense, Renewal, domain::licenses::Draft};
 use kaching_base::Seconds;
-use kaching_db::{Db, Metrics};
+use kaching_db::Db;
 use kaching_testkit::World;
 use tokio::task::JoinSet;
 
-use super::setting::{Installation, Site, operator};
-
-async fn database(world: &World) -> Db {
-    Db::open(world.database.clone(), Metrics::register(&mut Default::default())).await.unwrap()
-}
+use super::setting::{Installation, Site, database, operator};
 
 /// The numbers that a reader sees at this moment.
 async fn numbers(db: &Db) -> Vec<i64> {
@@ -36,7 +32,7 @@ async fn no_number_comes_to_light_before_the_one_below_it() {
             };
             licenses.push(world.authority.create_license(operator(), new).await.unwrap().license.id);
         }
-        let db = database(&world).await;
+        let db = database(&world.database).await;
         let began = numbers(&db).await.len();
         let world = Arc::new(world);
         let mut changing = JoinSet::new();
@@ -68,7 +64,7 @@ async fn no_number_comes_to_light_before_the_one_below_it() {
 async fn what_runs_every_day_takes_no_number_and_what_is_old_is_forgotten() {
     World::each(|world| async move {
         let site = Site::plain(&world, 2).await;
-        let db = database(&world).await;
+        let db = database(&world.database).await;
         let mut one = Installation::new("c1");
         one.activate(&world, &site).await.unwrap();
         one.heartbeat(&world).await.unwrap();

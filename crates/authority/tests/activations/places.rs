@@ -1,18 +1,14 @@
 //! On SQLite, activations and licenses lie where their ids say; those that lie elsewhere are found all the same.
 
 use kaching_authority::{Clock as _, filling::Fill};
-use kaching_db::{Config, Db, Metrics};
+use kaching_db::Db;
 use kaching_testkit::{Engine, Scratch, World};
 
 use super::{
     backups::back_up,
     restored::restore_into,
-    setting::{Installation, Site},
+    setting::{Installation, Site, database},
 };
-
-async fn database(config: &Config) -> Db {
-    Db::open(config.clone(), Metrics::register(&mut Default::default())).await.unwrap()
-}
 
 /// How many activations and licenses lie where their ids say, of how many.
 async fn laid(db: &Db) -> [(i64, i64); 2] {

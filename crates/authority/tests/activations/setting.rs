@@ -9,12 +9,18 @@ use kaching_authority::{
     domain::{Contact, licenses::Draft},
 };
 use kaching_base::{ActivationId, Code, ErrorCode, FingerprintKind, LicenseId, Limit, TokenId};
+use kaching_db::{Config, Db, Metrics};
 use kaching_license::{Authorization, Credential, Expected, Lease, Moment, TrustedKeyset};
 use kaching_testkit::World;
 use serde_json::Value;
 
 pub fn operator() -> Cx {
     Cx::of(Actor::Token(TokenId::from_bytes([5; 16])))
+}
+
+/// What an authority stores, beside it.
+pub async fn database(config: &Config) -> Db {
+    Db::open(config.clone(), Metrics::register(&mut Default::default())).await.unwrap()
 }
 
 pub fn code(text: &str) -> Code {
