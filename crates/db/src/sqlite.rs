@@ -138,6 +138,11 @@ pub(crate) fn prepare(
     placed.and_then(|_| prepare(&text)).map_err(|e| fault::of(name, e))
 }
 
+/// Begins or ends a transaction, or a savepoint in it.
+fn control(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
+    connection.prepare_cached(sql)?.execute([]).map(drop)
+}
+
 pub(crate) fn script(connection: &Connection, name: &'static str, sql: &str) -> Result<(), Fault> {
     connection.execute_batch(sql).map_err(|e| fault::of(name, e))
 }

@@ -1,7 +1,7 @@
 use crossbeam_channel::Receiver;
 use rusqlite::Connection;
 
-use super::fault;
+use super::{control, fault};
 use crate::{
     Error, Result,
     job::{Job, Ran},
@@ -19,11 +19,10 @@ pub(super) fn run(connection: &Connection, jobs: &Receiver<Job>) {
 }
 
 fn read(connection: &Connection, job: &mut Job) -> Result<()> {
-    let control = |sql| connection.execute_batch(sql).map_err(|e| fault::meaning(job.name, e));
-    control("begin")?;
+    control(connection, "begin").map_err(|e| fault::meaning(job.name, e))?;
     let ran = job.run(Link::Sqlite(connection));
     if !connection.is_autocommit() {
-        connection.execute_batch("rollback").map_err(|e| fault::meaning(job.name, e))?;
+        control(connection, "rollback").map_err(|e| fault::meaning(job.name, e))?;
     }
     match ran {
         Ran::Keep | Ran::Undo | Ran::Fault(_, false) => Ok(()),

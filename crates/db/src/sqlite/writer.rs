@@ -259,7 +259,7 @@ impl Writer {
     }
 
     fn control(&self, sql: &str) -> rusqlite::Result<()> {
-        self.connection.prepare_cached(sql)?.execute([]).map(drop)
+        super::control(&self.connection, sql)
     }
 }
 
