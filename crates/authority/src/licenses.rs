@@ -24,6 +24,7 @@ pub use kaching_domain::licenses::{At, EditLicense};
 pub use key::RevealedKey;
 pub use licensed::Licensed;
 pub use list::LicenseFilter;
+pub(crate) use sql::Seen;
 
 impl Authority {
     /// One license by id or key.

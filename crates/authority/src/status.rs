@@ -1,8 +1,10 @@
 //! How a license stands, for the people of the customer.
 
+use std::sync::Arc;
+
 use kaching_base::{Code, ErrorCode, Timestamp};
 use kaching_db::Tx;
-use kaching_domain::{Activation, License, Quota, State, Upgrade, outlook, quotas};
+use kaching_domain::{Activation, License, Quota, State, Terms, Upgrade, outlook, quotas};
 use kaching_license::LicenseKey;
 
 use crate::{
@@ -20,9 +22,24 @@ pub enum Asker {
 /// A license with the names that its ids stand for, as products see it.
 pub struct ProductLicense {
     pub license: License,
+    /// What the license grants.
+    pub terms: Arc<Terms>,
     pub product: Code,
     pub plan: Code,
     pub state: State,
+}
+
+impl ProductLicense {
+    pub(crate) fn new(around: &Around, now: Timestamp) -> Self {
+        let Around { license, terms, names, .. } = around;
+        Self {
+            license: license.clone(),
+            terms: Arc::clone(terms),
+            product: names.product.clone(),
+            plan: names.plan.clone(),
+            state: license.state(now),
+        }
+    }
 }
 
 /// `GET /v1/status`.
@@ -56,8 +73,9 @@ impl Authority {
         let keys = self.keys();
         self.read("status.show", move |tx, now| {
             let license = asker.license(tx, &keys, now)?;
-            let Around { license, names, .. } = Around::read(tx, license)?;
-            let present = sql::in_use(tx, &license, now)?;
+            let around = Around::read(tx, license)?;
+            let (license, names) = (&around.license, &around.names);
+            let present = sql::in_use(tx, license.id, license.active, now)?;
             let (shown, levels) = match &asker {
                 Asker::Key(_) => (sql::active(tx, license.id, LISTED)?, present.levels),
                 Asker::Lease(bearer) => {
@@ -72,20 +90,15 @@ impl Authority {
             let scheduled = license.scheduled.as_ref();
             let scheduled = scheduled.and_then(|change| plans.iter().find(|plan| plan.id == change.plan));
             Ok(Standing {
-                quotas: quotas(&license.terms(), present.active, &levels),
+                quotas: quotas(&around.terms, present.active, &levels),
                 active: present.active,
                 activations: activations.map(|one| activations::shown(one, now)).collect(),
-                days_left: outlook::days_left(&license, now),
-                next: outlook::next(&license, scheduled.map(|plan| plan.name.as_str()), now),
+                days_left: outlook::days_left(license, now),
+                next: outlook::next(license, scheduled.map(|plan| plan.name.as_str()), now),
                 upgrade: outlook::upgrade(&plans, names.rank, None, |_| true),
                 plan_name: names.plan_name.clone(),
                 plan_rank: names.rank,
-                license: ProductLicense {
-                    state: license.state(now),
-                    product: names.product.clone(),
-                    plan: names.plan.clone(),
-                    license,
-                },
+                license: ProductLicense::new(&around, now),
                 now,
             })
         })

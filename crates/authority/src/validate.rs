@@ -1,5 +1,7 @@
 //! Whether a key would do; changes nothing.
 
+use std::sync::Arc;
+
 use kaching_base::{Code, ErrorCode, FingerprintKind, Timestamp};
 use kaching_db::Tx;
 use kaching_domain::{Fingerprint, Nonce, Quota, Refused, State, activations as rules, quotas};
@@ -7,7 +9,7 @@ use kaching_license::{Digest, LicenseKey, ValidationCode};
 
 use crate::{
     Authority, Result,
-    activations::sql,
+    activations::{Grounds, sql},
     keys::KeyRing,
     licenses,
     statements::Around,
@@ -65,7 +67,7 @@ impl ValidityCode {
 
 /// What was found: the license, the fingerprint's levels and the slots in use.
 struct Found {
-    around: Around,
+    around: Arc<Around>,
     quotas: Vec<Quota>,
     refused: Option<Refused>,
 }
@@ -77,9 +79,9 @@ impl Authority {
     /// If the database cannot be read, or the answer not be signed.
     pub async fn validate(&self, ask: Validate) -> Result<Validated> {
         let keys = self.keys();
-        let asked = ask.clone();
-        let (found, now) =
-            self.read("licenses.validate", move |tx, now| Ok((look(tx, &keys, &asked, now)?, now))).await?;
+        let (asked, grounds) = (ask.clone(), Arc::clone(&self.grounds));
+        let look = move |tx: &mut Tx<'_>, now| Ok((look(tx, &keys, &grounds, &asked, now)?, now));
+        let (found, now) = self.read("licenses.validate", look).await?;
         let (code, detail) = match &found {
             Err(refused) => (ValidityCode::Refused(refused.code), refused.detail.clone()),
             Ok(Found { refused: Some(refused), .. }) => {
@@ -99,17 +101,13 @@ impl Authority {
             ValidityCode::ValidInGrace => Ok(ValidationCode::ValidInGrace),
             ValidityCode::Refused(code) => Err(code),
         };
-        let around = found.as_ref().ok().map(|found| &found.around);
+        let around = found.as_ref().ok().map(|found| &*found.around);
         let statement = match ask.nonce {
             Some(_) => Some(self.sign_validation(around, signed, ask.request, now)?),
             None => None,
         };
         let (license, quotas) = match found {
-            Ok(Found { around: Around { license, names, .. }, quotas, .. }) => {
-                let state = license.state(now);
-                let (product, plan) = (names.product.clone(), names.plan.clone());
-                (Some(ProductLicense { license, product, plan, state }), quotas)
-            }
+            Ok(Found { around, quotas, .. }) => (Some(ProductLicense::new(&around, now)), quotas),
             Err(_) => (None, Vec::new()),
         };
         Ok(Validated { code, detail, license, quotas, statement })
@@ -117,18 +115,28 @@ impl Authority {
 }
 
 /// What there is of the key, or why nothing.
-fn look(tx: &mut Tx<'_>, keys: &KeyRing, ask: &Validate, now: Timestamp) -> Result<Result<Found, Refused>> {
+fn look(
+    tx: &mut Tx<'_>,
+    keys: &KeyRing,
+    grounds: &Grounds,
+    ask: &Validate,
+    now: Timestamp,
+) -> Result<Result<Found, Refused>> {
     let Some(key) = &ask.key else {
         let error = kaching_license::KeyError;
         return Ok(Err(Refused::new(ErrorCode::KeyMalformed, error.to_string())));
     };
-    let Some(license) = licenses::sql::by_key(tx, &keys.lookup(key), now)? else {
-        return Ok(Err(Refused::new(ErrorCode::LicenseNotFound, no_license().to_string())));
+    let unknown = || Ok(Err(Refused::new(ErrorCode::LicenseNotFound, no_license().to_string())));
+    let Some((seen, stamp)) = licenses::sql::seen_by_key(tx, &keys.lookup(key), now)? else {
+        return unknown();
     };
-    let license = licenses::due(tx, &license, now)?.unwrap_or(license);
-    let around = Around::read(tx, license)?;
+    let Some(around) = grounds.around_one(tx, seen, stamp)? else { return unknown() };
+    let around = match licenses::due(tx, &around.license, now)? {
+        Some(license) => Arc::new(Around::read(tx, license)?),
+        None => around,
+    };
     let license = &around.license;
-    let present = sql::in_use(tx, license, now)?;
+    let present = sql::in_use(tx, license.id, seen.active, now)?;
     let active = match &ask.fingerprint {
         Some(fingerprint) => {
             sql::by_fingerprint(tx, license.id, fingerprint)?.filter(|one| one.holds_slot(now))

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use kaching_base::ErrorCode;
 use kaching_db::Tx;
 use kaching_domain::{
@@ -12,7 +14,7 @@ use kaching_domain::{
 use kaching_license::Credential;
 
 use super::{
-    Activate, Activated, Answer, Proof,
+    Activate, Activated, Answer, Grounds, Proof,
     decided::{Decided, Denied, advise, audit_refusal},
     slots, sql,
     store::{self, Deed},
@@ -37,11 +39,11 @@ impl Authority {
     pub async fn activate(&self, cx: Cx, ask: Activate) -> Result<Answer<Activated>> {
         let keys = self.keys();
         let (lookup, request) = (keys.lookup(&ask.key), ask.request);
+        let grounds = Arc::clone(&self.grounds);
         let decided = self
             .write("activations.activate", cx, move |tx, op| {
-                let license = licenses::sql::lock_by_key(tx, &lookup, op.now)?.ok_or_else(no_license)?;
-                let license = licenses::apply_due(tx, op, license)?;
-                bind(tx, op, license, &ask)
+                let around = lock(tx, op, &grounds, &lookup)?;
+                bind(tx, op, around, &ask)
             })
             .await?;
         let Bound { around, decision, first, warnings, jti } = match decided {
@@ -66,9 +68,20 @@ impl Authority {
     }
 }
 
-fn bind(tx: &mut Tx<'_>, op: &mut Op, license: License, ask: &Activate) -> Result<Decided<Bound>> {
+/// The license of a key, locked, after a change that is due.
+fn lock(tx: &mut Tx<'_>, op: &mut Op, grounds: &Grounds, lookup: &[u8; 32]) -> Result<Around> {
+    let (seen, stamp) = licenses::sql::lock_seen_by_key(tx, lookup, op.now)?.ok_or_else(no_license)?;
+    let known = grounds.around_one(tx, seen, stamp)?.ok_or_else(no_license)?;
+    let license = License { active: seen.active, ..known.license.clone() };
+    let license = licenses::apply_due(tx, op, license)?;
+    match (license.revision, license.updated_at) == seen.version {
+        true => Ok(Around::new(license, Arc::clone(&known.names), stamp)),
+        false => Around::read(tx, license),
+    }
+}
+
+fn bind(tx: &mut Tx<'_>, op: &mut Op, mut around: Around, ask: &Activate) -> Result<Decided<Bound>> {
     let jti = op.random();
-    let mut around = Around::read(tx, license)?;
     let license = &around.license;
     let (levels, warnings) = known_levels(&around.terms.limits, &ask.levels);
     let request = rules::Request {

@@ -54,7 +54,8 @@ fn hear_all(tx: &mut Tx<'_>, beats: &[Beat], grounds: &Grounds) -> db::Result<Ve
     let mut answers: Vec<Option<Box<Kept>>> = beats.iter().map(|_| None).collect();
     let places = first_of_each(beats);
     let stood = sql::lock(tx, places.keys().copied())?;
-    let around = grounds.around(tx, &stood)?;
+    let licenses: Vec<_> = stood.iter().map(|stood| stood.license).collect();
+    let around = grounds.around(tx, &licenses)?;
     for (stood, around) in stood.into_iter().zip(around) {
         let place = places[&stood.activation.id];
         answers[place] = around.and_then(|around| hear(&beats[place], stood, around)).map(Box::new);
@@ -97,7 +98,7 @@ fn hear(beat: &Beat, stood: Stood, around: Arc<Around>) -> Option<Kept> {
     let Outcome::Answered(answered) = rules::heartbeat(&request, &situation) else { return None };
     let Answered { activation, answer, .. } = *answered;
     let times = answer.ok()?;
-    let active = stood.active;
+    let active = stood.license.active;
     moves_only(&before, &activation).then_some(Kept {
         around,
         active,

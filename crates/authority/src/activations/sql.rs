@@ -131,9 +131,9 @@ pub(crate) fn present(tx: &mut Tx<'_>, license: LicenseId, now: Timestamp) -> Re
 
 /// As [`present`], for answers that are asked for often: where thousands are active it is the row's count, and
 /// no levels.
-pub(crate) fn in_use(tx: &mut Tx<'_>, license: &License, now: Timestamp) -> Result<Present> {
-    match license.active {
-        ..=1000 => present(tx, license.id, now),
+pub(crate) fn in_use(tx: &mut Tx<'_>, license: LicenseId, active: i64, now: Timestamp) -> Result<Present> {
+    match active {
+        ..=1000 => present(tx, license, now),
         many => Ok(Present { active: many.unsigned_abs(), levels: BTreeMap::new() }),
     }
 }

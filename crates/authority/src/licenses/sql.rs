@@ -1,12 +1,13 @@
 pub(super) mod range;
 
-use kaching_base::{LicenseId, PlanId, Timestamp};
+use kaching_base::{LicenseId, PlanId, ProductId, Timestamp};
 use kaching_db::{self as db, Json, Row, Tx, params};
 use kaching_domain::{License, ScheduledChange, Status};
 use kaching_license::LicenseKey;
 
 use crate::{
     Error, Result,
+    catalogue::{self, Stamp},
     keys::KeyRing,
     search::{self, Noun, words_of},
     stored::{Fields, Granted, StoredBinding, StoredOverrides, StoredTerms, granted},
@@ -26,6 +27,34 @@ macro_rules! select {
 }
 pub(crate) const SELECT: &str = select!("");
 pub(crate) const BY_ID: &str = select!(" where l.id = ?1 /*+ place */");
+
+/// What tells whether a license that was read before is still so.
+#[derive(Clone, Copy)]
+pub(crate) struct Seen {
+    pub(crate) license: LicenseId,
+    pub(crate) product: ProductId,
+    /// The revision and the last change: all that products are told of a license changes with one of them.
+    pub(crate) version: (i64, Timestamp),
+    /// How many activations the row counts as active, which changes by itself.
+    pub(crate) active: i64,
+}
+
+/// The columns of [`read_seen`], for a license `l`.
+macro_rules! seen {
+    () => {
+        "l.id, l.product, l.revision, l.updated_at, l.active"
+    };
+}
+pub(crate) use seen;
+
+pub(crate) fn read_seen(fields: &mut Fields<'_>) -> db::Result<Seen> {
+    Ok(Seen {
+        license: fields.take()?,
+        product: fields.take()?,
+        version: (fields.take()?, fields.take()?),
+        active: fields.take()?,
+    })
+}
 
 pub(crate) fn read(row: &Row<'_>) -> db::Result<License> {
     read_with(row, |terms, overrides| granted(&terms, &overrides))
@@ -83,13 +112,43 @@ pub(crate) fn by_key(tx: &mut Tx<'_>, lookup: &[u8; 32], now: Timestamp) -> Resu
     Ok(tx.query_opt(sql, params![lookup[..], now], read)?)
 }
 
-/// As [`by_key`], locked.
-pub(crate) fn lock_by_key(tx: &mut Tx<'_>, lookup: &[u8; 32], now: Timestamp) -> Result<Option<License>> {
-    let sql = select!(
-        " where l.id = (select license from license_keys where lookup = ?1 and (ends_at is null or ends_at > ?2))
-         for update"
-    );
-    Ok(tx.query_opt(sql, params![lookup[..], now], read)?)
+/// [`Seen`] and the stamp of the catalogue, for the key of a license that has not ended.
+macro_rules! select_seen_by_key {
+    ($rest:literal) => {
+        concat!(
+            "select ",
+            seen!(),
+            ", ",
+            catalogue::sql::columns!(),
+            " from license_keys k join licenses l on l.id = k.license join products p on p.id = l.product
+              where k.lookup = ?1 and (k.ends_at is null or k.ends_at > ?2)",
+            $rest
+        )
+    };
+}
+
+fn read_seen_by_key(row: &Row<'_>) -> db::Result<(Seen, Stamp)> {
+    let mut fields = Fields::of(row);
+    Ok((read_seen(&mut fields)?, catalogue::sql::read(&mut fields)?))
+}
+
+/// As [`by_key`], of one that may be known, with the catalogue of its product.
+pub(crate) fn seen_by_key(
+    tx: &mut Tx<'_>,
+    lookup: &[u8; 32],
+    now: Timestamp,
+) -> Result<Option<(Seen, Stamp)>> {
+    Ok(tx.query_opt(select_seen_by_key!(""), params![lookup[..], now], read_seen_by_key)?)
+}
+
+/// As [`seen_by_key`], locked.
+pub(crate) fn lock_seen_by_key(
+    tx: &mut Tx<'_>,
+    lookup: &[u8; 32],
+    now: Timestamp,
+) -> Result<Option<(Seen, Stamp)>> {
+    let sql = select_seen_by_key!(" for update of l");
+    Ok(tx.query_opt(sql, params![lookup[..], now], read_seen_by_key)?)
 }
 
 /// Licenses whose scheduled change is due, the longest first.

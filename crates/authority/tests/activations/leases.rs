@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use kaching_authority::{
-    Clock, Digest, EditFeature, EditProduct, Fingerprint,
-    domain::{Binding, licenses::Draft},
+    Clock, Digest, EditFeature, EditLicense, EditProduct, Fingerprint, Upgrade,
+    domain::{
+        Binding,
+        licenses::{At, Draft},
+    },
     status::Asker,
     validate::{Validate, ValidityCode},
 };
@@ -126,6 +129,58 @@ async fn validation_tells_the_first_reason() {
                 trusted(&world.authority).verify_validation(&statement, &expected, Moment::Answer).unwrap();
             assert_eq!((said.valid, said.code.as_str()), (code.is_valid(), code.as_str()));
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_change_is_in_the_next_validation_whoever_made_it() {
+    World::each(|world| async move {
+        let site = Site::plain(&world, 3).await;
+        let (replica, license) = (world.replica(7).await, || site.license.to_string());
+        let validate = async || {
+            let ask = Validate {
+                key: Some(site.key.clone()),
+                product: None,
+                fingerprint: None,
+                kind: None,
+                features: vec![code("audit_export")],
+                nonce: None,
+                request: Digest([7; 32]),
+            };
+            let validated = world.authority.validate(ask).await.unwrap();
+            let slots = validated.quotas.iter().find(|quota| quota.name == code("activations")).unwrap();
+            (validated.code, validated.license.unwrap(), slots.used)
+        };
+        let refused = ValidityCode::Refused;
+        let (verdict, before, used) = validate().await;
+        assert_eq!((verdict, used), (refused(ErrorCode::FeatureNotLicensed), 0));
+
+        Installation::new("c1").activate(&world, &site).await.unwrap();
+        assert_eq!(validate().await.2, 1, "slots are counted anew, though the license is the same");
+
+        let features = Some([code("federation"), code("audit_export")].into());
+        let grant = EditLicense { features, ..EditLicense::default() };
+        replica.edit_license(operator(), license(), grant).await.unwrap();
+        let (verdict, granted, _) = validate().await;
+        assert_eq!((verdict, granted.license.revision), (ValidityCode::Valid, before.license.revision + 1));
+        assert!(granted.terms.features.contains("audit_export"));
+
+        let upgrade = Upgrade { plan: "enterprise".to_owned(), at: At::Now, force: false };
+        replica.upgrade_license(operator(), license(), upgrade).await.unwrap();
+        assert_eq!((before.plan.as_str(), validate().await.1.plan.as_str()), ("team", "enterprise"));
+
+        replica.suspend_license(operator(), license(), "unpaid".to_owned()).await.unwrap();
+        assert_eq!(validate().await.0, refused(ErrorCode::LicenseSuspended));
+        replica.reinstate_license(operator(), license()).await.unwrap();
+        assert_eq!(validate().await.0, ValidityCode::Valid);
+        world.clock.set(before.license.end().unwrap() + Seconds(1));
+        assert_eq!(
+            validate().await.0,
+            refused(ErrorCode::LicenseExpired),
+            "time passes for what is kept, too"
+        );
+        replica.close().await;
     })
     .await;
 }

@@ -80,8 +80,7 @@ pub(crate) fn state_of(state: api::LicenseState) -> State {
 }
 
 pub(crate) fn product_license(found: ProductLicense) -> api::ProductLicense {
-    let ProductLicense { license, product, plan, state } = found;
-    let terms = license.terms();
+    let ProductLicense { license, terms, product, plan, state } = found;
     api::ProductLicense {
         id: license.id,
         product,

@@ -1,4 +1,4 @@
-//! What stands around licenses, kept from one heartbeat to the next: a batch reads whether it is still so.
+//! What stands around licenses, kept from one call of a product to the next: whoever asks reads whether it is still so.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -9,10 +9,11 @@ use kaching_base::{LicenseId, PlanId, ProductId, Timestamp};
 use kaching_db::{self as db, Tx};
 use kaching_domain::License;
 
-use super::sql::{self, Stood};
+use super::sql;
 use crate::{
     activations::sql::{Names, names},
     catalogue::{self, Stamp},
+    licenses::Seen,
     statements::Around,
     stored::{self, Granted},
 };
@@ -42,35 +43,55 @@ const LICENSES: usize = 32_768;
 const GRANTS: usize = 1024;
 
 impl Grounds {
-    /// What stands around the license of each; nothing where there is no such license.
-    pub(super) fn around(&self, tx: &mut Tx<'_>, stood: &[Stood]) -> db::Result<Vec<Option<Arc<Around>>>> {
+    /// What stands around each of these; nothing where there is no such license any more.
+    pub(super) fn around(&self, tx: &mut Tx<'_>, seen: &[Seen]) -> db::Result<Vec<Option<Arc<Around>>>> {
         let mut stamps = BTreeMap::new();
-        for Stood { product, .. } in stood {
+        for Seen { product, .. } in seen {
             if !stamps.contains_key(product) {
                 stamps.insert(*product, catalogue::sql::stamp(tx, *product)?);
             }
         }
-        let mut found: Vec<_> = stood.iter().map(|stood| self.find(stood, stamps[&stood.product])).collect();
-        let missing: BTreeSet<_> = stood
+        self.stamped(tx, seen, &stamps)
+    }
+
+    /// As [`around`](Self::around), for one whose catalogue is known.
+    pub(crate) fn around_one(
+        &self,
+        tx: &mut Tx<'_>,
+        seen: Seen,
+        stamp: Stamp,
+    ) -> db::Result<Option<Arc<Around>>> {
+        let stamps = BTreeMap::from([(seen.product, stamp)]);
+        self.stamped(tx, &[seen], &stamps).map(|found| found.into_iter().next().flatten())
+    }
+
+    fn stamped(
+        &self,
+        tx: &mut Tx<'_>,
+        seen: &[Seen],
+        stamps: &BTreeMap<ProductId, Stamp>,
+    ) -> db::Result<Vec<Option<Arc<Around>>>> {
+        let mut found: Vec<_> = seen.iter().map(|seen| self.find(seen, stamps[&seen.product])).collect();
+        let missing: BTreeSet<_> = seen
             .iter()
             .zip(&found)
             .filter(|(_, found)| found.is_none())
-            .map(|(stood, _)| stood.activation.license)
+            .map(|(seen, _)| seen.license)
             .collect();
         if !missing.is_empty() {
-            let read = self.read(tx, missing.into_iter(), &stamps)?;
-            for (found, stood) in found.iter_mut().zip(stood).filter(|(found, _)| found.is_none()) {
-                *found = read.get(&stood.activation.license).cloned();
+            let read = self.read(tx, missing.into_iter(), stamps)?;
+            for (found, seen) in found.iter_mut().zip(seen).filter(|(found, _)| found.is_none()) {
+                *found = read.get(&seen.license).cloned();
             }
             self.keep(read.into_values());
         }
         Ok(found)
     }
 
-    fn find(&self, stood: &Stood, stamp: Stamp) -> Option<Arc<Around>> {
+    fn find(&self, seen: &Seen, stamp: Stamp) -> Option<Arc<Around>> {
         let kept = self.kept();
-        let ground = kept.licenses.get(&stood.activation.license)?;
-        (ground.version == stood.version && ground.around.stamp == stamp).then(|| Arc::clone(&ground.around))
+        let ground = kept.licenses.get(&seen.license)?;
+        (ground.version == seen.version && ground.around.stamp == stamp).then(|| Arc::clone(&ground.around))
     }
 
     fn keep(&self, read: impl Iterator<Item = Arc<Around>>) {

@@ -1,29 +1,27 @@
-use kaching_base::{ActivationId, LicenseId, ProductId, Timestamp};
+use kaching_base::{ActivationId, LicenseId};
 use kaching_db::{self as db, Engine, Json, Param, Row, Sql, ToParam, Tx, params};
 use kaching_domain::{Activation, License};
 
 use super::super::{Health, sql};
 use crate::{
-    licenses,
+    licenses::{self, Seen},
     stored::{Fields, Granted},
 };
 
-/// An activation that is locked, and what tells whether its license is known as it is.
+/// An activation that is locked, with its license.
 pub(super) struct Stood {
     pub(super) activation: Activation,
     pub(super) health: Option<Health>,
-    pub(super) product: ProductId,
-    /// The license's revision and last change: all that a lease says of it changes with one of them.
-    pub(super) version: (i64, Timestamp),
-    /// The license's count of active ones.
-    pub(super) active: i64,
+    pub(super) license: Seen,
 }
 
-/// An activation with what tells whether its license is known.
+/// An activation with its license.
 macro_rules! stood {
     ($rest:literal) => {
         concat!(
-            "select a.health, l.product, l.revision, l.updated_at, l.active, ",
+            "select a.health, ",
+            licenses::sql::seen!(),
+            ", ",
             sql::columns!(),
             " from activations a join licenses l on l.id = a.license /*+ place */",
             $rest
@@ -41,9 +39,7 @@ fn read_stood(row: &Row<'_>) -> db::Result<Stood> {
     let mut fields = Fields::of(row);
     Ok(Stood {
         health: fields.take::<Option<Json<Health>>>()?.map(|json| json.0),
-        product: fields.take()?,
-        version: (fields.take()?, fields.take()?),
-        active: fields.take()?,
+        license: licenses::sql::read_seen(&mut fields)?,
         activation: sql::read_next(&mut fields)?,
     })
 }
