@@ -1,6 +1,6 @@
 //! The statements that stand in a source, with the macros carried out that they are put together from.
 
-use std::{collections::HashMap, fs, iter::zip, path::Path};
+use std::{cmp::Reverse, collections::HashMap, fs, iter::zip, path::Path};
 
 use proc_macro2::{TokenStream, TokenTree};
 
@@ -147,16 +147,13 @@ impl<'s> Search<'s> {
         there.texts(&called.body, &known).map(|texts| texts.concat())
     }
 
-    /// The macro of this name in a module that ends as the path says, or in this one: the nearest.
+    /// The macro of this name in a module that ends as the path says: the nearest.
     fn called(&self, path: &[String]) -> Option<&'s Macro> {
         let (name, place) = path.split_last()?;
+        let named = self.macros.iter().filter(|one| one.name == *name && one.module.ends_with(place));
         let near =
-            |other: &Macro| zip(&other.module, self.module).take_while(|(one, other)| one == other).count();
-        let named = self.macros.iter().filter(|one| one.name == *name);
-        match place {
-            [] => named.into_iter().find(|one| one.module == self.module),
-            _ => named.filter(|one| one.module.ends_with(place)).max_by_key(|one| near(one)),
-        }
+            |one: &&Macro| zip(&one.module, self.module).take_while(|(one, other)| one == other).count();
+        named.max_by_key(|one| (near(one), Reverse(one.module.len())))
     }
 }
 
