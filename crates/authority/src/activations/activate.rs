@@ -72,12 +72,14 @@ impl Authority {
 fn lock(tx: &mut Tx<'_>, op: &mut Op, grounds: &Grounds, lookup: &[u8; 32]) -> Result<Around> {
     let (seen, stamp) = licenses::sql::lock_seen_by_key(tx, lookup, op.now)?.ok_or_else(no_license)?;
     let known = grounds.around_one(tx, seen, stamp)?.ok_or_else(no_license)?;
-    let license = License { active: seen.active, ..known.license.clone() };
-    let license = licenses::apply_due(tx, op, license)?;
-    match (license.revision, license.updated_at) == seen.version {
-        true => Ok(Around::new(license, Arc::clone(&known.names), stamp)),
-        false => Around::read(tx, license),
+    // A row that is going to be written as a whole is read as a whole, not taken from memory.
+    if known.license.scheduled.is_some() || known.license.starts_at_first_activation {
+        let license = licenses::sql::by_id(tx, seen.license)?.ok_or_else(no_license)?;
+        let license = licenses::apply_due(tx, op, license)?;
+        return Around::read(tx, license);
     }
+    let license = License { active: seen.active, ..known.license.clone() };
+    Ok(Around::new(license, Arc::clone(&known.names), stamp))
 }
 
 fn bind(tx: &mut Tx<'_>, op: &mut Op, mut around: Around, ask: &Activate) -> Result<Decided<Bound>> {
