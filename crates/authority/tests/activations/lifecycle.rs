@@ -1,8 +1,10 @@
 //! From the first activation to the last.
 
 use kaching_authority::{
+    EditLicense,
     activations::{Health, Heartbeat, Proof, Usage},
     domain::{ActivationStatus, licenses::Draft},
+    validate::Validate,
 };
 use kaching_base::{ErrorCode, Seconds};
 use kaching_testkit::World;
@@ -279,6 +281,31 @@ async fn the_first_activation_starts_the_term() {
         assert_eq!(license.expires_at, Some(starts_at.plus_days(365)));
         world.clock.set(starts_at.plus_days(365 + 14));
         assert_eq!(refused(one.heartbeat(&world).await), ErrorCode::LicenseExpired);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_term_that_starts_loses_no_edit_of_the_same_moment() {
+    World::each(|world| async move {
+        let draft = Draft { starts_at_first_activation: true, ..Draft::default() };
+        let site = Site::new(&world, 1, draft).await;
+        let ask = Validate {
+            key: Some(site.key.clone()),
+            product: None,
+            fingerprint: None,
+            kind: None,
+            features: Vec::new(),
+            nonce: None,
+            request: kaching_authority::Digest([7; 32]),
+        };
+        // From here on the license is kept in memory, and the clock stands still.
+        world.authority.validate(ask).await.unwrap();
+        let edit = EditLicense { notes: Some("pays late".to_owned()), ..EditLicense::default() };
+        world.authority.edit_license(operator(), site.license.to_string(), edit).await.unwrap();
+        Installation::new("c1").activate(&world, &site).await.unwrap();
+        let license = world.authority.license(site.license.to_string()).await.unwrap().license;
+        assert_eq!((license.notes.as_str(), license.starts_at.is_some()), ("pays late", true));
     })
     .await;
 }
