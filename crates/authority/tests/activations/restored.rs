@@ -13,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     backups::{back_up, open, secret},
-    setting::{Installation, Site, read_lease, refused, trusted},
+    setting::{Installation, Site, database, read_lease, refused, trusted},
 };
 
 pub fn how(world: &World, database: &Config) -> Restore {
@@ -207,11 +207,7 @@ async fn a_restore_that_was_ended_goes_on_and_nothing_serves_before_it_is_whole(
                 Some(restored) => break restored.unwrap(),
                 None => ended += 1,
             }
-            let at = kaching_db::Db::open(
-                target.config.clone(),
-                kaching_db::Metrics::register(&mut prometheus_client::registry::Registry::default()),
-            );
-            let db = at.await.unwrap();
+            let db = database(&target.config).await;
             let begun = db.unfinished().await.unwrap();
             db.close().await;
             if let Some(progress) = begun {

@@ -13,7 +13,7 @@ use kaching_license::Moment;
 use kaching_testkit::{Engine, World};
 use tokio::task::JoinSet;
 
-use super::setting::{Installation, Site, following, operator, shown, trusted};
+use super::setting::{Installation, Site, database, following, operator, shown, trusted};
 
 /// A stream whose first look is done, and the lease that opened it.
 struct Open {
@@ -231,8 +231,7 @@ async fn ten_thousand_hear_of_one_signature() {
 
 /// Changes the database behind the authority's back.
 async fn meddle(world: &World, sql: &'static str) {
-    let metrics = kaching_db::Metrics::register(&mut Default::default());
-    let db = kaching_db::Db::open(world.database.clone(), metrics).await.unwrap();
+    let db = database(&world.database).await;
     db.write("test.meddle", move |tx| tx.execute(sql, &[])).await.unwrap();
     db.close().await;
 }

@@ -7,13 +7,12 @@ use kaching_authority::{
     activations::{Answer, Health, Heartbeat, Refusal, Renewed, Usage},
 };
 use kaching_base::{ErrorCode, Seconds, Timestamp};
-use kaching_db::{Db, Engine, Metrics, params};
+use kaching_db::{Engine, params};
 use kaching_license::{Lease, Moment};
 use kaching_testkit::World;
-use prometheus_client::registry::Registry;
 use tokio::task::JoinSet;
 
-use super::setting::{Installation, Site, code, operator, refused, trusted};
+use super::setting::{Installation, Site, code, database, operator, refused, trusted};
 
 /// Sends all of them before any is answered; their answers in the same order.
 async fn at_once(authority: &Arc<Authority>, beats: Vec<Heartbeat>) -> Vec<Result<Renewed, Refusal>> {
@@ -184,8 +183,7 @@ async fn those_whose_row_is_locked_are_not_waited_for() {
     let world = World::on(Engine::Postgres).await;
     let site = Site::plain(&world, 40).await;
     let mut homes = active(&world, &site, 20).await;
-    let metrics = Metrics::register(&mut Registry::default());
-    let other = Db::open(world.database.clone(), metrics).await.unwrap();
+    let other = database(&world.database).await;
     let (locked, is_locked) = tokio::sync::oneshot::channel();
     let (release, released) = std::sync::mpsc::channel::<()>();
     let (id, mut locked) = (homes[0].id(), Some(locked));
