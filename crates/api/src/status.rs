@@ -1,7 +1,7 @@
 use kaching_base::Code;
 use serde::{Deserialize, Serialize};
 
-use crate::{Activation, LicenseState, ProductLicense, Quota, Upgrade};
+use crate::{Holder, LicenseState, ProductLicense, Quota, Upgrade};
 
 /// `GET /v1/status`: how a license stands, for the people of the customer.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -44,5 +44,5 @@ pub struct StatusActivations {
     /// How many hold a slot.
     pub active: u64,
     /// With the key all that hold a slot; with a lease only its own.
-    pub items: Vec<Activation>,
+    pub items: Vec<Holder>,
 }

@@ -64,7 +64,8 @@ pub struct Activate {
     pub nonce: Nonce,
     /// The request hash, whose identity is that of the proof or empty.
     pub request: Digest,
-    /// Whether an installation may be admitted that the license never had; a refusal comes before `rate_limited`.
+    /// Whether an installation may be admitted that the license never had and that takes over from none; a refusal comes
+    /// before `rate_limited`.
     pub admits_new: bool,
 }
 
@@ -73,7 +74,7 @@ pub struct Activated {
     pub activation: Activation,
     /// Whether it was not active before.
     pub created: bool,
-    /// Whether the license never had this installation.
+    /// Whether the license never had this installation, and it took the place of none.
     pub first: bool,
     /// `lease+jwt`.
     pub lease: String,

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use kaching_base::{Code, ErrorCode, Timestamp};
 use kaching_db::Tx;
-use kaching_domain::{Activation, License, Quota, State, Terms, Upgrade, outlook, quotas};
+use kaching_domain::{Holder, License, Quota, State, Terms, Upgrade, outlook, quotas};
 use kaching_license::LicenseKey;
 
 use crate::{
-    Authority, Error, Result, activations, activations::sql, keys::KeyRing, licenses, plans,
+    Authority, Error, Result, activations::sql, keys::KeyRing, licenses, plans,
     statements::Around, watching::Bearer,
 };
 
@@ -50,8 +50,9 @@ pub struct Standing {
     pub quotas: Vec<Quota>,
     /// How many hold a slot.
     pub active: u64,
-    /// With the key all that hold a slot; with a lease only its own.
-    pub activations: Vec<Activation>,
+    /// With the key all that hold a slot; with a lease only its own. Neither fingerprints nor addresses: the key may be in
+    /// many hands, and with a fingerprint another installation's slot could be taken.
+    pub activations: Vec<Holder>,
     /// Whole days until the end date; nothing if perpetual or not started.
     pub days_left: Option<i64>,
     /// What happens when: one sentence.
@@ -92,7 +93,7 @@ impl Authority {
             Ok(Standing {
                 quotas: quotas(&around.terms, present.active, &levels),
                 active: present.active,
-                activations: activations.map(|one| activations::shown(one, now)).collect(),
+                activations: activations.map(|one| one.as_holder()).collect(),
                 days_left: outlook::days_left(license, now),
                 next: outlook::next(license, scheduled.map(|plan| plan.name.as_str()), now),
                 upgrade: outlook::upgrade(&plans, names.rank, None, |_| true),

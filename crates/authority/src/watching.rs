@@ -141,8 +141,8 @@ pub(crate) fn due(license: &License, now: Timestamp) -> Option<Timestamp> {
     dates.into_iter().flatten().chain(scheduled).filter(|at| *at > now).min()
 }
 
-/// The same of an activation that moved away: the end of its grace.
+/// The same of an activation that moved away or was given back by the key: the end of its grace.
 fn own_due(activation: &Activation, now: Timestamp) -> Option<Timestamp> {
-    let moved = activation.status == ActivationStatus::Superseded;
+    let moved = matches!(activation.status, ActivationStatus::Superseded | ActivationStatus::Deactivated);
     activation.move_ends_at.filter(|at| moved && *at > now)
 }

@@ -2,10 +2,12 @@
 
 #[cfg(test)]
 mod activations {
+    pub mod attacker;
     pub mod backups;
     pub mod changes;
     pub mod copies;
     pub mod credential;
+    pub mod giving_back;
     pub mod leases;
     pub mod lifecycle;
     pub mod lists;

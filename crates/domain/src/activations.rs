@@ -47,8 +47,12 @@ pub struct Activation {
     pub last_seen_at: Timestamp,
     /// The last moment at which a lease that was given lets it run.
     pub run_until: Timestamp,
-    /// The end of the move grace, once it was superseded.
+    /// The end of the last move grace: until then the generations that were moved away run on.
     pub move_ends_at: Option<Timestamp>,
+    /// Generations up to this one were moved away; 0 where none was.
+    pub moved_generation: i64,
+    /// Until when leases let an earlier generation run that the present one displaced.
+    pub displaced_until: Option<Timestamp>,
     /// The address it was last heard from.
     pub address: Option<String>,
     pub levels: BTreeMap<Code, u64>,
@@ -99,6 +103,16 @@ impl Activation {
     /// Whether it holds its slot at this moment.
     pub fn holds_slot(&self, now: Timestamp) -> bool {
         self.status == ActivationStatus::Active && !self.is_lapsed(now)
+    }
+
+    /// Until when a holder may run that the present credential displaced, if there can be one.
+    pub fn displaced_runs_until(&self, now: Timestamp) -> Option<Timestamp> {
+        self.displaced_until.filter(|until| *until > now)
+    }
+
+    /// Whether a generation that was moved away may run on for its grace.
+    pub fn is_in_move_grace(&self, now: Timestamp) -> bool {
+        self.move_ends_at.is_some_and(|end| end > now)
     }
 
     /// One if its row counts among the license's active ones.

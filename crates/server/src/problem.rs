@@ -177,7 +177,7 @@ impl Rejected {
     }
 }
 
-fn holder(holder: kaching_authority::domain::Holder) -> Holder {
+pub(crate) fn holder(holder: kaching_authority::domain::Holder) -> Holder {
     let kaching_authority::domain::Holder { id, name, kind, since, last_seen_at } = holder;
     Holder { id, name, kind, since, last_seen_at }
 }

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use kaching_base::ErrorCode;
+use kaching_base::{ErrorCode, Timestamp};
 use kaching_db::Tx;
 use kaching_domain::{
     Activation, License, Refused,
@@ -25,7 +25,7 @@ use crate::{Authority, Cx, Error, Op, Result, licenses, statements::Around, stat
 struct Bound {
     around: Around,
     decision: Decision,
-    /// Whether the license never had this installation.
+    /// Whether it is a new installation, in nobody's place.
     first: bool,
     warnings: Vec<String>,
     jti: [u8; 16],
@@ -97,7 +97,7 @@ fn bind(tx: &mut Tx<'_>, op: &mut Op, mut around: Around, ask: &Activate) -> Res
         address: op.cx.address.map(|address| address.to_string()),
     };
     let present = sql::lock_by_fingerprint(tx, license.id, &request.fingerprint)?;
-    let moving = moving(tx, license, ask)?;
+    let moving = moving(tx, license, ask, op.now)?;
     let slots = slots::count(tx, op, license, present.as_ref())?;
     let full = license.slots().is_some_and(|max| slots.held >= max);
     let holders = if full || moving.is_some() { slots::holders(tx, op, license)? } else { Vec::new() };
@@ -118,12 +118,13 @@ fn bind(tx: &mut Tx<'_>, op: &mut Op, mut around: Around, ask: &Activate) -> Res
         now: op.now,
     };
     match rules::activate(&request, &situation) {
-        Ok(_) if present.is_none() && !ask.admits_new => Err(too_many()),
+        Ok(decision) if is_new(present.as_ref(), &decision) && !ask.admits_new => Err(too_many()),
         Ok(decision) => {
+            let first = is_new(present.as_ref(), &decision);
             let how = moving.as_ref().map_or("", |(_, mover)| word(*mover));
             let deed = Deed { action: "activation.activate", moved: how };
             around.license = store::keep(tx, op, &deed, license, slots.counted, present.as_ref(), &decision)?;
-            Ok(Decided::Granted(Bound { around, decision, first: present.is_none(), warnings, jti }))
+            Ok(Decided::Granted(Bound { around, decision, first, warnings, jti }))
         }
         // A late duplicate: it changes nothing and leaves nothing.
         Err(refused) if refused.code == ErrorCode::CredentialInvalid => {
@@ -138,6 +139,11 @@ fn bind(tx: &mut Tx<'_>, op: &mut Op, mut around: Around, ask: &Activate) -> Res
             Ok(Decided::Refused(Box::new(Denied { around, act, refused, now: op.now })))
         }
     }
+}
+
+/// Whether the license never had this installation, and none gave its place to it.
+fn is_new(present: Option<&Activation>, decision: &Decision) -> bool {
+    present.is_none() && decision.superseded.is_none()
 }
 
 fn refuse(
@@ -157,14 +163,20 @@ fn refuse(
 }
 
 /// The activation that is to move here, and who asks for it.
-fn moving(tx: &mut Tx<'_>, license: &License, ask: &Activate) -> Result<Option<(Activation, Mover)>> {
+fn moving(
+    tx: &mut Tx<'_>,
+    license: &License,
+    ask: &Activate,
+    now: Timestamp,
+) -> Result<Option<(Activation, Mover)>> {
     let Some(id) = ask.takeover else { return Ok(None) };
     let from = sql::lock_by_id(tx, id)?.filter(|from| from.license == license.id);
     let from = from.ok_or_else(|| {
         Error::coded(ErrorCode::ActivationNotFound, "The license has no such activation to take over.")
     })?;
-    let holder = ask.proof.as_ref().is_some_and(|proof: &Proof| proof.is_present(&from));
-    Ok(Some((from, if holder { Mover::Holder } else { Mover::Key })))
+    let shown = ask.proof.as_ref().is_some_and(|proof: &Proof| proof.is_present(&from));
+    let mover = if shown { Mover::with_credential(&from, now) } else { Mover::Key };
+    Ok(Some((from, mover)))
 }
 
 /// Nothing is written where an installation came too soon after others.

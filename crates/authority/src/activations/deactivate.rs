@@ -1,8 +1,13 @@
-use kaching_domain::activations::deactivate::deactivate;
-use serde_json::json;
+use kaching_base::Timestamp;
+use kaching_db::Tx;
+use kaching_domain::{
+    Activation, License,
+    activations::deactivate::{GivenBack, Situation, deactivate},
+};
+use serde_json::{Value, json};
 
-use super::{Deactivate, credential_invalid, sql, unknown};
-use crate::{Authority, Cx, Result, audit::Entry, licenses};
+use super::{Deactivate, credential_invalid, sql, store, unknown};
+use crate::{Authority, Cx, Op, Result, audit::Entry, licenses};
 
 impl Authority {
     /// Gives the slot back. Doing it again changes nothing.
@@ -16,21 +21,68 @@ impl Authority {
             let license = licenses::sql::lock_by_id(tx, found.license)?.ok_or_else(unknown)?;
             let before = sql::lock_by_id(tx, id)?.ok_or_else(unknown)?;
             if !ask.proof.is_present(&before) {
-                return Err(credential_invalid());
+                // Where the slot stays held, its credential ended with the first of these calls.
+                let repeated = sql::nonce_seen(tx, id, &ask.nonce, op.now)?;
+                return if repeated { Ok(()) } else { Err(credential_invalid()) };
             }
-            let Some(after) = deactivate(&before, op.now) else { return Ok(()) };
+            let Some(given_back) = decide(tx, &license, &before, op.now)? else { return Ok(()) };
             if !sql::is_first(tx, id, &ask.nonce, op.now)? {
                 return Ok(());
             }
-            sql::update(tx, &after)?;
-            if before.lapses_at().is_some() && after.lapses_at().is_none() {
-                licenses::sql::set_active(tx, license.id, license.active - 1)?;
-            }
-            op.changed_one(license.id, id, license.revision);
-            op.on("activation.deactivate", id);
-            let change = json!({ "license": license.id, "was": before.status.as_str() });
-            op.audit(tx, Entry::ok(change).of_customer(license.customer))
+            write(tx, op, &license, &before, given_back)
         })
         .await
     }
+}
+
+fn decide(
+    tx: &mut Tx<'_>,
+    license: &License,
+    before: &Activation,
+    now: Timestamp,
+) -> Result<Option<GivenBack>> {
+    let displaces = before.displaced_runs_until(now).is_some();
+    let mut in_grace = if displaces { sql::in_grace(tx, license.id, now)? } else { Vec::new() };
+    in_grace.retain(|id| *id != before.id);
+    let moves = if displaces { sql::moves(tx, license.id, now)? } else { Vec::new() };
+    Ok(deactivate(&Situation { license, activation: before, in_grace: &in_grace, moves: &moves, now }))
+}
+
+fn write(
+    tx: &mut Tx<'_>,
+    op: &mut Op,
+    license: &License,
+    before: &Activation,
+    given_back: GivenBack,
+) -> Result<()> {
+    let (after, detail, cut_short) = match given_back {
+        GivenBack::Freed(after) => (after, json!({}), None),
+        GivenBack::Moved { activation, cut_short } => {
+            let detail = json!({ "how": "key", "displaced_runs_until": activation.move_ends_at });
+            (activation, detail, Some(cut_short))
+        }
+        GivenBack::Held { activation, displaced } => {
+            sql::keep_displaced(tx, activation.id, &displaced)?;
+            let detail = json!({ "held_until": activation.lapses_at() });
+            (activation, detail, None)
+        }
+    };
+    sql::update(tx, &after)?;
+    if before.lapses_at().is_some() && after.lapses_at().is_none() {
+        licenses::sql::set_active(tx, license.id, license.active - 1)?;
+    }
+    let mut license = license.clone();
+    if let Some(cut_short) = cut_short {
+        license.revision += 1;
+        licenses::sql::set_revision(tx, license.id, license.revision)?;
+        sql::keep_move(tx, license.id, after.id, after.id, true, op.now)?;
+        store::cut_short(tx, op, &license, &cut_short)?;
+    }
+    op.changed_one(license.id, after.id, license.revision);
+    op.on("activation.deactivate", after.id);
+    let mut change = json!({ "license": license.id, "was": before.status.as_str() });
+    if let (Value::Object(change), Value::Object(detail)) = (&mut change, detail) {
+        change.extend(detail);
+    }
+    op.audit(tx, Entry::ok(change).of_customer(license.customer))
 }

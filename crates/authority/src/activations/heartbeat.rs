@@ -141,6 +141,17 @@ fn hear(tx: &mut Tx<'_>, op: &mut Op, beat: &Heartbeat, locks_license: bool) -> 
             }
             Ok(Heard::Invalid)
         }
+        Outcome::Moved(Ok(times)) => {
+            warnings.extend(keep_usage(tx, op.now, &before, &beat.usage)?);
+            let (active, around, activation) = (around.license.active, Arc::new(around), before);
+            let kept = Kept { around, active, activation, times, warnings, jti };
+            Ok(Heard::Decided(Decided::Granted(Box::new(kept))))
+        }
+        Outcome::Moved(Err(refused)) => {
+            refuse_moved(tx, op, &around.license, &before, request.generation, &refused)?;
+            let (refused, act) = (told(tx, op, &around, refused)?, Some(before.id));
+            Ok(Heard::Decided(Decided::Refused(Box::new(Denied { around, act, refused, now: op.now }))))
+        }
         Outcome::Answered(answered) => {
             warnings.extend(keep(tx, op, &around.license, &before, &answered, beat)?);
             let Answered { activation, answer, .. } = *answered;
@@ -184,6 +195,23 @@ pub(super) fn request_of(
         address,
     };
     (request, warnings)
+}
+
+/// One entry for each generation that was moved away and is told to stop.
+fn refuse_moved(
+    tx: &mut Tx<'_>,
+    op: &mut Op,
+    license: &License,
+    activation: &Activation,
+    generation: i64,
+    refused: &Refused,
+) -> Result<()> {
+    if !sql::refuse_displaced(tx, activation.id, generation, refused.code)? {
+        op.repeated(refused.code);
+        return Ok(());
+    }
+    op.on("activation.heartbeat", activation.id);
+    op.audit(tx, Entry::refused(refused.code).of_customer(license.customer))
 }
 
 /// The refusal with holders, contact and upgrade.
@@ -238,6 +266,8 @@ pub(super) fn moves_only(before: &Activation, after: &Activation) -> bool {
         status,
         activated_at,
         move_ends_at,
+        moved_generation,
+        displaced_until,
         address,
         levels,
         suspicion,
@@ -245,6 +275,7 @@ pub(super) fn moves_only(before: &Activation, after: &Activation) -> bool {
     (id, license, fingerprint, kind) == (&before.id, &before.license, &before.fingerprint, &before.kind)
         && (name, version, status) == (&before.name, &before.version, &before.status)
         && (activated_at, move_ends_at) == (&before.activated_at, &before.move_ends_at)
+        && (moved_generation, displaced_until) == (&before.moved_generation, &before.displaced_until)
         && (address, levels, suspicion) == (&before.address, &before.levels, &before.suspicion)
 }
 

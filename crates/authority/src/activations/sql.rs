@@ -21,7 +21,7 @@ macro_rules! columns {
     () => {
         "a.id, a.license, a.fingerprint, a.kind, a.name, a.version, a.status, a.generation, a.activate_nonce, a.number,
                 a.nonce, a.activated_at, a.last_seen_at, a.run_until, a.move_ends_at, a.address, a.levels, a.refused,
-                a.displaced_use_at, a.sighted_at, a.suspected"
+                a.displaced_use_at, a.sighted_at, a.suspected, a.moved_generation, a.displaced_until"
     };
 }
 pub(super) use columns;
@@ -66,6 +66,8 @@ pub(super) fn read_next(fields: &mut Fields<'_>) -> db::Result<Activation> {
             sighted_at: fields.take()?,
             copy_suspected: fields.take()?,
         },
+        moved_generation: fields.take()?,
+        displaced_until: fields.take()?,
     })
 }
 
@@ -111,8 +113,8 @@ pub(super) fn lock_lapsed(tx: &mut Tx<'_>, license: LicenseId, now: Timestamp) -
 
 /// Those in move grace, the one whose grace ends first first.
 pub(super) fn in_grace(tx: &mut Tx<'_>, license: LicenseId, now: Timestamp) -> Result<Vec<ActivationId>> {
-    let sql = "select id from activations where license = ?1 and status = 'superseded' and move_ends_at > ?2
-               order by move_ends_at, id";
+    let sql =
+        "select id from activations where license = ?1 and move_ends_at > ?2 order by move_ends_at, id";
     Ok(tx.query_all(sql, params![license, now], |row| row.get(0))?)
 }
 
@@ -143,9 +145,9 @@ pub(super) fn insert(tx: &mut Tx<'_>, activation: &Activation) -> Result<()> {
     tx.execute(
         "insert into activations (id /*+ place */, license, fingerprint, kind, name, version, status, generation, activate_nonce,
                 number, nonce, activated_at, last_seen_at, run_until, move_ends_at, address, levels, refused,
-                displaced_use_at, sighted_at, suspected, check_at)
+                displaced_use_at, sighted_at, suspected, check_at, moved_generation, displaced_until)
          values (?1 /*+ place */, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19,
-                ?20, ?21, ?22)",
+                ?20, ?21, ?22, ?23, ?24)",
         params![
             activation.id,
             activation.license,
@@ -168,7 +170,9 @@ pub(super) fn insert(tx: &mut Tx<'_>, activation: &Activation) -> Result<()> {
             suspicion.displaced_use_at,
             suspicion.sighted_at,
             suspicion.copy_suspected,
-            activation.lapses_at()
+            activation.lapses_at(),
+            activation.moved_generation,
+            activation.displaced_until
         ],
     )?;
     Ok(())
@@ -181,7 +185,7 @@ pub(super) fn update(tx: &mut Tx<'_>, activation: &Activation) -> Result<()> {
         "update activations set kind = ?2, name = ?3, version = ?4, status = ?5, generation = ?6, activate_nonce = ?7,
                 number = ?8, nonce = ?9, activated_at = ?10, last_seen_at = ?11, run_until = ?12, move_ends_at = ?13,
                 address = ?14, levels = ?15, refused = ?16, displaced_use_at = ?17, sighted_at = ?18, suspected = ?19,
-                check_at = ?20 where id = ?1",
+                check_at = ?20, moved_generation = ?21, displaced_until = ?22 where id = ?1",
         params![
             activation.id,
             activation.kind,
@@ -202,7 +206,9 @@ pub(super) fn update(tx: &mut Tx<'_>, activation: &Activation) -> Result<()> {
             suspicion.displaced_use_at,
             suspicion.sighted_at,
             suspicion.copy_suspected,
-            activation.lapses_at()
+            activation.lapses_at(),
+            activation.moved_generation,
+            activation.displaced_until
         ],
     )?;
     Ok(())
@@ -246,6 +252,21 @@ pub(super) fn displaced(tx: &mut Tx<'_>, id: ActivationId, generation: i64) -> R
     })?)
 }
 
+/// Whether a displaced generation was not refused in this way before; remembers it.
+pub(super) fn refuse_displaced(
+    tx: &mut Tx<'_>,
+    id: ActivationId,
+    generation: i64,
+    code: ErrorCode,
+) -> Result<bool> {
+    let changed = tx.execute(
+        "update displaced_generations set refused = ?3
+         where activation = ?1 and generation = ?2 and (refused is null or refused <> ?3)",
+        params![id, generation, code.as_str()],
+    )?;
+    Ok(changed == 1)
+}
+
 pub(super) fn keep_displaced(tx: &mut Tx<'_>, id: ActivationId, displaced: &Displaced) -> Result<()> {
     tx.execute(
         "insert into displaced_generations (activation, generation, number, at) values (?1, ?2, ?3, ?4)
@@ -269,7 +290,7 @@ pub(super) fn activated_by(
     Ok((present && activation.last_seen_at >= now - REMEMBERED) || nonce_seen(tx, activation.id, nonce, now)?)
 }
 
-fn nonce_seen(tx: &mut Tx<'_>, id: ActivationId, nonce: &Nonce, now: Timestamp) -> Result<bool> {
+pub(super) fn nonce_seen(tx: &mut Tx<'_>, id: ActivationId, nonce: &Nonce, now: Timestamp) -> Result<bool> {
     let sql = "select 1 from activation_nonces where activation = ?1 and nonce = ?2 and at >= ?3";
     let seen = tx.query_opt(sql, params![id, nonce.as_str(), now - REMEMBERED], |row| row.get::<i64>(0))?;
     Ok(seen.is_some())

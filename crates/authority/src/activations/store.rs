@@ -1,3 +1,4 @@
+use kaching_base::ActivationId;
 use kaching_db::Tx;
 use kaching_domain::{
     Activation, License,
@@ -92,7 +93,17 @@ fn supersede(
     let change =
         json!({ "license": license.id, "by": to, "how": deed.moved, "runs_until": from.move_ends_at });
     op.audit(tx, Entry::ok(change).of_customer(license.customer))?;
-    for id in &decision.cut_short {
+    cut_short(tx, op, license, &decision.cut_short)
+}
+
+/// Ends the move grace of these.
+pub(super) fn cut_short(
+    tx: &mut Tx<'_>,
+    op: &mut Op,
+    license: &License,
+    in_grace: &[ActivationId],
+) -> Result<()> {
+    for id in in_grace {
         sql::end_move_grace(tx, *id, op.now)?;
         op.changed_one(license.id, *id, license.revision);
         op.on("activation.end_move_grace", id);

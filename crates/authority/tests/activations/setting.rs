@@ -110,6 +110,7 @@ pub struct Installation {
     pub number: u64,
     pub keys: Option<Arc<KeyRing>>,
     drawn: u64,
+    salt: u64,
 }
 
 /// A body that no other request has.
@@ -119,7 +120,12 @@ fn body(nonce: &Nonce) -> Vec<u8> {
 
 impl Installation {
     pub fn new(fingerprint: &str) -> Self {
-        Self { fingerprint: fingerprint.to_owned(), credential: None, number: 0, keys: None, drawn: 0 }
+        Self { fingerprint: fingerprint.to_owned(), credential: None, number: 0, keys: None, drawn: 0, salt: 0 }
+    }
+
+    /// Draws other nonces than another one of the same fingerprint does.
+    pub fn salt(&mut self, salt: u64) {
+        self.salt = salt;
     }
 
     pub fn id(&self) -> ActivationId {
@@ -128,7 +134,7 @@ impl Installation {
 
     pub fn draw(&mut self) -> Nonce {
         self.drawn += 1;
-        let hash = Digest::of(format!("{}#{}", self.fingerprint, self.drawn)).to_string();
+        let hash = Digest::of(format!("{}#{}#{}", self.fingerprint, self.salt, self.drawn)).to_string();
         hash.parse().unwrap()
     }
 
@@ -211,7 +217,15 @@ impl Installation {
 
     pub async fn deactivate(&mut self, world: &World) -> Result<(), ErrorCode> {
         let nonce = self.draw();
-        let ask = Deactivate { proof: self.prove(0, &nonce), nonce };
+        let ask = self.give_back(&nonce);
+        self.send_back(world, ask).await
+    }
+
+    pub fn give_back(&self, nonce: &Nonce) -> Deactivate {
+        Deactivate { proof: self.prove(0, nonce), nonce: nonce.clone() }
+    }
+
+    pub async fn send_back(&self, world: &World, ask: Deactivate) -> Result<(), ErrorCode> {
         world.authority.deactivate(Cx::of(Actor::Client), ask).await.map_err(|error| error.code())
     }
 }

@@ -194,11 +194,13 @@ fn grant(request: &Request, s: &Situation<'_>, moving: Option<(&Activation, Move
         decision.superseded = Some(takeover::supersede(license, from, s.now));
         decision.spends_move = mover == Mover::Key;
         decision.delta -= from.counted();
+        // A superseded one that returns is in move grace no more.
+        let returns = s.present.filter(|present| present.status == ActivationStatus::Superseded);
         let others: Vec<_> = s
             .in_grace
             .iter()
             .copied()
-            .filter(|id| s.present.is_none_or(|present| present.id != *id))
+            .filter(|id| returns.is_none_or(|present| present.id != *id))
             .collect();
         decision.cut_short = takeover::cut_short(license, &others);
     }
@@ -237,13 +239,24 @@ pub(super) fn enter(
         activated_at: kept.map_or(now, |kept| kept.activated_at),
         last_seen_at: now,
         run_until: kept.map_or(times.run_until, |kept| kept.run_until.max(times.run_until)),
-        move_ends_at: None,
+        move_ends_at: present
+            .filter(|present| present.status != ActivationStatus::Superseded)
+            .and_then(|present| present.move_ends_at),
+        moved_generation: present.map_or(0, |present| present.moved_generation),
+        displaced_until: present.and_then(|present| displaced_until(present, now)),
         address: request.address.clone(),
         levels: levels::merge(license, reported.unwrap_or(&BTreeMap::new()), &request.levels),
         refused: None,
         suspicion: present.map_or_else(Suspicion::default, |present| present.suspicion.clone()),
     };
     (activation, displaced)
+}
+
+/// Until when a holder may run that the fingerprint's next credential displaces.
+fn displaced_until(present: &Activation, now: Timestamp) -> Option<Timestamp> {
+    // Nobody runs by a credential that no activation made.
+    let held = present.holds_slot(now) && present.credential.made_by.is_some();
+    held.then_some(present.run_until).max(present.displaced_runs_until(now))
 }
 
 impl Decision {

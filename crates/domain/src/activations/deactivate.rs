@@ -1,20 +1,71 @@
 //! An installation gives its slot back.
 
-use kaching_base::Timestamp;
+use kaching_base::{ActivationId, Timestamp};
 
-use super::{Activation, ActivationStatus};
+use super::{Activation, ActivationStatus, Displaced, takeover};
+use crate::License;
 
-/// The activation afterwards; nothing where it holds nothing any more.
+/// The state when a slot is given back, under the license's lock.
+#[derive(Clone, Copy, Debug)]
+pub struct Situation<'a> {
+    pub license: &'a License,
+    pub activation: &'a Activation,
+    /// Others in move grace, the one whose grace ends first first.
+    pub in_grace: &'a [ActivationId],
+    /// When the license moved by its key alone within the time that counts, the oldest first.
+    pub moves: &'a [Timestamp],
+    pub now: Timestamp,
+}
+
+/// What becomes of the slot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GivenBack {
+    /// The slot is free, or the move grace ended.
+    Freed(Activation),
+    /// The slot is free by a move of the key: the holder that was displaced runs on for the move grace.
+    Moved {
+        activation: Activation,
+        /// Whose move grace ends at once.
+        cut_short: Vec<ActivationId>,
+    },
+    /// No move by the key is left: nobody has the credential any more, and the slot stays held for the fingerprint until the
+    /// displaced holder's lease has ended.
+    Held { activation: Activation, displaced: Displaced },
+}
+
+/// Decides; `None` where the activation holds nothing any more.
 ///
-/// A superseded one stays superseded, so that it never activates again by itself; only its move grace ends.
-pub fn deactivate(activation: &Activation, now: Timestamp) -> Option<Activation> {
-    let mut after = Activation { last_seen_at: now, ..activation.clone() };
-    match activation.status {
-        ActivationStatus::Active | ActivationStatus::Lapsed => after.status = ActivationStatus::Deactivated,
-        ActivationStatus::Superseded if activation.move_ends_at.is_some_and(|at| at > now) => {
+/// A credential that displaced a holder was obtained by the key alone. If giving back its slot simply freed it, whoever has
+/// the key could free the slot of a running installation; so it counts as a move by the key.
+pub fn deactivate(s: &Situation<'_>) -> Option<GivenBack> {
+    let now = s.now;
+    let mut after = Activation { last_seen_at: now, ..s.activation.clone() };
+    match s.activation.status {
+        ActivationStatus::Active | ActivationStatus::Lapsed => match s.activation.displaced_runs_until(now) {
+            Some(until) => return Some(move_by_key(s, after, until)),
+            None => after.status = ActivationStatus::Deactivated,
+        },
+        // It stays superseded, so that it never activates again by itself.
+        ActivationStatus::Superseded if s.activation.is_in_move_grace(now) => {
+            // The grace is that of the displaced holder as well, which did not give anything back.
+            s.activation.displaced_runs_until(now).map_or(Some(()), |_| None)?;
             after.move_ends_at = Some(now);
         }
         _ => return None,
     }
-    Some(after)
+    Some(GivenBack::Freed(after))
+}
+
+fn move_by_key(s: &Situation<'_>, mut after: Activation, until: Timestamp) -> GivenBack {
+    if takeover::has_move(s.license, s.moves, s.now).is_err() {
+        let (nobodys, displaced) = after.credential.succeed(None, s.now);
+        after.credential = nobodys;
+        after.run_until = until;
+        return GivenBack::Held { activation: after, displaced };
+    }
+    after.status = ActivationStatus::Deactivated;
+    after.moved_generation = after.credential.generation - 1;
+    after.move_ends_at = Some(until.min(s.now + takeover::grace(s.license)));
+    after.displaced_until = None;
+    GivenBack::Moved { activation: after, cut_short: takeover::cut_short(s.license, s.in_grace) }
 }

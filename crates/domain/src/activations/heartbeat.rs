@@ -44,6 +44,9 @@ pub enum Outcome {
     NeedsSlot,
     /// `credential_invalid`.
     Fails(Remembered),
+    /// Of a generation that was moved away: it runs on for the move grace, and is then told to stop. Nothing of the
+    /// activation changes.
+    Moved(Result<Times, Refused>),
     Answered(Box<Answered>),
 }
 
@@ -70,6 +73,9 @@ pub struct Answered {
 
 /// Decides.
 pub fn heartbeat(request: &Request, s: &Situation<'_>) -> Outcome {
+    if is_moved_away(request, s.activation) {
+        return Outcome::Moved(permit_moved(request, s));
+    }
     let copies = s.license.policy().copies;
     let shown = Shown { generation: request.generation, number: request.number, nonce: &request.nonce };
     let Presented { verdict, sighting, suspicion, displaced } =
@@ -90,25 +96,60 @@ pub fn heartbeat(request: &Request, s: &Situation<'_>) -> Outcome {
     Outcome::Answered(Box::new(Answered { activation, verdict, remembered, answer, delta }))
 }
 
+/// Whether it is of a generation that a later one displaced and moved away.
+fn is_moved_away(request: &Request, activation: &Activation) -> bool {
+    request.generation < activation.credential.generation && request.generation <= activation.moved_generation
+}
+
+fn permit_moved(request: &Request, s: &Situation<'_>) -> Result<Times, Refused> {
+    if !request.own_fingerprint {
+        return Err(fingerprint_mismatch());
+    }
+    admitted(s)?;
+    match s.activation.is_in_move_grace(s.now) {
+        true => Ok(Times::of(s.license, s.activation.move_ends_at, s.now)),
+        false => Err(activate::superseded()),
+    }
+}
+
+fn admitted(s: &Situation<'_>) -> Result<(), Refused> {
+    let installation = Some((s.activation.kind, &s.activation.fingerprint));
+    admission::admit(s.license, s.product, None, installation, s.now)
+}
+
+fn deactivated() -> Refused {
+    let detail = "This installation gave its license back: start it again to activate it.";
+    Refused::new(ErrorCode::ActivationDeactivated, detail)
+}
+
+fn fingerprint_mismatch() -> Refused {
+    let detail = "This activation belongs to another installation: activate this one on its own.";
+    Refused::new(ErrorCode::FingerprintMismatch, detail)
+}
+
 /// What the lease may say, or why there is none; nothing where that hangs on a slot that is not known.
 fn permit(request: &Request, s: &Situation<'_>) -> Option<Result<Times, Refused>> {
     let held = s.activation;
     if !request.own_fingerprint {
-        return Some(Err(Refused::new(
-            ErrorCode::FingerprintMismatch,
-            "This activation belongs to another installation: activate this one on its own.",
-        )));
+        return Some(Err(fingerprint_mismatch()));
     }
-    if let Err(refused) = standing(s.license, s.product, held, s.now) {
+    let standing = match held.status {
+        // Its present credential gave the slot back, whoever else is in move grace.
+        ActivationStatus::Deactivated => admitted(s).and(Err(deactivated())),
+        _ => standing(s.license, s.product, held, s.now),
+    };
+    if let Err(refused) = standing {
         return Some(Err(refused));
     }
     if held.is_lapsed(s.now) && !s.free_slot? {
         return Some(Err(activate::no_free_slot(s.license, &[])));
     }
-    Some(Ok(Times::of(s.license, held.move_ends_at, s.now)))
+    let moves_away = held.status == ActivationStatus::Superseded;
+    Some(Ok(Times::of(s.license, held.move_ends_at.filter(|_| moves_away), s.now)))
 }
 
-/// Whether this activation may run, as far as that needs no heartbeat: whether it has a slot is asked with one.
+/// Whether an installation with a lease of this activation may run, as far as that needs no heartbeat: only with one is
+/// it known of which generation the lease is, and whether a slot is free.
 ///
 /// # Errors
 /// Why not.
@@ -125,12 +166,11 @@ pub fn standing(
     }
     match activation.status {
         ActivationStatus::Active | ActivationStatus::Lapsed => Ok(()),
-        ActivationStatus::Superseded if activation.move_ends_at.is_some_and(|end| end > now) => Ok(()),
+        ActivationStatus::Superseded if activation.is_in_move_grace(now) => Ok(()),
         ActivationStatus::Superseded => Err(activate::superseded()),
-        ActivationStatus::Deactivated => Err(Refused::new(
-            ErrorCode::ActivationDeactivated,
-            "This installation gave its license back: start it again to activate it.",
-        )),
+        ActivationStatus::Deactivated if activation.is_in_move_grace(now) => Ok(()),
+        ActivationStatus::Deactivated if activation.move_ends_at.is_some() => Err(activate::superseded()),
+        ActivationStatus::Deactivated => Err(deactivated()),
         ActivationStatus::Released => Err(Refused::new(
             ErrorCode::ActivationReleased,
             "Your vendor released this activation: start the product again to activate it.",

@@ -15,6 +15,14 @@ pub enum Mover {
     Key,
 }
 
+impl Mover {
+    /// Who moves an activation by showing its present credential. One that displaced a holder whose lease still runs was
+    /// obtained by the key alone, and proves no more than the key does.
+    pub fn with_credential(from: &Activation, now: Timestamp) -> Self {
+        if from.displaced_runs_until(now).is_some() { Self::Key } else { Self::Holder }
+    }
+}
+
 /// A move by the key alone counts for this long.
 pub const MOVES_COUNT_FOR: Seconds = Seconds::days(30);
 
@@ -37,10 +45,19 @@ pub(crate) fn has_move(license: &License, spent: &[Timestamp], now: Timestamp) -
     Err(Refused { retry_after_s, ..Refused::new(ErrorCode::MovesExhausted, detail) })
 }
 
-/// The one that moves away: it runs on for the move grace.
+/// The one that moves away, with all its credentials: it runs on for the move grace.
 pub(crate) fn supersede(license: &License, activation: &Activation, now: Timestamp) -> Activation {
-    let grace = Seconds(license.policy().move_grace_s);
-    Activation { status: ActivationStatus::Superseded, move_ends_at: Some(now + grace), ..activation.clone() }
+    Activation {
+        status: ActivationStatus::Superseded,
+        move_ends_at: Some(now + grace(license)),
+        moved_generation: activation.credential.generation,
+        ..activation.clone()
+    }
+}
+
+/// How long an installation runs on that moved away.
+pub(crate) fn grace(license: &License) -> Seconds {
+    Seconds(license.policy().move_grace_s)
 }
 
 /// Whose move grace ends at once, so that no more are in it than there are slots. `in_grace` are the others, the

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Mutex};
 
 use kaching_authority::{Licensed, activations::Activated};
-use kaching_base::{ActivationId, ErrorCode, LicenseId, Seconds, Timestamp};
+use kaching_base::{ErrorCode, LicenseId, Seconds, Timestamp};
 
 use super::{buckets::Buckets, headers::Budget, limited, rate::Rate};
 use crate::{
@@ -165,12 +165,10 @@ impl App {
         Ok(ByKey { known, lookup, turn })
     }
 
-    /// Whether the license of this call may admit an installation that it never had. One that takes another one's place
-    /// is a move, of which the license itself allows only so many.
-    pub(crate) async fn newcomer(&self, call: &ByKey, takeover: Option<ActivationId>) -> Result<Newcomer> {
-        let Some(known) = call.known.as_ref().filter(|_| takeover.is_none()) else {
-            return Ok(Newcomer::Free);
-        };
+    /// Whether the license of this call may admit an installation that it never had. Only the authority knows whether a
+    /// takeover really takes the place of another one: then it is a move, of which the license itself allows only so many.
+    pub(crate) async fn newcomer(&self, call: &ByKey) -> Result<Newcomer> {
+        let Some(known) = &call.known else { return Ok(Newcomer::Free) };
         let licenses = &self.limits.licenses;
         let taken = licenses.take_newcomer(known, self.now());
         if taken.may() || !known.is_older(RECENT, self.now()) {

@@ -36,7 +36,7 @@ pub(crate) async fn activate(
     let mut input = read(header, body.value, request).map_err(|rejected| app.failed(&arrival, rejected))?;
     input.proof = authorization.map(|shown| app.prove(&arrival, shown, request)).transpose()?;
     let call = app.by_key(&input.key).await?;
-    let newcomer = app.newcomer(&call, input.takeover).await?;
+    let newcomer = app.newcomer(&call).await?;
     input.admits_new = newcomer.may();
     let activated = shape::granted(app.authority.activate(product_cx(&arrival), input).await);
     app.settle(&newcomer, activated.as_ref());

@@ -7,7 +7,7 @@ use crate::{
     admission::{Class, Turn},
     edge::Arrival,
     extract::{Offered, Public, parse_key},
-    problem::{Rejected, Result, upgrade},
+    problem::{Rejected, Result, holder, upgrade},
     shape,
 };
 
@@ -31,7 +31,7 @@ pub(crate) async fn status(
         quotas: standing.quotas.into_iter().map(shape::quota).collect(),
         activations: StatusActivations {
             active: standing.active,
-            items: standing.activations.iter().map(shape::activation).collect(),
+            items: standing.activations.into_iter().map(holder).collect(),
         },
         days_left: standing.days_left,
         next: standing.next,
