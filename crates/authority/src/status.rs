@@ -8,8 +8,8 @@ use kaching_domain::{Holder, License, Quota, State, Terms, Upgrade, outlook, quo
 use kaching_license::LicenseKey;
 
 use crate::{
-    Authority, Error, Result, activations::sql, keys::KeyRing, licenses, plans,
-    statements::Around, watching::Bearer,
+    Authority, Error, Result, activations::sql, keys::KeyRing, licenses, plans, statements::Around,
+    watching::Bearer,
 };
 
 /// Who asks: a lease shows its own activation, the key shows all.

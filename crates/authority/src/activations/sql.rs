@@ -113,8 +113,7 @@ pub(super) fn lock_lapsed(tx: &mut Tx<'_>, license: LicenseId, now: Timestamp) -
 
 /// Those in move grace, the one whose grace ends first first.
 pub(super) fn in_grace(tx: &mut Tx<'_>, license: LicenseId, now: Timestamp) -> Result<Vec<ActivationId>> {
-    let sql =
-        "select id from activations where license = ?1 and move_ends_at > ?2 order by move_ends_at, id";
+    let sql = "select id from activations where license = ?1 and move_ends_at > ?2 order by move_ends_at, id";
     Ok(tx.query_all(sql, params![license, now], |row| row.get(0))?)
 }
 

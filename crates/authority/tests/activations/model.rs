@@ -94,7 +94,8 @@ impl Model {
             Some(Fate::Active(until)) if self.holds(who) => Some(until - Seconds(60)),
             _ => None,
         };
-        let grace = self.homes.get(&who).and_then(|home| home.grace).filter(|_| fate != Some(Fate::Superseded));
+        let grace =
+            self.homes.get(&who).and_then(|home| home.grace).filter(|_| fate != Some(Fate::Superseded));
         let displaced = runs.max(self.displaced(who));
         self.homes.insert(who, Home { fate: Fate::Active(self.lapses_at()), displaced, grace });
         if let Some(from) = moving {

@@ -120,7 +120,14 @@ fn body(nonce: &Nonce) -> Vec<u8> {
 
 impl Installation {
     pub fn new(fingerprint: &str) -> Self {
-        Self { fingerprint: fingerprint.to_owned(), credential: None, number: 0, keys: None, drawn: 0, salt: 0 }
+        Self {
+            fingerprint: fingerprint.to_owned(),
+            credential: None,
+            number: 0,
+            keys: None,
+            drawn: 0,
+            salt: 0,
+        }
     }
 
     /// Draws other nonces than another one of the same fingerprint does.

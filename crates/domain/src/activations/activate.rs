@@ -196,12 +196,8 @@ fn grant(request: &Request, s: &Situation<'_>, moving: Option<(&Activation, Move
         decision.delta -= from.counted();
         // A superseded one that returns is in move grace no more.
         let returns = s.present.filter(|present| present.status == ActivationStatus::Superseded);
-        let others: Vec<_> = s
-            .in_grace
-            .iter()
-            .copied()
-            .filter(|id| returns.is_none_or(|present| present.id != *id))
-            .collect();
+        let others: Vec<_> =
+            s.in_grace.iter().copied().filter(|id| returns.is_none_or(|present| present.id != *id)).collect();
         decision.cut_short = takeover::cut_short(license, &others);
     }
     decision.started = started;

@@ -52,6 +52,7 @@ impl Run<'_> {
                 self.outdated.rotated = true;
                 self.house.operate("keys", &json!({ "purpose": "lease" })).await?;
             }
+            Op::Attack(attack) => return self.attack(attack).await,
             Op::Suspend
             | Op::Reinstate
             | Op::Revoke

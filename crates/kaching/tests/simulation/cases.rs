@@ -1,16 +1,31 @@
 //! Scripts that once failed, as small as they still did.
 
 use crate::{
+    attacker::Attack::{Copy, Enter, GiveBack},
     script::{
         Fault::{DropAnswer, OldAnswer, SlowAnswer},
         Lane::Calls,
-        Op::{self, Fault, Grow, KillAtWrite, Reboot, Reinstate, Sleep, Start, Suspend, Wait},
+        Op::{self, Attack, Fault, Grow, KillAtWrite, Reboot, Reinstate, Sleep, Start, Suspend, Wait},
     },
     search,
 };
 
 /// A name that says what must hold, the seed of its chances, and what happens.
 const CASES: &[(&str, u64, &[Op])] = &[
+    (
+        "whose slot the key's holder gave away stops after the move grace",
+        5,
+        &[
+            Start(0),
+            Wait(11),
+            Attack(Copy(0)),
+            Attack(GiveBack(0)),
+            Attack(Enter),
+            Wait(120),
+            Attack(Enter),
+            Wait(400),
+        ],
+    ),
     (
         "an answer from before a stop does not count after it",
         3,

@@ -8,6 +8,8 @@ pub(crate) enum For {
     Network = 2,
     /// The first machine; the others follow.
     Machines = 3,
+    /// After the last machine.
+    Attacker = 7,
 }
 
 /// Draws from a seed: the generator SplitMix64, which is quick, and good enough for chances.

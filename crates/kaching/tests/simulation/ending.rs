@@ -65,6 +65,7 @@ impl Run<'_> {
     /// Whoever may run runs, and whoever may not is refused.
     async fn standing(&mut self) -> Result<(), Broken> {
         self.look().await?;
+        self.only_those_run_that_may().await?;
         let activations = self.house.activations().await;
         let now = Timestamp::from_micros(self.now());
         let held = activations.iter().filter(|one| holds(one, now)).count();

@@ -7,6 +7,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends where it stands")]
 
 mod acts;
+mod attacker;
 mod broken;
 mod cases;
 mod dice;

@@ -7,6 +7,7 @@ use kaching_base::Timestamp;
 use tempfile::TempDir;
 
 use crate::{
+    attacker::Attacker,
     broken::{Broken, ensure},
     dice::{Dice, For},
     house::{Answer, Ground, House, Raw, holds},
@@ -21,6 +22,7 @@ pub(crate) struct Run<'g> {
     pub(crate) house: House,
     pub(crate) machines: Vec<Machine>,
     pub(crate) network: Dice,
+    pub(crate) attacker: Attacker,
     /// Requests for whose answers nobody waits, with when they arrive and whether they were answered before.
     pub(crate) ghosts: Vec<(i64, usize, Rc<Raw>, bool)>,
     /// Nothing answers for the authority until then.
@@ -76,6 +78,7 @@ impl<'g> Run<'g> {
             ground,
             machines,
             network,
+            attacker: Attacker::default(),
             ghosts: Vec::new(),
             down_until: None,
             newest: (0, 1),

@@ -1,6 +1,9 @@
 //! What happens in a run, as data: drawn from a seed, or written down as a case.
 
-use crate::dice::{Dice, For};
+use crate::{
+    attacker::Attack,
+    dice::{Dice, For},
+};
 
 /// The machines on which the product may run; the last one starts on a copy of another's state.
 pub(crate) const MACHINES: usize = 4;
@@ -45,6 +48,8 @@ pub(crate) enum Op {
     Copy(usize),
     Record(usize, u32),
     Grow(usize, u32),
+
+    Attack(Attack),
 
     Suspend,
     Reinstate,
@@ -106,7 +111,30 @@ pub(crate) fn draw(seed: u64) -> Vec<Op> {
             _ => of_operator(&mut dice, machine, other),
         });
     }
+    let mut attacker = Dice::new(seed, For::Attacker);
+    if attacker.one_in(3) {
+        attacked(&mut script, &mut attacker, machines);
+    }
     script
+}
+
+/// In between, somebody with the key tries what he can: drawn apart, so that what else happens stays the same.
+fn attacked(script: &mut Vec<Op>, dice: &mut Dice, machines: u32) {
+    for _ in 0..dice.between(2, 6) {
+        let at = dice.between(3, u32::try_from(script.len()).expect("it is short")) as usize;
+        let (machine, back) = (dice.below(machines) as usize, dice.below(3) as usize);
+        let wait = Op::Wait(wait(dice));
+        let attacks = match dice.below(6) {
+            0 => vec![Attack::Copy(machine)],
+            1 => vec![Attack::Copy(machine), Attack::GiveBack(0), Attack::Enter],
+            2 => vec![Attack::Copy(machine), Attack::MoveOn(0)],
+            3 => vec![Attack::TakeOver(machine), Attack::GiveBack(back)],
+            4 => vec![Attack::Enter, Attack::Beat(back)],
+            _ => vec![Attack::GiveBack(back), Attack::Copy(machine), Attack::Beat(0)],
+        };
+        let attacks = attacks.into_iter().map(Op::Attack).chain([wait]);
+        script.splice(at..at, attacks);
+    }
 }
 
 /// What takes several steps in a row: the answer to a heartbeat is held back, or waits for a machine that sleeps, and
