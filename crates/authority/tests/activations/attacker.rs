@@ -20,7 +20,7 @@ use super::{
 
 const SLOTS: usize = 2;
 const MOVES: usize = 3;
-const MACHINES: usize = 5;
+const MACHINES: usize = 8;
 
 /// A process that runs the product.
 struct Process {
@@ -124,7 +124,9 @@ impl<'w> Play<'w> {
         let known: Vec<_> = self.activations().await.iter().map(|one| one.id).collect();
         let of_his = (!self.attacker.is_empty()).then(|| self.pick(self.attacker.len()));
         match (self.pick(6), of_his) {
-            (0 | 1, Some(one)) => drop(self.attacker[one].home.deactivate(self.world).await),
+            (0 | 1, Some(one)) => {
+                let _ = self.attacker[one].home.deactivate(self.world).await;
+            }
             (2, Some(one)) => {
                 if let Ok(renewed) = self.attacker[one].home.heartbeat(self.world).await {
                     self.attacker[one].run_until = Some(until(&renewed.lease));
@@ -150,6 +152,26 @@ impl<'w> Play<'w> {
                     self.attacker.push(process);
                 }
             }
+        }
+    }
+
+    /// What has as many machines run as there are: one after the other gets a slot, loses its network, and has its slot given
+    /// back by a copy.
+    async fn take_turns(&mut self) {
+        let now = self.world.clock.now();
+        let at = self.pick(MACHINES);
+        if !self.machines[at].runs(now) {
+            self.machines[at].connected = true;
+            let request = self.machines[at].home.request(&self.site);
+            drop(self.machines[at].activate(self.world, request).await);
+        }
+        self.machines[at].connected = false;
+        let mut copy = Process::new(&format!("c{at}"));
+        self.drawn += 1;
+        copy.home.salt(self.drawn);
+        let request = copy.home.request(&self.site);
+        if copy.activate(self.world, request).await.is_ok() {
+            let _ = copy.home.deactivate(self.world).await;
         }
     }
 
@@ -185,6 +207,7 @@ impl<'w> Play<'w> {
         match self.pick(5) {
             0 | 1 => self.of_a_host().await,
             2 if self.pick(4) == 0 => drop(self.world.authority.run_jobs().await.unwrap()),
+            2 => self.take_turns().await,
             _ => self.attack().await,
         }
         for machine in &mut self.machines {
