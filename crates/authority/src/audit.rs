@@ -29,6 +29,12 @@ impl Entry {
         Self { refused: Some(code), ..Self::ok(Value::Object(Map::new())) }
     }
 
+    /// It also ended in a refusal, from then on.
+    pub fn refusing(mut self, code: ErrorCode) -> Self {
+        self.refused = Some(code);
+        self
+    }
+
     /// Personal data (names, mail, addresses, raw fingerprints, free text), kept aside and sealed.
     pub fn private(mut self, data: Value) -> Self {
         self.private = Some(data);

@@ -22,7 +22,7 @@ use crate::{
     standing_by::Duty,
     state::{Board, Shown},
     stop::{Callback, Stops},
-    store::{Store, StoreError},
+    store::{Home, StateKey, Store, StoreError},
     timing::Timing,
     transport::{Http, Route, Transport, checked_url},
 };
@@ -221,18 +221,18 @@ impl Builder {
         let (timing, duty) = (self.timing.clone(), self.duty());
         let random = Random::new(Arc::clone(&provider));
         let carrier = |url: &str, route| Box::new(Http::new(url, route, provider)) as Box<dyn Transport>;
-        let (shared, guard, dir) = self.prepare(random, carrier)?;
+        let (shared, guard, home) = self.prepare(random, carrier)?;
         let began = shared.reading().boot;
         let listens = matches!(duty, Duty::Keep);
-        lane("kaching-keep", &dir, {
-            let (shared, dir) = (Arc::clone(&shared), dir.clone());
-            move || shared.live(&duty, &dir)
+        lane("kaching-keep", &home.dir, {
+            let (shared, home) = (Arc::clone(&shared), home.clone());
+            move || shared.live(&duty, &home)
         })?;
         let counting = Arc::clone(&shared);
-        lane("kaching-count", &dir, move || counting.count())?;
+        lane("kaching-count", &home.dir, move || counting.count())?;
         if listens {
             let shared = Arc::clone(&shared);
-            lane("kaching-listen", &dir, move || shared.listen())?;
+            lane("kaching-listen", &home.dir, move || shared.listen())?;
         }
         let outcome = shared.wait_for(timing.start, |inner| inner.engine.started());
         let outcome = outcome.unwrap_or_else(|| {
@@ -249,12 +249,12 @@ impl Builder {
         Ok((guard, outcome))
     }
 
-    /// Everything but the threads: what they share, the guard, and the state directory.
+    /// Everything but the threads: what they share, the guard, and where the state is kept.
     pub(crate) fn prepare(
         self,
         random: Random,
         transport: impl FnOnce(&str, Route) -> Box<dyn Transport>,
-    ) -> Result<(Arc<Shared>, Guard, PathBuf), StartError> {
+    ) -> Result<(Arc<Shared>, Guard, Home), StartError> {
         let dir = self.state_dir.clone().ok_or_else(|| missing("state_dir"))?;
         let (clock, timing, release) = (Arc::clone(&self.clock), self.timing.clone(), self.release);
         let stops = Stops::new(self.callbacks.clone(), self.exit_after);
@@ -262,7 +262,9 @@ impl Builder {
         let settings = self.settings()?;
         let release = release.unwrap_or(settings.fingerprint.kind() == FingerprintKind::Instance);
         let transport = transport(&settings.url, route);
-        let (place, left) = take(&dir, &random)?;
+        let key = StateKey::of(&settings.product, &settings.fingerprint);
+        let home = Home { dir, key };
+        let (place, left) = take(&home, &random)?;
         let now = read(clock.as_ref());
         let engine = Engine::new(settings, left.as_deref(), now, clock.boot_id());
         let follows = matches!(place, Place::Beside(_)) || matches!(duty, Duty::Follow(_));
@@ -274,7 +276,7 @@ impl Builder {
         let board = Board::new(Shown { state: engine.state(now), warnings: engine.warnings(now) });
         let shared = Arc::new(Shared::new(engine, place, gates, board, stops, clock, random, transport));
         let guard = Guard::new(Handle::new(Arc::clone(&shared), timing.call, release));
-        Ok((shared, guard, dir))
+        Ok((shared, guard, home))
     }
 
     fn duty(&self) -> Duty {
@@ -328,9 +330,10 @@ impl Builder {
 }
 
 /// Takes the state directory, or a place beside the process that holds it.
-fn take(dir: &Path, random: &Random) -> Result<(Place, Option<Vec<u8>>), StartError> {
-    let unusable = |source| StartError::StateDir { path: dir.to_owned(), source };
-    match Store::open(dir) {
+fn take(home: &Home, random: &Random) -> Result<(Place, Option<Vec<u8>>), StartError> {
+    let Home { dir, key } = home;
+    let unusable = |source| StartError::StateDir { path: dir.clone(), source };
+    match Store::open(dir, key) {
         Ok((store, left)) => Ok((Place::Holds { store, followed: true }, left)),
         Err(StoreError::InUse) => {
             let mark = random.bytes().ok_or_else(|| unusable(std::io::Error::other("no random bytes")))?;

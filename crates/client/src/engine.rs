@@ -105,6 +105,8 @@ pub(crate) struct Engine {
     health: Option<Health>,
     /// Why the state could not be written the last time.
     unwritten: Option<String>,
+    /// Whether a start on what stands on disk would run.
+    disk_permits: bool,
 }
 
 /// Whether the authority answers.
@@ -206,11 +208,20 @@ impl Engine {
             entered: None,
             health: None,
             unwritten: None,
+            disk_permits: record.permits(),
             settings,
             record,
         };
         engine.recall(now);
+        engine.look_at_clock(now);
         engine
+    }
+
+    /// Notes that the wall clock is past the license's end, while only contact could tell whether it is right.
+    pub(crate) fn look_at_clock(&mut self, now: Reading) {
+        if let Some(end) = self.grant.as_ref().and_then(|grant| grant.license_ends()) {
+            self.dirty |= self.time.note_past_end(end, now);
+        }
     }
 
     /// Verifies what was left on disk again; what does not verify counts for nothing.
@@ -244,7 +255,8 @@ impl Engine {
         let ended = self.record.stop.as_ref().is_some_and(record::Stop::ends_activation);
         let superseded =
             self.record.stop.as_ref().is_some_and(|stop| stop.code.as_str() == "activation_superseded");
-        let again = ended && (!superseded || self.settings.takeover.is_some());
+        let again = self.record.stop.as_ref().is_some_and(record::Stop::of_lost_slot)
+            || ended && (!superseded || self.settings.takeover.is_some());
         self.pace.activation.wanted = self.credential.is_none() || again || self.settings.takeover.is_some();
     }
 
@@ -340,7 +352,9 @@ impl Engine {
         let time = self.now(now);
         let clock = self.time.asks_for_contact(now).then_some(Warning::Clock);
         let recent = self.record.displaced.iter().filter(|at| **at + COPY_WATCHED > time).count();
-        let copy = (recent > 1).then_some(Warning::Copy);
+        let held = self.credential.as_ref().map(|credential| credential.activation);
+        let activation = held.or_else(|| self.lease().map(|lease| lease.act)).filter(|_| recent > 1);
+        let copy = activation.map(|activation| Warning::Copy { activation });
         let end = self.keyset.as_ref().map(|keyset| keyset.keyset().exp);
         let keys = end.filter(|end| *end - KEYS_LEFT < time).map(|end| Warning::Keys { end });
         let state = self.unwritten.clone().map(|why| Warning::State { why });
@@ -381,6 +395,7 @@ impl Engine {
         let done = written.is_ok();
         self.unwritten = written.err();
         if done {
+            self.disk_permits = self.record.permits();
             self.dirty = false;
             self.durable.clone_from(&self.record.beat);
         } else if self.durable.is_some() {
@@ -388,6 +403,16 @@ impl Engine {
         } else {
             self.durable.clone_from(&self.record.beat);
         }
+    }
+
+    /// Whether what stands on disk would run, and what is known by now would not.
+    pub(crate) fn undone_by_restart(&self) -> bool {
+        self.disk_permits && !self.record.permits()
+    }
+
+    /// Nothing stands on disk any more.
+    pub(crate) fn forgotten(&mut self) {
+        self.disk_permits = false;
     }
 
     /// Takes the levels and the usage that the host told since the last time.
@@ -448,6 +473,7 @@ impl Engine {
             ];
             due.extend(call.into_iter().flatten().map(|at| at.max(self.pace.quiet)));
         }
+        due.extend(self.disbelieved_until(now).filter(|end| *end > now.boot));
         let time = self.now(now);
         if let Some(pending) = &self.pending {
             due.push(now.boot + until(time, pending.exp));

@@ -49,11 +49,11 @@ impl Fingerprint {
     /// A cluster's id, kept in a file: made on first use, then read. Copy the file to the cluster's other nodes.
     ///
     /// # Errors
-    /// If the file can neither be read nor made.
+    /// If the file can neither be read nor made, or others on the machine could replace it.
     pub fn cluster(path: impl AsRef<Path>) -> Result<Self, FingerprintError> {
         let path = path.as_ref();
         let failed = |source| FingerprintError::File { path: path.display().to_string(), source };
-        let kept = fs::read_to_string(path);
+        let kept = platform::read_id(path);
         let value = match kept {
             Ok(value) => value,
             Err(error) if error.kind() == io::ErrorKind::NotFound => make(path).map_err(failed)?,
@@ -65,10 +65,11 @@ impl Fingerprint {
         }
     }
 
-    /// The machine's id, hashed so that it cannot be recognised elsewhere.
+    /// The machine's id, hashed so that it cannot be recognised elsewhere. All users and sessions of the machine have the
+    /// same one.
     ///
     /// # Errors
-    /// In a container and on machines without an id, where it would change.
+    /// In a container, where it would change or be everybody's, and on machines without an id of their own.
     pub fn machine() -> Result<Self, FingerprintError> {
         if platform::in_container() {
             return Err(FingerprintError::NoMachineId("it runs in a container".to_owned()));
@@ -140,10 +141,7 @@ fn make(path: &Path) -> io::Result<String> {
         provider.secure_random.fill(bytes).map_err(|_| io::Error::other("no random bytes"))?;
     }
     let value = Base64Url(id).to_string();
-    let parent = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
+    let parent = platform::parent(path);
     platform::private_dir(parent)?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let whole = parent.join(format!(".{name}.{:016x}", u64::from_be_bytes(mark)));
@@ -153,7 +151,7 @@ fn make(path: &Path) -> io::Result<String> {
     match made {
         Ok(()) => {}
         // Whoever starts at the same moment keeps what the first one made.
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return fs::read_to_string(path),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return platform::read_id(path),
         // Some volumes know no second name for a file.
         Err(error)
             if matches!(error.kind(), io::ErrorKind::Unsupported | io::ErrorKind::PermissionDenied) =>
@@ -167,7 +165,7 @@ fn make(path: &Path) -> io::Result<String> {
 }
 
 fn write(path: &Path, value: &str) -> io::Result<()> {
-    let mut file = platform::private_file().create_new(true).open(path)?;
+    let mut file = platform::new_file().open(path)?;
     file.write_all(value.as_bytes())?;
     file.sync_all()
 }

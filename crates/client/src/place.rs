@@ -81,11 +81,19 @@ fn absorb(store: &mut Store, engine: &mut Engine, gates: &Gates, now: Reading) -
 
 fn save(store: &mut Store, engine: &mut Engine, now: Reading) {
     let Some(state) = engine.unsaved(now) else { return };
-    let written = store.save(&state).map_err(|error| error.to_string());
+    let mut written = store.save(&state);
+    if written.is_err() && engine.undone_by_restart() {
+        // A start without network should not undo a stop. Removing needs no room, and may make some.
+        match store.forget() {
+            Ok(()) => engine.forgotten(),
+            Err(error) => tracing::error!(%error, "the license state can neither be written nor removed"),
+        }
+        written = store.save(&state);
+    }
     if let Err(error) = &written {
         tracing::error!(%error, "the license state cannot be written");
     }
-    engine.saved(written);
+    engine.saved(written.map_err(|error| error.to_string()));
 }
 
 impl Beside {

@@ -3,6 +3,16 @@
 
 use std::{fs, io, path::Path, process::Command, sync::OnceLock, time::Duration};
 
+mod container;
+mod files;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use container::in_container;
+pub(crate) use files::{
+    lock_file, new_file, open_file, parent, private_dir, read_file, read_id, sync_dir, truncate,
+};
+
 /// Time since the machine started, the time asleep included; where that cannot be had, since this process started.
 pub(crate) fn boot_clock() -> Duration {
     #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -53,7 +63,10 @@ pub(crate) fn boot_id() -> String {
     ID.get_or_init(|| of_machine().unwrap_or_else(of_process)).clone()
 }
 
-/// What names this machine, if the system says and it is one that stays.
+/// An id that names this machine, as the system says it.
+///
+/// # Errors
+/// If there is none, or one that an image brings along and that many machines share.
 pub(crate) fn machine_id() -> io::Result<String> {
     let id = if cfg!(target_os = "macos") {
         let told = said("/usr/sbin/ioreg", &["-rd1", "-c", "IOPlatformExpertDevice"]);
@@ -65,10 +78,40 @@ pub(crate) fn machine_id() -> io::Result<String> {
         let told = said(reg, &["query", key, "/v", "MachineGuid", "/reg:64"]);
         told.and_then(|told| value_of("MachineGuid", &told))
     } else {
-        let files = ["/etc/machine-id", "/var/lib/dbus/machine-id"].iter().map(fs::read_to_string);
-        files.flatten().map(|id| id.trim().to_owned()).find(|id| !id.is_empty())
+        id_in(Path::new("/"))
     };
-    id.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "this system has no machine id"))
+    let id = id.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "this system has no machine id"))?;
+    if names_one_machine(&id) {
+        return Ok(id);
+    }
+    let advice = if cfg!(target_os = "linux") { ": `systemd-machine-id-setup` makes one" } else { "" };
+    Err(io::Error::new(
+        io::ErrorKind::InvalidData,
+        format!("its machine id is {id:?}, as in an image, and names no machine{advice}"),
+    ))
+}
+
+/// The id in the files of systemd or D-Bus. An empty or unfinished one of systemd is not made up for by that of D-Bus,
+/// which the same image has brought along.
+fn id_in(root: &Path) -> Option<String> {
+    let files = ["etc/machine-id", "var/lib/dbus/machine-id"].iter();
+    let mut found = files.filter_map(|file| fs::read_to_string(root.join(file)).ok());
+    found.next().map(|id| id.trim().to_owned())
+}
+
+/// Whether an id is one that was drawn for a machine: 32 hexadecimal digits that are not all the same. Images have
+/// `uninitialized`, nothing, or zeros in its place.
+fn names_one_machine(id: &str) -> bool {
+    let digits: Vec<_> = id.chars().filter(|c| *c != '-').map(|c| c.to_ascii_lowercase()).collect();
+    digits.len() == 32
+        && digits.iter().all(char::is_ascii_hexdigit)
+        && digits.iter().any(|digit| *digit != digits[0])
+}
+
+/// The machine's id where it stays the same for as long as the machine does: none in a container. Looked up once.
+pub(crate) fn lasting_machine_id() -> Option<&'static str> {
+    static ID: OnceLock<Option<String>> = OnceLock::new();
+    ID.get_or_init(|| if in_container() { None } else { machine_id().ok() }).as_deref()
 }
 
 /// What a program of the system says, which is there under its whole path or not at all.
@@ -82,68 +125,4 @@ fn value_of(name: &str, told: &str) -> Option<String> {
     let line = told.lines().find(|line| line.contains(name))?;
     let value = line.split_whitespace().last()?.trim_matches('"');
     (!value.contains(name)).then(|| value.to_owned())
-}
-
-/// Whether this process runs in a container, where machine ids come and go with the image.
-pub(crate) fn in_container() -> bool {
-    ["/.dockerenv", "/run/.containerenv"].iter().any(|path| Path::new(path).exists())
-        || fs::read_to_string("/proc/1/environ").is_ok_and(|vars| vars.contains("container="))
-}
-
-/// Options that create a file for its owner alone; where files have no modes, for whom the directory is.
-pub(crate) fn private_file() -> fs::OpenOptions {
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options
-}
-
-/// Makes a directory, and its parents, for its owner alone; where directories have no modes, for whom the parent is.
-pub(crate) fn private_dir(path: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)
-}
-
-/// Makes what was renamed inside a directory last, where directories can be synced.
-pub(crate) fn sync_dir(path: &Path) -> io::Result<()> {
-    if cfg!(unix) { fs::File::open(path)?.sync_all() } else { Ok(()) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_ids_of_macos_and_windows_are_found_in_what_their_programs_say() {
-        let ioreg = "+-o J314sAP  <class IOPlatformExpertDevice, id 0x10000022c>\n    {\n      \
-                     \"IOPlatformSerialNumber\" = \"C02XG0AAJGH5\"\n      \
-                     \"IOPlatformUUID\" = \"564D1B0A-4C2E-5F3B-9A77-0123456789AB\"\n    }\n";
-        let uuid = Some("564D1B0A-4C2E-5F3B-9A77-0123456789AB".to_owned());
-        assert_eq!(value_of("IOPlatformUUID", ioreg), uuid);
-        let reg = "\r\nHKEY_LOCAL_MACHINE\\SOFTWARE\\Microsoft\\Cryptography\r\n    \
-                   MachineGuid    REG_SZ    0f1a2b3c-4d5e-6f70-8192-a3b4c5d6e7f8\r\n\r\n";
-        assert_eq!(value_of("MachineGuid", reg), Some("0f1a2b3c-4d5e-6f70-8192-a3b4c5d6e7f8".to_owned()));
-        assert_eq!(value_of("MachineGuid", "ERROR: The system was unable to find it.\r\n"), None);
-        assert_eq!(value_of("IOPlatformUUID", "\"IOPlatformUUID\""), None, "a name is no value");
-    }
-
-    #[test]
-    fn clocks_go_on_and_the_run_keeps_its_name() {
-        for clock in [boot_clock, process_clock] {
-            assert!(clock() <= clock());
-        }
-        assert_eq!(boot_id(), boot_id());
-        assert!(!boot_id().is_empty());
-    }
-
-    #[test]
-    fn a_program_that_is_not_there_says_nothing() {
-        assert_eq!(said("/nowhere/ioreg", &[]), None);
-        assert_eq!(said("/bin/false", &[]), None);
-        assert_eq!(said("/bin/echo", &["a"]).as_deref(), Some("a\n"));
-    }
 }

@@ -263,6 +263,7 @@ impl Shared {
         if counts {
             inner.counted = Some(now.boot);
         }
+        inner.engine.look_at_clock(now);
         inner.place.write(&mut inner.engine, &self.gates, counts, now);
         self.gates.set(inner.engine.gate(now));
         let shown = Shown { state: inner.engine.state(now), warnings: inner.engine.warnings(now) };

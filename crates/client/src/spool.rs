@@ -14,6 +14,8 @@ use serde::{Deserialize, Serialize};
 use crate::{platform, store::replace};
 
 const PREFIX: &str = "follower-";
+/// More than any follower tells.
+const LARGEST: u64 = 16 * 1024 * 1024;
 
 /// What one follower has told, from its start on.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,7 +54,7 @@ impl Spool {
         let name = format!("{PREFIX}{mark:016x}");
         // Locked before it has its name: whoever finds it free knows that its process has ended.
         let unnamed = dir.join(format!("{name}.new"));
-        let alive = platform::private_file().create_new(true).open(&unnamed)?;
+        let alive = platform::new_file().open(&unnamed)?;
         alive.lock()?;
         fs::rename(unnamed, dir.join(format!("{name}.lock")))?;
         let (told, written) = Default::default();
@@ -94,8 +96,8 @@ pub(crate) fn followers(dir: &Path) -> Vec<Found> {
 
 fn found(dir: &Path, name: String) -> Option<Found> {
     // Whether it lives is asked first: what it wrote last is then there to be read.
-    let gone = File::open(dir.join(format!("{name}.lock"))).ok()?.try_lock().is_ok();
-    let told = match fs::read(dir.join(format!("{name}.json"))) {
+    let gone = platform::open_file(&dir.join(format!("{name}.lock"))).ok()?.try_lock().is_ok();
+    let told = match platform::read_file(&dir.join(format!("{name}.json")), LARGEST) {
         Ok(bytes) => serde_json::from_slice(&bytes).ok()?,
         Err(error) if error.kind() == io::ErrorKind::NotFound => Told::default(),
         Err(_) => return None,

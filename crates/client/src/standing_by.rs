@@ -7,9 +7,9 @@ use crate::{
     engine::Engine,
     handover::{Handover, Source},
     place::{Beside, Place},
-    shared::Shared,
+    shared::{Inner, Shared},
     spool::Spool,
-    store::{self, Store, StoreError},
+    store::{self, Found, Home, Store, StoreError},
 };
 
 /// What a guard does once it holds its state directory.
@@ -24,10 +24,21 @@ pub(crate) enum Duty {
 /// So many looks at a foreign state in a row mean that it stays foreign.
 const FOREIGN: u32 = 5;
 
+/// What a process beside the holder has seen of its state.
+#[derive(Default)]
+struct Seen {
+    /// The number of the last state that it took.
+    sequence: Option<u64>,
+    /// So many times in a row it was another installation's.
+    foreign: u32,
+    /// Since when there is none.
+    missing: Option<Duration>,
+}
+
 impl Shared {
     /// The life of a guard's main thread: it stands by while another process holds the directory, then does its duty.
-    pub(crate) fn live(&self, duty: &Duty, dir: &std::path::Path) {
-        self.stand_by(duty, dir);
+    pub(crate) fn live(&self, duty: &Duty, home: &Home) {
+        self.stand_by(duty, home);
         match duty {
             Duty::Keep => self.keep(),
             Duty::Follow(source) => self.follow(source.as_ref()),
@@ -35,14 +46,15 @@ impl Shared {
     }
 
     /// Runs on what the holder has on disk, until that one is gone and this process holds the directory.
-    fn stand_by(&self, duty: &Duty, dir: &std::path::Path) {
-        let (mut seen, mut foreign) = (None, 0);
+    fn stand_by(&self, duty: &Duty, home: &Home) {
+        let Home { dir, key } = home;
+        let mut seen = Seen::default();
         loop {
             let mut inner = self.lock();
             if !matches!(inner.place, Place::Beside(_)) {
                 return;
             }
-            match Store::open(dir) {
+            match Store::open(dir, key) {
                 Ok((store, left)) => {
                     tracing::info!(
                         "the process that kept the license is gone: this one keeps it from now on"
@@ -59,28 +71,48 @@ impl Shared {
                 Err(StoreError::InUse) => {}
                 Err(StoreError::Io(error)) => tracing::warn!(%error, "the state directory cannot be opened"),
             }
-            let newest = store::newest(dir).filter(|(sequence, _)| seen != Some(*sequence));
-            if let Some((sequence, left)) = newest {
-                let boot_id = self.clock.boot_id();
-                if inner.engine.observe(&left, self.reading(), boot_id).is_ok() {
-                    (seen, foreign) = (Some(sequence), 0);
-                    let levels = inner.engine.levels().clone();
-                    if let Place::Beside(beside) = &mut inner.place {
-                        beside.levels_are(&levels, &self.gates);
-                    }
-                } else {
-                    foreign += 1;
-                }
-                if foreign == FOREIGN {
-                    inner.engine.cannot_start(StartError::InUse { path: dir.to_owned() });
-                }
-            }
+            self.look(&mut inner, home, &mut seen);
             inner.engine.looked(self.reading());
             self.settle(&mut inner);
             let wait = inner.engine.look_again();
             drop(inner);
             self.tell_waiting();
             self.rest(wait);
+        }
+    }
+
+    /// Takes what the holder has on disk, if that is new.
+    fn look(&self, inner: &mut Inner, home: &Home, seen: &mut Seen) {
+        let (now, engine) = (self.reading(), &mut inner.engine);
+        let found = store::find(&home.dir, &home.key);
+        seen.missing = seen.missing.filter(|_| found == Found::Nothing);
+        let ours = match found {
+            Found::Foreign => false,
+            Found::State(sequence, _) if seen.sequence == Some(sequence) => true,
+            Found::State(sequence, left) => {
+                let ours = engine.observe(&left, now, self.clock.boot_id()).is_ok();
+                if ours {
+                    seen.sequence = Some(sequence);
+                    let levels = engine.levels().clone();
+                    if let Place::Beside(beside) = &mut inner.place {
+                        beside.levels_are(&levels, &self.gates);
+                    }
+                }
+                ours
+            }
+            Found::Nothing => {
+                // The holder writes at least as often as it marks the time.
+                let since = *seen.missing.get_or_insert(now.boot);
+                if seen.sequence.is_some() && now.boot >= since + 2 * engine.settings().timing.mark {
+                    engine.observe_nothing();
+                    seen.sequence = None;
+                }
+                true
+            }
+        };
+        seen.foreign = if ours { 0 } else { seen.foreign + 1 };
+        if seen.foreign == FOREIGN {
+            inner.engine.cannot_start(StartError::InUse { path: home.dir.clone() });
         }
     }
 

@@ -8,9 +8,20 @@ use std::{
 
 use kaching_license::Digest;
 
+mod key;
+
+pub(crate) use key::StateKey;
+
 use crate::platform;
 
 const FILES: [&str; 2] = ["state-a.json", "state-b.json"];
+/// Where the state of another installation is kept, so that a mistyped fingerprint does not cost an installation its
+/// license.
+const ASIDE: [&str; 2] = ["other-a.json", "other-b.json"];
+/// In the lock's file: a state with a mac was written here, so one without counts no more.
+const MARK: &[u8] = b"2\n";
+/// How the record in a state without a mac begins.
+const OLDER: &[u8] = b"{\"version\":1,";
 /// More than any state that we write; what is larger was not written by us.
 const LARGEST: u64 = 4 * 1024 * 1024;
 
@@ -18,9 +29,17 @@ const LARGEST: u64 = 4 * 1024 * 1024;
 #[derive(Debug)]
 pub(crate) struct Store {
     dir: PathBuf,
+    key: StateKey,
     /// Held for as long as the store lives; the system frees it when the process ends.
-    _lock: File,
+    lock: File,
     sequence: u64,
+}
+
+/// Where an installation keeps its state.
+#[derive(Clone, Debug)]
+pub(crate) struct Home {
+    pub(crate) dir: PathBuf,
+    pub(crate) key: StateKey,
 }
 
 /// Why a state directory cannot be used.
@@ -38,19 +57,59 @@ impl From<io::Error> for StoreError {
     }
 }
 
+/// What a state directory holds, whoever holds it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// No state.
+    Nothing,
+    /// No state of this installation, but one of another, or one that somebody has changed.
+    Foreign,
+    /// The newest whole state, with its number: the same number is the same state.
+    State(u64, Vec<u8>),
+}
+
 impl Store {
     /// Takes the directory, made if it is missing, and the newest whole state in it.
-    pub(crate) fn open(dir: &Path) -> Result<(Self, Option<Vec<u8>>), StoreError> {
+    pub(crate) fn open(dir: &Path, key: &StateKey) -> Result<(Self, Option<Vec<u8>>), StoreError> {
         platform::private_dir(dir)?;
-        let mut options = platform::private_file();
-        let lock = options.truncate(false).open(dir.join("lock"))?;
+        let lock = platform::lock_file().open(dir.join("lock"))?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(StoreError::InUse),
             Err(TryLockError::Error(error)) => return Err(error.into()),
         }
-        let (sequence, state) = newest(dir).map_or((0, None), |(sequence, state)| (sequence, Some(state)));
-        Ok((Self { dir: dir.to_owned(), _lock: lock, sequence }, state))
+        let mut store = Self { dir: dir.to_owned(), key: key.clone(), lock, sequence: 0 };
+        let state = match find(dir, key) {
+            Found::State(sequence, state) => {
+                store.sequence = sequence;
+                Some(state)
+            }
+            Found::Nothing | Found::Foreign => store.change_sides()?,
+        };
+        Ok((store, state))
+    }
+
+    /// Sets the state of another installation aside, and takes back that of this one, if it was set aside before.
+    fn change_sides(&mut self) -> io::Result<Option<Vec<u8>>> {
+        let Found::State(sequence, state) = find_in(&self.dir, &self.key, ASIDE) else {
+            self.set_aside()?;
+            return Ok(None);
+        };
+        remove(&self.dir, &ASIDE)?;
+        self.set_aside()?;
+        self.sequence = sequence;
+        self.save(&state)?;
+        Ok(Some(state))
+    }
+
+    fn set_aside(&self) -> io::Result<()> {
+        for (name, aside) in FILES.iter().zip(ASIDE) {
+            match fs::rename(self.dir.join(name), self.dir.join(aside)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     /// The directory.
@@ -62,40 +121,123 @@ impl Store {
     pub(crate) fn save(&mut self, state: &[u8]) -> io::Result<()> {
         let sequence = self.sequence + 1;
         let name = FILES[usize::from(sequence.is_multiple_of(2))];
-        let head = format!("{sequence} {}\n", checksum(sequence, state));
+        let head = format!("{sequence} mac {}\n", self.key.mac(sequence, state));
         replace(&self.dir, name, &[head.as_bytes(), state])?;
         self.sequence = sequence;
+        if self.lock.metadata()?.len() == 0 {
+            self.lock.write_all(MARK)?;
+        }
         Ok(())
     }
+
+    /// Removes what stands there, which needs no room on the disk.
+    ///
+    /// # Errors
+    /// If some of it is still there.
+    pub(crate) fn forget(&self) -> io::Result<()> {
+        remove(&self.dir, &FILES)
+    }
+}
+
+/// Removes files, or empties them where they cannot be removed.
+fn remove(dir: &Path, names: &[&str]) -> io::Result<()> {
+    let mut outcome = Ok(());
+    for name in names {
+        let path = dir.join(name);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                outcome = outcome.and(platform::truncate(&path));
+            }
+            _ => {}
+        }
+    }
+    // What is removed should not come back with a power loss; where that cannot be had, it is removed all the same.
+    let _ = platform::sync_dir(dir);
+    outcome
 }
 
 /// Replaces a file as a whole, and for good.
 pub(crate) fn replace(dir: &Path, name: &str, parts: &[&[u8]]) -> io::Result<()> {
     let fresh = dir.join(format!("{name}.new"));
-    let mut file = platform::private_file().open(&fresh)?;
-    for part in parts {
-        file.write_all(part)?;
+    // What an ended process left, or somebody planted, is never written to.
+    match fs::remove_file(&fresh) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
     }
-    file.sync_all()?;
-    fs::rename(&fresh, dir.join(name))?;
+    let written = write(&fresh, parts).and_then(|()| fs::rename(&fresh, dir.join(name)));
+    if written.is_err() {
+        let _ = fs::remove_file(&fresh);
+    }
+    written?;
     platform::sync_dir(dir)
 }
 
-/// The newest whole state in a directory, whoever holds it, with its number: the same number is the same state.
-pub(crate) fn newest(dir: &Path) -> Option<(u64, Vec<u8>)> {
-    FILES.iter().filter_map(|name| read(&dir.join(name))).max_by_key(|(sequence, _)| *sequence)
+fn write(path: &Path, parts: &[&[u8]]) -> io::Result<()> {
+    let mut file = platform::new_file().open(path)?;
+    for part in parts {
+        file.write_all(part)?;
+    }
+    file.sync_all()
 }
 
-fn read(path: &Path) -> Option<(u64, Vec<u8>)> {
-    if fs::metadata(path).ok()?.len() > LARGEST {
-        return None;
+/// What a directory holds of this installation.
+pub(crate) fn find(dir: &Path, key: &StateKey) -> Found {
+    find_in(dir, key, FILES)
+}
+
+fn find_in(dir: &Path, key: &StateKey, names: [&str; 2]) -> Found {
+    let left: Vec<_> = names.iter().filter_map(|name| read(&dir.join(name), key)).collect();
+    // A state without a mac counts where none with one was written yet: so a product is updated without contact.
+    let marked = platform::open_file(&dir.join("lock")).and_then(|lock| lock.metadata());
+    let older =
+        marked.is_ok_and(|lock| lock.len() == 0) && left.iter().all(|left| matches!(left, Left::Older(..)));
+    let newest = left.iter().filter_map(|left| match left {
+        Left::Proven(sequence, state) => Some((sequence, state)),
+        Left::Older(sequence, state) if older => Some((sequence, state)),
+        Left::Older(..) | Left::Unproven => None,
+    });
+    match newest.max_by_key(|(sequence, _)| **sequence) {
+        Some((sequence, state)) => Found::State(*sequence, state.clone()),
+        None if left.is_empty() => Found::Nothing,
+        None => Found::Foreign,
     }
-    let bytes = fs::read(path).ok()?;
+}
+
+/// What one file holds.
+enum Left {
+    /// A state of this installation.
+    Proven(u64, Vec<u8>),
+    /// A state as older versions of this program wrote it, with a mere checksum.
+    Older(u64, Vec<u8>),
+    /// Another installation's, or changed, or damaged.
+    Unproven,
+}
+
+fn read(path: &Path, key: &StateKey) -> Option<Left> {
+    let bytes = match platform::read_file(path, LARGEST) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+        Err(_) => return Some(Left::Unproven),
+    };
+    Some(parse(&bytes, key).unwrap_or(Left::Unproven))
+}
+
+fn parse(bytes: &[u8], key: &StateKey) -> Option<Left> {
     let end = bytes.iter().position(|byte| *byte == b'\n')?;
-    let (sequence, sum) = str::from_utf8(&bytes[..end]).ok()?.split_once(' ')?;
-    let sequence = sequence.parse().ok()?;
-    let state = &bytes[end + 1..];
-    (checksum(sequence, state) == sum).then(|| (sequence, state.to_vec()))
+    let (head, state) = (str::from_utf8(&bytes[..end]).ok()?, &bytes[end + 1..]);
+    let mut parts = head.split(' ');
+    let sequence: u64 = parts.next()?.parse().ok()?;
+    // The next one is one more.
+    let counts = sequence < u64::MAX;
+    match (parts.next()?, parts.next(), parts.next()) {
+        ("mac", Some(mac), None) if key.proves(mac, sequence, state) && counts => {
+            Some(Left::Proven(sequence, state.to_vec()))
+        }
+        (sum, None, None) if checksum(sequence, state) == sum && counts && state.starts_with(OLDER) => {
+            Some(Left::Older(sequence, state.to_vec()))
+        }
+        _ => None,
+    }
 }
 
 fn checksum(sequence: u64, state: &[u8]) -> String {
@@ -107,9 +249,18 @@ mod tests {
     use super::*;
 
     /// A process that another test is just starting holds for a moment what is open here.
+    fn key() -> StateKey {
+        key_of("one")
+    }
+
+    fn key_of(name: &str) -> StateKey {
+        let product = "chorus".parse().unwrap();
+        StateKey::of(&product, &crate::Fingerprint::instance(name).unwrap())
+    }
+
     fn opened(dir: &Path) -> (Store, Option<Vec<u8>>) {
         loop {
-            match Store::open(dir) {
+            match Store::open(dir, &key()) {
                 Err(StoreError::InUse) => std::thread::yield_now(),
                 opened => return opened.unwrap(),
             }
@@ -123,7 +274,7 @@ mod tests {
     #[test]
     fn the_newest_whole_state_is_read() {
         let dir = tempfile::tempdir().unwrap();
-        let (mut store, state) = Store::open(dir.path()).unwrap();
+        let (mut store, state) = Store::open(dir.path(), &key()).unwrap();
         assert_eq!(state, None);
         for state in ["one", "two", "three"] {
             store.save(state.as_bytes()).unwrap();
@@ -151,8 +302,8 @@ mod tests {
     #[test]
     fn one_process_holds_it() {
         let dir = tempfile::tempdir().unwrap();
-        let (store, _) = Store::open(dir.path()).unwrap();
-        assert!(matches!(Store::open(dir.path()), Err(StoreError::InUse)));
+        let (store, _) = Store::open(dir.path(), &key()).unwrap();
+        assert!(matches!(Store::open(dir.path(), &key()), Err(StoreError::InUse)));
         drop(store);
         opened(dir.path());
     }
@@ -163,7 +314,7 @@ mod tests {
         use std::os::unix::fs::PermissionsExt as _;
         let parent = tempfile::tempdir().unwrap();
         let dir = parent.path().join("state");
-        let (mut store, _) = Store::open(&dir).unwrap();
+        let (mut store, _) = Store::open(&dir, &key()).unwrap();
         store.save(b"secret").unwrap();
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(&dir), 0o700);

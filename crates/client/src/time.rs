@@ -9,6 +9,8 @@ use crate::clock::{Reading, after};
 
 /// How far ahead of the mark on disk the wall clock is believed.
 const AHEAD: Seconds = Seconds(24 * 3600);
+/// How long it runs in one run of the machine, without contact, after the wall clock has passed the end of the license.
+const DISBELIEVED: Duration = Duration::from_secs(24 * 3600);
 /// How far behind the mark the wall clock may be before it is doubted.
 const BEHIND: Seconds = Seconds(300);
 
@@ -19,6 +21,9 @@ pub(crate) struct TimeMark {
     pub(crate) mark: Anchor,
     /// The last fresh statement of the machine's present run.
     pub(crate) anchor: Option<Anchor>,
+    /// When, in the machine's present run, the wall clock was first found past the end of the license.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) past_end: Option<Anchor>,
 }
 
 /// A time that was known at a reading of the boot clock.
@@ -36,6 +41,8 @@ pub(crate) struct TrustedTime {
     anchor: Option<Anchor>,
     /// Without contact since boot: the highest known time and when it was known.
     mark: Option<(Timestamp, Duration)>,
+    /// When the wall clock was first found past the end of the license: what it said, on the boot clock.
+    past_end: Option<(Timestamp, Duration)>,
 }
 
 impl TrustedTime {
@@ -46,7 +53,9 @@ impl TrustedTime {
         // A process that was down while the machine ran has missed no time.
         let since = |mark: &Anchor| if of_this_run(mark) { mark.boot } else { now.boot };
         let mark = saved.map(|saved| (saved.mark.time, since(&saved.mark)));
-        Self { boot_id, anchor, mark }
+        let past_end = saved.and_then(|saved| saved.past_end.clone()).filter(of_this_run);
+        let past_end = past_end.map(|found| (found.time, found.boot));
+        Self { boot_id, anchor, mark, past_end }
     }
 
     /// A statement that answers a request just sent sets the time to its own, forward or back.
@@ -93,12 +102,35 @@ impl TrustedTime {
         })
     }
 
+    /// Notes that the wall clock is past the end of the license, where only the authority could say that it is not;
+    /// whether that is new.
+    pub(crate) fn note_past_end(&mut self, end: Timestamp, now: Reading) -> bool {
+        let notes = self.anchor.is_none() && self.past_end.is_none() && now.wall > end;
+        if notes {
+            self.past_end = Some((now.wall, now.boot));
+        }
+        notes
+    }
+
+    /// Until when, on the boot clock, a wall clock past the end of the license is not believed: who puts back an old
+    /// state runs so long in each run of the machine, and a clock that ran ahead can be set.
+    pub(crate) fn disbelieved_until(&self, end: Timestamp, now: Reading) -> Option<Duration> {
+        let doubted = self.anchor.is_none() && now.wall > end;
+        self.past_end.filter(|_| doubted).map(|(_, at)| at + DISBELIEVED)
+    }
+
+    /// Somebody else in contact has shown something newer.
+    pub(crate) fn reassured(&mut self) {
+        self.past_end = None;
+    }
+
     /// What to write to disk; from then on, time does not fall behind it.
     pub(crate) fn mark(&mut self, now: Reading) -> TimeMark {
         let time = self.now(now);
         self.mark = Some((time, now.boot));
-        let mark = Anchor { time, boot: now.boot, boot_id: self.boot_id.clone() };
-        TimeMark { mark, anchor: self.anchor.clone() }
+        let anchor = |(time, boot)| Anchor { time, boot, boot_id: self.boot_id.clone() };
+        let past_end = self.past_end.map(anchor);
+        TimeMark { mark: anchor((time, now.boot)), anchor: self.anchor.clone(), past_end }
     }
 }
 
@@ -119,6 +151,7 @@ mod tests {
         TimeMark {
             mark: Anchor { time, boot: Duration::ZERO, boot_id: "an earlier run".to_owned() },
             anchor: None,
+            past_end: None,
         }
     }
 
@@ -150,6 +183,31 @@ mod tests {
         assert!(time.asks_for_contact(at(5, 2_000_000)));
         assert!(!time.asks_for_contact(at(5, 1_010_000)));
         assert_eq!(time.now(at(5, 1_010_000)).seconds(), 1_010_000, "a machine that was off for a while");
+    }
+
+    #[test]
+    fn a_wall_clock_past_the_end_is_disbelieved_for_a_day_of_each_run_and_not_after_contact() {
+        let (end, day) = (Timestamp::from_seconds(1_500_000), 86_400);
+        let until = |time: &TrustedTime, now| time.disbelieved_until(end, now).map(|at| at.as_secs());
+        let mut time = restored(1_000_000, at(50, 1_400_000));
+        assert!(!time.note_past_end(end, at(50, 1_400_000)));
+        assert!(time.note_past_end(end, at(60, 9_000_000)));
+        assert!(!time.note_past_end(end, at(70, 9_000_010)), "the first time counts");
+        assert_eq!(until(&time, at(70, 9_000_010)), Some(60 + day));
+        assert_eq!(until(&time, at(80, 1_400_000)), None, "a clock that was set again");
+        let saved = time.mark(at(90, 9_000_030));
+        let again = TrustedTime::restore(Some(&saved), "run".to_owned(), at(100, 9_000_040));
+        assert_eq!(
+            until(&again, at(100, 9_000_040)),
+            Some(60 + day),
+            "a restart of the process gains nothing"
+        );
+        let mut other = TrustedTime::restore(Some(&saved), "another run".to_owned(), at(5, 9_000_050));
+        assert!(other.note_past_end(end, at(5, 9_000_050)));
+        assert_eq!(until(&other, at(5, 9_000_050)), Some(5 + day));
+        other.fresh(Timestamp::from_seconds(1_400_000), at(9, 9_000_060));
+        assert_eq!(until(&other, at(9, 9_000_060)), None);
+        assert!(!other.note_past_end(end, at(9, 9_000_060)));
     }
 
     #[test]

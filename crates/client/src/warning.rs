@@ -1,6 +1,6 @@
 use std::fmt;
 
-use kaching_base::Timestamp;
+use kaching_base::{ActivationId, Timestamp};
 
 /// Something that people should look at, although nothing stops for it. It reads as a sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -10,7 +10,10 @@ pub enum Warning {
     Clock,
     /// The credential was displaced twice within a day: another process runs on a copy of the state directory or with
     /// the same fingerprint.
-    Copy,
+    Copy {
+        /// The activation that they share.
+        activation: ActivationId,
+    },
     /// The authority's keys end soon, and nobody has renewed them.
     Keys {
         /// When they end.
@@ -35,9 +38,11 @@ impl fmt::Display for Warning {
                 "This machine's clock was set back or far ahead: it does not count until the license authority has \
                  answered.",
             ),
-            Self::Copy => f.write_str(
+            Self::Copy { activation } => write!(
+                f,
                 "Another process uses this installation's license: a copy of its state directory, or a second \
-                 installation with the same fingerprint. Give each installation its own.",
+                 installation with the same fingerprint. Give each installation its own. The vendor sees who displaced \
+                 whom with: kaching audit list --target {activation}"
             ),
             Self::Keys { end } => write!(
                 f,

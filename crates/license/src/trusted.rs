@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use kaching_base::{ActivationId, LicenseId, Timestamp};
+use kaching_base::{ActivationId, ErrorCode, LicenseId, Timestamp};
 
 use crate::{
-    Digest, Invalid, Jwk, Keyset, Lease, PublicKey, Refusal, RootKey, StatementType, Validation,
+    Digest, Invalid, Jwk, Keyset, Lease, PublicKey, Refusal, RefusalCode, RootKey, StatementType, Validation,
     claims::{Frame, Framed},
     json,
     jws::Compact,
@@ -232,6 +232,16 @@ impl Expected<'_> {
 }
 
 impl Refusal {
+    /// Whether it says, in the epoch of this lease and of its license, that no slot is left for an installation that
+    /// asked to be activated: whoever holds this lease has lost the slot that the lease stands for.
+    ///
+    /// After a restore of the authority, in a higher epoch, it does not: the slot may only have been forgotten.
+    pub fn takes_slot_of(&self, held: &Lease) -> bool {
+        use ErrorCode::{ActivationLimitReached, MovesExhausted};
+        let full = matches!(self.code, RefusalCode::Known(ActivationLimitReached | MovesExhausted));
+        full && self.epoch == held.epoch && self.sub == Some(held.sub)
+    }
+
     /// Whether it tells something newer than this lease: a higher revision of the same epoch, or a later time.
     ///
     /// A refusal from before a restore of the authority tells nothing about a lease from after it.

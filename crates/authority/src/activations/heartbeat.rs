@@ -326,7 +326,8 @@ fn audit(
     op.audit(tx, entry.of_customer(license.customer))
 }
 
-/// Writes down what speaks for two holders; a sighting is an entry that shows both.
+/// Writes down what speaks for two holders; a sighting is an entry that shows both, and says so where both are refused
+/// from then on.
 fn remember(
     tx: &mut Tx<'_>,
     op: &mut Op,
@@ -351,7 +352,9 @@ fn remember(
         "refused": remembered.suspicion.copy_suspected,
     });
     let told = json!({ "present_address": before.address, "present_seen_at": before.last_seen_at });
-    op.audit(tx, Entry::ok(change).private(told).of_customer(license.customer))
+    let entry = Entry::ok(change).private(told).of_customer(license.customer);
+    let stops = remembered.suspicion.copy_suspected && !before.suspicion.copy_suspected;
+    op.audit(tx, if stops { entry.refusing(ErrorCode::CopySuspected) } else { entry })
 }
 
 /// Keeps usage as it was told. What can be no counter of ours is ignored with a warning.

@@ -7,7 +7,7 @@ use kaching_base::ErrorCode;
 use kaching_license::{Credential, Invalid, Moment, TrustedKeyset};
 use serde::de::DeserializeOwned;
 
-use super::{Ask, Contact, Engine, LastRefusal, Request, record::Beat};
+use super::{Ask, Contact, Engine, LastRefusal, Request, record::Beat, requests::USAGE};
 use crate::{clock::Reading, random::Draw, start_error::StartError, transport::Reply};
 
 /// How long after its timeout an answer may still be looked at.
@@ -195,16 +195,21 @@ impl Engine {
         }
         if self.lease_came(request, answer.lease, now, draw) {
             self.quotas = answer.quotas;
-            self.heartbeat_answered(request, draw);
+            self.heartbeat_answered(request, now, draw);
         }
     }
 
     /// The next heartbeat has the next number, and a nonce that is stored in the same write.
-    pub(super) fn heartbeat_answered(&mut self, request: &Request, draw: &Draw) {
+    pub(super) fn heartbeat_answered(&mut self, request: &Request, now: Reading, draw: &Draw) {
         if let Some(beat) = &mut self.record.beat {
             *beat = Beat { number: beat.number + 1, nonce: draw.nonce(), unsent: true };
         }
+        let owed = self.record.usage.len();
         self.record.usage.retain(|entry| entry.seq > request.usage);
+        // More than one heartbeat takes does not wait for the usual time of the next.
+        if owed > USAGE {
+            self.beat_soon(now);
+        }
         self.heard_ms.take_if(|heard| Some(*heard) == request.heard_ms);
         self.dirty = true;
     }

@@ -20,6 +20,14 @@ impl Engine {
         Ok(())
     }
 
+    /// The process that holds the state directory has nothing there any more. So it is where it could not write down a
+    /// stop.
+    pub(crate) fn observe_nothing(&mut self) {
+        self.record = Record::new(self.settings.identity());
+        (self.grant, self.refusal, self.credential) = (None, None, None);
+        self.lost("the process that keeps the license cannot write its state".to_owned());
+    }
+
     /// Takes what another node handed over; only what verifies counts.
     pub(crate) fn handed(&mut self, handover: Result<Handover, String>, now: Reading) {
         match handover.and_then(|handover| self.judge(handover, now)) {
@@ -98,7 +106,9 @@ impl Engine {
         // Times are whole seconds: of the same one, the higher revision is later.
         let same_second = refusal.epoch == held.epoch && refusal.iat == held.iat;
         let after = same_second && refusal.rev.is_none_or(|rev| rev >= held.rev);
-        if refusal.sub.is_none() || !refusal.code.stops() || !(after || refusal.outdates(held)) {
+        // Of a slot that is lost the holder has judged: that answers a request of its own.
+        let stops = refusal.code.stops() || refusal.act.is_some() && refusal.takes_slot_of(lease);
+        if refusal.sub.is_none() || !stops || !(after || refusal.outdates(held)) {
             return Ok(false);
         }
         self.time.at_least(refusal.iat, now);
@@ -130,6 +140,10 @@ impl Engine {
         });
         if outdated || !undone {
             return Err("what it hands over is older than what is known".to_owned());
+        }
+        if self.lease().is_none_or(|held| lease.iat > held.iat) {
+            // Its holder is in contact, as far as a node that asks nobody can tell.
+            self.time.reassured();
         }
         self.record.catalogue = handover.catalogue.or_else(|| self.record.catalogue.take());
         self.adopt(lease, handover.lease);

@@ -95,7 +95,9 @@ pub(crate) struct Stop {
 }
 
 impl Record {
-    pub(crate) const VERSION: u32 = 1;
+    pub(crate) const VERSION: u32 = 2;
+    /// As it was before states had a mac; nothing else in it differs.
+    const WITHOUT_MAC: u32 = 1;
 
     /// A state in which nothing has happened.
     pub(crate) fn new(identity: Digest) -> Self {
@@ -153,12 +155,18 @@ impl Record {
 
     fn read(bytes: Option<&[u8]>) -> Option<Self> {
         let left: Self = serde_json::from_slice(bytes?).ok()?;
-        (left.version == Self::VERSION).then_some(left)
+        let known = [Self::VERSION, Self::WITHOUT_MAC].contains(&left.version);
+        known.then_some(Self { version: Self::VERSION, ..left })
     }
 
     /// A state on disk, if it is of the installation that these settings name.
     pub(crate) fn observed(left: &[u8], settings: &mut Settings) -> Option<Self> {
         Self::read(Some(left)).filter(|left| left.belongs(settings))
+    }
+
+    /// Whether it has a lease that nothing stops, whatever the time.
+    pub(crate) fn permits(&self) -> bool {
+        self.lease.is_some() && self.stop.is_none()
     }
 
     /// As it stands on disk.
@@ -178,6 +186,12 @@ impl Stop {
     pub(crate) fn outdates(&self, iat: Timestamp, epoch: u64, rev: Option<u64>) -> bool {
         let earlier_terms = epoch == self.epoch && rev.zip(self.rev).is_some_and(|(rev, own)| rev < own);
         iat < self.iat || epoch < self.epoch || earlier_terms
+    }
+
+    /// Others have the slot: a heartbeat would say nothing, since its credential was displaced.
+    pub(crate) fn of_lost_slot(&self) -> bool {
+        use ErrorCode::{ActivationLimitReached, MovesExhausted};
+        matches!(self.code, RefusalCode::Known(ActivationLimitReached | MovesExhausted))
     }
 
     /// The activation has ended by somebody's will: only the host's next start asks for a new one.

@@ -10,8 +10,8 @@ use serde::Serialize;
 use super::{Ask, Engine, Request, hearing::Way, streaming::Stream};
 use crate::{Fingerprint, LicenseKey, clock::Reading, random::Draw, transport::Call};
 
-/// So many entries of usage fit into one request with room to spare.
-const USAGE: usize = 200;
+/// So many entries of usage go with one heartbeat; the rest goes with the next.
+pub(super) const USAGE: usize = 64;
 
 impl Engine {
     /// The next call that is due. One is made at a time: its answer is given back before the next is asked for.

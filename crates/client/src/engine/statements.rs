@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use kaching_api::Problem;
-use kaching_base::{Seconds, Timestamp};
-use kaching_license::{Expected, Invalid, Lease, Moment, Refusal};
+use kaching_base::{ErrorCode, Seconds, Timestamp};
+use kaching_license::{Expected, Invalid, Lease, Moment, Refusal, RefusalCode};
 
 use super::{Ask, Engine, LastRefusal, Pending, Request, catalogue, record::Stop};
 use crate::{
@@ -205,7 +205,7 @@ impl Engine {
         };
         let late = self.late(request, refusal.iat, now);
         match request.ask {
-            Ask::Heartbeat => self.heartbeat_answered(request, draw),
+            Ask::Heartbeat => self.heartbeat_answered(request, now, draw),
             Ask::Activate => {
                 self.record.activating = None;
                 self.dirty = true;
@@ -219,16 +219,53 @@ impl Engine {
         self.sets_time(request, refusal.iat, now);
         self.refusal = Some(LastRefusal::of_answer(&refusal, problem));
         let code = refusal.code.clone();
-        if code.stops() {
+        let stops = code.stops() || self.lost_slot(&refusal);
+        if stops {
             self.stop(&refusal, statement);
         }
         self.beat_later(now, draw);
+        if request.ask == Ask::Activate {
+            self.activation_refused(&refusal, stops, now);
+        }
         self.answers_hint(request.sent, refusal.epoch, refusal.rev);
         let error = StartError::of_refusal(&code, &refusal.detail, problem);
         if code.stops() && !self.permits(now) {
             self.start_refused(error, request, now);
         } else {
             self.start_failed(error, now);
+        }
+    }
+
+    /// Whether a refusal that answers this installation's own request says that others have the slot of the lease that
+    /// it holds. After a restore of the authority it does not: what the authority has forgotten stops nobody.
+    fn lost_slot(&self, refusal: &Refusal) -> bool {
+        let Some(lease) = self.lease() else { return false };
+        refusal.takes_slot_of(lease)
+            && match refusal.code {
+                // Whoever asks for another one's slot, and may not have it, can still have its own.
+                RefusalCode::Known(ErrorCode::MovesExhausted) => self.is_displaced_since(lease.iat),
+                _ => true,
+            }
+    }
+
+    /// Whether the credential was found displaced after that time.
+    fn is_displaced_since(&self, time: Timestamp) -> bool {
+        self.credential.is_none() || self.record.displaced.last().is_some_and(|at| *at >= time)
+    }
+
+    /// What an installation that holds a lease does after its activation was refused.
+    fn activation_refused(&mut self, refusal: &Refusal, stops: bool, now: Reading) {
+        if self.credential.is_none() {
+            return;
+        }
+        if self.record.stop.as_ref().is_some_and(Stop::ends_activation) && stops {
+            // It asks with its credential from now on, and never takes by itself what was taken from it.
+            self.pace.activation.wanted = false;
+        } else if !stops && refusal.code == ErrorCode::MovesExhausted.into() && self.record.stop.is_none() {
+            // It goes on as it was, if its own slot is still its own: the next heartbeat tells.
+            self.settings.takeover = None;
+            self.pace.activation.wanted = false;
+            self.pace.heartbeat = now.boot;
         }
     }
 

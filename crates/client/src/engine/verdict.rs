@@ -1,5 +1,7 @@
 //! What checks shall say, and how the guard stands.
 
+use std::time::Duration;
+
 use kaching_api::{Contact as Whom, Holder, Problem};
 use kaching_base::{ErrorCode, Mode, Timestamp};
 use kaching_license::{Refusal, RefusalCode};
@@ -60,7 +62,18 @@ impl Engine {
 
     /// Whether checks may say yes to something now.
     pub(super) fn permits(&self, now: Reading) -> bool {
-        !matches!(self.verdict(self.now(now)), Verdict::No { .. })
+        !matches!(self.verdict(self.now(now), self.clock_counts(now)), Verdict::No { .. })
+    }
+
+    /// Until when, on the boot clock, it runs although the wall clock is past the license's end.
+    pub(super) fn disbelieved_until(&self, now: Reading) -> Option<Duration> {
+        let end = self.grant.as_ref()?.license_ends()?;
+        self.time.disbelieved_until(end, now)
+    }
+
+    /// Whether the wall clock has been past the license's end for so long that it counts.
+    fn clock_counts(&self, now: Reading) -> bool {
+        self.disbelieved_until(now).is_some_and(|end| end <= now.boot)
     }
 
     /// What checks read from now on.
@@ -70,18 +83,23 @@ impl Engine {
             .lease()
             .map(|lease| lease.run_until)
             .filter(|end| *end >= time && self.record.stop.is_none());
-        let (until, then) = match end {
+        let clock_counts = self.clock_counts(now);
+        let (mut change, mut then) = match end {
             // Its last moment is still inside.
             Some(end) => {
                 let past = Timestamp::from_micros(end.micros().saturating_add(1));
-                (now.boot + until(time, past), self.verdict(past))
+                (now.boot + until(time, past), self.verdict(past, clock_counts))
             }
-            None => (std::time::Duration::MAX, self.verdict(time)),
+            None => (Duration::MAX, self.verdict(time, clock_counts)),
         };
-        Gate { now: self.verdict(time), until, then, grant: self.grant.clone() }
+        if let Some(end) = self.disbelieved_until(now).filter(|end| (now.boot..change).contains(end)) {
+            (change, then) = (end, self.verdict(time, true));
+        }
+        let now = self.verdict(time, clock_counts);
+        Gate { now, until: change, then, grant: self.grant.clone() }
     }
 
-    fn verdict(&self, time: Timestamp) -> Verdict {
+    fn verdict(&self, time: Timestamp, clock_counts: bool) -> Verdict {
         if self.ended {
             return Verdict::No {
                 code: Some(ErrorCode::ActivationDeactivated.into()),
@@ -94,6 +112,7 @@ impl Engine {
         let mode = grant.lease.grace.mode;
         match &self.record.stop {
             Some(stop) => by_mode(mode, || refused(stop)),
+            None if clock_counts => by_mode(mode, || self.over_by_clock(grant)),
             None if time <= grant.lease.run_until => Verdict::Run,
             None => by_mode(mode, || self.over(grant, time)),
         }
@@ -115,6 +134,18 @@ impl Engine {
                     self.settings.url
                 ),
             },
+        }
+    }
+
+    /// The machine's clock says that the license has ended, and there was no contact since the machine was started.
+    fn over_by_clock(&self, grant: &Grant) -> Verdict {
+        let ended = grant.license_ends().map(|end| format!(" on {end}")).unwrap_or_default();
+        Verdict::No {
+            code: None,
+            message: format!(
+                "By this machine's clock the license and its grace ended{ended}, and for a day no contact with the \
+                 license authority has shown otherwise: set the clock, or restore the contact."
+            ),
         }
     }
 
@@ -140,7 +171,8 @@ impl Engine {
     /// How the guard stands.
     pub(crate) fn state(&self, now: Reading) -> State {
         let time = self.now(now);
-        let verdict = self.verdict(time);
+        let clock_counts = self.clock_counts(now);
+        let verdict = self.verdict(time, clock_counts);
         let code = || match (
             &self.record.stop,
             &verdict,
@@ -154,7 +186,9 @@ impl Engine {
         match (&verdict, self.lease()) {
             (Verdict::No { code: Some(code), .. }, _) => State::Refused { code: code.clone() },
             (Verdict::No { message, .. }, _) => State::Unknown { why: message.clone() },
-            (Verdict::Run, Some(lease)) if self.record.stop.is_none() && time <= lease.run_until => {
+            (Verdict::Run, Some(lease))
+                if self.record.stop.is_none() && !clock_counts && time <= lease.run_until =>
+            {
                 let until = lease.run_until;
                 if lease.lic_exp.is_some_and(|end| end <= time) {
                     State::Expiring { until }

@@ -161,6 +161,42 @@ fn another_node_runs_on_what_is_handed_over_and_stops_with_it() {
 }
 
 #[test]
+fn a_node_stops_where_others_have_the_slot_of_its_holder() {
+    let (world, holder, wire) = handed_over();
+    let guard = node(&world, &wire, "node-2").start().unwrap();
+    until(&guard, follows);
+    world.authority.change(|desk| {
+        desk.generation += 1;
+        desk.refuse = Some(ErrorCode::ActivationLimitReached);
+    });
+    holder.heartbeat_now();
+    until_refused(&holder, "activation_limit_reached");
+    hand_over(&wire, &holder);
+    until_refused(&guard, "activation_limit_reached");
+}
+
+#[test]
+fn a_node_whose_clock_ran_ahead_follows_for_as_long_as_new_leases_come() {
+    let (world, holder, wire) = handed_over();
+    let guard = node(&world, &wire, "node-2").start().unwrap();
+    until(&guard, follows);
+    world.clock.set_wall(1_800_000_000 + 400 * 86_400);
+    let lease_ends = |guard: &Guard| guard.license().granted.unwrap().lease_ends_at;
+    for _ in 0..2 {
+        world.clock.advance(80_000);
+        // A lease's time has whole seconds.
+        let before = world.authority.desk().now();
+        eventually("a later second", || world.authority.desk().now() > before);
+        holder.heartbeat_now();
+        hand_over(&wire, &holder);
+        eventually("the new lease", || lease_ends(&guard) == lease_ends(&holder));
+        guard.check().unwrap();
+    }
+    world.clock.advance(86_401);
+    until(&guard, |state| matches!(state, State::Unknown { .. }));
+}
+
+#[test]
 fn a_node_without_its_holder_runs_to_the_end_of_the_lease_and_no_longer() {
     let (world, _holder, wire) = handed_over();
     let guard = node(&world, &wire, "node-2").start().unwrap();

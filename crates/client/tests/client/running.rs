@@ -81,6 +81,23 @@ fn levels_and_usage_go_with_heartbeats_and_usage_is_told_until_it_is_taken() {
 }
 
 #[test]
+fn a_heartbeat_takes_64_counters_and_the_rest_follows_soon() {
+    let world = World::new();
+    let guard = world.start();
+    until_active(&guard);
+    for n in 0..150 {
+        guard.record(&format!("counter-{n}"), 1);
+    }
+    guard.heartbeat_now();
+    let told = world.authority.until(|desk| {
+        let usage = |beat: &crate::authority::Beat| beat.body["usage"].as_array().map_or(0, Vec::len);
+        let told: Vec<_> = desk.beats.iter().map(usage).filter(|entries| *entries > 0).collect();
+        (told.iter().sum::<usize>() >= 150).then_some(told)
+    });
+    assert!(told.iter().all(|entries| *entries <= 64), "{told:?}");
+}
+
+#[test]
 fn a_refused_credential_activates_again_and_stops_nothing() {
     let world = World::new();
     let guard = world.start();

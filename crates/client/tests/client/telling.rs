@@ -60,8 +60,11 @@ fn a_credential_that_is_displaced_twice_within_a_day_warns_of_a_copy() {
         until_active(&guard);
         guard.check().unwrap();
     }
-    eventually("the warning", || guard.warnings() == [Warning::Copy]);
-    assert!(guard.license().warnings[0].contains("copy"), "{:?}", guard.license().warnings);
+    let activation = guard.license().granted.unwrap().activation;
+    eventually("the warning", || guard.warnings() == [Warning::Copy { activation }]);
+    let warnings = guard.license().warnings;
+    let command = format!("kaching audit list --target {activation}");
+    assert!(warnings[0].contains("copy") && warnings[0].contains(&command), "{warnings:?}");
     guard.heartbeat_now();
     world.authority.change(|desk| desk.down = true);
     world.clock.advance(86_401);

@@ -125,8 +125,8 @@ fn the_client_cannot_panic_by_a_macro() {
 }
 
 #[test]
-fn the_client_asks_for_the_system_in_one_file() {
-    const PLACE: &str = "crates/client/src/platform.rs";
+fn the_client_asks_for_the_system_in_one_place() {
+    const PLACE: &str = "crates/client/src/platform";
     const SYSTEMS: &[&str] =
         &["unix", "windows", "target_os", "target_family", "target_vendor", "target_env"];
     let of_system = |attribute: &str| {
@@ -142,7 +142,7 @@ fn the_client_asks_for_the_system_in_one_file() {
             paths.iter().filter(|spot| mentions(&spot.word, "std::os") || mentions(&spot.word, "rustix"));
         let texts = texts.iter().filter(|spot| of_files(&spot.word));
         let found = attributes.chain(macros).chain(paths).chain(texts).map(|spot| named(source, spot));
-        if source.path == PLACE { there += found.count() } else { elsewhere.extend(found) }
+        if source.path.starts_with(PLACE) { there += found.count() } else { elsewhere.extend(found) }
     }
     none_found(&format!("What differs between systems stands in {PLACE}"), elsewhere);
     assert!(there > 10, "only {there} places found in {PLACE}");
