@@ -21,6 +21,15 @@ pub enum Error {
         /// Where in the request, as a JSON pointer.
         pointer: Option<String>,
     },
+    /// `credential_invalid`, for a heartbeat whose number or generation is not the present one. Nothing but traces of
+    /// a second holder was written.
+    #[error("This credential does not prove the activation any more: activate again.")]
+    OutdatedCredential {
+        /// The activation's present generation.
+        generation: u64,
+        /// The number of the last heartbeat of that generation that was answered.
+        number: u64,
+    },
     /// The request came before under the same idempotency key; this was its answer.
     #[error("answered before")]
     Replayed(Replay),
@@ -68,6 +77,7 @@ impl Error {
         match self {
             Self::Refused(refused) => refused.code,
             Self::Invalid { code, .. } => *code,
+            Self::OutdatedCredential { .. } => ErrorCode::CredentialInvalid,
             Self::Database(
                 db::Error::Overloaded
                 | db::Error::Deadline

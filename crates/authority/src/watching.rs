@@ -21,6 +21,8 @@ pub struct Bearer {
     pub activation: ActivationId,
     /// The license's revision when the lease was signed.
     pub rev: i64,
+    /// How many installations the license may have by this lease; `None` is without limit.
+    pub slots: Option<u64>,
     /// The last moment at which the lease counts.
     pub until: Timestamp,
 }
@@ -71,6 +73,7 @@ impl Authority {
             license: lease.sub,
             activation: lease.act,
             rev: i64::try_from(lease.rev).unwrap_or(i64::MAX),
+            slots: lease.limits.get("activations").map_or(Some(1), |limit| limit.max()),
             until: lease.run_until,
         })
     }

@@ -107,16 +107,36 @@ pub struct LimitSettings {
     pub activation_burst: u32,
     /// Calls a second with the credential of one activation; 0 is no limit.
     pub activation_per_second: u32,
+    /// Heartbeats at once from one address that were answered before and followed by others.
+    pub outdated_burst: u32,
+    /// Heartbeats a second from one address that were answered before and followed by others; 0 is no limit.
+    pub outdated_per_second: u32,
     /// Calls at once with the keys of one license, besides two for each of its slots.
     pub license_burst: u32,
     /// Calls a second with the keys of one license; 0 is no limit.
     pub license_per_second: u32,
+    /// Validations at once with the keys of one license.
+    pub validations_burst: u32,
+    /// Validations a second with the keys of one license; 0 is no limit.
+    pub validations_per_second: u32,
     /// Installations that a license with fewer slots admits at once.
     pub new_fingerprints_burst: u32,
     /// Installations an hour that one license admits and never had, once it has admitted one for each slot; 0 is no limit.
     pub new_fingerprints_per_hour: u32,
     /// How many slots a license without a limit counts as.
     pub unlimited_slots: u32,
+    /// Questions for changes and streams at once with the leases of one activation; of one license, besides two for each
+    /// of its slots.
+    pub changes_burst: u32,
+    /// Questions for changes and streams a second with the leases of one activation; of one license, besides one for each
+    /// ten of its slots; 0 is no limit.
+    pub changes_per_second: u32,
+    /// Questions for changes and streams at once from one address.
+    pub address_changes_burst: u32,
+    /// Questions for changes and streams a second from one address; 0 is no limit.
+    pub address_changes_per_second: u32,
+    /// Of a hundred places for streams and waiting questions, those that one license, and one address, may have.
+    pub places_percent: u32,
     /// Calls at once with one API token.
     pub token_burst: u32,
     /// Calls a second with one API token; 0 is no limit.
@@ -220,7 +240,12 @@ impl Config {
             ("server.max_connections", self.server.max_connections),
             ("limits.failures_per_minute", self.limits.failures_per_minute),
             ("limits.activation_burst", self.limits.activation_burst),
+            ("limits.outdated_burst", self.limits.outdated_burst),
             ("limits.license_burst", self.limits.license_burst),
+            ("limits.validations_burst", self.limits.validations_burst),
+            ("limits.changes_burst", self.limits.changes_burst),
+            ("limits.address_changes_burst", self.limits.address_changes_burst),
+            ("limits.places_percent", self.limits.places_percent),
             ("limits.new_fingerprints_burst", self.limits.new_fingerprints_burst),
             ("limits.unlimited_slots", self.limits.unlimited_slots),
             ("limits.token_burst", self.limits.token_burst),
@@ -230,6 +255,9 @@ impl Config {
             ("backup.every_h", self.backup.every_h),
             ("backup.keep", self.backup.keep),
         ];
+        if self.limits.places_percent > 100 {
+            return Err(ConfigError("limits.places_percent is at most 100".to_owned()));
+        }
         match positive.iter().find(|(_, value)| *value == 0) {
             Some((name, _)) => Err(ConfigError(format!("{name} is at least 1"))),
             None => Ok(()),

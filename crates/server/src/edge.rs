@@ -47,6 +47,7 @@ pub(crate) async fn edge(State(app): State<App>, mut request: Request, next: Nex
         return Rejected::failure("a listener did not say who its peer is").written(id);
     };
     let address = peer.address(request.headers(), &app.trusted_proxies);
+    app.untrusted_forwarder.notice(&peer, request.headers(), &app.trusted_proxies);
     request.extensions_mut().insert(Arrival { request: id, peer, address });
 
     let span = tracing::debug_span!(

@@ -1,28 +1,43 @@
-//! Those who guess keys and credentials are slowed down, by address.
+//! Those who guess keys, tokens and credentials are slowed down, by address. What is known to be good goes through.
 
 use kaching_authority::{
     activations::Proof,
     license::{Authorization, Digest},
 };
-use kaching_base::ErrorCode;
+use kaching_base::{ErrorCode, Secret};
+use sha2::{Digest as _, Sha256};
 
 use crate::{
     App,
     edge::{self, Arrival},
-    limits::limited,
+    limits::{Budget, Purpose, SecretHash, limited},
     problem::{Rejected, Result},
 };
 
 impl App {
-    /// Refuses a call by key from an address that failed too often, before the key is looked at.
+    /// What an address has left that failed too often; `None` for all others.
+    pub(crate) fn spent(&self, arrival: &Arrival) -> Option<Budget> {
+        let budget = self.limits.failures.budget(arrival.address?, self.now());
+        (budget.remaining <= 0).then_some(budget)
+    }
+
+    /// Refuses a call that proves nothing from an address that failed too often.
     pub(crate) fn may_guess(&self, arrival: &Arrival) -> Result<()> {
-        let Some(address) = arrival.address else { return Ok(()) };
-        let budget = self.limits.failures.budget(address, self.now());
-        if budget.remaining > 0 {
-            return Ok(());
+        self.spent(arrival).map_or(Ok(()), |spent| Err(self.too_many_failures(spent)))
+    }
+
+    /// Whether the database may be asked who has this secret, for an address that failed too often.
+    pub(crate) fn may_look_up(&self, hash: &SecretHash, spent: Budget) -> Result<()> {
+        match self.limits.failures.may_look_up(hash, self.now()) {
+            true => Ok(()),
+            false => Err(self.too_many_failures(spent)),
         }
-        let detail = "too many unknown keys or bad credentials came from this address; wait a little";
-        Err(limited(&self.metrics, budget, detail))
+    }
+
+    pub(crate) fn too_many_failures(&self, spent: Budget) -> Rejected {
+        let detail =
+            "too many unknown keys or tokens or bad credentials came from this address; wait a little";
+        limited(&self.metrics, spent, detail)
     }
 
     /// Refuses a bad mac, which counts against its sender's address alone; an outdated credential does not, so that
@@ -32,37 +47,74 @@ impl App {
         arrival: &Arrival,
         authorization: Authorization,
         request: Digest,
+        purpose: Purpose,
     ) -> Result<Proof> {
         match Proof::check(&self.authority.keys(), authorization, request) {
             Ok(proof) => {
-                let Authorization { activation, generation, .. } = *proof.authorization();
-                self.pace_activation(activation, generation)?;
+                let shown = proof.authorization();
+                match purpose {
+                    Purpose::Heartbeat => self.pace_heartbeat(arrival, shown)?,
+                    _ => self.pace_activation(shown.activation, shown.generation, purpose)?,
+                }
                 Ok(proof)
             }
             Err(error) => {
                 self.may_guess(arrival)?;
-                if let Some(address) = arrival.address {
-                    edge::note(self.limits.failures.count(address, self.now()));
-                }
+                self.count_failure(arrival);
                 Err(error.into())
             }
         }
     }
 
     /// Counts a key that is unknown or mistyped, where that is not an error of the call.
-    pub(crate) fn guessed(&self, arrival: &Arrival, code: &str) {
-        if let Some(address) = arrival.address
-            && is_guess(code)
-        {
-            edge::note(self.limits.failures.count(address, self.now()));
+    pub(crate) fn guessed(&self, arrival: &Arrival, code: &str) -> Result<()> {
+        if is_guess(code) {
+            self.may_guess(arrival)?;
+            self.count_failure(arrival);
         }
+        Ok(())
     }
 
     /// Counts what failed, and tells how much is left.
     pub(crate) fn failed(&self, arrival: &Arrival, rejected: Rejected) -> Rejected {
-        let Some(address) = arrival.address.filter(|_| is_guess(rejected.code())) else { return rejected };
-        edge::note(self.limits.failures.count(address, self.now()));
-        rejected
+        self.guessed(arrival, rejected.code()).err().unwrap_or(rejected)
+    }
+
+    /// Finds who holds an API token. Runs before a place is taken, so that strangers hold none.
+    ///
+    /// # Errors
+    /// `rate_limited` where the address failed too often and the token is not one that works; or as `unknown` says
+    /// where it does not work, which counts as a failure.
+    pub(crate) async fn authenticate(
+        &self,
+        arrival: &Arrival,
+        secret: Secret<String>,
+        unknown: impl FnOnce() -> Rejected,
+    ) -> Result<kaching_authority::Caller> {
+        let hash: SecretHash = Sha256::digest(secret.expose().as_bytes()).into();
+        let (failures, spent) = (&self.limits.failures, self.spent(arrival));
+        if let Some(spent) = spent.filter(|_| !failures.is_known_token(&hash)) {
+            self.may_look_up(&hash, spent)?;
+        }
+        match self.authority.authenticate(secret).await {
+            Ok(caller) => {
+                failures.learn_token(hash, self.now());
+                Ok(caller)
+            }
+            Err(kaching_authority::Error::Invalid { .. }) => {
+                failures.learn_unknown(hash, self.now());
+                self.may_guess(arrival)?;
+                self.count_failure(arrival);
+                Err(unknown())
+            }
+            Err(other) => Err(other.into()),
+        }
+    }
+
+    fn count_failure(&self, arrival: &Arrival) {
+        if let Some(address) = arrival.address {
+            edge::note(self.limits.failures.count(address, self.now()));
+        }
     }
 }
 

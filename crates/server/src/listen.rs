@@ -1,6 +1,7 @@
 //! Where requests come in: the product address, the private one, the local socket.
 
 mod connection;
+mod connections;
 mod impatient;
 mod local;
 mod tls;
@@ -19,7 +20,7 @@ use tokio::{
     sync::Semaphore,
 };
 
-use self::{connection::Lines, tls::Certificate};
+use self::{connection::Lines, connections::Connections, tls::Certificate};
 use crate::{
     App, Shutdown,
     config::{Config, PublicUrl},
@@ -182,7 +183,7 @@ impl Limits {
             shutdown: shutdown.clone(),
             header_timeout: self.header_timeout,
             shutdown_timeout: self.shutdown_timeout,
-            permits: Arc::new(Semaphore::new(self.connections)),
+            connections: Connections::new(self.connections, app.metrics.connections_ended.clone()),
         }
     }
 }

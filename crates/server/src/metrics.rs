@@ -20,6 +20,7 @@ pub(crate) struct Metrics {
     pub(crate) duration: Family<Route, Histogram>,
     pub(crate) in_flight: Gauge,
     pub(crate) connections: Gauge,
+    pub(crate) connections_ended: Counter,
     rate_limited: Family<Limit, Counter>,
     pub(crate) shed: Family<Class, Counter>,
     pub(crate) waiting: Family<Class, Gauge>,
@@ -71,10 +72,18 @@ pub(crate) struct Class {
 pub(crate) enum Kind {
     /// Calls with a credential.
     Activation,
+    /// The last heartbeat of an activation again.
+    Repeats,
+    /// Heartbeats before the last one, from an address.
+    Outdated,
     /// Calls with a license key.
     License,
+    /// Validations with a license key.
+    Validations,
     /// Installations that a license never had.
     Fingerprints,
+    /// Questions for changes, and streams.
+    Changes,
     /// Calls with an API token.
     Token,
     /// Failures from an address.
@@ -82,13 +91,27 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 5] = [Self::Activation, Self::License, Self::Fingerprints, Self::Token, Self::Failures];
+    const ALL: [Self; 9] = [
+        Self::Activation,
+        Self::Repeats,
+        Self::Outdated,
+        Self::License,
+        Self::Validations,
+        Self::Fingerprints,
+        Self::Changes,
+        Self::Token,
+        Self::Failures,
+    ];
 
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Activation => "activation",
+            Self::Repeats => "repeats",
+            Self::Outdated => "outdated",
             Self::License => "license",
+            Self::Validations => "validations",
             Self::Fingerprints => "fingerprints",
+            Self::Changes => "changes",
             Self::Token => "token",
             Self::Failures => "failures",
         }
@@ -109,6 +132,7 @@ impl Metrics {
             duration: Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.0005, 2.0, 16))),
             in_flight: Gauge::default(),
             connections: Gauge::default(),
+            connections_ended: Counter::default(),
             rate_limited: Family::default(),
             shed: Family::default(),
             waiting: Family::default(),
@@ -134,6 +158,11 @@ impl Metrics {
             metrics.in_flight.clone(),
         );
         registry.register("connections", "Connections that are open", metrics.connections.clone());
+        registry.register(
+            "connections_ended",
+            "Connections that were ended because none was left, and their clients had sent no whole request",
+            metrics.connections_ended.clone(),
+        );
         registry.register(
             "rate_limited",
             "Requests answered rate_limited, by the limit that they were over",

@@ -3,11 +3,15 @@
 use std::{
     net::{IpAddr, SocketAddr},
     str::FromStr,
+    sync::Mutex,
 };
 
 use axum::http::HeaderMap;
 use kaching_base::ParseError;
 use serde::{Deserialize, Serialize};
+
+/// The header in which proxies name those that they speak for.
+const FORWARDED: &str = "x-forwarded-for";
 
 /// The other end of a connection; every request carries one as an extension.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +78,7 @@ impl Peer {
         let Self::Network(peer) = self else { return None };
         let mut address = peer.ip().to_canonical();
         let is_trusted = |address| trusted.iter().any(|network| network.holds(address));
-        let forwarded = headers.get_all("x-forwarded-for").iter().rev();
+        let forwarded = headers.get_all(FORWARDED).iter().rev();
         for hop in forwarded.flat_map(|value| value.to_str().unwrap_or("?").rsplit(',')) {
             if !is_trusted(address) {
                 break;
@@ -86,10 +90,48 @@ impl Peer {
     }
 }
 
-/// Proxies write `203.0.113.9`, `203.0.113.9:4711`, `2001:db8::1` or `[2001:db8::1]:4711`.
+/// Proxies write `203.0.113.9`, `203.0.113.9:4711`, `2001:db8::1`, `[2001:db8::1]` or `[2001:db8::1]:4711`.
 fn hop_address(hop: &str) -> Option<IpAddr> {
-    let address = hop.parse::<IpAddr>().or_else(|_| hop.parse::<SocketAddr>().map(|socket| socket.ip()));
+    let bare = hop.strip_prefix('[').and_then(|hop| hop.strip_suffix(']')).unwrap_or(hop);
+    let address = bare.parse::<IpAddr>().or_else(|_| hop.parse::<SocketAddr>().map(|socket| socket.ip()));
     address.ok().map(|address| address.to_canonical())
+}
+
+/// The last peer that spoke for others without being trusted: mostly a proxy that the settings do not name, whose
+/// clients then all count as one address.
+#[derive(Default)]
+pub(crate) struct UntrustedForwarder(Mutex<Option<IpAddr>>);
+
+impl UntrustedForwarder {
+    /// Remembers the peer of a request with `X-Forwarded-For` that is not trusted. The first one is logged.
+    pub(crate) fn notice(&self, peer: &Peer, headers: &HeaderMap, trusted: &[Network]) {
+        let Peer::Network(peer) = peer else { return };
+        if !headers.contains_key(FORWARDED) || trusted.iter().any(|network| network.holds(peer.ip())) {
+            return;
+        }
+        let address = peer.ip().to_canonical();
+        let before = self.lock().replace(address);
+        if before.is_none() {
+            tracing::warn!(
+                %address,
+                "X-Forwarded-For comes from an address that is not among server.trusted_proxies, so all that comes \
+                 through it counts as one address: if it is your proxy, add it there"
+            );
+        }
+    }
+
+    /// What to do about it, where there was one.
+    pub(crate) fn remedy(&self) -> Option<String> {
+        let address = (*self.lock())?;
+        Some(format!(
+            "{address} sends X-Forwarded-For and is not among server.trusted_proxies, so all that comes through it counts \
+             as one address: if it is your proxy, add it there"
+        ))
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<IpAddr>> {
+        self.0.lock().expect("nothing panics while it is held")
+    }
 }
 
 #[cfg(test)]
@@ -105,6 +147,10 @@ mod tests {
             ("10.1.2.3:1", "1.1.1.1, 198.51.100.1", "198.51.100.1"),
             ("10.1.2.3:1", "1.1.1.1, 198.51.100.1:99, 10.9.9.9", "198.51.100.1"),
             ("[::ffff:10.1.2.3]:1", "[2001:db8::1]:4", "2001:db8::1"),
+            ("10.1.2.3:1", "[2001:db8::1]", "2001:db8::1"),
+            ("10.1.2.3:1", "1.1.1.1, [2001:db8::2] , 10.9.9.9", "2001:db8::2"),
+            ("10.1.2.3:1", "[::ffff:198.51.100.1]", "198.51.100.1"),
+            ("10.1.2.3:1", "[198.51.100.1", "10.1.2.3"),
             ("10.1.2.3:1", "nonsense", "10.1.2.3"),
             ("10.1.2.3:1", "", "10.1.2.3"),
             ("[::1]:1", "10.0.0.1", "10.0.0.1"),

@@ -133,6 +133,7 @@ impl From<Error> for Rejected {
         match error {
             Error::Refused(refused) => Self::refused(*refused),
             Error::Invalid { detail, pointer: None, .. } => Self::new(code, detail),
+            outdated @ Error::OutdatedCredential { .. } => Self::new(code, outdated.to_string()),
             Error::Invalid { detail, pointer: Some(pointer), .. } => {
                 let mut rejected = Self::new(code, detail.clone());
                 rejected.problem.errors.push(FieldError { pointer, detail });

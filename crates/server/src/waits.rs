@@ -2,15 +2,22 @@
 
 use std::{
     collections::HashMap,
+    hash::Hash,
+    net::IpAddr,
     sync::{Arc, Mutex},
 };
 
-use kaching_base::ActivationId;
+use kaching_authority::watching::Bearer;
+use kaching_base::{ActivationId, LicenseId};
 
-/// Those who wait, by activation. An installation asks one question at a time, or has one stream; the others are those
-/// whose lost connection was not noticed yet.
+use crate::limits::network;
+
+/// Those who wait, by activation, license and address. An installation asks one question at a time, or has one stream;
+/// the others are those whose lost connection was not noticed yet.
 pub(crate) struct Waits {
     most: usize,
+    /// That one license, or one address, may have.
+    share: usize,
     waiting: Mutex<Waiting>,
 }
 
@@ -18,6 +25,8 @@ pub(crate) struct Waits {
 struct Waiting {
     all: usize,
     by_activation: HashMap<ActivationId, usize>,
+    by_license: HashMap<LicenseId, usize>,
+    by_address: HashMap<IpAddr, usize>,
 }
 
 /// Waits of one activation at once.
@@ -27,25 +36,76 @@ const EACH: usize = 3;
 pub(crate) struct Place {
     waits: Arc<Waits>,
     activation: ActivationId,
+    license: LicenseId,
+    address: Option<IpAddr>,
+}
+
+/// Whose places are all taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Full {
+    Server,
+    Activation,
+    License,
+    Address,
+}
+
+impl std::fmt::Display for Full {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Server => "all are taken (server.max_connections)",
+            Self::Activation => "its installation has as many as one may have",
+            Self::License => "its license has as many as one may have (limits.places_percent)",
+            Self::Address => "its address has as many as one may have (limits.places_percent)",
+        })
+    }
 }
 
 impl Waits {
-    /// Nine of ten connections at most wait, so that the others find one.
-    pub(crate) fn new(connections: u32) -> Self {
-        let most = usize::try_from(connections - connections / 10).unwrap_or(usize::MAX);
-        Self { most, waiting: Mutex::default() }
+    /// Nine of ten connections at most wait, so that the others find one; and of these places one license, and one
+    /// address, has no more than this many of a hundred.
+    pub(crate) fn new(connections: u32, places_percent: u32) -> Self {
+        let most = u64::from(connections - connections / 10);
+        let share = (most * u64::from(places_percent)).div_ceil(100);
+        let count = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
+        Self { most: count(most), share: count(share), waiting: Mutex::default() }
     }
 
-    /// A place for one more, if there is any: whoever gets none is answered at once.
-    pub(crate) fn take(self: &Arc<Self>, activation: ActivationId) -> Option<Place> {
+    /// A place for one more.
+    ///
+    /// # Errors
+    /// If there is none: then the caller is answered without a wait.
+    pub(crate) fn take(self: &Arc<Self>, bearer: &Bearer, address: Option<IpAddr>) -> Result<Place, Full> {
+        let Bearer { activation, license, .. } = *bearer;
+        let address = address.map(network);
         let mut waiting = self.waiting.lock().expect("nothing panics while it is held");
-        let own = waiting.by_activation.get(&activation).copied().unwrap_or(0);
-        if waiting.all >= self.most || own >= EACH {
-            return None;
+        let of_address = address.map_or(0, |address| count(&waiting.by_address, &address));
+        match () {
+            () if count(&waiting.by_activation, &activation) >= EACH => return Err(Full::Activation),
+            () if count(&waiting.by_license, &license) >= self.share => return Err(Full::License),
+            () if of_address >= self.share => return Err(Full::Address),
+            () if waiting.all >= self.most => return Err(Full::Server),
+            () => {}
         }
         waiting.all += 1;
-        waiting.by_activation.insert(activation, own + 1);
-        Some(Place { waits: Arc::clone(self), activation })
+        *waiting.by_activation.entry(activation).or_default() += 1;
+        *waiting.by_license.entry(license).or_default() += 1;
+        if let Some(address) = address {
+            *waiting.by_address.entry(address).or_default() += 1;
+        }
+        Ok(Place { waits: Arc::clone(self), activation, license, address })
+    }
+}
+
+fn count<K: Hash + Eq>(counts: &HashMap<K, usize>, key: &K) -> usize {
+    counts.get(key).copied().unwrap_or(0)
+}
+
+fn leave<K: Hash + Eq>(counts: &mut HashMap<K, usize>, key: &K) {
+    if let Some(count) = counts.get_mut(key) {
+        *count -= 1;
+        if *count == 0 {
+            counts.remove(key);
+        }
     }
 }
 
@@ -53,43 +113,62 @@ impl Drop for Place {
     fn drop(&mut self) {
         let mut waiting = self.waits.waiting.lock().expect("nothing panics while it is held");
         waiting.all -= 1;
-        if let Some(own) = waiting.by_activation.get_mut(&self.activation) {
-            *own -= 1;
-            if *own == 0 {
-                waiting.by_activation.remove(&self.activation);
-            }
+        leave(&mut waiting.by_activation, &self.activation);
+        leave(&mut waiting.by_license, &self.license);
+        if let Some(address) = &self.address {
+            leave(&mut waiting.by_address, address);
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use kaching_base::Timestamp;
+
     use super::*;
 
-    fn activation(n: u8) -> ActivationId {
-        ActivationId::from_bytes([n; 16])
+    fn bearer(license: u8, activation: u8) -> Bearer {
+        Bearer {
+            license: LicenseId::from_bytes([license; 16]),
+            activation: ActivationId::from_bytes([activation; 16]),
+            rev: 1,
+            slots: None,
+            until: Timestamp::from_seconds(0),
+        }
+    }
+
+    fn full(taken: Result<Place, Full>) -> Full {
+        taken.err().expect("there is no place")
     }
 
     #[test]
     fn an_activation_has_three_places_and_gives_them_back() {
-        let waits = Arc::new(Waits::new(100));
-        let mut places: Vec<_> = (0..3).map(|_| waits.take(activation(1)).unwrap()).collect();
-        assert!(waits.take(activation(1)).is_none());
-        assert!(waits.take(activation(2)).is_some());
+        let waits = Arc::new(Waits::new(100, 50));
+        let address = Some("203.0.113.1".parse().unwrap());
+        let take = |activation| waits.take(&bearer(1, activation), address);
+        let mut places: Vec<_> = (0..3).map(|_| take(1).unwrap()).collect();
+        assert_eq!(full(take(1)), Full::Activation);
+        assert!(take(2).is_ok());
         places.pop();
-        places.push(waits.take(activation(1)).unwrap());
-        assert!(waits.take(activation(1)).is_none());
+        places.push(take(1).unwrap());
+        assert_eq!(full(take(1)), Full::Activation);
         drop(places);
         let left = waits.waiting.lock().unwrap();
-        assert_eq!((left.all, left.by_activation.len()), (0, 0), "nothing is kept of those who left");
+        let kept = (left.by_activation.len(), left.by_license.len(), left.by_address.len());
+        assert_eq!((left.all, kept), (0, (0, 0, 0)), "nothing is kept of those who left");
     }
 
     #[test]
-    fn nine_of_ten_connections_wait() {
-        let waits = Arc::new(Waits::new(10));
-        let held: Vec<_> = (0..9).map(|n| waits.take(activation(n)).unwrap()).collect();
-        assert!(waits.take(activation(9)).is_none());
-        drop(held);
-        assert!(waits.take(activation(9)).is_some());
+    fn nine_of_ten_connections_wait_and_one_license_or_address_has_half_of_them() {
+        let waits = Arc::new(Waits::new(20, 50));
+        let mut held: Vec<_> = (0..9).map(|n| waits.take(&bearer(1, n), None).unwrap()).collect();
+        assert_eq!(full(waits.take(&bearer(1, 9), None)), Full::License);
+        let home = Some("2001:db8::1".parse().unwrap());
+        let next_door = Some("2001:db8::2".parse().unwrap());
+        held.extend((0..9).map(|n| waits.take(&bearer(10 + n, 10 + n), home).unwrap()));
+        assert_eq!(full(waits.take(&bearer(30, 30), next_door)), Full::Address, "it is the same /64");
+        assert_eq!(full(waits.take(&bearer(30, 30), None)), Full::Server);
+        held.clear();
+        assert!(waits.take(&bearer(1, 9), home).is_ok());
     }
 }

@@ -5,7 +5,7 @@ use kaching_db::Tx;
 use kaching_domain::{
     Activation, License, Refused,
     activations::{
-        credential::Verdict,
+        credential::{CredentialState, Verdict},
         heartbeat::{self as rules, Answered, Outcome, Remembered, heartbeat},
         known_levels,
     },
@@ -22,14 +22,17 @@ use super::{
     decided::{Decided, Denied, advise},
     slots, sql, unknown,
 };
-use crate::{Authority, Cx, Op, Result, audit::Entry, licenses, statements::Around};
+use crate::{Authority, Cx, Error, Op, Result, audit::Entry, licenses, statements::Around};
 
 /// What came of a heartbeat.
 enum Heard {
     /// It has to be decided again under the license's lock.
     NeedsLicense,
-    /// `credential_invalid`; what it showed is written down.
-    Invalid,
+    /// `credential_invalid`; what it showed is written down. Holds the present generation and number.
+    Invalid {
+        generation: i64,
+        number: i64,
+    },
     Decided(Decided<Box<Kept>>),
 }
 
@@ -48,7 +51,7 @@ impl Authority {
     /// Renews the lease of an activation, or says why not.
     ///
     /// # Errors
-    /// `credential_invalid`, `activation_not_found`.
+    /// `credential_invalid` (as [`Error::OutdatedCredential`]), `activation_not_found`.
     pub async fn heartbeat(&self, cx: Cx, beat: Heartbeat) -> Result<Answer<Renewed>> {
         let (request, beat) = (beat.proof.request, Arc::new(beat));
         // Nearly all change nothing but times: those that come together share a transaction.
@@ -82,7 +85,11 @@ impl Authority {
             heard = self.write("activations.resume", cx, move |tx, op| hear(tx, op, &beat, true)).await?;
         }
         match heard {
-            Heard::NeedsLicense | Heard::Invalid => Err(credential_invalid()),
+            Heard::NeedsLicense => Err(credential_invalid()),
+            Heard::Invalid { generation, number } => Err(Error::OutdatedCredential {
+                generation: generation.unsigned_abs(),
+                number: number.unsigned_abs(),
+            }),
             Heard::Decided(decided) => Ok(decided),
         }
     }
@@ -139,7 +146,8 @@ fn hear(tx: &mut Tx<'_>, op: &mut Op, beat: &Heartbeat, locks_license: bool) -> 
             if remembered.differs_from(&before) {
                 remember(tx, op, &around.license, &before, &remembered, beat)?;
             }
-            Ok(Heard::Invalid)
+            let CredentialState { generation, number, .. } = before.credential;
+            Ok(Heard::Invalid { generation, number })
         }
         Outcome::Moved(Ok(times)) => {
             warnings.extend(keep_usage(tx, op.now, &before, &beat.usage)?);

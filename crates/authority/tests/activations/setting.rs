@@ -242,8 +242,9 @@ fn answered<T>(answer: Result<Answer<T>, Error>) -> Result<T, Refusal> {
     match answer {
         Ok(Answer::Granted(granted)) => Ok(granted),
         Ok(Answer::Refused(refusal)) => Err(refusal),
-        Err(Error::Invalid { code, detail, .. }) => {
-            Err(Refusal { refused: Box::new(Refused::new(code, detail)), statement: None })
+        Err(error @ (Error::Invalid { .. } | Error::OutdatedCredential { .. })) => {
+            let refused = Refused::new(error.code(), error.to_string());
+            Err(Refusal { refused: Box::new(refused), statement: None })
         }
         Err(other) => panic!("{other:?}"),
     }

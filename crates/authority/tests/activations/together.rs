@@ -23,8 +23,12 @@ async fn at_once(authority: &Arc<Authority>, beats: Vec<Heartbeat>) -> Vec<Resul
             let answer = match authority.heartbeat(Cx::of(Actor::Client), beat).await {
                 Ok(Answer::Granted(renewed)) => Ok(renewed),
                 Ok(Answer::Refused(refusal)) => Err(refusal),
-                Err(kaching_authority::Error::Invalid { code, detail, .. }) => {
-                    Err(Refusal { refused: Box::new(Refused::new(code, detail)), statement: None })
+                Err(
+                    error @ (kaching_authority::Error::Invalid { .. }
+                    | kaching_authority::Error::OutdatedCredential { .. }),
+                ) => {
+                    let refused = Refused::new(error.code(), error.to_string());
+                    Err(Refusal { refused: Box::new(refused), statement: None })
                 }
                 Err(error) => panic!("{error}"),
             };

@@ -98,6 +98,10 @@ const SETTINGS: &str = "max_connections = 25000
 activation_burst = 1_000_000
 license_burst = 100_000_000
 unlimited_slots = 100_000_000
+validations_per_second = 0
+changes_per_second = 0
+address_changes_per_second = 0
+places_percent = 100
 token_burst = 100_000_000
 ";
 

@@ -35,6 +35,13 @@ fn each_line_is_a_document_and_none_holds_a_secret_however_much_is_told() {
     let refused = server.post("/v1/activate", &unknown);
     let stranger = server.post_as("\r\nAuthorization: Bearer kch_stranger", "/v1/admin/products", "{}");
     assert_eq!(stranger["code"], "unauthenticated", "{stranger}");
+    for _ in 0..2 {
+        server.post_as(
+            "\r\nX-Forwarded-For: 203.0.113.7",
+            "/v1/validate",
+            &json!({"license_key": key}).to_string(),
+        );
+    }
     let token = fs::read_to_string(server.greeting["first_token"].as_str().unwrap()).unwrap();
     let master = fs::read_to_string(kaching.data().join("master.key")).unwrap();
     let ours =
@@ -56,6 +63,11 @@ fn each_line_is_a_document_and_none_holds_a_secret_however_much_is_told() {
     assert!(found("INFO", "serving")["listen"].is_string());
     found("INFO", "asked to stop by SIGTERM");
     found("INFO", "stopped");
+    let untrusted =
+        |line: &&Value| line["message"].as_str().unwrap().starts_with("X-Forwarded-For comes from");
+    let untrusted: Vec<_> = lines.iter().filter(untrusted).collect();
+    assert_eq!(untrusted.len(), 1, "a proxy that is not trusted is told once:\n{text}");
+    assert_eq!((&untrusted[0]["level"], &untrusted[0]["address"]), (&json!("WARN"), &json!("127.0.0.1")));
     let first = lines.iter().find(|line| line["request"] == refused["request_id"]);
     let first = first.unwrap_or_else(|| panic!("{refused} is not in\n{text}"));
     assert_eq!((&first["level"], &first["message"]), (&json!("DEBUG"), &json!("refused")));

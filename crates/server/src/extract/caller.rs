@@ -49,15 +49,16 @@ impl<S: Right> FromRequestParts<App> for Caller<S> {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
         let arrival = *parts.extensions.get::<Arrival>().ok_or_else(|| Rejected::failure("no arrival"))?;
-        let _turn = match arrival.peer {
-            Peer::Network(_) => Some(app.turn(Class::Operators).await?),
-            Peer::Local(_) => None,
-        };
         let (actor, scopes) = match (parts.headers.get(header::AUTHORIZATION), arrival.peer) {
-            (Some(value), _) => program(app, value.to_str().unwrap_or(""), S::SCOPE).await?,
+            (Some(value), _) => program(app, &arrival, value.to_str().unwrap_or(""), S::SCOPE).await?,
             // Whoever may open the socket may read the data directory as well.
             (None, Peer::Local(uid)) => (Actor::Local(uid), None),
             (None, Peer::Network(_)) => return Err(nobody("operator calls need an API token")),
+        };
+        // Strangers take no place.
+        let _turn = match arrival.peer {
+            Peer::Network(_) => Some(app.turn(Class::Operators).await?),
+            Peer::Local(_) => None,
         };
         let route = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
         let route = format!("{} {route}", parts.method);
@@ -71,18 +72,19 @@ fn nobody(detail: &str) -> Rejected {
     Rejected::new(ErrorCode::Unauthenticated, detail).challenge("Bearer")
 }
 
-async fn program(app: &App, authorization: &str, scope: Scope) -> Result<(Actor, Option<BTreeSet<Scope>>)> {
+async fn program(
+    app: &App,
+    arrival: &Arrival,
+    authorization: &str,
+    scope: Scope,
+) -> Result<(Actor, Option<BTreeSet<Scope>>)> {
     let (scheme, secret) = authorization.split_once(' ').unwrap_or((authorization, ""));
     if !scheme.eq_ignore_ascii_case("Bearer") {
         return Err(nobody("operator calls take no other authorization"));
     }
-    let token =
-        app.authority.authenticate(Secret::new(secret.trim().to_owned())).await.map_err(
-            |error| match error {
-                Error::Invalid { .. } => nobody("this API token is unknown, archived or has ended"),
-                other => other.into(),
-            },
-        )?;
+    let secret = Secret::new(secret.trim().to_owned());
+    let unknown = || nobody("this API token is unknown, archived or has ended");
+    let token = app.authenticate(arrival, secret, unknown).await?;
     app.pace_token(token.token)?;
     if token.may(scope) {
         return Ok((Actor::Token(token.token), Some(token.scopes)));

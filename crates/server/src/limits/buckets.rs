@@ -1,37 +1,26 @@
-use std::{collections::HashMap, hash::Hash, mem, sync::Mutex};
+use std::{hash::Hash, sync::Mutex};
 
-use super::rate::{Left, Rate};
+use super::{
+    rate::{Left, Rate},
+    recent::Recent,
+};
 
 /// When each bucket is full again; a bucket that is not here is full.
-///
-/// There are two generations. What is touched goes to the young one; from time to time the old one is dropped whole, and
-/// the young one becomes the old: no pass over all of them, and never more than a number that is known.
 pub(crate) struct Buckets<K> {
-    /// Of each generation.
-    most: usize,
-    /// Microseconds after which a bucket that nobody touches is full; without one they are kept until there are too many.
-    window: Option<i64>,
     /// Locked for the time of one look-up.
-    generations: Mutex<Generations<K>>,
-}
-
-struct Generations<K> {
-    young: HashMap<K, i64>,
-    old: HashMap<K, i64>,
-    /// When the young one began.
-    since: i64,
+    full_at: Mutex<Recent<K, i64>>,
 }
 
 impl<K: Hash + Eq> Buckets<K> {
-    /// At most `most` are remembered.
+    /// At most `most` are remembered. `window` is the microseconds after which a bucket that nobody touches is full;
+    /// without one they are kept until there are too many.
     pub(crate) fn new(most: usize, window: Option<i64>) -> Self {
-        let generations = Generations { young: HashMap::new(), old: HashMap::new(), since: i64::MIN };
-        Self { most: (most / 2).max(1), window, generations: Mutex::new(generations) }
+        Self { full_at: Mutex::new(Recent::new(most, window)) }
     }
 
     /// What a bucket holds.
     pub(crate) fn left(&self, key: &K, rate: Rate, now: i64) -> Left {
-        rate.left(self.lock().find(key), now)
+        rate.left(self.lock().get(key), now)
     }
 
     /// Takes one.
@@ -39,74 +28,54 @@ impl<K: Hash + Eq> Buckets<K> {
     /// # Errors
     /// With what it holds, where it is empty.
     pub(crate) fn take(&self, key: K, rate: Rate, now: i64) -> Result<Left, Left> {
-        let mut generations = self.lock();
-        let before = generations.find(&key);
+        let mut full_at = self.lock();
+        let before = full_at.get(&key);
         let Some(after) = rate.take(before, now) else {
             let empty = rate.left(before, now);
             if before.is_some_and(|at| at > now.saturating_add(rate.full_after())) {
                 // Of a time before the clock was set back: from now on it fills again.
-                generations.put(key, now + rate.full_after(), now, self);
+                full_at.put(key, now + rate.full_after(), now);
             }
             return Err(empty);
         };
-        generations.put(key, after, now, self);
+        full_at.put(key, after, now);
         Ok(rate.left(Some(after), now))
     }
 
     /// Takes one, or what there is of one.
     pub(crate) fn drain(&self, key: K, rate: Rate, now: i64) -> Left {
-        let mut generations = self.lock();
-        let after = rate.drain(generations.find(&key), now);
-        generations.put(key, after, now, self);
+        let mut full_at = self.lock();
+        let after = rate.drain(full_at.get(&key), now);
+        full_at.put(key, after, now);
         rate.left(Some(after), now)
     }
 
     /// Puts one back.
     pub(crate) fn give_back(&self, key: K, rate: Rate, now: i64) {
-        let mut generations = self.lock();
-        let after = rate.give_back(generations.find(&key), now);
-        generations.put(key, after, now, self);
+        let mut full_at = self.lock();
+        let after = rate.give_back(full_at.get(&key), now);
+        full_at.put(key, after, now);
     }
 
     /// Drops what is full again.
     pub(crate) fn sweep(&self, now: i64) {
-        self.lock().turn(now, self);
+        self.lock().turn(now);
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Generations<K>> {
-        self.generations.lock().expect("nothing panics while it is held")
+    fn lock(&self) -> std::sync::MutexGuard<'_, Recent<K, i64>> {
+        self.full_at.lock().expect("nothing panics while it is held")
     }
 
     #[cfg(test)]
     fn len(&self) -> usize {
-        let generations = self.lock();
-        generations.young.len() + generations.old.len()
-    }
-}
-
-impl<K: Hash + Eq> Generations<K> {
-    fn find(&self, key: &K) -> Option<i64> {
-        self.young.get(key).or_else(|| self.old.get(key)).copied()
-    }
-
-    fn put(&mut self, key: K, full_at: i64, now: i64, of: &Buckets<K>) {
-        self.turn(now, of);
-        self.young.insert(key, full_at);
-    }
-
-    fn turn(&mut self, now: i64, of: &Buckets<K>) {
-        // A clock that was set back begins a window anew.
-        self.since = if self.since > now { now } else { self.since };
-        let over = of.window.is_some_and(|window| now.saturating_sub(self.since) >= window);
-        if over || self.young.len() >= of.most {
-            self.old = mem::take(&mut self.young);
-            self.since = now;
-        }
+        self.lock().len()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
     use proptest::prelude::*;
 
     use super::*;

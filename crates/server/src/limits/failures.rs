@@ -1,23 +1,51 @@
-//! How often an address may fail: guessing keys and credentials is slow from one place.
+//! How often an address may fail: guessing keys, tokens and credentials is slow from one place.
+//!
+//! An address that failed too often may be that of many: what is known to be good goes through all the same.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::{
+    net::IpAddr,
+    sync::{Mutex, MutexGuard},
+};
 
 use kaching_base::Timestamp;
 
-use super::{MOST, buckets::Buckets, headers::Budget, rate::Rate};
+use super::{MOST, buckets::Buckets, headers::Budget, network, rate::Rate, recent::Recent};
 use crate::metrics::Kind;
 
 /// Failures counted by address: as many as may come in a minute, each forgotten evenly over that minute.
 pub(crate) struct Failures {
     rate: Rate,
     addresses: Buckets<IpAddr>,
+    /// Hashes of the API tokens that worked lately. Those of license keys are with their licenses.
+    tokens: Mutex<Recent<SecretHash, ()>>,
+    /// Hashes of keys and tokens that were looked up lately, and that nobody has.
+    unknown: Mutex<Recent<SecretHash, ()>>,
+    /// The one bucket of all look-ups for addresses that failed too often.
+    lookups: Buckets<()>,
 }
+
+/// A hash by which a license key or a token is found: the secret itself is not kept.
+pub(crate) type SecretHash = [u8; 32];
+
+/// Hashes that are remembered of each kind.
+const HASHES: usize = 65_536;
+/// So long a key that nobody has is not looked up again for an address that failed too often, in microseconds.
+const UNKNOWN: i64 = 60_000_000;
+/// Look-ups a second, and together, for all addresses that failed too often: few for a database, and enough for
+/// installations that have valid keys which this process has not seen yet.
+const LOOKUPS: u32 = 50;
 
 impl Failures {
     pub(crate) fn new(a_minute: u32) -> Self {
         let a_minute = a_minute.max(1);
         let rate = Rate::per_minute(a_minute, a_minute.into()).expect("it is at least one");
-        Self { rate, addresses: Buckets::new(MOST, Some(rate.full_after())) }
+        Self {
+            rate,
+            addresses: Buckets::new(MOST, Some(rate.full_after())),
+            tokens: Mutex::new(Recent::new(HASHES, None)),
+            unknown: Mutex::new(Recent::new(HASHES, Some(UNKNOWN))),
+            lookups: Buckets::new(2, None),
+        }
     }
 
     /// What is left, without a failure.
@@ -32,17 +60,35 @@ impl Failures {
         Budget::of(Kind::Failures, self.rate, left)
     }
 
+    /// Whether a secret that is not known to be good may be looked up for an address that failed too often.
+    pub(crate) fn may_look_up(&self, hash: &SecretHash, now: Timestamp) -> bool {
+        let rate = Rate::per_second(LOOKUPS, LOOKUPS.into()).expect("it is at least one");
+        lock(&self.unknown).get(hash).is_none() && self.lookups.take((), rate, now.micros()).is_ok()
+    }
+
+    /// A secret was looked up, and nobody has it.
+    pub(crate) fn learn_unknown(&self, hash: SecretHash, now: Timestamp) {
+        lock(&self.tokens).remove(&hash);
+        lock(&self.unknown).put(hash, (), now.micros());
+    }
+
+    /// A token was looked up, and works.
+    pub(crate) fn learn_token(&self, hash: SecretHash, now: Timestamp) {
+        lock(&self.tokens).put(hash, (), now.micros());
+    }
+
+    pub(crate) fn is_known_token(&self, hash: &SecretHash) -> bool {
+        lock(&self.tokens).get(hash).is_some()
+    }
+
     pub(crate) fn sweep(&self, now: Timestamp) {
         self.addresses.sweep(now.micros());
+        lock(&self.unknown).turn(now.micros());
     }
 }
 
-/// A household or a host usually has a whole /64 of IPv6: it counts as one address.
-fn network(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX)).into(),
-        v4 => v4,
-    }
+fn lock(hashes: &Mutex<Recent<SecretHash, ()>>) -> MutexGuard<'_, Recent<SecretHash, ()>> {
+    hashes.lock().expect("nothing panics while it is held")
 }
 
 #[cfg(test)]
@@ -77,5 +123,16 @@ mod tests {
         }
         assert_eq!(failures.budget("2001:db8::2".parse().unwrap(), at(0)).remaining, 0);
         assert_eq!(failures.budget(address, at(61)).remaining, 60);
+    }
+
+    #[test]
+    fn few_look_ups_are_made_for_those_who_failed_too_often_and_none_twice() {
+        let failures = Failures::new(60);
+        assert!(failures.may_look_up(&[1; 32], at(0)));
+        failures.learn_unknown([1; 32], at(0));
+        assert!(!failures.may_look_up(&[1; 32], at(1)), "nobody has it");
+        let more = (0..200u8).filter(|n| failures.may_look_up(&[*n; 32], at(1))).count();
+        assert_eq!(more, 50);
+        assert!(failures.may_look_up(&[1; 32], at(200)) || failures.may_look_up(&[2; 32], at(2)));
     }
 }

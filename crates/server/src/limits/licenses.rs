@@ -1,16 +1,16 @@
 //! Calls with a license key, by license; and how many installations it may admit that it never had.
 
-use std::{collections::HashMap, sync::Mutex};
+use std::sync::{Mutex, MutexGuard};
 
 use kaching_authority::{Licensed, activations::Activated};
 use kaching_base::{ErrorCode, LicenseId, Seconds, Timestamp};
 
-use super::{buckets::Buckets, headers::Budget, limited, rate::Rate};
+use super::{buckets::Buckets, failures::SecretHash, headers::Budget, limited, rate::Rate, recent::Recent};
 use crate::{
     App,
     admission::{Class, Turn},
     config::LimitSettings,
-    edge,
+    edge::{self, Arrival},
     metrics::Kind,
     problem::{Rejected, Result},
 };
@@ -21,15 +21,23 @@ pub(crate) struct Licenses {
     calls_burst: u32,
     newcomers_per_hour: u32,
     newcomers_burst: u32,
+    validations: Option<Rate>,
     /// What a license without a limit of slots counts as.
     unlimited: u64,
-    known: Mutex<HashMap<Lookup, Known>>,
+    /// By the HMAC by which a key is found.
+    known: Mutex<Recent<SecretHash, Known>>,
     calls: Buckets<LicenseId>,
+    validated: Buckets<LicenseId>,
     newcomers: Buckets<LicenseId>,
 }
 
-/// The HMAC by which a key is found: the key itself is not kept.
-type Lookup = [u8; 32];
+/// What a call with a key is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum KeyPurpose {
+    /// Only reads, and is served from memory where it can be: it has a bucket of its own.
+    Validate,
+    Other,
+}
 
 /// The license of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +51,7 @@ pub(crate) struct Known {
 pub(crate) struct ByKey {
     /// Nothing where no license has the key.
     known: Option<Known>,
-    lookup: Lookup,
+    lookup: SecretHash,
     turn: Turn,
 }
 
@@ -57,7 +65,7 @@ pub(crate) enum Newcomer {
     Spent(Budget),
 }
 
-/// Licenses that are remembered; as many of those that were in use longest ago are forgotten as new ones come.
+/// Keys and licenses that are remembered; those that were in use longest ago are forgotten as new ones come.
 const MOST: usize = 65_536;
 /// So long nobody looks whether a license has other slots by now,
 const FRESH: Seconds = Seconds(60);
@@ -71,30 +79,42 @@ impl Licenses {
             calls_burst: settings.license_burst,
             newcomers_per_hour: settings.new_fingerprints_per_hour,
             newcomers_burst: settings.new_fingerprints_burst,
+            validations: Rate::per_second(settings.validations_per_second, settings.validations_burst.into()),
             unlimited: settings.unlimited_slots.into(),
-            known: Mutex::default(),
+            known: Mutex::new(Recent::new(MOST, None)),
             calls: Buckets::new(MOST, None),
+            validated: Buckets::new(MOST, None),
             newcomers: Buckets::new(MOST, None),
         }
     }
 
-    fn known(&self, lookup: &Lookup) -> Option<Known> {
-        self.known.lock().expect("nothing panics while it is held").get(lookup).copied()
+    fn known(&self, lookup: &SecretHash) -> Option<Known> {
+        self.lock().get(lookup)
     }
 
-    fn learn(&self, lookup: Lookup, licensed: &Licensed, now: Timestamp) -> Known {
+    fn lock(&self) -> MutexGuard<'_, Recent<SecretHash, Known>> {
+        self.known.lock().expect("nothing panics while it is held")
+    }
+
+    fn learn(&self, lookup: SecretHash, licensed: &Licensed, now: Timestamp) -> Known {
         let slots = licensed.slots.unwrap_or(self.unlimited);
         let found = Known { license: licensed.license, slots, read_at: now };
-        let mut known = self.known.lock().expect("nothing panics while it is held");
-        // It can all be read again.
-        if known.len() >= MOST {
-            known.clear();
-        }
-        known.insert(lookup, found);
+        self.lock().put(lookup, found, now.micros());
         found
     }
 
-    fn take_call(&self, known: &Known, now: Timestamp) -> Option<std::result::Result<Budget, Budget>> {
+    fn take_call(
+        &self,
+        known: &Known,
+        purpose: KeyPurpose,
+        now: Timestamp,
+    ) -> Option<std::result::Result<Budget, Budget>> {
+        if purpose == KeyPurpose::Validate {
+            let rate = self.validations?;
+            let budget = |left| Budget::of(Kind::Validations, rate, left);
+            let taken = self.validated.take(known.license, rate, now.micros());
+            return Some(taken.map(budget).map_err(budget));
+        }
         let burst = known.slots.saturating_mul(2).saturating_add(self.calls_burst.into());
         let rate = Rate::per_second(self.calls_per_second, burst)?;
         let budget = |left| Budget::of(Kind::License, rate, left);
@@ -142,12 +162,24 @@ impl Newcomer {
 
 impl App {
     /// One call with a well-formed key: it waits for its turn, and takes from the bucket of the license that has the key.
-    pub(crate) async fn by_key(&self, key: &kaching_authority::LicenseKey) -> Result<ByKey> {
+    /// Where its address failed too often, only a key that a license has goes on.
+    pub(crate) async fn by_key(
+        &self,
+        arrival: &Arrival,
+        key: &kaching_authority::LicenseKey,
+        purpose: KeyPurpose,
+    ) -> Result<ByKey> {
         let (lookup, licenses) = (self.authority.keys().lookup(key), &self.limits.licenses);
-        let paced = licenses.known(&lookup).filter(|known| !known.is_older(FRESH, self.now()));
-        let mut taken = paced.as_ref().and_then(|known| licenses.take_call(known, self.now()));
+        let remembered = licenses.known(&lookup);
+        let spent = self.spent(arrival);
+        if let (None, Some(spent)) = (remembered, spent) {
+            self.may_look_up(&lookup, spent)?;
+        }
+        let paced = remembered.filter(|known| !known.is_older(FRESH, self.now()));
+        let mut taken = paced.as_ref().and_then(|known| licenses.take_call(known, purpose, self.now()));
+        // More slots, which are looked for, do not change how often one may validate.
         if let (Some(Err(spent)), Some(known)) = (taken, &paced)
-            && !known.is_older(RECENT, self.now())
+            && (purpose == KeyPurpose::Validate || !known.is_older(RECENT, self.now()))
         {
             return Err(self.too_many_calls(spent));
         }
@@ -155,7 +187,10 @@ impl App {
         let mut known = paced;
         if known.is_none() || matches!(taken, Some(Err(_))) {
             known = self.look_up(lookup).await?;
-            taken = known.as_ref().and_then(|known| licenses.take_call(known, self.now()));
+            taken = known.as_ref().and_then(|known| licenses.take_call(known, purpose, self.now()));
+        }
+        if let (None, Some(spent)) = (known, spent) {
+            return Err(self.too_many_failures(spent));
         }
         match taken {
             Some(Ok(budget)) => edge::note(budget),
@@ -202,8 +237,12 @@ impl App {
         }
     }
 
-    async fn look_up(&self, lookup: Lookup) -> Result<Option<Known>> {
+    async fn look_up(&self, lookup: SecretHash) -> Result<Option<Known>> {
         let found = self.authority.licensed(lookup).await?;
+        if found.is_none() {
+            self.limits.licenses.lock().remove(&lookup);
+            self.limits.failures.learn_unknown(lookup, self.now());
+        }
         Ok(found.map(|licensed| self.limits.licenses.learn(lookup, &licensed, self.now())))
     }
 

@@ -1,8 +1,8 @@
-use std::{convert::Infallible, path::PathBuf, sync::Arc, time::Duration};
+use std::{convert::Infallible, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use axum::{
     Router,
-    body::Body,
+    body::{Body, HttpBody as _},
     extract::Request,
     http::{HeaderValue, header},
 };
@@ -10,13 +10,16 @@ use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net::{TcpListener, UnixListener},
-    sync::Semaphore,
+    net::{TcpListener, TcpStream, UnixListener},
 };
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt as _;
 
-use super::{impatient::Impatient, local};
+use super::{
+    connections::{Connection, Connections, Received},
+    impatient::Impatient,
+    local,
+};
 use crate::{App, Peer, Shutdown, tasks::Tasks};
 
 /// What every connection of one listener shares.
@@ -27,7 +30,7 @@ pub(super) struct Lines {
     pub(super) shutdown: Shutdown,
     pub(super) header_timeout: Duration,
     pub(super) shutdown_timeout: Duration,
-    pub(super) permits: Arc<Semaphore>,
+    pub(super) connections: Arc<Connections>,
 }
 
 /// Bytes that are held of what a connection sends and is sent; longer heads are refused, bodies pass through.
@@ -36,7 +39,7 @@ const BUFFER: usize = 64 * 1024;
 impl Lines {
     pub(super) async fn tcp(mut self, listener: TcpListener, tls: Option<TlsAcceptor>) {
         let mut open = Tasks::default();
-        while let Some(permit) = self.permit().await {
+        loop {
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
                 () = self.shutdown.asked() => break,
@@ -48,16 +51,15 @@ impl Lines {
                     continue;
                 }
             };
+            let peer = Peer::Network(address);
+            let Some(connection) = self.open(Some(&peer)).await else { break };
             // Answers are small and written whole; waiting to fill a packet only delays them.
             let _ = stream.set_nodelay(true);
             let (lines, tls) = (self.clone(), tls.clone());
             open.spawn(async move {
-                let _permit = permit;
-                let Some(tls) = tls else { return lines.answer(stream, Peer::Network(address)).await };
-                match tokio::time::timeout(lines.header_timeout, tls.accept(stream)).await {
-                    Ok(Ok(stream)) => lines.answer(stream, Peer::Network(address)).await,
-                    Ok(Err(error)) => tracing::debug!(%address, %error, "no TLS"),
-                    Err(_) => tracing::debug!(%address, "the TLS handshake took too long"),
+                tokio::select! {
+                    () = lines.converse(stream, address, tls, &connection) => {}
+                    () = connection.state.end() => tracing::debug!(%address, "a connection that waited made room"),
                 }
             });
         }
@@ -67,21 +69,24 @@ impl Lines {
 
     pub(super) async fn local(mut self, listener: UnixListener, path: PathBuf) {
         let mut open = Tasks::default();
-        while let Some(permit) = self.permit().await {
+        loop {
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
                 () = self.shutdown.asked() => break,
             };
             match accepted {
                 Ok((stream, _)) => {
+                    let Some(connection) = self.open(None).await else { break };
                     let Some(peer) = local::peer(&stream, &path) else {
                         tracing::warn!("another user tried the local socket");
                         continue;
                     };
                     let lines = self.clone();
                     open.spawn(async move {
-                        let _permit = permit;
-                        lines.answer(stream, peer).await;
+                        tokio::select! {
+                            () = lines.answer(stream, peer, &connection) => {}
+                            () = connection.state.end() => tracing::debug!("a connection that waited made room"),
+                        }
                     });
                 }
                 Err(error) => pause(&error).await,
@@ -92,25 +97,49 @@ impl Lines {
         open.finish(self.shutdown_timeout).await;
     }
 
-    /// A place for one more connection; nothing once it is time to stop.
-    async fn permit(&mut self) -> Option<tokio::sync::OwnedSemaphorePermit> {
+    /// A place for one more connection; `None` once it is time to stop.
+    async fn open(&mut self, peer: Option<&Peer>) -> Option<Connection> {
         tokio::select! {
-            permit = Arc::clone(&self.permits).acquire_owned() => permit.ok(),
+            connection = self.connections.open(peer) => Some(connection),
             () = self.shutdown.asked() => None,
         }
     }
 
-    async fn answer(mut self, io: impl AsyncRead + AsyncWrite + Unpin, peer: Peer) {
+    /// Answers over TCP, after the handshake where there is one.
+    async fn converse(
+        self,
+        stream: TcpStream,
+        address: SocketAddr,
+        tls: Option<TlsAcceptor>,
+        connection: &Connection,
+    ) {
+        let peer = Peer::Network(address);
+        let Some(tls) = tls else { return self.answer(stream, peer, connection).await };
+        match tokio::time::timeout(self.header_timeout, tls.accept(stream)).await {
+            Ok(Ok(stream)) => self.answer(stream, peer, connection).await,
+            Ok(Err(error)) => tracing::debug!(%address, %error, "no TLS"),
+            Err(_) => tracing::debug!(%address, "the TLS handshake took too long"),
+        }
+    }
+
+    async fn answer(mut self, io: impl AsyncRead + AsyncWrite + Unpin, peer: Peer, connection: &Connection) {
         let router = self.router.clone();
-        let permits = Arc::clone(&self.permits);
+        let connections = Arc::clone(&self.connections);
+        let state = Arc::clone(&connection.state);
         let service = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(peer);
-            let (answered, permits) = (router.clone().oneshot(request.map(Body::new)), Arc::clone(&permits));
+            let request = request.map(|body| Body::new(Received::new(body, &state)));
+            let answered = router.clone().oneshot(request);
+            let (connections, state) = (Arc::clone(&connections), Arc::clone(&state));
             async move {
                 let mut response = answered.await?;
                 // Whoever has its answer makes room for those who wait outside.
-                if permits.available_permits() == 0 {
+                if connections.is_full() {
                     response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+                }
+                // An answer whose end is known is written at once; a stream is one for as long as it is open.
+                if response.body().size_hint().exact().is_some() {
+                    state.wait();
                 }
                 Ok::<_, Infallible>(response)
             }

@@ -15,6 +15,7 @@ use crate::{
     App,
     edge::Arrival,
     extract::{Body, HeaderKey, Public, parse_key},
+    limits::{KeyPurpose, Purpose},
     problem::{Rejected, Result},
     shape,
 };
@@ -30,12 +31,12 @@ pub(crate) async fn activate(
     mut header: HeaderKey,
     body: Body<ActivateRequest>,
 ) -> Result<Response> {
-    app.may_guess(&arrival)?;
     let request = body.sent.request_hash(header.credential.as_ref());
     let authorization = header.credential.take();
     let mut input = read(header, body.value, request).map_err(|rejected| app.failed(&arrival, rejected))?;
-    input.proof = authorization.map(|shown| app.prove(&arrival, shown, request)).transpose()?;
-    let call = app.by_key(&input.key).await?;
+    input.proof =
+        authorization.map(|shown| app.prove(&arrival, shown, request, Purpose::Takeover)).transpose()?;
+    let call = app.by_key(&arrival, &input.key, KeyPurpose::Other).await?;
     let newcomer = app.newcomer(&call).await?;
     input.admits_new = newcomer.may();
     let activated = shape::granted(app.authority.activate(product_cx(&arrival), input).await);

@@ -1,12 +1,13 @@
 use std::time::Duration;
 
-use axum::{Json, extract::State};
+use axum::{Extension, Json, extract::State};
 use kaching_api::Changes;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use crate::{
     App,
+    edge::Arrival,
     extract::{Bearer, Params, Public},
     problem::{Rejected, Result},
     shape,
@@ -32,6 +33,7 @@ pub(crate) struct Since {
 pub(crate) async fn changes(
     State(app): State<App>,
     _: Public,
+    Extension(arrival): Extension<Arrival>,
     Bearer(lease): Bearer,
     Params(Since { rev, wait }): Params<Since>,
 ) -> Result<Json<Changes>> {
@@ -40,8 +42,9 @@ pub(crate) async fn changes(
     }
     let rev = i64::try_from(rev).map_err(|_| Rejected::invalid("/rev", "no revision is that high"))?;
     let bearer = app.authority.bearer(&lease).await?;
+    app.pace_changes(&bearer, arrival.address)?;
     // Whoever gets no place is answered at once, as if without a wait.
-    let place = if wait > 0 { app.waits.take(bearer.activation) } else { None };
+    let place = if wait > 0 { app.waits.take(&bearer, arrival.address).ok() } else { None };
     let longest = place.as_ref().map_or(Duration::ZERO, |_| Duration::from_secs(wait));
     let change = app.authority.wait_for_change(bearer, rev, longest).await?;
     Ok(Json(shape::change(&change, Some(app.authority.now()))))

@@ -8,6 +8,7 @@ use crate::{
     admission::Class,
     edge::Arrival,
     extract::{Body, Credential, Public},
+    limits::Purpose,
     problem::Result,
 };
 
@@ -22,7 +23,7 @@ pub(crate) async fn deactivate(
     body: Body<DeactivateRequest>,
 ) -> Result<StatusCode> {
     let request = body.sent.request_hash(Some(&authorization));
-    let proof = app.prove(&arrival, authorization, request)?;
+    let proof = app.prove(&arrival, authorization, request, Purpose::Deactivate)?;
     let input = activations::Deactivate { proof, nonce: read_nonce(&body.value.nonce)? };
     let _turn = app.turn(Class::Heartbeats).await?;
     let done = app.authority.deactivate(product_cx(&arrival), input).await;

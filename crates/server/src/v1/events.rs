@@ -1,6 +1,7 @@
 mod stream;
 
 use axum::{
+    Extension,
     extract::State,
     http::{HeaderName, header},
     response::{IntoResponse, Response},
@@ -10,6 +11,7 @@ use kaching_authority::changes::Manner;
 
 use crate::{
     App,
+    edge::Arrival,
     extract::{Bearer, Public},
     problem::{Rejected, Result},
 };
@@ -24,10 +26,17 @@ const NO_PLACE_S: u64 = 10;
 /// `ping`. A newer stream of the same activation ends this one; so does the end of the lease's time to run.
 #[utoipa::path(get, path = "/v1/events", tag = "product", responses(
     (status = 200, body = Changes, content_type = "text/event-stream", description = "The stream")))]
-pub(crate) async fn events(State(app): State<App>, _: Public, Bearer(lease): Bearer) -> Result<Response> {
+pub(crate) async fn events(
+    State(app): State<App>,
+    _: Public,
+    Extension(arrival): Extension<Arrival>,
+    Bearer(lease): Bearer,
+) -> Result<Response> {
     let bearer = app.authority.bearer(&lease).await?;
-    let place = app.waits.take(bearer.activation).ok_or_else(|| {
-        Rejected::overloaded().because("there is no place for another stream").retry_after(NO_PLACE_S)
+    app.pace_changes(&bearer, arrival.address)?;
+    let place = app.waits.take(&bearer, arrival.address).map_err(|full| {
+        let cause = format!("there is no place for another stream: {full}");
+        Rejected::overloaded().because(cause).retry_after(NO_PLACE_S)
     })?;
     let listener = app.authority.listen(bearer, Manner::Stream);
     let first = app.authority.look(&listener, bearer.rev).await?;

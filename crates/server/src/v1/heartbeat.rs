@@ -10,6 +10,7 @@ use crate::{
     admission::Class,
     edge::Arrival,
     extract::{Body, Credential, Public},
+    limits::Purpose,
     problem::{Rejected, Result},
     shape,
 };
@@ -28,7 +29,9 @@ pub(crate) async fn heartbeat(
     body: Body<HeartbeatRequest>,
 ) -> Result<Json<HeartbeatAnswer>> {
     let request = body.sent.request_hash(Some(&authorization));
-    let proof = app.prove(&arrival, authorization, request)?;
+    let proof = app.prove(&arrival, authorization, request, Purpose::Heartbeat)?;
+    let shown = proof.authorization();
+    let shown = (shown.activation, shown.generation, shown.number);
     let HeartbeatRequest { nonce, fpr, version, health, levels, usage, log: _, heard_ms } = body.value;
     if heard_ms.is_some_and(|ms| ms > LONGEST_HEARD_MS) {
         return Err(Rejected::invalid("/heard_ms", "heard_ms is at most a day, 86400000"));
@@ -57,6 +60,7 @@ pub(crate) async fn heartbeat(
     };
     let _turn = app.turn(Class::Heartbeats).await?;
     let answer = app.authority.heartbeat(product_cx(&arrival), input).await;
+    app.heartbeat_answered(shown, &answer);
     // Whoever proved its activation is believed how long a change took to reach it, whatever the answer is.
     if let Some(ms) = heard_ms.filter(|_| answer.is_ok()) {
         app.metrics.propagation.observe(Duration::from_millis(ms).as_secs_f64());

@@ -8,6 +8,7 @@ use crate::{
     admission::Class,
     edge::Arrival,
     extract::{Body, Credential, Public},
+    limits::Purpose,
     problem::Result,
 };
 
@@ -22,7 +23,7 @@ pub(crate) async fn report(
     body: Body<ReportRequest>,
 ) -> Result<StatusCode> {
     let request = body.sent.request_hash(Some(&authorization));
-    let proof = app.prove(&arrival, authorization, request)?;
+    let proof = app.prove(&arrival, authorization, request, Purpose::Report)?;
     let ReportRequest { kind, detail, at, nonce } = body.value;
     let input = reports::Report {
         proof,

@@ -7,6 +7,7 @@ use crate::{
     admission::{Class, Turn},
     edge::Arrival,
     extract::{Offered, Public, parse_key},
+    limits::KeyPurpose,
     problem::{Rejected, Result, holder, upgrade},
     shape,
 };
@@ -48,9 +49,8 @@ pub(super) async fn asker(app: &App, arrival: &Arrival, offered: Offered) -> Res
             Ok((Asker::Lease(bearer), app.turn(Class::Keys).await?))
         }
         Offered::Key(key) => {
-            app.may_guess(arrival)?;
             let key = parse_key(&key).map_err(|rejected: Rejected| app.failed(arrival, rejected))?;
-            let turn = app.by_key(&key).await?.into_turn();
+            let turn = app.by_key(arrival, &key, KeyPurpose::Other).await?.into_turn();
             Ok((Asker::Key(key), turn))
         }
     }

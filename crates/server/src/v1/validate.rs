@@ -7,6 +7,7 @@ use crate::{
     App,
     edge::Arrival,
     extract::{Body, HeaderKey, Public},
+    limits::KeyPurpose,
     problem::Result,
     shape,
 };
@@ -21,7 +22,6 @@ pub(crate) async fn validate(
     header: HeaderKey,
     body: Body<ValidateRequest>,
 ) -> Result<Json<ValidateAnswer>> {
-    app.may_guess(&arrival)?;
     let request = body.sent.request_hash(header.credential.as_ref());
     let ValidateRequest { license_key, product, fingerprint, kind, features, nonce } = body.value;
     let input = Validate {
@@ -35,11 +35,14 @@ pub(crate) async fn validate(
         request,
     };
     let _call = match &input.key {
-        Some(key) => Some(app.by_key(key).await?),
-        None => None,
+        Some(key) => Some(app.by_key(&arrival, key, KeyPurpose::Validate).await?),
+        None => {
+            app.may_guess(&arrival)?;
+            None
+        }
     };
     let validated = app.authority.validate(input).await?;
-    app.guessed(&arrival, validated.code.as_str());
+    app.guessed(&arrival, validated.code.as_str())?;
     Ok(Json(ValidateAnswer {
         valid: validated.code.is_valid(),
         code: validated.code.as_str().to_owned(),

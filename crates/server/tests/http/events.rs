@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use kaching_base::Seconds;
+use kaching_server::Peer;
 use kaching_testkit::{Engine, World};
 use serde_json::{Value, json};
 
@@ -161,6 +162,89 @@ async fn who_gets_no_place_is_told_to_come_back() {
     refused.refused(503, "overloaded");
     drop(held);
     face.open(&other).await.next().await.unwrap();
+}
+
+#[tokio::test]
+async fn one_license_has_half_of_the_places_and_others_find_one() {
+    let settings = "[server]\nmax_connections = 9\n[limits]\nchanges_burst = 100";
+    let face = Face::with(World::on(Engine::Sqlite).await, settings);
+    face.seed().await;
+    let (greedy, modest) = (face.license("enterprise").await, face.license("team").await);
+    let lease = async |license: &Value, fingerprint: &str| {
+        let body = activation(license, fingerprint, N1);
+        let active = face.call("POST", "/v1/activate").json(&body).send().await;
+        format!("Bearer {}", active.expect(201)["lease"].as_str().unwrap())
+    };
+    let leases = [lease(&greedy, "eu-1").await, lease(&greedy, "eu-2").await, lease(&greedy, "eu-3").await];
+    let mut held = Vec::new();
+    for (place, lease) in leases.iter().cycle().take(5).enumerate() {
+        let peer = format!("198.51.100.{place}:1");
+        let open = face.call("GET", "/v1/events").peer(Peer::Network(peer.parse().unwrap()));
+        held.push(open.header("authorization", lease).stream().await);
+    }
+    let more = face.call("GET", "/v1/events").header("authorization", &leases[2]).send().await;
+    more.refused(503, "overloaded");
+    // A question gets no place either, and is answered without a wait.
+    let path = "/v1/changes?rev=1&wait=55";
+    face.call("GET", path).header("authorization", &leases[2]).send().await.expect(200);
+    face.open(&lease(&modest, "us-1").await).await.next().await.unwrap();
+    drop(held);
+    face.open(&leases[2]).await.next().await.unwrap();
+}
+
+#[tokio::test]
+async fn questions_and_streams_have_a_limit_by_lease_license_and_address() {
+    World::each(|world| async {
+        let settings = "[limits]\nchanges_burst = 4\nchanges_per_second = 1\naddress_changes_burst = 9\n\
+                        address_changes_per_second = 1";
+        let face = Face::with(world, settings);
+        face.seed().await;
+        let lease = async |license: &Value, fingerprint: &str| {
+            let body = activation(license, fingerprint, N1);
+            let active = face.call("POST", "/v1/activate").json(&body).send().await;
+            format!("Bearer {}", active.expect(201)["lease"].as_str().unwrap())
+        };
+        let ask = |lease: &str, peer: &str| {
+            let call = face.call("GET", "/v1/changes?rev=0&wait=0");
+            call.peer(Peer::Network(peer.parse().unwrap())).header("authorization", lease).send()
+        };
+        let (first, second) = (face.license("enterprise").await, face.license("enterprise").await);
+        let one = lease(&first, "eu-1").await;
+        for _ in 0..3 {
+            ask(&one, "198.51.100.1:1").await.expect(200);
+        }
+        drop(face.open(&one).await);
+        let limited = ask(&one, "198.51.100.2:1").await;
+        assert_eq!(limited.header("ratelimit-policy"), "\"changes\";q=4;w=4");
+        assert_eq!(limited.header("retry-after"), "1");
+        limited.refused(429, "rate_limited");
+        let stream = face.call("GET", "/v1/events").header("authorization", &one).send().await;
+        stream.refused(429, "rate_limited");
+        // It reads on: status and heartbeats have buckets of their own.
+        face.call("GET", "/v1/status").header("authorization", &one).send().await.expect(200);
+        // Three slots: four and two for each of them. Who is limited takes nothing from the license.
+        let (two, three) = (lease(&first, "eu-2").await, lease(&first, "eu-3").await);
+        for _ in 0..3 {
+            ask(&two, "198.51.100.3:1").await.expect(200);
+            ask(&three, "198.51.100.3:1").await.expect(200);
+        }
+        ask(&two, "198.51.100.3:1").await.refused(429, "rate_limited");
+        ask(&three, "198.51.100.4:1").await.refused(429, "rate_limited");
+        // Another license is free, until its address has asked too often: six of nine came from there.
+        let other = lease(&second, "us-1").await;
+        ask(&other, "198.51.100.3:1").await.expect(200);
+        face.world.clock.advance(Seconds(4));
+        let neighbours = [&other, &one];
+        for n in 0..6 {
+            ask(neighbours[n % 2], "198.51.100.3:1").await.expect(200);
+        }
+        ask(&other, "198.51.100.3:1").await.refused(429, "rate_limited");
+        ask(&one, "198.51.100.3:1").await.refused(429, "rate_limited");
+        let next = lease(&second, "us-2").await;
+        ask(&next, "198.51.100.3:1").await.refused(429, "rate_limited");
+        ask(&next, "198.51.100.4:1").await.expect(200);
+    })
+    .await;
 }
 
 #[tokio::test]

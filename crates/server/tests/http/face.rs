@@ -74,6 +74,11 @@ impl Face {
         }
     }
 
+    /// The same authority behind a server that was started anew, which remembers nothing.
+    pub(crate) fn restarted(self, settings: &str) -> Self {
+        Self::with(self.world, settings)
+    }
+
     /// The same while those who listen are told what changes, as a server does beside its requests.
     pub(crate) async fn following<T>(&self, visit: impl Future<Output = T>) -> T {
         tokio::select! {

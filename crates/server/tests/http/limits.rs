@@ -29,9 +29,10 @@ async fn sixty_failures_a_minute_and_then_a_wait() {
         ("1", "\"failures\";q=60;w=60")
     );
     assert_eq!(limited.refused(429, "rate_limited")["retry_after_s"], 1);
-    let valid = json!({"license_key": license["key"]});
+    let mistyped = json!({"license_key": "CHORUS-1"});
     let from_there = face.call("POST", "/v1/validate").peer(Peer::Network("203.0.113.66:3".parse().unwrap()));
-    from_there.json(&valid).send().await.refused(429, "rate_limited");
+    from_there.json(&mistyped).send().await.refused(429, "rate_limited");
+    let valid = json!({"license_key": license["key"]});
     face.call("POST", "/v1/validate").json(&valid).send().await.expect(200);
     face.world.clock.advance(Seconds(1));
     assert_ne!(guess(&face, "203.0.113.66:1").await.status, 429);
@@ -78,4 +79,124 @@ async fn a_bad_mac_counts_and_an_outdated_credential_does_not() {
     off(made_up.clone()).await.refused(401, "credential_invalid");
     off(made_up).await.refused(429, "rate_limited");
     off(outdated).await.refused(401, "credential_invalid");
+}
+
+#[tokio::test]
+async fn failures_of_a_neighbour_hold_up_no_key_that_a_license_has() {
+    World::each(|world| async {
+        let face = Face::with(world, "[limits]\nfailures_per_minute = 2");
+        face.seed().await;
+        let licenses = [face.license("team").await, face.license("team").await];
+        let there = || Peer::Network("203.0.113.66:1".parse().unwrap());
+        let fail = async || {
+            while guess(&face, "203.0.113.66:9").await.status != 429 {}
+        };
+        for license in &licenses {
+            fail().await;
+            // The first calls of these keys: this process has not seen them yet.
+            let key = json!({"license_key": license["key"]});
+            face.call("POST", "/v1/validate").peer(there()).json(&key).send().await.expect(200);
+            let body = json!({"license_key": license["key"], "product": "chorus", "fingerprint": "f",
+                "kind": "cluster", "nonce": "0123456789abcdef"});
+            face.call("POST", "/v1/activate").peer(there()).json(&body).send().await.expect(201);
+            let by_key = format!("License {}", license["key"].as_str().unwrap());
+            let status = face.call("GET", "/v1/status").peer(there()).header("authorization", &by_key);
+            status.send().await.expect(200);
+        }
+        // A neighbour that tries one wrong key after the other is still slow, and is told nothing.
+        for _ in 0..3 {
+            guess(&face, "203.0.113.66:2").await.refused(429, "rate_limited");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn keys_that_nobody_knows_are_looked_up_for_those_who_failed_only_so_often() {
+    let face = Face::with(World::on(Engine::Sqlite).await, "[limits]\nfailures_per_minute = 1");
+    let license = face.seed().await;
+    let seen = face.license("team").await;
+    let there = || Peer::Network("203.0.113.66:1".parse().unwrap());
+    let validate = |key: String| {
+        face.call("POST", "/v1/validate").peer(there()).json(&json!({"license_key": key})).send()
+    };
+    let key = |license: &serde_json::Value| license["key"].as_str().unwrap().to_owned();
+    validate(key(&seen)).await.expect(200);
+    let mut guesses = 0;
+    for _ in 0..60 {
+        // Well-formed keys of another authority.
+        let strange = kaching_authority::license::LicenseKey::generate("CHORUS", [guesses; 15]).unwrap();
+        guesses += 1;
+        let answer = validate(strange.expose().to_owned()).await;
+        assert_eq!(answer.status, if guesses == 1 { 200 } else { 429 }, "{:#}", answer.body);
+    }
+    validate(key(&license)).await.refused(429, "rate_limited");
+    validate(key(&seen)).await.expect(200);
+    face.world.clock.advance(Seconds(1));
+    guess(&face, "203.0.113.66:1").await;
+    validate(key(&license)).await.expect(200);
+}
+
+#[tokio::test]
+async fn guessing_tokens_is_slow_and_holds_up_no_token_that_works() {
+    World::each(|world| async {
+        let settings = "[limits]\nfailures_per_minute = 2\noperators_at_once = 1\nlongest_wait_ms = 600000";
+        let face = Face::with(world, settings);
+        let make = async |name: &str| {
+            let body = json!({"name": name, "scopes": ["read"]});
+            let made = face.admin("POST", "/tokens").json(&body).send().await.expect(201);
+            format!("Bearer {}", made["secret"].as_str().unwrap())
+        };
+        let (used, fresh) = (make("used").await, make("fresh").await);
+        let stats = |bearer: &str| face.call("GET", "/v1/admin/stats").header("authorization", bearer).send();
+        let unknown = |n: u8| format!("Bearer kch_{}", kaching_base::Base64Url([n; 32]));
+        stats(&used).await.expect(200);
+        // The only place is taken, and strangers are answered before they would wait for it.
+        let held = face.world.hold().await;
+        let rest = async {
+            assert_eq!(stats(&unknown(1)).await.header("ratelimit"), "\"failures\";r=1;t=0");
+            stats(&unknown(2)).await.refused(401, "unauthenticated");
+            stats(&unknown(3)).await.refused(429, "rate_limited");
+            drop(held);
+        };
+        let customer = json!({"reference": "CUST-001", "name": "Acme"});
+        let creating = face.admin("POST", "/customers").json(&customer);
+        let rest = tokio::time::timeout(std::time::Duration::from_secs(60), rest);
+        let (created, rest) = tokio::join!(biased; creating.send(), rest);
+        rest.expect("strangers wait for no place");
+        created.expect(201);
+        stats(&used).await.expect(200);
+        // Also one that this process has not seen yet.
+        stats(&fresh).await.expect(200);
+        stats(&unknown(4)).await.refused(429, "rate_limited");
+        // Without a token nothing is guessed.
+        for _ in 0..4 {
+            face.call("GET", "/v1/admin/stats").send().await.refused(401, "unauthenticated");
+        }
+        face.call("GET", "/v1/admin/stats").peer(Peer::Local(0)).send().await.expect(200);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_proxy_that_is_not_trusted_is_told_by_the_doctor() {
+    let settings = "[server]\ntrusted_proxies = ['10.0.0.0/8']";
+    let face = Face::with(World::on(Engine::Sqlite).await, settings);
+    let found = async || {
+        let checks = face.admin("GET", "/doctor").send().await.expect(200);
+        let found = checks.as_array().unwrap().iter().find(|check| check["check"] == "trusted proxies");
+        found.unwrap().clone()
+    };
+    let from = |peer: &str| {
+        let call = face.call("GET", "/health").peer(Peer::Network(peer.parse().unwrap()));
+        call.header("x-forwarded-for", "198.51.100.1").send()
+    };
+    from("10.0.0.1:1").await.expect(200);
+    face.call("GET", "/health").send().await.expect(200);
+    assert_eq!(found().await["status"], "ok");
+    from("[::ffff:192.0.2.7]:1").await.expect(200);
+    let check = found().await;
+    assert_eq!(check["status"], "warn");
+    let remedy = check["remedy"].as_str().unwrap();
+    assert!(remedy.starts_with("192.0.2.7 ") && remedy.contains("server.trusted_proxies"), "{remedy}");
 }

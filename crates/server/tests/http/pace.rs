@@ -127,32 +127,174 @@ async fn a_license_has_twenty_calls_and_two_for_each_slot() {
         let face = Face::of(world);
         face.seed().await;
         let license = face.license("enterprise").await;
-        let validate = |license: &Value| {
-            face.call("POST", "/v1/validate").json(&json!({"license_key": license["key"]})).send()
+        let status = |license: &Value| {
+            let by_key = format!("License {}", license["key"].as_str().unwrap());
+            face.call("GET", "/v1/status").header("authorization", &by_key).send()
         };
         for left in (0..26).rev() {
-            let answer = validate(&license).await;
+            let answer = status(&license).await;
             assert_eq!(answer.header("ratelimit-policy"), "\"license\";q=26;w=26");
             assert_eq!(answer.header("ratelimit"), format!("\"license\";r={left};t={}", u8::from(left == 0)));
             answer.expect(200);
         }
-        let limited = validate(&license).await;
+        let limited = status(&license).await;
         assert_eq!(limited.header("retry-after"), "1");
         limited.refused(429, "rate_limited");
-        let by_key = format!("License {}", license["key"].as_str().unwrap());
-        let status = face.call("GET", "/v1/status").header("authorization", &by_key).send().await;
-        status.refused(429, "rate_limited");
-        validate(&face.license("team").await).await.expect(200);
+        ask(&face, &license, "eu-1", 1).await.refused(429, "rate_limited");
+        status(&face.license("team").await).await.expect(200);
         // More slots count within a second, although what was known of the license is kept for a minute.
         let path = format!("/licenses/{}", license["id"].as_str().unwrap());
         let more = json!({"limits": {"activations": {"kind": "slots", "max": 50}}});
         face.admin("PATCH", &path).json(&more).send().await.expect(200);
         face.world.clock.advance(Seconds(1));
         for _ in 0..20 {
-            validate(&license).await.expect(200);
+            status(&license).await.expect(200);
         }
     })
     .await;
+}
+
+#[tokio::test]
+async fn validations_take_nothing_from_other_calls_and_are_a_thousand_at_once() {
+    World::each(|world| async {
+        let face = Face::of(world);
+        let license = face.seed().await;
+        let validate = || {
+            let body = json!({"license_key": license["key"]});
+            face.call("POST", "/v1/validate").json(&body).send_unchecked()
+        };
+        let first = validate().await;
+        assert_eq!(first.header("ratelimit-policy"), "\"validations\";q=1000;w=5");
+        assert_eq!(first.header("ratelimit"), "\"validations\";r=999;t=0");
+        for _ in 1..1000 {
+            validate().await.expect(200);
+        }
+        let limited = validate().await;
+        assert_eq!(limited.header("retry-after"), "1");
+        limited.refused(429, "rate_limited");
+        assert_eq!(counted(&face, "validations").await, "1");
+        ask(&face, &license, "eu-1", 1).await.expect(201);
+        face.world.clock.advance(Seconds(1));
+        for _ in 0..200 {
+            validate().await.expect(200);
+        }
+        validate().await.refused(429, "rate_limited");
+    })
+    .await;
+}
+
+/// What a heartbeat of this number costs whoever has captured it.
+async fn replay(face: &Face, owner: &Installed, number: u64, times: usize) -> BTreeMap<u16, usize> {
+    let mut statuses = BTreeMap::new();
+    for _ in 0..times {
+        *statuses.entry(owner.beat_as(face, number).await.status).or_default() += 1;
+    }
+    statuses
+}
+
+#[tokio::test]
+async fn captured_heartbeats_that_are_sent_again_hold_up_nothing() {
+    World::each(|world| async {
+        let settings = "[limits]\noutdated_burst = 20\noutdated_per_second = 1";
+        let face = Face::with(world, settings);
+        face.seed().await;
+        let license = face.license("enterprise").await;
+        let mut owner = install(&face, &license, "eu-1", 1).await;
+        for _ in 0..3 {
+            owner.beat(&face).await.expect(200);
+        }
+        face.world.clock.advance(Seconds(10));
+        // Those before the last one take from the sender's address, the last one from a small bucket.
+        assert_eq!(replay(&face, &owner, 1, 30).await, BTreeMap::from([(401, 20), (429, 10)]));
+        assert_eq!(replay(&face, &owner, 3, 30).await, BTreeMap::from([(200, 5), (429, 25)]));
+        for _ in 0..10 {
+            owner.beat(&face).await.expect(200);
+        }
+        assert_eq!(counted(&face, "outdated").await, "10");
+        assert_eq!(counted(&face, "repeats").await, "25");
+        assert_eq!(counted(&face, "activation").await, "0");
+        // Of another address, or another activation, they take nothing.
+        let elsewhere = owner.beating(&face, 2).peer(Peer::Network("198.51.100.7:1".parse().unwrap()));
+        elsewhere.send().await.refused(401, "credential_invalid");
+        let mut other = install(&face, &license, "eu-2", 2).await;
+        other.beat(&face).await.expect(200);
+        assert_eq!(replay(&face, &other, 1, 5).await, BTreeMap::from([(200, 5)]));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_server_that_remembers_nothing_learns_what_is_answered_from_one_replay() {
+    World::each(|world| async {
+        let face = Face::of(world);
+        let license = face.seed().await;
+        let mut owner = install(&face, &license, "eu-1", 1).await;
+        for _ in 0..10 {
+            owner.beat(&face).await.expect(200);
+        }
+        let face = face.restarted("");
+        for number in 1..=9 {
+            assert_eq!(replay(&face, &owner, number, 3).await, BTreeMap::from([(401, 3)]));
+        }
+        // One of the ten was taken by the first replay.
+        for _ in 0..9 {
+            owner.beat(&face).await.expect(200);
+        }
+        owner.beat(&face).await.refused(429, "rate_limited");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn calls_of_one_kind_that_are_sent_again_hold_up_no_other_kind() {
+    let face = Face::of(World::on(Engine::Sqlite).await);
+    let license = face.seed().await;
+    let mut owner = install(&face, &license, "eu-1", 1).await;
+    let report = json!({"kind": "health", "detail": "disk is full", "at": "2026-11-22T00:00:00Z",
+        "nonce": "0123456789abcdef"});
+    let report = || face.call("POST", "/v1/reports").json(&report).signed(&owner.credential, 0).send();
+    while report().await.status != 429 {}
+    for _ in 0..10 {
+        owner.beat(&face).await.expect(200);
+    }
+    owner.leave(&face, 1).await;
+}
+
+#[tokio::test]
+async fn three_thousand_installations_behind_one_address_that_all_repeat_get_through() {
+    const MANY: u32 = 3_000;
+    const LANES: u32 = 64;
+    let face = Face::of(World::on(Engine::Sqlite).await);
+    let (face, license) = with_slots(face, MANY).await;
+    let mut lanes = JoinSet::new();
+    for lane in 0..LANES {
+        let (face, license) = (Arc::clone(&face), Arc::clone(&license));
+        lanes.spawn(async move {
+            for n in (lane..MANY).step_by(LANES as usize) {
+                let fingerprint = format!("node-{n}");
+                let body = asking(&license, &fingerprint, n);
+                let active = face.call("POST", "/v1/activate").json(&body).send_unchecked().await;
+                let installed = installed(active, &fingerprint);
+                // The last one again, as where answers were lost; and one before it, as from a snapshot.
+                for (number, status) in [(1, 200), (1, 200), (2, 200), (2, 200), (1, 401)] {
+                    installed.beating(&face, number).send_unchecked().await.expect(status);
+                }
+            }
+        });
+    }
+    while let Some(lane) = lanes.join_next().await {
+        lane.unwrap();
+    }
+}
+
+/// A face, and a license with so many slots.
+async fn with_slots(face: Face, slots: u32) -> (Arc<Face>, Arc<Value>) {
+    face.seed().await;
+    let plan = json!({"product": "chorus", "code": "site", "name": "Site", "rank": 9,
+        "limits": {"activations": {"kind": "slots", "max": slots}}});
+    face.admin("POST", "/plans").json(&plan).send().await.expect(201);
+    let license = face.license("site").await;
+    (Arc::new(face), Arc::new(license))
 }
 
 #[tokio::test]
@@ -240,14 +382,8 @@ async fn a_token_has_its_own_limit() {
 async fn ten_thousand_installations_of_one_license_behind_one_address_are_not_slowed() {
     const MANY: u32 = 10_000;
     const LANES: u32 = 64;
-    let face = Face::of(World::on(Engine::Sqlite).await);
-    face.seed().await;
-    let plan = json!({"product": "chorus", "code": "site", "name": "Site", "rank": 9,
-        "limits": {"activations": {"kind": "slots", "max": MANY}}});
-    face.admin("POST", "/plans").json(&plan).send().await.expect(201);
-    let license = face.license("site").await;
     // All in one second of the clock that counts, and many of them at the same time.
-    let (face, license) = (Arc::new(face), Arc::new(license));
+    let (face, license) = with_slots(Face::of(World::on(Engine::Sqlite).await), MANY).await;
     let mut lanes = JoinSet::new();
     for lane in 0..LANES {
         let (face, license) = (Arc::clone(&face), Arc::clone(&license));

@@ -105,6 +105,71 @@ async fn where_no_connection_is_left_each_makes_room_after_its_answer() {
 }
 
 #[tokio::test]
+async fn connections_that_send_nothing_whole_make_room_for_others() {
+    let settings = format!("{LOCAL}max_connections = 30\nbody_timeout_s = 600\n");
+    serve(&settings, async |face, addresses, stop| {
+        let connect = async || TcpStream::connect(addresses.product).await.unwrap();
+        let begun = [
+            "",
+            "GET /health HTTP/1.1\r\nHost: x\r\n",
+            "POST /v1/validate HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{",
+        ];
+        let mut open = Vec::new();
+        for n in 0..100 {
+            let mut stream = connect().await;
+            // Those that were ended already cannot be written to.
+            let _ = stream.write_all(begun[n % 3].as_bytes()).await;
+            open.push(stream);
+        }
+        let answered = async {
+            for _ in 0..5 {
+                let answer = say(&mut connect().await, &get("/health")).await;
+                assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), answered).await.expect("there is room");
+        assert_eq!(say(&mut open[0], "").await, "", "the oldest has made room");
+        let metrics = String::from_utf8(face.call("GET", "/metrics").send().await.bytes).unwrap();
+        let ended = metrics
+            .lines()
+            .find_map(|line| line.strip_prefix("kaching_http_connections_ended_total "))
+            .unwrap();
+        assert!(ended.parse::<u32>().unwrap() >= 70, "{ended}");
+        drop(open);
+        stop.now();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_request_that_is_answered_makes_room_for_nobody() {
+    let settings = format!("{LOCAL}max_connections = 2\nbody_timeout_s = 600\n");
+    serve(&settings, async |face, addresses, stop| {
+        let license = face.seed().await;
+        let body = json!({"license_key": license["key"], "product": "chorus", "fingerprint": "f", "kind": "cluster", "nonce": "0123456789abcdef"});
+        let active = face.call("POST", "/v1/activate").json(&body).send().await.expect(201);
+        let lease = active["lease"].as_str().unwrap();
+        let mut stream = TcpStream::connect(addresses.product).await.unwrap();
+        let request = format!("GET /v1/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {lease}\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        read_until(&mut stream, "\n\n").await;
+        // Beside the stream there is one connection, which each newcomer takes from the one before.
+        let mut idle = Vec::new();
+        for _ in 0..5 {
+            idle.push(TcpStream::connect(addresses.product).await.unwrap());
+        }
+        let answer = say(&mut TcpStream::connect(addresses.product).await.unwrap(), &get("/health")).await;
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        let suspend = format!("/licenses/{}/suspend", license["id"].as_str().unwrap());
+        face.admin("POST", &suspend).json(&json!({"reason": "not paid"})).send().await.expect(200);
+        let told = read_until(&mut stream, "\n\n").await;
+        assert!(told.contains("event: refusal"), "{told}");
+        stop.now();
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn whoever_does_not_read_the_answers_is_left() {
     let settings = format!("{LOCAL}body_timeout_s = 1\n");
     serve(&settings, async |_, addresses, stop| {

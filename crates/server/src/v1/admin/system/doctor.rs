@@ -28,6 +28,10 @@ pub(crate) async fn doctor(State(app): State<App>, _: Caller<Read>) -> Json<Vec<
             "clients refuse http:// except to loopback: set server.public_url to https://…".to_owned(),
         ),
     });
+    checks.push(match app.untrusted_forwarder.remedy() {
+        Some(remedy) => warn("trusted proxies", remedy),
+        None => fine("trusted proxies"),
+    });
     Json(checks)
 }
 
