@@ -15,7 +15,7 @@ pub struct ActivateRequest {
     pub license_key: Option<SecretText>,
     /// The product that asks.
     pub product: Code,
-    /// 1 to 256 bytes, compared byte for byte.
+    /// 1 to 256 bytes, compared byte for byte. A domain is the name of one host, in any spelling.
     pub fingerprint: String,
     /// What the fingerprint identifies.
     pub kind: FingerprintKind,

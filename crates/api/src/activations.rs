@@ -65,7 +65,7 @@ pub struct ReleaseRequest {
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct MoveRequest {
-    /// The installation that takes the slot.
+    /// The installation that takes the slot. A domain is the name of one host, in any spelling.
     pub fingerprint: String,
     /// What it identifies; that of the present one unless said otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -152,7 +152,7 @@ pub enum LicenseState {
 pub struct Binding {
     /// What the fingerprint identifies.
     pub kind: FingerprintKind,
-    /// The fingerprint; for domains also `*.example.com`.
+    /// The fingerprint; for domains also `*.example.com`, but no public suffix such as `*.com`.
     pub value: String,
 }
 

@@ -9,6 +9,7 @@ mod lapse;
 mod list;
 mod release;
 mod relocate;
+mod respell;
 mod slots;
 pub(crate) mod sql;
 mod store;
@@ -137,7 +138,7 @@ pub struct Deactivate {
 /// Where an operator moves an activation to.
 #[derive(Clone)]
 pub struct MoveTo {
-    pub fingerprint: Fingerprint,
+    pub fingerprint: String,
     /// That of the present one unless said otherwise.
     pub kind: Option<FingerprintKind>,
     pub name: Option<String>,

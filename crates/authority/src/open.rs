@@ -111,6 +111,7 @@ impl Authority {
         if authority.check_keyset().is_err() {
             authority.renew_keyset().await?;
         }
+        authority.respell_domains().await?;
         authority.make_first_token(&directory).await?;
         Ok(authority)
     }

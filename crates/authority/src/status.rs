@@ -76,7 +76,8 @@ impl Authority {
             let license = asker.license(tx, &keys, now)?;
             let around = Around::read(tx, license)?;
             let (license, names) = (&around.license, &around.names);
-            let present = sql::in_use(tx, license.id, license.active, now)?;
+            let limits = matches!(asker, Asker::Key(_)).then_some(&around.terms.limits);
+            let present = sql::in_use(tx, license, license.active, limits, now)?;
             let (shown, levels) = match &asker {
                 Asker::Key(_) => (sql::active(tx, license.id, LISTED)?, present.levels),
                 Asker::Lease(bearer) => {

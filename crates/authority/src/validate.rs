@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use kaching_base::{Code, ErrorCode, FingerprintKind, Timestamp};
+use kaching_base::{Code, ErrorCode, FingerprintKind, LicenseId, Timestamp};
 use kaching_db::Tx;
-use kaching_domain::{Fingerprint, Nonce, Quota, Refused, State, activations as rules, quotas};
+use kaching_domain::{Activation, Fingerprint, Nonce, Quota, Refused, State, activations as rules, quotas};
 use kaching_license::{Digest, LicenseKey, ValidationCode};
 
 use crate::{
@@ -136,18 +136,34 @@ fn look(
         None => around,
     };
     let license = &around.license;
-    let present = sql::in_use(tx, license.id, seen.active, now)?;
     let active = match &ask.fingerprint {
-        Some(fingerprint) => {
-            sql::by_fingerprint(tx, license.id, fingerprint)?.filter(|one| one.holds_slot(now))
-        }
+        Some(fingerprint) => find(tx, license.id, fingerprint, ask.kind)?.filter(|one| one.holds_slot(now)),
         None => None,
     };
+    let limits = active.is_none().then_some(&around.terms.limits);
+    let present = sql::in_use(tx, license, seen.active, limits, now)?;
     let kind = ask.kind.or_else(|| active.as_ref().map(|one| one.kind));
     let refused = reason(ask, &around, kind, active.is_some(), now);
     let levels = active.map_or(present.levels, |one| one.levels);
     let quotas = quotas(&around.terms, present.active, &levels);
     Ok(Ok(Found { around, quotas, refused }))
+}
+
+/// The activation of a fingerprint. Where its kind is not known, it may be a domain in another spelling.
+fn find(
+    tx: &mut Tx<'_>,
+    license: LicenseId,
+    fingerprint: &Fingerprint,
+    kind: Option<FingerprintKind>,
+) -> Result<Option<Activation>> {
+    let found = sql::by_fingerprint(tx, license, fingerprint)?;
+    match fingerprint.as_domain() {
+        Some(domain) if found.is_none() && kind.is_none() => {
+            let found = sql::by_fingerprint(tx, license, &domain)?;
+            Ok(found.filter(|found| found.kind == FingerprintKind::Domain))
+        }
+        _ => Ok(found),
+    }
 }
 
 fn reason(

@@ -7,6 +7,8 @@ mod activations {
     pub mod changes;
     pub mod copies;
     pub mod credential;
+    pub mod domains;
+    pub mod in_use;
     pub mod giving_back;
     pub mod leases;
     pub mod lifecycle;

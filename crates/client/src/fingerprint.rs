@@ -1,16 +1,19 @@
 use std::{fs, io, io::Write as _, path::Path};
 
 use kaching_base::{Base64Url, FingerprintKind};
-use kaching_license::Digest;
+use kaching_license::{Digest, domain_name};
 use serde::{Deserialize, Serialize};
 
 use crate::platform;
 
 /// What identifies this installation to the authority: 1 to 256 bytes, compared byte for byte.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Fingerprint {
     kind: FingerprintKind,
     value: String,
+    /// The spelling of this domain that earlier versions used, where that was another.
+    #[serde(skip)]
+    earlier: Option<String>,
 }
 
 /// Why there is no fingerprint: a sentence that says what to do.
@@ -37,6 +40,9 @@ pub enum FingerprintError {
     /// A value is empty or too long.
     #[error("a fingerprint has 1 to 256 bytes, and this one has {0}")]
     Length(usize),
+    /// A domain is not the name of one host.
+    #[error("{0}")]
+    Domain(String),
     /// The machine has no id that stays.
     #[error(
         "this machine has no id that stays ({0}); use Fingerprint::cluster with a file on a volume that stays, \
@@ -87,13 +93,16 @@ impl Fingerprint {
         Self::new(FingerprintKind::Instance, id.into())
     }
 
-    /// A domain name, in lower case.
+    /// A domain name, in its canonical form: lower case, Punycode, without a dot at its end.
     ///
     /// # Errors
-    /// If it is empty or longer than 256 bytes.
+    /// If it is not the name of one host: a URL, with a port, or a wildcard. The error names the host to use.
     pub fn domain(name: impl Into<String>) -> Result<Self, FingerprintError> {
         let name = name.into();
-        Self::new(FingerprintKind::Domain, name.trim_end_matches('.').to_ascii_lowercase())
+        let value = domain_name(&name).map_err(|error| FingerprintError::Domain(error.to_string()))?;
+        let earlier = name.trim_end_matches('.').to_ascii_lowercase();
+        let earlier = (earlier != value).then_some(earlier);
+        Ok(Self { earlier, ..Self::new(FingerprintKind::Domain, value)? })
     }
 
     /// Any other string that stays the same for this device.
@@ -107,12 +116,12 @@ impl Fingerprint {
     /// Of a guard that a test has started.
     #[cfg(feature = "testing")]
     pub(crate) fn of_test() -> Self {
-        Self { kind: FingerprintKind::Device, value: "test".to_owned() }
+        Self { kind: FingerprintKind::Device, value: "test".to_owned(), earlier: None }
     }
 
     fn new(kind: FingerprintKind, value: String) -> Result<Self, FingerprintError> {
         match value.len() {
-            1..=256 => Ok(Self { kind, value }),
+            1..=256 => Ok(Self { kind, value, earlier: None }),
             length => Err(FingerprintError::Length(length)),
         }
     }
@@ -131,7 +140,21 @@ impl Fingerprint {
     pub(crate) fn hash(&self) -> Digest {
         Digest::of(&self.value)
     }
+
+    /// The same installation as earlier versions named it, where that was another name: their state and their leases are of
+    /// that one.
+    pub(crate) fn as_before(&self) -> Option<Self> {
+        self.earlier.clone().map(|value| Self { kind: self.kind, value, earlier: None })
+    }
 }
+
+impl PartialEq for Fingerprint {
+    fn eq(&self, other: &Self) -> bool {
+        (self.kind, &self.value) == (other.kind, &other.value)
+    }
+}
+
+impl Eq for Fingerprint {}
 
 /// Makes the id whole under another name first, so that no crash leaves half of it under its own.
 fn make(path: &Path) -> io::Result<String> {
@@ -211,6 +234,21 @@ mod tests {
     fn a_length_has_bounds() {
         assert!(Fingerprint::instance("").is_err());
         assert!(Fingerprint::instance("x".repeat(257)).is_err());
-        assert_eq!(Fingerprint::domain("App.Example.COM.").unwrap().value(), "app.example.com");
+    }
+
+    #[test]
+    fn a_domain_has_one_form() {
+        let value = |name: &str| Fingerprint::domain(name).unwrap().value().to_owned();
+        assert_eq!(value("App.Example.COM."), "app.example.com");
+        assert_eq!(value("BÜCHER.example"), "xn--bcher-kva.example");
+        let same = [Fingerprint::domain("bücher.example"), Fingerprint::domain("xn--bcher-kva.example")];
+        assert_eq!(same[0].as_ref().unwrap(), same[1].as_ref().unwrap());
+        for wrong in ["https://App.example.com:8443/login", "app.example.com:443", " app.example.com"] {
+            let error = Fingerprint::domain(wrong).unwrap_err().to_string();
+            assert!(error.ends_with("use app.example.com"), "{error}");
+        }
+        for wrong in ["", "*.example.com", "a b"] {
+            assert!(Fingerprint::domain(wrong).is_err(), "{wrong:?}");
+        }
     }
 }

@@ -31,4 +31,10 @@ impl Settings {
             fingerprint.value()
         ))
     }
+
+    /// The same with the name that earlier versions gave to this installation, where that was another.
+    pub(crate) fn as_before(&self) -> Option<Self> {
+        let fingerprint = self.fingerprint.as_before()?;
+        Some(Self { fingerprint, ..self.clone() })
+    }
 }

@@ -5,6 +5,7 @@ mod admission;
 mod bindings;
 pub mod credential;
 pub mod deactivate;
+mod fingerprint;
 pub mod heartbeat;
 mod lapse;
 mod levels;
@@ -15,16 +16,14 @@ mod takeover;
 
 use std::collections::BTreeMap;
 
-use kaching_base::{
-    ActivationId, Code, ErrorCode, FingerprintKind, LicenseId, ParseError, Seconds, Timestamp,
-};
+use kaching_base::{ActivationId, Code, ErrorCode, FingerprintKind, LicenseId, Seconds, Timestamp};
 
 use crate::licenses::word;
 
 pub(crate) use admission::day;
 pub use admission::{accepts_kind, admit, bound_elsewhere};
-pub use bindings::domain_name;
 pub use credential::{CredentialState, Displaced, Suspicion};
+pub use fingerprint::Fingerprint;
 pub use heartbeat::standing;
 pub use lapse::lapse;
 pub use levels::known_levels;
@@ -61,10 +60,6 @@ pub struct Activation {
     /// What speaks for two holders of one credential.
     pub suspicion: Suspicion,
 }
-
-/// The string that identifies an installation: 1 to 256 bytes, compared byte for byte.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Fingerprint(String);
 
 /// What is stored of an activation's life. An active one whose `lapses_at` has passed counts as lapsed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,26 +124,6 @@ impl Activation {
             since: self.activated_at,
             last_seen_at: self.last_seen_at,
         }
-    }
-}
-
-impl Fingerprint {
-    /// The fingerprint of this text.
-    ///
-    /// # Errors
-    /// If it is empty or longer than 256 bytes.
-    pub fn new(text: impl Into<String>) -> Result<Self, ParseError> {
-        let text = text.into();
-        match text.len() {
-            1..=256 if text.contains('\0') => Err(ParseError::new("a fingerprint has no NUL character")),
-            1..=256 => Ok(Self(text)),
-            0 => Err(ParseError::new("a fingerprint is not empty")),
-            long => Err(ParseError::new(format!("a fingerprint is at most 256 bytes, not {long}"))),
-        }
-    }
-
-    pub fn as_str(&self) -> &str {
-        &self.0
     }
 }
 

@@ -88,7 +88,7 @@ pub enum State {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Binding {
     pub kind: FingerprintKind,
-    /// Compared byte for byte; for domains in lower-case punycode, also `*.example.com`.
+    /// Compared byte for byte; for domains in their canonical form, also `*.example.com`.
     pub value: String,
 }
 

@@ -4,6 +4,7 @@
 mod claims;
 mod credential;
 mod digest;
+mod domain_name;
 mod encode;
 mod invalid;
 mod json;
@@ -22,6 +23,7 @@ pub use claims::{
 };
 pub use credential::{Authorization, Credential};
 pub use digest::Digest;
+pub use domain_name::{DomainError, domain_name};
 pub use encode::encode;
 pub use invalid::Invalid;
 pub use jwk::{Jwk, Jwks, KeyPurpose, PublicKey};

@@ -38,7 +38,7 @@ impl Authority {
     /// `license_not_found`, `activation_not_found` for a takeover of nothing, `rate_limited`.
     pub async fn activate(&self, cx: Cx, ask: Activate) -> Result<Answer<Activated>> {
         let keys = self.keys();
-        let (lookup, request) = (keys.lookup(&ask.key), ask.request);
+        let (lookup, request, told) = (keys.lookup(&ask.key), ask.request, ask.fingerprint.clone());
         let grounds = Arc::clone(&self.grounds);
         let decided = self
             .write("activations.activate", cx, move |tx, op| {
@@ -50,7 +50,7 @@ impl Authority {
             Decided::Granted(bound) => bound,
             Decided::Refused(denied) => return self.deny(*denied, request),
         };
-        let activation = decision.activation;
+        let activation = Activation { fingerprint: told, ..decision.activation };
         let lease = self.sign_lease(&around, &activation, decision.times, jti, request).await?;
         let generation = activation.credential.generation.unsigned_abs();
         let keyset = keys.keysets.first().cloned();

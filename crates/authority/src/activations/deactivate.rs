@@ -67,7 +67,7 @@ fn write(
             (activation, detail, None)
         }
     };
-    sql::update(tx, &after)?;
+    sql::update(tx, Some(before), &after)?;
     if before.lapses_at().is_some() && after.lapses_at().is_none() {
         licenses::sql::set_active(tx, license.id, license.active - 1)?;
     }

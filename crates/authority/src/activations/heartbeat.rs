@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use kaching_base::{ErrorCode, Limits, Timestamp};
+use kaching_base::{ErrorCode, FingerprintKind, Limits, Timestamp};
 use kaching_db::Tx;
 use kaching_domain::{
     Activation, License, Refused,
@@ -113,7 +113,11 @@ fn hear(tx: &mut Tx<'_>, op: &mut Op, beat: &Heartbeat, locks_license: bool) -> 
     }
     let mut around = Around::read(tx, license)?;
     let address = op.cx.address.map(|address| address.to_string());
-    let (request, mut warnings) = request_of(beat, &before, &around.terms.limits, address);
+    let (mut request, mut warnings) = request_of(beat, &before, &around.terms.limits, address);
+    let spelled = !request.own_fingerprint
+        && before.kind == FingerprintKind::Domain
+        && sql::is_spelling(tx, id, beat.fpr)?;
+    request.own_fingerprint |= spelled;
     let slots = match locks_license && before.is_lapsed(op.now) {
         true => Some(slots::count(tx, op, &around.license, Some(&before))?),
         false => None,
@@ -151,7 +155,10 @@ fn hear(tx: &mut Tx<'_>, op: &mut Op, beat: &Heartbeat, locks_license: bool) -> 
         }
         Outcome::Moved(Ok(times)) => {
             warnings.extend(keep_usage(tx, op.now, &before, &beat.usage)?);
-            let (active, around, activation) = (around.license.active, Arc::new(around), before);
+            let (active, around, mut activation) = (around.license.active, Arc::new(around), before);
+            if spelled {
+                activation.fingerprint = activation.fingerprint.spelled(beat.fpr);
+            }
             let kept = Kept { around, active, activation, times, warnings, jti };
             Ok(Heard::Decided(Decided::Granted(Box::new(kept))))
         }
@@ -162,7 +169,10 @@ fn hear(tx: &mut Tx<'_>, op: &mut Op, beat: &Heartbeat, locks_license: bool) -> 
         }
         Outcome::Answered(answered) => {
             warnings.extend(keep(tx, op, &around.license, &before, &answered, beat)?);
-            let Answered { activation, answer, .. } = *answered;
+            let Answered { mut activation, answer, .. } = *answered;
+            if spelled {
+                activation.fingerprint = activation.fingerprint.spelled(beat.fpr);
+            }
             Ok(Heard::Decided(match answer {
                 Ok(times) => {
                     let (active, around) = (around.license.active, Arc::new(around));
@@ -244,7 +254,7 @@ fn keep(
     if moves_only(before, after) {
         beats::sql::beat(tx, after)?;
     } else {
-        sql::update(tx, after)?;
+        sql::update(tx, Some(before), after)?;
     }
     if answered.remembered.differs_from(before) {
         remember(tx, op, license, before, &answered.remembered, beat)?;

@@ -29,7 +29,7 @@ impl Authority {
             let before = sql::lock_by_id(tx, id)?.ok_or_else(unknown)?;
             let after = release(&before)?;
             let freed = i64::from(before.lapses_at().is_some()) - i64::from(after.lapses_at().is_some());
-            sql::update(tx, &after)?;
+            sql::update(tx, Some(&before), &after)?;
             if freed != 0 {
                 licenses::sql::set_active(tx, license.id, license.active - freed)?;
             }

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use kaching_base::ActivationId;
 use kaching_domain::{
-    Activation,
+    Activation, Fingerprint,
     activations::{Mover, activate as rules, relocate::relocate},
 };
 
@@ -28,12 +28,17 @@ impl Authority {
             let license = licenses::sql::lock_by_id(tx, found.license)?.ok_or_else(unknown)?;
             let license = licenses::apply_due(tx, op, license)?;
             let around = Around::read(tx, license.clone())?;
-            let present = sql::lock_by_fingerprint(tx, license.id, &to.fingerprint)?;
             let from = sql::lock_by_id(tx, id)?.ok_or_else(unknown)?;
+            let kind = to.kind.unwrap_or(from.kind);
+            // The spelling is the operator's, not that by which the client will know itself.
+            let fingerprint = Fingerprint::new(kind, to.fingerprint.clone())
+                .map_err(|error| Error::invalid("/fingerprint", error.to_string()))?
+                .canonical();
+            let present = sql::lock_by_fingerprint(tx, license.id, &fingerprint)?;
             let request = rules::Request {
                 product: around.names.product.clone(),
-                fingerprint: to.fingerprint.clone(),
-                kind: to.kind.unwrap_or(from.kind),
+                fingerprint,
+                kind,
                 name: to.name.clone(),
                 version: None,
                 levels: BTreeMap::new(),

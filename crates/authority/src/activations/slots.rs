@@ -46,7 +46,7 @@ pub(super) fn write_lapse(
     activation: &Activation,
 ) -> Result<bool> {
     let Some(lapsed) = lapse(activation, op.now) else { return Ok(false) };
-    sql::update(tx, &lapsed)?;
+    sql::update(tx, Some(activation), &lapsed)?;
     op.on("activation.lapse", activation.id);
     let entry = Entry::ok(json!({ "license": license.id, "lapsed_at": activation.lapses_at() }));
     op.audit(tx, entry.of_customer(license.customer))?;

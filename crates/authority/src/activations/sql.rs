@@ -1,12 +1,17 @@
+mod levels;
+
 use std::collections::BTreeMap;
 
-use kaching_base::{ActivationId, Code, ErrorCode, LeaseAlgorithm, LicenseId, Seconds, Timestamp};
+use kaching_base::{
+    ActivationId, Code, ErrorCode, FingerprintKind, LeaseAlgorithm, LicenseId, Seconds, Timestamp,
+};
 use kaching_db::{self as db, Json, Row, Sql, Tx, params};
 use kaching_domain::{
     Activation, ActivationStatus, Contact, Fingerprint, License, Nonce,
     activations::{CredentialState, Displaced, MOVES_COUNT_FOR, Suspicion},
     licenses::Present,
 };
+use kaching_license::Digest;
 
 use super::Health;
 use crate::{
@@ -15,6 +20,8 @@ use crate::{
     search::{FEW, is_few},
     stored::Fields,
 };
+
+pub(crate) use levels::in_use;
 
 /// All columns in the order of [`read`].
 macro_rules! columns {
@@ -42,7 +49,7 @@ pub(super) fn read_next(fields: &mut Fields<'_>) -> db::Result<Activation> {
     Ok(Activation {
         id: fields.take()?,
         license: fields.take()?,
-        fingerprint: fields.word(|text| Fingerprint::new(text).ok())?,
+        fingerprint: fields.word(|text| Fingerprint::stored(text).ok())?,
         kind: fields.take()?,
         name: fields.take()?,
         version: fields.take()?,
@@ -130,15 +137,6 @@ pub(crate) fn present(tx: &mut Tx<'_>, license: LicenseId, now: Timestamp) -> Re
     Ok(present)
 }
 
-/// As [`present`], for answers that are asked for often: where thousands are active it is the row's count, and
-/// no levels.
-pub(crate) fn in_use(tx: &mut Tx<'_>, license: LicenseId, active: i64, now: Timestamp) -> Result<Present> {
-    match active {
-        ..=1000 => present(tx, license, now),
-        many => Ok(Present { active: many.unsigned_abs(), levels: BTreeMap::new() }),
-    }
-}
-
 pub(super) fn insert(tx: &mut Tx<'_>, activation: &Activation) -> Result<()> {
     let Activation { credential, suspicion, .. } = activation;
     tx.execute(
@@ -174,11 +172,12 @@ pub(super) fn insert(tx: &mut Tx<'_>, activation: &Activation) -> Result<()> {
             activation.displaced_until
         ],
     )?;
-    Ok(())
+    levels::insert(tx, activation)
 }
 
-/// Writes the whole row but for health, and when the job looks at it next.
-pub(super) fn update(tx: &mut Tx<'_>, activation: &Activation) -> Result<()> {
+/// Writes the whole row but for health, when the job looks at it next, and the levels in use. `before` is the row as it
+/// was, where the caller has it: then nothing more is written than what changed of the levels.
+pub(super) fn update(tx: &mut Tx<'_>, before: Option<&Activation>, activation: &Activation) -> Result<()> {
     let Activation { credential, suspicion, .. } = activation;
     tx.execute(
         "update activations set kind = ?2, name = ?3, version = ?4, status = ?5, generation = ?6, activate_nonce = ?7,
@@ -210,7 +209,7 @@ pub(super) fn update(tx: &mut Tx<'_>, activation: &Activation) -> Result<()> {
             activation.displaced_until
         ],
     )?;
-    Ok(())
+    levels::replace(tx, before, activation)
 }
 
 /// Remembers the last answer, where that was a refusal.
@@ -235,6 +234,63 @@ pub(super) fn health(tx: &mut Tx<'_>, id: ActivationId) -> Result<Option<Health>
 
 pub(super) fn set_health(tx: &mut Tx<'_>, id: ActivationId, health: &Health) -> Result<()> {
     tx.execute("update activations set health = ?2 where id = ?1", params![id, Json(health)])?;
+    Ok(())
+}
+
+/// Remembers the spelling by which the installation knows itself.
+pub(super) fn put_spelling(tx: &mut Tx<'_>, id: ActivationId, fpr: Digest) -> Result<()> {
+    tx.execute(
+        "insert into fingerprint_spellings (activation, fpr) values (?1, ?2)
+         on conflict (activation) do update set fpr = excluded.fpr where fingerprint_spellings.fpr <> excluded.fpr",
+        params![id, fpr.0],
+    )?;
+    Ok(())
+}
+
+/// Whether the installation knows itself by the spelling with this hash.
+pub(super) fn is_spelling(tx: &mut Tx<'_>, id: ActivationId, fpr: Digest) -> Result<bool> {
+    let sql = "select 1 from fingerprint_spellings where activation = ?1 and fpr = ?2";
+    Ok(tx.query_opt(sql, params![id, fpr.0], |row| row.get::<i64>(0))?.is_some())
+}
+
+/// An activation with what identifies it.
+pub(super) struct Spelled {
+    pub(super) id: ActivationId,
+    pub(super) license: LicenseId,
+    pub(super) kind: FingerprintKind,
+    pub(super) fingerprint: Fingerprint,
+}
+
+/// The next activations behind this one in the order of their ids.
+pub(super) fn spellings(tx: &mut Tx<'_>, after: ActivationId) -> Result<Vec<Spelled>> {
+    let sql = "select id, license, kind, fingerprint from activations where id > ?1 order by id limit 1000";
+    Ok(tx.query_all(sql, params![after], |row| {
+        let mut fields = Fields::of(row);
+        Ok(Spelled {
+            id: fields.take()?,
+            license: fields.take()?,
+            kind: fields.take()?,
+            fingerprint: fields.word(|text| Fingerprint::stored(text).ok())?,
+        })
+    })?)
+}
+
+pub(super) fn set_fingerprint(tx: &mut Tx<'_>, id: ActivationId, fingerprint: &str) -> Result<()> {
+    tx.execute("update activations set fingerprint = ?2 where id = ?1", params![id, fingerprint])?;
+    Ok(())
+}
+
+/// Whether the domains that earlier versions stored have been brought into their canonical form.
+pub(super) fn are_respelled(tx: &mut Tx<'_>) -> Result<bool> {
+    let sql = "select 1 from settings where name = 'domains_respelled'";
+    Ok(tx.query_opt(sql, &[], |row| row.get::<i64>(0))?.is_some())
+}
+
+pub(super) fn set_respelled(tx: &mut Tx<'_>) -> Result<()> {
+    tx.execute(
+        "insert into settings (name, value) values ('domains_respelled', '1') on conflict (name) do nothing",
+        &[],
+    )?;
     Ok(())
 }
 

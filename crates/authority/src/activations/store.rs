@@ -60,9 +60,11 @@ fn write_activation(
         || words_of([activation.fingerprint.as_str(), activation.name.as_deref().unwrap_or_default()]);
     let Some(present) = present else {
         sql::insert(tx, activation)?;
+        put_spelling(tx, activation)?;
         return search::add(tx, Noun::Activation, activation.id, &words());
     };
-    sql::update(tx, activation)?;
+    sql::update(tx, Some(present), activation)?;
+    put_spelling(tx, activation)?;
     if present.name != activation.name {
         search::put(tx, Noun::Activation, activation.id, &words())?;
     }
@@ -76,6 +78,14 @@ fn write_activation(
     Ok(())
 }
 
+/// A client that knows its domain by another spelling is answered by that one.
+fn put_spelling(tx: &mut Tx<'_>, activation: &Activation) -> Result<()> {
+    match activation.fingerprint.spelling() {
+        Some(fpr) => sql::put_spelling(tx, activation.id, fpr),
+        None => Ok(()),
+    }
+}
+
 /// The one that moved away, and those whose grace that ends.
 fn supersede(
     tx: &mut Tx<'_>,
@@ -86,7 +96,7 @@ fn supersede(
     decision: &Decision,
 ) -> Result<()> {
     let to = decision.activation.id;
-    sql::update(tx, from)?;
+    sql::update(tx, None, from)?;
     op.changed_one(license.id, from.id, license.revision);
     sql::keep_move(tx, license.id, from.id, to, decision.spends_move, op.now)?;
     op.on("activation.supersede", from.id);

@@ -97,7 +97,7 @@ async fn validation_tells_the_first_reason() {
             nonce: Some("0123456789abcdef".parse().unwrap()),
             request: Digest([7; 32]),
         };
-        let on = |fingerprint: &str| Some(Fingerprint::new(fingerprint).unwrap());
+        let on = |fingerprint: &str| Some(Fingerprint::stored(fingerprint).unwrap());
         let mut one = Installation::new("c1");
         one.activate(&world, &site).await.unwrap();
         let cluster = Some(FingerprintKind::Cluster);
@@ -193,7 +193,7 @@ async fn a_bound_license_is_not_valid_elsewhere_whatever_kind_that_is() {
         let ask = |fingerprint: &str, kind| Validate {
             key: Some(site.key.clone()),
             product: None,
-            fingerprint: Some(Fingerprint::new(fingerprint).unwrap()),
+            fingerprint: Some(Fingerprint::stored(fingerprint).unwrap()),
             kind,
             features: Vec::new(),
             nonce: None,

@@ -2,7 +2,7 @@
 
 use kaching_authority::{
     activations::{Activate, MoveTo},
-    domain::{ActivationStatus, Fingerprint, licenses::Draft, terms::EditPolicy},
+    domain::{ActivationStatus, licenses::Draft, terms::EditPolicy},
 };
 use kaching_base::{ErrorCode, Seconds};
 use kaching_testkit::World;
@@ -106,7 +106,7 @@ async fn an_operator_moves_before_the_new_installation_asks() {
         let (mut old, mut new, mut other) =
             (Installation::new("c1"), Installation::new("c2"), Installation::new("c3"));
         old.activate(&world, &site).await.unwrap();
-        let to = MoveTo { fingerprint: Fingerprint::new("c2").unwrap(), kind: None, name: None };
+        let to = MoveTo { fingerprint: "c2".to_owned(), kind: None, name: None };
         let moved = world.authority.move_activation(operator(), old.id(), to.clone()).await.unwrap();
         assert_eq!(counts(&world, &site).await, (1, 1));
         assert_eq!(refused(other.activate(&world, &site).await), ErrorCode::ActivationLimitReached);

@@ -150,7 +150,7 @@ impl Installation {
         Activate {
             key: site.key.clone(),
             product: code("chorus"),
-            fingerprint: Fingerprint::new(self.fingerprint.clone()).unwrap(),
+            fingerprint: Fingerprint::new(FingerprintKind::Cluster, self.fingerprint.clone()).unwrap(),
             kind: FingerprintKind::Cluster,
             name: Some(format!("name of {}", self.fingerprint)),
             version: Some("2.4.1".to_owned()),

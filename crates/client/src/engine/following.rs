@@ -3,7 +3,7 @@
 use kaching_license::{Expected, Invalid, Lease, Moment, TrustedKeyset};
 
 use super::{Contact, Engine, LastRefusal, Record, record::Stop};
-use crate::{clock::Reading, handover::Handover, start_error::StartError, time::TrustedTime};
+use crate::{Fingerprint, clock::Reading, handover::Handover, start_error::StartError, time::TrustedTime};
 
 impl Engine {
     /// Takes what the process that holds the state directory has on disk, as if this one had been started on it.
@@ -64,13 +64,18 @@ impl Engine {
         let not = |invalid: Invalid| format!("what it hands over does not count: {invalid}");
         self.trust(std::iter::once(handover.keyset.as_str()), now).map_err(not)?;
         let Some(keyset) = self.keyset.clone() else { return Err(not(Invalid::UnknownRoot)) };
-        let expected = Expected {
-            aud: Some(self.settings.product.as_str()),
-            fpr: Some(self.settings.fingerprint.hash()),
-            ..Expected::default()
-        };
+        let aud = Some(self.settings.product.as_str());
         // Its own times are judged with every verdict.
-        let lease = keyset.verify_lease(&handover.lease, &expected, Moment::Inspect).map_err(not)?;
+        let verify = |fingerprint: &Fingerprint| {
+            let expected = Expected { aud, fpr: Some(fingerprint.hash()), ..Expected::default() };
+            keyset.verify_lease(&handover.lease, &expected, Moment::Inspect)
+        };
+        let fingerprint = &self.settings.fingerprint;
+        let lease = match (verify(fingerprint), fingerprint.as_before()) {
+            (Err(Invalid::Fingerprint), Some(before)) => verify(&before),
+            (verified, _) => verified,
+        };
+        let lease = lease.map_err(not)?;
         if lease.iat >= keyset.keyset().exp || lease.ks > keyset.keyset().version {
             return Err(not(Invalid::KeysetExpired));
         }

@@ -143,8 +143,20 @@ impl Record {
     }
 
     /// Whether it is of the installation that these settings name; a key that was entered in place of theirs goes into
-    /// them.
+    /// them, and so does the name that an earlier version gave to the installation: its lease is of that one.
     fn belongs(&self, settings: &mut Settings) -> bool {
+        if self.is_of(settings) {
+            return true;
+        }
+        let Some(mut before) = settings.as_before() else { return false };
+        let belongs = self.is_of(&mut before);
+        if belongs {
+            *settings = before;
+        }
+        belongs
+    }
+
+    fn is_of(&self, settings: &mut Settings) -> bool {
         let configured = settings.identity();
         if let Some(entered) = self.entered.as_ref().filter(|entered| entered.instead_of == configured) {
             settings.license_key = Some(LicenseKey::new(entered.license_key.expose()));
@@ -201,5 +213,48 @@ impl Stop {
             self.code,
             RefusalCode::Known(ActivationDeactivated | ActivationReleased | ActivationSuperseded)
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::timing::Timing;
+
+    fn settings(fingerprint: Fingerprint) -> Settings {
+        Settings {
+            url: "https://licenses.example.com".to_owned(),
+            roots: Vec::new(),
+            product: "notes".parse().unwrap(),
+            license_key: Some(LicenseKey::new("NOTES-1")),
+            fingerprint,
+            name: None,
+            version: None,
+            takeover: None,
+            timing: Timing::default(),
+        }
+    }
+
+    #[test]
+    fn state_of_a_version_that_spelled_the_domain_otherwise_is_this_installations() {
+        let domain = |name: &str| Fingerprint::domain(name).unwrap();
+        let earlier = domain("Bücher.example").as_before().unwrap();
+        assert_eq!(earlier.value(), "bücher.example", "what earlier versions sent and hashed");
+        let left = Record::new(settings(earlier.clone()).identity());
+        let left = Record { lease: Some("its lease".to_owned()), ..left }.bytes();
+
+        let mut now = settings(domain("Bücher.example"));
+        assert_eq!(now.fingerprint.value(), "xn--bcher-kva.example");
+        let restored = Record::restore(Some(&left), &mut now);
+        assert_eq!(restored.lease.as_deref(), Some("its lease"));
+        assert_eq!(now.fingerprint, earlier, "its lease names the installation so");
+        assert_eq!(restored.identity, now.identity());
+
+        let mut other = settings(domain("other.example"));
+        assert_eq!(Record::restore(Some(&left), &mut other).lease, None);
+        assert_eq!(other.fingerprint.value(), "other.example");
+        let mut fresh = settings(domain("Bücher.example"));
+        assert_eq!(Record::restore(None, &mut fresh).identity, fresh.identity());
+        assert_eq!(fresh.fingerprint.value(), "xn--bcher-kva.example");
     }
 }

@@ -1,4 +1,5 @@
 use kaching_base::FingerprintKind;
+use kaching_license::domain_name;
 
 use crate::{Binding, Fingerprint};
 
@@ -11,27 +12,15 @@ pub(crate) fn allow(bindings: &[Binding], kind: FingerprintKind, fingerprint: &F
         })
 }
 
-/// A domain name in lower-case punycode, the form in which names are compared; nothing if it is none.
-/// A leading `*.` stays.
-pub fn domain_name(text: &str) -> Option<String> {
-    let (star, name) = text.strip_prefix("*.").map_or(("", text), |name| ("*.", name));
-    let ascii = idna::domain_to_ascii(name.trim_end_matches('.')).ok()?;
-    let label = |label: &str| {
-        (1..=63).contains(&label.len())
-            && label.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_".contains(&b))
-    };
-    (ascii.len() <= 253 && ascii.split('.').all(label)).then(|| format!("{star}{ascii}"))
-}
-
 /// `*.example.com` covers every name with one or more labels before `example.com`; no installation is at a `*`.
+///
+/// Names that an earlier version stored may be in another form, so both are compared in the canonical one.
 fn covers(bound: &str, name: &str) -> bool {
-    let name = domain_name(name).filter(|name| !name.starts_with('*'));
-    let (Some(bound), Some(name)) = (domain_name(bound), name) else { return false };
-    match bound.strip_prefix("*.") {
-        Some(parent) => {
-            name.strip_suffix(parent).is_some_and(|labels| labels.len() > 1 && labels.ends_with('.'))
-        }
-        None => bound == name,
+    let (wildcard, bound) = bound.strip_prefix("*.").map_or((false, bound), |parent| (true, parent));
+    let (Ok(bound), Ok(name)) = (domain_name(bound), domain_name(name)) else { return false };
+    match wildcard {
+        true => name.strip_suffix(&bound).is_some_and(|labels| labels.len() > 1 && labels.ends_with('.')),
+        false => bound == name,
     }
 }
 
@@ -47,7 +36,7 @@ mod tests {
     }
 
     fn allows(values: &[&str], kind: FingerprintKind, fingerprint: &str) -> bool {
-        allow(&bound(values), kind, &Fingerprint::new(fingerprint).unwrap())
+        allow(&bound(values), kind, &Fingerprint::stored(fingerprint).unwrap())
     }
 
     #[test]
@@ -61,6 +50,8 @@ mod tests {
             ("*.example.com", "example.com", false),
             ("*.example.com", "badexample.com", false),
             ("*.example.com", ".example.com", false),
+            ("example.com", "Example.com.", true),
+            ("*.example.com", "a.example.com:443", false),
             ("*.example.com", "*.example.com", false),
             ("*.example.com", "a.example.com.evil.net", false),
             ("bücher.example", "xn--bcher-kva.example", true),
@@ -74,7 +65,7 @@ mod tests {
     #[test]
     fn compares_others_byte_for_byte() {
         let bindings = [Binding { kind: FingerprintKind::Cluster, value: "C1".to_owned() }];
-        let check = |kind, text: &str| allow(&bindings, kind, &Fingerprint::new(text).unwrap());
+        let check = |kind, text: &str| allow(&bindings, kind, &Fingerprint::stored(text).unwrap());
         assert!(check(FingerprintKind::Cluster, "C1"));
         assert!(!check(FingerprintKind::Cluster, "c1"));
         assert!(!check(FingerprintKind::Device, "C1"));

@@ -41,7 +41,7 @@ pub fn lease(
         jti,
         sub: license.id,
         act: activation.id,
-        fpr: Digest::of(activation.fingerprint.as_str()),
+        fpr: activation.fingerprint.hash(),
         hb: issuer.stretch.interval(unsigned(terms.policy.lease_s)),
         req: request,
         run_until: times.run_until,

@@ -1,12 +1,18 @@
 use kaching_base::{FingerprintKind, LeasePolicy};
+use kaching_license::domain_name;
 
 use crate::{Binding, Invalid};
 
-/// The bindings as they are kept: domains in lower-case punycode, each one once.
+/// The bindings as they are kept: domains in their canonical form, each one once. Those that the license has already are
+/// kept as they are, although they might be refused today.
 ///
 /// # Errors
-/// If one is empty, too long, no domain name, or of a kind that the policy does not accept.
-pub(super) fn normalize(bindings: &[Binding], policy: &LeasePolicy) -> Result<Vec<Binding>, Invalid> {
+/// If one is empty, too long, of a kind that the policy does not accept, not a domain name, or a public suffix.
+pub(super) fn normalize(
+    bindings: &[Binding],
+    present: &[Binding],
+    policy: &LeasePolicy,
+) -> Result<Vec<Binding>, Invalid> {
     if bindings.len() > 100 {
         return Err(Invalid::new("/bindings", "there are at most 100 bindings"));
     }
@@ -18,7 +24,7 @@ pub(super) fn normalize(bindings: &[Binding], policy: &LeasePolicy) -> Result<Ve
             return Err(Invalid::new(pointer, detail));
         }
         let value = match binding.kind {
-            FingerprintKind::Domain => domain(&pointer, &binding.value)?,
+            FingerprintKind::Domain if !present.contains(binding) => domain(&pointer, &binding.value)?,
             _ => binding.value.clone(),
         };
         if value.is_empty() || value.len() > 256 || value.contains('\0') {
@@ -34,12 +40,32 @@ pub(super) fn normalize(bindings: &[Binding], policy: &LeasePolicy) -> Result<Ve
 
 /// A domain name, or all names below one.
 fn domain(pointer: &str, value: &str) -> Result<String, Invalid> {
-    let (start, name) = value.strip_prefix("*.").map_or(("", value), |name| ("*.", name));
-    let malformed = || Invalid::new(pointer, "a domain looks like app.example.com or *.example.com");
-    let ascii = idna::domain_to_ascii(name.trim_end_matches('.')).map_err(|_| malformed())?;
-    let label = |label: &str| {
-        (1..=63).contains(&label.len())
-            && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+    let (star, name) = value.strip_prefix("*.").map_or(("", value), |name| ("*.", name));
+    let name = domain_name(name).map_err(|error| {
+        let usable = error.usable().unwrap_or("app.example.com");
+        let detail =
+            format!("a domain is a host's name alone, or all names below one: use {usable} or *.{usable}");
+        Invalid::new(pointer, detail)
+    })?;
+    let public = match star {
+        "" => is_public(&name, Some(psl::Type::Icann)),
+        // Some rules of the list make every name below one a suffix (`*.ck`).
+        _ => is_public(&name, None) || is_public(&format!("x.{name}"), None),
     };
-    if ascii.split('.').all(label) { Ok(format!("{start}{ascii}")) } else { Err(malformed()) }
+    if public {
+        let detail =
+            format!("{value} belongs to everybody who has a name there: bind the license to a name below it");
+        return Err(Invalid::new(pointer, detail));
+    }
+    Ok(format!("{star}{name}"))
+}
+
+/// Whether the Public Suffix List has the name, among suffixes of this type where one is given. The exact name of a private
+/// suffix is also one host, which belongs to somebody.
+fn is_public(name: &str, of: Option<psl::Type>) -> bool {
+    psl::suffix(name.as_bytes()).is_some_and(|suffix| {
+        suffix.as_bytes() == name.as_bytes()
+            && suffix.is_known()
+            && of.is_none_or(|of| suffix.typ() == Some(of))
+    })
 }

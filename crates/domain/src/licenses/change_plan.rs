@@ -63,7 +63,7 @@ pub fn change_plan(
     match (change.at, license.expires_at) {
         (At::Now, _) => {
             check_dates(&changed)?;
-            bindings::normalize(&changed.bindings, &changed.terms().policy)?;
+            bindings::normalize(&changed.bindings, &license.bindings, &changed.terms().policy)?;
             Ok(changed.raised(now))
         }
         (At::PeriodEnd, Some(at)) if at > now => {

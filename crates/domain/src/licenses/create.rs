@@ -78,7 +78,7 @@ pub fn create(
         starts_at,
         expires_at,
         starts_at_first_activation: draft.starts_at_first_activation,
-        bindings: bindings::normalize(&draft.bindings, &effective.policy)?,
+        bindings: bindings::normalize(&draft.bindings, &[], &effective.policy)?,
         granted: Arc::new(granted),
         overrides: Arc::new(overrides),
         tags: draft.tags.clone(),

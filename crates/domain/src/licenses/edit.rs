@@ -61,7 +61,7 @@ pub fn edit(
     }
     if edit.bindings.is_some() || terms.policy.kinds != old.policy.kinds {
         let bindings = edit.bindings.as_ref().unwrap_or(&edited.bindings);
-        edited.bindings = bindings::normalize(bindings, &terms.policy)?;
+        edited.bindings = bindings::normalize(bindings, &license.bindings, &terms.policy)?;
     }
     if edited == *license {
         return Ok(edited);

@@ -234,9 +234,60 @@ fn bindings_are_kept_in_one_form() {
     let values: Vec<_> = kept.bindings.iter().map(|binding| binding.value.as_str()).collect();
     assert_eq!(values, ["*.xn--bcher-kva.example", "Eu-1"]);
     assert_eq!(kept.revision, 2);
-    for value in ["", "*.", "a b.example", "a..b", "*"] {
+    for value in [
+        "",
+        "*.",
+        "a b.example",
+        "a..b",
+        "*",
+        "*.*.example.com",
+        "https://a.example.com",
+        "a.example.com:443",
+    ] {
         assert_eq!(pointer(with(vec![bind(FingerprintKind::Domain, value)])), "/bindings/0", "{value:?}");
     }
+    let error = with(vec![bind(FingerprintKind::Domain, "https://A.example.com:443/")]).unwrap_err();
+    assert!(format!("{error:?}").contains("use a.example.com or *.a.example.com"), "{error:?}");
+}
+
+#[test]
+fn a_license_is_not_bound_to_what_belongs_to_everybody() {
+    let bind = |value: &str| Binding { kind: FingerprintKind::Domain, value: value.to_owned() };
+    let with = |license: &License, values: &[&str]| {
+        let bindings = Some(values.iter().map(|value| bind(value)).collect());
+        edit(license, &known(), &EditLicense { bindings, ..EditLicense::default() }, &Present::default(), NOW)
+    };
+    for value in [
+        "*.com",
+        "com",
+        "*.COM.",
+        "*.co.uk",
+        "*.github.io",
+        "*.ck",
+        "*.foo.ck",
+        "*.рф",
+        "*.xn--p1ai",
+        "*.azurewebsites.net",
+    ] {
+        assert_eq!(pointer(with(&license(), &["a.example.com", value])), "/bindings/1", "{value:?}");
+    }
+    // Names below one, names that nobody lists, and the host that has the name itself.
+    for value in [
+        "*.example.com",
+        "*.corp",
+        "corp",
+        "*.acme.github.io",
+        "github.io",
+        "*.www.ck",
+        "*.local",
+        "10.0.0.7",
+    ] {
+        assert!(with(&license(), &[value]).is_ok(), "{value:?}");
+    }
+    // A license that was bound to one before there was this rule keeps it until somebody takes it away.
+    let old = License { bindings: vec![bind("*.com")], ..license() };
+    assert!(with(&old, &["*.com", "*.example.com"]).is_ok());
+    assert_eq!(pointer(with(&old, &["*.com", "*.org"])), "/bindings/1");
 }
 
 #[test]

@@ -56,7 +56,7 @@ fn license(slots: u64, policy: LeasePolicy) -> License {
 fn request(fingerprint: &str) -> Request {
     Request {
         product: code("chorus"),
-        fingerprint: Fingerprint::new(fingerprint).unwrap(),
+        fingerprint: Fingerprint::new(FingerprintKind::Cluster, fingerprint).unwrap(),
         kind: FingerprintKind::Cluster,
         name: None,
         version: None,

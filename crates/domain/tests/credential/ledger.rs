@@ -45,7 +45,7 @@ impl Ledger {
     fn request(&self, nonce: &str) -> activate::Request {
         activate::Request {
             product: self.product.clone(),
-            fingerprint: Fingerprint::new("c1").unwrap(),
+            fingerprint: Fingerprint::new(FingerprintKind::Cluster, "c1").unwrap(),
             kind: FingerprintKind::Cluster,
             name: None,
             version: None,

@@ -68,6 +68,8 @@ pub(super) struct Stand<'d> {
     pub(super) server: Option<Server>,
     /// The license that the others are like, or that has them all.
     pub(super) like: LicenseId,
+    /// The licenses of the keys, and how many installations each was filled with.
+    licenses: (Vec<LicenseId>, u32),
     /// Of so many installations one is kept.
     step: usize,
     setting: Setting,
@@ -135,6 +137,7 @@ impl<'d> Stand<'d> {
             disk,
             server: None,
             like: sold.like,
+            licenses: (sold.licenses, 0),
             step: 1,
             setting,
             durable: durable && !(place.on_disk && disk.volatile),
@@ -168,6 +171,17 @@ impl<'d> Stand<'d> {
         self.end().await;
         let (app, owned) = open(&self.data).await?;
         let filled = self.fill(&app, installations).await;
+        app.authority().close().await;
+        drop(owned);
+        filled?;
+        self.start().await
+    }
+
+    /// As [`grow`](Self::grow), with so many on each license that has a key.
+    pub(super) async fn grow_each(&mut self, installations: u32) -> Result<(), Failure> {
+        self.end().await;
+        let (app, owned) = open(&self.data).await?;
+        let filled = self.fill_each(&app, installations).await;
         app.authority().close().await;
         drop(owned);
         filled?;

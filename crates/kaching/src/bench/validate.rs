@@ -5,7 +5,6 @@ use kaching_api::{SecretText, ValidateAnswer};
 use kaching_license::{Digest, Moment, TrustedKeyset, request_hash};
 
 use super::{
-    activate::prepare,
     disk::Disk,
     engines::Engines,
     figures::Figures,
@@ -16,7 +15,8 @@ use super::{
 };
 use crate::failure::Failure;
 
-/// Questions whether a key would do, each with a signed answer; they only read
+/// Questions whether a key would do, each with a signed answer; they only read. With 1, 100 and 1,000 installations on each
+/// of 64 licenses
 #[derive(Args)]
 pub(crate) struct Validate {
     #[command(flatten)]
@@ -30,22 +30,35 @@ impl Validate {
         let load = self.load;
         self.engines
             .each(disk, Setting::default(), async |stand: &mut Stand<'_>| {
-                // As when they are in use: one installation on each.
-                let keys = u32::try_from(stand.keys.len()).unwrap_or(u32::MAX);
-                prepare(&*stand, keys, keys).await?;
-                let keys = (0..load.connections).zip(stand.keys.iter().cycle());
-                let callers = keys.map(|(number, key)| Validating {
-                    number,
-                    key: key.clone(),
-                    trusted: Arc::clone(&stand.trusted),
-                    sent: 0,
-                    request: Digest([0; 32]),
-                    body: Vec::new(),
-                });
-                Ok(series(&*stand, load, "validate", callers.collect()).await?.0)
+                let mut rows = Vec::new();
+                for installations in INSTALLATIONS {
+                    stand.grow_each(installations).await?;
+                    let callers = callers(stand, load.connections, installations);
+                    let (measured, _) = series(&*stand, load, "validate", callers).await?;
+                    let of = format!("{installations} on a license");
+                    rows.extend(measured.into_iter().map(|row| Figures { of: Some(of.clone()), ..row }));
+                }
+                Ok(rows)
             })
             .await
     }
+}
+
+/// How many installations are on each license, the fewest first.
+const INSTALLATIONS: [u32; 3] = [1, 100, 1000];
+
+fn callers(stand: &Stand<'_>, connections: u32, installations: u32) -> Vec<Validating> {
+    let keys = (0..connections).zip(stand.keys.iter().cycle());
+    keys.map(|(number, key)| Validating {
+        number,
+        key: key.clone(),
+        trusted: Arc::clone(&stand.trusted),
+        in_use: installations.into(),
+        sent: 0,
+        request: Digest([0; 32]),
+        body: Vec::new(),
+    })
+    .collect()
 }
 
 /// Asks for one key again and again.
@@ -53,6 +66,8 @@ struct Validating {
     number: u32,
     key: SecretText,
     trusted: Arc<TrustedKeyset>,
+    /// The slots that its answers have to name as used.
+    in_use: u64,
     /// How many were sent.
     sent: u64,
     /// What the statement must answer.
@@ -86,6 +101,11 @@ impl Caller for Validating {
                 self.trusted.verify_validation(&statement, &answer_to(self.request), Moment::Answer);
             if !validation.map_err(|error| error.to_string())?.valid {
                 return Err(answer.detail);
+            }
+            let slots = answer.quotas.iter().find(|quota| quota.name.as_str() == "activations");
+            if slots.is_none_or(|slots| slots.used != self.in_use) {
+                return Err("an answer does not name the slots that are in use: this is a fault of Kaching"
+                    .to_owned());
             }
         }
         Ok(())

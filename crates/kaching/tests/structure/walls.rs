@@ -17,6 +17,7 @@ const PURE_DEPENDENCIES: &[&str] = &[
     "hmac",
     "idna",
     "jiff",
+    "psl",
     "serde",
     "serde_json",
     "sha2",

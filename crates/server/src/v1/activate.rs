@@ -10,6 +10,7 @@ use kaching_authority::{
     domain::{Fingerprint, Nonce},
     license::Digest,
 };
+use kaching_base::FingerprintKind;
 
 use crate::{
     App,
@@ -64,8 +65,13 @@ pub(super) fn read_nonce(text: &str) -> Result<Nonce> {
     text.parse().map_err(|error| Rejected::parse("/nonce", &error))
 }
 
-pub(super) fn read_fingerprint(text: String) -> Result<Fingerprint> {
-    Fingerprint::new(text).map_err(|error| Rejected::parse("/fingerprint", &error))
+/// The fingerprint of a text; a domain whose kind is not told is read as it is.
+pub(super) fn read_fingerprint(kind: Option<FingerprintKind>, text: String) -> Result<Fingerprint> {
+    let fingerprint = match kind {
+        Some(kind) => Fingerprint::new(kind, text),
+        None => Fingerprint::stored(text),
+    };
+    fingerprint.map_err(|error| Rejected::parse("/fingerprint", &error))
 }
 
 fn read(header: HeaderKey, body: ActivateRequest, request: Digest) -> Result<activations::Activate> {
@@ -75,7 +81,7 @@ fn read(header: HeaderKey, body: ActivateRequest, request: Digest) -> Result<act
     Ok(activations::Activate {
         key,
         product,
-        fingerprint: read_fingerprint(fingerprint)?,
+        fingerprint: read_fingerprint(Some(kind), fingerprint)?,
         kind,
         name: shape::short_text("/name", name)?,
         version: shape::short_text("/version", version)?,

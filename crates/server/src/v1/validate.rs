@@ -28,7 +28,7 @@ pub(crate) async fn validate(
         // A mistyped key is an answer of this call, not an error.
         key: LicenseKey::parse(header.or(license_key)?.expose()).ok(),
         product,
-        fingerprint: fingerprint.map(read_fingerprint).transpose()?,
+        fingerprint: fingerprint.map(|text| read_fingerprint(kind, text)).transpose()?,
         kind,
         features: features.unwrap_or_default(),
         nonce: nonce.as_deref().map(read_nonce).transpose()?,

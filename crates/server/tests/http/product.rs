@@ -228,3 +228,45 @@ async fn discovery_says_where_everything_is() {
     let described = face.call("GET", "/openapi.json").public().send().await;
     assert_eq!(described.body, *crate::face::description());
 }
+
+#[tokio::test]
+async fn a_domain_is_the_name_of_one_host_in_any_spelling() {
+    World::each(|world| async {
+        let face = Face::of(world);
+        let license = face.seed().await;
+        let of = |fingerprint: &str, nonce: &str| {
+            json!({
+                "license_key": license["key"], "product": "chorus", "fingerprint": fingerprint, "kind": "domain",
+                "nonce": nonce,
+            })
+        };
+        let activate = async |body: Value| face.call("POST", "/v1/activate").json(&body).send().await;
+        for wrong in ["https://App.example.com:8443/login", "app.example.com:443", " app.example.com"] {
+            let problem = activate(of(wrong, N1)).await.refused(422, "invalid_request");
+            assert_eq!(problem["pointer"], "/fingerprint");
+            assert!(problem["detail"].as_str().unwrap().contains("use app.example.com"), "{problem}");
+        }
+        activate(of("*.example.com", N1)).await.refused(422, "invalid_request");
+
+        let active = activate(of("app.example.com", N1)).await.expect(201);
+        let again = activate(of("App.Example.COM.", N2)).await.expect(200);
+        assert_eq!(again["activation"]["id"], active["activation"]["id"]);
+        assert_eq!(again["activation"]["fingerprint"], "app.example.com");
+        let own = kaching_authority::license::Digest::of("App.Example.COM.").to_string();
+        assert_eq!(claims(&again["lease"])["fpr"], own.as_str());
+        let body = heartbeat("App.Example.COM.", N3);
+        let credential = again["credential"].as_str().unwrap();
+        let renewed =
+            face.call("POST", "/v1/heartbeat").json(&body).signed(credential, 1).send().await.expect(200);
+        assert_eq!(claims(&renewed["lease"])["fpr"], own.as_str());
+
+        let path = format!("/licenses/{}", license["id"].as_str().unwrap());
+        let bind = |value: &str| json!({"bindings": [{"kind": "domain", "value": value}]});
+        for public in ["*.com", "*.github.io"] {
+            let problem = face.admin("PATCH", &path).json(&bind(public)).send().await;
+            assert_eq!(problem.refused(422, "invalid_request")["pointer"], "/bindings/0");
+        }
+        face.admin("PATCH", &path).json(&bind("*.corp")).send().await.expect(200);
+    })
+    .await;
+}

@@ -35,6 +35,22 @@ impl Stand<'_> {
         Ok(())
     }
 
+    /// Fills each license that has a key up to so many installations.
+    pub(super) async fn fill_each(&mut self, app: &App, installations: u32) -> Result<(), Failure> {
+        let (licenses, filled) = &mut self.licenses;
+        let each = installations.saturating_sub(*filled);
+        tell(&format!("{}: {installations} installations are made on each license", self.engine));
+        for like in licenses {
+            // The number is part of their names, which no two on one license may have.
+            let fill = Fill { like: *like, licenses: None, each, first: u64::from(installations) };
+            let part =
+                async { app.authority().fill(fill).await.map_err(|error| sentence(&error.to_string())) };
+            self.disk.unless_interrupted(part).await?;
+        }
+        *filled = installations;
+        Ok(())
+    }
+
     /// Keeps as many as are enough, with the same distance between them.
     fn keep(&mut self, app: &App, filled: Vec<Filled>, of: u64) {
         let ring = app.authority().keys();

@@ -24,6 +24,8 @@ pub(in super::super) struct Sold {
     /// The key of one that has a hundred.
     pub(super) scarce: SecretText,
     pub(super) like: LicenseId,
+    /// Those of the keys.
+    pub(super) licenses: Vec<LicenseId>,
 }
 
 /// A product with a plan, and a customer who bought licenses of it.
@@ -47,15 +49,15 @@ pub(super) async fn sell(client: &mut Client, algorithm: Algorithm) -> Result<So
         client.post(Path::admin(plural), &body).await?;
     }
     let mut keys = Vec::with_capacity(LICENSES);
-    let mut like = None;
+    let mut licenses = Vec::with_capacity(LICENSES);
     for _ in 0..LICENSES {
         let made = license(client, "team").await?;
-        like = Some(made.id);
+        licenses.push(made.id);
         keys.extend(made.key);
     }
     let scarce = license(client, "scarce").await?.key;
-    match (scarce, like) {
-        (Some(scarce), Some(like)) => Ok(Sold { keys, scarce, like }),
+    match (scarce, licenses.last().copied()) {
+        (Some(scarce), Some(like)) => Ok(Sold { keys, scarce, like, licenses }),
         _ => {
             Err(Failure::refused("The temporary authority gave no license keys: this is a fault of Kaching."))
         }

@@ -1,11 +1,11 @@
 use axum::{extract::State, http::StatusCode, response::Response};
 use kaching_api as api;
-use kaching_authority::{activations::MoveTo, domain::Fingerprint};
+use kaching_authority::activations::MoveTo;
 
 use crate::{
     App,
     extract::{At, Body, Caller, scope::LicensesWrite},
-    problem::{Rejected, Result},
+    problem::Result,
     shape,
 };
 
@@ -20,8 +20,6 @@ pub(crate) async fn relocate(
 ) -> Result<Response> {
     let id = shape::activation_id(&address)?;
     let api::MoveRequest { fingerprint, kind, name } = value;
-    let fingerprint =
-        Fingerprint::new(fingerprint).map_err(|error| Rejected::parse("/fingerprint", &error))?;
     let to = MoveTo { fingerprint, kind, name: shape::short_text("/name", name)? };
     let done = |cx| app.authority.move_activation(cx, id, to);
     caller.change(&sent, StatusCode::OK, shape::activation, done).await
