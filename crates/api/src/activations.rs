@@ -27,7 +27,7 @@ pub struct Activation {
     pub last_seen_at: Timestamp,
     /// When the slot becomes free without a heartbeat; null where it already is.
     pub lapses_at: Option<Timestamp>,
-    /// Where the last call came from.
+    /// Where the last call came from; null also for operators without the scope `personal:read`.
     pub address: Option<String>,
     /// What it last reported, by limit.
     pub levels: BTreeMap<Code, u64>,

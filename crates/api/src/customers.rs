@@ -15,7 +15,7 @@ pub struct Customer {
     pub reference: Option<Reference>,
     /// What people call it.
     pub name: String,
-    /// Where mail goes.
+    /// Where mail goes; null also for those without the scope `personal:read`.
     pub email: Option<String>,
     /// The company.
     pub company: Option<String>,

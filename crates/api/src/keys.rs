@@ -46,6 +46,16 @@ pub struct KeyCreate {
     pub alg: Option<LeaseAlgorithm>,
 }
 
+/// `POST /v1/admin/keys/{id}/withdraw`: a key that clients no longer trust once they have the newest keyset.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct WithdrawnKey {
+    /// The key that was withdrawn.
+    pub kid: String,
+    /// The key that was made in the same step, where there was no other of its purpose and algorithm.
+    pub successor: Option<String>,
+}
+
 /// A root key's public half.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

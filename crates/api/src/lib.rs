@@ -40,7 +40,7 @@ pub use discovery::{Discovery, Endpoints, Jwk, Jwks};
 pub use doctor::{Check, CheckStatus};
 pub use features::{Feature, FeatureCreate, FeatureEdit};
 pub use heartbeat::{Health, HealthStatus, HeartbeatAnswer, HeartbeatRequest, LogPosition, Usage};
-pub use keys::{Key, KeyCreate, KeyPurpose, Root};
+pub use keys::{Key, KeyCreate, KeyPurpose, Root, WithdrawnKey};
 pub use licenses::{
     At, Binding, License, LicenseCreate, LicenseEdit, LicenseKeyAnswer, LicenseState, LicenseStatus,
     ProductLicense, RekeyRequest, RenewRequest, RevokeRequest, Scheduled, Start, SuspendRequest,

@@ -11,7 +11,7 @@ pub struct Reminder {
     pub customer: CustomerId,
     /// What people call the customer.
     pub customer_name: String,
-    /// Where the reminder goes.
+    /// Where the reminder goes; null also for those without the scope `personal:read`.
     pub email: Option<String>,
     /// The product.
     pub product: Code,

@@ -1,13 +1,15 @@
 //! Backups: everything that the authority holds, in one file that either engine takes.
 //!
 //! A backup is text, one JSON document a line: a head that says what it is, then table after table with its rows, each
-//! ended by how many they are and their sum, and a last line with the SHA-256 of all before it. It holds neither the
-//! root's private half nor, unless it was asked for under a passphrase, the master key.
+//! ended by how many they are and their sum, and a last line with the SHA-256 of all before it, which a MAC under a key
+//! derived from the master key authenticates. It holds neither the root's private half nor, unless it was asked for under
+//! a passphrase, the master key.
 
 mod count;
 mod file;
 mod lines;
 mod load;
+mod mac;
 mod make;
 mod parse;
 mod relocate;
@@ -24,7 +26,7 @@ pub use relocate::{Relocate, relocate};
 pub use restore::{Restore, restore};
 pub use scheduled::{LastBackup, Schedule};
 
-use crate::{Error, MasterKey, Result, keys};
+use crate::{Error, MasterKey, Result, keys, migrations};
 use kaching_base::{ErrorCode, Secret};
 
 /// What a passphrase seals in the head of a backup.
@@ -43,6 +45,15 @@ fn lock(master: &MasterKey, passphrase: &Secret<String>, salt: [u8; 32]) -> Resu
 }
 
 impl Head {
+    /// Whether this version of the program can serve what is in the backup.
+    ///
+    /// # Errors
+    /// With the version that can.
+    pub(crate) fn check_served(&self) -> Result<()> {
+        migrations::ALL.those(&self.migrations, &self.minimum_version)?;
+        Ok(())
+    }
+
     /// The master key that travels in this backup.
     ///
     /// # Errors

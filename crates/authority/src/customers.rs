@@ -17,7 +17,7 @@ use crate::{
     list::{Key, Paging, Sorting, sorting},
     search::{
         self, Noun,
-        fragments::{few_tags, few_words, many_tags, many_words},
+        fragments::{few_tags, many_tags},
     },
 };
 
@@ -53,6 +53,8 @@ pub struct CustomerFilter {
     pub tag: Option<String>,
     /// Also archived ones.
     pub archived: bool,
+    /// Whether the caller has the right to see personal data, by which they are then found as well.
+    pub personal: bool,
 }
 
 static SORTINGS: [Sorting; 2] = [sorting!("created_at", "c.id"), sorting!("name", "c.sort_name", "c.id")];
@@ -114,14 +116,7 @@ impl Authority {
                 few_tags!("c.id"),
                 many_tags!("c.id"),
             )?;
-            search::condition(
-                tx,
-                &mut sql,
-                Noun::Customer,
-                list.q.as_deref(),
-                few_words!("c.id"),
-                many_words!("c.id"),
-            )?;
+            search::customer_condition(tx, &mut sql, list.q.as_deref(), list.filter.personal)?;
             paging.finish(&mut sql);
             let found = tx.query_all(&sql, sql.params(), sql::read)?;
             Ok(paging.page(found, |c| (Key::Text(sql::sort_name(&c.name)), *c.id.as_bytes())))

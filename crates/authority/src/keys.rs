@@ -10,6 +10,8 @@ mod root;
 mod rotate;
 mod seal;
 mod signing;
+mod tokens;
+mod withdraw;
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -22,6 +24,7 @@ use crate::{Error, Result};
 pub use master::MasterKey;
 pub use passphrase::Locked;
 pub use root::RootStore;
+pub use withdraw::WithdrawnKey;
 
 pub(crate) use data::DataKeys;
 pub use files::write_private;
@@ -32,6 +35,7 @@ pub(crate) use root::{Root, RootKeeper};
 pub(crate) use rotate::replace_ending_keys;
 pub(crate) use seal::Sealer;
 pub(crate) use signing::StoredKey;
+pub(crate) use tokens::TokenKey;
 
 /// Everything that one operation needs of the keys; replaced as a whole when one changes.
 pub struct KeyRing {
@@ -51,6 +55,7 @@ pub struct KeyRing {
     pub jwks: Jwks,
     sealer: Sealer,
     lookup: hmac::Key,
+    tokens: Option<TokenKey>,
     credential: Secret<[u8; 32]>,
     signers: HashMap<LeaseAlgorithm, Signer>,
 }
@@ -82,6 +87,16 @@ impl KeyRing {
     pub fn lookup(&self, key: &LicenseKey) -> [u8; 32] {
         let tag = hmac::sign(&self.lookup, key.expose().as_bytes());
         tag.as_ref().try_into().expect("SHA-256 has 32 bytes")
+    }
+
+    /// Returns the key that authenticates API tokens.
+    ///
+    /// # Errors
+    /// If no start has made it yet.
+    pub(crate) fn tokens(&self) -> Result<&TokenKey> {
+        self.tokens.as_ref().ok_or_else(|| {
+            Error::Failure("the database lacks its token key: start the authority once more".to_owned())
+        })
     }
 
     /// What the secrets of credentials are made from.

@@ -56,7 +56,7 @@ pub use kaching_domain::{
 };
 pub use kaching_license as license;
 pub use kaching_license::{Authorization, Digest, LicenseKey};
-pub use keys::{KeyRing, MasterKey, RootStore, write_private};
+pub use keys::{KeyRing, MasterKey, RootStore, WithdrawnKey, write_private};
 pub use licenses::{
     At, EditLicense, LicenseDetails, LicenseFilter, Licensed, NewLicense, Renewal, RevealedKey, Upgrade,
 };

@@ -26,6 +26,7 @@ use crate::{
     pace::Pace,
     refusals::Repeated,
     statements::Statements,
+    tokens,
 };
 
 /// What the authority is opened with.
@@ -90,6 +91,10 @@ impl Authority {
             let (now, sealing) = (clock.now(), master.clone());
             db.write("keys.make", move |tx| new.store(tx, &sealing, now)).await?;
         }
+        if !first {
+            // What an earlier release has stored of tokens is taken over once.
+            tokens::adopt(&db, &master, entropy.as_ref()).await?;
+        }
         let sealing = master.clone();
         let data = db
             .read("keys.load", move |tx| DataKeys::load(tx, &sealing))
@@ -112,6 +117,7 @@ impl Authority {
             authority.renew_keyset().await?;
         }
         authority.respell_domains().await?;
+        authority.notice_foreign_root().await?;
         authority.make_first_token(&directory).await?;
         Ok(authority)
     }
@@ -157,7 +163,8 @@ struct NewKeys {
 impl NewKeys {
     fn draw(entropy: &dyn Entropy) -> Self {
         let key = || Secret::new(entropy.seed());
-        Self { data: DataKeys { seal: key(), lookup: key(), credential: key() }, signing: entropy.seed() }
+        let (seal, lookup, credential, signing) = (key(), key(), key(), entropy.seed());
+        Self { data: DataKeys { seal, lookup, credential, token: Some(key()) }, signing }
     }
 
     /// Keeps them. Where two start at the same moment, the second waits here for the first, and keeps none.

@@ -16,6 +16,8 @@ pub(crate) enum Noun {
     Feature,
     Plan,
     Customer,
+    /// The words of customers' mail addresses, for those who may see personal data.
+    CustomerMail,
     License,
     /// A license's tags, each as a whole.
     LicenseTag,
@@ -32,6 +34,7 @@ impl Noun {
             Self::Feature => "feature",
             Self::Plan => "plan",
             Self::Customer => "customer",
+            Self::CustomerMail => "customer_mail",
             Self::License => "license",
             Self::LicenseTag => "license_tag",
             Self::CustomerTag => "customer_tag",
@@ -114,21 +117,51 @@ pub(crate) fn condition(
     Ok(())
 }
 
-/// As [`condition`] for licenses, which are found by their own words and by those of their customers.
-pub(crate) fn license_condition(tx: &mut Tx<'_>, sql: &mut Sql, q: Option<&str>) -> Result<()> {
+/// As [`condition`] for customers, which are found by the words of their mail addresses as well where `mail` says so.
+pub(crate) fn customer_condition(tx: &mut Tx<'_>, sql: &mut Sql, q: Option<&str>, mail: bool) -> Result<()> {
+    if !mail {
+        let (few, many) = (fragments::few_words!("c.id"), fragments::many_words!("c.id"));
+        return condition(tx, sql, Noun::Customer, q, few, many);
+    }
     for word in words(q.unwrap_or_default()) {
         let end = behind(&word);
-        let found = tx.query_one(
-            "select (select count(*) from (select 1 as one from (select target from search_words
+        let counting = "select (select count(*) from (select 1 as one from search_words
+                       where noun = 'customer' and word >= ?1 and word < ?2 limit ?3) as a)
+                  + (select count(*) from (select 1 as one from search_words
+                       where noun = 'customer_mail' and word >= ?1 and word < ?2 limit ?3) as b)";
+        let few = is_few(tx, counting, params![word.as_str(), end.as_str(), FEW + 1])?;
+        let fragment = if few { fragments::FEW_CUSTOMERS } else { fragments::MANY_CUSTOMERS };
+        add_texts(sql, fragment, &[&word, &end, &word, &end]);
+    }
+    Ok(())
+}
+
+/// As [`condition`] for licenses, which are found by their own words and by those of their customers; by the words of
+/// mail addresses where `mail` says so.
+pub(crate) fn license_condition(tx: &mut Tx<'_>, sql: &mut Sql, q: Option<&str>, mail: bool) -> Result<()> {
+    for word in words(q.unwrap_or_default()) {
+        let end = behind(&word);
+        let counting = "select (select count(*) from (select 1 as one from (select target from search_words
                          where noun = 'customer' and word >= ?1 and word < ?2 order by word) w
                        join licenses l on l.customer = w.target limit ?3) as a)
                   + (select count(*) from (select 1 as one from search_words
-                       where noun = 'license' and word >= ?1 and word < ?2 limit ?3) as b)",
-            params![word.as_str(), end.as_str(), FEW + 1],
-            |row| row.get::<i64>(0),
-        )?;
-        let fragment = if found > FEW { fragments::MANY_LICENSES } else { fragments::FEW_LICENSES };
-        add_texts(sql, fragment, &[&word, &end, &word, &end]);
+                       where noun = 'license' and word >= ?1 and word < ?2 limit ?3) as b)";
+        let limit = FEW + 1;
+        let mut found: i64 =
+            tx.query_one(counting, params![word.as_str(), end.as_str(), limit], |row| row.get(0))?;
+        if mail {
+            let counting = "select count(*) from (select 1 as one from (select target from search_words
+                         where noun = 'customer_mail' and word >= ?1 and word < ?2 order by word) w
+                       join licenses l on l.customer = w.target limit ?3) as a";
+            found +=
+                tx.query_one(counting, params![word.as_str(), end.as_str(), limit], |row| row.get::<i64>(0))?;
+        }
+        let (few, many) = match mail {
+            true => (fragments::FEW_LICENSES_BY_MAIL, fragments::MANY_LICENSES_BY_MAIL),
+            false => (fragments::FEW_LICENSES, fragments::MANY_LICENSES),
+        };
+        let texts = [word.as_str(), &end].repeat(if mail { 3 } else { 2 });
+        add_texts(sql, if found > FEW { many } else { few }, &texts);
     }
     Ok(())
 }

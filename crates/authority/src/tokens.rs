@@ -1,7 +1,10 @@
 //! API tokens: programs with rights on the authority.
 
+mod adopt;
 mod first;
 pub(crate) mod sql;
+
+pub(crate) use adopt::adopt;
 
 use std::collections::BTreeSet;
 
@@ -9,7 +12,6 @@ use kaching_base::{Base64Url, ErrorCode, Seconds, Secret, Timestamp, TokenId};
 use kaching_db::{Sql, Tx};
 use kaching_domain::{Scope, Token, check_name, tokens::may};
 use serde_json::json;
-use sha2::{Digest as _, Sha256};
 
 use crate::{
     Authority, Cx, Error, List, Op, Page, Result,
@@ -53,6 +55,8 @@ pub struct TokenFilter {
 pub struct Caller {
     pub token: TokenId,
     pub scopes: BTreeSet<Scope>,
+    /// When the token ends.
+    pub expires_at: Option<Timestamp>,
 }
 
 /// How often the last use is written down.
@@ -65,14 +69,33 @@ impl Caller {
     pub fn may(&self, scope: Scope) -> bool {
         may(&self.scopes, scope)
     }
+
+    /// Whether a token with these rights would have more than this caller has.
+    fn check_gives(&self, scopes: Option<&BTreeSet<Scope>>, end: Option<Option<Timestamp>>) -> Result<()> {
+        if let Some(scope) = scopes.into_iter().flatten().find(|scope| !self.may(**scope)) {
+            return Err(forbidden(format!(
+                "your token lacks the scope '{}', so it gives it to none",
+                scope.as_str()
+            )));
+        }
+        match (self.expires_at, end) {
+            (Some(own), Some(given)) if given.is_none_or(|given| given > own) => Err(forbidden(format!(
+                "your token ends at {own}, and gives no rights beyond that: let the token end by then, or use a token without an end"
+            ))),
+            _ => Ok(()),
+        }
+    }
 }
 
 impl Authority {
-    /// Makes a token.
+    /// Makes a token. `by` is the token of whoever asks; a user of this machine has none, and every right.
     ///
     /// # Errors
-    /// If it has no scope, or its end is in the past.
-    pub async fn create_token(&self, cx: Cx, new: NewToken) -> Result<MadeToken> {
+    /// If it has no scope, its end is in the past, or it would have more rights than `by`.
+    pub async fn create_token(&self, cx: Cx, new: NewToken, by: Option<Caller>) -> Result<MadeToken> {
+        if let Some(by) = &by {
+            by.check_gives(Some(&new.scopes), Some(new.expires_at))?;
+        }
         self.write("tokens.create", cx, move |tx, op| {
             let secret = secret_of(&op.random());
             let token = make(tx, op, &new, &secret)?;
@@ -108,11 +131,15 @@ impl Authority {
         .await
     }
 
-    /// Changes what is said.
+    /// Changes what is said. `by` is the token of whoever asks; a user of this machine has none, and every right.
     ///
     /// # Errors
-    /// If there is no such token, it would have no scope, or its end is in the past.
-    pub async fn edit_token(&self, cx: Cx, id: String, edit: EditToken) -> Result<Token> {
+    /// If there is no such token, it would have no scope or more rights than `by`, its end is in the past, or its rights
+    /// were changed in the database.
+    pub async fn edit_token(&self, cx: Cx, id: String, edit: EditToken, by: Option<Caller>) -> Result<Token> {
+        if let Some(by) = &by {
+            by.check_gives(edit.scopes.as_ref(), edit.expires_at)?;
+        }
         self.change_token("tokens.edit", "token.edit", cx, id, move |token, op| {
             let (mut edited, edit) = (token.clone(), edit.clone());
             edited.name = edit.name.unwrap_or(edited.name);
@@ -141,13 +168,19 @@ impl Authority {
     /// Who holds this secret. The use is written down at most once a minute.
     ///
     /// # Errors
-    /// `unauthenticated`, if it is no token or no longer works.
+    /// `unauthenticated`, if it is no token, no longer works, or has other rights than it was given.
     pub async fn authenticate(&self, secret: Secret<String>) -> Result<Caller> {
-        let hash = hash(&secret);
+        let keys = self.keys();
+        let key = keys.tokens()?;
+        let lookup = key.lookup(&secret);
         let found =
-            self.read("tokens.authenticate", move |tx, now| Ok((sql::by_hash(tx, &hash)?, now))).await?;
-        let (Some(token), now) = found else { return Err(unauthenticated()) };
+            self.read("tokens.authenticate", move |tx, now| Ok((sql::by_lookup(tx, &lookup)?, now))).await?;
+        let (Some((token, rights)), now) = found else { return Err(unauthenticated()) };
         if !token.works(now) {
+            return Err(unauthenticated());
+        }
+        if !key.confirms(&token, &lookup, &rights) {
+            tracing::warn!(token = %token.id, "an API token has other rights in the database than it was given, and is refused");
             return Err(unauthenticated());
         }
         if token.last_used_at.is_none_or(|at| now.since(at) >= USE_WRITTEN) {
@@ -157,7 +190,7 @@ impl Authority {
             })
             .await?;
         }
-        Ok(Caller { token: token.id, scopes: token.scopes })
+        Ok(Caller { token: token.id, scopes: token.scopes, expires_at: token.expires_at })
     }
 
     async fn change_token(
@@ -175,8 +208,13 @@ impl Authority {
             if after == before {
                 return Ok(before);
             }
+            let (lookup, rights) = sql::codes(tx, before.id)?;
+            // Ending a token is always right; anything else would confirm rights that nobody gave.
+            if after.archived_at.is_none() && !op.keys.tokens()?.confirms(&before, &lookup, &rights) {
+                return Err(changed_outside());
+            }
             let after = Token { updated_at: op.now, ..after };
-            sql::update(tx, &after)?;
+            sql::update(tx, &after, &op.keys.tokens()?.rights(&after, &lookup))?;
             op.audit(tx, facts(&before).became(facts(&after)))?;
             Ok(after)
         })
@@ -198,7 +236,9 @@ fn make(tx: &mut Tx<'_>, op: &mut Op, new: &NewToken, secret: &Secret<String>) -
     };
     check(&token)?;
     check_end(token.expires_at, op.now)?;
-    sql::insert(tx, &token, &hash(secret))?;
+    let key = op.keys.tokens()?;
+    let lookup = key.lookup(secret);
+    sql::insert(tx, &token, &lookup, &key.rights(&token, &lookup))?;
     op.on("token.create", token.id);
     op.audit(tx, facts(&token).made())?;
     Ok(token)
@@ -207,11 +247,6 @@ fn make(tx: &mut Tx<'_>, op: &mut Op, new: &NewToken, secret: &Secret<String>) -
 /// `kch_` and 256 bits in base64url.
 fn secret_of(random: &[u8; 32]) -> Secret<String> {
     Secret::new(format!("kch_{}", Base64Url(random)))
-}
-
-/// What is stored of a secret. It has 256 random bits, so that one round of SHA-256 cannot be undone by guessing.
-fn hash(secret: &Secret<String>) -> [u8; 32] {
-    Sha256::digest(secret.expose().as_bytes()).into()
 }
 
 fn check(token: &Token) -> Result<()> {
@@ -244,6 +279,17 @@ fn unknown(text: &str) -> Error {
 
 fn unauthenticated() -> Error {
     Error::coded(ErrorCode::Unauthenticated, "this token is unknown or has ended; ask an operator for one")
+}
+
+fn forbidden(detail: String) -> Error {
+    Error::coded(ErrorCode::Forbidden, detail)
+}
+
+fn changed_outside() -> Error {
+    Error::coded(
+        ErrorCode::WrongState,
+        "the rights of this token were changed in the database, not by this authority, so it does not work: archive it, and make another",
+    )
 }
 
 fn facts(token: &Token) -> Facts {

@@ -148,6 +148,109 @@ async fn a_key_that_no_root_has_signed_in_signs_nothing() {
 }
 
 #[tokio::test]
+async fn a_root_of_another_authority_is_noticed_at_start() {
+    for scratch in engines() {
+        let (directory, clock) = (scratch.folder.path(), Arc::new(FakeClock::default()));
+        let with = |config: &DatabaseConfig, directory: &Path, sequence| Options {
+            entropy: Arc::new(SeededEntropy::new(sequence)),
+            ..options(config, directory, Arc::<FakeClock>::clone(&clock))
+        };
+        let here = || with(&scratch.config, directory, 1);
+        let ours = open(here()).await.unwrap();
+        let root = ours.keys().roots[0].to_string();
+        ours.close().await;
+        let other = kaching_testkit::Scratch::new(kaching_testkit::Engine::Sqlite);
+        let foreign = open(with(&other.config, other.folder.path(), 2)).await.unwrap();
+        let theirs = foreign.keys().roots[0].to_string();
+        foreign.close().await;
+
+        let (ours, foreign) = (directory.join("root.key"), other.folder.path().join("root.key"));
+        std::fs::copy(&ours, directory.join("vault")).unwrap();
+        std::fs::copy(&foreign, &ours).unwrap();
+        let error = open(here()).await.err().expect("it is not the root of this database").to_string();
+        assert!(error.contains(&root) && error.contains(&theirs), "{error}");
+        std::fs::remove_file(&ours).unwrap();
+        open(here()).await.expect("without a root it serves until the keyset ends").close().await;
+        std::fs::copy(directory.join("vault"), &ours).unwrap();
+        open(here()).await.unwrap().close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_withdrawn_key_is_trusted_no_more_and_its_successor_signs() {
+    for scratch in engines() {
+        let (directory, clock) = (scratch.folder.path(), Arc::new(FakeClock::default()));
+        let options = || options(&scratch.config, directory, Arc::<FakeClock>::clone(&clock));
+        let authority = open(options()).await.unwrap();
+        let listed = |authority: &Authority| {
+            authority.keys().jwks.keys.iter().map(kaching_license::Jwk::kid).collect::<Vec<_>>()
+        };
+        let trusts = |authority: &Authority, statement: &str| {
+            let keys = authority.keys();
+            let trusted =
+                TrustedKeyset::verify(&keys.keysets[0], &keys.roots, None, Moment::Inspect).unwrap();
+            let expected = kaching_license::Expected { req: Some(Digest([7; 32])), ..Default::default() };
+            trusted.verify_validation(statement, &expected, Moment::Answer).is_ok()
+        };
+        let (stolen, version) = (listed(&authority)[0].clone(), authority.keys().version);
+        let signed = sign(&authority).await.unwrap();
+        assert!(trusts(&authority, &signed));
+
+        let withdrawn = authority.withdraw_signing_key(operator(), stolen.clone()).await.unwrap();
+        let successor = withdrawn.successor.expect("it was the only one");
+        assert_eq!(listed(&authority), std::slice::from_ref(&successor));
+        assert!(authority.keys().version > version, "the next lease tells clients to fetch it");
+        assert!(verifies(&authority).await && !trusts(&authority, &signed));
+        let again = authority.withdraw_signing_key(operator(), stolen.clone()).await.unwrap_err();
+        assert_eq!(again.code(), ErrorCode::NotFound);
+
+        // Beside another of its kind it needs no successor, and a later renewal does not bring it back.
+        clock.advance(Seconds(1));
+        authority.rotate_signing_key(operator(), LeaseAlgorithm::EdDsa).await.unwrap();
+        let withdrawn = authority.withdraw_signing_key(operator(), successor).await.unwrap();
+        assert_eq!((withdrawn.successor, listed(&authority).len()), (None, 1));
+        authority.ensure_signing_key(LeaseAlgorithm::Rs256).await.unwrap();
+        let rsa = listed(&authority).pop().unwrap();
+        let withdrawn = authority.withdraw_signing_key(operator(), rsa).await.unwrap();
+        assert!(withdrawn.successor.is_some(), "the other key signs with another algorithm");
+        authority.close().await;
+        clock.advance(Seconds::days(2));
+        let authority = open(options()).await.unwrap();
+        authority.renew_keyset().await.unwrap();
+        assert!(!listed(&authority).contains(&stolen) && verifies(&authority).await);
+
+        let audit = kaching_authority::List {
+            filter: kaching_authority::AuditFilter {
+                action: Some("key.withdraw".to_owned()),
+                ..Default::default()
+            },
+            ..Default::default()
+        };
+        assert_eq!(authority.audit_entries(audit).await.unwrap().items.len(), 3);
+        authority.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_key_is_withdrawn_with_the_next_keyset_or_not_at_all() {
+    for scratch in engines() {
+        let (directory, clock) = (scratch.folder.path(), Arc::new(FakeClock::default()));
+        let authority =
+            open(options(&scratch.config, directory, Arc::<FakeClock>::clone(&clock))).await.unwrap();
+        let (kid, version) = (authority.keys().jwks.keys[0].kid(), authority.keys().version);
+        std::fs::rename(directory.join("root.key"), directory.join("vault")).unwrap();
+        let told = authority.withdraw_signing_key(operator(), kid.clone()).await.unwrap_err();
+        assert_eq!(told.code(), ErrorCode::WrongState);
+        assert!(told.to_string().contains("root.key"), "{told}");
+        assert_eq!((authority.keys().jwks.keys[0].kid(), authority.keys().version), (kid.clone(), version));
+        assert!(verifies(&authority).await);
+        std::fs::rename(directory.join("vault"), directory.join("root.key")).unwrap();
+        authority.withdraw_signing_key(operator(), kid).await.unwrap();
+        authority.close().await;
+    }
+}
+
+#[tokio::test]
 async fn keys_are_replaced_before_they_end() {
     for scratch in engines() {
         let (directory, clock) = (scratch.folder.path(), Arc::new(FakeClock::default()));

@@ -33,6 +33,7 @@ mod streaming;
 mod telling;
 mod validating;
 mod verdict;
+mod withdrawn;
 
 use changes::Hint;
 use entering::Candidate;

@@ -149,10 +149,12 @@ impl Migrations {
     /// The first of them: those that a database or a backup with these names has.
     ///
     /// # Errors
-    /// [`Error::SchemaTooNew`] if there are others, which a later program knows.
+    /// [`Error::SchemaTooNew`] if there are others, which a later program knows, or if `needed` is a later version.
     pub fn those(&self, names: &[String], needed: &str) -> Result<Self> {
-        let ours = self.list.iter().map(|migration| migration.name);
-        if names.len() <= self.list.len() && ours.zip(names).all(|(ours, theirs)| ours == theirs) {
+        let (ours, version) =
+            (self.list.iter().map(|migration| migration.name), Version::parse(self.version));
+        let served = Version::parse(needed).is_some_and(|needed| Some(needed) <= version);
+        if served && names.len() <= self.list.len() && ours.zip(names).all(|(ours, theirs)| ours == theirs) {
             return Ok(Self { list: &self.list[..names.len()], ..*self });
         }
         Err(Error::SchemaTooNew { needed: needed.to_owned(), ours: self.version.to_owned() })

@@ -26,7 +26,8 @@ pub struct Token {
 pub enum Scope {
     /// Everything.
     Admin,
-    /// Lists and shows, without license keys and without the personal part of audit entries.
+    /// Lists and shows, without license keys, without mail and network addresses, and without the personal part of audit
+    /// entries.
     Read,
     /// Makes and changes products, features and plans.
     CatalogueWrite,
@@ -36,6 +37,9 @@ pub enum Scope {
     LicensesWrite,
     /// Sees license keys.
     LicensesKey,
+    /// Sees personal data in what is listed and shown: customers' mail addresses, and the addresses from which
+    /// installations call.
+    PersonalRead,
     /// Sees the personal part of audit entries.
     AuditPersonal,
     /// Takes backups, in which everything stands.
@@ -51,6 +55,7 @@ impl Scope {
         Self::CustomersWrite,
         Self::LicensesWrite,
         Self::LicensesKey,
+        Self::PersonalRead,
         Self::AuditPersonal,
         Self::Backup,
     ];
@@ -75,6 +80,7 @@ word!(Scope {
     CustomersWrite = "customers:write",
     LicensesWrite = "licenses:write",
     LicensesKey = "licenses:key",
+    PersonalRead = "personal:read",
     AuditPersonal = "audit:personal",
     Backup = "backup"
 });

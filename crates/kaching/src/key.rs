@@ -10,12 +10,14 @@ use crate::{
 mod list;
 mod root;
 mod rotate;
+mod withdraw;
 
 /// The keys that the authority signs with
 #[derive(Subcommand)]
 pub(crate) enum Command {
     List(list::List),
     Rotate(rotate::Rotate),
+    Withdraw(withdraw::Withdraw),
     Root(root::Root),
 }
 
@@ -24,6 +26,7 @@ impl Command {
         match self {
             Self::List(verb) => verb.run(client, output).await,
             Self::Rotate(verb) => verb.run(client, output).await,
+            Self::Withdraw(verb) => verb.run(client, output).await,
             Self::Root(verb) => verb.run(client, output).await,
         }
     }

@@ -10,6 +10,7 @@ mod customer;
 mod data;
 mod demo;
 mod doctor;
+mod dumps;
 mod failure;
 mod feature;
 mod flags;
@@ -48,6 +49,7 @@ use crate::{cli::Cli, failure::Failure, output::Style, output::remark};
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
+    dumps::forbid();
     let matches = match Cli::command().try_get_matches() {
         Ok(matches) => matches,
         // Help is an error, too, which goes to standard output and exits with 0; wrong usage exits with 2.

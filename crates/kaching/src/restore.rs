@@ -28,7 +28,8 @@ use crate::{
 /// Make the authority again from a backup, in a data directory or a database that is empty
 ///
 /// It needs root.key, for the restored authority begins a new epoch in a keyset that the root signs, and master.key,
-/// unless the backup holds it. Nothing serves meanwhile. A restore that was ended goes on when it is run again.
+/// unless the backup holds it. Nothing serves meanwhile. A restore that fails leaves no files; one that was killed goes on when
+/// it is run again.
 #[derive(Args)]
 pub(crate) struct Restore {
     /// The backup
@@ -39,6 +40,11 @@ pub(crate) struct Restore {
     /// The root's private half, root.key of the data directory unless set
     #[arg(long, value_name = "FILE")]
     root_key: Option<PathBuf>,
+    /// Take a backup that has no MAC, as those of earlier releases; that is recorded
+    ///
+    /// Nothing shows whether such a backup was changed after it was made. One whose MAC is wrong is never taken.
+    #[arg(long)]
+    without_mac: bool,
     /// Let the root sign this once, and keep no copy of it here
     #[arg(long)]
     offline_root: bool,
@@ -55,8 +61,6 @@ impl Restore {
             config.database.url = Some(Secret::new(settings::named_or_in_file("--database", database)?));
             settings::exposed_database("--database", database).iter().for_each(|doubt| remark(doubt));
         }
-        data.make()?;
-        let _owned = data.own().map_err(|taken| taken.sentence(data))?;
         data.check_modes()?;
         let here = config.database.url.is_none();
         if here && data.join("kaching.db").exists() {
@@ -66,19 +70,29 @@ impl Restore {
             )));
         }
         let contents = look(&self.file).await?;
+        let failed = |error: kaching_authority::Error| sentence(&error.to_string());
         let (master, from_backup) = self.master(data, &config, &contents, choice)?;
         let root = self.root(data, &contents)?;
+        let passphrase = config.keys.root_passphrase.unwrap_or_else(|| Secret::new(String::new()));
+        let opens = (root.expose().to_owned(), passphrase.clone());
+        // Until everything fits, nothing is made.
+        contents.check(&master, self.without_mac, opens).await.map_err(failed)?;
+        let mut made = Made::before(data);
+        data.make()?;
+        let _owned = data.own().map_err(|taken| taken.sentence(data))?;
+        data.check_modes()?;
         let unfinished = Unfinished::of(&contents);
         let how = backups::Restore {
             database: match &config.database.url {
                 Some(url) => DatabaseConfig::postgres(url.expose().clone()),
-                None => unfinished.begin(data)?,
+                None => {
+                    made.database(data, &unfinished.0);
+                    unfinished.begin(data)?
+                }
             },
             master,
-            root: (
-                root.expose().to_owned(),
-                config.keys.root_passphrase.unwrap_or_else(|| Secret::new(String::new())),
-            ),
+            without_mac: self.without_mac,
+            root: (root.expose().to_owned(), passphrase),
             keeps_root: !here && !self.offline_root,
             issuer: config.server.public_url.as_ref().map(|url| url.as_str().to_owned()),
             by: Actor::Local(rustix::process::geteuid().as_raw()),
@@ -89,7 +103,6 @@ impl Restore {
         let told = |seen: &Seen| progress.lock().expect("nothing panics while it is held").show(seen);
         let restored = backups::restore(&self.file, &contents, how, &told).await;
         progress.lock().expect("nothing panics while it is held").done();
-        let failed = |error: kaching_authority::Error| sentence(&error.to_string());
         let epoch = restored.map_err(failed)?;
         if let Some(text) = from_backup {
             write_private(&data.join("master.key"), text.expose()).map_err(failed)?;
@@ -101,6 +114,7 @@ impl Restore {
             }
             unfinished.finish(data)?;
         }
+        made.stays();
         let mut document = backup::document(&contents, &self.file);
         document["epoch"] = json!(epoch);
         output.either(&document, || {
@@ -154,6 +168,45 @@ impl Restore {
             )));
         }
         read(&path)
+    }
+}
+
+/// What a restore makes in the file system, and removes again where it fails. One that is killed leaves its database, and
+/// goes on with it.
+struct Made {
+    /// What was not there before, the innermost first.
+    files: Vec<PathBuf>,
+    directories: Vec<PathBuf>,
+}
+
+impl Made {
+    fn before(data: &DataDir) -> Self {
+        let missing = |path: &PathBuf| path.symlink_metadata().is_err();
+        let files = ["kaching.lock", "master.key", "root.key"].map(|name| data.join(name));
+        let directories = data.path().ancestors().map(Path::to_owned);
+        let directories = directories.filter(|path| !path.as_os_str().is_empty()).take_while(missing);
+        Self { files: files.into_iter().filter(missing).collect(), directories: directories.collect() }
+    }
+
+    fn database(&mut self, data: &DataDir, name: &str) {
+        self.files.extend(["", "-wal", "-shm"].map(|part| data.join(&format!("{name}{part}"))));
+    }
+
+    fn stays(&mut self) {
+        self.files.clear();
+        self.directories.clear();
+    }
+}
+
+impl Drop for Made {
+    fn drop(&mut self) {
+        for file in &self.files {
+            let _ = fs::remove_file(file);
+        }
+        // A directory in which something else is by now stays.
+        for directory in &self.directories {
+            let _ = fs::remove_dir(directory);
+        }
     }
 }
 

@@ -41,13 +41,14 @@ impl Command {
 }
 
 /// What a token may do; `admin` is everything.
-const SCOPES: [&str; 8] = [
+const SCOPES: [&str; 9] = [
     "admin",
     "read",
     "catalogue:write",
     "customers:write",
     "licenses:write",
     "licenses:key",
+    "personal:read",
     "audit:personal",
     "backup",
 ];

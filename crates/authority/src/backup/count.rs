@@ -14,6 +14,8 @@ pub struct Contents {
     pub bytes: u64,
     /// The SHA-256 of all but the last line, in hexadecimal digits.
     pub sha256: String,
+    /// The code that authenticates it, of all but backups of the first version.
+    pub(crate) mac: Option<String>,
     /// The keys that its values are sealed under, sealed under the master key.
     pub(crate) data_keys: BTreeMap<String, Vec<u8>>,
 }

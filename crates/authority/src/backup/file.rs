@@ -86,7 +86,7 @@ impl Drop for BackupFile {
 /// Reads a backup to its end, and says what is in it. Blocks.
 ///
 /// # Errors
-/// If it cannot be read, is not whole, or was changed.
+/// If it cannot be read, is not whole, was changed, or needs a later version of the program.
 pub fn read(path: &Path, mut told: impl FnMut(&Seen)) -> Result<Contents> {
     let mut file = open(path)?;
     let (mut parser, mut piece) = (Parser::default(), vec![0; 256 * 1024]);
@@ -95,7 +95,12 @@ pub fn read(path: &Path, mut told: impl FnMut(&Seen)) -> Result<Contents> {
         if length == 0 {
             return parser.finish();
         }
+        let known = parser.head().is_some();
         parser.feed(&piece[..length], &mut |_| {})?;
+        // Of a backup that this version cannot serve, the rest is not worth reading.
+        if let (false, Some(head)) = (known, parser.head()) {
+            head.check_served()?;
+        }
         told(parser.seen());
     }
 }

@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use crate::keys::Locked;
 
-/// The version of the format that this program writes and reads.
-pub(super) const VERSION: u32 = 1;
+/// The version of the format that this program writes. It reads the first one, too, which has no MAC.
+pub(super) const VERSION: u32 = 2;
 pub(super) const FORMAT: &str = "kaching-backup";
 
 /// The first line: what the backup is.
@@ -45,8 +45,14 @@ pub(super) enum Mark {
     Begin { table: String, columns: Vec<String> },
     /// They are all here.
     End { end: String, rows: u64, sum: String },
-    /// So is everything.
-    Whole { tables: u64, rows: u64, sha256: String },
+    /// So is everything. `mac` authenticates `sha256`, which is that of all lines before; the first version had none.
+    Whole {
+        tables: u64,
+        rows: u64,
+        sha256: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        mac: Option<String>,
+    },
 }
 
 impl Mark {

@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use aws_lc_rs::hmac;
 use kaching_base::{ErrorCode, Secret, Timestamp};
 use kaching_db::{Cell, Db, Sum, Tx};
 use serde_json::json;
@@ -17,10 +18,10 @@ use tokio::sync::mpsc;
 use super::{
     Head,
     lines::{FORMAT, Mark, VERSION, line, row},
-    sql,
+    mac, sql,
 };
 use crate::{
-    Authority, Cx, Error, Result,
+    Authority, Cx, Error, MasterKey, Result,
     audit::Entry,
     keys::{Locked, StoredKeyset, epoch, interrupted},
 };
@@ -63,7 +64,7 @@ impl Authority {
             op.audit(tx, Entry::ok(json!({ "with_master_key": with_master_key })))
         })
         .await?;
-        let mut chunks = chunks(&self.db, self.now(), master_key);
+        let mut chunks = chunks(&self.db, self.now(), &self.master, master_key);
         let reading = chunks.reading.take();
         chunks.reading = reading.map(|reading| -> Pin<Box<dyn Future<Output = Result<()>> + Send>> {
             Box::pin(async move {
@@ -77,7 +78,8 @@ impl Authority {
 }
 
 /// Everything in the database, as it is when the reading begins.
-pub(super) fn chunks(db: &Db, now: Timestamp, master_key: Option<Locked>) -> Chunks {
+pub(super) fn chunks(db: &Db, now: Timestamp, master: &MasterKey, master_key: Option<Locked>) -> Chunks {
+    let mac = master.backup_mac();
     let (sender, pieces) = mpsc::channel(WAITING);
     let db = db.with_deadline(LONGEST);
     let mut begun = false;
@@ -90,7 +92,7 @@ pub(super) fn chunks(db: &Db, now: Timestamp, master_key: Option<Locked>) -> Chu
                 ));
             }
             let head = head(tx, now, master_key.clone())?;
-            Writer::new(sender.clone()).everything(tx, &head)
+            Writer::new(sender.clone()).everything(tx, &head, &mac)
         })
         .await
     };
@@ -147,7 +149,7 @@ impl Writer {
         Self { sender, piece: Vec::with_capacity(CHUNK + 4096), hash: Sha256::new() }
     }
 
-    fn everything(mut self, tx: &mut Tx<'_>, head: &Head) -> Result<()> {
+    fn everything(mut self, tx: &mut Tx<'_>, head: &Head, key: &hmac::Key) -> Result<()> {
         self.line(&line(head))?;
         let (mut all, tables) = (0, tx.tables()?);
         for table in &tables {
@@ -173,7 +175,8 @@ impl Writer {
             self.line(&line(&Mark::end(table.name(), rows, sum)))?;
         }
         let sha256 = super::parse::hex(&self.hash.clone().finalize());
-        self.line(&line(&Mark::Whole { tables: tables.len() as u64, rows: all, sha256 }))?;
+        let mac = Some(mac::sign(key, &sha256));
+        self.line(&line(&Mark::Whole { tables: tables.len() as u64, rows: all, sha256, mac }))?;
         self.send()
     }
 

@@ -10,8 +10,12 @@ use super::{
 };
 use crate::{Error, Result};
 
-/// No line of ours comes near to it.
-const LONGEST: usize = 64 << 20;
+/// No line of ours comes near to it: what is in a row came in requests of at most 64 KiB.
+const LONGEST: usize = 4 << 20;
+/// Nor is a first line of ours so long.
+const LONGEST_HEAD: usize = 64 << 10;
+/// There are fewer tables, and fewer data keys: what is remembered of a backup is bounded.
+const MOST: usize = 1000;
 
 /// What stands in a backup, as it comes.
 pub(super) enum Item {
@@ -35,6 +39,7 @@ pub(super) struct Parser {
     tables: Vec<Counted>,
     data_keys: std::collections::BTreeMap<String, Vec<u8>>,
     sha256: Option<String>,
+    mac: Option<String>,
 }
 
 impl Parser {
@@ -43,12 +48,18 @@ impl Parser {
         &self.seen
     }
 
+    /// What the backup says of itself, once that was read.
+    pub(super) fn head(&self) -> Option<&Head> {
+        self.head.as_ref()
+    }
+
     /// Takes the next bytes, and hands over what stands in the lines that they end.
     pub(super) fn feed(&mut self, mut bytes: &[u8], take: &mut dyn FnMut(Item)) -> Result<()> {
         self.seen.bytes += bytes.len() as u64;
         while let Some(end) = bytes.iter().position(|byte| *byte == b'\n') {
             let (line, after) = bytes.split_at(end + 1);
             bytes = after;
+            self.check_length(line.len())?;
             if self.rest.is_empty() {
                 self.line(line, take)?;
             } else {
@@ -57,16 +68,27 @@ impl Parser {
                 self.line(&whole, take)?;
             }
         }
+        self.check_length(bytes.len())?;
         self.rest.extend_from_slice(bytes);
-        if self.rest.len() > LONGEST { Err(self.damaged("it is longer than any of ours")) } else { Ok(()) }
+        Ok(())
+    }
+
+    /// Whether the line that has begun may be longer by so much.
+    fn check_length(&self, more: usize) -> Result<()> {
+        let most = if self.head.is_none() { LONGEST_HEAD } else { LONGEST };
+        match (self.rest.len() + more > most, &self.head) {
+            (false, _) => Ok(()),
+            (true, None) => Err(no_backup("its first line is not that of a backup")),
+            (true, Some(_)) => Err(no_backup(&format!("line {} is longer than any of ours", self.lines + 1))),
+        }
     }
 
     /// That was all.
     pub(super) fn finish(self) -> Result<Contents> {
         match (self.head, self.sha256, self.rest.is_empty()) {
             (Some(head), Some(sha256), true) => {
-                let Self { tables, seen, data_keys, .. } = self;
-                Ok(Contents { head, tables, bytes: seen.bytes, sha256, data_keys })
+                let Self { tables, seen, data_keys, mac, .. } = self;
+                Ok(Contents { head, tables, bytes: seen.bytes, sha256, mac, data_keys })
             }
             _ => Err(no_backup("it ends before its last line: the copy is not whole")),
         }
@@ -90,7 +112,7 @@ impl Parser {
         }
         let mark = serde_json::from_slice(line).map_err(|_| self.damaged("it cannot be read"))?;
         match (mark, self.open.take()) {
-            (Mark::Begin { table, columns }, None) => {
+            (Mark::Begin { table, columns }, None) if self.tables.len() < MOST => {
                 self.seen.table.clone_from(&table);
                 self.open =
                     Some((Counted { name: table.clone(), rows: 0, sum: Sum::default() }, columns.len()));
@@ -102,12 +124,12 @@ impl Parser {
                 self.tables.push(found.clone());
                 take(Item::End(found));
             }
-            (Mark::Whole { tables, rows, sha256 }, None) => {
+            (Mark::Whole { tables, rows, sha256, mac }, None) => {
                 let found = hex(&self.hash.clone().finalize());
                 if (tables, rows, &sha256) != (self.tables.len() as u64, self.seen.rows, &found) {
                     return Err(self.damaged("the checksum of what came before is another one"));
                 }
-                self.sha256 = Some(found);
+                (self.sha256, self.mac) = (Some(found), mac);
             }
             _ => return Err(self.damaged("rows of a table are missing, or were changed")),
         }
@@ -127,6 +149,7 @@ impl Parser {
         table.sum.add(&cells);
         self.seen.rows += 1;
         if table.name == "data_keys"
+            && self.data_keys.len() < MOST
             && let [kaching_db::Cell::Text(name), kaching_db::Cell::Bytes(sealed)] = cells.as_slice()
         {
             self.data_keys.insert(name.clone(), sealed.clone());
@@ -148,7 +171,7 @@ fn head(line: &[u8]) -> Result<Head> {
     if text(&value, "format") != FORMAT {
         return Err(no_backup("its first line is not that of a backup"));
     }
-    if text(&value, "version") != VERSION {
+    if !(1..=VERSION).any(|version| text(&value, "version") == version) {
         let by = text(&value, "made_by");
         return Err(no_backup(&format!(
             "kaching {by} wrote it in a later format: use that version or a newer one"

@@ -74,7 +74,7 @@ pub async fn relocate(how: Relocate, told: Told<'_>) -> Result<Contents> {
     }
     let target = open(how.to).await?;
     let origin = format!("move {first} {state}");
-    let copied = Source::Stream(chunks(&source, how.clock.now(), None));
+    let copied = Source::Stream(chunks(&source, how.clock.now(), &how.master, None));
     let there = target.read("backup.moved", sql::moved_from).await?;
     if there.as_ref() == Some(&origin) {
         // An earlier run was ended after its last transaction: what is left is to say so.

@@ -25,8 +25,10 @@ use crate::{
 pub struct Restore {
     /// An empty database, or one into which the same backup was not wholly restored.
     pub database: db::Config,
-    /// Opens what is sealed in the backup.
+    /// Opens what is sealed in the backup, and shows that nobody has changed it.
     pub master: MasterKey,
+    /// Accepts a backup that has no MAC, as those of earlier releases; that is recorded.
+    pub without_mac: bool,
     /// The text of `root.key`, and what opens it: the new epoch is told in a keyset that the root signs.
     pub root: (String, Secret<String>),
     /// Whether the database keeps the root's sealed private half from now on.
@@ -47,18 +49,10 @@ pub struct Restore {
 /// # Errors
 /// If the database holds anything else, the keys are not those of the backup, or the clock stands before it.
 pub async fn restore(path: &Path, contents: &Contents, how: Restore, told: Told<'_>) -> Result<u64> {
-    let data = DataKeys::open(&contents.data_keys, &how.master).map_err(|_| {
-        refused("this master key is not the one of the backup: put the right one into the data directory")
-    })?;
+    let data = contents.check_keys(&how.master, how.without_mac)?;
     let (text, passphrase) = how.root;
     let sealed = text.clone();
-    let root =
-        tokio::task::spawn_blocking(move || Root::open(&text, &passphrase)).await.map_err(interrupted)??;
-    if !contents.head.roots.contains(&root.public.to_string()) {
-        return Err(refused(
-            "root.key holds another root than the one of the backup, which products pin: bring the right one",
-        ));
-    }
+    let root = contents.check_root(text, passphrase).await?;
     let db = Db::open(how.database, db::Metrics::register(&mut Registry::default())).await?;
     let sha256 = contents.sha256.clone();
     let patient = db.with_deadline(PATIENCE);
@@ -85,6 +79,41 @@ pub async fn restore(path: &Path, contents: &Contents, how: Restore, told: Told<
     done
 }
 
+impl Contents {
+    /// Checks all that a restore needs, and changes nothing: the master key, the MAC, and the root with its passphrase.
+    ///
+    /// # Errors
+    /// If one of them is not that of the backup.
+    pub async fn check(
+        &self,
+        master: &MasterKey,
+        without_mac: bool,
+        root: (String, Secret<String>),
+    ) -> Result<()> {
+        self.check_keys(master, without_mac)?;
+        self.check_root(root.0, root.1).await.map(drop)
+    }
+
+    fn check_keys(&self, master: &MasterKey, without_mac: bool) -> Result<DataKeys> {
+        let data = DataKeys::open(&self.data_keys, master).map_err(|_| {
+            refused("this master key is not the one of the backup: put the right one into the data directory")
+        })?;
+        self.check_mac(master, without_mac)?;
+        Ok(data)
+    }
+
+    async fn check_root(&self, text: String, passphrase: Secret<String>) -> Result<Root> {
+        let opened = tokio::task::spawn_blocking(move || Root::open(&text, &passphrase));
+        let root = opened.await.map_err(interrupted)??;
+        match self.head.roots.contains(&root.public.to_string()) {
+            true => Ok(root),
+            false => Err(refused(
+                "root.key holds another root than the one of the backup, which products pin: bring the right one",
+            )),
+        }
+    }
+}
+
 impl Authority {
     /// The restored state counts from here on. One transaction: either the new epoch is signed, or nothing is.
     async fn begin_epoch(&self, cx: Cx, root: Root, sealed: Option<String>, from: &Contents) -> Result<u64> {
@@ -96,7 +125,10 @@ impl Authority {
             .await?;
         self.ring.store(Arc::new(KeyRing::of_epoch(&self.data, next)));
         let (issuer, sealing, root) = (self.issuer.clone(), self.data.seal.clone(), Arc::new(root));
-        let entry = json!({ "made_at": from.head.made_at, "rows": from.rows(), "sha256": from.sha256 });
+        let mut entry = json!({ "made_at": from.head.made_at, "rows": from.rows(), "sha256": from.sha256 });
+        if !from.has_mac() {
+            entry["without_mac"] = json!(true);
+        }
         self.write("backup.begin_epoch", cx, move |tx, op| {
             sql::set_epoch(tx, next)?;
             if let Some(sealed) = &sealed {

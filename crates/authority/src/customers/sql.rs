@@ -111,8 +111,10 @@ pub(super) fn update(tx: &mut Tx<'_>, customer: &Customer) -> Result<()> {
 
 fn put_words(tx: &mut Tx<'_>, customer: &Customer) -> Result<()> {
     let reference = customer.reference.as_ref().map(|r| r.as_str());
-    let optional = [reference, customer.email.as_deref(), customer.company.as_deref()].into_iter().flatten();
+    let optional = [reference, customer.company.as_deref()].into_iter().flatten();
     let words = words_of(optional.chain([customer.name.as_str()]));
+    let mail = words_of(customer.email.as_deref());
     search::put(tx, Noun::Customer, customer.id, &words)?;
+    search::put(tx, Noun::CustomerMail, customer.id, &mail)?;
     search::put(tx, Noun::CustomerTag, customer.id, &customer.tags)
 }

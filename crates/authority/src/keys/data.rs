@@ -8,12 +8,17 @@ use kaching_db::{Tx, params};
 use super::{MasterKey, Sealer, seal::place};
 use crate::{Error, Result};
 
-/// What seals values, what looks license keys up, what makes the secrets of credentials.
+/// What seals values, what looks license keys up, what makes the secrets of credentials, what authenticates API tokens.
 pub(crate) struct DataKeys {
     pub(crate) seal: Secret<[u8; 32]>,
     pub(crate) lookup: Secret<[u8; 32]>,
     pub(crate) credential: Secret<[u8; 32]>,
+    /// `None` until the first start after an upgrade from a release that had none.
+    pub(crate) token: Option<Secret<[u8; 32]>>,
 }
+
+/// The name of the key that authenticates API tokens.
+const TOKEN: &str = "token";
 
 impl DataKeys {
     /// Whether a first start has made them.
@@ -32,10 +37,7 @@ impl DataKeys {
     /// Opens those that stand under their names, as the database or a backup holds them.
     pub(crate) fn open(sealed: &BTreeMap<String, Vec<u8>>, master: &MasterKey) -> Result<Self> {
         let sealer = Sealer::new(master.secret());
-        let open = |name: &'static str| {
-            let sealed = sealed.get(name).ok_or_else(|| {
-                Error::Failure(format!("the database lacks its {name} key: restore it from a backup"))
-            })?;
+        let unseal = |name: &'static str, sealed: &[u8]| {
             let bytes =
                 sealer.unseal(&place("data_keys", "sealed", name.as_bytes()), sealed).map_err(|_| {
                     Error::Failure(
@@ -47,7 +49,25 @@ impl DataKeys {
                 .map(Secret::new)
                 .map_err(|_| Error::Failure(format!("the {name} key is damaged")))
         };
-        Ok(Self { seal: open("seal")?, lookup: open("lookup")?, credential: open("credential")? })
+        let open = |name: &'static str| {
+            let sealed = sealed.get(name).ok_or_else(|| {
+                Error::Failure(format!("the database lacks its {name} key: restore it from a backup"))
+            })?;
+            unseal(name, sealed)
+        };
+        let token = sealed.get(TOKEN).map(|sealed| unseal(TOKEN, sealed)).transpose()?;
+        Ok(Self { seal: open("seal")?, lookup: open("lookup")?, credential: open("credential")?, token })
+    }
+
+    /// Whether the database has the key that authenticates API tokens.
+    pub(crate) fn has_token_key(tx: &mut Tx<'_>) -> Result<bool> {
+        let sql = "select 1 from data_keys where name = 'token'";
+        Ok(tx.query_opt(sql, &[], |_| Ok(()))?.is_some())
+    }
+
+    /// Stores the key that authenticates API tokens.
+    pub(crate) fn store_token_key(tx: &mut Tx<'_>, master: &MasterKey, key: &Secret<[u8; 32]>) -> Result<()> {
+        store(tx, &Sealer::new(master.secret()), TOKEN, key)
     }
 
     /// Keeps new ones.
@@ -55,9 +75,14 @@ impl DataKeys {
         let sealer = Sealer::new(master.secret());
         for (name, key) in [("seal", &self.seal), ("lookup", &self.lookup), ("credential", &self.credential)]
         {
-            let sealed = sealer.seal(&place("data_keys", "sealed", name.as_bytes()), key.expose())?;
-            tx.execute("insert into data_keys (name, sealed) values (?1, ?2)", params![name, sealed])?;
+            store(tx, &sealer, name, key)?;
         }
-        Ok(())
+        self.token.as_ref().map_or(Ok(()), |key| store(tx, &sealer, TOKEN, key))
     }
+}
+
+fn store(tx: &mut Tx<'_>, sealer: &Sealer, name: &str, key: &Secret<[u8; 32]>) -> Result<()> {
+    let sealed = sealer.seal(&place("data_keys", "sealed", name.as_bytes()), key.expose())?;
+    tx.execute("insert into data_keys (name, sealed) values (?1, ?2)", params![name, sealed])?;
+    Ok(())
 }

@@ -1,5 +1,6 @@
 //! The master key: 32 bytes that never enter the database.
 
+use aws_lc_rs::hmac;
 use kaching_base::{Base64Url, ParseError, Secret};
 
 /// What seals every other key. It is written as 43 symbols of base64url.
@@ -27,6 +28,12 @@ impl MasterKey {
     /// The text that stands in `master.key`.
     pub fn encode(&self) -> Secret<String> {
         Secret::new(Base64Url(self.0.expose()).to_string())
+    }
+
+    /// Returns the key that authenticates backups: it is derived from this one, and used for nothing else.
+    pub(crate) fn backup_mac(&self) -> hmac::Key {
+        let master = hmac::Key::new(hmac::HMAC_SHA256, self.0.expose());
+        hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&master, b"kaching/backup/mac/v1").as_ref())
     }
 
     pub(crate) fn secret(&self) -> &Secret<[u8; 32]> {

@@ -7,15 +7,15 @@ use kaching_base::{Secret, Timestamp};
 use kaching_db::{Tx, params};
 use kaching_license::{Jwks, KeyPurpose, RootKey};
 
-use super::{DataKeys, KeyRing, Root, Sealer, Signer, StoredKey, keyset, keyset::StoredKeyset};
+use super::{DataKeys, KeyRing, Root, Sealer, Signer, StoredKey, TokenKey, keyset, keyset::StoredKeyset};
 use crate::{Authority, Cx, Error, Result};
 
 /// What the database holds of keys and keysets.
 pub(super) struct Stored {
     epoch: u64,
     pub(super) keys: Vec<StoredKey>,
-    keysets: Vec<StoredKeyset>,
-    root_in_database: Option<String>,
+    pub(super) keysets: Vec<StoredKeyset>,
+    pub(super) root_in_database: Option<String>,
 }
 
 impl Authority {
@@ -68,6 +68,38 @@ impl Authority {
             true => Ok(()),
             false => Err(another_root()),
         }
+    }
+
+    /// Notices a `root.key` that is not the root of this database, as where the files of two authorities were mixed up. It
+    /// opens only a file that it has not seen yet. One that cannot be opened is told when the keyset is due.
+    ///
+    /// # Errors
+    /// With both roots, and what to do.
+    pub(crate) async fn notice_foreign_root(&self) -> Result<()> {
+        let Some(digest) = self.root.file_digest()? else { return Ok(()) };
+        if self.read("root.checked", |tx, _| checked_root(tx)).await?.as_ref() == Some(&digest) {
+            return Ok(());
+        }
+        let (stored, keeper) = (self.stored_keys().await?, Arc::clone(&self.root));
+        let opened = tokio::task::spawn_blocking(move || keeper.open(None)).await.map_err(interrupted)?;
+        let root = match opened {
+            Ok(Some(root)) => root,
+            Ok(None) => return Ok(()),
+            Err(error) => {
+                tracing::warn!(%error, "root.key cannot be opened; the keyset that it signed serves on until it ends");
+                return Ok(());
+            }
+        };
+        if stored.keysets.iter().all(|keyset| keyset.root != root.public) {
+            let pinned = stored.keysets.first().map_or_else(String::new, |keyset| keyset.root.to_string());
+            return Err(Error::Failure(format!(
+                "root.key holds the root {}, but this database's is {pinned}, which products pin: put the right root.key \
+                 back, or take this one away; without one, the present keyset serves until {}",
+                root.public,
+                self.keys().keyset_ends_at
+            )));
+        }
+        self.write("root.check", Cx::system("root"), move |tx, _| set_checked_root(tx, &digest)).await
     }
 
     /// Loads the keys where another server on the same database has changed them.
@@ -158,9 +190,13 @@ impl Authority {
             return Ok(());
         };
         let (issuer, sealing) = (self.issuer.clone(), self.data.seal.clone());
+        let file = self.root.file_digest()?;
         self.write("keys.sign_keyset", Cx::system("keyset"), move |tx, op| {
             if !keep_root(tx, &root, sealed.as_deref(), first, op.now)? {
                 return Ok(());
+            }
+            if let Some(digest) = &file {
+                set_checked_root(tx, digest)?;
             }
             let keys = StoredKey::load(tx, &Sealer::new(&sealing), op.now)?;
             let epoch = epoch(tx)?;
@@ -205,7 +241,7 @@ pub(super) fn alone(tx: &mut Tx<'_>) -> Result<()> {
     Ok(())
 }
 
-fn another_root() -> Error {
+pub(super) fn another_root() -> Error {
     Error::Failure(
         "root.key holds another root than the one that products pin: put the right one back".to_owned(),
     )
@@ -215,6 +251,21 @@ pub(crate) fn epoch(tx: &mut Tx<'_>) -> Result<u64> {
     let text =
         tx.query_opt("select value from settings where name = 'epoch'", &[], |row| row.get::<String>(0))?;
     text.and_then(|text| text.parse().ok()).ok_or_else(|| Error::stored("epoch", "it is missing"))
+}
+
+/// The digest of the `root.key` that was last found to be the root of this database.
+fn checked_root(tx: &mut Tx<'_>) -> Result<Option<String>> {
+    let sql = "select value from settings where name = 'root_key'";
+    Ok(tx.query_opt(sql, &[], |row| row.get(0))?)
+}
+
+fn set_checked_root(tx: &mut Tx<'_>, digest: &str) -> Result<()> {
+    tx.execute(
+        "insert into settings (name, value) values ('root_key', ?1)
+         on conflict (name) do update set value = excluded.value",
+        params![digest],
+    )?;
+    Ok(())
 }
 
 fn root_in_database(tx: &mut Tx<'_>) -> Result<Option<String>> {
@@ -261,6 +312,7 @@ impl KeyRing {
             jwks: Jwks { keys: stored.keys.iter().map(|key| key.jwk.clone()).collect() },
             sealer: Sealer::new(&data.seal),
             lookup: hmac::Key::new(hmac::HMAC_SHA256, data.lookup.expose()),
+            tokens: data.token.as_ref().map(TokenKey::new),
             credential: data.credential.clone(),
             signers,
         }

@@ -2,8 +2,9 @@
 
 use std::{fs, path::PathBuf};
 
-use kaching_base::Secret;
+use kaching_base::{Base64Url, Secret};
 use kaching_license::{Ed25519Signer, PublicKey, RootKey};
+use sha2::{Digest as _, Sha256};
 
 use super::{
     files::write_private,
@@ -94,6 +95,12 @@ impl RootKeeper {
                 Err(error) => Err(Error::Failure(format!("root.key cannot be read: {error}"))),
             },
         }
+    }
+
+    /// Returns what tells one `root.key` from another; `None` where the root is kept in the database, or elsewhere.
+    pub(crate) fn file_digest(&self) -> Result<Option<String>> {
+        let text = self.sealed(None)?;
+        Ok(text.map(|text| Base64Url(Sha256::digest(text.as_bytes())).to_string()))
     }
 
     /// Makes a root. Gives its sealed text where that belongs into the database.

@@ -4,10 +4,7 @@ use kaching_base::{ErrorCode, LeaseAlgorithm, Seconds, Timestamp};
 use kaching_license::KeyPurpose;
 use serde_json::json;
 
-use super::{
-    Sealer, StoredKey,
-    renew::{self, interrupted},
-};
+use super::{Sealer, StoredKey, renew, withdraw};
 use crate::{Authority, Cx, Error, Result, audit::Entry};
 
 /// A key is replaced this long before it ends: time enough to bring it to a root that lives elsewhere.
@@ -41,11 +38,7 @@ impl Authority {
     async fn make_key(&self, cx: Cx, algorithm: LeaseAlgorithm, unless: Option<Seconds>) -> Result<()> {
         let (seed, now) = (self.entropy.seed(), self.now());
         self.check_mark(now)?;
-        let make = move || match algorithm {
-            LeaseAlgorithm::EdDsa => StoredKey::ed25519(seed, KeyPurpose::Lease, now),
-            LeaseAlgorithm::Rs256 => StoredKey::rsa(KeyPurpose::Lease, now),
-        };
-        let key = tokio::task::spawn_blocking(make).await.map_err(interrupted)??;
+        let key = withdraw::make(algorithm, KeyPurpose::Lease, seed, now).await?;
         let (sealing, kid) = (self.data.seal.clone(), key.signer.kid().to_owned());
         let kept = self.write("keys.rotate", cx, move |tx, op| {
             let sealer = Sealer::new(&sealing);

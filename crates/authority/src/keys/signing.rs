@@ -78,6 +78,14 @@ impl StoredKey {
         Ok(())
     }
 
+    /// Ends a key now, and forgets its private half. It ends a little earlier than now, since replicas do not agree to the
+    /// microsecond; what signs for the present is what the keyset lists.
+    pub(crate) fn end(tx: &mut Tx<'_>, kid: &str, now: Timestamp) -> Result<()> {
+        let sql = "update signing_keys set exp = ?2, private = ?3 where kid = ?1";
+        tx.execute(sql, params![kid, now - Seconds(5), &[][..]])?;
+        Ok(())
+    }
+
     /// Every key that has not ended, oldest first.
     pub(crate) fn load(tx: &mut Tx<'_>, sealer: &Sealer, now: Timestamp) -> Result<Vec<Self>> {
         let rows = tx.query_all(

@@ -30,6 +30,8 @@ pub struct LicenseFilter {
     pub expires_after: Option<Timestamp>,
     /// Also deleted ones.
     pub archived: bool,
+    /// Whether the caller has the right to see personal data, by which they are then found as well.
+    pub personal: bool,
 }
 
 static SORTINGS: [Sorting; 2] =
@@ -37,7 +39,8 @@ static SORTINGS: [Sorting; 2] =
 
 impl Authority {
     /// Lists licenses; sorted by `created_at` or `expires_at`, where those without an end stand last. `q` finds them
-    /// by their customer's words, their tags and metadata, or their id.
+    /// by their customer's words, with the right to see personal data those of its mail address, their tags and metadata,
+    /// or their id.
     ///
     /// # Errors
     /// If the list makes no sense, or names a product, plan or customer that is not there.
@@ -52,7 +55,7 @@ impl Authority {
                 Some(Ok(id)) => {
                     sql.add_if(" and l.id = ?", Some(id));
                 }
-                _ => search::license_condition(tx, &mut sql, list.q.as_deref())?,
+                _ => search::license_condition(tx, &mut sql, list.q.as_deref(), list.filter.personal)?,
             }
             paging.finish(&mut sql);
             let found = tx.query_all(&sql, sql.params(), sql::read)?;

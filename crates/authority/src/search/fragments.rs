@@ -66,6 +66,34 @@ pub(super) const FEW_LICENSES: &str = " and l.id in (
       join licenses f on f.customer = w.target
     union select target from search_words where noun = 'license' and word >= ? and word < ? limit 1000)";
 
+/// As [`FEW_LICENSES`], by the words of mail addresses as well: three times.
+pub(super) const FEW_LICENSES_BY_MAIL: &str = " and l.id in (
+    select f.id from (select target from search_words where noun = 'customer' and word >= ? and word < ? order by word) w
+      join licenses f on f.customer = w.target
+    union select f.id from (select target from search_words where noun = 'customer_mail' and word >= ? and word < ? order by word) w
+      join licenses f on f.customer = w.target
+    union select target from search_words where noun = 'license' and word >= ? and word < ? limit 1000)";
+
+/// Customers by their words and by those of their mail addresses: the word and what is behind it, twice.
+pub(super) const FEW_CUSTOMERS: &str = " and c.id in (
+    select target from search_words where noun = 'customer' and word >= ? and word < ?
+    union select target from search_words where noun = 'customer_mail' and word >= ? and word < ? limit 1000)";
+
+/// As [`FEW_CUSTOMERS`], while the list is walked.
+pub(super) const MANY_CUSTOMERS: &str =
+    concat!(" and (", word_of!("c.id", "'customer'"), " or ", word_of!("c.id", "'customer_mail'"), ")");
+
+/// As [`FEW_LICENSES_BY_MAIL`], while the list is walked.
+pub(super) const MANY_LICENSES_BY_MAIL: &str = concat!(
+    " and (",
+    word_of!("l.customer", "'customer'"),
+    " or ",
+    word_of!("l.customer", "'customer_mail'"),
+    " or ",
+    word_of!("l.id", "'license'"),
+    ")"
+);
+
 /// As [`FEW_LICENSES`], while the list is walked.
 pub(super) const MANY_LICENSES: &str =
     concat!(" and (", word_of!("l.customer", "'customer'"), " or ", word_of!("l.id", "'license'"), ")");
@@ -76,7 +104,8 @@ mod tests {
 
     #[test]
     fn few_are_as_many_as_are_counted() {
-        for fragment in [few_words!("x.id"), few_tags!("x.id"), super::FEW_LICENSES] {
+        let licenses = [super::FEW_LICENSES, super::FEW_LICENSES_BY_MAIL, super::FEW_CUSTOMERS];
+        for fragment in [few_words!("x.id"), few_tags!("x.id")].into_iter().chain(licenses) {
             assert!(fragment.ends_with(&format!(" limit {FEW})")), "{fragment}");
         }
     }

@@ -53,18 +53,45 @@ pub(super) fn lock_by_id(tx: &mut Tx<'_>, id: TokenId) -> Result<Option<Token>> 
     Ok(tx.query_opt(select!(" where t.id = ?1 for update"), params![id], read)?)
 }
 
-pub(super) fn by_hash(tx: &mut Tx<'_>, hash: &[u8; 32]) -> Result<Option<Token>> {
-    Ok(tx.query_opt(select!(" where t.hash = ?1"), params![hash[..]], read)?)
+/// The token that is found by this, with what authenticates its rights.
+pub(super) fn by_lookup(tx: &mut Tx<'_>, lookup: &[u8; 32]) -> Result<Option<(Token, Vec<u8>)>> {
+    let sql = "select t.id, t.name, t.scopes, t.expires_at, t.last_used_at, t.created_at, t.updated_at, t.archived_at,
+                      t.rights
+               from tokens t where t.hash = ?1";
+    Ok(tx.query_opt(sql, params![lookup[..]], |row| {
+        Ok((read(row)?, row.get::<Option<Vec<u8>>>(8)?.unwrap_or_default()))
+    })?)
 }
 
-pub(super) fn insert(tx: &mut Tx<'_>, token: &Token, hash: &[u8; 32]) -> Result<()> {
+/// What a token is found by, and what authenticates its rights.
+pub(super) fn codes(tx: &mut Tx<'_>, id: TokenId) -> Result<([u8; 32], Vec<u8>)> {
+    let sql = "select hash, rights from tokens where id = ?1";
+    Ok(tx.query_one(sql, params![id], |row| {
+        Ok((row.get::<[u8; 32]>(0)?, row.get::<Option<Vec<u8>>>(1)?.unwrap_or_default()))
+    })?)
+}
+
+/// Every token, as its id, locked against others.
+pub(super) fn lock_all(tx: &mut Tx<'_>) -> Result<Vec<Token>> {
+    Ok(tx.query_all(select!(" order by t.id for update"), &[], read)?)
+}
+
+pub(super) fn set_codes(tx: &mut Tx<'_>, id: TokenId, lookup: &[u8; 32], rights: &[u8; 32]) -> Result<()> {
+    let sql = "update tokens set hash = ?2, rights = ?3 where id = ?1";
+    tx.execute(sql, params![id, lookup[..], rights[..]])?;
+    Ok(())
+}
+
+pub(super) fn insert(tx: &mut Tx<'_>, token: &Token, lookup: &[u8; 32], rights: &[u8; 32]) -> Result<()> {
     tx.execute(
-        "insert into tokens (id, name, hash, scopes, expires_at, last_used_at, created_at, updated_at, archived_at)
-         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        "insert into tokens (id, name, hash, rights, scopes, expires_at, last_used_at, created_at, updated_at,
+                             archived_at)
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         params![
             token.id,
             token.name,
-            hash[..],
+            lookup[..],
+            rights[..],
             words(token),
             token.expires_at,
             token.last_used_at,
@@ -76,10 +103,19 @@ pub(super) fn insert(tx: &mut Tx<'_>, token: &Token, hash: &[u8; 32]) -> Result<
     search::put(tx, Noun::Token, token.id, &words_of([token.name.as_str()]))
 }
 
-pub(super) fn update(tx: &mut Tx<'_>, token: &Token) -> Result<()> {
+pub(super) fn update(tx: &mut Tx<'_>, token: &Token, rights: &[u8; 32]) -> Result<()> {
     tx.execute(
-        "update tokens set name = ?2, scopes = ?3, expires_at = ?4, updated_at = ?5, archived_at = ?6 where id = ?1",
-        params![token.id, token.name, words(token), token.expires_at, token.updated_at, token.archived_at],
+        "update tokens set name = ?2, scopes = ?3, expires_at = ?4, updated_at = ?5, archived_at = ?6, rights = ?7
+         where id = ?1",
+        params![
+            token.id,
+            token.name,
+            words(token),
+            token.expires_at,
+            token.updated_at,
+            token.archived_at,
+            rights[..]
+        ],
     )?;
     search::put(tx, Noun::Token, token.id, &words_of([token.name.as_str()]))
 }

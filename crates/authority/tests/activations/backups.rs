@@ -83,12 +83,53 @@ async fn a_backup_that_was_cut_or_changed_is_told_as_such() {
                 lines.iter().enumerate().filter(|(at, _)| *at != gone).map(|(_, line)| *line).collect();
             told((rest.join("\n") + "\n").as_bytes());
         }
-        let later = text.replacen("\"version\":1", "\"version\":2", 1);
+        let later = text.replacen("\"version\":2", "\"version\":3", 1);
         fs::write(&damaged, later).unwrap();
         let error = read(&damaged, |_| {}).err().unwrap().to_string();
         assert!(error.contains("later format"), "{error}");
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_line_that_is_longer_than_any_of_ours_is_refused_before_it_is_read() {
+    let world = World::on(Engine::Sqlite).await;
+    let (path, _) = back_up(&world, "whole", None).await;
+    let whole = fs::read(&path).unwrap();
+    let head = whole.iter().position(|byte| *byte == b'\n').unwrap() + 1;
+    let piece = vec![b'['; 100_000];
+    for (begins, most) in [(&whole[..head], 5 << 20), (b"", 200_000)] {
+        let mut file = BackupFile::create(&world.directory.path().join("long")).unwrap();
+        file.write(begins).unwrap();
+        let mut taken = 0;
+        let error = loop {
+            match file.write(&piece) {
+                Ok(_) => taken += piece.len(),
+                Err(error) => break error,
+            }
+            assert!(taken < most, "{taken} bytes of one line are in memory");
+        };
+        assert_eq!(error.code(), ErrorCode::InvalidRequest);
+        assert!(error.to_string().starts_with("this is no backup to use: "), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_later_version_has_made_is_told_before_it_is_read() {
+    let world = World::on(Engine::Sqlite).await;
+    let (path, _) = back_up(&world, "whole", None).await;
+    let text = fs::read_to_string(&path).unwrap();
+    let later = world.directory.path().join("later");
+    for (from, to) in [
+        ("\"minimum_version\":\"0.1.0\"", "\"minimum_version\":\"99.0.0\""),
+        ("\"0003_activations\"", "\"0003_activations\",\"9999_later\""),
+    ] {
+        let head = text.lines().next().unwrap().replace(from, to);
+        // Nothing but the first line is looked at.
+        fs::write(&later, format!("{head}\nnonsense\n")).unwrap();
+        let error = read(&later, |_| {}).err().unwrap().to_string();
+        assert!(error.contains("install the newer version"), "{error}");
+    }
 }
 
 #[tokio::test]

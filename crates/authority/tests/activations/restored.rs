@@ -3,12 +3,15 @@
 use std::{fs, future::Future, path::Path, pin::pin, sync::Arc, task::Poll};
 
 use kaching_authority::{
-    Actor, MasterKey,
+    Actor, AuditFilter, List, MasterKey, NewToken,
     backup::{Contents, Restore, read, restore},
+    domain::Scope,
 };
+use kaching_base::{Base64Url, Secret};
 use kaching_base::{ErrorCode, Seconds};
-use kaching_db::Config;
+use kaching_db::{Cell, Config, Sum};
 use kaching_testkit::{Engine, Scratch, SeededEntropy, World, engines};
+use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use super::{
@@ -20,6 +23,7 @@ pub fn how(world: &World, database: &Config) -> Restore {
     Restore {
         database: database.clone(),
         master: MasterKey::new([7; 32]),
+        without_mac: false,
         root: (fs::read_to_string(world.directory.path().join("root.key")).unwrap(), secret("")),
         keeps_root: true,
         issuer: None,
@@ -227,10 +231,12 @@ async fn a_restore_that_was_ended_goes_on_and_nothing_serves_before_it_is_whole(
     }
 }
 
-/// A backup of an earlier schema, made of one of the present: without the last migration and its tables.
-fn without_the_last_migration(text: &str) -> String {
+/// A backup of an earlier release, made of one of the present: of an earlier schema, with the SHA-256 of the first token,
+/// and without a MAC.
+fn of_an_earlier_release(text: &str, first_token: &str) -> String {
     let lines: Vec<&str> = text.lines().collect();
     let mut head: serde_json::Value = serde_json::from_str(lines[0]).unwrap();
+    head["version"] = 1.into();
     let migrations = head["migrations"].as_array_mut().unwrap();
     let at = migrations.iter().position(|name| name == "0003_activations").unwrap();
     migrations.truncate(at);
@@ -255,20 +261,69 @@ fn without_the_last_migration(text: &str) -> String {
         "audit_entries",
         "audit_private",
     ];
-    let (mut kept, mut keeps, mut tables, mut rows) = (vec![head.to_string()], false, 0, 0_u64);
-    for line in &lines[1..lines.len() - 1] {
-        let mark: serde_json::Value = serde_json::from_str(line).unwrap();
-        if let Some(table) = mark["table"].as_str() {
-            keeps = first.contains(&table) || later.contains(&table);
+    let hash = serde_json::json!({ "b": Base64Url(Sha256::digest(first_token)).to_string() });
+    let mut kept = vec![head.to_string()];
+    for (name, mut columns, mut rows) in tables(&lines) {
+        match name.as_str() {
+            "data_keys" => rows.retain(|row| row[0] != "token"),
+            "tokens" => {
+                let at = |name| columns.iter().position(|column| column == name).unwrap();
+                let (hashed, rights) = (at("hash"), at("rights"));
+                for row in &mut rows {
+                    row[hashed] = hash.clone();
+                    row.remove(rights);
+                }
+                columns.remove(rights);
+            }
+            _ => {}
         }
-        if keeps {
-            kept.push((*line).to_owned());
-            tables += u64::from(mark.get("end").is_some());
-            rows += u64::from(mark.is_array());
+        if first.contains(&name.as_str()) || later.contains(&name.as_str()) {
+            kept.extend(written(&name, &columns, &rows));
         }
     }
-    let text = kept.join("\n") + "\n";
+    whole(&kept)
+}
+
+/// The tables of a backup: name, columns, rows.
+fn tables(lines: &[&str]) -> Vec<(String, Vec<String>, Vec<Vec<Value>>)> {
+    let mut tables: Vec<(String, Vec<String>, Vec<Vec<Value>>)> = Vec::new();
+    for line in &lines[1..lines.len() - 1] {
+        match serde_json::from_str(line).unwrap() {
+            Value::Array(row) => tables.last_mut().unwrap().2.push(row),
+            mark if mark.get("table").is_some() => {
+                let columns = serde_json::from_value(mark["columns"].clone()).unwrap();
+                tables.push((mark["table"].as_str().unwrap().to_owned(), columns, Vec::new()));
+            }
+            _ => {}
+        }
+    }
+    tables
+}
+
+/// The lines of a table, with the sum that its rows have.
+fn written(name: &str, columns: &[String], rows: &[Vec<Value>]) -> Vec<String> {
+    let mut sum = Sum::default();
+    for row in rows {
+        let cell = |value: &Value| match value {
+            Value::Null => Cell::Null,
+            Value::Number(n) => Cell::Int(n.as_i64().unwrap()),
+            Value::String(text) => Cell::Text(text.clone()),
+            bytes => Cell::Bytes(Base64Url::decode(bytes["b"].as_str().unwrap().as_bytes()).unwrap()),
+        };
+        sum.add(&row.iter().map(cell).collect::<Vec<_>>());
+    }
+    let begin = serde_json::json!({ "table": name, "columns": columns }).to_string();
+    let end = serde_json::json!({ "end": name, "rows": rows.len(), "sum": sum.to_string() }).to_string();
+    let rows = rows.iter().map(|row| Value::from(row.clone()).to_string());
+    std::iter::once(begin).chain(rows).chain([end]).collect()
+}
+
+/// These lines with a last one that fits them, as anybody can make it: without a MAC.
+fn whole(lines: &[String]) -> String {
+    let text = lines.join("\n") + "\n";
     let sha256: String = Sha256::digest(&text).iter().map(|byte| format!("{byte:02x}")).collect();
+    let rows = lines.iter().filter(|line| line.starts_with('[')).count();
+    let tables = lines.iter().filter(|line| line.contains("\"end\":")).count();
     format!("{text}{}\n", serde_json::json!({ "tables": tables, "rows": rows, "sha256": sha256 }))
 }
 
@@ -279,11 +334,19 @@ async fn an_earlier_schema_is_brought_up_to_date_and_a_later_one_refused() {
     let (path, _) = back_up(&world, "backup", None).await;
     let text = fs::read_to_string(&path).unwrap();
     let earlier = world.directory.path().join("earlier");
-    fs::write(&earlier, without_the_last_migration(&text)).unwrap();
+    let token = fs::read_to_string(world.directory.path().join("first-token")).unwrap().trim().to_owned();
+    fs::write(&earlier, of_an_earlier_release(&text, &token)).unwrap();
     let contents = read(&earlier, |_| {}).unwrap();
     for target in engines() {
-        restore_into(&world, &target.config, &earlier, &contents).await.unwrap();
+        let error = restore_into(&world, &target.config, &earlier, &contents).await.err().unwrap();
+        assert!(error.to_string().contains("--without-mac"), "{error}");
+        let how = Restore { without_mac: true, ..how(&world, &target.config) };
+        restore(&earlier, &contents, how, &|_| {}).await.unwrap();
         let authority = open(&world, &target.config, target.folder.path()).await.unwrap();
+        let audit = AuditFilter { action: Some("backup.restore".to_owned()), ..AuditFilter::default() };
+        let audit = authority.audit_entries(List { filter: audit, ..List::default() }).await.unwrap();
+        assert!(audit.items[0].body.contains("\"without_mac\":true"), "{}", audit.items[0].body);
+        authority.authenticate(Secret::new(token.clone())).await.expect("its tokens live on");
         let licenses = authority.licenses(kaching_authority::List::default()).await.unwrap();
         assert_eq!(licenses.items.len(), 1);
         let activations = authority.activations(kaching_authority::List::default()).await.unwrap();
@@ -300,8 +363,47 @@ async fn an_earlier_schema_is_brought_up_to_date_and_a_later_one_refused() {
     last["sha256"] = sha256.into();
     let later = world.directory.path().join("later");
     fs::write(&later, format!("{body}{last}\n")).unwrap();
-    let contents = read(&later, |_| {}).unwrap();
-    let target = Scratch::new(Engine::Sqlite);
-    let error = restore_into(&world, &target.config, &later, &contents).await.err().unwrap().to_string();
+    let error = read(&later, |_| {}).err().unwrap().to_string();
     assert!(error.contains("install the newer version"), "{error}");
+}
+
+#[tokio::test]
+async fn a_backup_that_somebody_has_changed_is_not_restored() {
+    let world = World::on(Engine::Sqlite).await;
+    Site::plain(&world, 1).await;
+    let reads = NewToken { name: "reports".to_owned(), scopes: [Scope::Read].into(), expires_at: None };
+    world.authority.create_token(super::setting::operator(), reads, None).await.unwrap();
+    let (path, contents) = back_up(&world, "backup", None).await;
+    assert!(contents.has_mac());
+    let text = fs::read_to_string(&path).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    let mut changed = vec![lines[0].to_owned()];
+    for (name, columns, mut rows) in tables(&lines) {
+        if name == "tokens" {
+            let scopes = columns.iter().position(|column| column == "scopes").unwrap();
+            rows.iter_mut().for_each(|row| row[scopes] = "[\"admin\"]".into());
+        }
+        changed.extend(written(&name, &columns, &rows));
+    }
+    let stripped = whole(&changed);
+    let mut last: Value = serde_json::from_str(stripped.lines().last().unwrap()).unwrap();
+    let right: Value = serde_json::from_str(lines[lines.len() - 1]).unwrap();
+    last["mac"] = right["mac"].clone();
+    let forged = world.directory.path().join("forged");
+    for (text, without_mac, told) in [
+        (stripped, false, "--without-mac"),
+        (format!("{}\n{last}\n", changed.join("\n")), false, "MAC of this backup is wrong"),
+        (format!("{}\n{last}\n", changed.join("\n")), true, "MAC of this backup is wrong"),
+    ] {
+        fs::write(&forged, text).unwrap();
+        let contents = read(&forged, |_| {}).expect("its sums fit");
+        for target in engines() {
+            let how = Restore { without_mac, ..how(&world, &target.config) };
+            let error = restore(&forged, &contents, how, &|_| {}).await.err().unwrap().to_string();
+            assert!(error.contains(told), "{error}");
+            let db = database(&target.config).await;
+            assert_eq!(db.unfinished().await.unwrap(), None, "nothing was begun");
+            db.close().await;
+        }
+    }
 }

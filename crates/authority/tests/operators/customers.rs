@@ -1,4 +1,4 @@
-use kaching_authority::{CustomerFilter, EditCustomer, List, NewCustomer};
+use kaching_authority::{CustomerFilter, EditCustomer, LicenseFilter, List, NewCustomer, NewLicense};
 use kaching_base::ErrorCode;
 use kaching_testkit::World;
 
@@ -15,7 +15,8 @@ async fn customers_are_found_by_id_reference_and_words() {
         for (q, found) in
             [("rock", 1), ("ACME", 1), ("cust 001", 1), ("example", 2), ("acme boats", 0), ("", 2)]
         {
-            let list = List::<CustomerFilter> { q: Some(q.to_owned()), ..List::default() };
+            let filter = CustomerFilter { personal: true, ..CustomerFilter::default() };
+            let list = List { q: Some(q.to_owned()), filter, ..List::default() };
             assert_eq!(authority.customers(list).await.unwrap().items.len(), found, "{q}");
         }
         let edit = EditCustomer {
@@ -28,7 +29,7 @@ async fn customers_are_found_by_id_reference_and_words() {
         let search = |q: &str| List::<CustomerFilter> { q: Some(q.to_owned()), ..List::default() };
         assert!(authority.customers(search("acme")).await.unwrap().items.is_empty());
         assert_eq!(authority.customers(search("ajax")).await.unwrap().items.len(), 1);
-        let filter = CustomerFilter { tag: Some("vip".to_owned()), archived: false };
+        let filter = CustomerFilter { tag: Some("vip".to_owned()), ..CustomerFilter::default() };
         assert_eq!(authority.customers(List { filter, ..List::default() }).await.unwrap().items.len(), 1);
         assert_eq!(refusal(authority.customer("CUST-001".to_owned()).await), coded(ErrorCode::NotFound));
     })
@@ -60,6 +61,41 @@ async fn references_are_unique_and_free_of_ids() {
             ..NewCustomer::default()
         };
         assert_eq!(refusal(authority.create_customer(cx(), mail).await), invalid("/email"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn mail_addresses_are_found_only_with_the_right_to_see_them() {
+    World::each(|world| async move {
+        furnish(&world).await;
+        let authority = &world.authority;
+        let mail = Some("jo.doe@mailhost.example".to_owned());
+        let new = NewCustomer { email: mail, ..customer("Boats Ltd", "CUST-007") };
+        let boats = authority.create_customer(cx(), new).await.unwrap();
+        let new = NewLicense { customer: "CUST-007".to_owned(), ..license("team") };
+        authority.create_license(cx(), new).await.unwrap();
+        for (q, personal, found) in [
+            ("boats", false, 1),
+            ("mailhost", false, 0),
+            ("mailhost", true, 1),
+            ("boats jo mailh", true, 1),
+            ("boats mailhost", false, 0),
+            ("boats", true, 1),
+        ] {
+            let of = |filter| List { q: Some(q.to_owned()), filter, ..List::default() };
+            let filter = CustomerFilter { personal, ..CustomerFilter::default() };
+            let customers = authority.customers(of(filter)).await.unwrap().items;
+            let filter = LicenseFilter { personal, ..LicenseFilter::default() };
+            let list = List { q: Some(q.to_owned()), filter, ..List::default() };
+            let licenses = authority.licenses(list).await.unwrap().items;
+            assert_eq!((customers.len(), licenses.len()), (found, found), "{q} {personal}");
+        }
+        let edit = EditCustomer { email: Some(None), ..EditCustomer::default() };
+        authority.edit_customer(cx(), boats.id.to_string(), edit).await.unwrap();
+        let filter = CustomerFilter { personal: true, ..CustomerFilter::default() };
+        let gone = List { q: Some("mailhost".to_owned()), filter, ..List::default() };
+        assert!(authority.customers(gone).await.unwrap().items.is_empty());
     })
     .await;
 }

@@ -244,7 +244,7 @@ async fn many_matches_are_all_found() {
         let (after, before) = (Some(now), Some(now.plus_days(9)));
         count(list(LicenseFilter { expires_after: after, ..none() })).await;
         count(list(LicenseFilter { expires_after: after, expires_before: before, ..none() })).await;
-        let tagged = CustomerFilter { tag: Some("bulk".to_owned()), archived: false };
+        let tagged = CustomerFilter { tag: Some("bulk".to_owned()), ..CustomerFilter::default() };
         for list in [
             List { filter: tagged, ..List::default() },
             List { q: Some("bulk".to_owned()), ..List::default() },

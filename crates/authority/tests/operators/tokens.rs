@@ -1,8 +1,10 @@
 use std::fs;
 
-use kaching_authority::{EditToken, List, NewToken, TokenFilter, domain::Scope};
-use kaching_base::{ErrorCode, Seconds, Secret};
+use kaching_authority::{Caller, Clock as _, EditToken, List, NewToken, TokenFilter, domain::Scope};
+use kaching_base::{ErrorCode, Seconds, Secret, TokenId};
+use kaching_db::{Db, Metrics, params};
 use kaching_testkit::World;
+use sha2::{Digest as _, Sha256};
 
 use super::setting::{coded, cx, entries, invalid, refusal};
 
@@ -28,7 +30,7 @@ async fn the_first_token_has_every_right_and_is_made_once() {
 async fn a_token_works_within_its_scopes_until_it_ends() {
     World::each(|world| async move {
         let authority = &world.authority;
-        let made = authority.create_token(cx(), new(&[Scope::LicensesWrite])).await.unwrap();
+        let made = authority.create_token(cx(), new(&[Scope::LicensesWrite]), None).await.unwrap();
         assert!(made.secret.expose().starts_with("kch_") && made.secret.expose().len() == 47);
         let id = made.token.id.to_string();
         let caller = authority.authenticate(made.secret.clone()).await.unwrap();
@@ -46,12 +48,12 @@ async fn a_token_works_within_its_scopes_until_it_ends() {
 
         let ends = used + Seconds(3600);
         let edit = EditToken { expires_at: Some(Some(ends)), ..EditToken::default() };
-        authority.edit_token(cx(), id.clone(), edit).await.unwrap();
+        authority.edit_token(cx(), id.clone(), edit, None).await.unwrap();
         world.clock.set(ends);
         let ended = authority.authenticate(made.secret.clone()).await;
         assert_eq!(refusal(ended), coded(ErrorCode::Unauthenticated));
         let edit = EditToken { expires_at: Some(None), ..EditToken::default() };
-        authority.edit_token(cx(), id.clone(), edit).await.unwrap();
+        authority.edit_token(cx(), id.clone(), edit, None).await.unwrap();
         authority.authenticate(made.secret.clone()).await.unwrap();
         authority.archive_token(cx(), id.clone()).await.unwrap();
         let archived = authority.authenticate(made.secret).await;
@@ -67,16 +69,170 @@ async fn a_token_works_within_its_scopes_until_it_ends() {
 async fn tokens_that_make_no_sense_are_refused() {
     World::each(|world| async move {
         let authority = &world.authority;
-        assert_eq!(refusal(authority.create_token(cx(), new(&[])).await), invalid("/scopes"));
+        assert_eq!(refusal(authority.create_token(cx(), new(&[]), None).await), invalid("/scopes"));
         let past = Some("2020-01-01".parse().unwrap());
         let ended = NewToken { expires_at: past, ..new(&[Scope::Read]) };
-        assert_eq!(refusal(authority.create_token(cx(), ended).await), invalid("/expires_at"));
+        assert_eq!(refusal(authority.create_token(cx(), ended, None).await), invalid("/expires_at"));
         for secret in ["", "kch_", "kch_\0", &"x".repeat(10_000)] {
             let unknown = authority.authenticate(Secret::new((*secret).to_owned())).await;
             assert_eq!(refusal(unknown), coded(ErrorCode::Unauthenticated));
         }
         for id in ["", "tok_", "tok_01jd6w9q2hf4rb8s0zv3k5m7n9"] {
             assert_eq!(refusal(authority.token(id.to_owned()).await), coded(ErrorCode::NotFound));
+        }
+    })
+    .await;
+}
+
+async fn database(world: &World) -> Db {
+    Db::open(world.database.clone(), Metrics::register(&mut Default::default())).await.unwrap()
+}
+
+fn sha256(secret: &str) -> [u8; 32] {
+    Sha256::digest(secret.as_bytes()).into()
+}
+
+/// Puts the tokens back as the release before stored them.
+async fn as_stored_before(db: &Db, tokens: Vec<(TokenId, [u8; 32])>) {
+    db.write("test.before", move |tx| {
+        tx.execute("delete from data_keys where name = 'token'", &[])?;
+        for (id, hash) in &tokens {
+            tx.execute("update tokens set hash = ?2, rights = null where id = ?1", params![*id, hash[..]])?;
+        }
+        Ok::<_, kaching_db::Error>(())
+    })
+    .await
+    .unwrap();
+}
+
+async fn hashes(db: &Db) -> Vec<[u8; 32]> {
+    let sql = "select hash from tokens order by id";
+    db.read("test.hashes", move |tx| tx.query_all(sql, &[], |row| row.get(0))).await.unwrap()
+}
+
+#[tokio::test]
+async fn tokens_of_the_release_before_live_on_and_are_taken_over_once() {
+    World::each(|mut world| async move {
+        let first = fs::read_to_string(world.directory.path().join("first-token")).unwrap().trim().to_owned();
+        let first_id = world.authority.authenticate(Secret::new(first.clone())).await.unwrap().token;
+        let made = world.authority.create_token(cx(), new(&[Scope::Read]), None).await.unwrap();
+        let (id, secret) = (made.token.id, made.secret);
+        let db = database(&world).await;
+        let plain = vec![(first_id, sha256(&first)), (id, sha256(secret.expose()))];
+        as_stored_before(&db, plain.clone()).await;
+
+        // Two servers of this release start at the same moment.
+        let (one, two) = tokio::join!(world.replica(21), world.replica(22));
+        for authority in [&one, &two] {
+            let caller = authority.authenticate(secret.clone()).await.unwrap();
+            assert_eq!((caller.token, caller.scopes), (id, [Scope::Read].into()));
+            assert!(authority.authenticate(Secret::new(first.clone())).await.unwrap().may(Scope::Admin));
+        }
+        let stored = hashes(&db).await;
+        assert!(
+            plain.iter().all(|(_, hash)| !stored.contains(hash)),
+            "what is stored is no SHA-256 of a token"
+        );
+        for authority in [one, two] {
+            authority.close().await;
+        }
+        world.restart().await;
+        assert_eq!(hashes(&db).await, stored, "a later start changes nothing");
+        world.authority.authenticate(secret).await.unwrap();
+        db.close().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn whoever_writes_to_the_database_makes_no_token_and_gives_none_more_rights() {
+    World::each(|mut world| async move {
+        let made = world.authority.create_token(cx(), new(&[Scope::Read]), None).await.unwrap();
+        let (id, secret) = (made.token.id, made.secret);
+        let db = database(&world).await;
+        let forged = "kch_forged";
+        db.write("test.forge", move |tx| {
+            let sql = "insert into tokens (id, name, hash, scopes, created_at, updated_at)
+                       values (?1, 'forged', ?2, '[\"admin\"]', 0, 0)";
+            tx.execute(sql, params![TokenId::from_bytes([9; 16]), sha256(forged)[..]])
+        })
+        .await
+        .unwrap();
+        let unknown = |authority: std::sync::Arc<kaching_authority::Authority>, secret: Secret<String>| async move {
+            assert_eq!(refusal(authority.authenticate(secret).await), coded(ErrorCode::Unauthenticated));
+        };
+        unknown(world.authority.clone(), Secret::new(forged.to_owned())).await;
+        world.restart().await;
+        unknown(world.authority.clone(), Secret::new(forged.to_owned())).await;
+
+        world.authority.authenticate(secret.clone()).await.unwrap();
+        for more in [
+            "update tokens set scopes = '[\"admin\"]' where id = ?1",
+            "update tokens set scopes = '[\"read\"]', expires_at = 9000000000000000 where id = ?1",
+        ] {
+            db.write("test.more", move |tx| tx.execute(more, params![id])).await.unwrap();
+            unknown(world.authority.clone(), secret.clone()).await;
+        }
+        let edit = EditToken { name: Some("other".to_owned()), ..EditToken::default() };
+        let edited = world.authority.edit_token(cx(), id.to_string(), edit, None).await;
+        assert_eq!(refusal(edited), coded(ErrorCode::WrongState), "an edit would confirm what nobody gave");
+        let same = "update tokens set scopes = '[\"read\"]', expires_at = null where id = ?1";
+        db.write("test.same", move |tx| tx.execute(same, params![id])).await.unwrap();
+        world.authority.authenticate(secret.clone()).await.expect("its rights are its own again");
+
+        // A row with all rights takes what another token is found by, and what confirms that one's rights.
+        db.write("test.take", move |tx| {
+            let codes = "select hash, rights from tokens where id = ?1";
+            let (hash, rights): ([u8; 32], Vec<u8>) =
+                tx.query_one(codes, params![id], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            let set = "update tokens set hash = ?2, rights = ?3 where id = ?1";
+            tx.execute(set, params![id, [0_u8; 32][..], rights[..]])?;
+            tx.execute(set, params![TokenId::from_bytes([9; 16]), hash[..], rights[..]])
+        })
+        .await
+        .unwrap();
+        unknown(world.authority.clone(), secret.clone()).await;
+        world.authority.archive_token(cx(), id.to_string()).await.expect("ending a token is always right");
+        db.close().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn nobody_gives_a_token_more_than_he_has() {
+    World::each(|world| async move {
+        let authority = &world.authority;
+        let ends = world.clock.now() + Seconds::days(7);
+        let made = authority
+            .create_token(cx(), NewToken { expires_at: Some(ends), ..new(&[Scope::Admin]) }, None)
+            .await
+            .unwrap();
+        let short = authority.authenticate(made.secret).await.unwrap();
+        let reader = Caller { scopes: [Scope::Read].into(), expires_at: None, ..short.clone() };
+        let forbidden = coded(ErrorCode::Forbidden);
+        let other =
+            authority.create_token(cx(), new(&[Scope::Read]), None).await.unwrap().token.id.to_string();
+        for (by, new, allowed) in [
+            (&reader, new(&[Scope::Read]), true),
+            (&reader, new(&[Scope::Read, Scope::Backup]), false),
+            (&reader, new(&[Scope::Admin]), false),
+            (&short, NewToken { expires_at: Some(ends), ..new(&[Scope::Admin]) }, true),
+            (&short, NewToken { expires_at: Some(ends + Seconds(1)), ..new(&[Scope::Read]) }, false),
+            (&short, new(&[Scope::Read]), false),
+        ] {
+            let edit = EditToken {
+                scopes: Some(new.scopes.clone()),
+                expires_at: Some(new.expires_at),
+                ..EditToken::default()
+            };
+            let created = authority.create_token(cx(), new, Some(by.clone())).await;
+            let edited = authority.edit_token(cx(), other.clone(), edit, Some(by.clone())).await;
+            match allowed {
+                true => drop((created.unwrap(), edited.unwrap())),
+                false => {
+                    assert_eq!((refusal(created), refusal(edited)), (forbidden.clone(), forbidden.clone()))
+                }
+            }
         }
     })
     .await;

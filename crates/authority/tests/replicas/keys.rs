@@ -15,6 +15,11 @@ async fn what_one_signs_the_other_serves() {
     two.authority.follow_keys().await.unwrap();
     assert_eq!(two.authority.keys().version, rotated.version);
     assert_eq!(two.authority.keys().keysets, rotated.keysets);
+    // A key that is withdrawn here is one that the other neither signs with nor brings back.
+    let stolen = rotated.jwks.keys[0].kid();
+    one.authority.withdraw_signing_key(operator(), stolen.clone()).await.unwrap();
+    two.authority.follow_keys().await.unwrap();
+    assert!(two.authority.keys().jwks.keys.iter().all(|key| key.kid() != stolen));
     // The daily renewal, too.
     shared.clock.advance(Seconds::days(1));
     two.authority.renew_keyset().await.unwrap();

@@ -122,6 +122,7 @@ impl Engine {
             Ok(()) => {
                 self.pace.keyset.wanted = false;
                 self.reached(now);
+                self.bound_withdrawn(now);
                 self.resume_pending(now, draw);
             }
             Err(invalid) => {

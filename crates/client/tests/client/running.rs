@@ -122,6 +122,28 @@ fn a_rotated_key_is_fetched() {
 }
 
 #[test]
+fn a_lease_of_a_withdrawn_key_ends_soon_without_contact_and_is_replaced_with_it() {
+    let world = World::new();
+    drop(world.start());
+    world.authority.change(|desk| {
+        desk.signer = crate::authority::other_signer();
+        desk.keyset_version = 2;
+        // The keyset is answered, heartbeats are not.
+        let busy = crate::authority::Fault::Say(503, String::new());
+        desk.faults.extend(vec![("/v1/heartbeat", busy); 1000]);
+    });
+    let guard = world.start();
+    let runs_until = || guard.license().granted.unwrap().runs_until;
+    let soon = |world: &World| world.authority.desk().now() + kaching_base::Seconds(1830);
+    eventually("the bound", || runs_until() <= soon(&world));
+    guard.check().expect("a withdrawn key is no outage");
+    world.authority.change(|desk| desk.faults.clear());
+    guard.heartbeat_now();
+    eventually("the next lease", || runs_until() > soon(&world));
+    guard.check().unwrap();
+}
+
+#[test]
 fn a_lease_that_names_a_newer_keyset_waits_for_it() {
     let world = World::new();
     let guard = world.start();

@@ -140,4 +140,7 @@ fn a_backup_of_a_later_schema_is_told_as_such() {
         let error = STEPS.those(&names(later), "0.9.0").err().unwrap();
         assert!(matches!(error, kaching_db::Error::SchemaTooNew { .. }), "{error}");
     }
+    for later in ["0.9.0", "nonsense"] {
+        assert!(STEPS.those(&names(&["0001_things"]), later).is_err(), "it names {later} as what it needs");
+    }
 }

@@ -129,6 +129,58 @@ fn what_is_no_backup_changes_nothing() {
 }
 
 #[test]
+fn a_restore_that_fails_leaves_no_files() {
+    let kaching = Kaching::new();
+    kaching.with_license();
+    kaching.json(&["backup", "whole"]);
+    let whole = fs::read_to_string(kaching.path().join("whole")).unwrap();
+    let stripped = {
+        let mut lines: Vec<_> = whole.lines().map(str::to_owned).collect();
+        let mut last: Value = serde_json::from_str(&lines.pop().unwrap()).unwrap();
+        last.as_object_mut().unwrap().remove("mac");
+        lines.push(last.to_string());
+        lines.join("\n") + "\n"
+    };
+    let (root, master) = (kaching.data().join("root.key"), kaching.data().join("master.key"));
+    let master = fs::read_to_string(master).unwrap();
+    let other = Kaching::new();
+    let below = |name: &str| other.path().join(name);
+    fs::write(below("stripped"), &stripped).unwrap();
+    fs::write(below("whole"), &whole).unwrap();
+    fs::write(below("nonsense"), "nonsense").unwrap();
+    fs::write(below("foreign.key"), "{}").unwrap();
+    let before = fs::read_dir(other.path()).unwrap().count();
+    let restore = |key: &str, arguments: &[&str]| {
+        let mut command = other.command();
+        command.env("KACHING_KEYS__MASTER", key).arg("restore").args(arguments);
+        Said::of(&command.output().unwrap())
+    };
+    let root = root.to_str().unwrap();
+    let wrong = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    for (said, what) in [
+        (restore(&master, &["stripped", "--root-key", root]), "--without-mac"),
+        (restore(&master, &["nonsense", "--root-key", root]), "no backup to use"),
+        (restore(&master, &["whole", "--root-key", "foreign.key"]), "root.key is damaged"),
+        (restore(wrong, &["whole", "--root-key", root]), "master key"),
+        (restore(&master, &["whole"]), "--root-key"),
+    ] {
+        refused(&said, 1, what);
+        assert_eq!(fs::read_dir(other.path()).unwrap().count(), before, "{what}: it left something");
+    }
+    // One that fails on the way, too: nothing can be written where the database belongs.
+    fs::create_dir(below("data")).unwrap();
+    fs::set_permissions(below("data"), fs::Permissions::from_mode(0o700)).unwrap();
+    fs::create_dir_all(below("data/kaching.db-wal/full")).unwrap();
+    assert_eq!(restore(&master, &["whole", "--root-key", root]).code, 1);
+    let left: Vec<_> = fs::read_dir(below("data")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["kaching.db-wal"], "what was there stays, and nothing else is");
+    fs::remove_dir_all(below("data")).unwrap();
+    let said = restore(&master, &["stripped", "--root-key", root, "--without-mac"]);
+    assert_eq!(said.code, 0, "{}", said.err);
+    assert!(below("data/kaching.db").exists() && below("data/root.key").exists());
+}
+
+#[test]
 fn the_master_key_travels_only_under_a_passphrase() {
     let kaching = Kaching::new();
     let server = Server::start(&kaching, &[]);

@@ -233,3 +233,31 @@ fn a_server_behind_a_balancer_says_that_it_leaves() {
     // Whoever asks twice does not want to wait.
     assert_eq!(server.stop(), 0);
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_serving_process_leaves_no_core_dump() {
+    let kaching = Kaching::new();
+    let server = Server::start(&kaching, &[]);
+    let limits = fs::read_to_string(format!("/proc/{}/limits", server.child.id())).unwrap();
+    let core = limits.lines().find_map(|line| line.strip_prefix("Max core file size")).unwrap();
+    assert_eq!(core.split_whitespace().take(2).collect::<Vec<_>>(), ["0", "0"]);
+}
+
+#[test]
+fn a_stolen_signing_key_is_withdrawn_by_one_command() {
+    let kaching = Kaching::new();
+    let _server = Server::start(&kaching, &[]);
+    let kids = || {
+        let keys = kaching.json(&["key", "list"]);
+        let kid = |key: &Value| key["kid"].as_str().unwrap().to_owned();
+        keys["items"].as_array().unwrap().iter().map(kid).collect::<Vec<_>>()
+    };
+    let stolen = kids().remove(0);
+    let said = kaching.run(&["key", "withdraw", &stolen]);
+    assert_eq!(said.code, 0, "{}", said.err);
+    let now = kids();
+    assert!(now.len() == 1 && now[0] != stolen && said.out.contains(&now[0]), "{}", said.out);
+    let again = kaching.run(&["key", "withdraw", &stolen]);
+    assert!(again.code == 1 && again.err.contains("kaching key list"), "{}", again.err);
+}

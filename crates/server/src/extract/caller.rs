@@ -1,4 +1,4 @@
-use std::{collections::BTreeSet, convert::Infallible, future::Future, marker::PhantomData};
+use std::{convert::Infallible, future::Future, marker::PhantomData};
 
 use axum::{
     Json,
@@ -6,7 +6,7 @@ use axum::{
     http::{HeaderMap, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
-use kaching_authority::{Actor, Cx, Error, Once, domain::Scope};
+use kaching_authority::{self as authority, Actor, Cx, Error, Once, domain::Scope};
 use kaching_base::{ErrorCode, Secret};
 use serde::Serialize;
 
@@ -37,8 +37,8 @@ pub(crate) struct Caller<S> {
     arrival: Arrival,
     route: String,
     idempotency_key: Option<String>,
-    /// Nothing for a user of this machine, who may do everything.
-    scopes: Option<BTreeSet<Scope>>,
+    /// `None` for a user of this machine, who may do everything.
+    token: Option<authority::Caller>,
     /// Held until the caller is answered; those on this machine need none, so that they can look at a flood.
     _turn: Option<Turn>,
     scope: PhantomData<S>,
@@ -49,7 +49,7 @@ impl<S: Right> FromRequestParts<App> for Caller<S> {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
         let arrival = *parts.extensions.get::<Arrival>().ok_or_else(|| Rejected::failure("no arrival"))?;
-        let (actor, scopes) = match (parts.headers.get(header::AUTHORIZATION), arrival.peer) {
+        let (actor, token) = match (parts.headers.get(header::AUTHORIZATION), arrival.peer) {
             (Some(value), _) => program(app, &arrival, value.to_str().unwrap_or(""), S::SCOPE).await?,
             // Whoever may open the socket may read the data directory as well.
             (None, Peer::Local(uid)) => (Actor::Local(uid), None),
@@ -63,7 +63,7 @@ impl<S: Right> FromRequestParts<App> for Caller<S> {
         let route = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
         let route = format!("{} {route}", parts.method);
         let idempotency_key = idempotency_key(&parts.headers)?;
-        Ok(Self { actor, arrival, route, idempotency_key, scopes, _turn, scope: PhantomData })
+        Ok(Self { actor, arrival, route, idempotency_key, token, _turn, scope: PhantomData })
     }
 }
 
@@ -77,7 +77,7 @@ async fn program(
     arrival: &Arrival,
     authorization: &str,
     scope: Scope,
-) -> Result<(Actor, Option<BTreeSet<Scope>>)> {
+) -> Result<(Actor, Option<authority::Caller>)> {
     let (scheme, secret) = authorization.split_once(' ').unwrap_or((authorization, ""));
     if !scheme.eq_ignore_ascii_case("Bearer") {
         return Err(nobody("operator calls take no other authorization"));
@@ -87,10 +87,14 @@ async fn program(
     let token = app.authenticate(arrival, secret, unknown).await?;
     app.pace_token(token.token)?;
     if token.may(scope) {
-        return Ok((Actor::Token(token.token), Some(token.scopes)));
+        return Ok((Actor::Token(token.token), Some(token)));
     }
+    Err(lacks(scope))
+}
+
+fn lacks(scope: Scope) -> Rejected {
     let detail = format!("this needs an API token with the scope '{}'", scope.as_str());
-    Err(Rejected::new(ErrorCode::Forbidden, detail))
+    Rejected::new(ErrorCode::Forbidden, detail)
 }
 
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>> {
@@ -104,7 +108,22 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>> {
 impl<S: Right> Caller<S> {
     /// Whether the caller has this right as well.
     pub(crate) fn may(&self, scope: Scope) -> bool {
-        self.scopes.as_ref().is_none_or(|scopes| scopes.contains(&Scope::Admin) || scopes.contains(&scope))
+        self.token.as_ref().is_none_or(|token| token.may(scope))
+    }
+
+    /// Requires this right as well.
+    pub(crate) fn needs(&self, scope: Scope) -> Result<()> {
+        if self.may(scope) { Ok(()) } else { Err(lacks(scope)) }
+    }
+
+    /// Whether the caller sees mail and network addresses.
+    pub(crate) fn sees_personal(&self) -> bool {
+        self.may(Scope::PersonalRead)
+    }
+
+    /// The token of the caller, whose rights it can give on; a user of this machine has none, and every right.
+    pub(crate) fn token(&self) -> Option<authority::Caller> {
+        self.token.clone()
     }
 
     /// Whether it is a user of the authority's own machine, who may read its data directory as well.

@@ -58,7 +58,9 @@ macro_rules! list_query {
         impl $query {
             fn list(self) -> kaching_authority::List<$filter> {
                 let Self { limit, after, q, sort, $($field,)* } = self;
-                kaching_authority::List { limit, after, q, sort, filter: $filter { $($field,)* } }
+                let mut filter = $filter::default();
+                $(filter.$field = $field;)*
+                kaching_authority::List { limit, after, q, sort, filter }
             }
         }
     };

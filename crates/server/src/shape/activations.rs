@@ -25,6 +25,12 @@ pub(crate) fn activation(activation: &Activation) -> api::Activation {
     }
 }
 
+/// An activation, without the address that it calls from for those who may not see personal data.
+pub(crate) fn activation_for(activation: &Activation, personal: bool) -> api::Activation {
+    let shown = self::activation(activation);
+    api::Activation { address: shown.address.filter(|_| personal), ..shown }
+}
+
 pub(crate) fn quota(quota: Quota) -> api::Quota {
     let Quota { name, kind, used, max, per, resets_at, state } = quota;
     let state = match state {

@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use kaching_api as api;
 use kaching_authority::{
-    AuditRecord, MadeToken, Reminder,
+    AuditRecord, MadeToken, Reminder, WithdrawnKey,
     domain::{Customer, Scope, Token},
     license::Jwks,
 };
@@ -10,13 +10,14 @@ use kaching_base::Timestamp;
 
 use crate::problem::{Rejected, Result};
 
-pub(crate) fn customer(customer: &Customer) -> api::Customer {
+/// A customer, without the mail address for those who may not see personal data.
+pub(crate) fn customer(customer: &Customer, personal: bool) -> api::Customer {
     let c = customer.clone();
     api::Customer {
         id: c.id,
         reference: c.reference,
         name: c.name,
-        email: c.email,
+        email: c.email.filter(|_| personal),
         company: c.company,
         tags: c.tags,
         notes: c.notes,
@@ -60,19 +61,25 @@ pub(crate) fn audit_entry(record: AuditRecord) -> Result<api::AuditEntry> {
     Ok(entry)
 }
 
-pub(crate) fn reminder(reminder: &Reminder) -> api::Reminder {
+/// A reminder, without the mail address for those who may not see personal data.
+pub(crate) fn reminder(reminder: &Reminder, personal: bool) -> api::Reminder {
     let r = reminder.clone();
     api::Reminder {
         license: r.license,
         customer: r.customer,
         customer_name: r.customer_name,
-        email: r.email,
+        email: r.email.filter(|_| personal),
         product: r.product,
         plan: r.plan,
         expires_at: r.expires_at,
         days_left: r.days_left,
         due: r.due,
     }
+}
+
+pub(crate) fn withdrawn_key(withdrawn: &WithdrawnKey) -> api::WithdrawnKey {
+    let WithdrawnKey { kid, successor } = withdrawn.clone();
+    api::WithdrawnKey { kid, successor }
 }
 
 /// The keys, oldest first, as the authority lists them: of each purpose and algorithm the newest signs.

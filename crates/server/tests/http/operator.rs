@@ -272,3 +272,140 @@ async fn of_the_keys_the_newest_signs() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn the_scope_to_read_alone_shows_no_personal_data() {
+    World::each(|world| async {
+        let face = Face::of(world);
+        let license = face.seed().await;
+        let mail = "jo.doe@mailhost.example";
+        face.admin("PATCH", "/customers/CUST-001").json(&json!({"email": mail})).send().await.expect(200);
+        let body = json!({"license_key": license["key"], "product": "chorus", "fingerprint": "eu-1", "kind": "cluster", "nonce": "0123456789abcdef"});
+        let active = face.call("POST", "/v1/activate").json(&body).send().await.expect(201);
+        let activation = active["activation"]["id"].as_str().unwrap().to_owned();
+        face.world.clock.advance(kaching_base::Seconds::days(351));
+
+        let paths = [
+            "/customers".to_owned(),
+            "/customers/CUST-001".to_owned(),
+            "/customers?q=acme".to_owned(),
+            "/activations".to_owned(),
+            format!("/activations/{activation}"),
+            "/licenses".to_owned(),
+            format!("/licenses/{}", license["id"].as_str().unwrap()),
+            "/reminders".to_owned(),
+            "/audit?limit=200".to_owned(),
+            "/products".to_owned(),
+            "/stats".to_owned(),
+            "/keys".to_owned(),
+            "/doctor".to_owned(),
+        ];
+        for (scopes, sees) in [
+            (json!(["read"]), false),
+            (json!(["licenses:write", "customers:write", "catalogue:write", "licenses:key"]), false),
+            (json!(["personal:read"]), true),
+            (json!(["admin"]), true),
+        ] {
+            let body = json!({"name": "reports", "scopes": scopes});
+            let token = face.admin("POST", "/tokens").json(&body).send().await.expect(201);
+            let bearer = format!("Bearer {}", token["secret"].as_str().unwrap());
+            let call = |method, path: &str| {
+                face.call(method, &format!("/v1/admin{path}")).header("authorization", &bearer)
+            };
+            let mut shown = String::new();
+            for path in &paths {
+                let answer = call("GET", path).send().await;
+                shown += &answer.expect(200).to_string();
+            }
+            for personal in [mail, "203.0.113.10"] {
+                assert_eq!(shown.contains(personal), sees, "{scopes} {personal}");
+            }
+            for path in ["/customers?q=mailhost", "/licenses?q=mailhost"] {
+                let found = call("GET", path).send().await.expect(200)["items"].as_array().unwrap().len();
+                assert_eq!(found, usize::from(sees), "{scopes} {path}");
+            }
+            // What is changed is answered as it is shown.
+            if scopes[0] != "read" && scopes[0] != "personal:read" {
+                let edited = call("PATCH", "/customers/CUST-001").json(&json!({"notes": scopes.to_string()})).send().await;
+                assert_eq!(edited.expect(200)["email"], if sees { json!(mail) } else { Value::Null });
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_new_license_key_goes_only_to_those_who_may_see_keys() {
+    World::each(|world| async {
+        let face = Face::of(world);
+        let license = face.seed().await;
+        let at = format!("/v1/admin/licenses/{}/rekey", license["id"].as_str().unwrap());
+        let rekey = async |scopes: Value| {
+            let body = json!({"name": "support", "scopes": scopes});
+            let token = face.admin("POST", "/tokens").json(&body).send().await.expect(201);
+            let bearer = format!("Bearer {}", token["secret"].as_str().unwrap());
+            face.call("POST", &at).header("authorization", &bearer).json(&json!({})).send().await
+        };
+        let refused = rekey(json!(["licenses:write"])).await.refused(403, "forbidden");
+        assert!(refused["detail"].as_str().unwrap().contains("licenses:key"), "{refused}");
+        rekey(json!(["licenses:key"])).await.refused(403, "forbidden");
+        let path = format!("/licenses/{}/key", license["id"].as_str().unwrap());
+        assert_eq!(
+            face.admin("GET", &path).send().await.expect(200)["key"],
+            license["key"],
+            "nothing was changed"
+        );
+        let rekeyed = rekey(json!(["licenses:write", "licenses:key"])).await.expect(200);
+        assert_ne!(rekeyed["key"], license["key"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_token_that_ends_makes_none_that_lasts_longer() {
+    World::each(|world| async {
+        let face = Face::of(world);
+        let body = json!({"name": "week", "scopes": ["admin"], "expires_at": "2026-11-29T00:00:00Z"});
+        let made = face.admin("POST", "/tokens").json(&body).send().await.expect(201);
+        let bearer = format!("Bearer {}", made["secret"].as_str().unwrap());
+        let call = |method, path: &str| {
+            face.call(method, &format!("/v1/admin{path}")).header("authorization", &bearer)
+        };
+        call("POST", "/tokens").json(&body).send().await.expect(201);
+        let lasting = json!({"name": "ever", "scopes": ["read"]});
+        call("POST", "/tokens").json(&lasting).send().await.refused(403, "forbidden");
+        let own = format!("/tokens/{}", made["id"].as_str().unwrap());
+        call("PATCH", &own).json(&json!({"expires_at": null})).send().await.refused(403, "forbidden");
+        call("PATCH", &own).json(&json!({"name": "seven days"})).send().await.expect(200);
+        face.call("POST", "/v1/admin/tokens").peer(Peer::Local(0)).json(&lasting).send().await.expect(201);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_signing_key_is_withdrawn_once_however_often_it_is_asked() {
+    World::each(|world| async {
+        let face = Face::of(world);
+        let kid = face.admin("GET", "/keys").send().await.expect(200)["items"][0]["kid"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        let at = format!("/keys/{kid}/withdraw");
+        let withdraw = || face.admin("POST", &at).header("idempotency-key", "w-1").json(&json!({})).send();
+        let first = withdraw().await;
+        let again = withdraw().await;
+        assert_eq!(again.header("idempotency-replayed"), "true");
+        assert_eq!(again.body, first.body);
+        let first = first.expect(200);
+        assert_eq!(first["kid"], json!(kid));
+        let keys = face.admin("GET", "/keys").send().await.expect(200);
+        let listed: Vec<_> =
+            keys["items"].as_array().unwrap().iter().map(|key| (&key["kid"], &key["current"])).collect();
+        assert_eq!(listed, [(&first["successor"], &json!(true))]);
+        face.admin("POST", &at).json(&json!({})).send().await.refused(404, "not_found");
+        let audit =
+            face.admin("GET", &format!("/audit?action=key.withdraw&target={kid}")).send().await.expect(200);
+        assert_eq!(audit["items"][0]["change"]["successor"], first["successor"]);
+    })
+    .await;
+}

@@ -2,6 +2,7 @@ mod create;
 mod list;
 mod root;
 mod show;
+mod withdraw;
 
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -12,4 +13,5 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(create::create, list::list))
         .routes(routes!(root::root))
         .routes(routes!(show::show))
+        .routes(routes!(withdraw::withdraw))
 }

@@ -32,16 +32,17 @@ pub(crate) struct Query {
     kind: Option<FingerprintKind>,
 }
 
-/// Lists activations.
+/// Lists activations; the addresses that they call from are shown only with the scope `personal:read`.
 #[utoipa::path(get, path = "/v1/admin/activations", tag = "operator", params(Query), responses(
     (status = 200, body = api::List<api::Activation>, description = "A page of them")))]
 pub(crate) async fn list(
     State(app): State<App>,
-    _: Caller<Read>,
+    caller: Caller<Read>,
     Params(query): Params<Query>,
 ) -> Result<Json<api::List<api::Activation>>> {
     let Query { limit, after, q, sort, license, status, kind } = query;
     let filter = ActivationFilter { license, status: status.map(shape::activation_status_of), kind };
     let found = app.authority.activations(List { limit, after, q, sort, filter }).await?;
-    Ok(Json(shape::page(found, shape::activation)))
+    let personal = caller.sees_personal();
+    Ok(Json(shape::page(found, |one| shape::activation_for(one, personal))))
 }

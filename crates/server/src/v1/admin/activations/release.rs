@@ -18,6 +18,8 @@ pub(crate) async fn release(
     Body { value, sent }: Body<api::ReleaseRequest>,
 ) -> Result<Response> {
     let id = shape::activation_id(&address)?;
+    let personal = caller.sees_personal();
+    let answer = move |released: &_| shape::activation_for(released, personal);
     let done = |cx| app.authority.release_activation(cx, id, value.reason);
-    caller.change(&sent, StatusCode::OK, shape::activation, done).await
+    caller.change(&sent, StatusCode::OK, answer, done).await
 }

@@ -21,6 +21,8 @@ pub(crate) async fn relocate(
     let id = shape::activation_id(&address)?;
     let api::MoveRequest { fingerprint, kind, name } = value;
     let to = MoveTo { fingerprint, kind, name: shape::short_text("/name", name)? };
+    let personal = caller.sees_personal();
+    let answer = move |moved: &_| shape::activation_for(moved, personal);
     let done = |cx| app.authority.move_activation(cx, id, to);
-    caller.change(&sent, StatusCode::OK, shape::activation, done).await
+    caller.change(&sent, StatusCode::OK, answer, done).await
 }

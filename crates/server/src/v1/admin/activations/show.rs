@@ -8,14 +8,15 @@ use crate::{
     shape,
 };
 
-/// Shows an activation.
+/// Shows an activation; the address that it calls from only with the scope `personal:read`.
 #[utoipa::path(get, path = "/v1/admin/activations/{id}", tag = "operator", responses(
     (status = 200, body = api::Activation, description = "The activation")))]
 pub(crate) async fn show(
     State(app): State<App>,
-    _: Caller<Read>,
+    caller: Caller<Read>,
     At(address): At,
 ) -> Result<Json<api::Activation>> {
     let id = shape::activation_id(&address)?;
-    Ok(Json(shape::activation(&app.authority.activation(id).await?)))
+    let found = app.authority.activation(id).await?;
+    Ok(Json(shape::activation_for(&found, caller.sees_personal())))
 }

@@ -17,6 +17,8 @@ pub(crate) async fn archive(
     At(address): At,
     Body { sent, .. }: Body<NoMembers>,
 ) -> Result<Response> {
+    let personal = caller.sees_personal();
+    let answer = move |archived: &_| shape::customer(archived, personal);
     let archived = |cx| app.authority.archive_customer(cx, address);
-    caller.change(&sent, StatusCode::OK, shape::customer, archived).await
+    caller.change(&sent, StatusCode::OK, answer, archived).await
 }

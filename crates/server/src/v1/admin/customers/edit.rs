@@ -21,6 +21,8 @@ pub(crate) async fn edit(
     let api::CustomerEdit { name, reference, email, company, tags, notes, metadata } = value;
     let metadata = metadata.unwrap_or_default();
     let edit = EditCustomer { name, reference, email, company, tags, notes, metadata };
+    let personal = caller.sees_personal();
+    let answer = move |edited: &_| shape::customer(edited, personal);
     let edited = |cx| app.authority.edit_customer(cx, address, edit);
-    caller.change(&sent, StatusCode::OK, shape::customer, edited).await
+    caller.change(&sent, StatusCode::OK, answer, edited).await
 }

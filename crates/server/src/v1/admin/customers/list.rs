@@ -19,13 +19,16 @@ list_query! {
     }
 }
 
-/// Lists customers.
+/// Lists customers; mail addresses are shown and searched only with the scope `personal:read`.
 #[utoipa::path(get, path = "/v1/admin/customers", tag = "operator", params(Query), responses(
     (status = 200, body = api::List<api::Customer>, description = "A page of them")))]
 pub(crate) async fn list(
     State(app): State<App>,
-    _: Caller<Read>,
+    caller: Caller<Read>,
     Params(query): Params<Query>,
 ) -> Result<Json<api::List<api::Customer>>> {
-    Ok(Json(shape::page(app.authority.customers(query.list()).await?, shape::customer)))
+    let (personal, mut list) = (caller.sees_personal(), query.list());
+    list.filter.personal = personal;
+    let found = app.authority.customers(list).await?;
+    Ok(Json(shape::page(found, |customer| shape::customer(customer, personal))))
 }

@@ -49,12 +49,12 @@ pub(crate) struct Query {
     archived: bool,
 }
 
-/// Lists licenses.
+/// Lists licenses; they are found by mail addresses only with the scope `personal:read`.
 #[utoipa::path(get, path = "/v1/admin/licenses", tag = "operator", params(Query), responses(
     (status = 200, body = api::List<api::License>, description = "A page of them")))]
 pub(crate) async fn list(
     State(app): State<App>,
-    _: Caller<Read>,
+    caller: Caller<Read>,
     Params(query): Params<Query>,
 ) -> Result<Json<api::List<api::License>>> {
     let Query { limit, after, q, sort, product, plan, customer, status, state, license_type, tag, .. } =
@@ -70,6 +70,7 @@ pub(crate) async fn list(
         expires_before: query.expires_before,
         expires_after: query.expires_after,
         archived: query.archived,
+        personal: caller.sees_personal(),
     };
     let found = app.authority.licenses(List { limit, after, q, sort, filter }).await?;
     Ok(Json(shape::page(found, shape::license)))

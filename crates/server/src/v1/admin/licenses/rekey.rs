@@ -1,5 +1,6 @@
 use axum::{extract::State, http::StatusCode, response::Response};
 use kaching_api as api;
+use kaching_authority::domain::Scope;
 
 use crate::{
     App,
@@ -8,7 +9,7 @@ use crate::{
     shape,
 };
 
-/// Makes a new key; the old one ends after a while.
+/// Makes a new key; the old one ends after a while. The answer has the key, so this needs the scope `licenses:key` as well.
 #[utoipa::path(post, path = "/v1/admin/licenses/{id}/rekey", tag = "operator", request_body = api::RekeyRequest, responses(
     (status = 200, body = api::License, description = "The license with its new key")))]
 pub(crate) async fn rekey(
@@ -17,6 +18,7 @@ pub(crate) async fn rekey(
     At(address): At,
     Body { value, sent }: Body<api::RekeyRequest>,
 ) -> Result<Response> {
+    caller.needs(Scope::LicensesKey)?;
     let done = |cx| app.authority.rekey_license(cx, address, value.old_ends_in_s);
     caller.change(&sent, StatusCode::OK, shape::license, done).await
 }

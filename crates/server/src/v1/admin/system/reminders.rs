@@ -21,14 +21,16 @@ pub(crate) struct Query {
     after: Option<String>,
 }
 
-/// Lists the licenses whose end date is 30, 14, 7 or 1 days away, or nearer.
+/// Lists the licenses whose end date is 30, 14, 7 or 1 days away, or nearer; mail addresses only with the scope
+/// `personal:read`.
 #[utoipa::path(get, path = "/v1/admin/reminders", tag = "operator", params(Query), responses(
     (status = 200, body = api::List<api::Reminder>, description = "A page of them, the nearest first")))]
 pub(crate) async fn reminders(
     State(app): State<App>,
-    _: Caller<Read>,
+    caller: Caller<Read>,
     Params(Query { limit, after }): Params<Query>,
 ) -> Result<Json<api::List<api::Reminder>>> {
     let list = List { limit, after, q: None, sort: None, filter: () };
-    Ok(Json(shape::page(app.authority.reminders(list).await?, shape::reminder)))
+    let (personal, found) = (caller.sees_personal(), app.authority.reminders(list).await?);
+    Ok(Json(shape::page(found, |reminder| shape::reminder(reminder, personal))))
 }

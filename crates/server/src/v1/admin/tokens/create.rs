@@ -9,7 +9,8 @@ use crate::{
     shape,
 };
 
-/// Makes an API token; its secret is in this answer and never again.
+/// Makes an API token, which has no more rights and no later end than that of the caller; its secret is in this answer and
+/// never again.
 #[utoipa::path(post, path = "/v1/admin/tokens", tag = "operator", request_body = api::TokenCreate, responses(
     (status = 201, body = api::Token, description = "The new token")))]
 pub(crate) async fn create(
@@ -19,7 +20,7 @@ pub(crate) async fn create(
 ) -> Result<Response> {
     let api::TokenCreate { name, scopes, expires_at } = value;
     let new = NewToken { name, scopes: shape::scopes_of(&scopes)?, expires_at };
-    caller
-        .change(&sent, StatusCode::CREATED, shape::made_token, |cx| app.authority.create_token(cx, new))
-        .await
+    let by = caller.token();
+    let made = |cx| app.authority.create_token(cx, new, by);
+    caller.change(&sent, StatusCode::CREATED, shape::made_token, made).await
 }

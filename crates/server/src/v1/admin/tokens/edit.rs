@@ -9,7 +9,7 @@ use crate::{
     shape,
 };
 
-/// Changes what is said of an API token.
+/// Changes what is said of an API token; nobody gives it more rights or a later end than his own has.
 #[utoipa::path(patch, path = "/v1/admin/tokens/{id}", tag = "operator", request_body = api::TokenEdit, responses(
     (status = 200, body = api::Token, description = "The token as it is now")))]
 pub(crate) async fn edit(
@@ -21,6 +21,7 @@ pub(crate) async fn edit(
     let api::TokenEdit { name, scopes, expires_at } = value;
     let scopes = scopes.as_ref().map(shape::scopes_of).transpose()?;
     let edit = EditToken { name, scopes, expires_at };
-    let edited = |cx| app.authority.edit_token(cx, address, edit);
+    let by = caller.token();
+    let edited = |cx| app.authority.edit_token(cx, address, edit, by);
     caller.change(&sent, StatusCode::OK, shape::token, edited).await
 }

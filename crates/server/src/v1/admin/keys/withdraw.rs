@@ -1,0 +1,23 @@
+use axum::{extract::State, http::StatusCode, response::Response};
+use kaching_api as api;
+
+use crate::{
+    App,
+    extract::{At, Body, Caller, NoMembers, scope::Admin},
+    problem::Result,
+    shape,
+};
+
+/// Withdraws a signing key that somebody else may have: the keyset without it is signed in the same step. Where it was the
+/// only one of its purpose and algorithm, another is made.
+#[utoipa::path(post, path = "/v1/admin/keys/{id}/withdraw", tag = "operator", responses(
+    (status = 200, body = api::WithdrawnKey, description = "It is withdrawn; the list of keys shows those that count")))]
+pub(crate) async fn withdraw(
+    State(app): State<App>,
+    caller: Caller<Admin>,
+    At(kid): At,
+    Body { sent, .. }: Body<NoMembers>,
+) -> Result<Response> {
+    let withdrawn = |cx| app.authority.withdraw_signing_key(cx, kid);
+    caller.change(&sent, StatusCode::OK, shape::withdrawn_key, withdrawn).await
+}
