@@ -27,6 +27,7 @@ pub const STATUSES: &[(ErrorCode, u16, &str)] = &[
     (ActivationNotFound, 404, "There is no such activation"),
     (WrongState, 409, "The present state does not allow this"),
     (BelowPresentUse, 409, "The new limit is below the present use"),
+    (PreconditionFailed, 412, "The object was changed since it was read"),
     (AlreadyExists, 409, "The name is taken"),
     (IdempotencyInProgress, 409, "The same request is still being handled"),
     (InvalidRequest, 422, "The request makes no sense"),

@@ -3,7 +3,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use kaching_base::{CustomerId, Reference, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::patch::{nullable, present};
+use crate::{
+    ListEdit,
+    patch::{nullable, present},
+};
 
 /// Who bought; the address is the id or the reference.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,9 +80,9 @@ pub struct CustomerEdit {
     /// The company.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "nullable")]
     pub company: Option<Option<String>>,
-    /// All words to find it by.
+    /// Words to find it by: all of them, or those to add and to remove.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
-    pub tags: Option<BTreeSet<String>>,
+    pub tags: Option<ListEdit<String>>,
     /// For the operators.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub notes: Option<String>,

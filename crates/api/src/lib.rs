@@ -15,6 +15,7 @@ mod heartbeat;
 mod keys;
 mod licenses;
 mod list;
+mod list_edit;
 mod patch;
 mod plans;
 mod problem;
@@ -42,14 +43,15 @@ pub use features::{Feature, FeatureCreate, FeatureEdit};
 pub use heartbeat::{Health, HealthStatus, HeartbeatAnswer, HeartbeatRequest, LogPosition, Usage};
 pub use keys::{Key, KeyCreate, KeyPurpose, Root, WithdrawnKey};
 pub use licenses::{
-    At, Binding, License, LicenseCreate, LicenseEdit, LicenseKeyAnswer, LicenseState, LicenseStatus,
+    At, Binding, FeaturesChange, License, LicenseCreate, LicenseEdit, LicenseKeyAnswer, LicenseState, LicenseStatus, LimitChange, LimitsChange,
     ProductLicense, RekeyRequest, RenewRequest, RevokeRequest, Scheduled, Start, SuspendRequest,
-    TransferRequest, UpgradeRequest,
+    TermsChange, TransferRequest, UpgradeRequest,
 };
 pub use list::List;
-pub use plans::{Apply, ApplyAnswer, ApplyRequest, Plan, PlanCreate, PlanEdit, PolicyEdit};
+pub use list_edit::ListEdit;
+pub use plans::{AppliedChange, Apply, ApplyAnswer, ApplyRequest, Plan, PlanCreate, PlanEdit, PolicyEdit};
 pub use problem::{FieldError, Problem};
-pub use products::{KeyFormat, Product, ProductCreate, ProductEdit};
+pub use products::{ContactEdit, KeyFormat, Product, ProductCreate, ProductEdit};
 pub use quotas::{Holder, Quota, QuotaState};
 pub use reminders::Reminder;
 pub use reports::{ReportKind, ReportRequest};

@@ -6,7 +6,7 @@ use kaching_base::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    KeyFormat, PolicyEdit, SecretText,
+    KeyFormat, ListEdit, PolicyEdit, SecretText,
     patch::{nullable, present},
 };
 
@@ -64,6 +64,53 @@ pub struct License {
     pub updated_at: Timestamp,
     /// When it was deleted.
     pub archived_at: Option<Timestamp>,
+    /// What the call changed of its terms; only in the answer of a call that did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changed: Option<TermsChange>,
+}
+
+/// What differs between the terms before a change and those after it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct TermsChange {
+    /// The features.
+    pub features: FeaturesChange,
+    /// The limits.
+    pub limits: LimitsChange,
+    /// The members of the lease policy that differ.
+    pub lease_policy: BTreeSet<String>,
+}
+
+/// Features that a change switches on and off.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct FeaturesChange {
+    /// Those that it switches on.
+    pub added: BTreeSet<Code>,
+    /// Those that it switches off.
+    pub removed: BTreeSet<Code>,
+}
+
+/// Limits that a change sets and takes away.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct LimitsChange {
+    /// Those that were not there.
+    pub added: BTreeMap<Code, Limit>,
+    /// Those that are not there any more.
+    pub removed: BTreeMap<Code, Limit>,
+    /// Those that are another.
+    pub changed: BTreeMap<Code, LimitChange>,
+}
+
+/// A limit before and after a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct LimitChange {
+    /// Before.
+    pub from: Limit,
+    /// After.
+    pub to: Limit,
 }
 
 /// A change of plan that takes effect later.
@@ -231,9 +278,9 @@ pub struct LicenseEdit {
     /// The end date; null is perpetual.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "nullable")]
     pub expires_at: Option<Option<Timestamp>>,
-    /// All that it switches on.
+    /// What it switches on: all of it, or what to add and to remove.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
-    pub features: Option<BTreeSet<Code>>,
+    pub features: Option<ListEdit<Code>>,
     /// Limits to set; null takes one away.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     #[cfg_attr(feature = "openapi", schema(schema_with = crate::patch::limits_schema))]
@@ -241,12 +288,12 @@ pub struct LicenseEdit {
     /// How its leases live and end.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub lease_policy: Option<PolicyEdit>,
-    /// All that it may be used on.
+    /// What it may be used on: all of it, or what to add and to remove.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
-    pub bindings: Option<Vec<Binding>>,
-    /// All words to find it by.
+    pub bindings: Option<ListEdit<Binding>>,
+    /// Words to find it by: all of them, or those to add and to remove.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
-    pub tags: Option<BTreeSet<String>>,
+    pub tags: Option<ListEdit<String>>,
     /// For the operators.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub notes: Option<String>,
@@ -321,9 +368,12 @@ pub struct RenewRequest {
     /// From the present end date if that is in the future, else from now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub days: Option<i64>,
-    /// The new end date.
+    /// The new end date; not before the present one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
+    /// Also where the plan's terms are below present use.
+    #[serde(default)]
+    pub force: bool,
 }
 
 /// `POST …/rekey`: a new key in place of the old.

@@ -6,7 +6,10 @@ use kaching_base::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::patch::{nullable, present};
+use crate::{
+    ListEdit, TermsChange,
+    patch::{nullable, present},
+};
 
 /// A tier of a product; its address is `<product>:<code>`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,9 +94,9 @@ pub struct PlanEdit {
     /// What its licenses are sold as.
     #[serde(rename = "type", default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub kind: Option<LicenseType>,
-    /// All that it switches on.
+    /// What it switches on: all of it, or what to add and to remove.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
-    pub features: Option<BTreeSet<Code>>,
+    pub features: Option<ListEdit<Code>>,
     /// Limits to set; null takes one away.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     #[cfg_attr(feature = "openapi", schema(schema_with = crate::patch::limits_schema))]
@@ -126,9 +129,9 @@ pub struct PolicyEdit {
     /// What a refusal or the end of grace does.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub mode: Option<Mode>,
-    /// The features that stay where the mode is `degrade`.
+    /// The features that stay where the mode is `degrade`: all of them, or those to add and to remove.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
-    pub keep: Option<BTreeSet<Code>>,
+    pub keep: Option<ListEdit<Code>>,
     /// Seconds the superseded installation runs on after a takeover.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub move_grace_s: Option<i64>,
@@ -138,9 +141,9 @@ pub struct PolicyEdit {
     /// What is done about a suspected copy.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub copies: Option<CopyPolicy>,
-    /// The accepted kinds of fingerprint; empty accepts any.
+    /// The accepted kinds of fingerprint: all of them, or those to add and to remove; empty accepts any.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
-    pub kinds: Option<BTreeSet<FingerprintKind>>,
+    pub kinds: Option<ListEdit<FingerprintKind>>,
 }
 
 /// `POST /v1/admin/plans/{id}/apply`: gives a plan's terms to licenses that have it.
@@ -150,6 +153,9 @@ pub struct PolicyEdit {
 pub struct ApplyRequest {
     /// Which licenses.
     pub to: Apply,
+    /// Also those of which more is in use than the terms allow.
+    #[serde(default)]
+    pub force: bool,
 }
 
 /// Which licenses take over the plan's terms.
@@ -169,4 +175,18 @@ pub enum Apply {
 pub struct ApplyAnswer {
     /// How many licenses take over the terms, now or at their renewal.
     pub licenses: u64,
+    /// What changes for them, the most frequent change first; nothing for those that have these terms. Of more than ten
+    /// thousand licenses the first ten thousand are looked at.
+    #[serde(default)]
+    pub changes: Vec<AppliedChange>,
+}
+
+/// A change that licenses have in common.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct AppliedChange {
+    /// How many licenses.
+    pub licenses: u64,
+    /// What changes of their terms.
+    pub terms: TermsChange,
 }

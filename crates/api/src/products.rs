@@ -70,7 +70,20 @@ pub struct ProductCreate {
     pub key_format: Option<KeyFormat>,
 }
 
-/// `PATCH /v1/admin/products/{id}`: what is absent stays.
+/// Members of a contact; what is absent stays.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ContactEdit {
+    /// A page; null takes it away.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "nullable")]
+    pub url: Option<Option<String>>,
+    /// A mail address; null takes it away.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "nullable")]
+    pub email: Option<Option<String>>,
+}
+
+/// `PATCH /v1/admin/products/{id}`: what is absent stays, objects merge (RFC 7396).
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -81,9 +94,9 @@ pub struct ProductEdit {
     /// What its new license keys start with.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub key_prefix: Option<String>,
-    /// Whom its customers ask for more; null is nobody.
+    /// Whom its customers ask for more: members that are absent stay; null is nobody.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "nullable")]
-    pub contact: Option<Option<Contact>>,
+    pub contact: Option<Option<ContactEdit>>,
     /// What signs its leases.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub lease_alg: Option<LeaseAlgorithm>,

@@ -4,7 +4,7 @@ use kaching_base::{Timestamp, TokenId};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    SecretText,
+    ListEdit, SecretText,
     patch::{nullable, present},
 };
 
@@ -55,9 +55,9 @@ pub struct TokenEdit {
     /// What people call it.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub name: Option<String>,
-    /// All that it may do.
+    /// What it may do: all of it, or what to add and to remove.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
-    pub scopes: Option<BTreeSet<String>>,
+    pub scopes: Option<ListEdit<String>>,
     /// When it ends; null is never.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "nullable")]
     pub expires_at: Option<Option<Timestamp>>,

@@ -41,6 +41,14 @@ impl Entry {
         self
     }
 
+    /// One more member of the change.
+    pub fn also(mut self, name: &str, value: Value) -> Self {
+        if let Value::Object(members) = &mut self.change {
+            members.insert(name.to_owned(), value);
+        }
+        self
+    }
+
     /// Whose personal data it is.
     pub fn of_customer(mut self, customer: CustomerId) -> Self {
         self.customer = Some(customer);

@@ -7,13 +7,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use kaching_base::{CustomerId, Reference};
 use kaching_db::{self as db, Sql, Tx};
 use kaching_domain::{
-    Customer, check_email, check_metadata, check_name, check_notes, check_tags, licenses::merge,
+    Customer, EditList, check_email, check_metadata, check_name, check_notes, check_tags, licenses::merge,
 };
 use serde_json::json;
 
 use crate::{
-    Authority, Cx, Error, List, Op, Page, Result,
+    Authority, Cx, Error, List, Op, Page, Result, Versioned,
     facts::Facts,
+    licenses::{self, Owner},
     list::{Key, Paging, Sorting, sorting},
     search::{
         self, Noun,
@@ -41,7 +42,7 @@ pub struct EditCustomer {
     pub reference: Option<Option<Reference>>,
     pub email: Option<Option<String>>,
     pub company: Option<Option<String>>,
-    pub tags: Option<BTreeSet<String>>,
+    pub tags: Option<EditList<String>>,
     pub notes: Option<String>,
     /// Entries to set; nothing inside takes one away.
     pub metadata: BTreeMap<String, Option<String>>,
@@ -82,7 +83,8 @@ impl Authority {
             };
             check(&customer)?;
             if !sql::insert(tx, &customer)? {
-                return Err(taken(&customer));
+                let holder = sql::reference_holder(tx, &customer)?;
+                return Err(taken(holder.as_ref().unwrap_or(&customer)));
             }
             op.on("customer.create", customer.id);
             op.audit(tx, facts(&customer).made())?;
@@ -129,13 +131,15 @@ impl Authority {
     /// # Errors
     /// If there is no such customer, a part makes no sense, or the reference is taken.
     pub async fn edit_customer(&self, cx: Cx, address: String, edit: EditCustomer) -> Result<Customer> {
-        self.change_customer("customers.edit", "customer.edit", cx, address, move |customer, _| {
+        self.change_customer("customers.edit", "customer.edit", cx, address, move |_, customer, _| {
             let (mut edited, edit) = (customer.clone(), edit.clone());
             edited.name = edit.name.unwrap_or(edited.name);
             edited.reference = edit.reference.unwrap_or(edited.reference);
             edited.email = edit.email.unwrap_or(edited.email);
             edited.company = edit.company.unwrap_or(edited.company);
-            edited.tags = edit.tags.unwrap_or(edited.tags);
+            if let Some(tags) = &edit.tags {
+                edited.tags = tags.of(&edited.tags);
+            }
             edited.notes = edit.notes.unwrap_or(edited.notes);
             merge(&mut edited.metadata, &edit.metadata);
             check(&edited)?;
@@ -147,12 +151,15 @@ impl Authority {
     /// Hides a customer: no new license is made for it. Its licenses stay.
     ///
     /// # Errors
-    /// If there is no such customer.
-    pub async fn archive_customer(&self, cx: Cx, address: String) -> Result<Customer> {
-        self.change_customer("customers.archive", "customer.archive", cx, address, |customer, op| {
+    /// If there is no such customer, or licenses of it run and that is not forced.
+    pub async fn archive_customer(&self, cx: Cx, address: String, force: bool) -> Result<Customer> {
+        let archive = move |tx: &mut Tx<'_>, customer: &Customer, op: &Op| {
+            if customer.archived_at.is_none() && !force {
+                licenses::check_unused(tx, Owner::Customer(customer.id), op.now)?;
+            }
             Ok(Customer { archived_at: customer.archived_at.or(Some(op.now)), ..customer.clone() })
-        })
-        .await
+        };
+        self.change_customer("customers.archive", "customer.archive", cx, address, archive).await
     }
 
     async fn change_customer(
@@ -161,18 +168,21 @@ impl Authority {
         action: &'static str,
         cx: Cx,
         address: String,
-        mut change: impl FnMut(&Customer, &Op) -> Result<Customer> + Send + 'static,
+        mut change: impl FnMut(&mut Tx<'_>, &Customer, &Op) -> Result<Customer> + Send + 'static,
     ) -> Result<Customer> {
         self.write(name, cx, move |tx, op| {
             let id = find(tx, &address)?.id;
             let before = sql::lock_by_id(tx, id)?.ok_or_else(unknown)?;
             op.on(action, before.id);
-            let after = change(&before, op)?;
+            op.check_version(&before)?;
+            let after = change(tx, &before, op)?;
             if after == before {
                 return Ok(before);
             }
-            if after.reference != before.reference && sql::reference_taken(tx, &after)? {
-                return Err(taken(&after));
+            if after.reference != before.reference
+                && let Some(holder) = sql::reference_holder(tx, &after)?
+            {
+                return Err(taken(&holder));
             }
             let after = Customer { updated_at: op.now, ..after };
             sql::update(tx, &after)?;
@@ -207,9 +217,23 @@ fn unknown() -> Error {
     Error::not_found("such customer")
 }
 
-fn taken(customer: &Customer) -> Error {
-    let reference = customer.reference.as_ref().map_or("", Reference::as_str);
-    Error::exists(format!("there is a customer with the reference {reference} already"))
+/// Lists leave archived customers out: who looks for the one that has the reference has to be told which it is.
+fn taken(holder: &Customer) -> Error {
+    let reference = holder.reference.as_ref().map_or("", Reference::as_str);
+    Error::exists(match holder.archived_at {
+        None => format!("there is a customer with the reference {reference} already"),
+        Some(_) => format!(
+            "the archived customer {} has the reference {reference}: edit that one to have another reference or \
+             none, or choose another here",
+            holder.id
+        ),
+    })
+}
+
+impl Versioned for Customer {
+    fn content(&self) -> String {
+        facts(self).content(self.id, self.updated_at)
+    }
 }
 
 fn check(customer: &Customer) -> Result<()> {

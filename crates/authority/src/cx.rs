@@ -4,6 +4,8 @@ use std::{any::Any, net::IpAddr, sync::Arc};
 
 use kaching_base::{OperatorId, RequestId, TokenId};
 
+use crate::Expected;
+
 /// Whose request this is; passed to every operation that changes something.
 #[derive(Clone)]
 pub struct Cx {
@@ -12,6 +14,8 @@ pub struct Cx {
     pub address: Option<IpAddr>,
     /// Set where the caller gave an idempotency key.
     pub once: Option<Once>,
+    /// Set where the caller changes only what it has read.
+    pub expected: Option<Expected>,
 }
 
 /// Who acts, as audit entries name it.
@@ -50,7 +54,7 @@ impl Cx {
 
     /// This actor, with nothing else known.
     pub fn of(actor: Actor) -> Self {
-        Self { actor, request: None, address: None, once: None }
+        Self { actor, request: None, address: None, once: None, expected: None }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What audit entries say of a change: the facts without personal data, and the personal data apart.
 
-use kaching_base::CustomerId;
+use kaching_base::{CustomerId, Timestamp};
 use serde_json::{Map, Value, json};
 
 use crate::audit::Entry;
@@ -18,6 +18,11 @@ impl Facts {
     /// Facts without personal data.
     pub(crate) fn open(open: Value) -> Self {
         Self { open, personal: Value::Object(Map::new()), customer: None }
+    }
+
+    /// All of it as text, with the moment of the last change, for [`Versioned::content`](crate::Versioned::content).
+    pub(crate) fn content(&self, id: impl std::fmt::Display, updated_at: Timestamp) -> String {
+        json!([id.to_string(), updated_at.micros(), self.open, self.personal]).to_string()
     }
 
     /// The entry of something that was made.

@@ -2,16 +2,16 @@
 
 pub(crate) mod sql;
 
-use kaching_base::Code;
+use kaching_base::{Code, ErrorCode};
 use kaching_db::{Sql, Tx};
-use kaching_domain::{Feature, check_line, check_name};
+use kaching_domain::{Feature, Refused, check_line, check_name};
 use serde_json::json;
 
 use crate::{
-    Authority, Cx, Error, List, Op, Page, Result,
+    Authority, Cx, Error, List, Op, Page, Result, Versioned,
     facts::Facts,
     list::{Key, Paging, Sorting, sorting},
-    products,
+    plans, products,
     search::{self, Noun},
 };
 
@@ -70,10 +70,10 @@ impl Authority {
             };
             check(&feature)?;
             if !sql::insert(tx, &feature)? {
-                return Err(Error::exists(format!(
-                    "there is a feature {}:{} already",
-                    product.code, feature.code
-                )));
+                let taken = sql::by_address(tx, product.code.as_str(), feature.code.as_str())?;
+                let archived = taken.is_some_and(|taken| taken.feature.archived_at.is_some());
+                let address = format!("{}:{}", product.code, feature.code);
+                return Err(products::exists("feature", address, archived));
             }
             let details = FeatureDetails { feature, product: product.code };
             op.on("feature.create", details.feature.id);
@@ -122,7 +122,7 @@ impl Authority {
     /// # Errors
     /// If there is no such feature, or a part makes no sense.
     pub async fn edit_feature(&self, cx: Cx, address: String, edit: EditFeature) -> Result<FeatureDetails> {
-        self.change_feature("features.edit", "feature.edit", cx, address, move |feature, _| {
+        self.change_feature("features.edit", "feature.edit", cx, address, move |_, feature, _| {
             let mut edited = feature.clone();
             edited.title = edit.title.clone().unwrap_or(edited.title);
             edited.benefit = edit.benefit.clone().unwrap_or(edited.benefit);
@@ -135,12 +135,15 @@ impl Authority {
     /// Hides a feature: it stands in no catalogue. Licenses that have it keep it.
     ///
     /// # Errors
-    /// If there is no such feature.
-    pub async fn archive_feature(&self, cx: Cx, address: String) -> Result<FeatureDetails> {
-        self.change_feature("features.archive", "feature.archive", cx, address, |feature, op| {
+    /// If there is no such feature, or a plan switches it on and that is not forced.
+    pub async fn archive_feature(&self, cx: Cx, address: String, force: bool) -> Result<FeatureDetails> {
+        let archive = move |tx: &mut Tx<'_>, feature: &Feature, op: &Op| {
+            if feature.archived_at.is_none() && !force {
+                check_unused(tx, feature)?;
+            }
             Ok(Feature { archived_at: feature.archived_at.or(Some(op.now)), ..feature.clone() })
-        })
-        .await
+        };
+        self.change_feature("features.archive", "feature.archive", cx, address, archive).await
     }
 
     async fn change_feature(
@@ -149,13 +152,14 @@ impl Authority {
         action: &'static str,
         cx: Cx,
         address: String,
-        mut change: impl FnMut(&Feature, &Op) -> Result<Feature> + Send + 'static,
+        mut change: impl FnMut(&mut Tx<'_>, &Feature, &Op) -> Result<Feature> + Send + 'static,
     ) -> Result<FeatureDetails> {
         self.write(name, cx, move |tx, op| {
             let (product, code) = split(&address, "feature")?;
             let before = sql::lock_by_address(tx, product, code)?.ok_or_else(|| unknown(product, code))?;
             op.on(action, before.feature.id);
-            let feature = change(&before.feature, op)?;
+            op.check_version(&before)?;
+            let feature = change(tx, &before.feature, op)?;
             if feature == before.feature {
                 return Ok(before);
             }
@@ -190,6 +194,28 @@ pub(crate) fn known(
     product: kaching_base::ProductId,
 ) -> Result<std::collections::BTreeSet<Code>> {
     Ok(sql::of_product(tx, product)?.into_iter().map(|feature| feature.code).collect())
+}
+
+/// Refuses while plans that are sold switch the feature on. Licenses keep it in any case.
+fn check_unused(tx: &mut Tx<'_>, feature: &Feature) -> Result<()> {
+    let plans = plans::sql::of_product(tx, feature.product)?;
+    let plans = plans.iter().filter(|plan| plan.archived_at.is_none());
+    let with: Vec<_> = plans.filter(|plan| plan.terms.features.contains(&feature.code)).collect();
+    if with.is_empty() {
+        return Ok(());
+    }
+    let plans = with.iter().map(|plan| plan.code.as_str()).collect::<Vec<_>>().join(", ");
+    let detail = format!(
+        "plans switch the feature {} on ({plans}), and go on to: take it out of them first, or force it",
+        feature.code
+    );
+    Err(Refused::new(ErrorCode::WrongState, detail).into())
+}
+
+impl Versioned for FeatureDetails {
+    fn content(&self) -> String {
+        facts(self).content(self.feature.id, self.feature.updated_at)
+    }
 }
 
 fn check(feature: &Feature) -> Result<()> {

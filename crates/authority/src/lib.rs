@@ -36,6 +36,7 @@ pub mod status;
 mod stored;
 mod tokens;
 pub mod validate;
+mod versions;
 pub mod watching;
 
 use std::sync::Arc;
@@ -63,11 +64,12 @@ pub use licenses::{
 pub use list::{List, Page};
 pub(crate) use op::Op;
 pub use open::{Issuer, Options};
-pub use plans::{Applied, Apply, EditPlan, NewPlan, PlanDetails, PlanFilter};
-pub use products::{EditProduct, NewProduct, ProductFilter};
+pub use plans::{Applied, Apply, ApplyPlan, EditPlan, NewPlan, PlanDetails, PlanFilter};
+pub use products::{EditContact, EditProduct, NewProduct, ProductFilter};
 pub use reminders::Reminder;
 pub use stats::Stats;
 pub use tokens::{Caller, EditToken, MadeToken, NewToken, TokenFilter};
+pub use versions::{Expected, Versioned};
 
 /// The license authority: every operation of the product, one transaction each.
 pub struct Authority {

@@ -3,10 +3,11 @@
 mod change;
 mod create;
 mod details;
-mod facts;
+pub(crate) mod facts;
 mod key;
 mod licensed;
 mod list;
+mod owners;
 mod present;
 pub(crate) mod sql;
 
@@ -24,6 +25,8 @@ pub use kaching_domain::licenses::{At, EditLicense};
 pub use key::RevealedKey;
 pub use licensed::Licensed;
 pub use list::LicenseFilter;
+pub(crate) use owners::{Owner, check_unused};
+pub(crate) use present::present;
 pub(crate) use sql::Seen;
 
 impl Authority {
@@ -66,7 +69,7 @@ pub(crate) fn keep(
     after: &License,
 ) -> Result<()> {
     sql::update(tx, after)?;
-    let entry = facts::of(before).became(facts::of(after));
+    let entry = facts::changed(before, after);
     crate::audit::append(tx, op, action, Some(after.id.to_string()), entry)?;
     if after.revision != before.revision {
         op.changed(after.id, after.revision);

@@ -29,6 +29,8 @@ pub struct Op {
     subject: Option<(&'static str, Option<String>)>,
     changes: Vec<Changed>,
     repeated: Vec<ErrorCode>,
+    /// Whether the version that the caller expects was compared.
+    pub(crate) version_checked: bool,
 }
 
 impl Op {
@@ -97,6 +99,7 @@ impl Authority {
                     subject: None,
                     changes: Vec::new(),
                     repeated: Vec::new(),
+                    version_checked: false,
                 };
                 let outcome = once(tx, &mut op, &mut operation)?;
                 changes::sql::append(tx, &op.changes, now)?;
@@ -155,7 +158,7 @@ fn decide<T>(
     operation: &mut impl FnMut(&mut Tx<'_>, &mut Op) -> Result<T>,
 ) -> Result<Result<T, Refused>> {
     match operation(tx, op) {
-        Ok(result) => Ok(Ok(result)),
+        Ok(result) => op.expected_nothing().map(|()| Ok(result)),
         Err(Error::Refused(refused)) => {
             if let Some((action, target)) = op.subject.clone() {
                 audit::append(tx, op, action, target, Entry::refused(refused.code))?;

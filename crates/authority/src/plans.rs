@@ -2,24 +2,26 @@
 
 mod apply;
 mod facts;
+mod outlook;
 pub(crate) mod sql;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use kaching_base::{Code, ErrorCode, LeasePolicy, LicenseType, Limit, Limits, Price};
 use kaching_db::{Sql, Tx};
-use kaching_domain::{EditPolicy, Plan, Refused, Terms, check_name};
+use kaching_domain::{EditList, EditPolicy, Plan, Refused, Terms, check_name};
 
 use crate::{
-    Authority, Cx, Error, List, Op, Page, Result,
+    Authority, Cx, Error, List, Op, Page, Result, Versioned,
     features::{self, split},
+    licenses::{self, Owner},
     list::{Key, Paging, Sorting, sorting},
     products,
     search::{self, Noun},
 };
 
 pub(crate) use apply::run as run_apply;
-pub use apply::{Applied, Apply};
+pub use apply::{Applied, Apply, ApplyPlan};
 
 /// A plan with the code of its product, by which it is addressed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,8 +54,8 @@ pub struct EditPlan {
     pub name: Option<String>,
     pub rank: Option<i64>,
     pub license_type: Option<LicenseType>,
-    /// All that it switches on.
-    pub features: Option<BTreeSet<Code>>,
+    /// Those that it switches on.
+    pub features: Option<EditList<Code>>,
     /// Limits to set; nothing inside takes one away.
     pub limits: BTreeMap<Code, Option<Limit>>,
     pub term_days: Option<Option<i64>>,
@@ -91,7 +93,9 @@ impl Authority {
             let plan = plan_of(&new, product.id, op);
             check(tx, &plan)?;
             if !sql::insert(tx, &plan)? {
-                return Err(Error::exists(format!("there is a plan {}:{} already", product.code, plan.code)));
+                let taken = sql::by_code(tx, product.id, plan.code.as_str())?;
+                let archived = taken.is_some_and(|taken| taken.archived_at.is_some());
+                return Err(products::exists("plan", format!("{}:{}", product.code, plan.code), archived));
             }
             let details = PlanDetails { plan, product: product.code };
             op.on("plan.create", details.plan.id);
@@ -151,9 +155,12 @@ impl Authority {
     /// Hides a plan: no license is made with it or changes to it. Licenses that have it keep it.
     ///
     /// # Errors
-    /// If there is no such plan.
-    pub async fn archive_plan(&self, cx: Cx, address: String) -> Result<PlanDetails> {
-        self.change_plan("plans.archive", "plan.archive", cx, address, |_, plan, op| {
+    /// If there is no such plan, or licenses of it run and that is not forced.
+    pub async fn archive_plan(&self, cx: Cx, address: String, force: bool) -> Result<PlanDetails> {
+        self.change_plan("plans.archive", "plan.archive", cx, address, move |tx, plan, op| {
+            if plan.archived_at.is_none() && !force {
+                licenses::check_unused(tx, Owner::Plan(plan.id), op.now)?;
+            }
             Ok(Plan { archived_at: plan.archived_at.or(Some(op.now)), ..plan.clone() })
         })
         .await
@@ -171,6 +178,7 @@ impl Authority {
             let (product, code) = split(&address, "plan")?;
             let before = sql::lock_by_address(tx, product, code)?.ok_or_else(|| unknown(product, code))?;
             op.on(action, before.plan.id);
+            op.check_version(&before)?;
             let plan = change(tx, &before.plan, op)?;
             if plan == before.plan {
                 return Ok(before);
@@ -195,6 +203,12 @@ pub(crate) fn unknown(product: &str, code: &str) -> Error {
     match (product.parse::<Code>(), code.parse::<Code>()) {
         (Ok(product), Ok(code)) => Error::not_found(format!("plan {product}:{code}")),
         _ => Error::not_found("such plan"),
+    }
+}
+
+impl Versioned for PlanDetails {
+    fn content(&self) -> String {
+        facts::of(self).content(self.plan.id, self.plan.updated_at)
     }
 }
 
@@ -226,7 +240,9 @@ fn edited(plan: &Plan, edit: &EditPlan) -> Plan {
     edited.name = edit.name.clone().unwrap_or(edited.name);
     edited.rank = edit.rank.unwrap_or(edited.rank);
     edited.license_type = edit.license_type.unwrap_or(edited.license_type);
-    edited.terms.features = edit.features.clone().unwrap_or(edited.terms.features);
+    if let Some(features) = &edit.features {
+        edited.terms.features = features.of(&edited.terms.features);
+    }
     for (name, limit) in &edit.limits {
         match limit {
             Some(limit) => edited.terms.limits.insert(name.clone(), *limit),

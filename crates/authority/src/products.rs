@@ -9,8 +9,9 @@ use kaching_license::KeyFormat;
 use serde_json::json;
 
 use crate::{
-    Authority, Cx, Error, List, Op, Page, Result,
+    Authority, Cx, Error, List, Op, Page, Result, Versioned,
     facts::Facts,
+    licenses::{self, Owner},
     list::{Key, Paging, Sorting, sorting},
     search::{self, Noun},
     stored,
@@ -35,9 +36,16 @@ pub struct NewProduct {
 pub struct EditProduct {
     pub name: Option<String>,
     pub key_prefix: Option<String>,
-    pub contact: Option<Contact>,
+    pub contact: EditContact,
     pub lease_alg: Option<LeaseAlgorithm>,
     pub key_format: Option<KeyFormat>,
+}
+
+/// What is said of a contact; nothing inside takes a member away.
+#[derive(Clone, Debug, Default)]
+pub struct EditContact {
+    pub url: Option<Option<String>>,
+    pub email: Option<Option<String>>,
 }
 
 /// Which products are listed.
@@ -61,7 +69,8 @@ impl Authority {
         self.write("products.create", cx, move |tx, op| {
             let product = product_of(&new, op)?;
             if !sql::insert(tx, &product)? {
-                return Err(Error::exists(format!("there is a product {} already", product.code)));
+                let taken = sql::by_code(tx, product.code.as_str())?.unwrap_or(product);
+                return Err(exists("product", &taken.code, taken.archived_at.is_some()));
             }
             op.on("product.create", product.id);
             op.audit(tx, facts(&product).made())?;
@@ -105,13 +114,14 @@ impl Authority {
         if let Some(algorithm) = edit.lease_alg {
             self.ensure_signing_key(algorithm).await?;
         }
-        self.change_product("products.edit", "product.edit", cx, code, move |product, _| {
+        self.change_product("products.edit", "product.edit", cx, code, move |_, product, _| {
             let mut edited = product.clone();
             edited.name = edit.name.clone().unwrap_or(edited.name);
             if let Some(prefix) = &edit.key_prefix {
                 edited.key_prefix = prefix_of(prefix)?;
             }
-            edited.contact = edit.contact.clone().unwrap_or(edited.contact);
+            edited.contact.url = edit.contact.url.clone().unwrap_or(edited.contact.url);
+            edited.contact.email = edit.contact.email.clone().unwrap_or(edited.contact.email);
             edited.lease_alg = edit.lease_alg.unwrap_or(edited.lease_alg);
             edited.key_format = edit.key_format.unwrap_or(edited.key_format);
             check(&edited)?;
@@ -123,12 +133,15 @@ impl Authority {
     /// Hides a product: no new plan or license is made of it. What was made stays.
     ///
     /// # Errors
-    /// If there is no such product.
-    pub async fn archive_product(&self, cx: Cx, code: String) -> Result<Product> {
-        self.change_product("products.archive", "product.archive", cx, code, |product, op| {
+    /// If there is no such product, or licenses of it run and that is not forced.
+    pub async fn archive_product(&self, cx: Cx, code: String, force: bool) -> Result<Product> {
+        let archive = move |tx: &mut Tx<'_>, product: &Product, op: &Op| {
+            if product.archived_at.is_none() && !force {
+                licenses::check_unused(tx, Owner::Product(product.id), op.now)?;
+            }
             Ok(Product { archived_at: product.archived_at.or(Some(op.now)), ..product.clone() })
-        })
-        .await
+        };
+        self.change_product("products.archive", "product.archive", cx, code, archive).await
     }
 
     async fn change_product(
@@ -137,12 +150,13 @@ impl Authority {
         action: &'static str,
         cx: Cx,
         code: String,
-        mut change: impl FnMut(&Product, &Op) -> Result<Product> + Send + 'static,
+        mut change: impl FnMut(&mut Tx<'_>, &Product, &Op) -> Result<Product> + Send + 'static,
     ) -> Result<Product> {
         self.write(name, cx, move |tx, op| {
             let Some(before) = sql::lock_by_code(tx, &code)? else { return Err(unknown(&code)) };
             op.on(action, before.id);
-            let after = change(&before, op)?;
+            op.check_version(&before)?;
+            let after = change(tx, &before, op)?;
             if after == before {
                 return Ok(before);
             }
@@ -158,6 +172,21 @@ impl Authority {
 /// The product of this code.
 pub(crate) fn find(tx: &mut Tx<'_>, code: &str) -> Result<Product> {
     sql::by_code(tx, code)?.ok_or_else(|| unknown(code))
+}
+
+/// A code is taken. Lists leave out what is archived, so that is said; a code never becomes free again.
+pub(crate) fn exists(noun: &str, code: impl std::fmt::Display, archived: bool) -> Error {
+    Error::exists(if archived {
+        format!("an archived {noun} has the code {code}, which is not given again: choose another")
+    } else {
+        format!("there is a {noun} {code} already")
+    })
+}
+
+impl Versioned for Product {
+    fn content(&self) -> String {
+        facts(self).content(self.id, self.updated_at)
+    }
 }
 
 fn unknown(code: &str) -> Error {

@@ -10,11 +10,11 @@ use std::collections::BTreeSet;
 
 use kaching_base::{Base64Url, ErrorCode, Seconds, Secret, Timestamp, TokenId};
 use kaching_db::{Sql, Tx};
-use kaching_domain::{Scope, Token, check_name, tokens::may};
+use kaching_domain::{EditList, Scope, Token, check_name, tokens::may};
 use serde_json::json;
 
 use crate::{
-    Authority, Cx, Error, List, Op, Page, Result,
+    Authority, Cx, Error, List, Op, Page, Result, Versioned,
     facts::Facts,
     list::{Key, Paging, Sorting, sorting},
     search::{self, Noun},
@@ -32,7 +32,7 @@ pub struct NewToken {
 #[derive(Clone, Debug, Default)]
 pub struct EditToken {
     pub name: Option<String>,
-    pub scopes: Option<BTreeSet<Scope>>,
+    pub scopes: Option<EditList<Scope>>,
     pub expires_at: Option<Option<Timestamp>>,
 }
 
@@ -138,15 +138,22 @@ impl Authority {
     /// were changed in the database.
     pub async fn edit_token(&self, cx: Cx, id: String, edit: EditToken, by: Option<Caller>) -> Result<Token> {
         if let Some(by) = &by {
-            by.check_gives(edit.scopes.as_ref(), edit.expires_at)?;
+            let given = edit.scopes.as_ref().map(|scopes| scopes.of(&BTreeSet::new()));
+            by.check_gives(given.as_ref(), edit.expires_at)?;
         }
         self.change_token("tokens.edit", "token.edit", cx, id, move |token, op| {
             let (mut edited, edit) = (token.clone(), edit.clone());
             edited.name = edit.name.unwrap_or(edited.name);
-            edited.scopes = edit.scopes.unwrap_or(edited.scopes);
+            if let Some(scopes) = &edit.scopes {
+                edited.scopes = scopes.of(&edited.scopes);
+            }
             if let Some(end) = edit.expires_at {
                 check_end(end, op.now)?;
                 edited.expires_at = end;
+                // A longer life gives all that the token may.
+                if let Some(by) = by.as_ref().filter(|_| lives_longer(token, &edited)) {
+                    by.check_gives(Some(&edited.scopes), None)?;
+                }
             }
             check(&edited)?;
             Ok(edited)
@@ -204,6 +211,7 @@ impl Authority {
         self.write(name, cx, move |tx, op| {
             let before = sql::lock_by_id(tx, id_of(&id)?)?.ok_or_else(|| unknown(&id))?;
             op.on(action, before.id);
+            op.check_version(&before)?;
             let after = change(&before, op)?;
             if after == before {
                 return Ok(before);
@@ -281,6 +289,10 @@ fn unauthenticated() -> Error {
     Error::coded(ErrorCode::Unauthenticated, "this token is unknown or has ended; ask an operator for one")
 }
 
+fn lives_longer(before: &Token, after: &Token) -> bool {
+    before.expires_at.is_some_and(|before| after.expires_at.is_none_or(|after| after > before))
+}
+
 fn forbidden(detail: String) -> Error {
     Error::coded(ErrorCode::Forbidden, detail)
 }
@@ -290,6 +302,18 @@ fn changed_outside() -> Error {
         ErrorCode::WrongState,
         "the rights of this token were changed in the database, not by this authority, so it does not work: archive it, and make another",
     )
+}
+
+impl Versioned for Token {
+    fn content(&self) -> String {
+        facts(self).content(self.id, self.updated_at)
+    }
+}
+
+impl Versioned for MadeToken {
+    fn content(&self) -> String {
+        self.token.content()
+    }
 }
 
 fn facts(token: &Token) -> Facts {

@@ -49,6 +49,8 @@ words! {
         WrongState = "wrong_state",
         /// The new limit is below what is in use.
         BelowPresentUse = "below_present_use",
+        /// The object was changed since it was read.
+        PreconditionFailed = "precondition_failed",
         /// The name is taken.
         AlreadyExists = "already_exists",
         /// The same request is still being handled.

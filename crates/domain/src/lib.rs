@@ -2,6 +2,7 @@
 
 pub mod activations;
 pub mod customers;
+mod edit_list;
 mod invalid;
 pub mod leases;
 pub mod licenses;
@@ -14,6 +15,7 @@ pub mod tokens;
 
 pub use activations::{Activation, ActivationStatus, Fingerprint, Holder, Nonce};
 pub use customers::Customer;
+pub use edit_list::EditList;
 pub use invalid::{
     Invalid, Rejected, check_email, check_line, check_metadata, check_name, check_notes, check_prose,
     check_tags, check_url,
@@ -22,5 +24,5 @@ pub use licenses::{Binding, License, ScheduledChange, State, Status};
 pub use products::{Contact, Feature, KeyPrefix, Plan, Product};
 pub use quotas::{Quota, QuotaState, quotas};
 pub use refused::{Refused, Upgrade};
-pub use terms::{EditPolicy, Overrides, Terms};
+pub use terms::{EditPolicy, Overrides, Terms, TermsChange};
 pub use tokens::{Scope, Token};

@@ -22,11 +22,13 @@ use kaching_base::{
 
 use crate::{Overrides, Refused, Terms};
 
-pub use change_plan::{At, ChangePlan, Present, apply_plan, change_plan, due_change};
+pub use change_plan::{
+    At, ChangePlan, Present, apply_plan, change_plan, check_applied, due_change, is_lowered,
+};
 pub use create::{Draft, create};
 pub use dates::start;
 pub use edit::{EditLicense, edit, merge};
-pub use renew::{Renew, renew};
+pub use renew::{Renew, RenewLicense, renew};
 pub use status::{delete, reinstate, revoke, suspend, transfer};
 
 /// The grant of a plan's terms to a customer.

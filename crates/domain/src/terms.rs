@@ -1,5 +1,6 @@
 //! What is granted. A license copies the terms of its plan and then carries its own overrides.
 
+mod change;
 mod check;
 mod edit_policy;
 mod overrides;
@@ -10,6 +11,7 @@ use std::collections::BTreeSet;
 
 use kaching_base::{Code, LeasePolicy, Limit, Limits};
 
+pub use change::TermsChange;
 pub use check::check_days;
 pub use edit_policy::EditPolicy;
 

@@ -18,6 +18,8 @@ pub(crate) enum Failure {
     Usage(String),
     /// The authority was not reached: exit code 3.
     Unreached(String),
+    /// The connection was lost before the answer came: it is not known what was done. Exit code 3.
+    Lost(String),
     /// Whoever read the output has had enough: exit code 0, nothing to say.
     ReaderLeft,
 }
@@ -41,7 +43,7 @@ impl Failure {
             Self::ReaderLeft => 0,
             Self::Answered(_) | Self::Refused(_) => 1,
             Self::Usage(_) => 2,
-            Self::Unreached(_) => 3,
+            Self::Unreached(_) | Self::Lost(_) => 3,
         }
     }
 }
@@ -50,7 +52,10 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Answered(problem) => write_problem(f, problem),
-            Self::Refused(sentence) | Self::Usage(sentence) | Self::Unreached(sentence) => {
+            Self::Refused(sentence)
+            | Self::Usage(sentence)
+            | Self::Unreached(sentence)
+            | Self::Lost(sentence) => {
                 f.write_str(sentence)
             }
             Self::ReaderLeft => Ok(()),

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod activation;
+mod archive;
 mod audit;
 mod backup;
 mod bench;

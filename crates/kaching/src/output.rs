@@ -8,12 +8,14 @@ use serde::{Serialize, de::DeserializeOwned};
 use crate::{failure::Failure, remote::Answer};
 
 mod card;
+mod changes;
 mod dates;
 mod style;
 mod table;
 mod terms;
 
 pub(crate) use card::Card;
+pub(crate) use changes::changes;
 pub(crate) use dates::{ago, day, plural, span};
 pub(crate) use style::Style;
 pub(crate) use table::{Table, printable};

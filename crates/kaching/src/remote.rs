@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use http::{Method, Request, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
 use http_body_util::Full;
 use hyper::body::Bytes;
 use kaching_api::{Problem, SecretText};
@@ -12,6 +12,7 @@ use tokio::time::timeout;
 
 use crate::failure::Failure;
 
+mod attempts;
 mod choose;
 mod in_process;
 mod path;
@@ -19,6 +20,7 @@ mod pour;
 mod tls;
 mod wire;
 
+use attempts::{Attempts, IdempotencyKeys};
 pub(crate) use choose::{Choice, Missing};
 pub(crate) use path::Path;
 pub(crate) use pour::Take;
@@ -30,6 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) struct Client {
     way: Way,
     token: Option<SecretText>,
+    keys: IdempotencyKeys,
 }
 
 /// The three ways.
@@ -45,11 +48,14 @@ pub(crate) struct Call {
     method: Method,
     path: Path,
     body: Option<Vec<u8>>,
+    unchanged_since: Option<HeaderValue>,
 }
 
 /// What came back, and was no refusal.
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
+    /// The version of what was asked for.
+    etag: Option<HeaderValue>,
     body: Bytes,
 }
 
@@ -59,13 +65,33 @@ impl Client {
     /// # Errors
     /// With the problem document if the answer is one, or that the authority was not reached.
     pub(crate) async fn send(&mut self, call: Call) -> Result<Answer, Failure> {
-        let request = self.request(&call)?;
+        let key = self.idempotency_key(&call);
+        let mut attempts = Attempts::default();
+        loop {
+            let failure = match self.attempt(&call, key.as_ref()).await {
+                Ok(answer) => return Ok(answer),
+                Err(failure) => failure,
+            };
+            attempts.after(failure).await?;
+        }
+    }
+
+    async fn attempt(&mut self, call: &Call, key: Option<&HeaderValue>) -> Result<Answer, Failure> {
+        let mut request = self.request(call)?;
+        if let Some(key) = key {
+            request.headers_mut().insert("idempotency-key", key.clone());
+        }
         let answered = match &mut self.way {
             Way::Wire(wire) => timeout(PATIENCE, wire.send(request)).await,
             Way::InProcess(process) => timeout(PATIENCE, process.send(request)).await,
         };
-        let (status, body) = answered.map_err(|_| unanswered())??;
-        Answer { status, body }.accepted()
+        answered.map_err(|_| unanswered())??.accepted()
+    }
+
+    /// What makes a call that is sent again have the effect of one. In process no answer is lost.
+    fn idempotency_key(&mut self, call: &Call) -> Option<HeaderValue> {
+        let changes = call.method != Method::GET && call.path.as_str().starts_with("/v1/admin/");
+        (changes && matches!(self.way, Way::Wire(_))).then(|| self.keys.next())
     }
 
     /// Asks, and hands over the answer piece by piece, however long it is.
@@ -122,6 +148,9 @@ impl Client {
             value.set_sensitive(true);
             request = request.header(header::AUTHORIZATION, value);
         }
+        if let Some(etag) = &call.unchanged_since {
+            request = request.header(header::IF_MATCH, etag);
+        }
         if call.body.is_some() {
             request = request.header(header::CONTENT_TYPE, "application/json");
         }
@@ -139,7 +168,7 @@ fn unanswered() -> Failure {
 
 impl Call {
     pub(crate) fn new(method: Method, path: Path) -> Self {
-        Self { method, path, body: None }
+        Self { method, path, body: None, unchanged_since: None }
     }
 
     /// With this as JSON.
@@ -150,7 +179,18 @@ impl Call {
     }
 }
 
+impl Call {
+    /// Only if what was read here is still as it was.
+    pub(crate) fn if_unchanged_since(self, read: &Answer) -> Self {
+        Self { unchanged_since: read.etag.clone(), ..self }
+    }
+}
+
 impl Answer {
+    fn new(status: StatusCode, headers: &HeaderMap, body: Bytes) -> Self {
+        Self { status, etag: headers.get(header::ETAG).cloned(), body }
+    }
+
     /// The document, as it came.
     pub(crate) fn json(&self) -> Result<Value, Failure> {
         self.read()

@@ -11,6 +11,7 @@ use crate::{
 };
 
 mod activity;
+mod foreign;
 mod people;
 mod products;
 mod progress;
@@ -24,6 +25,9 @@ pub(crate) struct Seed {
     /// How much
     #[arg(long, value_enum, default_value_t = Size::Small)]
     size: Size,
+    /// Also in an authority that holds what seed has not made
+    #[arg(long)]
+    yes: bool,
 }
 
 /// How much is made.
@@ -54,6 +58,13 @@ pub(crate) struct Count {
 
 impl Seed {
     pub(crate) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
+        if !self.yes
+            && let Some(what) = foreign::find(client, output.now).await?
+        {
+            return Err(Failure::refused(format!(
+                "This authority holds what seed has not made ({what}): sample customers and licenses would stand among yours, in lists, reminders and figures. Use another directory with --data, or add --yes."
+            )));
+        }
         let mut seeded = Seeded::default();
         products(client, &mut seeded).await?;
         let sales = match self.size {

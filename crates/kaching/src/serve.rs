@@ -79,7 +79,7 @@ impl Serve {
         for doubt in config.doubts(addresses.product) {
             tracing::warn!("{doubt}");
         }
-        let greeting = greeting::Greeting::of(&app, data, &addresses, listeners.issuer());
+        let greeting = greeting::Greeting::of(&app, data, &addresses, listeners.issuer()).await;
         output.either(&greeting, || greeting.text(output.style))?;
         tracing::info!(
             version = env!("CARGO_PKG_VERSION"),

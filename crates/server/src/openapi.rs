@@ -64,6 +64,18 @@ fn document() -> Value {
     document
 }
 
+/// Whether an operation is about one object that has a version, and with which status it answers that version.
+fn versioned(path: &str, method: &str) -> Option<Option<&'static str>> {
+    let words: Vec<_> = path.strip_prefix("/v1/admin/")?.split('/').collect();
+    match (words.as_slice(), method) {
+        (["products" | "features" | "plans" | "customers" | "licenses" | "tokens", "{id}"], _) => Some(Some("200")),
+        (["licenses", "{id}", "key"], _) => None,
+        (["licenses", "{id}", _], "post") => Some(Some("200")),
+        (["plans", "{id}", "apply"], "post") => Some(None),
+        _ => None,
+    }
+}
+
 fn complete(path: &str, method: &str, operation: &mut Value) {
     let words = path.split('/').filter(|word| !word.is_empty() && *word != "v1");
     let words: Vec<_> = words.map(|word| word.trim_matches(['{', '}', '.'])).collect();
@@ -91,6 +103,19 @@ fn complete(path: &str, method: &str, operation: &mut Value) {
             "schema": {"type": "string", "minLength": 1, "maxLength": 255},
             "description": "The same request under the same key has the effect of one, for 24 hours",
         }));
+    }
+    if let Some(answered) = versioned(path, method) {
+        if method != "get" {
+            add(json!({
+                "name": "If-Match", "in": "header", "required": false, "schema": {"type": "string"},
+                "description": "The ETag of the object as it was read: the change is made only while it is still so",
+            }));
+        }
+        if let Some(status) = answered {
+            operation["responses"][status]["headers"]["ETag"] = json!({
+                "description": "The version of the object, for If-Match", "schema": {"type": "string"},
+            });
+        }
     }
     operation["security"] = match path {
         _ if operator => json!([{"token": []}]),

@@ -6,8 +6,8 @@ mod licenses;
 mod people;
 mod products;
 
-use kaching_api::FieldError;
-use kaching_authority::{Error, activations::Answer};
+use kaching_api::{self as api, FieldError};
+use kaching_authority::{Error, activations::Answer, domain::EditList};
 use kaching_base::{ErrorCode, ParseError};
 
 pub(crate) use activations::*;
@@ -26,6 +26,17 @@ pub(crate) fn granted<T>(answer: Result<Answer<T>, Error>) -> Result<T> {
             let mut rejected = Rejected::from(Error::Refused(refusal.refused));
             rejected.problem.statement = refusal.statement;
             Err(rejected)
+        }
+    }
+}
+
+/// A change of a list, each value by `of`.
+pub(crate) fn list_edit<T, U>(edit: api::ListEdit<T>, of: impl Fn(T) -> U) -> EditList<U> {
+    match edit {
+        api::ListEdit::All(values) => EditList::All(values.into_iter().map(of).collect()),
+        api::ListEdit::Change { add, remove } => {
+            let [add, remove] = [add, remove].map(|values| values.into_iter().map(&of).collect());
+            EditList::Change { add, remove }
         }
     }
 }

@@ -55,10 +55,10 @@ pub(super) fn by_reference(tx: &mut Tx<'_>, reference: &str) -> Result<Option<Cu
     Ok(tx.query_opt(select!(" where c.reference = ?1"), params![printable(reference)], read)?)
 }
 
-/// Whether another customer has the reference. Two that take it at once are told apart by the unique index.
-pub(super) fn reference_taken(tx: &mut Tx<'_>, customer: &Customer) -> Result<bool> {
-    let sql = "select 1 from customers where reference = ?1 and id <> ?2";
-    Ok(tx.query_opt(sql, params![customer.reference, customer.id], |row| row.get::<i64>(0))?.is_some())
+/// Another customer that has the reference. Two that take it at once are told apart by the unique index.
+pub(super) fn reference_holder(tx: &mut Tx<'_>, customer: &Customer) -> Result<Option<Customer>> {
+    let sql = select!(" where c.reference = ?1 and c.id <> ?2");
+    Ok(tx.query_opt(sql, params![customer.reference, customer.id], read)?)
 }
 
 /// Whether the reference was free.

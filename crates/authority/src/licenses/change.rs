@@ -2,7 +2,8 @@ use kaching_base::Timestamp;
 use kaching_db::Tx;
 use kaching_domain::{
     License,
-    licenses::{self as rules, At, ChangePlan, EditLicense, Renew},
+    TermsChange,
+    licenses::{self as rules, At, ChangePlan, EditLicense, Renew, RenewLicense},
 };
 
 use super::{LicenseDetails, apply_due, details::details, find, keep, present::present, sql, unknown};
@@ -23,6 +24,8 @@ pub struct Upgrade {
 pub struct Renewal {
     pub days: Option<i64>,
     pub expires_at: Option<Timestamp>,
+    /// Also where the plan's terms are below present use.
+    pub force: bool,
 }
 
 impl Authority {
@@ -107,11 +110,12 @@ impl Authority {
     /// Moves a license's end date, and copies the terms that its plan has now.
     ///
     /// # Errors
-    /// If there is no such license, it is revoked or has no end, or the date makes no sense.
+    /// If there is no such license, it is revoked or has no end, the date makes no sense or is before the present end,
+    /// or more is in use than the plan allows now.
     pub async fn renew_license(&self, cx: Cx, address: String, renewal: Renewal) -> Result<LicenseDetails> {
         self.change_license("licenses.renew", "license.renew", cx, address, move |tx, op, license| {
-            let renew = match renewal {
-                Renewal { days: Some(_), expires_at: Some(_) } => {
+            let reach = match renewal {
+                Renewal { days: Some(_), expires_at: Some(_), .. } => {
                     return Err(Error::invalid("/days", "give days or an end date, not both"));
                 }
                 Renewal { days: Some(days), .. } => Renew::Days(days),
@@ -119,7 +123,9 @@ impl Authority {
                 Renewal { .. } => Renew::Term,
             };
             let plan = present_plan(tx, license)?;
-            Ok(rules::renew(license, &plan, renew, op.now)?)
+            let renew = RenewLicense { reach, force: renewal.force };
+            let present = present(tx, license, op.now)?;
+            Ok(rules::renew(license, &plan, renew, &present, op.now)?)
         })
         .await
     }
@@ -156,7 +162,9 @@ impl Authority {
             if after != before {
                 keep(tx, op, action, &before, &after)?;
             }
-            details(tx, after, op.now)
+            let change = TermsChange::between(&before.terms(), &after.terms());
+            let details = details(tx, after, op.now)?;
+            Ok(LicenseDetails { change: Some(change).filter(|change| !change.is_empty()), ..details })
         })
         .await
     }
@@ -167,7 +175,9 @@ pub(super) fn lock(tx: &mut Tx<'_>, op: &mut Op, address: &str, action: &'static
     let id = find(tx, &op.keys, address, op.now)?.id;
     let license = sql::lock_by_id(tx, id)?.ok_or_else(unknown)?;
     op.on(action, id);
-    apply_due(tx, op, license)
+    let license = apply_due(tx, op, license)?;
+    op.check_version(&license)?;
+    Ok(license)
 }
 
 fn present_plan(tx: &mut Tx<'_>, license: &License) -> Result<kaching_domain::Plan> {

@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, btree_map::Entry};
 
 use kaching_base::{Code, PlanId, ProductId, Timestamp};
 use kaching_db::Tx;
-use kaching_domain::License;
+use kaching_domain::{License, TermsChange};
 use kaching_license::LicenseKey;
 
 use super::unknown;
@@ -18,6 +18,8 @@ pub struct LicenseDetails {
     pub scheduled_plan: Option<Code>,
     /// Only from what makes a key.
     pub key: Option<LicenseKey>,
+    /// What the operation changed of its terms; nothing if that is nothing.
+    pub change: Option<TermsChange>,
     /// When it was looked at, for its state.
     pub now: Timestamp,
 }
@@ -47,7 +49,7 @@ impl Codes {
             Some(scheduled) => Some(self.plan(tx, scheduled.plan)?),
             None => None,
         };
-        Ok(LicenseDetails { license, product, plan, scheduled_plan, key: None, now })
+        Ok(LicenseDetails { license, product, plan, scheduled_plan, key: None, change: None, now })
     }
 
     fn plan(&mut self, tx: &mut Tx<'_>, id: PlanId) -> Result<Code> {

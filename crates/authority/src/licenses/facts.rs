@@ -1,7 +1,29 @@
-use kaching_domain::{Binding, License};
-use serde_json::{Value, json};
+use kaching_domain::{Binding, License, TermsChange};
+use serde_json::{Map, Value, json};
 
-use crate::facts::Facts;
+use super::LicenseDetails;
+use crate::{Versioned, audit::Entry, facts::Facts};
+
+/// The entry of a change. What differs in the terms is named beside the terms before and after.
+pub(super) fn changed(before: &License, after: &License) -> Entry {
+    let entry = of(before).became(of(after));
+    match TermsChange::between(&before.terms(), &after.terms()) {
+        change if change.is_empty() => entry,
+        change => entry.also("terms", terms(&change)),
+    }
+}
+
+/// What differs between the terms, as JSON.
+pub(crate) fn terms(change: &TermsChange) -> Value {
+    let changed = change.limits_changed.iter();
+    let changed: Map<_, _> =
+        changed.map(|(name, (from, to))| (name.to_string(), json!({ "from": from, "to": to }))).collect();
+    json!({
+        "features": { "added": change.features_added, "removed": change.features_removed },
+        "limits": { "added": change.limits_added, "removed": change.limits_removed, "changed": changed },
+        "lease_policy": change.policy,
+    })
+}
 
 /// What audit entries tell of a license. Its key is a secret and never told.
 pub(super) fn of(license: &License) -> Facts {
@@ -35,5 +57,25 @@ pub(super) fn of(license: &License) -> Facts {
             "metadata": license.metadata,
         }),
         customer: Some(license.customer),
+    }
+}
+
+impl Versioned for License {
+    fn content(&self) -> String {
+        of(self).content(self.id, self.updated_at)
+    }
+
+    fn summary(&self) -> Option<String> {
+        let end = match self.expires_at {
+            Some(at) => format!("ends on {at}"),
+            None => "has no end date".to_owned(),
+        };
+        Some(format!("is at revision {} and {end}", self.revision))
+    }
+}
+
+impl Versioned for LicenseDetails {
+    fn content(&self) -> String {
+        self.license.content()
     }
 }

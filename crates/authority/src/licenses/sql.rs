@@ -5,6 +5,7 @@ use kaching_db::{self as db, Json, Row, Tx, params};
 use kaching_domain::{License, ScheduledChange, Status};
 use kaching_license::LicenseKey;
 
+use super::owners::{COUNTED, Owner};
 use crate::{
     Error, Result,
     catalogue::{self, Stamp},
@@ -291,6 +292,45 @@ pub(crate) fn count_of_plan(tx: &mut Tx<'_>, plan: PlanId) -> Result<u64> {
     let sql = "select count(*) from licenses where plan = ?1 and status in ('active', 'suspended')";
     let count: i64 = tx.query_one(sql, params![plan], |row| row.get(0))?;
     Ok(count.unsigned_abs())
+}
+
+/// How many licenses of an owner are neither revoked nor past their end and grace; one more than
+/// [`COUNTED`](super::owners::COUNTED) stands for more.
+pub(super) fn count_running(tx: &mut Tx<'_>, owner: Owner, now: Timestamp) -> Result<i64> {
+    let most = COUNTED + 1;
+    let count = |row: &Row<'_>| row.get(0);
+    Ok(match owner {
+        Owner::Customer(id) => tx.query_one(
+            "select count(*) from (select 1 as one from licenses where customer = ?1
+               and status || '' in ('active', 'suspended') and (ends_at is null or ends_at + 0 > ?2) limit ?3) as found",
+            params![id, now, most],
+            count,
+        ),
+        Owner::Product(id) => tx.query_one(
+            "select count(*) from (select 1 as one from licenses where product = ?1
+               and status in ('active', 'suspended') and (ends_at is null or ends_at + 0 > ?2) limit ?3) as found",
+            params![id, now, most],
+            count,
+        ),
+        Owner::Plan(id) => tx.query_one(
+            "select count(*) from (select 1 as one from licenses where plan = ?1
+               and status in ('active', 'suspended') and (ends_at is null or ends_at + 0 > ?2) limit ?3) as found",
+            params![id, now, most],
+            count,
+        ),
+    }?)
+}
+
+/// The next licenses that have this plan and are not revoked, in the order of their ids.
+pub(crate) fn of_plan_in_full(
+    tx: &mut Tx<'_>,
+    plan: PlanId,
+    after: Option<LicenseId>,
+    most: usize,
+) -> Result<Vec<License>> {
+    let after = after.unwrap_or(LicenseId::from_bytes([0; 16]));
+    let sql = select!(" where l.plan = ?1 and l.id > ?2 and l.status || '' <> 'revoked' order by l.id limit ?3");
+    Ok(tx.query_all(sql, params![plan, after, i64::try_from(most).unwrap_or(i64::MAX)], read)?)
 }
 
 /// The next licenses that have this plan, in the order of their ids.

@@ -2,16 +2,17 @@
 
 use kaching_base::{ErrorCode, LicenseId, PlanId};
 use kaching_db::Tx;
-use kaching_domain::{Refused, licenses::apply_plan};
+use kaching_domain::{Refused, TermsChange, licenses::apply_plan};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::outlook::{NAMED, is_below};
 use crate::{
     Authority, Cx, Error, Op, Result,
-    audit::Entry,
+    audit::{self, Entry},
     features::split,
     jobs::{self, Held, Kind, Step},
-    licenses,
+    licenses::{self, facts::terms},
 };
 
 /// Which licenses take over the plan's terms.
@@ -25,11 +26,21 @@ pub enum Apply {
     Licenses(Vec<LicenseId>),
 }
 
+/// To which licenses the terms are given.
+#[derive(Clone, Debug)]
+pub struct ApplyPlan {
+    pub to: Apply,
+    /// Also below present use.
+    pub force: bool,
+}
+
 /// What was begun.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Applied {
     /// How many licenses take over the terms, now or at their renewal.
     pub licenses: u64,
+    /// What changes for them, with the number of licenses that each change concerns: the most frequent ones.
+    pub changes: Vec<(TermsChange, u64)>,
 }
 
 /// What the job has still to do.
@@ -40,7 +51,13 @@ struct Rest {
     chosen: Option<Vec<LicenseId>>,
     /// The last one that was looked at, where all are meant.
     after: Option<LicenseId>,
+    #[serde(default)]
+    force: bool,
 }
+
+/// An answer names at most so many changes that differ, and an audit entry, which has less room, so many.
+const TOLD: usize = 100;
+const RECORDED: usize = 3;
 
 /// How many licenses one transaction moves.
 const BATCH: usize = 50;
@@ -48,29 +65,58 @@ const BATCH: usize = 50;
 impl Authority {
     /// Gives the plan's present terms to licenses that have it. Their own overrides stay.
     ///
+    /// The use of the licenses is compared before. A license whose use grows above the terms until its turn comes is
+    /// left as it is, with an audit entry that says so.
+    ///
     /// # Errors
-    /// If there is no such plan, or one of the licenses is not there or has another plan.
-    pub async fn apply_plan(&self, cx: Cx, address: String, to: Apply) -> Result<Applied> {
+    /// If there is no such plan, one of the licenses is not there or has another plan, or more is in use than the terms
+    /// allow and that is not forced.
+    pub async fn apply_plan(&self, cx: Cx, address: String, apply: ApplyPlan) -> Result<Applied> {
+        let ApplyPlan { to, force } = apply;
+        // Each renewal compares for itself.
+        let checked = !force && to != Apply::Renewing;
+        let outlook = self.outlook(address.clone(), to.clone(), checked).await?;
         self.write("plans.apply", cx, move |tx, op| {
             let (product, code) = split(&address, "plan")?;
-            let plan = super::sql::lock_by_address(tx, product, code)?
-                .ok_or_else(|| super::unknown(product, code))?
-                .plan;
-            op.on("plan.apply", plan.id);
+            let details =
+                super::sql::lock_by_address(tx, product, code)?.ok_or_else(|| super::unknown(product, code))?;
+            op.on("plan.apply", details.plan.id);
+            op.check_version(&details)?;
+            let plan = details.plan;
+            if plan != outlook.plan {
+                let detail = "the plan was changed at the same moment: look at it, and apply it again";
+                return Err(Refused::new(ErrorCode::PreconditionFailed, detail).into());
+            }
             let (word, licenses) = match &to {
                 Apply::All => ("all", licenses::sql::count_of_plan(tx, plan.id)?),
                 Apply::Renewing => ("renewing", licenses::sql::count_of_plan(tx, plan.id)?),
                 Apply::Licenses(ids) => ("licenses", check_all(tx, plan.id, ids)?),
             };
+            if checked && !outlook.below.is_empty() {
+                return Err(below_present_use(&outlook.below).into());
+            }
             if to != Apply::Renewing {
                 let chosen = if let Apply::Licenses(ids) = &to { Some(ids.clone()) } else { None };
-                jobs::enqueue(tx, op, Kind::ApplyPlan, &Rest { plan: plan.id, chosen, after: None }, op.now)?;
+                jobs::enqueue(tx, op, Kind::ApplyPlan, &Rest { plan: plan.id, chosen, after: None, force }, op.now)?;
             }
-            op.audit(tx, Entry::ok(json!({ "to": word, "licenses": licenses })))?;
-            Ok(Applied { licenses })
+            let recorded = outlook.changes.iter().take(RECORDED);
+            let recorded: Vec<_> =
+                recorded.map(|(change, count)| json!({ "licenses": count, "terms": terms(change) })).collect();
+            op.audit(tx, Entry::ok(json!({ "to": word, "licenses": licenses, "changes": recorded })))?;
+            Ok(Applied { licenses, changes: outlook.changes.iter().take(TOLD).cloned().collect() })
         })
         .await
     }
+}
+
+fn below_present_use(licenses: &[LicenseId]) -> Refused {
+    let names = licenses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let more = if licenses.len() < NAMED { "" } else { " and perhaps others" };
+    let detail = format!(
+        "more is in use than the plan's terms allow, of {names}{more}: have it reduced, apply the plan to other \
+         licenses, or force it"
+    );
+    Refused::new(ErrorCode::BelowPresentUse, detail)
 }
 
 fn check_all(tx: &mut Tx<'_>, plan: PlanId, ids: &[LicenseId]) -> Result<u64> {
@@ -114,9 +160,13 @@ pub(crate) fn run(tx: &mut Tx<'_>, op: &mut Op, held: &Held) -> Result<Step> {
         if license.plan != plan.id {
             continue;
         }
-        if let Some(moved) = apply_plan(&license, &plan, op.now) {
-            licenses::keep(tx, op, "license.apply_plan", &license, &moved)?;
+        let Some(moved) = apply_plan(&license, &plan, op.now) else { continue };
+        if !rest.force && is_below(tx, &license, &moved, op.now)? {
+            let entry = Entry::refused(ErrorCode::BelowPresentUse).of_customer(license.customer);
+            audit::append(tx, op, "license.apply_plan", Some(license.id.to_string()), entry)?;
+            continue;
         }
+        licenses::keep(tx, op, "license.apply_plan", &license, &moved)?;
     }
     if more { Step::again(&rest) } else { Ok(Step::Done) }
 }

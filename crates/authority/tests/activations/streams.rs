@@ -310,7 +310,7 @@ async fn what_one_replica_commits_is_heard_on_another() {
 
 /// A change of no more than a date.
 async fn upgrade_terms(world: &World, site: &Site) {
-    let renewal = kaching_authority::Renewal { days: Some(1), expires_at: None };
+    let renewal = kaching_authority::Renewal { days: Some(1), ..Default::default() };
     world.authority.renew_license(operator(), site.license.to_string(), renewal).await.unwrap();
 }
 

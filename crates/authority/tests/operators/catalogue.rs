@@ -1,6 +1,6 @@
 use kaching_authority::{
-    EditFeature, EditPlan, EditProduct, FeatureFilter, List, NewPlan, PlanFilter, ProductFilter,
-    domain::{Contact, EditPolicy},
+    EditContact, EditFeature, EditPlan, EditProduct, FeatureFilter, List, NewPlan, PlanFilter, ProductFilter,
+    domain::EditPolicy,
 };
 use kaching_base::{ErrorCode, LicenseType, Limit};
 use kaching_testkit::World;
@@ -18,18 +18,17 @@ async fn products_are_made_shown_edited_and_archived() {
             coded(ErrorCode::AlreadyExists)
         );
         tick(&world);
-        let contact = Contact {
-            url: Some("https://example.com/buy".to_owned()),
-            email: Some("sales@example.com".to_owned()),
+        let contact = EditContact {
+            url: Some(Some("https://example.com/buy".to_owned())),
+            email: Some(Some("sales@example.com".to_owned())),
         };
-        let edit =
-            EditProduct { name: Some("Chorus".to_owned()), contact: Some(contact), ..EditProduct::default() };
+        let edit = EditProduct { name: Some("Chorus".to_owned()), contact, ..EditProduct::default() };
         let edited = authority.edit_product(cx(), "chorus_x".to_owned(), edit.clone()).await.unwrap();
         assert_eq!(authority.product("chorus_x".to_owned()).await.unwrap(), edited);
         // The same again changes nothing and leaves no entry.
         assert_eq!(authority.edit_product(cx(), "chorus_x".to_owned(), edit).await.unwrap(), edited);
         tick(&world);
-        let archived = authority.archive_product(cx(), "chorus_x".to_owned()).await.unwrap();
+        let archived = authority.archive_product(cx(), "chorus_x".to_owned(), false).await.unwrap();
         assert!(archived.archived_at.is_some());
         assert!(authority.products(List::<ProductFilter>::default()).await.unwrap().items.is_empty());
         assert_eq!(
@@ -60,8 +59,8 @@ async fn what_makes_no_sense_is_told_with_its_place() {
         }
         let prefix = EditProduct { key_prefix: Some("low-".to_owned()), ..EditProduct::default() };
         assert_eq!(edit(prefix).await, invalid("/key_prefix"));
-        let contact = Contact { url: Some("ftp://x".to_owned()), email: None };
-        let contact = EditProduct { contact: Some(contact), ..EditProduct::default() };
+        let contact = EditContact { url: Some(Some("ftp://x".to_owned())), email: None };
+        let contact = EditProduct { contact, ..EditProduct::default() };
         assert_eq!(edit(contact).await, invalid("/contact/url"));
 
         let base = || plan("chorus", "new", 4, 1, 1);
@@ -126,7 +125,7 @@ async fn features_and_plans_are_addressed_by_product_and_code() {
             authority.feature("chorus:federation".to_owned()).await.unwrap().feature.title,
             "Federated"
         );
-        authority.archive_feature(cx(), "chorus:federation".to_owned()).await.unwrap();
+        authority.archive_feature(cx(), "chorus:federation".to_owned(), false).await.unwrap();
         let filter = FeatureFilter { product: Some("chorus".to_owned()), archived: false };
         let left = authority.features(List { filter, ..List::default() }).await.unwrap();
         assert_eq!(left.items.len(), 1);

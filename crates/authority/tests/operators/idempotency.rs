@@ -50,7 +50,7 @@ async fn only_what_succeeded_is_remembered() {
         furnish(&world).await;
         let authority = &world.authority;
         authority.create_customer(cx(), customer("Gone", "CUST-002")).await.unwrap();
-        authority.archive_customer(cx(), "CUST-002".to_owned()).await.unwrap();
+        authority.archive_customer(cx(), "CUST-002".to_owned(), false).await.unwrap();
         let new = || kaching_authority::NewLicense { customer: "CUST-002".to_owned(), ..license("team") };
         let refused = authority.create_license(under("k", 1), new()).await;
         assert_eq!(refusal(refused).0, ErrorCode::WrongState);

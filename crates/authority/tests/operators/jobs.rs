@@ -1,4 +1,4 @@
-use kaching_authority::{Apply, EditLicense, EditPlan, Renewal, domain::EditPolicy};
+use kaching_authority::{Apply, ApplyPlan, EditLicense, EditPlan, Renewal, domain::EditPolicy};
 use kaching_base::{ErrorCode, LicenseId, Limit};
 use kaching_testkit::World;
 
@@ -11,6 +11,10 @@ async fn raise_nodes(world: &World) {
         ..EditPlan::default()
     };
     world.authority.edit_plan(cx(), "chorus:team".to_owned(), edit).await.unwrap();
+}
+
+fn apply(to: Apply) -> ApplyPlan {
+    ApplyPlan { to, force: false }
 }
 
 async fn nodes(world: &World, id: LicenseId) -> (Option<u64>, i64) {
@@ -37,7 +41,7 @@ async fn a_plan_is_applied_to_all_in_steps_and_keeps_overrides() {
         assert_eq!(nodes(&world, ids[0]).await, (Some(25), 1), "editing a plan changes new licenses only");
 
         tick(&world);
-        let applied = authority.apply_plan(cx(), "chorus:team".to_owned(), Apply::All).await.unwrap();
+        let applied = authority.apply_plan(cx(), "chorus:team".to_owned(), apply(Apply::All)).await.unwrap();
         assert_eq!(applied.licenses, 120);
         assert_eq!(nodes(&world, ids[0]).await, (Some(25), 1), "a job does it");
         assert_eq!(authority.run_jobs().await.unwrap(), 3);
@@ -50,7 +54,7 @@ async fn a_plan_is_applied_to_all_in_steps_and_keeps_overrides() {
         assert_eq!(told[0].0.action, "license.apply_plan");
         assert_eq!(authority.run_jobs().await.unwrap(), 0);
         // Once more: nothing differs any longer.
-        authority.apply_plan(cx(), "chorus:team".to_owned(), Apply::All).await.unwrap();
+        authority.apply_plan(cx(), "chorus:team".to_owned(), apply(Apply::All)).await.unwrap();
         authority.run_jobs().await.unwrap();
         assert_eq!(nodes(&world, ids[0]).await, (Some(99), 2));
     })
@@ -65,7 +69,7 @@ async fn a_plan_is_applied_to_those_that_are_named() {
         let (one, two) = (made(&world, "team").await.license.id, made(&world, "team").await.license.id);
         let other = made(&world, "community").await.license.id;
         raise_nodes(&world).await;
-        let apply = |to| authority.apply_plan(cx(), "chorus:team".to_owned(), to);
+        let apply = |to| authority.apply_plan(cx(), "chorus:team".to_owned(), apply(to));
         assert_eq!(refusal(apply(Apply::Licenses(vec![])).await), invalid("/to"));
         assert_eq!(refusal(apply(Apply::Licenses(vec![one, other])).await), invalid("/to/1"));
         let nobody = LicenseId::from_bytes([3; 16]);

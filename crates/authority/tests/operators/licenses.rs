@@ -75,7 +75,7 @@ async fn what_a_license_is_made_from_must_be_there_and_make_sense() {
             let new = NewLicense { draft, ..base() };
             assert_eq!(refusal(authority.create_license(cx(), new).await), invalid(place));
         }
-        authority.archive_plan(cx(), text("chorus:team")).await.unwrap();
+        authority.archive_plan(cx(), text("chorus:team"), false).await.unwrap();
         assert_eq!(refusal(authority.create_license(cx(), base()).await), coded(ErrorCode::WrongState));
         assert_eq!(authority.stats().await.unwrap().total, 0, "nothing half done");
     })

@@ -90,7 +90,7 @@ async fn act(world: &World, id: &str, deed: &Deed) -> bool {
         Deed::Revoke => authority.revoke_license(cx(), id.clone(), id).await,
         Deed::Delete => authority.delete_license(cx(), id).await,
         Deed::Renew(days) => {
-            authority.renew_license(cx(), id, Renewal { days: Some(*days), expires_at: None }).await
+            authority.renew_license(cx(), id, Renewal { days: Some(*days), ..Renewal::default() }).await
         }
         Deed::Upgrade(plan) => {
             let upgrade = Upgrade { plan: PLANS[*plan].to_owned(), at: At::Now, force: false };

@@ -221,7 +221,7 @@ async fn nobody_gives_a_token_more_than_he_has() {
             (&short, new(&[Scope::Read]), false),
         ] {
             let edit = EditToken {
-                scopes: Some(new.scopes.clone()),
+                scopes: Some(new.scopes.clone().into()),
                 expires_at: Some(new.expires_at),
                 ..EditToken::default()
             };

@@ -1,4 +1,4 @@
-use kaching_authority::{Apply, Authority, EditPlan};
+use kaching_authority::{Apply, ApplyPlan, Authority, EditPlan};
 use kaching_base::{Limit, Seconds};
 
 use tokio::task::JoinSet;
@@ -13,7 +13,7 @@ async fn begin(authority: &Authority) {
     let limits = [("nodes".parse().unwrap(), Some(Limit::Level { max: Some(9) }))].into();
     let edit = EditPlan { limits, ..EditPlan::default() };
     authority.edit_plan(operator(), "chorus:team".to_owned(), edit).await.unwrap();
-    authority.apply_plan(operator(), "chorus:team".to_owned(), Apply::All).await.unwrap();
+    authority.apply_plan(operator(), "chorus:team".to_owned(), ApplyPlan { to: Apply::All, force: false }).await.unwrap();
 }
 
 const MOVED: &str = "select count(*) from licenses where revision = 2";

@@ -1,7 +1,34 @@
 use kaching_base::{FingerprintKind, LeasePolicy};
 use kaching_license::domain_name;
 
-use crate::{Binding, Invalid};
+use crate::{Binding, EditList, Invalid};
+
+/// The bindings after an edit. Those to remove are named in any spelling of what is kept.
+///
+/// # Errors
+/// As [`normalize`], for all that is kept.
+pub(super) fn edited(
+    present: &[Binding],
+    edit: Option<&EditList<Binding>>,
+    policy: &LeasePolicy,
+) -> Result<Vec<Binding>, Invalid> {
+    match edit {
+        None => normalize(present, present, policy),
+        Some(EditList::All(bindings)) => normalize(bindings, present, policy),
+        Some(EditList::Change { add, remove }) => {
+            let canonical = |binding: &Binding| match binding.kind {
+                FingerprintKind::Domain => {
+                    let value = domain("", &binding.value).unwrap_or_else(|_| binding.value.clone());
+                    Binding { kind: binding.kind, value }
+                }
+                _ => binding.clone(),
+            };
+            let remove: Vec<Binding> = remove.iter().map(canonical).collect();
+            let kept = present.iter().filter(|binding| !remove.contains(binding));
+            normalize(&kept.chain(add).cloned().collect::<Vec<_>>(), present, policy)
+        }
+    }
+}
 
 /// The bindings as they are kept: domains in their canonical form, each one once. Those that the license has already are
 /// kept as they are, although they might be refused today.

@@ -95,6 +95,22 @@ pub fn apply_plan(license: &License, plan: &Plan, now: Timestamp) -> Option<Lice
     Some(License { granted, ..license.clone() }.raised(now))
 }
 
+/// Refuses a license whose terms were replaced by lower ones that are below what is in use.
+///
+/// # Errors
+/// `below_present_use`, with what to reduce.
+pub fn check_applied(before: &License, after: &License, present: &Present) -> Result<(), Refused> {
+    check_use(&before.terms(), &after.terms(), present)
+}
+
+/// Whether the new terms are lower in something that can be in use, so that the use has to be known.
+pub fn is_lowered(before: &License, after: &License) -> bool {
+    let (old, new) = (before.terms(), after.terms());
+    let lower = |new: Option<u64>, old: Option<u64>| new.is_some_and(|new| old.is_none_or(|old| new < old));
+    lower(new.slots(), old.slots())
+        || new.limits.keys().any(|name| lower(new.level(name.as_str()), old.level(name.as_str())))
+}
+
 /// The license with the other plan's terms. The type follows the plan unless it was chosen; a license that was
 /// bought after a trial starts its period now, and one that becomes perpetual loses its end.
 fn changed(license: &License, from: &Plan, to: &Plan, now: Timestamp) -> License {

@@ -7,7 +7,7 @@ use kaching_base::{Code, LicenseType, Limit, Timestamp};
 
 use super::{Present, bindings, change_plan::check_use, dates::check_dates};
 use crate::{
-    Binding, EditPolicy, Invalid, License, Overrides, Rejected, Terms, check_metadata, check_notes,
+    Binding, EditList, EditPolicy, Invalid, License, Overrides, Rejected, Terms, check_metadata, check_notes,
     check_tags,
 };
 
@@ -18,13 +18,13 @@ pub struct EditLicense {
     pub starts_at: Option<Timestamp>,
     /// Nothing inside is perpetual.
     pub expires_at: Option<Option<Timestamp>>,
-    /// All that are on.
-    pub features: Option<BTreeSet<Code>>,
+    /// Those that are on.
+    pub features: Option<EditList<Code>>,
     /// Limits to set; nothing inside gives the plan's again.
     pub limits: BTreeMap<Code, Option<Limit>>,
     pub policy: EditPolicy,
-    pub bindings: Option<Vec<Binding>>,
-    pub tags: Option<BTreeSet<String>>,
+    pub bindings: Option<EditList<Binding>>,
+    pub tags: Option<EditList<String>>,
     pub notes: Option<String>,
     /// Entries to set; nothing inside takes one away.
     pub metadata: BTreeMap<String, Option<String>>,
@@ -51,7 +51,7 @@ pub fn edit(
     let old = license.terms();
     let mut terms = Terms::clone(&old);
     if let Some(features) = &edit.features {
-        terms.features.clone_from(features);
+        terms.features = features.of(&terms.features);
     }
     Overrides::set_limits(&license.granted, &mut terms, &edit.limits);
     terms.policy = edit.policy.of(&terms.policy);
@@ -60,8 +60,7 @@ pub fn edit(
         edited.overrides = Arc::new(Overrides::between(&license.granted, &terms));
     }
     if edit.bindings.is_some() || terms.policy.kinds != old.policy.kinds {
-        let bindings = edit.bindings.as_ref().unwrap_or(&edited.bindings);
-        edited.bindings = bindings::normalize(bindings, &license.bindings, &terms.policy)?;
+        edited.bindings = bindings::edited(&edited.bindings, edit.bindings.as_ref(), &terms.policy)?;
     }
     if edited == *license {
         return Ok(edited);
@@ -87,8 +86,8 @@ fn reflected(a: &License, b: &License) -> bool {
 
 fn label(license: &mut License, edit: &EditLicense) -> Result<(), Invalid> {
     if let Some(tags) = &edit.tags {
-        check_tags(tags)?;
-        license.tags.clone_from(tags);
+        license.tags = tags.of(&license.tags);
+        check_tags(&license.tags)?;
     }
     if let Some(notes) = &edit.notes {
         check_notes(notes)?;

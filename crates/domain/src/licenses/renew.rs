@@ -1,7 +1,8 @@
 use kaching_base::{ErrorCode, Timestamp};
 
 use super::{
-    change_plan::copied,
+    Present,
+    change_plan::{check_use, copied},
     dates::{check_dates, days_later},
 };
 use crate::{Invalid, License, Plan, Refused, Rejected, terms::check_days};
@@ -17,15 +18,33 @@ pub enum Renew {
     Until(Timestamp),
 }
 
+/// A renewal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RenewLicense {
+    pub reach: Renew,
+    /// Also where the plan's terms are below present use.
+    pub force: bool,
+}
+
 /// Moves the end date: from the present one if that is in the future, else from now. The license copies the terms
 /// that its plan has now; its own overrides stay.
 ///
 /// # Errors
-/// If the license is revoked, has no end or has not started, or the date makes no sense.
-pub fn renew(license: &License, plan: &Plan, renew: Renew, now: Timestamp) -> Result<License, Rejected> {
-    let expires_at = new_end(license, plan, renew, now)?;
+/// If the license is revoked, has no end or has not started, the date makes no sense or is before the present end,
+/// or the terms that the plan has now are below present use.
+pub fn renew(
+    license: &License,
+    plan: &Plan,
+    renew: RenewLicense,
+    present: &Present,
+    now: Timestamp,
+) -> Result<License, Rejected> {
+    let expires_at = new_end(license, plan, renew.reach, now)?;
     let renewed = License { expires_at: Some(expires_at), granted: copied(plan, license), ..license.clone() };
     check_dates(&renewed)?;
+    if !renew.force {
+        check_use(&license.terms(), &renewed.terms(), present)?;
+    }
     Ok(renewed.raised(now))
 }
 
@@ -50,6 +69,12 @@ fn new_end(license: &License, plan: &Plan, renew: Renew, now: Timestamp) -> Resu
         return wrong("the license is perpetual: it has no end to move");
     };
     match (renew, days) {
+        (Renew::Until(at), _) if at < present => {
+            let detail = format!(
+                "the license ends on {present}, which is later: a renewal takes no time away; to end it earlier, edit it"
+            );
+            Err(Invalid::new("/expires_at", detail).into())
+        }
         (Renew::Until(at), _) => Ok(at),
         (_, Some((pointer, days))) => Ok(days_later(pointer, present.max(now), days)?),
         (_, None) => {

@@ -6,7 +6,7 @@ use kaching_base::{
 use proptest::prelude::*;
 
 use super::*;
-use crate::{Binding, EditPolicy, Plan, Rejected, Terms};
+use crate::{Binding, EditList, EditPolicy, Plan, Rejected, Terms, TermsChange};
 
 const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
 
@@ -128,7 +128,7 @@ fn statuses_follow_their_diagram() {
         suspend(&revoked, "late", NOW),
         reinstate(&revoked, NOW).map_err(Rejected::from),
         revoke(&revoked, &id, NOW),
-        renew(&revoked, &team, Renew::Term, NOW),
+        renewed(&revoked, &team, Renew::Term, NOW),
         change_plan(&revoked, &team, &more, change, &Present::default(), NOW),
     ] {
         assert_eq!(refusal(dead), ErrorCode::WrongState);
@@ -176,6 +176,54 @@ fn a_downgrade_below_use_says_what_to_reduce() {
     assert_eq!(change(true).unwrap().terms().slots(), Some(1));
 }
 
+fn renewed(license: &License, plan: &Plan, reach: Renew, now: Timestamp) -> Result<License, Rejected> {
+    renew(license, plan, RenewLicense { reach, force: false }, &Present::default(), now)
+}
+
+#[test]
+fn a_renewal_below_use_says_what_to_reduce() {
+    let small = plan(2, 1, Some(3));
+    let present = Present { active: 3, levels: [(code("nodes"), 10)].into() };
+    let renew = |force| renew(&license(), &small, RenewLicense { reach: Renew::Term, force }, &present, NOW);
+    let Err(Rejected::Refused(refused)) = renew(false) else { panic!("it is below present use") };
+    assert_eq!(refused.code, ErrorCode::BelowPresentUse);
+    assert!(refused.detail.contains("activations from 3 to 1"), "{}", refused.detail);
+    let forced = renew(true).unwrap();
+    let change = TermsChange::between(&license().terms(), &forced.terms());
+    let slots = |max| Limit::Slots { max: Some(max) };
+    assert_eq!(change.limits_changed[&Code::activations()], (slots(3), slots(1)));
+    let nodes = |max| Limit::Level { max: Some(max) };
+    assert_eq!(change.limits_changed[&code("nodes")], (nodes(25), nodes(3)));
+    assert!(change.limits_removed.is_empty() && change.features_added.is_empty() && change.policy.is_empty());
+}
+
+#[test]
+fn a_renewal_takes_no_time_away() {
+    let team = plan(2, 3, None);
+    let end = license().expires_at.unwrap();
+    let earlier = Renew::Until(end.plus_days(-1));
+    assert_eq!(pointer(renewed(&license(), &team, earlier, NOW)), "/expires_at");
+    assert_eq!(renewed(&license(), &team, Renew::Until(end), NOW).unwrap().expires_at, Some(end));
+}
+
+#[test]
+fn bindings_are_added_and_removed_in_any_spelling() {
+    let bind = |kind, value: &str| Binding { kind, value: value.to_owned() };
+    let present = vec![
+        bind(FingerprintKind::Domain, "*.xn--bcher-kva.example"),
+        bind(FingerprintKind::Cluster, "eu-1"),
+    ];
+    let bound = made(&plan(2, 3, None), &Draft { bindings: present, ..Draft::default() }).unwrap();
+    let change = EditList::Change {
+        add: vec![bind(FingerprintKind::Cluster, "eu-2"), bind(FingerprintKind::Cluster, "eu-1")],
+        remove: vec![bind(FingerprintKind::Domain, "*.Bücher.example"), bind(FingerprintKind::Domain, " ")],
+    };
+    let said = EditLicense { bindings: Some(change), ..EditLicense::default() };
+    let edited = edit(&bound, &known(), &said, &Present::default(), NOW).unwrap();
+    let values: Vec<_> = edited.bindings.iter().map(|binding| binding.value.as_str()).collect();
+    assert_eq!(values, ["eu-1", "eu-2"]);
+}
+
 #[test]
 fn a_scheduled_change_waits_for_the_end_of_the_period() {
     let (team, solo) = (plan(2, 3, None), plan(1, 1, None));
@@ -185,7 +233,7 @@ fn a_scheduled_change_waits_for_the_end_of_the_period() {
     assert_eq!((waiting.plan, waiting.revision), (license.plan, license.revision));
     let end = license.expires_at.unwrap();
     // A renewal moves the end of the license, not the moment that was agreed on.
-    let renewed = renew(&waiting, &team, Renew::Term, NOW).unwrap();
+    let renewed = renewed(&waiting, &team, Renew::Term, NOW).unwrap();
     assert_eq!(due_change(&renewed, &team, &solo, NOW), None);
     let changed = due_change(&renewed, &team, &solo, end).unwrap();
     assert_eq!((changed.plan, changed.scheduled.clone()), (solo.id, None));
@@ -220,7 +268,7 @@ fn bindings_are_kept_in_one_form() {
         edit(
             &license(),
             &known(),
-            &EditLicense { bindings: Some(bindings), ..EditLicense::default() },
+            &EditLicense { bindings: Some(bindings.into()), ..EditLicense::default() },
             &Present::default(),
             NOW,
         )
@@ -339,7 +387,7 @@ proptest! {
         team.terms.features = on(plan_on);
         let license = made(&team, &Draft::default()).unwrap();
         let said = EditLicense {
-            features: Some(on(said_on)),
+            features: Some(on(said_on).into()),
             limits: [(code("nodes"), Some(Limit::Level { max: nodes }))].into(),
             policy: EditPolicy { lease_s: Some(lease), ..EditPolicy::default() },
             ..EditLicense::default()
@@ -358,7 +406,7 @@ proptest! {
     #[test]
     fn a_renewal_never_shortens_and_starts_from_the_later_of_end_and_now(days in 1i64..4000, waited in 0i64..800) {
         let now = NOW.plus_days(waited);
-        let renewed = renew(&license(), &plan(2, 3, None), Renew::Days(days), now).unwrap();
+        let renewed = renewed(&license(), &plan(2, 3, None), Renew::Days(days), now).unwrap();
         let from = license().expires_at.unwrap().max(now);
         prop_assert_eq!(renewed.expires_at, Some(from.plus_days(days)));
         prop_assert_eq!(renewed.revision, 2);

@@ -1,6 +1,6 @@
-use std::collections::BTreeSet;
-
 use kaching_base::{Code, CopyPolicy, FingerprintKind, LeasePolicy, Mode};
+
+use crate::EditList;
 
 /// Members of a lease policy that are said; the others stay.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -10,11 +10,11 @@ pub struct EditPolicy {
     /// Nothing inside means 14, and none for trials.
     pub expiry_days: Option<Option<i64>>,
     pub mode: Option<Mode>,
-    pub keep: Option<BTreeSet<Code>>,
+    pub keep: Option<EditList<Code>>,
     pub move_grace_s: Option<i64>,
     pub moves: Option<i64>,
     pub copies: Option<CopyPolicy>,
-    pub kinds: Option<BTreeSet<FingerprintKind>>,
+    pub kinds: Option<EditList<FingerprintKind>>,
 }
 
 impl EditPolicy {
@@ -26,11 +26,11 @@ impl EditPolicy {
             offline_s: said.offline_s.unwrap_or(policy.offline_s),
             expiry_days: said.expiry_days.unwrap_or(policy.expiry_days),
             mode: said.mode.unwrap_or(policy.mode),
-            keep: said.keep.unwrap_or_else(|| policy.keep.clone()),
+            keep: said.keep.map_or_else(|| policy.keep.clone(), |edit| edit.of(&policy.keep)),
             move_grace_s: said.move_grace_s.unwrap_or(policy.move_grace_s),
             moves: said.moves.unwrap_or(policy.moves),
             copies: said.copies.unwrap_or(policy.copies),
-            kinds: said.kinds.unwrap_or_else(|| policy.kinds.clone()),
+            kinds: said.kinds.map_or_else(|| policy.kinds.clone(), |edit| edit.of(&policy.kinds)),
         }
     }
 }

@@ -4,7 +4,7 @@ use kaching_base::Reference;
 
 use crate::{
     failure::Failure,
-    flags::{LabelEdits, changes_something, cleared, merged},
+    flags::{LabelEdits, changes_something, cleared},
     output::Output,
     remote::Client,
 };
@@ -33,12 +33,6 @@ pub(crate) struct Edit {
 impl Edit {
     pub(super) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
         let path = super::path(&self.customer);
-        let tags = if self.labels.need_present() {
-            let present: Customer = client.get(path.clone()).await?.read()?;
-            merged(&present.tags, &self.labels.tag, &self.labels.without_tag)
-        } else {
-            None
-        };
         let reference = match cleared(self.reference) {
             Some(Some(text)) => Some(Some(text.parse::<Reference>()?)),
             Some(None) => Some(None),
@@ -49,7 +43,7 @@ impl Edit {
             reference,
             email: cleared(self.email),
             company: cleared(self.company),
-            tags,
+            tags: self.labels.tags(),
             metadata: self.labels.metadata(),
             notes: self.labels.notes,
         };

@@ -1,7 +1,5 @@
 //! How flags become the body of a PATCH.
 
-use std::collections::BTreeSet;
-
 use serde::Serialize;
 
 use crate::failure::Failure;
@@ -9,17 +7,6 @@ use crate::failure::Failure;
 /// A value to set, or, given as an empty text, to take away.
 pub(crate) fn cleared(value: Option<String>) -> Option<Option<String>> {
     value.map(|text| if text.is_empty() { None } else { Some(text) })
-}
-
-/// The set with some added and some taken away; nothing if neither is asked.
-pub(crate) fn merged<T: Ord + Clone>(present: &BTreeSet<T>, add: &[T], without: &[T]) -> Option<BTreeSet<T>> {
-    if add.is_empty() && without.is_empty() {
-        return None;
-    }
-    let mut set = present.clone();
-    set.extend(add.iter().cloned());
-    set.retain(|value| !without.contains(value));
-    Some(set)
 }
 
 /// Whether an edit says anything at all.

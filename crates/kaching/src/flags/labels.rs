@@ -1,6 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use clap::Args;
+use kaching_api::ListEdit;
 use kaching_base::ParseError;
 
 /// What customers and licenses carry for the people and systems around them.
@@ -32,10 +33,10 @@ impl Labels {
 pub(crate) struct LabelEdits {
     /// One more word to find it by
     #[arg(long, value_name = "WORD")]
-    pub(crate) tag: Vec<String>,
+    tag: Vec<String>,
     /// A word to take away
-    #[arg(long, value_name = "WORD")]
-    pub(crate) without_tag: Vec<String>,
+    #[arg(long, value_name = "WORD", alias = "without-tag")]
+    untag: Vec<String>,
     /// For the operators; replaces what is there
     #[arg(long, value_name = "TEXT")]
     pub(crate) notes: Option<String>,
@@ -48,9 +49,9 @@ pub(crate) struct LabelEdits {
 }
 
 impl LabelEdits {
-    /// Whether the present tags must be known.
-    pub(crate) fn need_present(&self) -> bool {
-        !self.tag.is_empty() || !self.without_tag.is_empty()
+    /// What is added and taken away, whatever is there: the authority knows that when it makes the change.
+    pub(crate) fn tags(&self) -> Option<ListEdit<String>> {
+        ListEdit::change(self.tag.clone(), self.untag.clone())
     }
 
     pub(crate) fn metadata(&self) -> Option<BTreeMap<String, Option<String>>> {

@@ -1,5 +1,5 @@
 use clap::Args;
-use kaching_api::PolicyEdit;
+use kaching_api::{ListEdit, PolicyEdit};
 use kaching_base::{Code, CopyPolicy, FingerprintKind, Mode, Seconds};
 
 use super::{days, seconds, words};
@@ -40,21 +40,51 @@ pub(crate) struct Policy {
 impl Policy {
     /// What is said of the policy; nothing if nothing is.
     pub(crate) fn edit(&self) -> Option<PolicyEdit> {
+        self.with(all(&self.keep), all(&self.kinds))
+    }
+
+    fn with(
+        &self,
+        keep: Option<ListEdit<Code>>,
+        kinds: Option<ListEdit<FingerprintKind>>,
+    ) -> Option<PolicyEdit> {
         let edit = PolicyEdit {
             lease_s: self.lease.map(|Seconds(seconds)| seconds),
             offline_s: self.offline_grace.map(|Seconds(seconds)| seconds),
             expiry_days: self.expiry_grace.map(Some),
             mode: self.on_refusal,
-            keep: some(&self.keep),
+            keep,
             move_grace_s: self.move_grace.map(|Seconds(seconds)| seconds),
             moves: self.moves.map(i64::from),
             copies: self.copies,
-            kinds: some(&self.kinds),
+            kinds,
         };
         (edit != PolicyEdit::default()).then_some(edit)
     }
 }
 
-fn some<T: Clone + Ord>(values: &[T]) -> Option<std::collections::BTreeSet<T>> {
-    (!values.is_empty()).then(|| values.iter().cloned().collect())
+/// Changes of the same: `--keep` and `--kind` add.
+#[derive(Args)]
+pub(crate) struct PolicyEdits {
+    #[command(flatten)]
+    policy: Policy,
+    /// A feature that does not stay any more
+    #[arg(long, value_name = "FEATURE", help_heading = "Lease policy")]
+    without_keep: Vec<Code>,
+    /// A kind of fingerprint that is accepted no more; without the last one, any is
+    #[arg(long, value_name = "KIND", value_parser = words!(FingerprintKind), help_heading = "Lease policy")]
+    without_kind: Vec<FingerprintKind>,
+}
+
+impl PolicyEdits {
+    /// What is said of the policy; nothing if nothing is.
+    pub(crate) fn edit(&self) -> Option<PolicyEdit> {
+        let keep = ListEdit::change(self.policy.keep.clone(), self.without_keep.clone());
+        let kinds = ListEdit::change(self.policy.kinds.clone(), self.without_kind.clone());
+        self.policy.with(keep, kinds)
+    }
+}
+
+fn all<T: Clone>(values: &[T]) -> Option<ListEdit<T>> {
+    (!values.is_empty()).then(|| ListEdit::All(values.to_vec()))
 }

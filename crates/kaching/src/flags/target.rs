@@ -31,6 +31,11 @@ pub(crate) struct Confirmed {
 }
 
 impl Confirmed {
+    /// Whether nobody needs to be asked.
+    pub(crate) fn given(&self) -> bool {
+        self.yes
+    }
+
     /// Asks for the id to be typed, unless `--yes` was given.
     ///
     /// # Errors

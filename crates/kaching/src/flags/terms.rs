@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use clap::Args;
-use kaching_api::Binding;
+use kaching_api::{Binding, ListEdit};
 use kaching_base::{Code, FingerprintKind, Limit, ParseError};
 
 /// What is granted.
@@ -36,16 +36,15 @@ pub(crate) struct LimitEdits {
     without_limit: Vec<Code>,
     /// One more feature
     #[arg(long, value_name = "CODE")]
-    pub(crate) feature: Vec<Code>,
+    feature: Vec<Code>,
     /// A feature to take away
     #[arg(long, value_name = "CODE")]
-    pub(crate) without_feature: Vec<Code>,
+    without_feature: Vec<Code>,
 }
 
 impl LimitEdits {
-    /// Whether the present features must be known.
-    pub(crate) fn need_present(&self) -> bool {
-        !self.feature.is_empty() || !self.without_feature.is_empty()
+    pub(crate) fn features(&self) -> Option<ListEdit<Code>> {
+        ListEdit::change(self.feature.clone(), self.without_feature.clone())
     }
 
     pub(crate) fn limits(&self) -> Option<BTreeMap<Code, Option<Limit>>> {

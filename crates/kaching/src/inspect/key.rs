@@ -30,7 +30,7 @@ pub(super) async fn inspect(text: &str, choice: &Choice) -> Result<Finding, Fail
     };
     let (verified, verdict, license) = match known(&key, choice).await {
         Ok(answer) => (Some(answer.valid), answer.detail, json!(answer.license)),
-        Err(failure @ Failure::Unreached(_)) => {
+        Err(failure @ (Failure::Unreached(_) | Failure::Lost(_))) => {
             let verdict =
                 format!("The key is well formed; whether a license has it is not known here. {failure}");
             (None, verdict, Value::Null)

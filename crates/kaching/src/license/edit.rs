@@ -1,12 +1,12 @@
 use clap::Args;
-use kaching_api::{Binding, License, LicenseEdit};
+use kaching_api::{Binding, LicenseEdit, ListEdit};
 use kaching_base::{LicenseType, ParseError, Timestamp};
 
-use super::{Which, card::show, path};
+use super::{Which, card::show};
 use crate::{
     failure::Failure,
-    flags::{LabelEdits, LimitEdits, Policy, binding, changes_something, merged, words},
-    output::Output,
+    flags::{LabelEdits, LimitEdits, PolicyEdits, binding, changes_something, words},
+    output::{Output, changes},
     remote::Client,
 };
 
@@ -30,15 +30,15 @@ pub(crate) struct Edit {
     #[arg(long, value_name = "KIND=VALUE", value_parser = binding)]
     bind: Vec<Binding>,
     /// A binding to take away
-    #[arg(long, value_name = "KIND=VALUE", value_parser = binding)]
-    without_bind: Vec<Binding>,
+    #[arg(long, value_name = "KIND=VALUE", value_parser = binding, alias = "without-bind")]
+    unbind: Vec<Binding>,
     #[command(flatten)]
     labels: LabelEdits,
     /// Also below present use
     #[arg(long)]
     force: bool,
     #[command(flatten)]
-    policy: Policy,
+    policy: PolicyEdits,
 }
 
 #[derive(Clone)]
@@ -46,41 +46,22 @@ struct End(Option<Timestamp>);
 
 impl Edit {
     pub(super) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
-        let license = self.which.read()?;
-        let mut edit = LicenseEdit {
+        let edit = LicenseEdit {
             kind: self.kind,
             starts_at: self.starts,
             expires_at: self.expires.as_ref().map(|End(at)| *at),
+            features: self.terms.features(),
             limits: self.terms.limits(),
             lease_policy: self.policy.edit(),
+            bindings: ListEdit::change(self.bind, self.unbind),
+            tags: self.labels.tags(),
             metadata: self.labels.metadata(),
-            notes: self.labels.notes.clone(),
+            notes: self.labels.notes,
             force: self.force,
-            ..LicenseEdit::default()
         };
-        if self.needs_present() {
-            let present: License = client.get(path(&license)).await?.read()?;
-            edit.features = merged(&present.features, &self.terms.feature, &self.terms.without_feature);
-            edit.tags = merged(&present.tags, &self.labels.tag, &self.labels.without_tag);
-            edit.bindings = self.bindings(present.bindings);
-        }
         changes_something(&edit)?;
-        let answer = client.patch(path(&license), &edit).await?;
-        show(&answer, client, output, |_| String::new()).await
-    }
-
-    fn needs_present(&self) -> bool {
-        let binds = !self.bind.is_empty() || !self.without_bind.is_empty();
-        binds || self.terms.need_present() || self.labels.need_present()
-    }
-
-    fn bindings(&self, mut bindings: Vec<Binding>) -> Option<Vec<Binding>> {
-        if self.bind.is_empty() && self.without_bind.is_empty() {
-            return None;
-        }
-        bindings.retain(|bound| !self.without_bind.contains(bound) && !self.bind.contains(bound));
-        bindings.extend(self.bind.iter().cloned());
-        Some(bindings)
+        let answer = client.patch(self.which.path()?, &edit).await?;
+        show(&answer, client, output, |license| changes(license.changed.as_ref())).await
     }
 }
 

@@ -5,7 +5,7 @@ use kaching_base::Code;
 use super::{Which, card::show};
 use crate::{
     failure::Failure,
-    output::{Output, day},
+    output::{Output, changes, day},
     remote::Client,
 };
 
@@ -46,7 +46,7 @@ impl Upgrade {
             (When::PeriodEnd, Some(end)) => output.answer(&answer, |license: License| {
                 format!("{} changes to {} on {}.", license.id, body.plan, day(end, output.now))
             }),
-            _ => show(&answer, client, output, |_| String::new()).await,
+            _ => show(&answer, client, output, |license| changes(license.changed.as_ref())).await,
         }
     }
 }

@@ -4,7 +4,7 @@ use kaching_base::LicenseId;
 
 use crate::{
     failure::Failure,
-    output::{Output, plural},
+    output::{Output, changes, plural},
     remote::Client,
 };
 
@@ -17,6 +17,9 @@ pub(crate) struct Apply {
     /// `all` at once, `renewing` each at its next renewal, or these licenses
     #[arg(long, value_name = "all|renewing|LICENSE", required = true, num_args = 1..)]
     to: Vec<String>,
+    /// Also licenses of which more is in use than the terms allow
+    #[arg(long)]
+    force: bool,
 }
 
 impl Apply {
@@ -26,11 +29,16 @@ impl Apply {
             ids => To::Licenses(ids.iter().map(|id| id.parse::<LicenseId>()).collect::<Result<_, _>>()?),
         };
         let renewing = to == To::Word("renewing".to_owned());
-        let answer = client.post(super::path(&self.plan).then("apply"), &ApplyRequest { to }).await?;
+        let answer = client.post(super::path(&self.plan).then("apply"), &ApplyRequest { to, force: self.force }).await?;
         output.answer(&answer, |applied: ApplyAnswer| {
             let count = plural(i64::try_from(applied.licenses).unwrap_or(i64::MAX), "license");
             let when = if renewing { "At their next renewal" } else { "Now" };
-            format!("{when} the terms of {} as they are now apply to {count}.", self.plan)
+            let what = applied.changes.iter().map(|change| {
+                let count = plural(i64::try_from(change.licenses).unwrap_or(i64::MAX), "license");
+                format!("For {count}:\n{}", changes(Some(&change.terms)))
+            });
+            let what: String = what.collect();
+            format!("{when} the terms of {} as they are now apply to {count}.\n{what}", self.plan)
         })
     }
 }

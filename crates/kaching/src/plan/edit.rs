@@ -4,7 +4,7 @@ use kaching_base::{LicenseType, ParseError, Price};
 
 use crate::{
     failure::Failure,
-    flags::{LimitEdits, Policy, changes_something, days, merged, words},
+    flags::{LimitEdits, PolicyEdits, changes_something, days, words},
     output::Output,
     remote::Client,
 };
@@ -33,7 +33,7 @@ pub(crate) struct Edit {
     #[arg(long, value_name = "PRICE|none", value_parser = cost)]
     price: Option<Cost>,
     #[command(flatten)]
-    policy: Policy,
+    policy: PolicyEdits,
 }
 
 #[derive(Clone)]
@@ -45,17 +45,11 @@ struct Cost(Option<Price>);
 impl Edit {
     pub(super) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
         let path = super::path(&self.plan);
-        let features = if self.terms.need_present() {
-            let present: Plan = client.get(path.clone()).await?.read()?;
-            merged(&present.features, &self.terms.feature, &self.terms.without_feature)
-        } else {
-            None
-        };
         let edit = PlanEdit {
             name: self.name,
             rank: self.rank,
             kind: self.kind,
-            features,
+            features: self.terms.features(),
             limits: self.terms.limits(),
             term_days: self.days.map(|Term(days)| days),
             lease_policy: self.policy.edit(),

@@ -1,5 +1,5 @@
 use clap::Args;
-use kaching_api::{Contact, Product, ProductEdit};
+use kaching_api::{ContactEdit, Product, ProductEdit};
 use kaching_base::LeaseAlgorithm;
 
 use crate::{
@@ -36,14 +36,7 @@ impl Edit {
     pub(super) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
         let path = super::path(&self.code);
         let (url, email) = (cleared(self.contact_url), cleared(self.contact_email));
-        let contact = if url.is_some() || email.is_some() {
-            // The contact is replaced as a whole: what is not named must be known.
-            let present: Product = client.get(path.clone()).await?.read()?;
-            let url = url.unwrap_or(present.contact.url);
-            Some(Some(Contact { url, email: email.unwrap_or(present.contact.email) }))
-        } else {
-            None
-        };
+        let contact = (url.is_some() || email.is_some()).then_some(Some(ContactEdit { url, email }));
         let edit = ProductEdit {
             name: self.name,
             key_prefix: self.key_prefix,

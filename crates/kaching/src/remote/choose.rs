@@ -3,7 +3,7 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 use kaching_api::SecretText;
 use tokio::net::UnixStream;
 
-use super::{Client, Way, in_process::InProcess, tls, wire::Wire};
+use super::{Client, IdempotencyKeys, Way, in_process::InProcess, tls, wire::Wire};
 use crate::{
     data::{DataDir, NotOwned},
     failure::Failure,
@@ -38,14 +38,18 @@ impl Choice {
     pub(crate) async fn client(&self, missing: Missing) -> Result<Client, Failure> {
         if let Some(url) = &self.server {
             let wire = Wire::server(url, || tls::config(self.ca.as_deref()))?;
-            return Ok(Client { way: Way::Wire(wire), token: self.token.clone() });
+            return Ok(self.by(Way::Wire(wire)));
         }
         let way = tokio::time::timeout(TURN, self.local(missing)).await;
         let way = way.unwrap_or_else(|_| match self.data.own() {
             Ok(_) => Err(Failure::unreached("Another kaching command has just ended: try again.")),
             Err(taken) => Err(Failure::unreached(taken.sentence(&self.data).to_string())),
         })?;
-        Ok(Client { way, token: self.token.clone() })
+        Ok(self.by(way))
+    }
+
+    fn by(&self, way: Way) -> Client {
+        Client { way, token: self.token.clone(), keys: IdempotencyKeys::of_this_command() }
     }
 
     /// Looks until the directory is served, or this process's.

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use axum::Router;
-use http::{Request, Response, StatusCode};
+use http::{Request, Response};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Bytes;
 use kaching_server::{App, local_router};
 use tower::ServiceExt as _;
 
+use super::Answer;
 use crate::{
     data::{DataDir, Owned},
     failure::Failure,
@@ -39,13 +40,12 @@ impl InProcess {
     pub(super) async fn send(
         &mut self,
         request: Request<Full<Bytes>>,
-    ) -> Result<(StatusCode, Bytes), Failure> {
-        let response = self.begin(request).await?;
-        let status = response.status();
-        let body = response.into_body().collect().await;
+    ) -> Result<Answer, Failure> {
+        let (head, body) = self.begin(request).await?.into_parts();
+        let body = body.collect().await;
         let body =
             body.map_err(|error| Failure::refused(format!("The answer could not be read: {error}.")))?;
-        Ok((status, body.to_bytes()))
+        Ok(Answer::new(head.status, &head.headers, body.to_bytes()))
     }
 
     /// Asks, and leaves what comes to the caller.

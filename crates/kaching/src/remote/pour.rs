@@ -19,11 +19,12 @@ where
     B: Body<Data = Bytes> + Unpin,
 {
     let answer = answered.map_err(|_| unanswered())??;
-    let (status, mut body) = (answer.status(), answer.into_body());
+    let (head, mut body) = answer.into_parts();
+    let (status, headers) = (head.status, head.headers);
     let broke = || Failure::unreached("The answer broke off before its end: nothing of it is kept.");
     if !status.is_success() {
         let body = body.collect().await.map_err(|_| broke())?.to_bytes();
-        return Answer { status, body }.accepted().map(drop);
+        return Answer::new(status, &headers, body).accepted().map(drop);
     }
     while let Some(frame) = timeout(PATIENCE, body.frame()).await.map_err(|_| broke())? {
         if let Ok(piece) = frame.map_err(|_| broke())?.into_data() {

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use http::{HeaderValue, Request, Response, StatusCode, Uri, header};
+use http::{HeaderValue, Request, Response, Uri, header};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::{
     body::{Bytes, Incoming},
@@ -17,6 +17,7 @@ use tokio::{
     time::timeout,
 };
 
+use super::Answer;
 use crate::failure::Failure;
 
 /// How long a connection may take to stand.
@@ -76,15 +77,11 @@ impl Wire {
     pub(crate) async fn send(
         &mut self,
         request: Request<Full<Bytes>>,
-    ) -> Result<(StatusCode, Bytes), Failure> {
+    ) -> Result<Answer, Failure> {
         let lost = self.lost();
-        let answer = self.begin(request).await?;
-        let status = answer.status();
-        let body = Limited::new(answer.into_body(), LONGEST)
-            .collect()
-            .await
-            .map_err(|_| Failure::unreached(&lost))?;
-        Ok((status, body.to_bytes()))
+        let (head, body) = self.begin(request).await?.into_parts();
+        let body = Limited::new(body, LONGEST).collect().await.map_err(|_| Failure::Lost(lost))?;
+        Ok(Answer::new(head.status, &head.headers, body.to_bytes()))
     }
 
     /// Asks, and leaves what comes to the caller.
@@ -103,7 +100,7 @@ impl Wire {
             *request.uri_mut() =
                 path.parse().map_err(|_| Failure::usage("The path after --server is no path."))?;
         }
-        self.connection().await?.send_request(request).await.map_err(|_| Failure::unreached(&lost))
+        self.connection().await?.send_request(request).await.map_err(|_| Failure::Lost(lost))
     }
 
     fn to(target: Target, prefix: String) -> Self {

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// What marks a license as one of ours, so that a second run finds it.
-const MARK: &str = "seed";
+pub(super) const MARK: &str = "seed";
 
 /// Makes what is not there yet of a sale's licenses.
 pub(super) async fn licenses(client: &mut Client, sale: &Sale, seeded: &mut Seeded) -> Result<(), Failure> {

@@ -1,6 +1,6 @@
 //! The first products, as the vendor sells them.
 
-use kaching_api::{Contact, FeatureCreate, PlanCreate, PolicyEdit, ProductCreate};
+use kaching_api::{Contact, FeatureCreate, ListEdit, PlanCreate, PolicyEdit, ProductCreate};
 use kaching_base::{Code, FingerprintKind, LeaseAlgorithm, LicenseType, Limit, Price};
 
 use super::Seeded;
@@ -227,12 +227,28 @@ impl Plan {
             limits: limits.collect(),
             term_days: self.days,
             lease_policy: Some(PolicyEdit {
-                kinds: Some(product.kinds.iter().copied().collect()),
+                kinds: Some(ListEdit::All(product.kinds.to_vec())),
                 ..PolicyEdit::default()
             }),
             price: self.price.map(|text| text.parse::<Price>().expect("a price of our own")),
         }
     }
+}
+
+/// Whether a product is one of these. The vendor of a product of this code may have made it for himself, but calls it so,
+/// too: what tells is whom it was sold to.
+pub(super) fn is_ours(product: &kaching_api::Product) -> bool {
+    PRODUCTS.iter().any(|ours| ours.code == product.code.as_str() && ours.name == product.name)
+}
+
+pub(super) fn has_plan(product: &Code, plan: &Code) -> bool {
+    let of = PRODUCTS.iter().filter(|ours| ours.code == product.as_str());
+    of.flat_map(|ours| ours.plans).any(|ours| ours.code == plan.as_str())
+}
+
+pub(super) fn has_feature(product: &Code, feature: &Code) -> bool {
+    let of = PRODUCTS.iter().filter(|ours| ours.code == product.as_str());
+    of.flat_map(|ours| ours.features).any(|(ours, ..)| *ours == feature.as_str())
 }
 
 /// A code of our own tables.

@@ -1,5 +1,6 @@
 use std::path::PathBuf;
 
+use kaching_authority::{CustomerFilter, List, ProductFilter};
 use kaching_server::{Addresses, App, config::PublicUrl};
 use serde::Serialize;
 
@@ -18,10 +19,13 @@ pub(super) struct Greeting {
     socket: Option<PathBuf>,
     root: Option<String>,
     first_token: Option<PathBuf>,
+    /// Whether nothing was made in it yet.
+    #[serde(skip)]
+    empty: bool,
 }
 
 impl Greeting {
-    pub(super) fn of(app: &App, data: &DataDir, addresses: &Addresses, issuer: &PublicUrl) -> Self {
+    pub(super) async fn of(app: &App, data: &DataDir, addresses: &Addresses, issuer: &PublicUrl) -> Self {
         let first_token = data.join("first-token");
         Self {
             listen: addresses.product.to_string(),
@@ -31,6 +35,7 @@ impl Greeting {
             socket: addresses.socket.clone(),
             root: app.authority().keys().roots.first().map(ToString::to_string),
             first_token: first_token.exists().then_some(first_token),
+            empty: is_empty(app).await,
         }
     }
 
@@ -43,8 +48,25 @@ impl Greeting {
             .maybe("Products pin", self.root.as_deref())
             .maybe("First API token", self.first_token.as_ref().map(|path| path.display().to_string()))
             .text(style);
-        let next = "Next, in another terminal: `kaching seed` for something to look at, or `kaching product create --help`.\n\
-                    Ctrl-C ends this server; running products live on with their leases.";
-        format!("{card}\n{}", style.dim(next))
+        let next = if self.empty {
+            "`kaching seed` for something to look at, or `kaching product create --help`"
+        } else {
+            "`kaching stats` for what it holds, or `kaching doctor` for how it is"
+        };
+        let next = format!(
+            "Next, in another terminal: {next}.\n\
+             Ctrl-C ends this server; running products live on with their leases."
+        );
+        format!("{card}\n{}", style.dim(&next))
     }
+}
+
+/// Whether no product and no customer was made, not even one that is archived: then sample data are in nobody's way.
+async fn is_empty(app: &App) -> bool {
+    let products = ProductFilter { archived: true };
+    let products = List { limit: Some(1), filter: products, ..List::default() };
+    let customers = CustomerFilter { archived: true, ..CustomerFilter::default() };
+    let customers = List { limit: Some(1), filter: customers, ..List::default() };
+    let products = app.authority().products(products).await.is_ok_and(|page| page.items.is_empty());
+    products && app.authority().customers(customers).await.is_ok_and(|page| page.items.is_empty())
 }

@@ -1,5 +1,5 @@
 use clap::Args;
-use kaching_api::{Token, TokenEdit};
+use kaching_api::{ListEdit, Token, TokenEdit};
 use kaching_base::{ParseError, Timestamp};
 
 use crate::{failure::Failure, flags::changes_something, output::Output, remote::Client};
@@ -12,9 +12,12 @@ pub(crate) struct Edit {
     /// What people call it
     #[arg(long)]
     name: Option<String>,
-    /// All that it may do; may be given several times
+    /// One more thing that it may do; may be given several times
     #[arg(long = "scope", value_name = "SCOPE", value_parser = super::SCOPES)]
     scopes: Vec<String>,
+    /// What it may do no more; may be given several times
+    #[arg(long = "without-scope", value_name = "SCOPE", value_parser = super::SCOPES)]
+    without_scopes: Vec<String>,
     /// When it ends; `never` is never
     #[arg(long, value_name = "DATE|never", value_parser = end)]
     expires: Option<End>,
@@ -27,7 +30,7 @@ impl Edit {
     pub(super) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
         let edit = TokenEdit {
             name: self.name,
-            scopes: (!self.scopes.is_empty()).then(|| self.scopes.into_iter().collect()),
+            scopes: ListEdit::change(self.scopes, self.without_scopes),
             expires_at: self.expires.map(|End(at)| at),
         };
         changes_something(&edit)?;

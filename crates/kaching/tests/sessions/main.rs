@@ -4,6 +4,7 @@
 
 mod backup;
 mod bench;
+mod edits;
 mod inspect;
 mod json;
 mod kaching;

@@ -6,11 +6,11 @@ use axum::{
     http::{HeaderMap, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
-use kaching_authority::{self as authority, Actor, Cx, Error, Once, domain::Scope};
+use kaching_authority::{self as authority, Actor, Cx, Error, Expected, Once, Versioned, domain::Scope};
 use kaching_base::{ErrorCode, Secret};
 use serde::Serialize;
 
-use super::{body::Sent, scope::Right};
+use super::{body::Sent, scope::Right, version};
 use crate::{
     App, Peer,
     admission::{Class, Turn},
@@ -37,6 +37,7 @@ pub(crate) struct Caller<S> {
     arrival: Arrival,
     route: String,
     idempotency_key: Option<String>,
+    expected: Option<Expected>,
     /// `None` for a user of this machine, who may do everything.
     token: Option<authority::Caller>,
     /// Held until the caller is answered; those on this machine need none, so that they can look at a flood.
@@ -63,7 +64,8 @@ impl<S: Right> FromRequestParts<App> for Caller<S> {
         let route = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
         let route = format!("{} {route}", parts.method);
         let idempotency_key = idempotency_key(&parts.headers)?;
-        Ok(Self { actor, arrival, route, idempotency_key, token, _turn, scope: PhantomData })
+        let expected = version::expected(&parts.headers)?;
+        Ok(Self { actor, arrival, route, idempotency_key, expected, token, _turn, scope: PhantomData })
     }
 }
 
@@ -134,19 +136,51 @@ impl<S: Right> Caller<S> {
     /// In whose name an operation runs.
     pub(crate) fn cx(&self) -> Cx {
         let Arrival { request, address, .. } = self.arrival;
-        Cx { actor: self.actor, request: Some(request), address, once: None }
+        Cx { request: Some(request), address, expected: self.expected.clone(), ..Cx::of(self.actor) }
     }
 
-    /// Runs an operation that changes something, and answers with what `shape` makes of its result.
-    ///
-    /// Where an idempotency key came, the answer is rendered within the operation's transaction and remembered
-    /// with it.
+    /// Runs an operation that changes an object, and answers with what `shape` makes of it and with its new version.
     pub(crate) async fn change<T, A, R>(
+        self,
+        app: &App,
+        sent: &Sent,
+        status: StatusCode,
+        shape: impl Fn(&T) -> A + Clone + Send + Sync + 'static,
+        run: impl FnOnce(Cx) -> R,
+    ) -> Result<Response>
+    where
+        T: Versioned + 'static,
+        A: Serialize,
+        R: Future<Output = kaching_authority::Result<T>>,
+    {
+        self.answer(sent, status, shape, run, |changed| Some(app.authority.version(changed))).await
+    }
+
+    /// Runs an operation whose result is no object that has a version.
+    pub(crate) async fn run<T, A, R>(
         self,
         sent: &Sent,
         status: StatusCode,
         shape: impl Fn(&T) -> A + Clone + Send + Sync + 'static,
         run: impl FnOnce(Cx) -> R,
+    ) -> Result<Response>
+    where
+        T: 'static,
+        A: Serialize,
+        R: Future<Output = kaching_authority::Result<T>>,
+    {
+        self.answer(sent, status, shape, run, |_| None).await
+    }
+
+    /// Where an idempotency key came, the answer is rendered within the operation's transaction and remembered
+    /// with it.
+    async fn answer<T, A, R>(
+        self,
+        sent: &Sent,
+        status: StatusCode,
+        shape: impl Fn(&T) -> A + Clone + Send + Sync + 'static,
+        run: impl FnOnce(Cx) -> R,
+        version: impl FnOnce(&T) -> Option<String>,
     ) -> Result<Response>
     where
         T: 'static,
@@ -165,7 +199,10 @@ impl<S: Right> Caller<S> {
         });
         let cx = Cx { once, ..cx };
         match run(cx).await {
-            Ok(result) => Ok((status, Json(shape(&result))).into_response()),
+            Ok(result) => {
+                let etag = version(&result).map(|version| (header::ETAG, version::etag(&version)));
+                Ok((status, HeaderMap::from_iter(etag), Json(shape(&result))).into_response())
+            }
             Err(Error::Replayed(answer)) => replay(answer.0),
             Err(error) => Err(error.into()),
         }

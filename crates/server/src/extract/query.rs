@@ -17,6 +17,16 @@ impl<T: DeserializeOwned> FromRequestParts<App> for Params<T> {
     }
 }
 
+/// How something is archived.
+#[derive(serde::Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Archive {
+    /// Also while it is in use.
+    #[serde(default)]
+    pub(crate) force: bool,
+}
+
 fn parse<T: DeserializeOwned>(query: &str) -> Result<T> {
     let pairs: Vec<(String, String)> =
         serde_urlencoded::from_str(query).map_err(|e| Rejected::invalid("", format!("the query: {e}")))?;

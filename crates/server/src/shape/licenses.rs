@@ -1,7 +1,7 @@
 use kaching_api as api;
 use kaching_authority::{
     Applied, LicenseDetails, RevealedKey,
-    domain::{Binding, State, Status},
+    domain::{Binding, State, Status, TermsChange},
     status::ProductLicense,
 };
 use kaching_base::{ActivationId, ErrorCode};
@@ -9,7 +9,7 @@ use kaching_base::{ActivationId, ErrorCode};
 use crate::problem::{Rejected, Result};
 
 pub(crate) fn license(details: &LicenseDetails) -> api::License {
-    let LicenseDetails { license, product, plan, scheduled_plan, key, now } = details;
+    let LicenseDetails { license, product, plan, scheduled_plan, key, change, now } = details;
     let (l, terms) = (license.clone(), license.terms());
     api::License {
         id: l.id,
@@ -38,6 +38,20 @@ pub(crate) fn license(details: &LicenseDetails) -> api::License {
         created_at: l.created_at,
         updated_at: l.updated_at,
         archived_at: l.archived_at,
+        changed: change.clone().map(terms_change),
+    }
+}
+
+fn terms_change(change: TermsChange) -> api::TermsChange {
+    let changed = change.limits_changed.into_iter();
+    api::TermsChange {
+        features: api::FeaturesChange { added: change.features_added, removed: change.features_removed },
+        limits: api::LimitsChange {
+            added: change.limits_added,
+            removed: change.limits_removed,
+            changed: changed.map(|(name, (from, to))| (name, api::LimitChange { from, to })).collect(),
+        },
+        lease_policy: change.policy.into_iter().map(str::to_owned).collect(),
     }
 }
 
@@ -49,7 +63,11 @@ pub(crate) fn revealed_key(revealed: &RevealedKey) -> api::LicenseKeyAnswer {
 }
 
 pub(crate) fn applied(applied: &Applied) -> api::ApplyAnswer {
-    api::ApplyAnswer { licenses: applied.licenses }
+    let change = |(change, licenses): &(TermsChange, u64)| api::AppliedChange {
+        licenses: *licenses,
+        terms: terms_change(change.clone()),
+    };
+    api::ApplyAnswer { licenses: applied.licenses, changes: applied.changes.iter().map(change).collect() }
 }
 
 pub(crate) fn activation_id(address: &str) -> Result<ActivationId> {

@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use kaching_api as api;
 use kaching_authority::{
     AuditRecord, MadeToken, Reminder, WithdrawnKey,
-    domain::{Customer, Scope, Token},
+    domain::{Customer, EditList, Scope, Token},
     license::Jwks,
 };
 use kaching_base::Timestamp;
@@ -52,6 +52,16 @@ pub(crate) fn scopes_of(words: &BTreeSet<String>) -> Result<BTreeSet<Scope>> {
         Rejected::invalid("/scopes", format!("there is no scope '{word}'; there are {}", known()))
     };
     words.iter().map(|word| Scope::from_word(word).ok_or_else(|| unknown(word))).collect()
+}
+
+pub(crate) fn scopes_edit(edit: api::ListEdit<String>) -> Result<EditList<Scope>> {
+    let scopes = |words: Vec<String>| Ok(scopes_of(&words.into_iter().collect())?.into_iter().collect());
+    match edit {
+        api::ListEdit::All(words) => scopes(words).map(EditList::All),
+        api::ListEdit::Change { add, remove } => {
+            Ok(EditList::Change { add: scopes(add)?, remove: scopes(remove)? })
+        }
+    }
 }
 
 pub(crate) fn audit_entry(record: AuditRecord) -> Result<api::AuditEntry> {

@@ -1,9 +1,11 @@
 use kaching_api as api;
 use kaching_authority::{
-    FeatureDetails, Page, PlanDetails,
-    domain::{Contact, EditPolicy, Product},
+    EditContact, FeatureDetails, Page, PlanDetails,
+    domain::{Contact, EditList, EditPolicy, Product},
     license::KeyFormat,
 };
+
+use super::list_edit;
 
 /// One page of a list, each item in the words of the wire.
 pub(crate) fn page<T, A>(page: Page<T>, shape: impl Fn(&T) -> A) -> api::List<A> {
@@ -55,6 +57,14 @@ fn contact(contact: Contact) -> api::Contact {
     api::Contact { url: contact.url, email: contact.email }
 }
 
+pub(crate) fn contact_edit(contact: Option<Option<api::ContactEdit>>) -> EditContact {
+    match contact {
+        None => EditContact::default(),
+        Some(None) => EditContact { url: Some(None), email: Some(None) },
+        Some(Some(api::ContactEdit { url, email })) => EditContact { url, email },
+    }
+}
+
 pub(crate) fn contact_of(contact: Option<api::Contact>) -> Contact {
     let api::Contact { url, email } = contact.unwrap_or_default();
     Contact { url, email }
@@ -78,6 +88,11 @@ pub(crate) fn key_format_of(format: api::KeyFormat) -> KeyFormat {
     }
 }
 
+/// A change of a list whose values have the same type on the wire.
+pub(crate) fn same<T>(edit: api::ListEdit<T>) -> EditList<T> {
+    list_edit(edit, |value| value)
+}
+
 /// What is said of a lease policy; nothing said changes nothing.
 pub(crate) fn policy_of(edit: Option<api::PolicyEdit>) -> EditPolicy {
     let edit = edit.unwrap_or_default();
@@ -86,10 +101,10 @@ pub(crate) fn policy_of(edit: Option<api::PolicyEdit>) -> EditPolicy {
         offline_s: edit.offline_s,
         expiry_days: edit.expiry_days,
         mode: edit.mode,
-        keep: edit.keep,
+        keep: edit.keep.map(same),
         move_grace_s: edit.move_grace_s,
         moves: edit.moves,
         copies: edit.copies,
-        kinds: edit.kinds,
+        kinds: edit.kinds.map(same),
     }
 }

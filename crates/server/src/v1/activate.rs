@@ -58,7 +58,7 @@ pub(crate) async fn activate(
 
 /// What a product calls, in the name of nobody else.
 pub(super) fn product_cx(arrival: &Arrival) -> Cx {
-    Cx { actor: Actor::Client, request: Some(arrival.request), address: arrival.address, once: None }
+    Cx { request: Some(arrival.request), address: arrival.address, ..Cx::of(Actor::Client) }
 }
 
 pub(super) fn read_nonce(text: &str) -> Result<Nonce> {

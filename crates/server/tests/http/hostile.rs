@@ -74,7 +74,7 @@ async fn no_input_makes_the_authority_fail() {
 }
 
 /// The address of something that is there, made for this operation alone where it could be spoilt.
-async fn address(face: &Face, template: &str) -> String {
+pub(crate) async fn address(face: &Face, template: &str) -> String {
     let noun = template.strip_prefix("/v1/admin/").unwrap_or_default().split('/').next().unwrap();
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     match noun {
@@ -123,7 +123,7 @@ async fn ask(face: &Face, method: &'static str, path: &str, body: Option<Value>)
     1
 }
 
-fn static_method(method: &str) -> &'static str {
+pub(crate) fn static_method(method: &str) -> &'static str {
     ["GET", "POST", "PATCH", "DELETE"].into_iter().find(|known| known.eq_ignore_ascii_case(method)).unwrap()
 }
 
@@ -155,13 +155,13 @@ fn bodies(operation: &Value) -> Vec<Value> {
     bodies
 }
 
-fn sound_body(operation: &Value) -> Value {
+pub(crate) fn sound_body(operation: &Value) -> Value {
     let required = schema_of(operation).and_then(|schema| schema["required"].as_array());
     let names = required.into_iter().flatten().map(|name| name.as_str().unwrap());
     Value::Object(names.map(|name| (name.to_owned(), sound(name))).collect())
 }
 
-fn schema_of(operation: &Value) -> Option<&'static Value> {
+pub(crate) fn schema_of(operation: &Value) -> Option<&'static Value> {
     let reference = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].as_str()?;
     description().pointer(reference.strip_prefix('#').unwrap())
 }

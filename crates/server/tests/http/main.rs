@@ -15,4 +15,6 @@ mod product;
 mod sockets;
 #[path = "../../src/surface.rs"]
 mod surface;
+mod taken_away;
+mod versions;
 mod written;

@@ -21,5 +21,5 @@ pub(crate) async fn release(
     let personal = caller.sees_personal();
     let answer = move |released: &_| shape::activation_for(released, personal);
     let done = |cx| app.authority.release_activation(cx, id, value.reason);
-    caller.change(&sent, StatusCode::OK, answer, done).await
+    caller.run(&sent, StatusCode::OK, answer, done).await
 }

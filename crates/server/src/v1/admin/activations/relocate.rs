@@ -24,5 +24,5 @@ pub(crate) async fn relocate(
     let personal = caller.sees_personal();
     let answer = move |moved: &_| shape::activation_for(moved, personal);
     let done = |cx| app.authority.move_activation(cx, id, to);
-    caller.change(&sent, StatusCode::OK, answer, done).await
+    caller.run(&sent, StatusCode::OK, answer, done).await
 }

@@ -3,22 +3,23 @@ use kaching_api as api;
 
 use crate::{
     App,
-    extract::{At, Body, Caller, NoMembers, scope::CustomersWrite},
+    extract::{Archive, At, Body, Caller, NoMembers, Params, scope::CustomersWrite},
     problem::Result,
     shape,
 };
 
 /// Hides a customer: no new license is made for it.
-#[utoipa::path(delete, path = "/v1/admin/customers/{id}", tag = "operator", responses(
+#[utoipa::path(delete, path = "/v1/admin/customers/{id}", tag = "operator", params(Archive), responses(
     (status = 200, body = api::Customer, description = "The customer, archived")))]
 pub(crate) async fn archive(
     State(app): State<App>,
     caller: Caller<CustomersWrite>,
     At(address): At,
+    Params(archive): Params<Archive>,
     Body { sent, .. }: Body<NoMembers>,
 ) -> Result<Response> {
     let personal = caller.sees_personal();
     let answer = move |archived: &_| shape::customer(archived, personal);
-    let archived = |cx| app.authority.archive_customer(cx, address);
-    caller.change(&sent, StatusCode::OK, answer, archived).await
+    let archived = |cx| app.authority.archive_customer(cx, address, archive.force);
+    caller.change(&app, &sent, StatusCode::OK, answer, archived).await
 }

@@ -21,5 +21,5 @@ pub(crate) async fn create(
     let new = NewCustomer { reference, name, email, company, tags, notes, metadata };
     // All that is personal in the answer has just come from the caller.
     let answer = |made: &_| shape::customer(made, true);
-    caller.change(&sent, StatusCode::CREATED, answer, |cx| app.authority.create_customer(cx, new)).await
+    caller.change(&app, &sent, StatusCode::CREATED, answer, |cx| app.authority.create_customer(cx, new)).await
 }

@@ -19,10 +19,11 @@ pub(crate) async fn edit(
     Body { value, sent }: Body<api::CustomerEdit>,
 ) -> Result<Response> {
     let api::CustomerEdit { name, reference, email, company, tags, notes, metadata } = value;
+    let tags = tags.map(shape::same);
     let metadata = metadata.unwrap_or_default();
     let edit = EditCustomer { name, reference, email, company, tags, notes, metadata };
     let personal = caller.sees_personal();
     let answer = move |edited: &_| shape::customer(edited, personal);
     let edited = |cx| app.authority.edit_customer(cx, address, edit);
-    caller.change(&sent, StatusCode::OK, answer, edited).await
+    caller.change(&app, &sent, StatusCode::OK, answer, edited).await
 }

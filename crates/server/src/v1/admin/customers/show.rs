@@ -1,9 +1,9 @@
-use axum::{Json, extract::State};
+use axum::{extract::State, response::Response};
 use kaching_api as api;
 
 use crate::{
     App,
-    extract::{At, Caller, scope::Read},
+    extract::{At, Caller, scope::Read, shown},
     problem::Result,
     shape,
 };
@@ -15,6 +15,8 @@ pub(crate) async fn show(
     State(app): State<App>,
     caller: Caller<Read>,
     At(address): At,
-) -> Result<Json<api::Customer>> {
-    Ok(Json(shape::customer(&app.authority.customer(address).await?, caller.sees_personal())))
+) -> Result<Response> {
+    let personal = caller.sees_personal();
+    let found = app.authority.customer(address).await?;
+    Ok(shown(&app, &found, |customer| shape::customer(customer, personal)))
 }

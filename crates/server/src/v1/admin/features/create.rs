@@ -20,6 +20,6 @@ pub(crate) async fn create(
     let api::FeatureCreate { product, code, title, benefit } = value;
     let new = NewFeature { product: product.to_string(), code, title, benefit };
     caller
-        .change(&sent, StatusCode::CREATED, shape::feature, |cx| app.authority.create_feature(cx, new))
+        .change(&app, &sent, StatusCode::CREATED, shape::feature, |cx| app.authority.create_feature(cx, new))
         .await
 }

@@ -21,5 +21,5 @@ pub(crate) async fn edit(
     let api::FeatureEdit { title, benefit } = value;
     let edit = EditFeature { title, benefit };
     let edited = |cx| app.authority.edit_feature(cx, address, edit);
-    caller.change(&sent, StatusCode::OK, shape::feature, edited).await
+    caller.change(&app, &sent, StatusCode::OK, shape::feature, edited).await
 }

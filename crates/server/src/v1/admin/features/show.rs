@@ -1,9 +1,9 @@
-use axum::{Json, extract::State};
+use axum::{extract::State, response::Response};
 use kaching_api as api;
 
 use crate::{
     App,
-    extract::{At, Caller, scope::Read},
+    extract::{At, Caller, scope::Read, shown},
     problem::Result,
     shape,
 };
@@ -15,6 +15,6 @@ pub(crate) async fn show(
     State(app): State<App>,
     _: Caller<Read>,
     At(address): At,
-) -> Result<Json<api::Feature>> {
-    Ok(Json(shape::feature(&app.authority.feature(address).await?)))
+) -> Result<Response> {
+    Ok(shown(&app, &app.authority.feature(address).await?, shape::feature))
 }

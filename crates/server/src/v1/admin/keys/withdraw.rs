@@ -19,5 +19,5 @@ pub(crate) async fn withdraw(
     Body { sent, .. }: Body<NoMembers>,
 ) -> Result<Response> {
     let withdrawn = |cx| app.authority.withdraw_signing_key(cx, kid);
-    caller.change(&sent, StatusCode::OK, shape::withdrawn_key, withdrawn).await
+    caller.run(&sent, StatusCode::OK, shape::withdrawn_key, withdrawn).await
 }

@@ -41,6 +41,6 @@ pub(crate) async fn create(
         },
     };
     caller
-        .change(&sent, StatusCode::CREATED, shape::license, |cx| app.authority.create_license(cx, new))
+        .change(&app, &sent, StatusCode::CREATED, shape::license, |cx| app.authority.create_license(cx, new))
         .await
 }

@@ -18,5 +18,5 @@ pub(crate) async fn delete(
     Body { sent, .. }: Body<NoMembers>,
 ) -> Result<Response> {
     let deleted = |cx| app.authority.delete_license(cx, address);
-    caller.change(&sent, StatusCode::OK, shape::license, deleted).await
+    caller.change(&app, &sent, StatusCode::OK, shape::license, deleted).await
 }

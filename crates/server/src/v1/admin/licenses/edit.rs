@@ -22,15 +22,15 @@ pub(crate) async fn edit(
         license_type: value.kind,
         starts_at: value.starts_at,
         expires_at: value.expires_at,
-        features: value.features,
+        features: value.features.map(shape::same),
         limits: value.limits.unwrap_or_default(),
         policy: shape::policy_of(value.lease_policy),
-        bindings: value.bindings.map(|bindings| bindings.into_iter().map(shape::binding_of).collect()),
-        tags: value.tags,
+        bindings: value.bindings.map(|edit| shape::list_edit(edit, shape::binding_of)),
+        tags: value.tags.map(shape::same),
         notes: value.notes,
         metadata: value.metadata.unwrap_or_default(),
         force: value.force,
     };
     let edited = |cx| app.authority.edit_license(cx, address, edit);
-    caller.change(&sent, StatusCode::OK, shape::license, edited).await
+    caller.change(&app, &sent, StatusCode::OK, shape::license, edited).await
 }

@@ -18,5 +18,5 @@ pub(crate) async fn reinstate(
     Body { sent, .. }: Body<NoMembers>,
 ) -> Result<Response> {
     let done = |cx| app.authority.reinstate_license(cx, address);
-    caller.change(&sent, StatusCode::OK, shape::license, done).await
+    caller.change(&app, &sent, StatusCode::OK, shape::license, done).await
 }

@@ -20,5 +20,5 @@ pub(crate) async fn rekey(
 ) -> Result<Response> {
     caller.needs(Scope::LicensesKey)?;
     let done = |cx| app.authority.rekey_license(cx, address, value.old_ends_in_s);
-    caller.change(&sent, StatusCode::OK, shape::license, done).await
+    caller.change(&app, &sent, StatusCode::OK, shape::license, done).await
 }

@@ -9,7 +9,7 @@ use crate::{
     shape,
 };
 
-/// Moves the end date: by days, to a date, or by the term of the plan.
+/// Moves the end date, by days, to a date, or by the term of the plan, and brings the terms that the plan has now.
 #[utoipa::path(post, path = "/v1/admin/licenses/{id}/renew", tag = "operator", request_body = api::RenewRequest, responses(
     (status = 200, body = api::License, description = "The license as it is now")))]
 pub(crate) async fn renew(
@@ -18,8 +18,8 @@ pub(crate) async fn renew(
     At(address): At,
     Body { value, sent }: Body<api::RenewRequest>,
 ) -> Result<Response> {
-    let api::RenewRequest { days, expires_at } = value;
-    let renew = Renewal { days, expires_at };
+    let api::RenewRequest { days, expires_at, force } = value;
+    let renew = Renewal { days, expires_at, force };
     let done = |cx| app.authority.renew_license(cx, address, renew);
-    caller.change(&sent, StatusCode::OK, shape::license, done).await
+    caller.change(&app, &sent, StatusCode::OK, shape::license, done).await
 }

@@ -18,5 +18,5 @@ pub(crate) async fn revoke(
     Body { value, sent }: Body<api::RevokeRequest>,
 ) -> Result<Response> {
     let done = |cx| app.authority.revoke_license(cx, address, value.confirm);
-    caller.change(&sent, StatusCode::OK, shape::license, done).await
+    caller.change(&app, &sent, StatusCode::OK, shape::license, done).await
 }

@@ -18,5 +18,5 @@ pub(crate) async fn suspend(
     Body { value, sent }: Body<api::SuspendRequest>,
 ) -> Result<Response> {
     let done = |cx| app.authority.suspend_license(cx, address, value.reason);
-    caller.change(&sent, StatusCode::OK, shape::license, done).await
+    caller.change(&app, &sent, StatusCode::OK, shape::license, done).await
 }

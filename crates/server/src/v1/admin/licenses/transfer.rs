@@ -18,5 +18,5 @@ pub(crate) async fn transfer(
     Body { value, sent }: Body<api::TransferRequest>,
 ) -> Result<Response> {
     let done = |cx| app.authority.transfer_license(cx, address, value.customer);
-    caller.change(&sent, StatusCode::OK, shape::license, done).await
+    caller.change(&app, &sent, StatusCode::OK, shape::license, done).await
 }

@@ -25,5 +25,5 @@ pub(crate) async fn upgrade(
     };
     let change = Upgrade { plan: plan.to_string(), at, force };
     let done = |cx| app.authority.upgrade_license(cx, address, change);
-    caller.change(&sent, StatusCode::OK, shape::license, done).await
+    caller.change(&app, &sent, StatusCode::OK, shape::license, done).await
 }

@@ -1,6 +1,6 @@
 use axum::{extract::State, http::StatusCode, response::Response};
 use kaching_api as api;
-use kaching_authority::Apply;
+use kaching_authority::{Apply, ApplyPlan};
 
 use crate::{
     App,
@@ -11,13 +11,14 @@ use crate::{
 
 /// Gives the terms of a plan to licenses that have it.
 #[utoipa::path(post, path = "/v1/admin/plans/{id}/apply", tag = "operator", request_body = api::ApplyRequest, responses(
-    (status = 200, body = api::ApplyAnswer, description = "How many licenses take them over")))]
+    (status = 200, body = api::ApplyAnswer, description = "How many licenses take them over, and what changes for them")))]
 pub(crate) async fn apply(
     State(app): State<App>,
     caller: Caller<LicensesWrite>,
     At(address): At,
     Body { value, sent }: Body<api::ApplyRequest>,
 ) -> Result<Response> {
+    let force = value.force;
     let to = match value.to {
         api::Apply::Word(word) if word == "all" => Apply::All,
         api::Apply::Word(word) if word == "renewing" => Apply::Renewing,
@@ -26,6 +27,6 @@ pub(crate) async fn apply(
         }
         api::Apply::Licenses(ids) => Apply::Licenses(ids),
     };
-    let done = |cx| app.authority.apply_plan(cx, address, to);
-    caller.change(&sent, StatusCode::OK, shape::applied, done).await
+    let done = |cx| app.authority.apply_plan(cx, address, ApplyPlan { to, force });
+    caller.run(&sent, StatusCode::OK, shape::applied, done).await
 }

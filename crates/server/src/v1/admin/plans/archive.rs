@@ -3,20 +3,21 @@ use kaching_api as api;
 
 use crate::{
     App,
-    extract::{At, Body, Caller, NoMembers, scope::CatalogueWrite},
+    extract::{Archive, At, Body, Caller, NoMembers, Params, scope::CatalogueWrite},
     problem::Result,
     shape,
 };
 
 /// Hides a plan: no new license is made with it.
-#[utoipa::path(delete, path = "/v1/admin/plans/{id}", tag = "operator", responses(
+#[utoipa::path(delete, path = "/v1/admin/plans/{id}", tag = "operator", params(Archive), responses(
     (status = 200, body = api::Plan, description = "The plan, archived")))]
 pub(crate) async fn archive(
     State(app): State<App>,
     caller: Caller<CatalogueWrite>,
     At(address): At,
+    Params(archive): Params<Archive>,
     Body { sent, .. }: Body<NoMembers>,
 ) -> Result<Response> {
-    let archived = |cx| app.authority.archive_plan(cx, address);
-    caller.change(&sent, StatusCode::OK, shape::plan, archived).await
+    let archived = |cx| app.authority.archive_plan(cx, address, archive.force);
+    caller.change(&app, &sent, StatusCode::OK, shape::plan, archived).await
 }

@@ -23,12 +23,12 @@ pub(crate) async fn edit(
         name,
         rank,
         license_type: kind,
-        features,
+        features: features.map(shape::same),
         limits: limits.unwrap_or_default(),
         term_days,
         policy: shape::policy_of(lease_policy),
         price,
     };
     let edited = |cx| app.authority.edit_plan(cx, address, edit);
-    caller.change(&sent, StatusCode::OK, shape::plan, edited).await
+    caller.change(&app, &sent, StatusCode::OK, shape::plan, edited).await
 }

@@ -3,20 +3,21 @@ use kaching_api as api;
 
 use crate::{
     App,
-    extract::{At, Body, Caller, NoMembers, scope::CatalogueWrite},
+    extract::{Archive, At, Body, Caller, NoMembers, Params, scope::CatalogueWrite},
     problem::Result,
     shape,
 };
 
 /// Hides a product: no new plan or license is made of it.
-#[utoipa::path(delete, path = "/v1/admin/products/{id}", tag = "operator", responses(
+#[utoipa::path(delete, path = "/v1/admin/products/{id}", tag = "operator", params(Archive), responses(
     (status = 200, body = api::Product, description = "The product, archived")))]
 pub(crate) async fn archive(
     State(app): State<App>,
     caller: Caller<CatalogueWrite>,
     At(address): At,
+    Params(archive): Params<Archive>,
     Body { sent, .. }: Body<NoMembers>,
 ) -> Result<Response> {
-    let archived = |cx| app.authority.archive_product(cx, address);
-    caller.change(&sent, StatusCode::OK, shape::product, archived).await
+    let archived = |cx| app.authority.archive_product(cx, address, archive.force);
+    caller.change(&app, &sent, StatusCode::OK, shape::product, archived).await
 }

@@ -27,6 +27,6 @@ pub(crate) async fn create(
         key_format: key_format.map(shape::key_format_of),
     };
     caller
-        .change(&sent, StatusCode::CREATED, shape::product, |cx| app.authority.create_product(cx, new))
+        .change(&app, &sent, StatusCode::CREATED, shape::product, |cx| app.authority.create_product(cx, new))
         .await
 }

@@ -22,10 +22,10 @@ pub(crate) async fn edit(
     let edit = EditProduct {
         name,
         key_prefix,
-        contact: contact.map(shape::contact_of),
+        contact: shape::contact_edit(contact),
         lease_alg,
         key_format: key_format.map(shape::key_format_of),
     };
     let edited = |cx| app.authority.edit_product(cx, address, edit);
-    caller.change(&sent, StatusCode::OK, shape::product, edited).await
+    caller.change(&app, &sent, StatusCode::OK, shape::product, edited).await
 }

@@ -18,5 +18,5 @@ pub(crate) async fn archive(
     Body { sent, .. }: Body<NoMembers>,
 ) -> Result<Response> {
     let archived = |cx| app.authority.archive_token(cx, address);
-    caller.change(&sent, StatusCode::OK, shape::token, archived).await
+    caller.change(&app, &sent, StatusCode::OK, shape::token, archived).await
 }

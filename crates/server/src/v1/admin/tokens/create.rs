@@ -22,5 +22,5 @@ pub(crate) async fn create(
     let new = NewToken { name, scopes: shape::scopes_of(&scopes)?, expires_at };
     let by = caller.token();
     let made = |cx| app.authority.create_token(cx, new, by);
-    caller.change(&sent, StatusCode::CREATED, shape::made_token, made).await
+    caller.change(&app, &sent, StatusCode::CREATED, shape::made_token, made).await
 }

@@ -19,9 +19,9 @@ pub(crate) async fn edit(
     Body { value, sent }: Body<api::TokenEdit>,
 ) -> Result<Response> {
     let api::TokenEdit { name, scopes, expires_at } = value;
-    let scopes = scopes.as_ref().map(shape::scopes_of).transpose()?;
+    let scopes = scopes.map(shape::scopes_edit).transpose()?;
     let edit = EditToken { name, scopes, expires_at };
     let by = caller.token();
     let edited = |cx| app.authority.edit_token(cx, address, edit, by);
-    caller.change(&sent, StatusCode::OK, shape::token, edited).await
+    caller.change(&app, &sent, StatusCode::OK, shape::token, edited).await
 }

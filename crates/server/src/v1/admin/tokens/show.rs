@@ -1,9 +1,9 @@
-use axum::{Json, extract::State};
+use axum::{extract::State, response::Response};
 use kaching_api as api;
 
 use crate::{
     App,
-    extract::{At, Caller, scope::Admin},
+    extract::{At, Caller, scope::Admin, shown},
     problem::Result,
     shape,
 };
@@ -15,6 +15,6 @@ pub(crate) async fn show(
     State(app): State<App>,
     _: Caller<Admin>,
     At(address): At,
-) -> Result<Json<api::Token>> {
-    Ok(Json(shape::token(&app.authority.token(address).await?)))
+) -> Result<Response> {
+    Ok(shown(&app, &app.authority.token(address).await?, shape::token))
 }

@@ -1,0 +1,75 @@
+//! Versions of what operators change: what tells whether an object is still the one that somebody read.
+//!
+//! A version is a MAC over everything that is said of the object, not a counter: two changes in one microsecond, or
+//! by two servers whose clocks differ, have two versions, and nothing has to be stored. It is keyed, so that nobody
+//! can guess personal data by it.
+
+use kaching_base::{Base64Url, ErrorCode};
+use kaching_domain::Refused;
+
+use crate::{Authority, Error, Op, Result, keys::KeyRing};
+
+/// The versions of which an object must have one for a change to be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Expected {
+    /// Whichever it has, as long as it exists.
+    Any,
+    /// One of these.
+    OneOf(Vec<String>),
+}
+
+/// An object that is changed by several people.
+pub trait Versioned {
+    /// Everything that is said of it. What passes by itself (the state of a license, when a token was last used) is
+    /// not in it.
+    fn content(&self) -> String;
+
+    /// What it is now, as the end of a sentence for people who read another version.
+    fn summary(&self) -> Option<String> {
+        None
+    }
+}
+
+impl Authority {
+    /// The version of an object; opaque.
+    pub fn version(&self, object: &impl Versioned) -> String {
+        version(&self.keys(), object)
+    }
+}
+
+fn version(keys: &KeyRing, object: &impl Versioned) -> String {
+    Base64Url(keys.version(object.content().as_bytes())).to_string()
+}
+
+impl Op {
+    /// Refuses if the caller expects another version of the object. To be called with its row locked, after the
+    /// subject was named.
+    ///
+    /// # Errors
+    /// `precondition_failed`, with what it is now.
+    pub(crate) fn check_version(&mut self, object: &impl Versioned) -> Result<()> {
+        self.version_checked = true;
+        match &self.cx.expected {
+            None | Some(Expected::Any) => Ok(()),
+            Some(Expected::OneOf(versions)) if versions.contains(&version(&self.keys, object)) => Ok(()),
+            Some(Expected::OneOf(_)) => {
+                let now = object.summary().map(|summary| format!(", and now {summary}")).unwrap_or_default();
+                let detail = format!(
+                    "it was changed since you read it{now}: read it again, and repeat your change if it is still right"
+                );
+                Err(Refused::new(ErrorCode::PreconditionFailed, detail).into())
+            }
+        }
+    }
+
+    /// An operation that compares no versions must not take a request that relies on it.
+    pub(crate) fn expected_nothing(&self) -> Result<()> {
+        if self.cx.expected.is_some() && !self.version_checked {
+            return Err(Error::coded(
+                ErrorCode::InvalidRequest,
+                "this call compares no version: send it without If-Match",
+            ));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,58 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use kaching_base::{Code, LeasePolicy, Limit, Limits};
+
+use crate::Terms;
+
+/// What differs between the terms before a change and those after it, by name.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct TermsChange {
+    pub features_added: BTreeSet<Code>,
+    pub features_removed: BTreeSet<Code>,
+    pub limits_added: Limits,
+    pub limits_removed: Limits,
+    /// The maximum before and after.
+    pub limits_changed: BTreeMap<Code, (Limit, Limit)>,
+    /// The members of the lease policy that differ.
+    pub policy: BTreeSet<&'static str>,
+}
+
+impl TermsChange {
+    /// What turns the first terms into the second.
+    pub fn between(old: &Terms, new: &Terms) -> Self {
+        let only = |of: &Terms, other: &Terms| {
+            let alone = of.limits.iter().filter(|(name, _)| !other.limits.contains_key(*name));
+            alone.map(|(name, limit)| (name.clone(), *limit)).collect()
+        };
+        let both = old.limits.iter().filter_map(|(name, from)| Some((name, *from, *new.limits.get(name)?)));
+        let differing = both.filter(|(_, from, to)| from != to);
+        Self {
+            features_added: new.features.difference(&old.features).cloned().collect(),
+            features_removed: old.features.difference(&new.features).cloned().collect(),
+            limits_added: only(new, old),
+            limits_removed: only(old, new),
+            limits_changed: differing.map(|(name, from, to)| (name.clone(), (from, to))).collect(),
+            policy: policy(&old.policy, &new.policy),
+        }
+    }
+
+    /// Whether the two were the same.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+fn policy(old: &LeasePolicy, new: &LeasePolicy) -> BTreeSet<&'static str> {
+    let members = [
+        ("lease_s", old.lease_s != new.lease_s),
+        ("offline_s", old.offline_s != new.offline_s),
+        ("expiry_days", old.expiry_days != new.expiry_days),
+        ("mode", old.mode != new.mode),
+        ("keep", old.keep != new.keep),
+        ("move_grace_s", old.move_grace_s != new.move_grace_s),
+        ("moves", old.moves != new.moves),
+        ("copies", old.copies != new.copies),
+        ("kinds", old.kinds != new.kinds),
+    ];
+    members.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
+}

@@ -1,0 +1,247 @@
+//! Changes that take something away say so, or are refused: renewals, plans that are applied, what is archived.
+
+use kaching_testkit::World;
+use serde_json::{Value, json};
+
+use crate::{
+    face::{Answer, Call, Face},
+    pace::install,
+};
+
+/// `enterprise` loses its feature and two of its three slots, and gets a limit; the license has two installations.
+async fn reduced(face: &Face) -> (Value, String) {
+    face.seed().await;
+    let license = face.license("enterprise").await;
+    install(face, &license, "eu-1", 1).await;
+    install(face, &license, "eu-2", 2).await;
+    let edit = json!({"features": {"remove": ["federation"]},
+        "limits": {"activations": {"kind": "slots", "max": 1}, "jobs": {"kind": "counter", "max": 9, "per": "day"}}});
+    face.admin("PATCH", "/plans/chorus:enterprise").json(&edit).send().await.expect(200);
+    let at = format!("/licenses/{}", license["id"].as_str().unwrap());
+    (license, at)
+}
+
+fn change() -> Value {
+    json!({
+        "features": {"added": [], "removed": ["federation"]},
+        "limits": {
+            "added": {"jobs": {"kind": "counter", "max": 9, "per": "day", "anchor": "utc", "overage": "hard"}},
+            "removed": {},
+            "changed": {"activations": {"from": {"kind": "slots", "max": 3}, "to": {"kind": "slots", "max": 1}}},
+        },
+        "lease_policy": [],
+    })
+}
+
+async fn entry(face: &Face, target: &Value, action: &str) -> Value {
+    let path = format!("/audit?target={}&action={action}", target.as_str().unwrap());
+    let mut entries = face.admin("GET", &path).send().await.expect(200);
+    entries["items"][0].take()
+}
+
+#[tokio::test]
+async fn a_renewal_names_what_it_takes_away_and_stays_above_present_use() {
+    World::each(|world| async {
+        let face = Face::of(world);
+        let (license, at) = reduced(&face).await;
+        let renew = |body: Value| face.admin("POST", &format!("{at}/renew")).json(&body).send();
+        let refused = renew(json!({})).await.refused(409, "below_present_use");
+        assert!(refused["detail"].as_str().unwrap().contains("activations from 2 to 1"), "{refused}");
+        assert_eq!(face.admin("GET", &at).send().await.expect(200)["features"], json!(["federation"]));
+
+        let renewed = renew(json!({"force": true})).await.expect(200);
+        assert_eq!(renewed["changed"]["features"], change()["features"], "{renewed:#}");
+        assert_eq!(renewed["changed"]["limits"]["changed"], change()["limits"]["changed"]);
+        assert_eq!(renewed["changed"]["limits"]["added"]["jobs"]["max"], 9);
+        let entry = entry(&face, &license["id"], "license.renew").await;
+        assert_eq!(entry["change"]["terms"], renewed["changed"], "{entry:#}");
+        // Once more, nothing is taken away any longer.
+        let again = renew(json!({"days": 10})).await.expect(200);
+        assert!(again.get("changed").is_none());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_renewal_never_ends_a_license_earlier() {
+    World::each(|world| async {
+        let face = Face::of(world);
+        let license = face.seed().await;
+        let at = format!("/licenses/{}", license["id"].as_str().unwrap());
+        let renew = |body: Value| face.admin("POST", &format!("{at}/renew")).json(&body).send();
+        let refused = renew(json!({"expires_at": "2027-01-01T00:00:00Z"})).await.refused(422, "invalid_request");
+        assert_eq!(refused["errors"][0]["pointer"], "/expires_at");
+        let detail = refused["detail"].as_str().unwrap();
+        assert!(detail.contains("2027-11-22") && detail.contains("edit it"), "{detail}");
+        let edit = json!({"expires_at": "2027-01-01T00:00:00Z"});
+        face.admin("PATCH", &at).json(&edit).send().await.expect(200);
+        renew(json!({"expires_at": "2027-01-01T00:00:00Z"})).await.expect(200);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_second_of_two_renewals_of_one_license_is_refused_with_the_new_end() {
+    World::each(|world| async {
+        let face = Face::of(world);
+        let license = face.seed().await;
+        let at = format!("/licenses/{}", license["id"].as_str().unwrap());
+        let etag = face.admin("GET", &at).send().await.header("etag").to_owned();
+        let renew = |key: &str| -> Call<'_> {
+            let call = face.admin("POST", &format!("{at}/renew")).header("if-match", &etag);
+            call.header("idempotency-key", key).json(&json!({}))
+        };
+        let (one, two) = tokio::join!(renew("a").send(), renew("b").send());
+        let (done, refused): (Vec<Answer>, Vec<Answer>) =
+            [one, two].into_iter().partition(|answer| answer.status == 200);
+        assert_eq!((done.len(), refused.len()), (1, 1));
+        let end = done[0].body["expires_at"].as_str().unwrap();
+        let detail = refused[0].body["detail"].as_str().unwrap();
+        assert!(detail.contains(end), "{detail}");
+        assert_eq!(face.admin("GET", &at).send().await.expect(200)["expires_at"], end);
+        // The one that was done may be asked for again: its answer was perhaps lost.
+        let statuses = [renew("a").send().await.status, renew("b").send().await.status];
+        assert!(statuses == [200, 412] || statuses == [412, 200], "{statuses:?}");
+        assert_eq!(face.admin("GET", &at).send().await.expect(200)["expires_at"], end);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_plan_that_is_applied_names_what_it_takes_away_and_stays_above_present_use() {
+    World::each(|world| async {
+        let face = Face::of(world);
+        let (license, at) = reduced(&face).await;
+        face.license("enterprise").await;
+        let edit = json!({"limits": {"nodes": {"kind": "level", "max": 5}}});
+        face.admin("PATCH", "/plans/chorus:enterprise").json(&edit).send().await.expect(200);
+        let apply = |body: Value| face.admin("POST", "/plans/chorus:enterprise/apply").json(&body).send();
+        let jobs = async || face.world.authority.run_jobs().await.unwrap();
+        let features = async || face.admin("GET", &at).send().await.expect(200)["features"].clone();
+
+        let refused = apply(json!({"to": "all"})).await.refused(409, "below_present_use");
+        assert!(refused["detail"].as_str().unwrap().contains(license["id"].as_str().unwrap()), "{refused}");
+        apply(json!({"to": [license["id"]]})).await.refused(409, "below_present_use");
+        assert_eq!(jobs().await, 0, "nothing was begun");
+
+        // Each renewal compares for itself, so nothing is refused before.
+        let renewing = apply(json!({"to": "renewing"})).await.expect(200);
+        assert_eq!(renewing["changes"][0]["terms"]["features"], change()["features"]);
+
+        // Entries of one millisecond have no order.
+        face.world.clock.advance(kaching_base::Seconds(1));
+        let forced = apply(json!({"to": "all", "force": true})).await.expect(200);
+        assert_eq!(forced["licenses"], 2);
+        let changes = forced["changes"].as_array().unwrap();
+        assert_eq!(changes.iter().map(|change| change["licenses"].as_u64().unwrap()).sum::<u64>(), 2);
+        assert!(changes.iter().all(|change| change["terms"]["features"]["removed"] == json!(["federation"]) ||
+            change["terms"]["limits"]["added"].get("nodes").is_some()), "{changes:#?}");
+        let plan = face.admin("GET", "/plans/chorus:enterprise").send().await.expect(200);
+        let recorded = entry(&face, &plan["id"], "plan.apply").await;
+        assert_eq!(recorded["change"]["changes"], forced["changes"], "{recorded:#}");
+        jobs().await;
+        assert_eq!(features().await, json!([]));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_license_whose_use_grows_before_its_turn_is_left_as_it_is() {
+    World::each(|world| async {
+        let face = Face::of(world);
+        face.seed().await;
+        let license = face.license("enterprise").await;
+        let edit = json!({"limits": {"activations": {"kind": "slots", "max": 1}}});
+        face.admin("PATCH", "/plans/chorus:enterprise").json(&edit).send().await.expect(200);
+        face.admin("POST", "/plans/chorus:enterprise/apply").json(&json!({"to": "all"})).send().await.expect(200);
+        // Between the answer and the job, two installations start.
+        install(&face, &license, "eu-1", 1).await;
+        install(&face, &license, "eu-2", 2).await;
+        face.world.authority.run_jobs().await.unwrap();
+        let at = format!("/licenses/{}", license["id"].as_str().unwrap());
+        let shown = face.admin("GET", &at).send().await.expect(200);
+        assert_eq!(shown["limits"]["activations"]["max"], 3);
+        let entry = entry(&face, &license["id"], "license.apply_plan").await;
+        assert_eq!((&entry["outcome"], &entry["code"]), (&json!("refused"), &json!("below_present_use")));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_licenses_run_on_is_archived_only_where_that_is_forced() {
+    World::each(|world| async {
+        let face = Face::of(world);
+        let license = face.seed().await;
+        let lic = format!("/licenses/{}", license["id"].as_str().unwrap());
+        let body = json!({"features": {"add": ["federation"]}});
+        face.admin("PATCH", "/plans/chorus:team").json(&body).send().await.expect(200);
+        let nouns = [
+            ("/customers/CUST-001", "1 license"),
+            ("/plans/chorus:team", "1 license"),
+            ("/products/chorus", "1 license"),
+            ("/features/chorus:federation", "team"),
+        ];
+        for (at, named) in nouns {
+            let refused = face.admin("DELETE", at).send().await.refused(409, "wrong_state");
+            assert!(refused["detail"].as_str().unwrap().contains(named), "{refused}");
+            face.admin("DELETE", &format!("{at}?force=maybe")).send().await.refused(422, "invalid_request");
+        }
+        // Suspended ones may run again.
+        let reason = json!({"reason": "unpaid"});
+        face.admin("POST", &format!("{lic}/suspend")).json(&reason).send().await.expect(200);
+        face.admin("DELETE", "/customers/CUST-001").send().await.refused(409, "wrong_state");
+        for (at, _) in nouns {
+            let archived = face.admin("DELETE", &format!("{at}?force=true")).send().await.expect(200);
+            // What is archived already stays so, without a word more.
+            assert_eq!(face.admin("DELETE", at).send().await.expect(200), archived, "{at}");
+        }
+        let made = [
+            ("/customers", json!({"name": "Other", "reference": "CUST-001"})),
+            ("/products", json!({"name": "Other", "code": "chorus"})),
+        ];
+        for (path, body) in made {
+            let refused = face.admin("POST", path).json(&body).send().await.refused(409, "already_exists");
+            assert!(refused["detail"].as_str().unwrap().contains("archived"), "{refused}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_ended_or_revoked_license_keeps_nothing_from_being_archived() {
+    World::each(|world| async {
+        let face = Face::of(world);
+        let license = face.seed().await;
+        let confirm = json!({"confirm": license["id"]});
+        let at = format!("/licenses/{}/revoke", license["id"].as_str().unwrap());
+        face.admin("POST", &at).json(&confirm).send().await.expect(200);
+        let ending = face.license("enterprise").await;
+        face.admin("DELETE", "/plans/chorus:team").send().await.expect(200);
+        face.world.clock.advance(kaching_base::Seconds::days(365 + 13));
+        face.admin("DELETE", "/customers/CUST-001").send().await.refused(409, "wrong_state");
+        face.world.clock.advance(kaching_base::Seconds::days(1));
+        face.admin("DELETE", "/customers/CUST-001").send().await.expect(200);
+        let code = json!({"product": "chorus", "code": "team", "name": "Team", "term_days": 1});
+        let refused = face.admin("POST", "/plans").json(&code).send().await.refused(409, "already_exists");
+        assert!(refused["detail"].as_str().unwrap().contains("archived"), "{refused}");
+        assert!(ending["archived_at"].is_null());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_contact_is_changed_by_its_members() {
+    World::each(|world| async {
+        let face = Face::of(world);
+        face.seed().await;
+        let edit = |body: Value| face.admin("PATCH", "/products/chorus").json(&json!({"contact": body})).send();
+        let edited = edit(json!({"email": "sales@example.com"})).await.expect(200);
+        let both = json!({"url": "https://example.com/buy", "email": "sales@example.com"});
+        assert_eq!(edited["contact"], both);
+        let edited = edit(json!({"url": null})).await.expect(200);
+        assert_eq!(edited["contact"], json!({"url": null, "email": "sales@example.com"}));
+        let edited = edit(Value::Null).await.expect(200);
+        assert_eq!(edited["contact"], json!({"url": null, "email": null}));
+    })
+    .await;
+}
