@@ -13,6 +13,7 @@ mod respell;
 mod slots;
 pub(crate) mod sql;
 mod store;
+mod usage;
 
 use std::collections::BTreeMap;
 

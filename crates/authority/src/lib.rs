@@ -9,6 +9,7 @@ pub mod changes;
 mod clock;
 mod customers;
 mod cx;
+mod daily;
 mod error;
 mod facts;
 mod features;
@@ -29,6 +30,7 @@ mod products;
 mod refusals;
 mod reminders;
 pub mod reports;
+mod retention;
 mod search;
 mod statements;
 mod stats;
@@ -48,6 +50,7 @@ pub use audit_log::{AuditFilter, AuditRecord};
 pub use clock::{Clock, Entropy, SystemClock, SystemEntropy};
 pub use customers::{CustomerFilter, EditCustomer, NewCustomer};
 pub use cx::{Actor, Cx, Once};
+pub use daily::DailyLimits;
 pub use error::{Error, Replay, Result};
 pub use features::{EditFeature, FeatureDetails, FeatureFilter, NewFeature};
 pub use kaching_db::Config as DatabaseConfig;
@@ -67,6 +70,7 @@ pub use open::{Issuer, Options};
 pub use plans::{Applied, Apply, ApplyPlan, EditPlan, NewPlan, PlanDetails, PlanFilter};
 pub use products::{EditContact, EditProduct, NewProduct, ProductFilter};
 pub use reminders::Reminder;
+pub use retention::{LastRemoval, Retention};
 pub use stats::Stats;
 pub use tokens::{Caller, EditToken, MadeToken, NewToken, TokenFilter};
 pub use versions::{Expected, Versioned};
@@ -87,6 +91,8 @@ pub struct Authority {
     pub(crate) beats: activations::Beats,
     pub(crate) grounds: Arc<activations::Grounds>,
     pub(crate) pace: pace::Pace,
+    pub(crate) daily: DailyLimits,
+    pub(crate) retention: Retention,
     /// Replaced as a whole, by `renew_keyset` and `follow_keys`.
     ring: ArcSwap<KeyRing>,
     /// Goes out in a backup that is asked for with it, sealed by a passphrase.

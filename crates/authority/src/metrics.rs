@@ -10,7 +10,7 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-use crate::{Authority, Result, health::LOOK, jobs, keys::KeyRing, migrations};
+use crate::{Authority, Result, health::LOOK, jobs, keys::KeyRing, migrations, retention};
 
 /// What the authority counts and measures.
 #[derive(Clone, Default)]
@@ -30,6 +30,8 @@ pub(crate) struct Metrics {
     jobs_queued: Gauge,
     jobs_failing: Gauge,
     jobs_overdue: Gauge,
+    removed: Family<Removed, Counter>,
+    removal_success: Gauge,
 }
 
 /// Time for a signature, by algorithm.
@@ -64,6 +66,12 @@ struct Refusal {
 struct Key {
     purpose: &'static str,
     algorithm: &'static str,
+}
+
+/// What is removed when its time is over.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Removed {
+    what: String,
 }
 
 impl Default for Signing {
@@ -183,6 +191,22 @@ impl Metrics {
             Unit::Seconds,
             self.jobs_overdue.clone(),
         );
+        let retention = registry.sub_registry_with_prefix("retention");
+        retention.register(
+            "removed",
+            "Rows that were kept for their time and were removed by this process, by what they are",
+            self.removed.clone(),
+        );
+        retention.register(
+            "last_success_seconds",
+            "When the nightly removal was last finished, whichever process did it, in Unix seconds; 0 before",
+            self.removal_success.clone(),
+        );
+        retention::words().for_each(|what| self.removed(what, 0));
+    }
+
+    pub(crate) fn removed(&self, what: &str, count: u64) {
+        self.removed.get_or_create(&Removed { what: what.to_owned() }).inc_by(count);
     }
 
     pub(crate) fn signed(&self, kind: Kind, algorithm: LeaseAlgorithm, took: Duration) {
@@ -232,6 +256,8 @@ impl Authority {
         let (db, now) = (self.db.with_deadline(LOOK), self.now());
         self.metrics.database_size.set(db.size().await?);
         self.metrics.depth(&db.read("jobs.depth", jobs::depth).await?, now);
+        let last = db.read("retention.last", retention::last).await?;
+        self.metrics.removal_success.set(last.succeeded_at.map_or(0, |at| at.seconds()));
         Ok(())
     }
 }

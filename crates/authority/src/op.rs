@@ -1,19 +1,20 @@
 //! One operation: one transaction, one reading of the clock, one seed of randomness.
 
-use std::{any::Any, sync::Arc};
+use std::{any::Any, mem, sync::Arc};
 
 use kaching_base::{ActivationId, ErrorCode, Id, IdKind, LicenseId, Timestamp};
 use kaching_db::Tx;
-use kaching_domain::Refused;
+use kaching_domain::{License, Refused};
 use rand_chacha::{
     ChaCha20Rng,
     rand_core::{Rng as _, SeedableRng as _},
 };
 
 use crate::{
-    Authority, Cx, Error, Result, audit,
+    Actor, Authority, Cx, Error, Result, audit,
     audit::Entry,
     changes::{self, Changed},
+    daily::{self, Charged, Counted, DailyLimits},
     idempotency,
     keys::KeyRing,
 };
@@ -31,6 +32,10 @@ pub struct Op {
     repeated: Vec<ErrorCode>,
     /// Whether the version that the caller expects was compared.
     pub(crate) version_checked: bool,
+    pub(crate) daily: DailyLimits,
+    charged: Option<Charged>,
+    /// Entries about a product's call, which are written at the end.
+    entries: Vec<(&'static str, Option<String>, Entry)>,
 }
 
 impl Op {
@@ -57,7 +62,46 @@ impl Op {
     /// If the database does not take it.
     pub fn audit(&mut self, tx: &mut Tx<'_>, entry: Entry) -> Result<()> {
         let (action, target) = self.subject.clone().expect("an operation names its subject before it audits");
+        self.append(tx, action, target, entry)
+    }
+
+    /// Names the license to which the entries of a product's call are charged.
+    pub(crate) fn charge(&mut self, license: &License) {
+        self.charged = Some(Charged { license: license.id, active: license.active });
+    }
+
+    fn append(
+        &mut self,
+        tx: &mut Tx<'_>,
+        action: &'static str,
+        target: Option<String>,
+        entry: Entry,
+    ) -> Result<()> {
+        if self.charged.is_some() && self.cx.actor == Actor::Client {
+            self.entries.push((action, target, entry));
+            return Ok(());
+        }
         audit::append(tx, self, action, target, entry)
+    }
+
+    /// Writes the entries about a product's call that its license may still leave today. The others are counted, of
+    /// which one entry tells. The count is locked for the rest of the transaction, so it comes last.
+    fn write_entries(&mut self, tx: &mut Tx<'_>) -> Result<()> {
+        let entries = mem::take(&mut self.entries);
+        let Some(charged) = self.charged.filter(|_| !entries.is_empty()) else { return Ok(()) };
+        let wanted = i64::try_from(entries.len()).unwrap_or(i64::MAX);
+        let within = self.daily.take(tx, charged, Counted::Audit, wanted, self.now)?;
+        let some = usize::try_from(within).unwrap_or(0);
+        for (action, target, entry) in entries.into_iter().take(some) {
+            audit::append(tx, self, action, target, entry)?;
+        }
+        if within < wanted && daily::skip(tx, charged.license, wanted - within, self.now)? {
+            let license = Some(charged.license.to_string());
+            let until = self.now + daily::until_tomorrow(self.now);
+            let change = serde_json::json!({ "counted_only_until": until });
+            audit::append(tx, self, "license.audit_limited", license, Entry::ok(change))?;
+        }
+        Ok(())
     }
 
     /// A license changed for all of its activations: those who listen are told after COMMIT.
@@ -85,6 +129,7 @@ impl Authority {
         F: FnMut(&mut Tx<'_>, &mut Op) -> Result<T> + Send + 'static,
     {
         let (now, seed, keys) = (self.now(), self.entropy.seed(), self.keys());
+        let daily = self.daily;
         let epoch_keys = Arc::clone(&keys);
         let (outcome, changed, repeated) = self
             .db
@@ -100,8 +145,12 @@ impl Authority {
                     changes: Vec::new(),
                     repeated: Vec::new(),
                     version_checked: false,
+                    daily,
+                    charged: None,
+                    entries: Vec::new(),
                 };
                 let outcome = once(tx, &mut op, &mut operation)?;
+                op.write_entries(tx)?;
                 changes::sql::append(tx, &op.changes, now)?;
                 Ok::<_, Error>((outcome, !op.changes.is_empty(), op.repeated))
             })
@@ -142,8 +191,10 @@ fn once<T: Send + 'static>(
     let outcome = decide(tx, op, operation)?;
     match &outcome {
         Ok(result) => {
-            let answer =
-                once.answer(result as &dyn Any).expect("the answer is rendered from this operation's result");
+            // A panic here would end the writer, which everybody shares.
+            let answer = once.answer(result as &dyn Any).ok_or_else(|| {
+                Error::Failure("the answer under an Idempotency-Key is not that of this operation".to_owned())
+            })?;
             idempotency::remember(tx, op, &once, &answer)?;
         }
         Err(_) => idempotency::forget(tx, &once)?,
@@ -161,7 +212,7 @@ fn decide<T>(
         Ok(result) => op.expected_nothing().map(|()| Ok(result)),
         Err(Error::Refused(refused)) => {
             if let Some((action, target)) = op.subject.clone() {
-                audit::append(tx, op, action, target, Entry::refused(refused.code))?;
+                op.append(tx, action, target, Entry::refused(refused.code))?;
             }
             Ok(Err(*refused))
         }

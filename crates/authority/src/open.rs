@@ -14,7 +14,7 @@ use prometheus_client::registry::Registry;
 use tokio::sync::Semaphore;
 
 use crate::{
-    Authority, Clock, Entropy, Error, Result,
+    Authority, Clock, DailyLimits, Entropy, Error, Result, Retention,
     activations::{Grounds, gather},
     changes::{self, Changes},
     health::ClockMark,
@@ -122,6 +122,11 @@ impl Authority {
         Ok(authority)
     }
 
+    /// The same with other limits of what is stored than the defaults.
+    pub fn keeping(self, daily: DailyLimits, retention: Retention) -> Self {
+        Self { daily, retention, ..self }
+    }
+
     /// The authority of a database that is there, before it has loaded what it signs with.
     pub(crate) fn of(
         db: Db,
@@ -149,6 +154,8 @@ impl Authority {
             statements: Statements::new(metrics.slow.clone()),
             metrics,
             pace: Pace::default(),
+            daily: DailyLimits::default(),
+            retention: Retention::default(),
             copying: Arc::new(Semaphore::new(1)),
         }
     }

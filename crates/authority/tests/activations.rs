@@ -19,9 +19,11 @@ mod activations {
     pub mod places;
     pub mod relocated;
     pub mod restored;
+    pub mod retention;
     pub mod scheduled;
     pub mod setting;
     pub mod simultaneous;
+    pub mod stored;
     pub mod streams;
     pub mod together;
 }

@@ -3,6 +3,7 @@
 pub mod activate;
 mod admission;
 mod bindings;
+mod counters;
 pub mod credential;
 pub mod deactivate;
 mod fingerprint;
@@ -22,6 +23,7 @@ use crate::licenses::word;
 
 pub(crate) use admission::day;
 pub use admission::{accepts_kind, admit, bound_elsewhere};
+pub use counters::known_counter;
 pub use credential::{CredentialState, Displaced, Suspicion};
 pub use fingerprint::Fingerprint;
 pub use heartbeat::standing;

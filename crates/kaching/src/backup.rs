@@ -57,14 +57,15 @@ impl Backup {
         }
         progress.done();
         let contents = file.finish().map_err(failed)?;
-        output.either(&document(&contents, &self.file), || {
+        let shown = output.either(&document(&contents, &self.file), || {
             format!(
                 "{} holds everything as it was at {}.\n{}",
                 self.file.display(),
                 contents.head.made_at,
                 kept(&contents)
             )
-        })
+        });
+        shown.map_err(|failure| failure.after(Some(format!("the backup is in {}.", self.file.display()))))
     }
 }
 

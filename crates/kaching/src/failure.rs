@@ -22,6 +22,14 @@ pub(crate) enum Failure {
     Lost(String),
     /// Whoever read the output has had enough: exit code 0, nothing to say.
     ReaderLeft,
+    /// The output could not be written: exit code 1.
+    Unwritten(String),
+    /// Something failed after a change that stays: its exit code, and at least 1.
+    After {
+        failure: Box<Self>,
+        /// One sentence about the change.
+        done: String,
+    },
 }
 
 impl Failure {
@@ -41,7 +49,8 @@ impl Failure {
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::ReaderLeft => 0,
-            Self::Answered(_) | Self::Refused(_) => 1,
+            Self::Answered(_) | Self::Refused(_) | Self::Unwritten(_) => 1,
+            Self::After { failure, .. } => failure.exit_code().max(1),
             Self::Usage(_) => 2,
             Self::Unreached(_) | Self::Lost(_) => 3,
         }
@@ -59,11 +68,27 @@ impl fmt::Display for Failure {
                 f.write_str(sentence)
             }
             Self::ReaderLeft => Ok(()),
+            Self::Unwritten(why) => write!(f, "The output could not be written: {why}."),
+            Self::After { failure, done } => match failure.as_ref() {
+                Self::ReaderLeft => write!(f, "Nobody read the output, but it is done: {done}"),
+                Self::Unwritten(why) => {
+                    write!(f, "The output could not be written ({why}), but it is done: {done}")
+                }
+                other => write!(f, "{other}\n  Before that, this was done: {done}"),
+            },
         }
     }
 }
 
 impl Failure {
+    /// This failure where it leaves a change behind, of which the sentence tells.
+    pub(crate) fn after(self, done: Option<String>) -> Self {
+        match done {
+            Some(done) => Self::After { failure: Box::new(self), done },
+            None => self,
+        }
+    }
+
     /// Whether the authority answered with this code.
     pub(crate) fn is(&self, code: ErrorCode) -> bool {
         matches!(self, Self::Answered(problem) if problem.code == code.as_str())
@@ -104,7 +129,7 @@ impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::BrokenPipe => Self::ReaderLeft,
-            _ => Self::Refused(format!("The output could not be written: {error}.")),
+            _ => Self::Unwritten(error.to_string()),
         }
     }
 }

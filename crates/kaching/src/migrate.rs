@@ -73,13 +73,17 @@ impl Migrate {
         let contents = moved.map_err(|error| sentence(&error.to_string()))?;
         // Two that serve under one root would contradict each other.
         data.rename_database("kaching.db", "kaching.db.moved")?;
-        output.either(&backup::tables(&contents), || {
+        let shown = output.either(&backup::tables(&contents), || {
             format!(
                 "{}\n{} rows are moved; each table holds there what it holds here. Serve it from now on with this data \
                  directory and --database @FILE (or database.url).",
                 backup::table(&contents, output),
                 contents.rows()
             )
+        });
+        shown.map_err(|failure| {
+            let done = "the authority is moved: serve it with --database @FILE (or database.url).";
+            failure.after(Some(done.to_owned()))
         })
     }
 }

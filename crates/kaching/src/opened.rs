@@ -52,6 +52,7 @@ pub(crate) async fn open(
     let mut registry = Registry::default();
     let authority =
         Authority::open(options, &mut registry).await.map_err(|error| sentence(&error.to_string()))?;
+    let authority = authority.keeping(config.limits.daily(), config.retention.kept());
     Ok(App::new(Arc::new(authority), config, issuer, clock, entropy, registry))
 }
 

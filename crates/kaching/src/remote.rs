@@ -14,6 +14,7 @@ use crate::failure::Failure;
 
 mod attempts;
 mod choose;
+mod done;
 mod in_process;
 mod path;
 mod pour;
@@ -33,6 +34,7 @@ pub(crate) struct Client {
     way: Way,
     token: Option<SecretText>,
     keys: IdempotencyKeys,
+    done: done::Done,
 }
 
 /// The three ways.
@@ -85,7 +87,14 @@ impl Client {
             Way::Wire(wire) => timeout(PATIENCE, wire.send(request)).await,
             Way::InProcess(process) => timeout(PATIENCE, process.send(request)).await,
         };
-        answered.map_err(|_| unanswered())??.accepted()
+        let answer = answered.map_err(|_| unanswered())??.accepted()?;
+        self.done.note(call, &answer);
+        Ok(answer)
+    }
+
+    /// What was changed so far, if anything was.
+    pub(crate) fn done(&self) -> Option<String> {
+        self.done.sentence()
     }
 
     /// What makes a call that is sent again have the effect of one. In process no answer is lost.

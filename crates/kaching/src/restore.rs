@@ -117,7 +117,7 @@ impl Restore {
         made.stays();
         let mut document = backup::document(&contents, &self.file);
         document["epoch"] = json!(epoch);
-        output.either(&document, || {
+        let shown = output.either(&document, || {
             format!(
                 "{} rows are restored, as they were at {}; epoch {epoch} begins. Start it with `kaching serve`: running products \
                  go on, and come back by themselves.\nWhat was changed after the backup is not in it: suspend and revoke \
@@ -125,6 +125,11 @@ impl Restore {
                 contents.rows(),
                 contents.head.made_at
             )
+        });
+        shown.map_err(|failure| {
+            failure.after(Some(format!(
+                "the backup is restored, and epoch {epoch} begins. Start it: kaching serve"
+            )))
         })
     }
 

@@ -46,6 +46,7 @@ async fn dispatch(command: Command, choice: &Choice, output: &Output) -> Result<
             let missing = if makes(&command) { Missing::Make } else { Missing::Refuse };
             let mut client = choice.client(missing).await?;
             let done = ask(command, &mut client, output).await;
+            let done = done.map_err(|failure| failure.after(client.done()));
             client.close().await;
             done
         }

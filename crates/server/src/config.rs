@@ -4,7 +4,8 @@ mod overlay;
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
 
-use kaching_base::Secret;
+use kaching_authority::{DailyLimits, Retention};
+use kaching_base::{Seconds, Secret};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::peer::Network;
@@ -25,6 +26,8 @@ pub struct Config {
     pub keys: KeySettings,
     /// How much it takes.
     pub limits: LimitSettings,
+    /// How long it keeps what grows.
+    pub retention: RetentionSettings,
     /// Backups on a schedule.
     pub backup: BackupSettings,
     /// What it tells.
@@ -141,6 +144,12 @@ pub struct LimitSettings {
     pub token_burst: u32,
     /// Calls a second with one API token; 0 is no limit.
     pub token_per_second: u32,
+    /// Reports a day that are stored for a license, for each installation that is active; 0 is no limit.
+    pub reports_per_day: u32,
+    /// Increments of counters a day that are stored for a license, for each installation that is active; 0 is no limit.
+    pub usage_per_day: u32,
+    /// Audit entries a day that products cause for a license, for each installation that is active; 0 is no limit.
+    pub audit_per_day: u32,
     /// Calls with a credential that are served at once.
     pub heartbeats_at_once: u32,
     /// Calls with a key or a lease that are served at once.
@@ -153,6 +162,21 @@ pub struct LimitSettings {
     pub longest_wait_ms: u32,
     /// Heartbeats a second above which clients are told to come less often; 0 is when some could not be served in time.
     pub max_heartbeats_per_second: u32,
+}
+
+/// `[retention]`: how long the authority keeps what grows.
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
+pub struct RetentionSettings {
+    /// Days that audit entries are kept; 0 is for ever.
+    pub audit_days: u32,
+    /// Days that the personal part of audit entries is kept; 0 is for ever.
+    pub audit_personal_days: u32,
+    /// Days that increments of counters are kept; 0 is for ever.
+    pub usage_days: u32,
+    /// Days that installations that hold no slot are kept, and displaced credentials; 0 is for ever.
+    pub installation_days: u32,
 }
 
 /// `[backup]`: backups on a schedule.
@@ -309,6 +333,26 @@ impl Config {
     pub fn issuer(&self, listen: SocketAddr) -> PublicUrl {
         let scheme = if self.tls() { "https" } else { "http" };
         self.server.public_url.clone().unwrap_or_else(|| PublicUrl(format!("{scheme}://{listen}")))
+    }
+}
+
+impl LimitSettings {
+    /// How much is stored for a license in a day.
+    pub fn daily(&self) -> DailyLimits {
+        DailyLimits { reports: self.reports_per_day, usage: self.usage_per_day, audit: self.audit_per_day }
+    }
+}
+
+impl RetentionSettings {
+    /// How long things are kept.
+    pub fn kept(&self) -> Retention {
+        let days = |days: u32| (days > 0).then(|| Seconds::days(days.into()));
+        Retention {
+            audit: days(self.audit_days),
+            personal: days(self.audit_personal_days),
+            usage: days(self.usage_days),
+            installations: days(self.installation_days),
+        }
     }
 }
 

@@ -138,6 +138,7 @@ impl Listeners {
         accepting.spawn(upkeep::changes(app.clone(), shutdown.clone()));
         accepting.spawn(upkeep::keys(app.clone(), shutdown.clone()));
         accepting.spawn(upkeep::backups(app.clone(), shutdown.clone()));
+        accepting.spawn(upkeep::retention(app.clone(), shutdown.clone()));
         let (product, everything) = (router::product(&app), router::everything(&app));
         let lines = |router| self.limits.lines(router, &app, &shutdown);
         let public = if self.private.is_some() { product } else { everything.clone() };

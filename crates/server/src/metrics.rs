@@ -88,10 +88,12 @@ pub(crate) enum Kind {
     Token,
     /// Failures from an address.
     Failures,
+    /// Reports of a license in a day.
+    Reports,
 }
 
 impl Kind {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Activation,
         Self::Repeats,
         Self::Outdated,
@@ -101,6 +103,7 @@ impl Kind {
         Self::Changes,
         Self::Token,
         Self::Failures,
+        Self::Reports,
     ];
 
     pub(crate) fn as_str(self) -> &'static str {
@@ -114,6 +117,7 @@ impl Kind {
             Self::Changes => "changes",
             Self::Token => "token",
             Self::Failures => "failures",
+            Self::Reports => "reports",
         }
     }
 }

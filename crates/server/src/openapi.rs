@@ -30,6 +30,10 @@ use crate::router;
 )]
 struct Description;
 
+/// What these hand out is too long, or too secret, to be kept for a repeat; they change nothing that a repeat would
+/// change again.
+const UNREMEMBERED: [&str; 2] = ["/v1/admin/backup", "/v1/admin/keys/root"];
+
 /// The description as JSON text.
 pub fn text() -> &'static str {
     static TEXT: OnceLock<String> = OnceLock::new();
@@ -97,7 +101,7 @@ fn complete(path: &str, method: &str, operation: &mut Value) {
             "description": "Its address: a code, <product>:<code>, an id, a reference or a key, as the noun has it",
         }));
     }
-    if operator && method != "get" {
+    if operator && method != "get" && !UNREMEMBERED.contains(&path) {
         add(json!({
             "name": "Idempotency-Key", "in": "header", "required": false,
             "schema": {"type": "string", "minLength": 1, "maxLength": 255},

@@ -1,4 +1,4 @@
-//! What runs beside the requests: jobs, the keyset, the clock, the word about changes, backups.
+//! What runs beside the requests: jobs, the keyset, the clock, the word about changes, backups, the nightly removal.
 
 use std::time::Duration;
 
@@ -102,6 +102,27 @@ pub(crate) async fn backups(app: App, mut shutdown: Shutdown) {
         }
         if let Ok(last) = app.authority.last_backup().await {
             app.metrics.backup_success.set(last.succeeded_at.map_or(0, |at| at.seconds()));
+        }
+        tokio::select! {
+            () = tokio::time::sleep(MINUTE) => {}
+            () = shutdown.asked() => return,
+        }
+    }
+}
+
+/// Removes each night what is older than it is kept for.
+pub(crate) async fn retention(app: App, mut shutdown: Shutdown) {
+    loop {
+        let removed = tokio::select! {
+            removed = app.authority.remove_old_when_due() => removed,
+            () = shutdown.asked() => return,
+        };
+        match removed {
+            Ok(None) => {}
+            Ok(Some(removed)) => tracing::info!(?removed, "what is kept no longer was removed"),
+            Err(error) => {
+                tracing::warn!(%error, "what is kept no longer could not be removed; it is tried again")
+            }
         }
         tokio::select! {
             () = tokio::time::sleep(MINUTE) => {}

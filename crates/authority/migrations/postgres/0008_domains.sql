@@ -6,4 +6,5 @@ create table fingerprint_spellings (
 
 -- A start brings the domains that are stored in other spellings into their canonical form, which SQL cannot compute.
 insert into settings (name, value)
-select 'domains_respelled', '1' where not exists (select 1 from activations where kind = 'domain');
+select 'domains_respelled', '1' where not exists (select 1 from activations where kind = 'domain')
+    on conflict (name) do nothing;

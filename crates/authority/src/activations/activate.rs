@@ -84,6 +84,7 @@ fn lock(tx: &mut Tx<'_>, op: &mut Op, grounds: &Grounds, lookup: &[u8; 32]) -> R
 
 fn bind(tx: &mut Tx<'_>, op: &mut Op, mut around: Around, ask: &Activate) -> Result<Decided<Bound>> {
     let jti = op.random();
+    op.charge(&around.license);
     let license = &around.license;
     let (levels, warnings) = known_levels(&around.terms.limits, &ask.levels);
     let request = rules::Request {

@@ -19,6 +19,7 @@ impl Authority {
             let id = ask.proof.authorization.activation;
             let found = sql::by_id(tx, id)?.ok_or_else(unknown)?;
             let license = licenses::sql::lock_by_id(tx, found.license)?.ok_or_else(unknown)?;
+            op.charge(&license);
             let before = sql::lock_by_id(tx, id)?.ok_or_else(unknown)?;
             if !ask.proof.is_present(&before) {
                 // Where the slot stays held, its credential ended with the first of these calls.

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use kaching_base::{ErrorCode, FingerprintKind, Limits, Timestamp};
+use kaching_base::{ErrorCode, FingerprintKind, Limits};
 use kaching_db::Tx;
 use kaching_domain::{
     Activation, License, Refused,
@@ -16,11 +16,11 @@ use kaching_license::Digest;
 use serde_json::json;
 
 use super::{
-    Answer, Health, Heartbeat, Renewed, Usage,
+    Answer, Health, Heartbeat, Renewed,
     beats::{self, Beat},
     credential_invalid,
     decided::{Decided, Denied, advise},
-    slots, sql, unknown,
+    slots, sql, unknown, usage,
 };
 use crate::{Authority, Cx, Error, Op, Result, audit::Entry, licenses, statements::Around};
 
@@ -111,6 +111,7 @@ fn hear(tx: &mut Tx<'_>, op: &mut Op, beat: &Heartbeat, locks_license: bool) -> 
     if license.scheduled.as_ref().is_some_and(|change| change.at <= op.now) && !locks_license {
         return Ok(Heard::NeedsLicense);
     }
+    op.charge(&license);
     let mut around = Around::read(tx, license)?;
     let address = op.cx.address.map(|address| address.to_string());
     let (mut request, mut warnings) = request_of(beat, &before, &around.terms.limits, address);
@@ -154,7 +155,7 @@ fn hear(tx: &mut Tx<'_>, op: &mut Op, beat: &Heartbeat, locks_license: bool) -> 
             Ok(Heard::Invalid { generation, number })
         }
         Outcome::Moved(Ok(times)) => {
-            warnings.extend(keep_usage(tx, op.now, &before, &beat.usage)?);
+            warnings.extend(usage::keep(tx, op, &around, before.id, &beat.usage)?);
             let (active, around, mut activation) = (around.license.active, Arc::new(around), before);
             if spelled {
                 activation.fingerprint = activation.fingerprint.spelled(beat.fpr);
@@ -168,7 +169,8 @@ fn hear(tx: &mut Tx<'_>, op: &mut Op, beat: &Heartbeat, locks_license: bool) -> 
             Ok(Heard::Decided(Decided::Refused(Box::new(Denied { around, act, refused, now: op.now }))))
         }
         Outcome::Answered(answered) => {
-            warnings.extend(keep(tx, op, &around.license, &before, &answered, beat)?);
+            keep(tx, op, &around.license, &before, &answered, beat)?;
+            warnings.extend(usage::keep(tx, op, &around, answered.activation.id, &beat.usage)?);
             let Answered { mut activation, answer, .. } = *answered;
             if spelled {
                 activation.fingerprint = activation.fingerprint.spelled(beat.fpr);
@@ -241,7 +243,7 @@ fn told(tx: &mut Tx<'_>, op: &Op, around: &Around, refused: Refused) -> Result<R
     Ok(refused)
 }
 
-/// Writes what the heartbeat changed, and gives warnings about what was ignored.
+/// Writes what the heartbeat changed, but for usage.
 fn keep(
     tx: &mut Tx<'_>,
     op: &mut Op,
@@ -249,7 +251,7 @@ fn keep(
     before: &Activation,
     answered: &Answered,
     beat: &Heartbeat,
-) -> Result<Vec<String>> {
+) -> Result<()> {
     let after = &answered.activation;
     if moves_only(before, after) {
         beats::sql::beat(tx, after)?;
@@ -263,8 +265,7 @@ fn keep(
         Verdict::Advances if answered.answer.is_ok() => keep_health(tx, after, beat)?,
         _ => None,
     };
-    audit(tx, op, license, before, answered, health)?;
-    keep_usage(tx, op.now, after, &beat.usage)
+    audit(tx, op, license, before, answered, health)
 }
 
 /// Whether nothing else changed than what every heartbeat moves.
@@ -373,27 +374,4 @@ fn remember(
     let entry = Entry::ok(change).private(told).of_customer(license.customer);
     let stops = remembered.suspicion.copy_suspected && !before.suspicion.copy_suspected;
     op.audit(tx, if stops { entry.refusing(ErrorCode::CopySuspected) } else { entry })
-}
-
-/// Keeps usage as it was told. What can be no counter of ours is ignored with a warning.
-fn keep_usage(
-    tx: &mut Tx<'_>,
-    now: Timestamp,
-    activation: &Activation,
-    usage: &[Usage],
-) -> Result<Vec<String>> {
-    let mut warnings = Vec::new();
-    for told in usage {
-        let numbers = (i64::try_from(told.seq), i64::try_from(told.amount));
-        match (told.meter.parse(), numbers) {
-            (Ok(meter), (Ok(seq), Ok(amount))) => {
-                sql::keep_usage(tx, activation.id, &meter, (seq, amount, told.at), now)?;
-            }
-            _ => warnings.push(format!(
-                "usage of seq {} has no counter's name or is too large: it was ignored",
-                told.seq
-            )),
-        }
-    }
-    Ok(warnings)
 }

@@ -345,13 +345,13 @@ pub(super) fn activated_by(
     Ok((present && activation.last_seen_at >= now - REMEMBERED) || nonce_seen(tx, activation.id, nonce, now)?)
 }
 
-pub(super) fn nonce_seen(tx: &mut Tx<'_>, id: ActivationId, nonce: &Nonce, now: Timestamp) -> Result<bool> {
+pub(crate) fn nonce_seen(tx: &mut Tx<'_>, id: ActivationId, nonce: &Nonce, now: Timestamp) -> Result<bool> {
     let sql = "select 1 from activation_nonces where activation = ?1 and nonce = ?2 and at >= ?3";
     let seen = tx.query_opt(sql, params![id, nonce.as_str(), now - REMEMBERED], |row| row.get::<i64>(0))?;
     Ok(seen.is_some())
 }
 
-pub(super) fn keep_nonce(tx: &mut Tx<'_>, id: ActivationId, nonce: &Nonce, now: Timestamp) -> Result<()> {
+pub(crate) fn keep_nonce(tx: &mut Tx<'_>, id: ActivationId, nonce: &Nonce, now: Timestamp) -> Result<()> {
     tx.execute(
         "insert into activation_nonces (activation, nonce, at) values (?1, ?2, ?3)
          on conflict (activation, nonce) do update set at = excluded.at",

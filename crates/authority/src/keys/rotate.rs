@@ -1,11 +1,12 @@
 //! New signing keys: for an algorithm that had none, on an operator's word, and before one ends.
 
 use kaching_base::{ErrorCode, LeaseAlgorithm, Seconds, Timestamp};
+use kaching_db::Tx;
 use kaching_license::KeyPurpose;
 use serde_json::json;
 
 use super::{Sealer, StoredKey, renew, withdraw};
-use crate::{Authority, Cx, Error, Result, audit::Entry};
+use crate::{Authority, Cx, Error, Op, Result, audit::Entry};
 
 /// A key is replaced this long before it ends: time enough to bring it to a root that lives elsewhere.
 const REPLACED_BEFORE: Seconds = Seconds::days(60);
@@ -40,21 +41,35 @@ impl Authority {
         self.check_mark(now)?;
         let key = withdraw::make(algorithm, KeyPurpose::Lease, seed, now).await?;
         let (sealing, kid) = (self.data.seal.clone(), key.signer.kid().to_owned());
-        let kept = self.write("keys.rotate", cx, move |tx, op| {
-            let sealer = Sealer::new(&sealing);
-            if let Some(longer_than) = unless {
-                renew::alone(tx)?;
-                let present = StoredKey::load(tx, &sealer, op.now)?;
-                if serves(&present, algorithm, op.now + longer_than) {
-                    return Ok(false);
-                }
+        // An operator's answer is rendered from the result of the transaction, so its type is that of the operation.
+        let kept = match unless {
+            None => {
+                let stored =
+                    self.write("keys.rotate", cx, move |tx, op| keep(tx, op, &key, &Sealer::new(&sealing)));
+                stored.await.map(|()| true)
             }
-            op.on("key.rotate", key.signer.kid());
-            key.store(tx, &sealer)?;
-            op.audit(tx, Entry::ok(json!({ "algorithm": algorithm.as_str(), "purpose": "lease" })))?;
-            Ok(true)
-        });
-        let kept = kept.await?;
+            Some(longer_than) => {
+                let stored = self.write("keys.rotate", cx, move |tx, op| {
+                    let sealer = Sealer::new(&sealing);
+                    renew::alone(tx)?;
+                    let present = StoredKey::load(tx, &sealer, op.now)?;
+                    let needed = !serves(&present, algorithm, op.now + longer_than);
+                    if needed {
+                        keep(tx, op, &key, &sealer)?;
+                    }
+                    Ok(needed)
+                });
+                stored.await
+            }
+        };
+        let kept = match kept {
+            // The key of the first request may still wait for the root.
+            Err(Error::Replayed(answer)) => {
+                self.sign_in(algorithm).await?;
+                return Err(Error::Replayed(answer));
+            }
+            kept => kept?,
+        };
         self.sign_in(algorithm).await?;
         if !kept || self.keys().signs_with(algorithm, &kid) { Ok(()) } else { Err(unsigned("")) }
     }
@@ -74,6 +89,13 @@ impl Authority {
         let last = self.now() + longer_than;
         Ok(serves(&self.stored_keys().await?.keys, algorithm, last))
     }
+}
+
+/// Stores a new key, with its audit entry.
+fn keep(tx: &mut Tx<'_>, op: &mut Op, key: &StoredKey, sealer: &Sealer) -> Result<()> {
+    op.on("key.rotate", key.signer.kid());
+    key.store(tx, sealer)?;
+    op.audit(tx, Entry::ok(json!({ "algorithm": key.signer.algorithm().as_str(), "purpose": "lease" })))
 }
 
 /// Whether one of these signs leases with this algorithm beyond a moment.

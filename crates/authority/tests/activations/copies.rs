@@ -58,6 +58,10 @@ async fn starts_that_displace_each_other_within_a_minute_are_found_by_their_acti
         let site = Site::new(&world, 1, Draft { policy, ..Draft::default() }).await;
         let mut one = Installation::new("c1");
         let mut other = Installation::new("c1");
+        // It draws other nonces.
+        for _ in 0..100 {
+            other.draw();
+        }
         one.activate(&world, &site).await.unwrap();
         for _ in 0..3 {
             world.clock.advance(Seconds(5));

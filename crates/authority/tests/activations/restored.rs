@@ -43,7 +43,7 @@ pub async fn restore_into(
 }
 
 /// What is not the same after a restore: the epoch and the keyset that tells of it, with its entry.
-const NEW: [&str; 4] = ["settings", "keysets", "audit_entries", "roots"];
+const NEW: [&str; 5] = ["daily_counts", "settings", "keysets", "audit_entries", "roots"];
 
 #[tokio::test]
 async fn everything_is_there_again_on_either_engine_in_a_new_epoch() {

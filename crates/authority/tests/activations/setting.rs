@@ -87,6 +87,7 @@ fn plan(name: &str, rank: i64, slots: u64) -> NewPlan {
     let limits = [
         (code("activations"), Limit::Slots { max: Some(slots) }),
         (code("nodes"), Limit::Level { max: Some(3) }),
+        (code("jobs"), "9/month".parse::<Limit>().unwrap()),
     ];
     NewPlan {
         product: "chorus".to_owned(),

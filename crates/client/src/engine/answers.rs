@@ -13,6 +13,9 @@ use crate::{clock::Reading, random::Draw, start_error::StartError, transport::Re
 /// How long after its timeout an answer may still be looked at.
 const LATE: Duration = Duration::from_secs(5);
 
+/// A report that the authority does not take yet is told again after this at the latest.
+const LONGEST_REPORT_WAIT: Duration = Duration::from_secs(3600);
+
 impl Engine {
     /// Takes the answer to a request that it gave.
     pub(crate) fn answered(&mut self, request: &Request, reply: Reply, now: Reading, draw: &Draw) {
@@ -289,6 +292,11 @@ impl Engine {
             Ok(CredentialInvalid | ActivationNotFound) if request.ask == Ask::Report => {
                 self.pace.heartbeat = now.boot;
                 self.unanswered(request, problem.detail, retry_after, now, draw);
+            }
+            // It answers, and has been told enough for now: only reports wait.
+            Ok(RateLimited) if request.ask == Ask::Report => {
+                let asked = problem.retry_after_s.map_or(LONGEST_REPORT_WAIT, Duration::from_secs);
+                self.pace.report = now.boot + asked.min(LONGEST_REPORT_WAIT);
             }
             Ok(RateLimited | Overloaded | OutcomeUnknown | Failure) => {
                 let asked = problem.retry_after_s.map(|wait| Duration::from_secs(wait.min(300)));

@@ -13,6 +13,8 @@ pub(crate) struct Pace {
     pub(crate) keyset: Asked,
     pub(crate) activation: Asked,
     pub(crate) catalogue: Asked,
+    /// The next report.
+    pub(crate) report: Duration,
     pub(crate) hearing: Hearing,
 }
 
@@ -57,6 +59,7 @@ impl Pace {
             keyset: Asked { wanted: true, ..Asked::default() },
             activation: Asked::default(),
             catalogue: Asked::default(),
+            report: now,
             hearing: Hearing::new(now),
         }
     }

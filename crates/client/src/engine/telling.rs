@@ -36,7 +36,7 @@ impl Engine {
     pub(super) fn report_due(&self) -> Option<Duration> {
         let tells =
             self.credential.is_some() && !self.pace.activation.wanted && !self.record.reports.is_empty();
-        tells.then_some(Duration::ZERO)
+        tells.then_some(self.pace.report)
     }
 
     pub(super) fn tell_report(&self, now: Reading) -> Option<Request> {

@@ -10,15 +10,19 @@ use std::{
 const LONGEST_ID: u64 = 4096;
 
 /// Options that follow no symbolic link in the place of the file.
+#[cfg(unix)]
 fn options() -> OpenOptions {
+    use std::os::unix::fs::OpenOptionsExt as _;
     let mut options = OpenOptions::new();
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt as _;
-        let flags = rustix::fs::OFlags::NOFOLLOW.bits();
-        options.mode(0o600).custom_flags(i32::try_from(flags).unwrap_or(0));
-    }
+    let flags = rustix::fs::OFlags::NOFOLLOW.bits();
+    options.mode(0o600).custom_flags(i32::try_from(flags).unwrap_or(0));
     options
+}
+
+/// Only administrators make symbolic links there, unless the system is told otherwise.
+#[cfg(not(unix))]
+fn options() -> OpenOptions {
+    OpenOptions::new()
 }
 
 /// Options that make a file for its owner alone, which must not be there; where files have no modes, for whom the

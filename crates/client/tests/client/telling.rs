@@ -49,6 +49,23 @@ fn a_report_that_is_not_taken_holds_up_nothing() {
 }
 
 #[test]
+fn a_report_that_is_one_too_many_holds_up_no_heartbeat() {
+    let world = World::new();
+    let guard = world.start();
+    until_active(&guard);
+    let mut problem = crate::authority::problem(kaching_base::ErrorCode::RateLimited);
+    problem["retry_after_s"] = 3600.into();
+    world.authority.change(|desk| desk.faults.push(("/v1/reports", Fault::Say(429, problem.to_string()))));
+    guard.report(ReportKind::Health, "too many").unwrap();
+    world.authority.until(|desk| desk.faults.is_empty().then_some(()));
+    guard.set_health(HealthStatus::Degraded, None);
+    world
+        .authority
+        .until(|desk| desk.beats.iter().find(|beat| beat.body["health"]["status"] == "degraded").map(drop));
+    world.authority.until(|desk| desk.reports.is_empty().then_some(()));
+}
+
+#[test]
 fn a_credential_that_is_displaced_twice_within_a_day_warns_of_a_copy() {
     let world = World::new();
     let guard = world.start();

@@ -9,6 +9,113 @@ fn no_command_contradicts_itself() {
     Cli::command().debug_assert();
 }
 
+/// An argument that has the id of one for everywhere takes its place, which clap notices only when it is read.
+#[test]
+fn no_argument_shares_its_id_with_one_for_everywhere() {
+    let root = Cli::command();
+    let everywhere: Vec<_> = root.get_arguments().filter(|argument| argument.is_global_set()).collect();
+    assert!(everywhere.len() >= 6);
+    for command in root.get_subcommands().flat_map(below) {
+        for argument in command.get_arguments() {
+            let taken = everywhere.iter().any(|one| one.get_id() == argument.get_id());
+            assert!(
+                !taken,
+                "{}: {} is the id of a flag for everywhere",
+                command.get_name(),
+                argument.get_id()
+            );
+        }
+    }
+}
+
+/// Each command is read with what it requires, then with each other argument of it besides.
+#[test]
+fn every_argument_of_every_command_is_read() {
+    let mut root = Cli::command();
+    root.build();
+    let mut read = 0;
+    for command in below(&root).into_iter().filter(|command| !command.has_subcommands()) {
+        let name = command.get_bin_name().unwrap_or_default();
+        let name: Vec<String> = name.split(' ').map(str::to_owned).collect();
+        let (required, optional): (Vec<_>, Vec<_>) = command
+            .get_arguments()
+            .filter(|argument| !["help", "version"].contains(&argument.get_id().as_str()))
+            .partition(|argument| argument.is_required_set());
+        let mut line = name.clone();
+        for argument in required {
+            line = with(&line, argument, name.len());
+        }
+        let parsed = Cli::try_parse_from(&line);
+        assert!(
+            parsed.is_ok(),
+            "{}: {}",
+            line.join(" "),
+            parsed.err().map(|e| e.to_string()).unwrap_or_default()
+        );
+        for argument in optional {
+            let line = with(&line, argument, name.len());
+            match Cli::try_parse_from(&line) {
+                Ok(_) => read += 1,
+                // Some are only taken together with others.
+                Err(error) => {
+                    assert_eq!(error.kind(), clap::error::ErrorKind::MissingRequiredArgument, "{line:?}");
+                }
+            }
+        }
+    }
+    assert!(read > 300, "only {read} arguments were read");
+}
+
+/// The line with one more argument, with the first value of these that it takes.
+fn with(line: &[String], argument: &clap::Arg, name: usize) -> Vec<String> {
+    const VALUES: [&str; 15] = [
+        "x",
+        "7",
+        "1000",
+        "lic_01m81jhz4sewe84nq6ffy7jzvt",
+        "2030-01-01",
+        "5m",
+        "nodes=1",
+        "jobs=1/day",
+        "cluster=x",
+        "key=value",
+        "EUR:1/year",
+        "it@acme.example",
+        "127.0.0.1:1",
+        "https://example.com",
+        "all",
+    ];
+    let possible: Vec<_> =
+        argument.get_possible_values().iter().map(|one| one.get_name().to_owned()).collect();
+    let flag = argument.get_long().map(|long| format!("--{long}"));
+    let values = possible.into_iter().chain(VALUES.map(str::to_owned));
+    let mut said = Vec::new();
+    for value in values {
+        let mut longer = line.to_vec();
+        match &flag {
+            Some(flag) if argument.get_action().takes_values() => longer.extend([flag.clone(), value]),
+            Some(flag) => longer.push(flag.clone()),
+            // Before the flags, of which the last may take any number of values.
+            None if argument.is_last_set() => longer.extend(["--".to_owned(), value]),
+            None => longer.insert(name, value),
+        }
+        match Cli::try_parse_from(&longer) {
+            Ok(_) => return longer,
+            // What is required besides is not there yet.
+            Err(error) if error.kind() == clap::error::ErrorKind::MissingRequiredArgument => return longer,
+            Err(error) => said.push(error.to_string()),
+        }
+    }
+    panic!("{} takes no value for {}: {}", line.join(" "), argument.get_id(), said.join("\n"))
+}
+
+/// A command and all below it.
+fn below(command: &clap::Command) -> Vec<&clap::Command> {
+    let mut all = vec![command];
+    all.extend(command.get_subcommands().flat_map(below));
+    all
+}
+
 #[test]
 fn what_is_for_everywhere_stands_anywhere() {
     let lines = [

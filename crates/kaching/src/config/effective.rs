@@ -8,7 +8,7 @@ const HIDDEN: &str = "(hidden)";
 
 /// Every setting with its value, as in `config.toml`.
 pub(super) fn effective(config: &Config) -> Value {
-    let Config { server, database, keys, limits, backup, log } = config;
+    let Config { server, database, keys, limits, retention, backup, log } = config;
     let hidden = |set: bool| if set { HIDDEN } else { "" };
     let text = |value: Option<String>| value.unwrap_or_default();
     json!({
@@ -31,6 +31,7 @@ pub(super) fn effective(config: &Config) -> Value {
             "root_passphrase": hidden(keys.root_passphrase.is_some()),
         },
         "limits": limits,
+        "retention": retention,
         "backup": {
             "directory": text(backup.directory.as_ref().map(|path| path.display().to_string())),
             "every_h": backup.every_h,

@@ -29,12 +29,14 @@ impl Root {
         });
         written
             .map_err(|error| Failure::refused(format!("{} cannot be written: {error}.", path.display())))?;
-        output.either(&json!({ "root": root.root, "file": path }), || {
+        let shown = output.either(&json!({ "root": root.root, "file": path }), || {
             format!(
                 "{} holds the private half of {}. Keep it, and its passphrase, away from this machine.",
                 path.display(),
                 root.root
             )
-        })
+        });
+        let done = format!("{} holds the private half of the root.", path.display());
+        shown.map_err(|failure| failure.after(Some(done)))
     }
 }

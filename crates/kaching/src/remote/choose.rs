@@ -3,7 +3,7 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 use kaching_api::SecretText;
 use tokio::net::UnixStream;
 
-use super::{Client, IdempotencyKeys, Way, in_process::InProcess, tls, wire::Wire};
+use super::{Client, IdempotencyKeys, Way, done::Done, in_process::InProcess, tls, wire::Wire};
 use crate::{
     data::{DataDir, NotOwned},
     failure::Failure,
@@ -49,7 +49,8 @@ impl Choice {
     }
 
     fn by(&self, way: Way) -> Client {
-        Client { way, token: self.token.clone(), keys: IdempotencyKeys::of_this_command() }
+        let keys = IdempotencyKeys::of_this_command();
+        Client { way, token: self.token.clone(), keys, done: Done::default() }
     }
 
     /// Looks until the directory is served, or this process's.

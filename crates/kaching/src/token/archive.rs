@@ -7,12 +7,12 @@ use crate::{failure::Failure, output::Output, remote::Client};
 pub(crate) struct Archive {
     /// The token's id
     #[arg(value_name = "TOKEN")]
-    token: String,
+    id: String,
 }
 
 impl Archive {
     pub(super) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
-        let answer = client.delete(super::path(&self.token)).await?;
-        output.done(&answer, &format!("Archived {}.", self.token))
+        let answer = client.delete(super::path(&self.id)).await?;
+        output.done(&answer, &format!("Archived {}.", self.id))
     }
 }

@@ -8,7 +8,8 @@ use crate::{failure::Failure, flags::changes_something, output::Output, remote::
 #[derive(Args)]
 pub(crate) struct Edit {
     /// The token's id
-    token: String,
+    #[arg(value_name = "TOKEN")]
+    id: String,
     /// What people call it
     #[arg(long)]
     name: Option<String>,
@@ -34,7 +35,7 @@ impl Edit {
             expires_at: self.expires.map(|End(at)| at),
         };
         changes_something(&edit)?;
-        let answer = client.patch(super::path(&self.token), &edit).await?;
+        let answer = client.patch(super::path(&self.id), &edit).await?;
         output.answer(&answer, |token: Token| super::card(&token, output))
     }
 }

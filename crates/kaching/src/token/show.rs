@@ -6,12 +6,13 @@ use crate::{failure::Failure, output::Output, remote::Client};
 #[derive(Args)]
 pub(crate) struct Show {
     /// The token's id
-    token: String,
+    #[arg(value_name = "TOKEN")]
+    id: String,
 }
 
 impl Show {
     pub(super) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
-        let answer = client.get(super::path(&self.token)).await?;
+        let answer = client.get(super::path(&self.id)).await?;
         output.answer(&answer, |token| super::card(&token, output))
     }
 }

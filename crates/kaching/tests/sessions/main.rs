@@ -5,6 +5,7 @@
 mod backup;
 mod bench;
 mod edits;
+mod every;
 mod inspect;
 mod json;
 mod kaching;
@@ -15,3 +16,4 @@ mod restored;
 mod serve;
 #[cfg(feature = "otel")]
 mod traces;
+mod unwritten;

@@ -53,6 +53,12 @@ impl Known {
         }
     }
 
+    /// A stop that could not be written has removed the state: what begins on it knows nothing, and says no without an
+    /// answer.
+    pub(crate) fn forget(&mut self) {
+        *self = Self { activation: self.activation.take(), ..Self::default() };
+    }
+
     pub(crate) fn record(&mut self, amount: u64, now: i64) {
         self.lately.push((now, amount));
     }

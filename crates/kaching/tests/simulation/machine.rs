@@ -216,6 +216,9 @@ impl Machine {
         }
         let random = Arc::clone(&self.random);
         let simulation = builder.simulate(move |bytes| random.lock().unwrap().fill(bytes))?;
+        if ["state-a.json", "state-b.json"].iter().all(|name| !self.dir.join(name).exists()) {
+            self.durable.forget();
+        }
         self.known = self.durable.clone();
         self.known.begin(now, self.boots());
         let lanes = [State::Rests(now), State::Rests(now)];

@@ -18,6 +18,9 @@ use crate::{
 /// Longer ago is no measurement any more.
 const LONGEST_HEARD_MS: u64 = 86_400_000;
 
+/// As many increments as a client of any version sends.
+const MOST_USAGE: usize = 200;
+
 /// Renews the lease.
 #[utoipa::path(post, path = "/v1/heartbeat", tag = "product", request_body = HeartbeatRequest, responses(
     (status = 200, body = HeartbeatAnswer, description = "The lease is renewed")))]
@@ -35,6 +38,11 @@ pub(crate) async fn heartbeat(
     let HeartbeatRequest { nonce, fpr, version, health, levels, usage, log: _, heard_ms } = body.value;
     if heard_ms.is_some_and(|ms| ms > LONGEST_HEARD_MS) {
         return Err(Rejected::invalid("/heard_ms", "heard_ms is at most a day, 86400000"));
+    }
+    if usage.len() > MOST_USAGE {
+        let detail =
+            format!("a heartbeat carries at most {MOST_USAGE} entries of usage: send the rest with the next");
+        return Err(Rejected::invalid("/usage", detail));
     }
     let input = activations::Heartbeat {
         proof,

@@ -1,6 +1,7 @@
 use axum::{Extension, extract::State, http::StatusCode};
 use kaching_api::{ReportKind, ReportRequest};
 use kaching_authority::reports;
+use kaching_base::ErrorCode;
 
 use super::activate::{product_cx, read_nonce};
 use crate::{
@@ -9,7 +10,8 @@ use crate::{
     edge::Arrival,
     extract::{Body, Credential, Public},
     limits::Purpose,
-    problem::Result,
+    metrics::Kind,
+    problem::{Rejected, Result},
 };
 
 /// Tells the audit log what happened in the product.
@@ -37,7 +39,13 @@ pub(crate) async fn report(
         at,
     };
     let _turn = app.turn(Class::Heartbeats).await?;
-    let done = app.authority.report(product_cx(&arrival), input).await;
-    done?;
-    Ok(StatusCode::NO_CONTENT)
+    match app.authority.report(product_cx(&arrival), input).await? {
+        reports::Reported::Written => Ok(StatusCode::NO_CONTENT),
+        reports::Reported::TooMany { retry_after } => {
+            app.metrics.limited(Kind::Reports);
+            let detail = "the license has reported as much as is stored in a day (UTC); wait as long as Retry-After says";
+            let wait = retry_after.0.unsigned_abs();
+            Err(Rejected::new(ErrorCode::RateLimited, detail).retry_after(wait))
+        }
+    }
 }

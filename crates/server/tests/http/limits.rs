@@ -57,6 +57,74 @@ async fn the_address_behind_a_trusted_proxy_is_the_one_that_counts() {
 }
 
 #[tokio::test]
+async fn reports_and_usage_beyond_those_of_a_day_are_told_so() {
+    World::each(|world| async {
+        let face = Face::of(world);
+        let license = face.seed().await;
+        let body = json!({"license_key": license["key"], "product": "chorus", "fingerprint": "f", "kind": "cluster", "nonce": "0123456789abcdef"});
+        let active = face.call("POST", "/v1/activate").json(&body).send().await.expect(201);
+        let credential = active["credential"].as_str().unwrap();
+        let report = |number: usize| {
+            face.world.clock.advance(Seconds(1));
+            let body = json!({"kind": "compliance", "detail": "x".repeat(8192), "at": "2026-11-22T00:00:00Z",
+                "nonce": format!("0123456789abcdef-{number}")});
+            face.call("POST", "/v1/reports").json(&body).signed(credential, 0).send()
+        };
+        for number in 0..50 {
+            assert_eq!(report(number).await.status, 204);
+        }
+        let limited = report(50).await;
+        let wait: i64 = limited.header("retry-after").parse().unwrap();
+        assert_eq!(limited.refused(429, "rate_limited")["retry_after_s"], wait);
+        assert_eq!(report(0).await.status, 204, "a repeat is no other report");
+        face.world.clock.advance(Seconds(wait));
+        assert_eq!(report(50).await.status, 204);
+        let metrics = face.call("GET", "/metrics").send().await.bytes;
+        let metrics = String::from_utf8(metrics).unwrap();
+        assert!(metrics.contains("rate_limited_total{limit=\"reports\"} 1"), "{metrics}");
+
+        let beat = |number: u64, count: u64| {
+            let usage: Vec<_> = (0..count).map(|seq| {
+                json!({"meter": "invented", "amount": 1, "seq": seq, "at": "2026-11-22T00:00:00Z"})
+            }).collect();
+            let fpr = kaching_authority::license::Digest::of("f").to_string();
+            let body = json!({"nonce": format!("fedcba9876543210-{number}"), "fpr": fpr, "usage": usage});
+            face.call("POST", "/v1/heartbeat").json(&body).signed(credential, number).send()
+        };
+        beat(1, 201).await.refused(422, "invalid_request");
+        let told = beat(1, 200).await.expect(200);
+        assert_eq!(told["warnings"], json!(["the license has no counter named 'invented': it was ignored"]));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_authority_that_removes_nothing_says_so() {
+    World::each(|world| async {
+        let face = Face::of(world);
+        let status = async || {
+            let checks = face.admin("GET", "/doctor").send().await.expect(200);
+            let of_it =
+                checks.as_array().unwrap().iter().find(|check| check["check"] == "retention").cloned();
+            of_it.unwrap()["status"].clone()
+        };
+        assert_eq!(status().await, "ok", "it never served");
+        face.world.authority.remove_old_when_due().await.unwrap();
+        face.world.clock.advance(Seconds::days(2));
+        assert_eq!(status().await, "ok");
+        face.world.clock.advance(Seconds(1));
+        assert_eq!(status().await, "warn");
+        face.world.authority.remove_old_when_due().await.unwrap();
+        assert_eq!(status().await, "ok");
+        face.world.authority.measure().await.unwrap();
+        let metrics = String::from_utf8(face.call("GET", "/metrics").send().await.bytes).unwrap();
+        let at = face.world.authority.now().seconds();
+        assert!(metrics.contains(&format!("kaching_retention_last_success_seconds {at}")), "{metrics}");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_bad_mac_counts_and_an_outdated_credential_does_not() {
     let face = Face::with(World::on(Engine::Sqlite).await, "[limits]\nfailures_per_minute = 2");
     let license = face.seed().await;

@@ -17,4 +17,5 @@ mod sockets;
 mod surface;
 mod taken_away;
 mod versions;
+mod twice;
 mod written;

@@ -21,6 +21,7 @@ pub(crate) async fn doctor(State(app): State<App>, _: Caller<Read>) -> Json<Vec<
     });
     checks.push(checked("root key", app.authority.check_root().await.err()));
     checks.push(backups(&app).await);
+    checks.push(retention(&app).await);
     checks.push(match (app.issuer.as_str().starts_with("https://"), app.issuer.is_loopback()) {
         (true, _) | (_, true) => fine("public url"),
         _ => warn(
@@ -52,6 +53,24 @@ async fn backups(app: &App) -> Check {
             warn("backup", "no backup was made for two rounds of its schedule: look into the log".to_owned())
         }
         (false, None) => fine("backup"),
+    }
+}
+
+/// Whether what is kept no longer was removed in the last two nights.
+async fn retention(app: &App) -> Check {
+    let last = match app.authority.last_removal().await {
+        Ok(last) => last,
+        Err(error) => return checked("retention", Some(error)),
+    };
+    // An authority that never served has nothing to remove.
+    match last.succeeded_at.or(last.begun_at) {
+        Some(at) if app.now().since(at) > Seconds::days(2) => warn(
+            "retention",
+            format!(
+                "what is kept no longer was not removed since {at}: it is done while `kaching serve` runs; look into its log"
+            ),
+        ),
+        _ => fine("retention"),
     }
 }
 

@@ -1,0 +1,121 @@
+//! What the calls of products may have stored for one license in a day. The count is in the database, so that it holds
+//! across all servers; it is written only where something is stored.
+
+use kaching_base::{LicenseId, Seconds, Timestamp};
+use kaching_db::{Row, Tx, params};
+
+use crate::Result;
+
+/// How much is stored for a license in a day (UTC), for each installation that is active and for at least one; 0 is no
+/// limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DailyLimits {
+    /// Reports.
+    pub reports: u32,
+    /// Increments of counters.
+    pub usage: u32,
+    /// Audit entries about what products told and asked for.
+    pub audit: u32,
+}
+
+impl Default for DailyLimits {
+    fn default() -> Self {
+        Self { reports: 50, usage: 5000, audit: 500 }
+    }
+}
+
+/// What is counted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Counted {
+    Reports,
+    Usage,
+    Audit,
+}
+
+/// The license that is charged, with how many installations of it are active.
+#[derive(Clone, Copy)]
+pub(crate) struct Charged {
+    pub(crate) license: LicenseId,
+    pub(crate) active: i64,
+}
+
+impl DailyLimits {
+    fn of(&self, counted: Counted) -> u32 {
+        match counted {
+            Counted::Reports => self.reports,
+            Counted::Usage => self.usage,
+            Counted::Audit => self.audit,
+        }
+    }
+
+    /// Counts so many more for a license. Returns how many of them are within its limit.
+    pub(crate) fn take(
+        &self,
+        tx: &mut Tx<'_>,
+        charged: Charged,
+        counted: Counted,
+        wanted: i64,
+        now: Timestamp,
+    ) -> Result<i64> {
+        let each = i64::from(self.of(counted));
+        if each == 0 || wanted == 0 {
+            return Ok(wanted);
+        }
+        let taken = add(tx, charged.license, counted, wanted, now)?;
+        let limit = each.saturating_mul(charged.active.max(1));
+        Ok((limit - (taken - wanted)).clamp(0, wanted))
+    }
+}
+
+fn add(tx: &mut Tx<'_>, license: LicenseId, counted: Counted, wanted: i64, now: Timestamp) -> Result<i64> {
+    let amount = |of| if counted == of { wanted } else { 0 };
+    let sql = "insert into daily_counts (license, day, reports, usage_entries, audit_entries, skipped)
+               values (?1, ?2, ?3, ?4, ?5, 0)
+               on conflict (license, day) do update set reports = daily_counts.reports + excluded.reports,
+                 usage_entries = daily_counts.usage_entries + excluded.usage_entries,
+                 audit_entries = daily_counts.audit_entries + excluded.audit_entries
+               returning reports, usage_entries, audit_entries";
+    let (reports, usage, audit) = (Counted::Reports, Counted::Usage, Counted::Audit);
+    let read = |row: &Row<'_>| match counted {
+        Counted::Reports => row.get(0),
+        Counted::Usage => row.get(1),
+        Counted::Audit => row.get(2),
+    };
+    Ok(tx.query_one(sql, params![license, day(now), amount(reports), amount(usage), amount(audit)], read)?)
+}
+
+/// Counts audit entries that are not written. Returns whether they are the first ones of the license on this day.
+pub(crate) fn skip(tx: &mut Tx<'_>, license: LicenseId, count: i64, now: Timestamp) -> Result<bool> {
+    let sql =
+        "update daily_counts set skipped = skipped + ?3 where license = ?1 and day = ?2 returning skipped";
+    let skipped: i64 = tx.query_one(sql, params![license, day(now), count], |row| row.get(0))?;
+    Ok(skipped == count)
+}
+
+/// Days that are over, at most so many, with how many audit entries were counted only; the row is to be removed.
+pub(crate) fn over(tx: &mut Tx<'_>, now: Timestamp, most: i64) -> Result<Vec<(LicenseId, i64, i64)>> {
+    let sql = "select license, day, skipped from daily_counts where day < ?1 order by day limit ?2";
+    let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+    Ok(tx.query_all(sql, params![day(now), most], read)?)
+}
+
+pub(crate) fn remove(tx: &mut Tx<'_>, license: LicenseId, day: i64) -> Result<()> {
+    tx.execute("delete from daily_counts where license = ?1 and day = ?2", params![license, day])?;
+    Ok(())
+}
+
+const DAY: Seconds = Seconds::days(1);
+
+fn day(now: Timestamp) -> i64 {
+    now.seconds().div_euclid(DAY.0)
+}
+
+/// The time until the counts begin again.
+pub(crate) fn until_tomorrow(now: Timestamp) -> Seconds {
+    Seconds(DAY.0 - now.seconds().rem_euclid(DAY.0))
+}
+
+/// The moment at which a day began.
+pub(crate) fn beginning(day: i64) -> Timestamp {
+    Timestamp::from_seconds(day * DAY.0)
+}

@@ -1,0 +1,124 @@
+//! Every command that the binary has, once with what it requires: none panics, and none blames itself.
+
+use std::{collections::BTreeMap, fs, path::Path, process::Command};
+
+use crate::{
+    kaching::{Kaching, Said},
+    serve::Server,
+};
+
+/// A command as its help describes it.
+struct Described {
+    words: Vec<String>,
+    /// What follows `[OPTIONS]` in its usage.
+    required: Vec<String>,
+}
+
+/// Those of `surface/cli-help`, which another test compares with the argument tree.
+fn commands() -> Vec<Described> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../surface/cli-help");
+    let texts = fs::read_dir(folder).unwrap().map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap());
+    let usages: Vec<String> = texts.flat_map(|text| usages(&text)).collect();
+    let described = usages.iter().map(|usage| {
+        let (words, required) = usage.split_once(" [OPTIONS]").unwrap_or((usage, ""));
+        let split = |text: &str| text.split_whitespace().map(str::to_owned).collect();
+        Described { words: split(words.trim_start_matches("kaching")), required: split(required) }
+    });
+    described.filter(|command| command.required != ["<COMMAND>"]).collect()
+}
+
+/// `Usage: …` up to the next empty line: a long one is broken.
+fn usages(text: &str) -> Vec<String> {
+    let parts = text.split("\nUsage: ").skip(1);
+    parts
+        .map(|part| part.split("\n\n").next().unwrap().lines().map(str::trim).collect::<Vec<_>>().join(" "))
+        .collect()
+}
+
+impl Described {
+    /// The command with a value for all that it requires.
+    fn line(&self, values: &dyn Fn(&str, &str) -> String) -> Vec<String> {
+        let (mut line, mut flag) = (self.words.clone(), "");
+        for part in &self.required {
+            if part.starts_with("--") {
+                line.push(part.clone());
+                flag = part;
+            } else if part.starts_with('<') {
+                line.push(values(flag, part.trim_matches(['<', '>', '.'])));
+                flag = "";
+            }
+        }
+        line
+    }
+}
+
+/// A value that no authority knows, in the form that is asked for.
+fn unknown(flag: &str, name: &str) -> String {
+    let value = match (flag, name) {
+        ("--scope", _) => "read",
+        (_, "ACTIVATION") => "act_01m81jhz4sewe84nq6ffy7jzvt",
+        (_, "LICENSE") => "lic_01m81jhz4sewe84nq6ffy7jzvt",
+        (_, "TOKEN") => "tok_01m81jhz4sewe84nq6ffy7jzvt",
+        (_, "PRODUCT:PLAN" | "PRODUCT:FEATURE") => "nothing:nothing",
+        (_, "all|renewing|LICENSE") => "all",
+        _ => "nothing",
+    };
+    value.to_owned()
+}
+
+/// The same, in a form that nothing has.
+fn nonsense(flag: &str, name: &str) -> String {
+    match (flag, name) {
+        ("--scope", _) => "read".to_owned(),
+        _ => "no/such thing?".to_owned(),
+    }
+}
+
+/// What would measure or tell a story finds no place to do so, and what would serve finds that another one does.
+fn run(kaching: &Kaching, line: &[String]) -> Said {
+    let mut command: Command = kaching.command();
+    command.env("TMPDIR", kaching.path().join("nowhere")).args(line);
+    Said::of(&command.output().unwrap())
+}
+
+#[test]
+fn no_command_panics() {
+    let kaching = Kaching::new();
+    kaching.with_license();
+    let server = Server::start(&kaching, &[]);
+    let mut ended = BTreeMap::<i32, usize>::new();
+    for command in commands() {
+        for values in [unknown, nonsense] {
+            let line = command.line(&values);
+            let said = run(&kaching, &line);
+            let told = format!("{}\n{}{}", line.join(" "), said.out, said.err);
+            assert!((0..=3).contains(&said.code), "exit code {}: {told}", said.code);
+            assert!(!told.contains("panicked") && !told.contains("(failure)"), "{told}");
+            assert!(said.code == 0 || !said.err.is_empty(), "{told}");
+            *ended.entry(said.code).or_default() += 1;
+        }
+    }
+    // The test would say nothing of commands that were never understood.
+    assert!(ended[&0] >= 20 && ended[&1] >= 40, "{ended:?}");
+    assert!(kaching.json(&["stats"])["total"].as_u64().unwrap() >= 1, "the authority lives");
+    assert_eq!(server.stop(), 0);
+}
+
+#[test]
+fn a_stolen_token_is_withdrawn_by_command() {
+    let kaching = Kaching::new();
+    let made = kaching.json(&["token", "create", "--name", "reports", "--scope", "read"]);
+    let id = made["id"].as_str().unwrap();
+    let shown = kaching.json(&["token", "show", id]);
+    assert_eq!((&shown["name"], shown.get("secret")), (&made["name"], None));
+    assert_eq!(kaching.json(&["token", "edit", id, "--name", "stolen"])["name"], "stolen");
+    let server = Server::start(&kaching, &[]);
+    let url = format!("http://{}", server.greeting["listen"].as_str().unwrap());
+    let secret = made["secret"].as_str().unwrap();
+    let with = ["stats", "--server", &url, "--token", secret];
+    assert_eq!(kaching.run(&with).code, 0, "the token of the command line is another argument than its id");
+    assert!(kaching.json(&["token", "archive", id])["archived_at"].is_string());
+    let said = kaching.run(&with);
+    assert_eq!(said.code, 1, "{}", said.err);
+    assert!(said.err.contains("(unauthenticated)"), "{}", said.err);
+}

@@ -1,0 +1,224 @@
+//! Every operation that changes something, twice under one Idempotency-Key: the operations are those of the description.
+
+use kaching_base::Seconds;
+use kaching_server::Peer;
+use kaching_testkit::World;
+use serde_json::{Map, Value, json};
+
+use crate::face::{Answer, Face, description};
+
+/// What one operation is about.
+struct Subject {
+    number: usize,
+    license: String,
+    activation: String,
+    token: String,
+}
+
+/// One operation of the description.
+struct Operation {
+    method: &'static str,
+    path: &'static str,
+    described: &'static Value,
+}
+
+impl Operation {
+    /// Whether the description promises that a repeat under the same key has the effect of one.
+    fn takes_key(&self) -> bool {
+        let parameters = self.described["parameters"].as_array().into_iter().flatten();
+        parameters.clone().any(|parameter| parameter["name"] == "Idempotency-Key")
+    }
+
+    fn is(&self, method: &str, path: &str) -> bool {
+        (self.method, self.path) == (method, path)
+    }
+
+    /// The path with the address of its subject. What is archived is not in use.
+    fn path_of(&self, subject: &Subject) -> String {
+        let Subject { number, license, activation, token } = subject;
+        let spare = if self.method == "DELETE" { "spare" } else { "team" };
+        let noun = self.path.trim_start_matches("/v1/admin/").split('/').next().unwrap();
+        let id = match noun {
+            "products" if self.method == "DELETE" => format!("spare-{number}"),
+            "products" => format!("p-{number}"),
+            "features" | "plans" => format!("p-{number}:{spare}"),
+            "customers" if self.method == "DELETE" => format!("SPARE-{number}"),
+            "customers" => format!("CUST-{number}"),
+            "licenses" => license.clone(),
+            "activations" => activation.clone(),
+            "tokens" => token.clone(),
+            _ => format!("{noun}-{number}"),
+        };
+        self.path.replace("{id}", &id)
+    }
+
+    /// A body that is accepted: what its schema requires, by name or by type; and for a change, something to change.
+    fn body_of(&self, subject: &Subject) -> Value {
+        let schema = resolved(&self.described["requestBody"]["content"]["application/json"]["schema"]);
+        let mut body = Map::new();
+        for name in schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+            body.insert(name.to_owned(), self.value_of(name, &schema["properties"][name], subject));
+        }
+        let known = |name: &&str| schema["properties"].get(*name).is_some();
+        if let ("PATCH", Some(name)) = (self.method, ["name", "benefit", "notes"].into_iter().find(known)) {
+            body.insert(name.to_owned(), json!("Another"));
+        }
+        Value::Object(body)
+    }
+
+    fn value_of(&self, name: &str, schema: &'static Value, subject: &Subject) -> Value {
+        let Subject { number, license, .. } = subject;
+        match name {
+            "code" => json!(format!("new-{number}")),
+            "product" => json!(format!("p-{number}")),
+            "plan" if self.path.ends_with("/upgrade") => json!("enterprise"),
+            "plan" => json!("team"),
+            "customer" if self.path.ends_with("/transfer") => json!(format!("SPARE-{number}")),
+            "customer" => json!(format!("CUST-{number}")),
+            "confirm" => json!(license),
+            "scopes" => json!(["read"]),
+            "purpose" => json!("lease"),
+            "to" => json!("all"),
+            _ => match resolved(schema)["type"].as_str() {
+                Some("integer") => json!(1),
+                Some("boolean") => json!(false),
+                Some("array") => json!([]),
+                Some("object") => json!({}),
+                _ => json!(format!("text-{number}")),
+            },
+        }
+    }
+}
+
+fn resolved(schema: &'static Value) -> &'static Value {
+    match schema["$ref"].as_str() {
+        Some(reference) => description().pointer(reference.trim_start_matches('#')).unwrap(),
+        None => schema,
+    }
+}
+
+/// Those of operators that are no look-ups.
+fn operations() -> Vec<Operation> {
+    let paths = description()["paths"].as_object().unwrap().iter();
+    let paths = paths.filter(|(path, _)| path.starts_with("/v1/admin/"));
+    let all = paths.flat_map(|(path, item)| {
+        let methods = [("post", "POST"), ("put", "PUT"), ("patch", "PATCH"), ("delete", "DELETE")];
+        methods.into_iter().filter_map(move |(name, method)| {
+            item.get(name).map(|described| Operation { method, path, described })
+        })
+    });
+    all.collect()
+}
+
+/// Makes what an operation may be about, with numbers of its own.
+async fn furnish(face: &Face, number: usize) -> Subject {
+    let make = async |path: &str, body: Value| {
+        face.admin("POST", path).json(&body).send_unchecked().await.expect(201)
+    };
+    let product = format!("p-{number}");
+    make("/products", json!({"code": product, "name": "P"})).await;
+    make("/products", json!({"code": format!("spare-{number}"), "name": "Spare"})).await;
+    for code in ["team", "spare"] {
+        make("/features", json!({"product": product, "code": code, "title": "F", "benefit": "B"})).await;
+    }
+    for (code, rank) in [("team", 1), ("spare", 2), ("enterprise", 3)] {
+        make("/plans", json!({"product": product, "code": code, "name": "N", "rank": rank, "term_days": 9}))
+            .await;
+    }
+    for reference in ["CUST", "SPARE"] {
+        make("/customers", json!({"reference": format!("{reference}-{number}"), "name": "C"})).await;
+    }
+    let license = json!({"customer": format!("CUST-{number}"), "product": product, "plan": "team"});
+    let license = make("/licenses", license).await;
+    let token = make("/tokens", json!({"name": "T", "scopes": ["read"]})).await;
+    let activate = json!({
+        "license_key": license["key"], "product": product, "fingerprint": format!("f-{number}"),
+        "kind": "cluster", "nonce": format!("0123456789abcdef-{number}"),
+    });
+    let active = face.call("POST", "/v1/activate").json(&activate).send_unchecked().await.expect(201);
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    Subject {
+        number,
+        license: text(&license["id"]),
+        activation: text(&active["activation"]["id"]),
+        token: text(&token["id"]),
+    }
+}
+
+async fn newest_entry(face: &Face) -> Value {
+    face.admin("GET", "/audit?limit=1").send_unchecked().await.expect(200)["items"][0]["id"].clone()
+}
+
+async fn ask(face: &Face, operation: &Operation, subject: &Subject) -> Answer {
+    let call = face.call(operation.method, &operation.path_of(subject)).peer(Peer::Local(0));
+    let call = call.header("idempotency-key", &format!("key of {} {}", operation.method, operation.path));
+    match operation.body_of(subject) {
+        Value::Object(members) if members.is_empty() => call.send().await,
+        body => call.json(&body).send().await,
+    }
+}
+
+#[tokio::test]
+async fn every_change_under_an_idempotency_key_has_the_effect_of_one() {
+    World::each(|world| async {
+        let face = Face::of(world);
+        let operations = operations();
+        assert!(operations.len() >= 29, "only {} operations are described", operations.len());
+        for (number, operation) in operations.iter().enumerate() {
+            face.world.clock.advance(Seconds(60));
+            let subject = furnish(&face, number).await;
+            if operation.is("POST", "/v1/admin/licenses/{id}/reinstate") {
+                let path = format!("/licenses/{}/suspend", subject.license);
+                let body = json!({"reason": "unpaid"});
+                face.admin("POST", &path).json(&body).send_unchecked().await.expect(200);
+            }
+            let first = ask(&face, operation, &subject).await;
+            let (what, entry) =
+                (format!("{} {}", operation.method, operation.path), newest_entry(&face).await);
+            face.world.clock.advance(Seconds(60));
+            let second = ask(&face, operation, &subject).await;
+            assert!(second.status < 500, "{what}: {:#}", second.body);
+            if !operation.takes_key() {
+                assert_eq!((first.status, second.status), (200, 200), "{what}: {:#}", first.body);
+                continue;
+            }
+            let body = operation.body_of(&subject);
+            assert!(
+                (200..300).contains(&first.status),
+                "{what} with {body} answered {}: teach this test a body that it takes\n{:#}",
+                first.status,
+                first.body
+            );
+            assert_eq!((second.status, &second.bytes), (first.status, &first.bytes), "{what}");
+            assert_eq!(second.header("idempotency-replayed"), "true", "{what}");
+            assert_eq!(newest_entry(&face).await, entry, "{what} was done twice");
+        }
+        face.admin("GET", "/stats").send().await.expect(200);
+    })
+    .await;
+}
+
+/// A key that is made leaves the old one listed: a repeat makes no third one.
+#[tokio::test]
+async fn a_repeated_rotation_makes_one_key() {
+    World::each(|world| async {
+        let face = Face::of(world);
+        let rotate = || {
+            let call = face.admin("POST", "/keys").header("idempotency-key", "rotate");
+            call.json(&json!({"purpose": "lease"})).send()
+        };
+        face.world.clock.advance(Seconds(1));
+        let made = rotate().await.expect(201);
+        let keys = face.admin("GET", "/keys").send().await.expect(200);
+        assert_eq!(rotate().await.expect(201), made);
+        assert_eq!(face.admin("GET", "/keys").send().await.expect(200), keys);
+        assert_eq!(keys["items"].as_array().unwrap().len(), 2);
+        face.admin("POST", "/keys")
+            .header("idempotency-key", "rotate")
+            .json(&json!({"purpose": "lease", "alg": "RS256"}))
+            .send()
+            .await
+            .refused(422, "idempotency_key_reused");
+    })
+    .await;
+}
