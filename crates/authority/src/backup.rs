@@ -50,8 +50,8 @@ impl Head {
     /// # Errors
     /// With the version that can.
     pub(crate) fn check_served(&self) -> Result<()> {
-        migrations::ALL.those(&self.migrations, &self.minimum_version)?;
-        Ok(())
+        let those = migrations::ALL.those(&self.migrations, &self.minimum_version);
+        those.map(drop).map_err(|error| parse::no_backup(&error.to_string()))
     }
 
     /// The master key that travels in this backup.

@@ -20,7 +20,7 @@ pub struct DailyLimits {
 
 impl Default for DailyLimits {
     fn default() -> Self {
-        Self { reports: 50, usage: 5000, audit: 500 }
+        Self { reports: 50, usage: 20_000, audit: 500 }
     }
 }
 

@@ -256,7 +256,7 @@ impl Authority {
         let (db, now) = (self.db.with_deadline(LOOK), self.now());
         self.metrics.database_size.set(db.size().await?);
         self.metrics.depth(&db.read("jobs.depth", jobs::depth).await?, now);
-        let last = db.read("retention.last", retention::last).await?;
+        let last = db.read("retention.measure", retention::last).await?;
         self.metrics.removal_success.set(last.succeeded_at.map_or(0, |at| at.seconds()));
         Ok(())
     }

@@ -27,7 +27,7 @@ pub(crate) const ALL: Migrations = Migrations {
         "0008_domains" for "0.1.0",
         "0009_level_use" for "0.1.0",
         "0010_tokens" for "0.1.0",
-        "0012_retention" for "0.1.0",
-        "0013_moves_by_key" for "0.1.0",
+        "0011_retention" for "0.1.0",
+        "0012_moves_by_key" for "0.1.0",
     },
 };

@@ -8,8 +8,8 @@ mod activations {
     pub mod copies;
     pub mod credential;
     pub mod domains;
-    pub mod in_use;
     pub mod giving_back;
+    pub mod in_use;
     pub mod leases;
     pub mod lifecycle;
     pub mod lists;

@@ -64,9 +64,7 @@ impl fmt::Display for Failure {
             Self::Refused(sentence)
             | Self::Usage(sentence)
             | Self::Unreached(sentence)
-            | Self::Lost(sentence) => {
-                f.write_str(sentence)
-            }
+            | Self::Lost(sentence) => f.write_str(sentence),
             Self::ReaderLeft => Ok(()),
             Self::Unwritten(why) => write!(f, "The output could not be written: {why}."),
             Self::After { failure, done } => match failure.as_ref() {

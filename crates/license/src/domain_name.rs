@@ -1,4 +1,4 @@
-use std::{fmt, net::Ipv4Addr};
+use std::fmt;
 
 /// The text is not the name of one host.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,7 +45,13 @@ fn canonical(text: &str) -> Option<String> {
         name.pop();
     }
     let fits = name.len() <= LONGEST && name.split('.').all(is_label);
-    (fits && (!ends_in_number(&name) || name.parse::<Ipv4Addr>().is_ok())).then_some(name)
+    (fits && (!ends_in_number(&name) || is_ipv4(&name))).then_some(name)
+}
+
+/// Four numbers up to 255, without leading zeros: the one spelling of an address.
+fn is_ipv4(name: &str) -> bool {
+    let number = |part: &str| part.parse::<u8>().is_ok_and(|number| number.to_string() == part);
+    name.split('.').count() == 4 && name.split('.').all(number)
 }
 
 fn is_label(label: &str) -> bool {

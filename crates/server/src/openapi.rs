@@ -72,7 +72,9 @@ fn document() -> Value {
 fn versioned(path: &str, method: &str) -> Option<Option<&'static str>> {
     let words: Vec<_> = path.strip_prefix("/v1/admin/")?.split('/').collect();
     match (words.as_slice(), method) {
-        (["products" | "features" | "plans" | "customers" | "licenses" | "tokens", "{id}"], _) => Some(Some("200")),
+        (["products" | "features" | "plans" | "customers" | "licenses" | "tokens", "{id}"], _) => {
+            Some(Some("200"))
+        }
         (["licenses", "{id}", "key"], _) => None,
         (["licenses", "{id}", _], "post") => Some(Some("200")),
         (["plans", "{id}", "apply"], "post") => Some(None),

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use kaching_base::{ErrorCode, FingerprintKind, Limits};
+use kaching_base::{ActivationId, ErrorCode, FingerprintKind, Limits};
 use kaching_db::Tx;
 use kaching_domain::{
     Activation, License, Refused,
@@ -156,42 +156,46 @@ fn hear(tx: &mut Tx<'_>, op: &mut Op, beat: &Heartbeat, locks_license: bool) -> 
         }
         Outcome::Moved(Ok(times)) => {
             warnings.extend(usage::keep(tx, op, &around, before.id, &beat.usage)?);
-            let (active, around, mut activation) = (around.license.active, Arc::new(around), before);
-            if spelled {
-                activation.fingerprint = activation.fingerprint.spelled(beat.fpr);
-            }
-            let kept = Kept { around, active, activation, times, warnings, jti };
-            Ok(Heard::Decided(Decided::Granted(Box::new(kept))))
+            let activation = before;
+            Ok(granted(around, activation, spelled.then_some(beat.fpr), (times, warnings, jti)))
         }
         Outcome::Moved(Err(refused)) => {
             refuse_moved(tx, op, &around.license, &before, request.generation, &refused)?;
-            let (refused, act) = (told(tx, op, &around, refused)?, Some(before.id));
-            Ok(Heard::Decided(Decided::Refused(Box::new(Denied { around, act, refused, now: op.now }))))
+            denied(tx, op, around, before.id, refused)
         }
         Outcome::Answered(answered) => {
             keep(tx, op, &around.license, &before, &answered, beat)?;
             warnings.extend(usage::keep(tx, op, &around, answered.activation.id, &beat.usage)?);
-            let Answered { mut activation, answer, .. } = *answered;
-            if spelled {
-                activation.fingerprint = activation.fingerprint.spelled(beat.fpr);
-            }
-            Ok(Heard::Decided(match answer {
+            let Answered { activation, answer, .. } = *answered;
+            match answer {
                 Ok(times) => {
-                    let (active, around) = (around.license.active, Arc::new(around));
-                    Decided::Granted(Box::new(Kept { around, active, activation, times, warnings, jti }))
+                    Ok(granted(around, activation, spelled.then_some(beat.fpr), (times, warnings, jti)))
                 }
-                Err(refused) => {
-                    let refused = told(tx, op, &around, refused)?;
-                    Decided::Refused(Box::new(Denied {
-                        around,
-                        act: Some(activation.id),
-                        refused,
-                        now: op.now,
-                    }))
-                }
-            }))
+                Err(refused) => denied(tx, op, around, activation.id, refused),
+            }
         }
     }
+}
+
+/// The lease that is to be signed; `spelling` is the hash by which a client knows its domain that spells it otherwise.
+fn granted(
+    around: Around,
+    mut activation: Activation,
+    spelling: Option<Digest>,
+    (times, warnings, jti): (Times, Vec<String>, [u8; 16]),
+) -> Heard {
+    if let Some(fpr) = spelling {
+        activation.fingerprint = activation.fingerprint.spelled(fpr);
+    }
+    let (active, around) = (around.license.active, Arc::new(around));
+    Heard::Decided(Decided::Granted(Box::new(Kept { around, active, activation, times, warnings, jti })))
+}
+
+/// The refusal that is to be signed.
+fn denied(tx: &mut Tx<'_>, op: &Op, around: Around, act: ActivationId, refused: Refused) -> Result<Heard> {
+    let refused = told(tx, op, &around, refused)?;
+    let denied = Denied { around, act: Some(act), refused, now: op.now };
+    Ok(Heard::Decided(Decided::Refused(Box::new(denied))))
 }
 
 /// What it says to the rules, with warnings about what is ignored.

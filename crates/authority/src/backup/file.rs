@@ -89,18 +89,14 @@ impl Drop for BackupFile {
 /// If it cannot be read, is not whole, was changed, or needs a later version of the program.
 pub fn read(path: &Path, mut told: impl FnMut(&Seen)) -> Result<Contents> {
     let mut file = open(path)?;
-    let (mut parser, mut piece) = (Parser::default(), vec![0; 256 * 1024]);
+    // Of a backup that this version cannot serve, the rest is not worth reading.
+    let (mut parser, mut piece) = (Parser::of_served(), vec![0; 256 * 1024]);
     loop {
         let length = file.read(&mut piece).map_err(|error| unreadable(path, &error))?;
         if length == 0 {
             return parser.finish();
         }
-        let known = parser.head().is_some();
         parser.feed(&piece[..length], &mut |_| {})?;
-        // Of a backup that this version cannot serve, the rest is not worth reading.
-        if let (false, Some(head)) = (known, parser.head()) {
-            head.check_served()?;
-        }
         told(parser.seen());
     }
 }

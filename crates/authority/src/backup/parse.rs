@@ -40,17 +40,19 @@ pub(super) struct Parser {
     data_keys: std::collections::BTreeMap<String, Vec<u8>>,
     sha256: Option<String>,
     mac: Option<String>,
+    /// Whether a backup that a later version has to serve is refused.
+    serves: bool,
 }
 
 impl Parser {
+    /// Takes only what this version of the program can serve.
+    pub(super) fn of_served() -> Self {
+        Self { serves: true, ..Self::default() }
+    }
+
     /// How far it is.
     pub(super) fn seen(&self) -> &Seen {
         &self.seen
-    }
-
-    /// What the backup says of itself, once that was read.
-    pub(super) fn head(&self) -> Option<&Head> {
-        self.head.as_ref()
     }
 
     /// Takes the next bytes, and hands over what stands in the lines that they end.
@@ -101,6 +103,9 @@ impl Parser {
         }
         if self.head.is_none() {
             let head = head(line)?;
+            if self.serves {
+                head.check_served()?;
+            }
             self.hash.update(line);
             self.head = Some(head.clone());
             take(Item::Head(Box::new(head)));
@@ -180,7 +185,7 @@ fn head(line: &[u8]) -> Result<Head> {
     serde_json::from_value(value).map_err(|_| no_backup("it is damaged at line 1 (it cannot be read)"))
 }
 
-fn no_backup(why: &str) -> Error {
+pub(super) fn no_backup(why: &str) -> Error {
     Error::coded(ErrorCode::InvalidRequest, format!("this is no backup to use: {why}"))
 }
 

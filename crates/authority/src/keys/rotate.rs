@@ -49,7 +49,7 @@ impl Authority {
                 stored.await.map(|()| true)
             }
             Some(longer_than) => {
-                let stored = self.write("keys.rotate", cx, move |tx, op| {
+                let stored = self.write("keys.replace", cx, move |tx, op| {
                     let sealer = Sealer::new(&sealing);
                     renew::alone(tx)?;
                     let present = StoredKey::load(tx, &sealer, op.now)?;

@@ -1,8 +1,7 @@
 use kaching_base::Timestamp;
 use kaching_db::Tx;
 use kaching_domain::{
-    License,
-    TermsChange,
+    License, TermsChange,
     licenses::{self as rules, At, ChangePlan, EditLicense, Renew, RenewLicense},
 };
 

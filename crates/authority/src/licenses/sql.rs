@@ -329,7 +329,8 @@ pub(crate) fn of_plan_in_full(
     most: usize,
 ) -> Result<Vec<License>> {
     let after = after.unwrap_or(LicenseId::from_bytes([0; 16]));
-    let sql = select!(" where l.plan = ?1 and l.id > ?2 and l.status || '' <> 'revoked' order by l.id limit ?3");
+    let sql =
+        select!(" where l.plan = ?1 and l.id > ?2 and l.status || '' <> 'revoked' order by l.id limit ?3");
     Ok(tx.query_all(sql, params![plan, after, i64::try_from(most).unwrap_or(i64::MAX)], read)?)
 }
 

@@ -78,8 +78,8 @@ impl Authority {
         let outlook = self.outlook(address.clone(), to.clone(), checked).await?;
         self.write("plans.apply", cx, move |tx, op| {
             let (product, code) = split(&address, "plan")?;
-            let details =
-                super::sql::lock_by_address(tx, product, code)?.ok_or_else(|| super::unknown(product, code))?;
+            let details = super::sql::lock_by_address(tx, product, code)?
+                .ok_or_else(|| super::unknown(product, code))?;
             op.on("plan.apply", details.plan.id);
             op.check_version(&details)?;
             let plan = details.plan;
@@ -97,11 +97,18 @@ impl Authority {
             }
             if to != Apply::Renewing {
                 let chosen = if let Apply::Licenses(ids) = &to { Some(ids.clone()) } else { None };
-                jobs::enqueue(tx, op, Kind::ApplyPlan, &Rest { plan: plan.id, chosen, after: None, force }, op.now)?;
+                jobs::enqueue(
+                    tx,
+                    op,
+                    Kind::ApplyPlan,
+                    &Rest { plan: plan.id, chosen, after: None, force },
+                    op.now,
+                )?;
             }
             let recorded = outlook.changes.iter().take(RECORDED);
-            let recorded: Vec<_> =
-                recorded.map(|(change, count)| json!({ "licenses": count, "terms": terms(change) })).collect();
+            let recorded: Vec<_> = recorded
+                .map(|(change, count)| json!({ "licenses": count, "terms": terms(change) }))
+                .collect();
             op.audit(tx, Entry::ok(json!({ "to": word, "licenses": licenses, "changes": recorded })))?;
             Ok(Applied { licenses, changes: outlook.changes.iter().take(TOLD).cloned().collect() })
         })

@@ -32,7 +32,7 @@ pub(super) struct Outlook {
 impl Authority {
     /// Looks at the licenses in short transactions; `checked` says whether their use is compared.
     pub(super) async fn outlook(&self, address: String, to: Apply, checked: bool) -> Result<Outlook> {
-        let plan = self.read("plans.outlook", move |tx, _| super::find(tx, &address)).await?.plan;
+        let plan = self.plan(address).await?.plan;
         let mut outlook = Outlook { plan, changes: Vec::new(), below: Vec::new(), examined: 0 };
         let mut after = None;
         loop {

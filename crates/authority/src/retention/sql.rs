@@ -103,6 +103,8 @@ fn remove_installations_of(tx: &mut Tx<'_>, ids: &[ActivationId]) -> Result<()> 
     remove_of(tx, Sql::new("delete from activation_nonces where activation in "), ids, "")?;
     remove_of(tx, Sql::new("delete from moves where from_activation in "), ids, "")?;
     remove_of(tx, Sql::new("delete from moves where to_activation in "), ids, "")?;
+    remove_of(tx, Sql::new("delete from level_use where activation in "), ids, "")?;
+    remove_of(tx, Sql::new("delete from fingerprint_spellings where activation in "), ids, "")?;
     let words = Sql::new("delete from search_words where target in ");
     remove_of(tx, words, ids, " and noun = 'activation'")?;
     remove_of(tx, Sql::new("delete from activations where id in "), ids, " and status <> 'active'")

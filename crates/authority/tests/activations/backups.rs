@@ -70,10 +70,22 @@ async fn a_backup_that_was_cut_or_changed_is_told_as_such() {
         for length in (0..whole.len()).step_by(97).chain([whole.len() - 1]) {
             told(&whole[..length]);
         }
-        for at in (0..whole.len()).step_by(61) {
+        let mac = whole.windows(6).rposition(|at| at == b"\"mac\":").unwrap();
+        for at in (0..mac).step_by(61) {
             let mut changed = whole.clone();
             changed[at] ^= 0x11;
             told(&changed);
+        }
+        // The MAC itself is judged with the master key.
+        contents.check_mac(&MasterKey::new([7; 32]), false).unwrap();
+        assert!(contents.check_mac(&MasterKey::new([8; 32]), true).is_err());
+        for at in mac..whole.len() {
+            let mut changed = whole.clone();
+            changed[at] ^= 0x11;
+            fs::write(&damaged, changed).unwrap();
+            let judged =
+                read(&damaged, |_| {}).and_then(|read| read.check_mac(&MasterKey::new([7; 32]), false));
+            assert!(judged.is_err(), "byte {at}");
         }
         told(&[&whole[..], b"[]\n"].concat());
         let text = String::from_utf8(whole).unwrap();

@@ -121,7 +121,8 @@ async fn nothing_personal_stands_in_an_entry() {
         assert_eq!(told[0].0.personal.as_ref().unwrap()["notes"]["to"], "likes tea");
         let archived = authority.archive_customer(cx(), "CUST-001".to_owned(), false).await.unwrap();
         // Lists do not show who has the reference, so the refusal does.
-        let again = authority.create_customer(cx(), customer("Other", "CUST-001")).await.unwrap_err().to_string();
+        let again =
+            authority.create_customer(cx(), customer("Other", "CUST-001")).await.unwrap_err().to_string();
         assert!(again.contains("archived") && again.contains(&archived.id.to_string()), "{again}");
         let new = authority.create_license(cx(), license("team")).await;
         assert_eq!(refusal(new), coded(ErrorCode::WrongState));

@@ -13,7 +13,10 @@ async fn begin(authority: &Authority) {
     let limits = [("nodes".parse().unwrap(), Some(Limit::Level { max: Some(9) }))].into();
     let edit = EditPlan { limits, ..EditPlan::default() };
     authority.edit_plan(operator(), "chorus:team".to_owned(), edit).await.unwrap();
-    authority.apply_plan(operator(), "chorus:team".to_owned(), ApplyPlan { to: Apply::All, force: false }).await.unwrap();
+    authority
+        .apply_plan(operator(), "chorus:team".to_owned(), ApplyPlan { to: Apply::All, force: false })
+        .await
+        .unwrap();
 }
 
 const MOVED: &str = "select count(*) from licenses where revision = 2";

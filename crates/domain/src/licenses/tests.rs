@@ -194,6 +194,12 @@ fn a_renewal_below_use_says_what_to_reduce() {
     assert_eq!(change.limits_changed[&Code::activations()], (slots(3), slots(1)));
     let nodes = |max| Limit::Level { max: Some(max) };
     assert_eq!(change.limits_changed[&code("nodes")], (nodes(25), nodes(3)));
+    // One slot is what there is where none is said.
+    let (said, unsaid) =
+        (&forced.terms(), &Terms { limits: Default::default(), ..Terms::clone(&forced.terms()) });
+    let change_to_unsaid = TermsChange::between(said, unsaid);
+    assert_eq!(change_to_unsaid.limits_removed, [(code("nodes"), nodes(3))].into());
+    assert!(change_to_unsaid.limits_changed.is_empty());
     assert!(change.limits_removed.is_empty() && change.features_added.is_empty() && change.policy.is_empty());
 }
 
@@ -302,7 +308,7 @@ fn bindings_are_kept_in_one_form() {
 fn a_license_is_not_bound_to_what_belongs_to_everybody() {
     let bind = |value: &str| Binding { kind: FingerprintKind::Domain, value: value.to_owned() };
     let with = |license: &License, values: &[&str]| {
-        let bindings = Some(values.iter().map(|value| bind(value)).collect());
+        let bindings = Some(EditList::All(values.iter().map(|value| bind(value)).collect()));
         edit(license, &known(), &EditLicense { bindings, ..EditLicense::default() }, &Present::default(), NOW)
     };
     for value in [

@@ -20,17 +20,18 @@ pub struct TermsChange {
 impl TermsChange {
     /// What turns the first terms into the second.
     pub fn between(old: &Terms, new: &Terms) -> Self {
-        let only = |of: &Terms, other: &Terms| {
-            let alone = of.limits.iter().filter(|(name, _)| !other.limits.contains_key(*name));
+        let only = |of: &Limits, other: &Limits| {
+            let alone = of.iter().filter(|(name, _)| !other.contains_key(*name));
             alone.map(|(name, limit)| (name.clone(), *limit)).collect()
         };
-        let both = old.limits.iter().filter_map(|(name, from)| Some((name, *from, *new.limits.get(name)?)));
+        let (old_limits, new_limits) = (limits(old), limits(new));
+        let both = old_limits.iter().filter_map(|(name, from)| Some((name, *from, *new_limits.get(name)?)));
         let differing = both.filter(|(_, from, to)| from != to);
         Self {
             features_added: new.features.difference(&old.features).cloned().collect(),
             features_removed: old.features.difference(&new.features).cloned().collect(),
-            limits_added: only(new, old),
-            limits_removed: only(old, new),
+            limits_added: only(&new_limits, &old_limits),
+            limits_removed: only(&old_limits, &new_limits),
             limits_changed: differing.map(|(name, from, to)| (name.clone(), (from, to))).collect(),
             policy: policy(&old.policy, &new.policy),
         }
@@ -40,6 +41,13 @@ impl TermsChange {
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
+}
+
+/// The limits, with the one slot that there is where none is said.
+fn limits(terms: &Terms) -> Limits {
+    let mut limits = terms.limits.clone();
+    limits.entry(Code::activations()).or_insert(Limit::Slots { max: Some(1) });
+    limits
 }
 
 fn policy(old: &LeasePolicy, new: &LeasePolicy) -> BTreeSet<&'static str> {

@@ -9,7 +9,7 @@ use kaching_domain::{
     activations::{
         Mover,
         activate::{Decision, Request, Situation, activate},
-        deactivate::deactivate,
+        deactivate::{self, GivenBack, deactivate},
         heartbeat::{self, Outcome, heartbeat},
         release,
     },
@@ -149,14 +149,22 @@ fn a_forced_downgrade_admits_none_and_keeps_those_that_are() {
 fn the_deactivated_hold_nothing_and_the_superseded_stay_so() {
     let license = license(1, LeasePolicy::default());
     let one = active(&license, "c1");
-    let gone = deactivate(&one, NOW).unwrap();
+    let gone = freed(&license, &one, NOW).unwrap();
     assert_eq!(gone.status, ActivationStatus::Deactivated);
-    assert!(deactivate(&gone, NOW).is_none());
+    assert!(freed(&license, &gone, NOW).is_none());
     assert_eq!(release(&gone).unwrap_err().code, ErrorCode::WrongState);
     let moved = decide(&license, &request("c2"), None, Some((&one, Mover::Holder)), 1, NOW).unwrap();
     let old = moved.superseded.unwrap();
-    let left = deactivate(&old, NOW + Seconds(10)).unwrap();
+    let left = freed(&license, &old, NOW + Seconds(10)).unwrap();
     assert_eq!((left.status, left.move_ends_at), (ActivationStatus::Superseded, Some(NOW + Seconds(10))));
+}
+
+/// The activation after its own holder gave it back.
+fn freed(license: &License, activation: &Activation, now: Timestamp) -> Option<Activation> {
+    match deactivate(&deactivate::Situation { license, activation, in_grace: &[], moves: &[], now })? {
+        GivenBack::Freed(after) => Some(after),
+        other => panic!("{other:?}"),
+    }
 }
 
 fn beat(

@@ -109,6 +109,7 @@ impl Authority for Ledger {
         };
         let (remembered, reply) = match heartbeat(&request, &situation) {
             Outcome::NeedsSlot => unreachable!("the slot is free"),
+            Outcome::Moved(_) => unreachable!("nothing moves away"),
             Outcome::Fails(remembered) => {
                 let activation = self.activation.as_mut().expect("it was activated");
                 activation.suspicion = remembered.suspicion.clone();

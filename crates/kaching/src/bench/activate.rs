@@ -8,7 +8,7 @@ use super::{
     disk::{Disk, tell},
     engines::Engines,
     figures::Figures,
-    load::{Caller, Measure, Measured},
+    load::{Caller, Measure},
     series::{Load, series},
     stand::{PRODUCT, SCARCE, Setting, Stand, answer_to},
     wire,
@@ -55,21 +55,6 @@ async fn are_stored(stand: &Stand<'_>, acknowledged: u64) -> Result<(), Failure>
     Err(Failure::refused(format!(
         "{acknowledged} activations were acknowledged, and only {stored} are stored: this is a fault of Kaching."
     )))
-}
-
-/// Activates this many installations, shared out among the connections.
-pub(super) async fn prepare(stand: &Stand<'_>, connections: u32, installations: u32) -> Result<(), Failure> {
-    tell(&format!("{}: {installations} installations activate", stand.engine));
-    let each = installations.div_ceil(connections);
-    let callers = callers(stand, connections, each);
-    let (Measured { error, .. }, callers) = stand.load(callers, Measure::All).await?;
-    match error {
-        Some(error) => Err(Failure::refused(format!("The installations could not be activated: {error}."))),
-        None if callers.iter().any(|caller| caller.left > 0) => {
-            Err(Failure::refused("The installations took too long to activate: ask for fewer."))
-        }
-        None => Ok(()),
-    }
 }
 
 /// So many installations at once want the slots of one license.

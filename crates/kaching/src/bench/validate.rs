@@ -15,8 +15,7 @@ use super::{
 };
 use crate::failure::Failure;
 
-/// Questions whether a key would do, each with a signed answer; they only read. With 1, 100 and 1,000 installations on each
-/// of 64 licenses
+/// Signed answers whether a key would do, with 1, 100 and 1000 installations on a license
 #[derive(Args)]
 pub(crate) struct Validate {
     #[command(flatten)]

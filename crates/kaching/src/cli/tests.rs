@@ -68,8 +68,9 @@ fn every_argument_of_every_command_is_read() {
 
 /// The line with one more argument, with the first value of these that it takes.
 fn with(line: &[String], argument: &clap::Arg, name: usize) -> Vec<String> {
-    const VALUES: [&str; 15] = [
+    const VALUES: [&str; 16] = [
         "x",
+        "1",
         "7",
         "1000",
         "lic_01m81jhz4sewe84nq6ffy7jzvt",

@@ -40,7 +40,7 @@ impl Renew {
         let answer = client.send(call).await?;
         output.answer(&answer, |license: License| {
             format!(
-                "Renewed {}: it ends {}. Before, it ended {}.\n{}",
+                "Renewed {}: it ends {}. Its end was {}.\n{}",
                 license.id,
                 ends(&license, output),
                 ends(&before, output),

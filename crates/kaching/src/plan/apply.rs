@@ -29,7 +29,9 @@ impl Apply {
             ids => To::Licenses(ids.iter().map(|id| id.parse::<LicenseId>()).collect::<Result<_, _>>()?),
         };
         let renewing = to == To::Word("renewing".to_owned());
-        let answer = client.post(super::path(&self.plan).then("apply"), &ApplyRequest { to, force: self.force }).await?;
+        let answer = client
+            .post(super::path(&self.plan).then("apply"), &ApplyRequest { to, force: self.force })
+            .await?;
         output.answer(&answer, |applied: ApplyAnswer| {
             let count = plural(i64::try_from(applied.licenses).unwrap_or(i64::MAX), "license");
             let when = if renewing { "At their next renewal" } else { "Now" };

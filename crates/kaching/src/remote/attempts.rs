@@ -49,7 +49,8 @@ impl Attempts {
             || failure.is(ErrorCode::OutcomeUnknown)
             || failure.is(ErrorCode::IdempotencyInProgress);
         let hinders = matches!(failure, Failure::Unreached(_)) || failure.is(ErrorCode::Overloaded);
-        if !leaves_open && !(hinders && self.open.is_some()) {
+        let worth_another = leaves_open || (hinders && self.open.is_some());
+        if !worth_another {
             return Err(failure);
         }
         let open = self.open.take().unwrap_or(failure);

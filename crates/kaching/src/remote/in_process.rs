@@ -37,10 +37,7 @@ impl InProcess {
         Ok(Self { router, app, _owned: owned })
     }
 
-    pub(super) async fn send(
-        &mut self,
-        request: Request<Full<Bytes>>,
-    ) -> Result<Answer, Failure> {
+    pub(super) async fn send(&mut self, request: Request<Full<Bytes>>) -> Result<Answer, Failure> {
         let (head, body) = self.begin(request).await?.into_parts();
         let body = body.collect().await;
         let body =

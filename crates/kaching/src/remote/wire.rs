@@ -74,10 +74,7 @@ impl Wire {
         Ok(Self::to(Target::Tcp { host, port, authority, tls }, prefix))
     }
 
-    pub(crate) async fn send(
-        &mut self,
-        request: Request<Full<Bytes>>,
-    ) -> Result<Answer, Failure> {
+    pub(crate) async fn send(&mut self, request: Request<Full<Bytes>>) -> Result<Answer, Failure> {
         let lost = self.lost();
         let (head, body) = self.begin(request).await?.into_parts();
         let body = Limited::new(body, LONGEST).collect().await.map_err(|_| Failure::Lost(lost))?;

@@ -121,9 +121,15 @@ impl Server {
         ]);
         command.arg(self.scratch.folder.path());
         // A few installations do here in seconds what others do in months.
-        for limit in
-            ["ACTIVATION_PER_SECOND", "LICENSE_PER_SECOND", "NEW_FINGERPRINTS_PER_HOUR", "TOKEN_PER_SECOND"]
-        {
+        for limit in [
+            "ACTIVATION_PER_SECOND",
+            "OUTDATED_PER_SECOND",
+            "LICENSE_PER_SECOND",
+            "NEW_FINGERPRINTS_PER_HOUR",
+            "TOKEN_PER_SECOND",
+            "USAGE_PER_DAY",
+            "AUDIT_PER_DAY",
+        ] {
             command.env(format!("KACHING_LIMITS__{limit}"), "0");
         }
         if let Some(url) = &self.scratch.url {
@@ -161,12 +167,15 @@ impl Server {
 
     /// A product, a plan of so many slots, and a license of it for this customer.
     pub(crate) fn license(&self, customer: &str, slots: u64) -> Value {
-        let limits = json!({"activations": {"kind": "slots", "max": slots}});
+        let limits = json!({"activations": {"kind": "slots", "max": slots},
+            "jobs": {"kind": "counter", "max": null, "per": "day"}});
         let term = json!({"product": "chorus", "code": "team", "name": "Team", "rank": 2, "term_days": 365});
         self.ask("POST", "products", &json!({"code": "chorus", "name": "CHORUS"}));
         self.ask("POST", "plans", &term);
         self.ask("POST", "customers", &json!({"name": customer, "reference": customer}));
-        let license = json!({"customer": customer, "product": "chorus", "plan": "team", "limits": limits});
+        // What loses its state in a kill displaces itself, and moves by the key when it gives its slot back.
+        let license = json!({"customer": customer, "product": "chorus", "plan": "team", "limits": limits,
+            "lease_policy": {"moves": 1_000_000}});
         self.ask("POST", "licenses", &license)
     }
 }

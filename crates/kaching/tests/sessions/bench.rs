@@ -68,13 +68,20 @@ fn each_measurement_has_a_row_for_each_engine() {
         let line = [&[name, "--connections", "3", "--seconds", "1", "--postgres", &url], more].concat();
         let rows = bench(&kaching, DISK, &line);
         let engines: Vec<&Value> = rows.iter().map(|row| &row["engine"]).collect();
-        assert_eq!(engines, ["sqlite", "postgres"], "{rows:?}");
+        // Validations are asked for with 1, 100 and 1,000 installations on a license.
+        let each = if name == "validate" { 3 } else { 1 };
+        let expected: Vec<_> =
+            ["sqlite", "postgres"].into_iter().flat_map(|engine| vec![engine; each]).collect();
+        assert_eq!(engines, expected, "{rows:?}");
         for row in &rows {
             is_sound(row, name);
             assert_eq!((&row["durable"], &row["loop"]), (&true.into(), &"closed".into()), "{row}");
             assert!(number(row, "rss_mib") > 1.0, "{row}");
             let heartbeat = (name == "heartbeat").then_some("ceiling_ratio");
-            let expected = LOAD.into_iter().chain(["rss_mib"]).chain(heartbeat);
+            let of = (name == "validate").then_some("of");
+            let (what, how) = LOAD.split_at(2);
+            let expected = what.iter().copied().chain(of).chain(how.iter().copied()).chain(["rss_mib"]);
+            let expected = expected.chain(heartbeat);
             assert_eq!(members(row), expected.collect::<Vec<_>>());
             assert!(heartbeat.is_none_or(|ratio| number(row, ratio) > 0.0), "{row}");
         }

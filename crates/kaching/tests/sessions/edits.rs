@@ -114,11 +114,8 @@ fn the_banner_recommends_sample_data_only_where_nothing_is() {
     let banner = || {
         let mut command = kaching.command();
         command.args(["serve", "--listen", "127.0.0.1:0"]);
-        let mut child = command
-            .stdout(std::process::Stdio::piped())
-            .stderr(std::process::Stdio::null())
-            .spawn()
-            .unwrap();
+        let mut child =
+            command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::null()).spawn().unwrap();
         let mut said = Vec::new();
         let mut out = child.stdout.take().unwrap();
         while !String::from_utf8_lossy(&said).contains("Ctrl-C") {

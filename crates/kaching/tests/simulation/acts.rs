@@ -115,7 +115,7 @@ impl Run<'_> {
             }
             Op::EndsIn(seconds) => {
                 let at = Timestamp::from_micros(self.now() + i64::from(seconds) * SECOND);
-                self.house.of_license("renew", &json!({ "expires_at": at })).await?;
+                self.house.edit_license(&json!({ "expires_at": at })).await?;
             }
             Op::Release(machine) => {
                 if let Some(activation) = self.machines[machine].known.activation.clone() {

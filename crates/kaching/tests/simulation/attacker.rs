@@ -112,7 +112,7 @@ impl Run<'_> {
         }
         let answer = match proof {
             Some(credential) => self.with_credential(&credential, 0, "/v1/activate", &body).await?,
-            None => self.from_outside("/v1/activate", body.to_string().into_bytes(), None).await?,
+            None => self.reach("/v1/activate", body.to_string().into_bytes(), None).await?,
         };
         let credential = answer["credential"].as_str().and_then(|text| Credential::parse(text).ok());
         self.attacker.credentials.extend(credential.map(|credential| (credential, fingerprint)));
@@ -128,10 +128,10 @@ impl Run<'_> {
     ) -> Result<Value, Broken> {
         let body = body.to_string().into_bytes();
         let (authorization, _) = credential.authorize(number, "POST", path, &body);
-        self.from_outside(path, body, Some(authorization.to_string())).await
+        self.reach(path, body, Some(authorization.to_string())).await
     }
 
-    async fn from_outside(
+    async fn reach(
         &mut self,
         path: &str,
         body: Vec<u8>,

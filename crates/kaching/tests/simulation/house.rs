@@ -139,8 +139,17 @@ impl House {
 
     /// What an operator does, and whether it was done.
     pub(crate) async fn operate(&mut self, path: &str, body: &Value) -> Result<Option<Value>, Broken> {
+        self.operate_by("POST", path, body).await
+    }
+
+    async fn operate_by(
+        &mut self,
+        method: &'static str,
+        path: &str,
+        body: &Value,
+    ) -> Result<Option<Value>, Broken> {
         let raw = Raw {
-            method: "POST",
+            method,
             path: format!("/v1/admin/{path}"),
             body: body.to_string().into_bytes(),
             authorization: Some(format!("Bearer {}", self.token)),
@@ -152,6 +161,10 @@ impl House {
 
     pub(crate) async fn of_license(&mut self, verb: &str, body: &Value) -> Result<Option<Value>, Broken> {
         self.operate(&format!("licenses/{}/{verb}", self.license), body).await
+    }
+
+    pub(crate) async fn edit_license(&mut self, body: &Value) -> Result<Option<Value>, Broken> {
+        self.operate_by("PATCH", &format!("licenses/{}", self.license), body).await
     }
 
     async fn made(&mut self, path: &str, body: &Value) -> Value {

@@ -166,7 +166,8 @@ impl<'g> Run<'g> {
         }
         if raw.path == "/v1/activate" {
             self.changed = true;
-            self.revised(self.newest.1).await?;
+            // What an operator changed a moment ago may be in no statement yet.
+            self.revised(self.newest.1.max(self.revision)).await?;
         }
         Ok((answer, statement))
     }

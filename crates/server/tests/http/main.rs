@@ -16,6 +16,6 @@ mod sockets;
 #[path = "../../src/surface.rs"]
 mod surface;
 mod taken_away;
-mod versions;
 mod twice;
+mod versions;
 mod written;

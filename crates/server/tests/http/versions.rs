@@ -11,7 +11,8 @@ use crate::{
     hostile::{address, schema_of, sound_body, static_method},
 };
 
-const UNLIMITED: &str = "[limits]\ntoken_per_second = 0\nlicense_per_second = 0\nnew_fingerprints_per_hour = 0";
+const UNLIMITED: &str =
+    "[limits]\ntoken_per_second = 0\nlicense_per_second = 0\nnew_fingerprints_per_hour = 0";
 
 /// The paths of all nouns that are edited, below `/v1/admin`, with the operation that edits them.
 fn edited() -> Vec<(&'static str, &'static Value)> {
@@ -108,7 +109,8 @@ async fn every_operation_compares_the_version_or_refuses_to_be_asked_for_it() {
         let (mut compared, mut refused) = (Vec::new(), 0);
         for (template, item) in description()["paths"].as_object().unwrap() {
             let Some(below) = template.strip_prefix("/v1/admin") else { continue };
-            for (method, operation) in item.as_object().unwrap().iter().filter(|(method, _)| *method != "get") {
+            for (method, operation) in item.as_object().unwrap().iter().filter(|(method, _)| *method != "get")
+            {
                 let at = below.replace("{id}", &address(&face, template).await);
                 let call = face.admin(static_method(method), &at).header("if-match", "\"another\"");
                 let answer = call.json(&sound_body(operation)).send_unchecked().await;
@@ -174,8 +176,13 @@ async fn lists_that_many_change_at_once_lose_nothing() {
                     old[..1].iter().chain(&new[..old.len() - 1]).map(Value::to_string).collect();
                 let shown = face.admin("GET", at).send().await.expect(200);
                 let found = shown.pointer(&format!("/{member}")).unwrap().as_array().unwrap();
-                assert_eq!(found.iter().map(Value::to_string).collect::<BTreeSet<_>>(), expected, "{at} {member}");
-                let both = face.admin("PATCH", at).json(&body(json!({"add": [&new[0]], "remove": [&new[0]]})));
+                assert_eq!(
+                    found.iter().map(Value::to_string).collect::<BTreeSet<_>>(),
+                    expected,
+                    "{at} {member}"
+                );
+                let both =
+                    face.admin("PATCH", at).json(&body(json!({"add": [&new[0]], "remove": [&new[0]]})));
                 both.send().await.refused(422, "invalid_request");
                 let unknown = face.admin("PATCH", at).json(&body(json!({"plus": []}))).send().await;
                 let pointer = unknown.refused(422, "invalid_request")["errors"][0]["pointer"].clone();

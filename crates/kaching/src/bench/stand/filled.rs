@@ -40,7 +40,7 @@ impl Stand<'_> {
         let (licenses, filled) = &mut self.licenses;
         let each = installations.saturating_sub(*filled);
         tell(&format!("{}: {installations} installations are made on each license", self.engine));
-        for like in licenses {
+        for like in licenses.iter() {
             // The number is part of their names, which no two on one license may have.
             let fill = Fill { like: *like, licenses: None, each, first: u64::from(installations) };
             let part =

@@ -11,11 +11,7 @@ use crate::{
 /// Shows a customer by id or reference; the mail address only with the scope `personal:read`.
 #[utoipa::path(get, path = "/v1/admin/customers/{id}", tag = "operator", responses(
     (status = 200, body = api::Customer, description = "The customer")))]
-pub(crate) async fn show(
-    State(app): State<App>,
-    caller: Caller<Read>,
-    At(address): At,
-) -> Result<Response> {
+pub(crate) async fn show(State(app): State<App>, caller: Caller<Read>, At(address): At) -> Result<Response> {
     let personal = caller.sees_personal();
     let found = app.authority.customer(address).await?;
     Ok(shown(&app, &found, |customer| shape::customer(customer, personal)))

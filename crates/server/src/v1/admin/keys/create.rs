@@ -21,7 +21,5 @@ pub(crate) async fn create(
     }
     let algorithm = value.alg.unwrap_or(LeaseAlgorithm::EdDsa);
     let answer = move |(): &()| api::KeyCreate { purpose: api::KeyPurpose::Lease, alg: Some(algorithm) };
-    caller
-        .run(&sent, StatusCode::CREATED, answer, |cx| app.authority.rotate_signing_key(cx, algorithm))
-        .await
+    caller.run(&sent, StatusCode::CREATED, answer, |cx| app.authority.rotate_signing_key(cx, algorithm)).await
 }

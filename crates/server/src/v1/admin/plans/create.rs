@@ -31,5 +31,7 @@ pub(crate) async fn create(
         policy: shape::policy_of(lease_policy),
         price,
     };
-    caller.change(&app, &sent, StatusCode::CREATED, shape::plan, |cx| app.authority.create_plan(cx, new)).await
+    caller
+        .change(&app, &sent, StatusCode::CREATED, shape::plan, |cx| app.authority.create_plan(cx, new))
+        .await
 }
