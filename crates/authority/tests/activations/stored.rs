@@ -134,15 +134,15 @@ async fn usage_is_stored_of_counters_that_the_license_has_and_so_much_a_day() {
             assert_eq!(warnings, [format!("the license has no counter named '{invented}': it was ignored")]);
         }
         assert_eq!(world.usage().await, [], "nothing of it is stored");
-        for at in 0..25 {
+        for at in 0..100 {
             assert_eq!(tell(usage(1 + at * 200, 200, "jobs")).await, [""; 0]);
         }
-        let warnings = tell(usage(5001, 200, "jobs")).await;
+        let warnings = tell(usage(20_001, 200, "jobs")).await;
         assert!(warnings[0].contains("200 of this heartbeat were ignored"), "{warnings:?}");
-        assert_eq!(world.usage().await.len(), 5000);
+        assert_eq!(world.usage().await.len(), 20_000);
         world.clock.advance(DAY);
-        assert_eq!(tell(usage(6001, 200, "jobs")).await, [""; 0]);
-        assert_eq!(world.usage().await.len(), 5200);
+        assert_eq!(tell(usage(30_001, 200, "jobs")).await, [""; 0]);
+        assert_eq!(world.usage().await.len(), 20_200);
     })
     .await;
 }

@@ -13,6 +13,8 @@ struct Subject {
     license: String,
     activation: String,
     token: String,
+    /// The key that signs.
+    kid: String,
 }
 
 /// One operation of the description.
@@ -35,7 +37,7 @@ impl Operation {
 
     /// The path with the address of its subject. What is archived is not in use.
     fn path_of(&self, subject: &Subject) -> String {
-        let Subject { number, license, activation, token } = subject;
+        let Subject { number, license, activation, token, kid } = subject;
         let spare = if self.method == "DELETE" { "spare" } else { "team" };
         let noun = self.path.trim_start_matches("/v1/admin/").split('/').next().unwrap();
         let id = match noun {
@@ -47,6 +49,7 @@ impl Operation {
             "licenses" => license.clone(),
             "activations" => activation.clone(),
             "tokens" => token.clone(),
+            "keys" => kid.clone(),
             _ => format!("{noun}-{number}"),
         };
         self.path.replace("{id}", &id)
@@ -136,12 +139,14 @@ async fn furnish(face: &Face, number: usize) -> Subject {
         "kind": "cluster", "nonce": format!("0123456789abcdef-{number}"),
     });
     let active = face.call("POST", "/v1/activate").json(&activate).send_unchecked().await.expect(201);
+    let keys = face.admin("GET", "/keys").send_unchecked().await.expect(200);
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     Subject {
         number,
         license: text(&license["id"]),
         activation: text(&active["activation"]["id"]),
         token: text(&token["id"]),
+        kid: text(&keys["items"].as_array().unwrap().last().unwrap()["kid"]),
     }
 }
 
