@@ -9,6 +9,7 @@ mod lapse;
 mod list;
 mod release;
 mod relocate;
+mod repeated;
 mod respell;
 mod slots;
 pub(crate) mod sql;
@@ -26,6 +27,7 @@ use crate::{Error, Result, keys::KeyRing};
 pub(crate) use beats::{Beats, Grounds, gather};
 pub(crate) use lapse::{forget_nonces, lapse_due};
 pub use list::ActivationFilter;
+pub(crate) use repeated::write_repeated;
 
 /// What a product call gives: what was asked for, or the answer no. Both are committed.
 pub enum Answer<T> {

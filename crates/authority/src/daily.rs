@@ -14,13 +14,15 @@ pub struct DailyLimits {
     pub reports: u32,
     /// Increments of counters.
     pub usage: u32,
-    /// Audit entries about what products told and asked for.
+    /// Activations by key; a repeat of the same request is none.
+    pub activations: u32,
+    /// Audit entries of what products were refused.
     pub audit: u32,
 }
 
 impl Default for DailyLimits {
     fn default() -> Self {
-        Self { reports: 50, usage: 20_000, audit: 500 }
+        Self { reports: 50, usage: 20_000, activations: 500, audit: 500 }
     }
 }
 
@@ -29,7 +31,16 @@ impl Default for DailyLimits {
 pub(crate) enum Counted {
     Reports,
     Usage,
+    Activations,
     Audit,
+}
+
+/// What a license may still have stored.
+pub(crate) struct Taken {
+    /// How many of those that were asked for.
+    pub(crate) within: i64,
+    /// Whether the next one would be beyond the limit, while all of these are not.
+    pub(crate) last: bool,
 }
 
 /// The license that is charged, with how many installations of it are active.
@@ -44,11 +55,12 @@ impl DailyLimits {
         match counted {
             Counted::Reports => self.reports,
             Counted::Usage => self.usage,
+            Counted::Activations => self.activations,
             Counted::Audit => self.audit,
         }
     }
 
-    /// Counts so many more for a license. Returns how many of them are within its limit.
+    /// Counts so many more for a license.
     pub(crate) fn take(
         &self,
         tx: &mut Tx<'_>,
@@ -56,32 +68,36 @@ impl DailyLimits {
         counted: Counted,
         wanted: i64,
         now: Timestamp,
-    ) -> Result<i64> {
+    ) -> Result<Taken> {
         let each = i64::from(self.of(counted));
         if each == 0 || wanted == 0 {
-            return Ok(wanted);
+            return Ok(Taken { within: wanted, last: false });
         }
         let taken = add(tx, charged.license, counted, wanted, now)?;
         let limit = each.saturating_mul(charged.active.max(1));
-        Ok((limit - (taken - wanted)).clamp(0, wanted))
+        Ok(Taken { within: (limit - (taken - wanted)).clamp(0, wanted), last: taken == limit })
     }
 }
 
 fn add(tx: &mut Tx<'_>, license: LicenseId, counted: Counted, wanted: i64, now: Timestamp) -> Result<i64> {
     let amount = |of| if counted == of { wanted } else { 0 };
-    let sql = "insert into daily_counts (license, day, reports, usage_entries, audit_entries, skipped)
-               values (?1, ?2, ?3, ?4, ?5, 0)
+    let sql =
+        "insert into daily_counts (license, day, reports, usage_entries, activations, audit_entries, skipped)
+               values (?1, ?2, ?3, ?4, ?5, ?6, 0)
                on conflict (license, day) do update set reports = daily_counts.reports + excluded.reports,
                  usage_entries = daily_counts.usage_entries + excluded.usage_entries,
+                 activations = daily_counts.activations + excluded.activations,
                  audit_entries = daily_counts.audit_entries + excluded.audit_entries
-               returning reports, usage_entries, audit_entries";
-    let (reports, usage, audit) = (Counted::Reports, Counted::Usage, Counted::Audit);
+               returning reports, usage_entries, activations, audit_entries";
+    let [reports, usage, activations, audit] =
+        [Counted::Reports, Counted::Usage, Counted::Activations, Counted::Audit].map(amount);
     let read = |row: &Row<'_>| match counted {
         Counted::Reports => row.get(0),
         Counted::Usage => row.get(1),
-        Counted::Audit => row.get(2),
+        Counted::Activations => row.get(2),
+        Counted::Audit => row.get(3),
     };
-    Ok(tx.query_one(sql, params![license, day(now), amount(reports), amount(usage), amount(audit)], read)?)
+    Ok(tx.query_one(sql, params![license, day(now), reports, usage, activations, audit], read)?)
 }
 
 /// Counts audit entries that are not written. Returns whether they are the first ones of the license on this day.

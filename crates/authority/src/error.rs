@@ -1,4 +1,4 @@
-use kaching_base::{ErrorCode, ParseError};
+use kaching_base::{ErrorCode, ParseError, Seconds};
 use kaching_db as db;
 use kaching_domain::{Invalid, Refused, Rejected};
 
@@ -29,6 +29,14 @@ pub enum Error {
         generation: u64,
         /// The number of the last heartbeat of that generation that was answered.
         number: u64,
+    },
+    /// The license has had all stored that it may have on this day; nothing was changed.
+    #[error("{detail}: wait as long as Retry-After says")]
+    TooMany {
+        /// What there was too much of.
+        detail: &'static str,
+        /// When it may have more.
+        retry_after: Seconds,
     },
     /// The request came before under the same idempotency key; this was its answer.
     #[error("answered before")]
@@ -78,6 +86,7 @@ impl Error {
             Self::Refused(refused) => refused.code,
             Self::Invalid { code, .. } => *code,
             Self::OutdatedCredential { .. } => ErrorCode::CredentialInvalid,
+            Self::TooMany { .. } => ErrorCode::RateLimited,
             Self::Database(
                 db::Error::Overloaded
                 | db::Error::Deadline

@@ -34,8 +34,8 @@ pub struct Op {
     pub(crate) version_checked: bool,
     pub(crate) daily: DailyLimits,
     charged: Option<Charged>,
-    /// Entries about a product's call, which are written at the end.
-    entries: Vec<(&'static str, Option<String>, Entry)>,
+    /// Entries that only the limit of a day may keep out, which are written at the end.
+    limited: Vec<(&'static str, Option<String>, Entry)>,
 }
 
 impl Op {
@@ -65,12 +65,36 @@ impl Op {
         self.append(tx, action, target, entry)
     }
 
-    /// Names the license to which the entries of a product's call are charged.
+    /// As [`audit`](Self::audit), for what changes nothing and can be repeated by whoever holds a key: of a product's
+    /// call it is written only within the license's limit of the day.
+    ///
+    /// # Errors
+    /// If the database does not take it.
+    pub(crate) fn audit_limited(&mut self, tx: &mut Tx<'_>, entry: Entry) -> Result<()> {
+        let (action, target) = self.subject.clone().expect("an operation names its subject before it audits");
+        self.append_limited(tx, action, target, entry)
+    }
+
+    /// Names the license to which the refusals of a product's call are charged.
     pub(crate) fn charge(&mut self, license: &License) {
         self.charged = Some(Charged { license: license.id, active: license.active });
     }
 
-    fn append(
+    /// Appends an entry about a subject that this operation meets on its way.
+    ///
+    /// # Errors
+    /// If the database does not take it.
+    pub(crate) fn append(
+        &mut self,
+        tx: &mut Tx<'_>,
+        action: &str,
+        target: Option<String>,
+        entry: Entry,
+    ) -> Result<()> {
+        audit::append(tx, self, action, target, entry)
+    }
+
+    fn append_limited(
         &mut self,
         tx: &mut Tx<'_>,
         action: &'static str,
@@ -78,19 +102,19 @@ impl Op {
         entry: Entry,
     ) -> Result<()> {
         if self.charged.is_some() && self.cx.actor == Actor::Client {
-            self.entries.push((action, target, entry));
+            self.limited.push((action, target, entry));
             return Ok(());
         }
-        audit::append(tx, self, action, target, entry)
+        self.append(tx, action, target, entry)
     }
 
-    /// Writes the entries about a product's call that its license may still leave today. The others are counted, of
-    /// which one entry tells. The count is locked for the rest of the transaction, so it comes last.
-    fn write_entries(&mut self, tx: &mut Tx<'_>) -> Result<()> {
-        let entries = mem::take(&mut self.entries);
+    /// Writes the refusals that a license may still leave today. The others are counted, of which one entry tells.
+    /// The count is locked for the rest of the transaction, so it comes last.
+    fn write_limited(&mut self, tx: &mut Tx<'_>) -> Result<()> {
+        let entries = mem::take(&mut self.limited);
         let Some(charged) = self.charged.filter(|_| !entries.is_empty()) else { return Ok(()) };
         let wanted = i64::try_from(entries.len()).unwrap_or(i64::MAX);
-        let within = self.daily.take(tx, charged, Counted::Audit, wanted, self.now)?;
+        let within = self.daily.take(tx, charged, Counted::Audit, wanted, self.now)?.within;
         let some = usize::try_from(within).unwrap_or(0);
         for (action, target, entry) in entries.into_iter().take(some) {
             audit::append(tx, self, action, target, entry)?;
@@ -147,10 +171,10 @@ impl Authority {
                     version_checked: false,
                     daily,
                     charged: None,
-                    entries: Vec::new(),
+                    limited: Vec::new(),
                 };
                 let outcome = once(tx, &mut op, &mut operation)?;
-                op.write_entries(tx)?;
+                op.write_limited(tx)?;
                 changes::sql::append(tx, &op.changes, now)?;
                 Ok::<_, Error>((outcome, !op.changes.is_empty(), op.repeated))
             })
@@ -212,7 +236,7 @@ fn decide<T>(
         Ok(result) => op.expected_nothing().map(|()| Ok(result)),
         Err(Error::Refused(refused)) => {
             if let Some((action, target)) = op.subject.clone() {
-                op.append(tx, action, target, Entry::refused(refused.code))?;
+                op.append_limited(tx, action, target, Entry::refused(refused.code))?;
             }
             Ok(Err(*refused))
         }

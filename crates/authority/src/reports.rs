@@ -1,6 +1,6 @@
 //! What products tell the audit log.
 
-use kaching_base::{Seconds, Timestamp};
+use kaching_base::Timestamp;
 use kaching_domain::{ActivationStatus, Nonce};
 use serde_json::json;
 
@@ -30,18 +30,6 @@ pub enum ReportKind {
     Health,
 }
 
-/// What became of a report.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reported {
-    /// It is in the audit log.
-    Written,
-    /// Its license has told all that it may on this day.
-    TooMany {
-        /// When it may tell more.
-        retry_after: Seconds,
-    },
-}
-
 /// An entry is read by people: a report longer than this is a log.
 const LONGEST: usize = 8192;
 
@@ -60,8 +48,9 @@ impl Authority {
     /// Writes down what a product tells. A repeated nonce is the same report.
     ///
     /// # Errors
-    /// `credential_invalid` or `activation_not_found`, or if there is nothing to write down or too much.
-    pub async fn report(&self, cx: Cx, report: Report) -> Result<Reported> {
+    /// `credential_invalid` or `activation_not_found`, or if there is nothing to write down or too much. `rate_limited` where the
+    /// license has told all that it may on this day.
+    pub async fn report(&self, cx: Cx, report: Report) -> Result<()> {
         if report.detail.trim().is_empty() || report.detail.len() > LONGEST {
             return Err(Error::invalid("/detail", format!("a report is 1 to {LONGEST} bytes long")));
         }
@@ -78,19 +67,22 @@ impl Authority {
                 return Err(activations::credential_invalid());
             }
             if sql::nonce_seen(tx, id, &report.nonce, op.now)? {
-                return Ok(Reported::Written);
+                return Ok(());
             }
             let license = licenses::sql::by_id(tx, activation.license)?.ok_or_else(activations::unknown)?;
             let charged = Charged { license: license.id, active: license.active };
-            if op.daily.take(tx, charged, Counted::Reports, 1, op.now)? == 0 {
-                return Ok(Reported::TooMany { retry_after: daily::until_tomorrow(op.now) });
+            if op.daily.take(tx, charged, Counted::Reports, 1, op.now)?.within == 0 {
+                return Err(Error::TooMany {
+                    detail: "the license has reported as much as is stored in a day (UTC)",
+                    retry_after: daily::until_tomorrow(op.now),
+                });
             }
             sql::keep_nonce(tx, id, &report.nonce, op.now)?;
             op.on(report.kind.action(), id);
             let entry = Entry::ok(json!({ "license": license.id, "at": report.at }));
             // It has a limit of its own, and is not charged with other entries.
             op.audit(tx, entry.private(json!({ "detail": report.detail })).of_customer(license.customer))?;
-            Ok(Reported::Written)
+            Ok(())
         })
         .await
     }

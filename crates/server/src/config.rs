@@ -148,7 +148,9 @@ pub struct LimitSettings {
     pub reports_per_day: u32,
     /// Increments of counters a day that are stored for a license, for each installation that is active; 0 is no limit.
     pub usage_per_day: u32,
-    /// Audit entries a day that products cause for a license, for each installation that is active; 0 is no limit.
+    /// Activations a day with the key of a license, for each installation that is active; 0 is no limit.
+    pub activations_per_day: u32,
+    /// Audit entries a day of what a license's products were refused, for each installation that is active; 0 is no limit.
     pub audit_per_day: u32,
     /// Calls with a credential that are served at once.
     pub heartbeats_at_once: u32,
@@ -339,7 +341,12 @@ impl Config {
 impl LimitSettings {
     /// How much is stored for a license in a day.
     pub fn daily(&self) -> DailyLimits {
-        DailyLimits { reports: self.reports_per_day, usage: self.usage_per_day, audit: self.audit_per_day }
+        DailyLimits {
+            reports: self.reports_per_day,
+            usage: self.usage_per_day,
+            activations: self.activations_per_day,
+            audit: self.audit_per_day,
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 use std::sync::atomic::AtomicU64;
 
+use kaching_authority::Error;
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{
@@ -90,10 +91,12 @@ pub(crate) enum Kind {
     Failures,
     /// Reports of a license in a day.
     Reports,
+    /// Activations of a license in a day.
+    Activations,
 }
 
 impl Kind {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Activation,
         Self::Repeats,
         Self::Outdated,
@@ -104,6 +107,7 @@ impl Kind {
         Self::Token,
         Self::Failures,
         Self::Reports,
+        Self::Activations,
     ];
 
     pub(crate) fn as_str(self) -> &'static str {
@@ -118,11 +122,19 @@ impl Kind {
             Self::Token => "token",
             Self::Failures => "failures",
             Self::Reports => "reports",
+            Self::Activations => "activations",
         }
     }
 }
 
 impl Metrics {
+    /// One more that was over the limit of the day, where that is why.
+    pub(crate) fn limited_today(&self, kind: Kind, error: &Error) {
+        if matches!(error, Error::TooMany { .. }) {
+            self.limited(kind);
+        }
+    }
+
     /// One more that was over this limit.
     pub(crate) fn limited(&self, kind: Kind) {
         self.rate_limited.get_or_create(&Limit { limit: kind.as_str() }).inc();

@@ -134,6 +134,9 @@ impl From<Error> for Rejected {
             Error::Refused(refused) => Self::refused(*refused),
             Error::Invalid { detail, pointer: None, .. } => Self::new(code, detail),
             outdated @ Error::OutdatedCredential { .. } => Self::new(code, outdated.to_string()),
+            Error::TooMany { retry_after, .. } => {
+                Self::new(code, error.to_string()).retry_after(retry_after.0.unsigned_abs())
+            }
             Error::Invalid { detail, pointer: Some(pointer), .. } => {
                 let mut rejected = Self::new(code, detail.clone());
                 rejected.problem.errors.push(FieldError { pointer, detail });

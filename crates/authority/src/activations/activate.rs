@@ -12,6 +12,7 @@ use kaching_domain::{
     quotas,
 };
 use kaching_license::Credential;
+use serde_json::json;
 
 use super::{
     Activate, Activated, Answer, Grounds, Proof,
@@ -19,7 +20,14 @@ use super::{
     slots, sql,
     store::{self, Deed},
 };
-use crate::{Authority, Cx, Error, Op, Result, licenses, statements::Around, status::no_license};
+use crate::{
+    Authority, Cx, Error, Op, Result,
+    audit::Entry,
+    daily::{self, Charged, Counted},
+    licenses,
+    statements::Around,
+    status::no_license,
+};
 
 /// What was committed, to be signed.
 struct Bound {
@@ -122,6 +130,7 @@ fn bind(tx: &mut Tx<'_>, op: &mut Op, mut around: Around, ask: &Activate) -> Res
         Ok(decision) if is_new(present.as_ref(), &decision) && !ask.admits_new => Err(too_many()),
         Ok(decision) => {
             let first = is_new(present.as_ref(), &decision);
+            count(tx, op, license, &decision)?;
             let how = moving.as_ref().map_or("", |(_, mover)| word(*mover));
             let deed = Deed { action: "activation.activate", moved: how };
             around.license = store::keep(tx, op, &deed, license, slots.counted, present.as_ref(), &decision)?;
@@ -140,6 +149,27 @@ fn bind(tx: &mut Tx<'_>, op: &mut Op, mut around: Around, ask: &Activate) -> Res
             Ok(Decided::Refused(Box::new(Denied { around, act, refused, now: op.now })))
         }
     }
+}
+
+/// Counts an activation for the day. Each leaves an entry and a credential, so this is what bounds them; the last one
+/// that is admitted says so.
+fn count(tx: &mut Tx<'_>, op: &mut Op, license: &License, decision: &Decision) -> Result<()> {
+    if decision.outcome == Outcome::Repeated {
+        return Ok(());
+    }
+    let charged = Charged { license: license.id, active: license.active };
+    let taken = op.daily.take(tx, charged, Counted::Activations, 1, op.now)?;
+    let tomorrow = daily::until_tomorrow(op.now);
+    if taken.within == 0 {
+        let detail = "the license was activated as often as it may be in a day (UTC)";
+        return Err(Error::TooMany { detail, retry_after: tomorrow });
+    }
+    if taken.last {
+        let change = json!({ "until": op.now + tomorrow });
+        let license = license.id.to_string();
+        op.append(tx, "license.activations_limited", Some(license), Entry::ok(change))?;
+    }
+    Ok(())
 }
 
 /// Whether the license never had this installation, and none gave its place to it.

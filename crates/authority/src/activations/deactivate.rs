@@ -4,7 +4,7 @@ use kaching_domain::{
     Activation, License,
     activations::deactivate::{GivenBack, Situation, deactivate},
 };
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{Deactivate, credential_invalid, sql, store, unknown};
 use crate::{Authority, Cx, Op, Result, audit::Entry, licenses};
@@ -56,16 +56,19 @@ fn write(
     before: &Activation,
     given_back: GivenBack,
 ) -> Result<()> {
-    let (after, detail, cut_short) = match given_back {
-        GivenBack::Freed(after) => (after, json!({}), None),
+    let change = json!({ "license": license.id, "was": before.status.as_str() });
+    let entry = Entry::ok(change).of_customer(license.customer);
+    let (after, entry, cut_short) = match given_back {
+        GivenBack::Freed(after) => (after, entry, None),
         GivenBack::Moved { activation, cut_short } => {
-            let detail = json!({ "how": "key", "displaced_runs_until": activation.move_ends_at });
-            (activation, detail, Some(cut_short))
+            let runs_until = json!(activation.move_ends_at);
+            let entry = entry.also("how", json!("key")).also("displaced_runs_until", runs_until);
+            (activation, entry, Some(cut_short))
         }
         GivenBack::Held { activation, displaced } => {
             sql::keep_displaced(tx, activation.id, &displaced)?;
-            let detail = json!({ "held_until": activation.lapses_at() });
-            (activation, detail, None)
+            let entry = entry.also("held_until", json!(activation.lapses_at()));
+            (activation, entry, None)
         }
     };
     sql::update(tx, Some(before), &after)?;
@@ -81,9 +84,5 @@ fn write(
     }
     op.changed_one(license.id, after.id, license.revision);
     op.on("activation.deactivate", after.id);
-    let mut change = json!({ "license": license.id, "was": before.status.as_str() });
-    if let (Value::Object(change), Value::Object(detail)) = (&mut change, detail) {
-        change.extend(detail);
-    }
-    op.audit(tx, Entry::ok(change).of_customer(license.customer))
+    op.audit(tx, entry)
 }

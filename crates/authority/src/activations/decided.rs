@@ -69,7 +69,7 @@ pub(super) fn audit_refusal(
         None => op.on("activation.activate", license.id),
     }
     let told = json!({ "fingerprint": request.fingerprint.as_str(), "name": request.name });
-    op.audit(tx, Entry::refused(refused.code).private(told).of_customer(license.customer))
+    op.audit_limited(tx, Entry::refused(refused.code).private(told).of_customer(license.customer))
 }
 
 /// Fingerprints may be long, and are looked up by their hash.

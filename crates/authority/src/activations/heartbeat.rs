@@ -20,7 +20,7 @@ use super::{
     beats::{self, Beat},
     credential_invalid,
     decided::{Decided, Denied, advise},
-    slots, sql, unknown, usage,
+    repeated, slots, sql, unknown, usage,
 };
 use crate::{Authority, Cx, Error, Op, Result, audit::Entry, licenses, statements::Around};
 
@@ -314,7 +314,7 @@ fn keep_health<'b>(tx: &mut Tx<'_>, after: &Activation, beat: &'b Heartbeat) -> 
     Ok(changed.then_some(told.status.as_str()))
 }
 
-/// One entry at most: of a refusal that is new, a return, or what the product told of itself.
+/// One entry at most: of a refusal that is new, a return, or (one an hour) what the product told of itself.
 fn audit(
     tx: &mut Tx<'_>,
     op: &mut Op,
@@ -324,33 +324,36 @@ fn audit(
     health: Option<&str>,
 ) -> Result<()> {
     let after = &answered.activation;
-    let (action, entry) = match &answered.answer {
+    match &answered.answer {
         Err(refused) if before.refused == Some(refused.code) => {
             op.repeated(refused.code);
-            return Ok(());
+            Ok(())
         }
-        Err(refused) => ("activation.heartbeat", Entry::refused(refused.code)),
+        Err(refused) => {
+            op.on("activation.heartbeat", after.id);
+            op.audit_limited(tx, Entry::refused(refused.code).of_customer(license.customer))
+        }
         Ok(_) => {
-            let resumes = before.is_lapsed(op.now);
             let version = (before.version != after.version).then_some(&after.version);
             let levels = (before.levels != after.levels).then_some(&after.levels);
-            if version.is_none() && levels.is_none() && health.is_none() && !resumes {
-                return Ok(());
-            }
             let mut told =
                 json!({ "license": license.id, "version": version, "levels": levels, "health": health });
-            if resumes {
+            if before.is_lapsed(op.now) {
                 told["lapsed_at"] = json!(before.run_until);
+                op.on("activation.resume", after.id);
+                return op.audit(tx, Entry::ok(told).of_customer(license.customer));
             }
-            (if resumes { "activation.resume" } else { "activation.report" }, Entry::ok(told))
+            if version.is_none() && levels.is_none() && health.is_none() {
+                return Ok(());
+            }
+            let entry = |told| Entry::ok(told).of_customer(license.customer);
+            repeated::audit(tx, op, after.id, "activation.report", told, entry)
         }
-    };
-    op.on(action, after.id);
-    op.audit(tx, entry.of_customer(license.customer))
+    }
 }
 
-/// Writes down what speaks for two holders; a sighting is an entry that shows both, and says so where both are refused
-/// from then on.
+/// Writes down what speaks for two holders. A sighting is an entry that shows both, one an hour, and one that says so
+/// where both are refused from then on.
 fn remember(
     tx: &mut Tx<'_>,
     op: &mut Op,
@@ -366,7 +369,6 @@ fn remember(
     if !remembered.sighting {
         return Ok(());
     }
-    op.on("activation.two_holders", before.id);
     let shown = &beat.proof.authorization;
     let change = json!({
         "license": license.id,
@@ -375,7 +377,10 @@ fn remember(
         "refused": remembered.suspicion.copy_suspected,
     });
     let told = json!({ "present_address": before.address, "present_seen_at": before.last_seen_at });
-    let entry = Entry::ok(change).private(told).of_customer(license.customer);
-    let stops = remembered.suspicion.copy_suspected && !before.suspicion.copy_suspected;
-    op.audit(tx, if stops { entry.refusing(ErrorCode::CopySuspected) } else { entry })
+    let entry = |change| Entry::ok(change).private(told).of_customer(license.customer);
+    if remembered.suspicion.copy_suspected && !before.suspicion.copy_suspected {
+        op.on("activation.two_holders", before.id);
+        return op.audit(tx, entry(change).refusing(ErrorCode::CopySuspected));
+    }
+    repeated::audit(tx, op, before.id, "activation.two_holders", change, entry)
 }

@@ -39,7 +39,7 @@ pub(super) fn keep(
         .collect();
     let wanted = i64::try_from(increments.len()).unwrap_or(i64::MAX);
     let charged = Charged { license: around.license.id, active: around.license.active };
-    let within = op.daily.take(tx, charged, Counted::Usage, wanted, op.now)?;
+    let within = op.daily.take(tx, charged, Counted::Usage, wanted, op.now)?.within;
     for Increment { counter, seq, amount, told } in
         increments.iter().take(usize::try_from(within).unwrap_or(0))
     {

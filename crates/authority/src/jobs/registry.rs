@@ -33,6 +33,7 @@ impl Authority {
     pub(super) async fn run_periodic(&self) -> Result<u64> {
         let mut done = licenses::apply_due_changes(self).await?;
         done += activations::lapse_due(self).await?;
+        done += activations::write_repeated(self).await?;
         done += activations::forget_nonces(self).await?;
         done += idempotency::forget_old(self).await?;
         done += changes::forget_old(self).await?;

@@ -1,17 +1,24 @@
 //! What one license may have stored in a day, whatever holds its key.
 
 use kaching_authority::{
-    Actor, AuditFilter, Authority, Cx, List,
+    Actor, AuditFilter, Authority, Clock as _, Cx, Error, List,
     activations::{Heartbeat, Usage},
-    reports::{Report, ReportKind, Reported},
+    reports::{Report, ReportKind},
 };
-use kaching_base::{Seconds, Timestamp};
+use kaching_base::{ErrorCode, Seconds, Timestamp};
 use kaching_testkit::World;
 use serde_json::Value;
 
-use super::setting::{Installation, Site};
+use super::setting::{Installation, Site, refused};
 
 const DAY: Seconds = Seconds(86_400);
+
+/// What became of a report.
+#[derive(Debug, PartialEq)]
+enum Reported {
+    Written,
+    TooMany { retry_after: Seconds },
+}
 
 async fn report(authority: &Authority, home: &mut Installation) -> Reported {
     let nonce = home.draw();
@@ -30,7 +37,11 @@ async fn report(authority: &Authority, home: &mut Installation) -> Reported {
 }
 
 async fn send(authority: &Authority, _: &Installation, report: Report) -> Reported {
-    authority.report(Cx::of(Actor::Client), report).await.unwrap()
+    match authority.report(Cx::of(Actor::Client), report).await {
+        Ok(()) => Reported::Written,
+        Err(Error::TooMany { retry_after, .. }) => Reported::TooMany { retry_after },
+        Err(error) => panic!("{error}"),
+    }
 }
 
 /// How many entries of an action there are, and the newest of them.
@@ -147,28 +158,132 @@ async fn usage_is_stored_of_counters_that_the_license_has_and_so_much_a_day() {
     .await;
 }
 
+/// So many refusals, each of another fingerprint: the license is full.
+async fn refuse(world: &World, site: &Site, count: u64) {
+    for at in 0..count {
+        let mut stranger = Installation::new(&format!("stranger-{at}"));
+        assert_eq!(refused(stranger.activate(world, site).await), ErrorCode::ActivationLimitReached);
+    }
+}
+
+async fn refusals(world: &World) -> usize {
+    let filter = AuditFilter { action: Some("activation.activate".to_owned()), ..AuditFilter::default() };
+    let (mut list, mut count) = (List { limit: Some(200), filter, ..List::default() }, 0);
+    loop {
+        let page = world.authority.audit_entries(list.clone()).await.unwrap();
+        count += page.items.iter().filter(|entry| entry.body.contains(r#""outcome":"refused""#)).count();
+        match page.next {
+            Some(next) => list.after = Some(next),
+            None => return count,
+        }
+    }
+}
+
 #[tokio::test]
-async fn entries_about_a_product_have_a_limit_and_one_tells_of_the_rest() {
+async fn entries_of_refusals_have_a_limit_and_one_tells_of_the_rest() {
+    World::each(|world| async move {
+        let site = Site::plain(&world, 1).await;
+        Installation::new("c1").activate(&world, &site).await.unwrap();
+        refuse(&world, &site, 600).await;
+        assert_eq!(refusals(&world).await, 500);
+        assert_eq!(told(&world, "license.audit_limited").await.0, 1);
+        world.clock.advance(DAY);
+        world.authority.remove_old_when_due().await.unwrap();
+        let (count, newest) = told(&world, "license.audit_limited").await;
+        assert_eq!((count, newest.unwrap()["change"]["not_written"].clone()), (2, 100.into()));
+    })
+    .await;
+}
+
+/// Somebody with the key alone floods first and moves the slot then: that is still seen.
+#[tokio::test]
+async fn a_flood_hides_no_change() {
     World::each(|world| async move {
         let site = Site::plain(&world, 1).await;
         let mut home = Installation::new("c1");
         home.activate(&world, &site).await.unwrap();
+        refuse(&world, &site, 600).await;
         for at in 0..600 {
             let beat = Heartbeat { version: Some(format!("2.4.{at}")), ..home.beat() };
             home.hear(&world, beat).await.unwrap();
             home.number += 1;
         }
-        assert_eq!(told(&world, "activation.report").await.0, 499, "with that of the activation: 500");
-        assert_eq!(told(&world, "license.audit_limited").await.0, 1);
-        let version = world.authority.activation(home.id()).await.unwrap().version;
-        assert_eq!(version.as_deref(), Some("2.4.599"), "what happens is stored all the same");
-        let address = site.license.to_string();
-        world.authority.suspend_license(super::setting::operator(), address, "x".to_owned()).await.unwrap();
-        assert_eq!(told(&world, "license.suspend").await.0, 1, "operators have no such limit");
+        let mut thief = Installation::new("c2");
+        thief.take_over(&world, &site, home.id()).await.unwrap();
+        thief.deactivate(&world).await.unwrap();
+        for action in ["activation.supersede", "activation.deactivate"] {
+            assert_eq!(told(&world, action).await.0, 1, "{action}");
+        }
+        let granted = told(&world, "activation.activate").await.0 - refusals(&world).await;
+        assert_eq!(granted, 2, "both activations");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn activations_by_key_have_a_limit_for_the_day_and_each_leaves_its_entry() {
+    World::each(|world| async move {
+        let site = Site::plain(&world, 1).await;
+        let mut home = Installation::new("c1");
+        for _ in 0..500 {
+            home.activate(&world, &site).await.unwrap();
+        }
+        let (count, newest) = told(&world, "license.activations_limited").await;
+        let until = newest.expect("the last one that is admitted says so")["change"]["until"].clone();
+        assert_eq!(count, 1);
+        let other = world.replica(7).await;
+        for authority in [&world.authority, &other] {
+            let request = home.request(&site);
+            match authority.activate(Cx::of(Actor::Client), request).await {
+                Err(Error::TooMany { retry_after, .. }) => {
+                    assert_eq!(serde_json::json!(world.clock.now() + retry_after), until);
+                }
+                _ => panic!("it is one too many"),
+            }
+        }
+        assert_eq!(told(&world, "activation.activate").await.0, 500);
+        home.heartbeat(&world).await.expect("what is active goes on");
         world.clock.advance(DAY);
-        world.authority.remove_old_when_due().await.unwrap();
-        let (count, newest) = told(&world, "license.audit_limited").await;
-        assert_eq!((count, newest.unwrap()["change"]["not_written"].clone()), (2, 101.into()));
+        home.activate(&world, &site).await.expect("the day is another one");
+        other.close().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_a_product_tells_of_itself_is_one_entry_an_hour() {
+    World::each(|world| async move {
+        let site = Site::plain(&world, 1).await;
+        let mut home = Installation::new("c1");
+        home.activate(&world, &site).await.unwrap();
+        // Every two minutes another version, for three hours.
+        for at in 0..90 {
+            let beat = Heartbeat { version: Some(format!("2.4.{at}")), ..home.beat() };
+            home.hear(&world, beat).await.unwrap();
+            home.number += 1;
+            world.clock.advance(Seconds(120));
+            world.authority.run_jobs().await.unwrap();
+        }
+        let (count, newest) = told(&world, "activation.report").await;
+        assert_eq!(count, 4, "the first at once, and one for each hour");
+        let change = &newest.unwrap()["change"];
+        assert_eq!(
+            (&change["first"]["version"], &change["last"]["version"]),
+            (&"2.4.60".into(), &"2.4.89".into())
+        );
+        assert_eq!(change["times"], 30);
+        let shown = world.authority.activation(home.id()).await.unwrap();
+        assert_eq!(shown.version.as_deref(), Some("2.4.89"), "what is told is stored at once");
+        world.clock.advance(Seconds(3600));
+        world.authority.run_jobs().await.unwrap();
+        let beat = Heartbeat { version: Some("3".to_owned()), ..home.beat() };
+        home.hear(&world, beat).await.unwrap();
+        let (count, newest) = told(&world, "activation.report").await;
+        assert_eq!(
+            (count, &newest.unwrap()["change"]["version"]),
+            (5, &"3".into()),
+            "a rare one is told at once"
+        );
     })
     .await;
 }

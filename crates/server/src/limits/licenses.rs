@@ -230,7 +230,11 @@ impl App {
     /// What the authority says where a place was needed, and none was left.
     pub(crate) fn too_many_newcomers(&self, newcomer: &Newcomer, rejected: Rejected) -> Rejected {
         match newcomer {
-            Newcomer::Spent(spent) if rejected.code() == ErrorCode::RateLimited.as_str() => {
+            // One that says itself how long to wait has met the limit of the day.
+            Newcomer::Spent(spent)
+                if rejected.code() == ErrorCode::RateLimited.as_str()
+                    && rejected.problem.retry_after_s.is_none() =>
+            {
                 limited(&self.metrics, *spent, &rejected.problem.detail)
             }
             _ => rejected,

@@ -17,6 +17,7 @@ use crate::{
     edge::Arrival,
     extract::{Body, HeaderKey, Public, parse_key},
     limits::{KeyPurpose, Purpose},
+    metrics::Kind,
     problem::{Rejected, Result},
     shape,
 };
@@ -40,7 +41,9 @@ pub(crate) async fn activate(
     let call = app.by_key(&arrival, &input.key, KeyPurpose::Other).await?;
     let newcomer = app.newcomer(&call).await?;
     input.admits_new = newcomer.may();
-    let activated = shape::granted(app.authority.activate(product_cx(&arrival), input).await);
+    let activated = app.authority.activate(product_cx(&arrival), input).await;
+    let activated =
+        shape::granted(activated.inspect_err(|error| app.metrics.limited_today(Kind::Activations, error)));
     app.settle(&newcomer, activated.as_ref());
     let activated =
         activated.map_err(|rejected| app.failed(&arrival, app.too_many_newcomers(&newcomer, rejected)))?;

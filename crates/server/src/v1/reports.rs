@@ -1,7 +1,6 @@
 use axum::{Extension, extract::State, http::StatusCode};
 use kaching_api::{ReportKind, ReportRequest};
 use kaching_authority::reports;
-use kaching_base::ErrorCode;
 
 use super::activate::{product_cx, read_nonce};
 use crate::{
@@ -11,7 +10,7 @@ use crate::{
     extract::{Body, Credential, Public},
     limits::Purpose,
     metrics::Kind,
-    problem::{Rejected, Result},
+    problem::Result,
 };
 
 /// Tells the audit log what happened in the product.
@@ -39,13 +38,9 @@ pub(crate) async fn report(
         at,
     };
     let _turn = app.turn(Class::Heartbeats).await?;
-    match app.authority.report(product_cx(&arrival), input).await? {
-        reports::Reported::Written => Ok(StatusCode::NO_CONTENT),
-        reports::Reported::TooMany { retry_after } => {
-            app.metrics.limited(Kind::Reports);
-            let detail = "the license has reported as much as is stored in a day (UTC); wait as long as Retry-After says";
-            let wait = retry_after.0.unsigned_abs();
-            Err(Rejected::new(ErrorCode::RateLimited, detail).retry_after(wait))
-        }
-    }
+    app.authority
+        .report(product_cx(&arrival), input)
+        .await
+        .inspect_err(|error| app.metrics.limited_today(Kind::Reports, error))?;
+    Ok(StatusCode::NO_CONTENT)
 }
