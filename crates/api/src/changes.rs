@@ -24,6 +24,31 @@ pub struct Changes {
     pub now: Option<Timestamp>,
 }
 
+/// The `data` of the event `end`, the last of a stream that the authority ends.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct StreamEnd {
+    /// Why it ends.
+    pub ends: EndReason,
+    /// The authority's clock when this was written.
+    pub now: Timestamp,
+}
+
+/// Why the authority ends a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub enum EndReason {
+    /// The server stops: another one, or its next process, has the changes.
+    Leaving,
+    /// A newer stream of the same activation is open.
+    Replaced,
+    /// The lease with which it was opened may run no longer.
+    LeaseEnded,
+    /// The present state could not be read.
+    Failed,
+}
+
 /// The `data` of the event `ping`, which says that the stream lives.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

@@ -1,8 +1,6 @@
 use kaching_base::ErrorCode::{self, *};
 
 /// The closed list: code, HTTP status, title.
-///
-/// `malformed_body` also answers a wrong method (405), type (415), size (413) and slowness (408).
 pub const STATUSES: &[(ErrorCode, u16, &str)] = &[
     (LicenseNotFound, 404, "No license has this key"),
     (KeyMalformed, 422, "The license key is mistyped"),
@@ -32,6 +30,12 @@ pub const STATUSES: &[(ErrorCode, u16, &str)] = &[
     (IdempotencyInProgress, 409, "The same request is still being handled"),
     (InvalidRequest, 422, "The request makes no sense"),
     (MalformedBody, 400, "The request cannot be read"),
+    (MethodNotAllowed, 405, "The path does not take this method"),
+    (RequestTimeout, 408, "The request did not come in time"),
+    (BodyTooLarge, 413, "The body is too long"),
+    (UriTooLong, 414, "The address is too long"),
+    (UnsupportedMediaType, 415, "The body is of another type than JSON"),
+    (HeadersTooLarge, 431, "The headers are too long"),
     (IdempotencyKeyReused, 422, "The idempotency key was used for another request"),
     (NotFound, 404, "There is no such thing"),
     (Unauthenticated, 401, "Nobody is signed in"),

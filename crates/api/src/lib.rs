@@ -34,7 +34,7 @@ pub use activations::{Activation, ActivationStatus, MoveRequest, ReleaseRequest}
 pub use audit::{Actor, AuditEntry};
 pub use backup::{BackupRequest, SealedRoot};
 pub use catalogue::{Catalogue, CatalogueFeature, CataloguePlan, Contact, Upgrade};
-pub use changes::{Changes, Ping};
+pub use changes::{Changes, EndReason, Ping, StreamEnd};
 pub use codes::{STATUSES, status, title};
 pub use customers::{Customer, CustomerCreate, CustomerEdit};
 pub use discovery::{Discovery, Endpoints, Jwk, Jwks};
@@ -52,7 +52,7 @@ pub use list_edit::ListEdit;
 pub use plans::{AppliedChange, Apply, ApplyAnswer, ApplyRequest, Plan, PlanCreate, PlanEdit, PolicyEdit};
 pub use problem::{FieldError, Problem};
 pub use products::{ContactEdit, KeyFormat, Product, ProductCreate, ProductEdit};
-pub use quotas::{Holder, Quota, QuotaState};
+pub use quotas::{Holder, Quota};
 pub use reminders::Reminder;
 pub use reports::{ReportKind, ReportRequest};
 pub use secret::SecretText;

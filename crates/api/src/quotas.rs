@@ -1,4 +1,4 @@
-use kaching_base::{ActivationId, Code, FingerprintKind, Period, Timestamp};
+use kaching_base::{ActivationId, Code, FingerprintKind, Period, QuotaState, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// A limit with its present use.
@@ -19,19 +19,6 @@ pub struct Quota {
     pub resets_at: Option<Timestamp>,
     /// Whether there is room.
     pub state: QuotaState,
-}
-
-/// How near a quota is to its limit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub enum QuotaState {
-    /// Below 80 %.
-    Ok,
-    /// From 80 %.
-    Warn,
-    /// Above the limit.
-    Over,
 }
 
 /// Who holds a slot.

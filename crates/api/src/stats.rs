@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-/// `GET /v1/admin/stats`: how many licenses stand how.
+/// `GET /v1/admin/stats`: how many licenses stand how. Active, expired, suspended, revoked and not started are the total.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Stats {
@@ -14,6 +14,12 @@ pub struct Stats {
     pub expiring_soon: u64,
     /// Stopped until reinstated.
     pub suspended: u64,
+    /// Stopped for good.
+    #[serde(default)]
+    pub revoked: u64,
+    /// Their start is still to come.
+    #[serde(default)]
+    pub not_started: u64,
     /// Installations that hold a slot.
     pub activations: u64,
 }

@@ -55,9 +55,7 @@ pub use error::{Error, Replay, Result};
 pub use features::{EditFeature, FeatureDetails, FeatureFilter, NewFeature};
 pub use kaching_db::Config as DatabaseConfig;
 pub use kaching_domain as domain;
-pub use kaching_domain::{
-    Activation, ActivationStatus, Fingerprint, Holder, Nonce, Quota, QuotaState, Refused,
-};
+pub use kaching_domain::{Activation, ActivationStatus, Fingerprint, Holder, Nonce, Quota, Refused};
 pub use kaching_license as license;
 pub use kaching_license::{Authorization, Digest, LicenseKey};
 pub use keys::{KeyRing, MasterKey, RootStore, WithdrawnKey, write_private};

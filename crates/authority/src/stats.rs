@@ -5,7 +5,8 @@ use kaching_db::{Tx, params};
 
 use crate::{Authority, Result};
 
-/// How many licenses stand how; deleted ones are not counted.
+/// How many licenses stand how; deleted ones are not counted. Active, expired, suspended, revoked and not started are
+/// the total.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Stats {
     pub total: u64,
@@ -16,6 +17,9 @@ pub struct Stats {
     /// Active, with an end date in the next 30 days.
     pub expiring_soon: u64,
     pub suspended: u64,
+    pub revoked: u64,
+    /// Their start is still to come.
+    pub not_started: u64,
     /// Installations that hold a slot.
     pub activations: u64,
 }
@@ -34,6 +38,7 @@ impl Authority {
             let sql = "select count(*), cast(coalesce(sum(active), 0) as bigint) from licenses";
             let (all, in_use): (i64, i64) = tx.query_one(sql, &[], |row| Ok((row.get(0)?, row.get(1)?)))?;
             let all = all.unsigned_abs();
+            // Only what is revoked is deleted.
             let deleted = count(tx, "select count(*) from licenses where archived_at is not null", &[])?;
             let suspended = count(tx, "select count(*) from licenses where status = 'suspended'", &[])?;
             let revoked = count(tx, "select count(*) from licenses where status = 'revoked'", &[])?;
@@ -53,6 +58,8 @@ impl Authority {
                 expired: ended,
                 expiring_soon: soon(tx, now)?,
                 suspended,
+                revoked: revoked.saturating_sub(deleted),
+                not_started: waiting,
                 activations: in_use.unsigned_abs(),
             })
         })

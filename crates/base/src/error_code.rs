@@ -59,6 +59,18 @@ words! {
         InvalidRequest = "invalid_request",
         /// The request cannot be read.
         MalformedBody = "malformed_body",
+        /// The path does not take this method.
+        MethodNotAllowed = "method_not_allowed",
+        /// The request did not come whole in time.
+        RequestTimeout = "request_timeout",
+        /// The body is longer than any request's.
+        BodyTooLarge = "body_too_large",
+        /// The path and its parameters are longer than any request's.
+        UriTooLong = "uri_too_long",
+        /// The body is not JSON, or is compressed.
+        UnsupportedMediaType = "unsupported_media_type",
+        /// The headers are longer or more than any request's.
+        HeadersTooLarge = "headers_too_large",
         /// The idempotency key was used for another request.
         IdempotencyKeyReused = "idempotency_key_reused",
         /// There is no such thing.

@@ -8,7 +8,9 @@ mod ids;
 mod kinds;
 mod limits;
 mod money;
+mod plain;
 mod policy;
+mod quota_state;
 mod secret;
 mod time;
 
@@ -22,7 +24,9 @@ pub use ids::{
 pub use kinds::{FingerprintKind, LeaseAlgorithm, LicenseType};
 pub use limits::{Anchor, Limit, Limits, Overage, Period};
 pub use money::{Interval, Price};
+pub use plain::in_plain_words;
 pub use policy::{CopyPolicy, LeasePolicy, Mode};
+pub use quota_state::QuotaState;
 pub use secret::Secret;
 pub use time::{Seconds, Timestamp};
 

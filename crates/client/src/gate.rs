@@ -33,8 +33,8 @@ pub(crate) struct Gate {
 pub(crate) enum Verdict {
     /// As the grant says.
     Run,
-    /// As the grant says, of the features only those that stay.
-    Keep,
+    /// As the grant says, of the features only those that stay: why, as in [`No`](Self::No).
+    Keep { code: Option<RefusalCode>, message: String },
     /// No to everything.
     No { code: Option<RefusalCode>, message: String },
 }
@@ -84,9 +84,11 @@ impl Gates {
         if !lease.features.contains(feature) {
             return Err(grant.without(feature));
         }
-        if *verdict == Verdict::Keep && !lease.grace.keep.contains(feature) {
-            let message = format!("{feature} is off until the license is in order again.");
-            return Err(Denied::everything(None, message, grant.contact()));
+        if let Verdict::Keep { code, message } = verdict
+            && !lease.grace.keep.contains(feature)
+        {
+            let message = format!("{feature} is off until the license is in order again. {message}");
+            return Err(Denied::everything(code.clone(), message, grant.contact()));
         }
         Ok(())
     }
@@ -173,7 +175,7 @@ impl Gate {
 impl Verdict {
     fn admits(&self, gate: &Gate) -> Result<(), Denied> {
         match self {
-            Self::Run | Self::Keep => Ok(()),
+            Self::Run | Self::Keep { .. } => Ok(()),
             Self::No { code, message } => {
                 let contact = gate.grant.as_ref().and_then(|grant| grant.contact());
                 Err(Denied::everything(code.clone(), message.clone(), contact))

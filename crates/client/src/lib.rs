@@ -49,9 +49,10 @@ pub use denied::{Denial, Denied, OverLimit};
 pub use fingerprint::{Fingerprint, FingerprintError};
 pub use guard::{Guard, NotTold};
 pub use handover::{Source, SourceError};
-pub use kaching_api::{Contact, HealthStatus, Holder, Quota, QuotaState, ReportKind, Upgrade};
+pub use kaching_api::{Contact, HealthStatus, Holder, Quota, ReportKind, Upgrade};
 pub use kaching_base::{
-    ActivationId, Code, ErrorCode, FingerprintKind, LicenseId, LicenseType, Limit, Limits, Timestamp,
+    ActivationId, Code, ErrorCode, FingerprintKind, LicenseId, LicenseType, Limit, Limits, QuotaState,
+    Timestamp,
 };
 pub use kaching_license::{RefusalCode, ValidationCode};
 #[cfg(feature = "tower")]

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use kaching_api::{Contact, Holder, Quota, Upgrade};
-use kaching_base::{ActivationId, Code, LicenseId, LicenseType, Limits, Timestamp};
+use kaching_base::{ActivationId, Code, LicenseId, LicenseType, Limits, QuotaState, Timestamp};
 use serde::Serialize;
 
 use crate::{LicenseKey, State, clock::Reading, engine::Engine, grant::Grant};
@@ -17,7 +17,7 @@ pub struct License {
     pub granted: Option<Granted>,
     /// Present levels.
     pub levels: BTreeMap<String, u64>,
-    /// Each limit with its use, as the authority told it last.
+    /// Each limit with its use: levels as they are here, all else as the authority told it last.
     pub quotas: Vec<Quota>,
     /// The last refusal, if nothing has said yes since.
     pub refusal: Option<RefusalView>,
@@ -84,6 +84,14 @@ pub struct RefusalView {
     pub holders: Vec<Holder>,
 }
 
+/// A quota whose use is a level of this installation, with the level as it is by now: the authority hears of it with the
+/// next heartbeat.
+fn at_present(quota: &Quota, levels: &BTreeMap<String, u64>) -> Quota {
+    let own = levels.get(quota.name.as_str()).filter(|_| quota.kind == "level");
+    let used = own.copied().unwrap_or(quota.used);
+    Quota { used, state: QuotaState::of(used, quota.max), ..quota.clone() }
+}
+
 pub(crate) fn view(engine: &mut Engine, now: Reading) -> License {
     let (gate, time) = (engine.gate(now), engine.now(now));
     let state: State = engine.state(now);
@@ -110,7 +118,7 @@ pub(crate) fn view(engine: &mut Engine, now: Reading) -> License {
         }),
         warnings: engine.warnings(now).iter().map(ToString::to_string).collect(),
         levels: engine.levels().clone(),
-        quotas: engine.quotas().to_vec(),
+        quotas: engine.quotas().iter().map(|quota| at_present(quota, engine.levels())).collect(),
         customer: engine.settings().license_key.as_ref().and_then(LicenseKey::customer),
         upgrade: grant.and_then(Grant::next_plan),
         contact: grant

@@ -32,6 +32,8 @@ pub enum State {
     Degraded {
         /// The refusal; none where the time without contact has ended.
         code: Option<RefusalCode>,
+        /// Whether everything goes on (`advise`), or only what the license keeps (`degrade`).
+        in_full: bool,
     },
     /// The authority refuses it, signed. It keeps asking, so that reinstating needs no restart.
     Refused {
@@ -91,8 +93,10 @@ impl fmt::Display for State {
             }
             Self::Offline { until } => write!(f, "without contact, runs on until {until}"),
             Self::Expiring { until } => write!(f, "the license has ended, runs on until {until}"),
-            Self::Degraded { code: Some(code) } => write!(f, "runs in part ({code})"),
-            Self::Degraded { code: None } => f.write_str("runs in part (no contact)"),
+            Self::Degraded { code, in_full } => {
+                let how = if *in_full { "runs on in full, though not in order" } else { "runs in part" };
+                write!(f, "{how} ({})", code.as_ref().map_or("no contact", RefusalCode::as_str))
+            }
             Self::Refused { code } => write!(f, "refused ({code})"),
             Self::Unknown { why } => f.write_str(why),
         }

@@ -22,7 +22,7 @@ pub use invalid::{
 };
 pub use licenses::{Binding, License, ScheduledChange, State, Status};
 pub use products::{Contact, Feature, KeyPrefix, Plan, Product};
-pub use quotas::{Quota, QuotaState, quotas};
+pub use quotas::{Quota, quotas};
 pub use refused::{Refused, Upgrade};
 pub use terms::{EditPolicy, Overrides, Terms, TermsChange};
 pub use tokens::{Scope, Token};

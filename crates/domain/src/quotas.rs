@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use kaching_base::{Code, Limit, Period, Timestamp};
+use kaching_base::{Code, Limit, Period, QuotaState, Timestamp};
 
 use crate::Terms;
 
@@ -20,35 +20,6 @@ pub struct Quota {
     /// When a counter starts again.
     pub resets_at: Option<Timestamp>,
     pub state: QuotaState,
-}
-
-/// How near a quota is to its limit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum QuotaState {
-    Ok,
-    /// From 80 %.
-    Warn,
-    Over,
-}
-
-impl QuotaState {
-    /// The state of this use of this maximum.
-    pub fn of(used: u64, max: Option<u64>) -> Self {
-        match max.map(u128::from) {
-            Some(max) if u128::from(used) > max => Self::Over,
-            Some(max) if u128::from(used) * 10 >= max * 8 && max > 0 => Self::Warn,
-            _ => Self::Ok,
-        }
-    }
-
-    /// `ok`, `warn` or `over`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Ok => "ok",
-            Self::Warn => "warn",
-            Self::Over => "over",
-        }
-    }
 }
 
 /// The quotas of terms in use by this many installations with these levels. Counters have none: what they count
@@ -83,17 +54,6 @@ pub fn quotas(terms: &Terms, active: u64, levels: &BTreeMap<Code, u64>) -> Vec<Q
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn warns_from_four_fifths_and_tells_what_is_over() {
-        let cases = [(0, "ok"), (19, "ok"), (20, "warn"), (25, "warn"), (26, "over"), (u64::MAX, "over")];
-        for (used, state) in cases {
-            assert_eq!(QuotaState::of(used, Some(25)).as_str(), state, "{used}");
-        }
-        assert_eq!(QuotaState::of(0, Some(0)), QuotaState::Ok);
-        assert_eq!(QuotaState::of(1, Some(0)), QuotaState::Over);
-        assert_eq!(QuotaState::of(u64::MAX, None), QuotaState::Ok);
-    }
 
     #[test]
     fn names_the_one_slot_that_nobody_wrote() {

@@ -1,5 +1,7 @@
 //! How a command ends when it does not do what was asked: one sentence and an exit code.
 
+mod problem;
+
 use std::{fmt, io};
 
 use kaching_api::Problem;

@@ -41,6 +41,7 @@ use std::{
 };
 
 use clap::{CommandFactory as _, FromArgMatches as _};
+use kaching_base::in_plain_words;
 
 use crate::{cli::Cli, failure::Failure, output::Style, output::remark};
 
@@ -51,26 +52,47 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
     dumps::forbid();
+    let json = asks_for_json();
     let matches = match Cli::command().try_get_matches() {
         Ok(matches) => matches,
         // Help is an error, too, which goes to standard output and exits with 0; wrong usage exits with 2.
-        Err(error) => {
+        Err(error) if !error.use_stderr() => {
             let _ = error.print();
-            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+            return ExitCode::SUCCESS;
         }
+        Err(error) => return end(&misused(&error), json),
     };
     let done = Cli::from_arg_matches(&matches)
-        .map_err(|error| Failure::usage(error.to_string()))
+        .map_err(|error| misused(&error))
         .and_then(|cli| run::run(cli, &matches));
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            let said = failure.to_string();
-            if !said.is_empty() {
-                let style = Style::new(io::stderr().is_terminal() && !run::no_color());
-                remark(&format!("{} {said}", style.bad("error:")));
-            }
-            ExitCode::from(failure.exit_code())
-        }
+        Err(failure) => end(&failure, json),
     }
+}
+
+/// Whether a program reads, which is to be known of arguments that make no sense as well.
+fn asks_for_json() -> bool {
+    std::env::args_os().skip(1).take_while(|argument| argument != "--").any(|argument| argument == "--json")
+}
+
+/// What clap says of arguments, in our words.
+fn misused(error: &clap::Error) -> Failure {
+    let said = in_plain_words(&error.render().to_string());
+    Failure::usage(said.trim_start_matches("error: ").trim_end())
+}
+
+/// Says why, and gives the exit code.
+fn end(failure: &Failure, json: bool) -> ExitCode {
+    let said = failure.to_string();
+    if json {
+        if let Some(text) = failure.problem().and_then(|problem| serde_json::to_string_pretty(&problem).ok())
+        {
+            remark(&text);
+        }
+    } else if !said.is_empty() {
+        let style = Style::new(io::stderr().is_terminal() && !run::no_color());
+        remark(&format!("{} {said}", style.bad("error:")));
+    }
+    ExitCode::from(failure.exit_code())
 }

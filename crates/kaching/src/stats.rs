@@ -21,6 +21,8 @@ impl Stats {
                 .line("Ending within 30 days", numbers.expiring_soon.to_string())
                 .line("Expired", numbers.expired.to_string())
                 .line("Suspended", numbers.suspended.to_string())
+                .line("Revoked", numbers.revoked.to_string())
+                .line("Not started", numbers.not_started.to_string())
                 .line("Installations active", numbers.activations.to_string())
                 .text(output.style)
         })

@@ -4,14 +4,20 @@ use std::{cell::Cell, net::IpAddr, time::Duration};
 
 use axum::{
     extract::{MatchedPath, Request, State},
-    http::{HeaderValue, Method, StatusCode, Uri, header},
+    http::{HeaderValue, Method, StatusCode, Uri, Version, header},
     middleware::Next,
-    response::Response,
+    response::{IntoResponse as _, Response},
 };
-use kaching_base::RequestId;
+use kaching_base::{ErrorCode, RequestId};
 use tracing::{Instrument as _, field::Empty};
 
-use crate::{App, Peer, limits::Budget, metrics, problem::Rejected};
+use crate::{
+    App, Peer,
+    limits::Budget,
+    metrics,
+    problem::Rejected,
+    request_name::{RequestName, X_REQUEST_ID},
+};
 
 /// What the edge found out about a request, for its handler.
 #[derive(Clone, Copy)]
@@ -23,6 +29,13 @@ pub(crate) struct Arrival {
 
 /// Longest that `GET /v1/changes` may wait beyond the time of other requests.
 const LONGEST_WAIT: Duration = Duration::from_secs(55);
+
+/// The longest path with its parameters, in bytes.
+const LONGEST_URI: usize = 16 * 1024;
+
+/// A request that came over a connection, where HTTP has rules for the head that hold nowhere else.
+#[derive(Clone, Copy)]
+pub(crate) struct OverConnection;
 
 tokio::task_local! {
     /// What is left to the caller of the request that runs, where that is to be told.
@@ -37,22 +50,23 @@ pub(crate) fn note(budget: Budget) {
 
 /// Names the request, finds out where it comes from, bounds its time, and writes problems down.
 pub(crate) async fn edge(State(app): State<App>, mut request: Request, next: Next) -> Response {
-    let id = app.request_id();
+    let name = RequestName::new(app.request_id(), request.headers());
     let started = app.now();
     let (method, path) = (request.method().clone(), below(request.uri(), app.issuer.path()));
     if let Some(uri) = path {
         *request.uri_mut() = uri;
     }
     let Some(peer) = request.extensions().get::<Peer>().copied() else {
-        return Rejected::failure("a listener did not say who its peer is").written(id);
+        return Rejected::failure("a listener did not say who its peer is").written(&name);
     };
     let address = peer.address(request.headers(), &app.trusted_proxies);
     app.untrusted_forwarder.notice(&peer, request.headers(), &app.trusted_proxies);
-    request.extensions_mut().insert(Arrival { request: id, peer, address });
+    request.extensions_mut().insert(Arrival { request: name.id, peer, address });
 
     let span = tracing::debug_span!(
         "request",
-        request = %id,
+        request = %name,
+        own_request = name.own().map(tracing::field::display),
         method = word_of(&method),
         route = Empty,
         status = Empty,
@@ -62,7 +76,13 @@ pub(crate) async fn edge(State(app): State<App>, mut request: Request, next: Nex
     let _in_flight = InFlight(&app);
     let longest = app.request_timeout
         + if request.uri().path() == "/v1/changes" { LONGEST_WAIT } else { Duration::ZERO };
-    let answered = async { (tokio::time::timeout(longest, next.run(request)).await, NOTED.with(Cell::get)) };
+    let answer = async move {
+        match check_head(&request) {
+            Ok(()) => next.run(request).await,
+            Err(rejected) => rejected.into_response(),
+        }
+    };
+    let answered = async { (tokio::time::timeout(longest, answer).await, NOTED.with(Cell::get)) };
     let (answered, budget) = NOTED.scope(Cell::new(None), answered).instrument(span.clone()).await;
     let response = match answered {
         Ok(response) => response,
@@ -71,7 +91,7 @@ pub(crate) async fn edge(State(app): State<App>, mut request: Request, next: Nex
         Err(_) => timed_out(Rejected::outcome_unknown()),
     };
     let route = response.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
-    let (mut response, code) = finish(&app, response, id, &route);
+    let (mut response, code) = finish(&app, response, &name, &route);
     if app.is_leaving() {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
@@ -93,8 +113,23 @@ impl Drop for InFlight<'_> {
     }
 }
 
+/// What is asked of a head beyond that it can be read.
+fn check_head(request: &Request) -> Result<(), Rejected> {
+    if request.uri().path_and_query().is_some_and(|path| path.as_str().len() > LONGEST_URI) {
+        let detail = "the path and its parameters are at most 16 KiB";
+        return Err(Rejected::new(ErrorCode::UriTooLong, detail));
+    }
+    // RFC 9112, section 3.2.
+    let hosts = request.headers().get_all(header::HOST).iter().count();
+    let over_connection = request.extensions().get::<OverConnection>().is_some();
+    if over_connection && request.version() == Version::HTTP_11 && hosts != 1 {
+        let detail = "a request of HTTP/1.1 has exactly one Host header";
+        return Err(Rejected::new(ErrorCode::MalformedBody, detail));
+    }
+    Ok(())
+}
+
 fn timed_out(rejected: Rejected) -> Response {
-    use axum::response::IntoResponse;
     rejected.because("the request took too long").into_response()
 }
 
@@ -108,7 +143,7 @@ fn below(uri: &Uri, prefix: &str) -> Option<Uri> {
     }
 }
 
-fn finish(app: &App, mut response: Response, id: RequestId, route: &str) -> (Response, String) {
+fn finish(app: &App, mut response: Response, name: &RequestName, route: &str) -> (Response, String) {
     let mut code = "ok".to_owned();
     let status = response.status();
     if status.is_client_error() || status.is_server_error() {
@@ -116,20 +151,22 @@ fn finish(app: &App, mut response: Response, id: RequestId, route: &str) -> (Res
             response.extensions_mut().remove::<Rejected>().unwrap_or_else(|| Rejected::of_status(status));
         code = rejected.code().to_owned();
         match rejected.cause() {
-            Some(cause) if rejected.problem.status == 500 => tracing::error!(request = %id, route, "{cause}"),
+            Some(cause) if rejected.problem.status == 500 => {
+                tracing::error!(request = %name, route, "{cause}")
+            }
             // What is true of many at once is told once a second.
-            Some(cause) if app.first_this_second() => tracing::warn!(request = %id, route, code, "{cause}"),
-            Some(cause) => tracing::debug!(request = %id, route, code, "{cause}"),
-            None => tracing::debug!(request = %id, route, code, "refused"),
+            Some(cause) if app.first_this_second() => tracing::warn!(request = %name, route, code, "{cause}"),
+            Some(cause) => tracing::debug!(request = %name, route, code, "{cause}"),
+            None => tracing::debug!(request = %name, route, code, "refused"),
         }
         let allow = response.headers().get(header::ALLOW).cloned();
-        response = rejected.written(id);
+        response = rejected.written(name);
         if let Some(allow) = allow {
             response.headers_mut().insert(header::ALLOW, allow);
         }
     }
     let headers = response.headers_mut();
-    headers.insert("x-request-id", HeaderValue::from_str(&id.to_string()).expect("an id is ASCII"));
+    headers.insert(X_REQUEST_ID, name.header());
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     // Statements are fresh or they are nothing; what may be kept says so itself.
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));

@@ -16,6 +16,7 @@ mod peer;
 mod private_files;
 mod problem;
 mod process;
+mod request_name;
 mod router;
 mod shape;
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 mod connection;
 mod connections;
+mod head_errors;
 mod impatient;
 mod local;
 mod tls;
@@ -160,6 +161,7 @@ impl Listeners {
             error = app.authority.fatal() => Err(ServeError(error.to_string())),
         };
         stop.now();
+        app.leave();
         // Those who wait are answered, and those who listen go to another server.
         app.authority.end_listening();
         let left = accepting.finish(self.limits.shutdown_timeout + Duration::from_secs(1)).await;

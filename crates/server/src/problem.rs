@@ -6,7 +6,9 @@ use axum::{
 };
 use kaching_api::{Contact, FieldError, Holder, Problem, Upgrade};
 use kaching_authority::{Error, domain::Refused};
-use kaching_base::{ErrorCode, RequestId};
+use kaching_base::ErrorCode;
+
+use crate::request_name::RequestName;
 
 /// Why a request gets another answer than the one it asked for.
 ///
@@ -27,13 +29,6 @@ pub(crate) type Result<T, E = Rejected> = std::result::Result<T, E>;
 impl Rejected {
     pub(crate) fn new(code: ErrorCode, detail: impl Into<String>) -> Self {
         Self { problem: Box::new(Problem::new(code, detail)), cause: None, challenge: None, again: None }
-    }
-
-    /// `malformed_body` comes with a status for each way in which a request can be unreadable.
-    pub(crate) fn malformed(status: StatusCode, detail: impl Into<String>) -> Self {
-        let mut rejected = Self::new(ErrorCode::MalformedBody, detail);
-        rejected.problem.status = status.as_u16();
-        rejected
     }
 
     /// One member or parameter makes no sense.
@@ -86,24 +81,29 @@ impl Rejected {
                 ErrorCode::NotFound,
                 "there is nothing at this path; /openapi.json lists what there is",
             ),
-            StatusCode::METHOD_NOT_ALLOWED => Self::malformed(
-                status,
+            StatusCode::METHOD_NOT_ALLOWED => Self::new(
+                ErrorCode::MethodNotAllowed,
                 "this path does not take this method; the Allow header names those it takes",
             ),
-            status if status.is_client_error() => Self::malformed(status, "the request cannot be read"),
+            status if status.is_client_error() => {
+                Self::new(ErrorCode::MalformedBody, "the request cannot be read")
+            }
             status => Self::failure(format!("an answer of status {status} without a problem")),
         }
     }
 
-    /// The whole answer.
-    pub(crate) fn written(mut self, request: RequestId) -> Response {
+    /// The body of the answer, which names the request.
+    pub(crate) fn body(&mut self, request: &RequestName) -> Vec<u8> {
         self.problem.request_id = request.to_string();
         if let Some((least, most)) = self.again {
-            let [.., a, b, c, d] = *request.as_bytes();
-            let random = u64::from(u32::from_be_bytes([a, b, c, d]));
-            self.problem.retry_after_s = Some(least + random % (most.saturating_sub(least) + 1));
+            self.problem.retry_after_s = Some(least + request.random() % (most.saturating_sub(least) + 1));
         }
-        let body = serde_json::to_vec(&self.problem).expect("a problem is plain data");
+        serde_json::to_vec(&self.problem).expect("a problem is plain data")
+    }
+
+    /// The whole answer.
+    pub(crate) fn written(mut self, request: &RequestName) -> Response {
+        let body = self.body(request);
         let status = StatusCode::from_u16(self.problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = (status, body).into_response();
         let headers = response.headers_mut();

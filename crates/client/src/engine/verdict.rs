@@ -179,7 +179,7 @@ impl Engine {
             self.grant.as_ref().and_then(|grant| grant.license_ends()),
         ) {
             (Some(stop), ..) => Some(stop.code.clone()),
-            (None, Verdict::No { code, .. }, _) => code.clone(),
+            (None, Verdict::No { code, .. } | Verdict::Keep { code, .. }, _) => code.clone(),
             (None, _, Some(end)) if end <= time => Some(ErrorCode::LicenseExpired.into()),
             _ => None,
         };
@@ -198,7 +198,8 @@ impl Engine {
                     State::Active { via: self.via() }
                 }
             }
-            (Verdict::Run | Verdict::Keep, _) => State::Degraded { code: code() },
+            (Verdict::Run, _) => State::Degraded { code: code(), in_full: true },
+            (Verdict::Keep { .. }, _) => State::Degraded { code: code(), in_full: false },
         }
     }
 }
@@ -206,7 +207,10 @@ impl Engine {
 fn by_mode(mode: Mode, no: impl FnOnce() -> Verdict) -> Verdict {
     match mode {
         Mode::Block => no(),
-        Mode::Degrade => Verdict::Keep,
+        Mode::Degrade => match no() {
+            Verdict::No { code, message } => Verdict::Keep { code, message },
+            other => other,
+        },
         Mode::Advise => Verdict::Run,
     }
 }

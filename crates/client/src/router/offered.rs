@@ -3,7 +3,7 @@ use axum::{
     extract::{FromRequest as _, Request},
     http::{HeaderMap, StatusCode, header},
 };
-use kaching_base::ErrorCode;
+use kaching_base::{ErrorCode, in_plain_words};
 use serde::de::DeserializeOwned;
 
 use super::{LicensingRouter, Rejected};
@@ -31,11 +31,11 @@ impl Offered {
         let fingerprint = instance(&parts.headers)?;
         let json = is_json(&parts.headers);
         let body = Bytes::from_request(Request::from_parts(parts, body), &()).await.map_err(|rejection| {
-            let detail = match rejection.status() {
-                StatusCode::PAYLOAD_TOO_LARGE => "The body is longer than 64 KiB.",
-                _ => "The body broke off: send it again.",
+            let (code, detail) = match rejection.status() {
+                StatusCode::PAYLOAD_TOO_LARGE => (ErrorCode::BodyTooLarge, "The body is longer than 64 KiB."),
+                _ => (ErrorCode::MalformedBody, "The body broke off: send it again."),
             };
-            Rejected::new(rejection.status(), ErrorCode::MalformedBody, detail)
+            Rejected::new(rejection.status(), code, detail)
         })?;
         Ok(Self { body, json, fingerprint })
     }
@@ -51,7 +51,7 @@ impl Offered {
         if !self.json {
             return Err(Rejected::new(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                ErrorCode::MalformedBody,
+                ErrorCode::UnsupportedMediaType,
                 "The body must be JSON, and say so: Content-Type: application/json.",
             ));
         }
@@ -62,7 +62,11 @@ impl Offered {
                 }
                 _ => (StatusCode::BAD_REQUEST, ErrorCode::MalformedBody),
             };
-            Rejected::new(status, code, format!("The body is not what this call takes: {error}."))
+            Rejected::new(
+                status,
+                code,
+                format!("The body is not what this call takes: {}.", in_plain_words(&error.to_string())),
+            )
         })
     }
 }

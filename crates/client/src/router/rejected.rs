@@ -26,7 +26,7 @@ impl Rejected {
 
     pub(super) fn method() -> Self {
         let detail = "This call takes another method: POST changes the license, GET shows it.";
-        Self::new(StatusCode::METHOD_NOT_ALLOWED, ErrorCode::MalformedBody, detail)
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, ErrorCode::MethodNotAllowed, detail)
     }
 
     pub(super) fn busy() -> Self {

@@ -65,6 +65,8 @@ pub(crate) struct Desk {
     pub(crate) refusals: usize,
     /// Whether there are streams of changes here.
     pub(crate) events: bool,
+    /// What the answers to activations and heartbeats say of use.
+    pub(crate) quotas: Value,
     /// Within how many milliseconds a change asks for a heartbeat.
     pub(crate) within_ms: u64,
     /// How often all open streams were cut.
@@ -227,6 +229,7 @@ impl Desk {
             seen: Vec::new(),
             refusals: 0,
             events: true,
+            quotas: json!([]),
             within_ms: 0,
             cuts: 0,
             begun: 0,
@@ -317,7 +320,7 @@ impl Desk {
     }
 
     /// Its clock, precisely.
-    fn clock(&self) -> String {
+    pub(crate) fn clock(&self) -> String {
         let elapsed = i64::try_from(self.began.elapsed().as_micros()).unwrap();
         Timestamp::from_micros(1_800_000_000_000_000 + elapsed).to_string()
     }
@@ -391,7 +394,7 @@ impl Desk {
             "version": null, "activated_at": self.now(), "last_seen_at": self.now(), "lapses_at": self.now(),
             "address": null, "levels": {}});
         let answer = json!({"activation": activation, "lease": self.lease(req),
-            "credential": self.credential().text().expose(), "quotas": [], "keyset": self.keyset()});
+            "credential": self.credential().text().expose(), "quotas": self.quotas, "keyset": self.keyset()});
         self.activations.push(body);
         Answer::Whole(201, answer.to_string())
     }
@@ -439,7 +442,7 @@ impl Desk {
         self.beats.push(Beat { number: header.number, body });
         match self.refuse {
             Some(code) => self.refused(code, req),
-            None => Answer::Whole(200, json!({"lease": self.lease(req), "quotas": []}).to_string()),
+            None => Answer::Whole(200, json!({"lease": self.lease(req), "quotas": self.quotas}).to_string()),
         }
     }
 }

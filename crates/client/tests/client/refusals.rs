@@ -85,9 +85,15 @@ fn degrade_keeps_some_features_and_advise_denies_nothing() {
         let guard = world.start();
         guard.require("federation").unwrap();
         world.authority.suspend(Some(ErrorCode::LicenseSuspended));
-        until(&guard, |state| matches!(state, State::Degraded { code: Some(_) }));
+        until(&guard, |state| matches!(state, State::Degraded { code: Some(_), .. }));
         guard.check().unwrap();
         guard.require("audit_export").unwrap();
         assert_eq!(guard.require("federation").is_ok(), federation, "{mode}");
+        let shown = guard.state().to_string();
+        assert_eq!(shown.contains("runs in part"), mode == Mode::Degrade, "{mode}: {shown}");
+        assert!(shown.contains("license_suspended"), "{mode}: {shown}");
+        if let Err(denied) = guard.require("federation") {
+            assert_eq!(denied.code_text(), "license_suspended", "it says why, as the refusal does");
+        }
     }
 }

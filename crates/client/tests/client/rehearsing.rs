@@ -90,7 +90,7 @@ fn modes_leave_what_they_leave() {
     let (guard, desk) = licensed().advise().start();
     desk.expire();
     guard.require("audit_export").unwrap();
-    assert!(matches!(guard.state(), State::Degraded { code: Some(_) }), "{:?}", guard.state());
+    assert!(matches!(guard.state(), State::Degraded { code: Some(_), .. }), "{:?}", guard.state());
 }
 
 #[test]

@@ -57,6 +57,19 @@ fn a_level_over_its_limit_names_limit_present_and_plan() {
 }
 
 #[test]
+fn a_quota_of_a_level_says_what_the_level_says() {
+    let world = World::new();
+    // As the authority had it before the level rose, and has it until the next heartbeat.
+    let quotas = serde_json::json!([{"name": "nodes", "kind": "level", "used": 0, "max": 3, "state": "ok"}]);
+    world.authority.change(|desk| desk.quotas = quotas);
+    let guard = world.start();
+    guard.ensure("nodes", 3).unwrap();
+    eventually("the level", || guard.license().levels.get("nodes") == Some(&3));
+    let shown = guard.license();
+    assert_eq!((shown.quotas[0].used, shown.quotas[0].state.as_str()), (3, "warn"));
+}
+
+#[test]
 fn levels_and_usage_go_with_heartbeats_and_usage_is_told_until_it_is_taken() {
     let world = World::new();
     let guard = world.start();

@@ -104,6 +104,84 @@ fn no_command_panics() {
     assert_eq!(server.stop(), 0);
 }
 
+/// Words that only people who write Rust know.
+const RUST: [&str; 16] = [
+    "struct ",
+    "enum ",
+    "variant",
+    "invalid digit",
+    "u8",
+    "u16",
+    "u32",
+    "u64",
+    "i32",
+    "i64",
+    "usize",
+    "f64",
+    "tuple",
+    "EOF",
+    "serde",
+    "Utf8Error",
+];
+
+/// Each option that takes a value, with the words of a command that has it and with what its value is called.
+fn options() -> BTreeMap<(String, String), Vec<String>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../surface/cli-help");
+    let mut options = BTreeMap::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let text = fs::read_to_string(entry.unwrap().path()).unwrap();
+        let mut words = Vec::new();
+        for line in text.lines() {
+            if let Some(usage) = line.strip_prefix("Usage: kaching") {
+                let usage = usage.split(['[', '<']).next().unwrap();
+                words = usage
+                    .split_whitespace()
+                    .take_while(|word| !word.starts_with('-'))
+                    .map(str::to_owned)
+                    .collect();
+            }
+            let Some((flag, rest)) =
+                line.trim_start().strip_prefix("--").and_then(|rest| rest.split_once(" <"))
+            else {
+                continue;
+            };
+            let name = rest.split('>').next().unwrap();
+            options.entry((format!("--{flag}"), name.to_owned())).or_insert(words.clone());
+        }
+    }
+    options
+}
+
+#[test]
+fn no_word_of_rust_reaches_who_types_nonsense() {
+    let kaching = Kaching::new();
+    kaching.with_license();
+    let described = commands();
+    let mut tried = 0;
+    for ((flag, _), words) in options() {
+        // What is taken for a directory would be made, and a server waits for its end.
+        if matches!(flag.as_str(), "--data" | "--directory") {
+            continue;
+        }
+        let Some(command) = described.iter().find(|command| command.words == words) else { continue };
+        for value in ["x?", "-1.5", "99999999999999999999999"] {
+            let mut line = command.line(&unknown);
+            line.extend([format!("{flag}={value}"), "--json".to_owned()]);
+            let said = run(&kaching, &line);
+            let told = format!("{}\n{}", line.join(" "), said.err);
+            assert!(!told.contains("panicked"), "{told}");
+            let found = RUST.iter().find(|word| said.err.contains(**word));
+            assert!(found.is_none(), "{found:?}: {told}");
+            if said.code != 0 {
+                let problem = serde_json::from_str::<kaching_api::Problem>(&said.err);
+                assert!(problem.is_ok_and(|problem| !problem.detail.is_empty()), "no problem: {told}");
+            }
+            tried += 1;
+        }
+    }
+    assert!(tried > 100, "only {tried} tried");
+}
+
 #[test]
 fn a_stolen_token_is_withdrawn_by_command() {
     let kaching = Kaching::new();

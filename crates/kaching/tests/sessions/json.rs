@@ -62,6 +62,29 @@ fn an_error_leaves_standard_output_empty() {
 }
 
 #[test]
+fn an_error_is_a_problem_document_on_standard_error() {
+    let kaching = Kaching::new();
+    kaching.with_license();
+    for (line, exit, code) in [
+        ("license show lic_01m81jhz4sewe84nq6ffy7jzvt", 1, "not_found"),
+        ("product create --code chorus --name x", 1, "already_exists"),
+        ("license suspend", 2, "invalid_request"),
+        ("license list --rows many", 2, "invalid_request"),
+        ("serve --listen nowhere", 2, "invalid_request"),
+        ("stats --server http://127.0.0.1:9 --token x", 3, "unreached"),
+        ("inspect no-such-file", 1, "failed"),
+    ] {
+        let said = kaching.run(&[&line.split_whitespace().collect::<Vec<_>>()[..], &["--json"]].concat());
+        let problem: kaching_api::Problem =
+            serde_json::from_str(&said.err).unwrap_or_else(|error| panic!("{line}: {error}\n{}", said.err));
+        assert_eq!((said.code, problem.code.as_str()), (exit, code), "{line}: {}", said.err);
+        assert_eq!(problem.kind, format!("urn:kaching:problem:{code}"));
+        assert!(!problem.detail.is_empty() && !problem.detail.starts_with("error:"), "{line}: {}", said.err);
+        assert!(said.out.is_empty(), "{line}");
+    }
+}
+
+#[test]
 fn the_shapes_are_those_of_the_api() {
     let kaching = Kaching::new();
     let license = kaching.with_license();

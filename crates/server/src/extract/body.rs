@@ -3,10 +3,11 @@ use std::error::Error as _;
 use axum::{
     body::Bytes,
     extract::{FromRequest, Request},
-    http::{HeaderMap, Method, StatusCode, header},
+    http::{HeaderMap, Method, header},
 };
 use http_body_util::LengthLimitError;
 use kaching_authority::license::Digest;
+use kaching_base::{ErrorCode, in_plain_words};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, error::Category};
 use sha2::Digest as _;
@@ -73,14 +74,11 @@ impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
             Ok(Ok(bytes)) => bytes,
             Ok(Err(error)) if is_too_long(&error) => return Err(too_long()),
             Ok(Err(_)) => {
-                return Err(Rejected::malformed(
-                    StatusCode::BAD_REQUEST,
-                    "the body broke off before its end",
-                ));
+                return Err(Rejected::new(ErrorCode::MalformedBody, "the body broke off before its end"));
             }
             Err(_) => {
-                let detail = "the body did not come in time; send it at once";
-                return Err(Rejected::malformed(StatusCode::REQUEST_TIMEOUT, detail));
+                let detail = "the body did not come in time; send it without a pause";
+                return Err(Rejected::new(ErrorCode::RequestTimeout, detail));
             }
         };
         let typed = parts.headers.get(header::CONTENT_TYPE).is_some_and(|value| {
@@ -89,7 +87,7 @@ impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
         });
         if !bytes.is_empty() && !typed {
             let detail = "the body is JSON, with Content-Type: application/json";
-            return Err(Rejected::malformed(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
+            return Err(Rejected::new(ErrorCode::UnsupportedMediaType, detail));
         }
         let path = parts.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
         let value = parse(if bytes.is_empty() { b"{}" } else { &bytes })?;
@@ -101,7 +99,7 @@ fn check_head(headers: &HeaderMap) -> Result<()> {
     let encoded = headers.get(header::CONTENT_ENCODING).is_some_and(|value| value != "identity");
     if encoded {
         let detail = "requests have no Content-Encoding; send the body as it is";
-        return Err(Rejected::malformed(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
+        return Err(Rejected::new(ErrorCode::UnsupportedMediaType, detail));
     }
     let length =
         headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
@@ -109,7 +107,7 @@ fn check_head(headers: &HeaderMap) -> Result<()> {
 }
 
 fn too_long() -> Rejected {
-    Rejected::malformed(StatusCode::PAYLOAD_TOO_LARGE, "a request's body is at most 64 KiB")
+    Rejected::new(ErrorCode::BodyTooLarge, "a request's body is at most 64 KiB")
 }
 
 fn is_too_long(error: &axum::Error) -> bool {
@@ -125,7 +123,7 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let path = error.path().clone();
         let error = error.into_inner();
-        if error.classify() == Category::Data { invalid(&path, &error) } else { unreadable(&error) }
+        if error.classify() == Category::Data { invalid(&path, &error) } else { misread::<T>(bytes, &error) }
     })?;
     json.end().map_err(|error| unreadable(&error))?;
     // No database keeps NUL in a text, and no name, note or fingerprint of ours needs one.
@@ -138,14 +136,29 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     Ok(value)
 }
 
+/// Where a word is expected and something else comes, serde calls that a fault of the JSON. JSON that has none is read
+/// again as a value, which says what is wrong and where.
+fn misread<T: DeserializeOwned>(bytes: &[u8], error: &serde_json::Error) -> Rejected {
+    let Ok(value) = serde_json::from_slice::<Value>(bytes) else { return unreadable(error) };
+    match serde_path_to_error::deserialize::<_, T>(value) {
+        Ok(_) => unreadable(error),
+        Err(again) => {
+            let path = again.path().clone();
+            invalid(&path, &again.into_inner())
+        }
+    }
+}
+
 fn unreadable(error: &serde_json::Error) -> Rejected {
-    Rejected::malformed(StatusCode::BAD_REQUEST, format!("the body is not JSON: {error}"))
+    let why = in_plain_words(&error.to_string());
+    Rejected::new(ErrorCode::MalformedBody, format!("the body is not JSON: {why}"))
 }
 
 fn invalid(path: &serde_path_to_error::Path, error: &serde_json::Error) -> Rejected {
     let message = error.to_string();
     // The place is told by the pointer; line and column of a body that nobody sees help nobody.
     let detail = message.rsplit_once(" at line ").map_or(message.as_str(), |(detail, _)| detail);
+    let detail = &in_plain_words(detail);
     let mut pointer = pointer(path);
     if let Some(name) = ["unknown field `", "missing field `", "duplicate field `"]
         .into_iter()
@@ -205,7 +218,7 @@ mod tests {
     #[test]
     fn says_where_and_what() {
         let cases = [
-            ("{", "400  the body is not JSON: EOF while parsing an object at line 1 column 1"),
+            ("{", "400  the body is not JSON: it ends within an object at line 1 column 1"),
             ("[]", "422  the body is a JSON object"),
             ("{}", "422 /customer missing field `customer`"),
             (
@@ -214,7 +227,7 @@ mod tests {
             ),
             (
                 r#"{"customer":"a","product":"chorus","plan":"team","days":"x"}"#,
-                "422 /days invalid type: string",
+                "422 /days expected a whole number, not a text",
             ),
             (
                 r#"{"customer":"a","product":"chorus","plan":"team","limits":{"n":{"kind":"level","max":-1}}}"#,
@@ -225,6 +238,10 @@ mod tests {
                 "422 /bindings/0/x~1y unknown field `x/y`",
             ),
             (r#"{"customer":"a","product":"Chorus","plan":"team"}"#, "422 /product a code is"),
+            (
+                r#"{"customer":"a","product":"chorus","plan":"team","lease_policy":{"mode":5}}"#,
+                "422 /lease_policy/mode expected a text, not the number 5",
+            ),
             (r#"{"customer":"a","product":"chorus","plan":"team"} x"#, "400  the body is not JSON"),
             (
                 r#"{"customer":"a","product":"chorus","plan":"team","notes":"a\u0000"}"#,

@@ -1,4 +1,5 @@
 use axum::{extract::FromRequestParts, http::request::Parts};
+use kaching_base::in_plain_words;
 use serde::de::DeserializeOwned;
 
 use crate::{
@@ -41,7 +42,7 @@ fn parse<T: DeserializeOwned>(query: &str) -> Result<T> {
         let named = detail.split('`').nth(1).filter(|_| detail.contains("field `"));
         let name = named.map_or(path, str::to_owned);
         let pointer = if name == "." { String::new() } else { format!("/{name}") };
-        Rejected::invalid(pointer, detail)
+        Rejected::invalid(pointer, in_plain_words(&detail))
     })
 }
 

@@ -17,10 +17,11 @@ use tower::ServiceExt as _;
 
 use super::{
     connections::{Connection, Connections, Received},
+    head_errors::{HeadErrors, is_proxy_header},
     impatient::Impatient,
     local,
 };
-use crate::{App, Peer, Shutdown, tasks::Tasks};
+use crate::{App, Peer, Shutdown, edge::OverConnection, tasks::Tasks};
 
 /// What every connection of one listener shares.
 #[derive(Clone)]
@@ -115,7 +116,19 @@ impl Lines {
     ) {
         let peer = Peer::Network(address);
         let Some(tls) = tls else { return self.answer(stream, peer, connection).await };
-        match tokio::time::timeout(self.header_timeout, tls.accept(stream)).await {
+        let shaken = async {
+            let mut first = [0; 16];
+            let seen = stream.peek(&mut first).await?;
+            if first.get(..seen).is_some_and(is_proxy_header) {
+                tracing::warn!(
+                    "a connection begins with a header of the PROXY protocol, which is not understood here, where TLS \
+                     was to begin: switch it off in the proxy (HAProxy: no send-proxy; nginx: proxy_protocol off)"
+                );
+                return Err(std::io::ErrorKind::InvalidData.into());
+            }
+            tls.accept(stream).await
+        };
+        match tokio::time::timeout(self.header_timeout, shaken).await {
             Ok(Ok(stream)) => self.answer(stream, peer, connection).await,
             Ok(Err(error)) => tracing::debug!(%address, %error, "no TLS"),
             Err(_) => tracing::debug!(%address, "the TLS handshake took too long"),
@@ -128,6 +141,7 @@ impl Lines {
         let state = Arc::clone(&connection.state);
         let service = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(peer);
+            request.extensions_mut().insert(OverConnection);
             let request = request.map(|body| Body::new(Received::new(body, &state)));
             let answered = router.clone().oneshot(request);
             let (connections, state) = (Arc::clone(&connections), Arc::clone(&state));
@@ -146,21 +160,27 @@ impl Lines {
         });
         self.app.metrics.connections.inc();
         let _open = Open(&self.app);
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(self.header_timeout)
-            .max_buf_size(BUFFER)
-            .serve_connection(TokioIo::new(Impatient::new(io, self.header_timeout)), service);
-        tokio::pin!(connection);
-        let ended = tokio::select! {
-            ended = connection.as_mut() => ended,
-            () = self.shutdown.asked() => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
+        let mut io = HeadErrors::new(Impatient::new(io, self.header_timeout), &self.app);
+        let ended = {
+            let connection = http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(self.header_timeout)
+                .max_buf_size(BUFFER)
+                .serve_connection(TokioIo::new(&mut io), service);
+            tokio::pin!(connection);
+            tokio::select! {
+                ended = connection.as_mut() => ended,
+                () = self.shutdown.asked() => {
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
             }
         };
         if let Err(error) = ended {
             tracing::debug!(%error, "a connection ended early");
+            if error.is_timeout() {
+                io.timed_out().await;
+            }
         }
     }
 }

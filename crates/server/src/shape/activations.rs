@@ -1,5 +1,5 @@
 use kaching_api as api;
-use kaching_authority::domain::{Activation, ActivationStatus, Quota, QuotaState};
+use kaching_authority::domain::{Activation, ActivationStatus, Quota};
 
 pub(crate) fn activation(activation: &Activation) -> api::Activation {
     let a = activation.clone();
@@ -33,11 +33,6 @@ pub(crate) fn activation_for(activation: &Activation, personal: bool) -> api::Ac
 
 pub(crate) fn quota(quota: Quota) -> api::Quota {
     let Quota { name, kind, used, max, per, resets_at, state } = quota;
-    let state = match state {
-        QuotaState::Ok => api::QuotaState::Ok,
-        QuotaState::Warn => api::QuotaState::Warn,
-        QuotaState::Over => api::QuotaState::Over,
-    };
     api::Quota { name, kind: kind.to_owned(), used, max, per, resets_at, state }
 }
 

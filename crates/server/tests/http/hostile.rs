@@ -32,6 +32,28 @@ fn odd() -> Vec<Value> {
     ]
 }
 
+/// Words that only people who write Rust know.
+const RUST: [&str; 18] = [
+    "struct ",
+    "enum ",
+    "variant",
+    "invalid digit",
+    "invalid type",
+    "invalid value",
+    "u8",
+    "u16",
+    "u32",
+    "u64",
+    "i32",
+    "i64",
+    "usize",
+    "f64",
+    "tuple",
+    "EOF",
+    "serde",
+    "expected value",
+];
+
 const ADDRESSES: [&str; 9] = [
     "chorus:nothing",
     "lic_01h455vb4pex5vsknk084sn02q",
@@ -120,6 +142,9 @@ async fn ask(face: &Face, method: &'static str, path: &str, body: Option<Value>)
     };
     let answer = call.send().await;
     assert!(answer.status < 500, "{method} {path} {body:?}: {:#}", answer.body);
+    let told = answer.body["detail"].as_str().unwrap_or_default();
+    let found = RUST.iter().find(|word| answer.status >= 400 && told.contains(**word));
+    assert!(found.is_none(), "{found:?}: {method} {path} {body:?}: {told}");
     1
 }
 
@@ -180,4 +205,51 @@ fn sound(name: &str) -> Value {
         "fpr" => json!("47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU"),
         _ => json!("text"),
     }
+}
+
+/// Where the description has a closed list of words, as the whole of a member.
+fn is_enum(schema: &Value) -> bool {
+    let of = schema.get("oneOf").or_else(|| schema.get("anyOf")).and_then(Value::as_array);
+    let resolved =
+        schema["$ref"].as_str().and_then(|at| description().pointer(at.strip_prefix('#').unwrap()));
+    schema.get("enum").is_some()
+        || resolved.is_some_and(is_enum)
+        || of.is_some_and(|choices| choices.iter().any(is_enum))
+}
+
+#[tokio::test]
+async fn a_word_of_another_type_is_named_by_its_pointer() {
+    let unlimited = "[limits]\ntoken_per_second = 0\nlicense_per_second = 0\nnew_fingerprints_per_hour = 0";
+    let face = Face::with(World::on(kaching_testkit::Engine::Sqlite).await, unlimited);
+    face.seed().await;
+    let mut members = 0;
+    for (template, item) in description()["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let Some(schema) = schema_of(operation) else { continue };
+            let real = template.replace("{id}", &address(&face, template).await);
+            for (name, member) in schema["properties"].as_object().unwrap() {
+                if !is_enum(member) {
+                    continue;
+                }
+                members += 1;
+                for wrong in [json!(5), json!(true), json!([]), json!(["lease"]), json!("no such word")] {
+                    let mut body = sound_body(operation);
+                    body[name] = wrong;
+                    let (method, operator) = (static_method(method), real.strip_prefix("/v1/admin"));
+                    let call =
+                        operator.map_or_else(|| face.call(method, &real), |path| face.admin(method, path));
+                    let call = match real.as_str() {
+                        "/v1/heartbeat" | "/v1/deactivate" | "/v1/reports" => {
+                            let secret = kaching_base::Base64Url([7; 32]);
+                            call.signed(&format!("act_01h455vb4pex5vsknk084sn02q.1.{secret}"), 1)
+                        }
+                        _ => call,
+                    };
+                    let problem = call.json(&body).send().await.refused(422, "invalid_request");
+                    assert_eq!(problem["errors"][0]["pointer"], format!("/{name}"), "{method} {real} {body}");
+                }
+            }
+        }
+    }
+    assert!(members >= 8, "only {members} found");
 }

@@ -55,27 +55,75 @@ async fn what_cannot_be_read_is_malformed() {
     let face = Face::of(World::on(Engine::Sqlite).await);
     let call = || face.admin("POST", "/products");
     call().raw("{").header("content-type", "application/json").send().await.refused(400, "malformed_body");
-    call().raw("{}").send().await.refused(415, "malformed_body");
+    call().raw("{}").send().await.refused(415, "unsupported_media_type");
     call()
         .raw("a=b")
         .header("content-type", "application/x-www-form-urlencoded")
         .send()
         .await
-        .refused(415, "malformed_body");
+        .refused(415, "unsupported_media_type");
     let packed = call().json(&json!({})).header("content-encoding", "gzip").send().await;
-    packed.refused(415, "malformed_body");
+    packed.refused(415, "unsupported_media_type");
     let typed = call().raw("{}").header("content-type", "Application/JSON; charset=utf-8").send().await;
     typed.refused(422, "invalid_request");
     let long = json!({"code": "chorus", "name": "x".repeat(70_000)});
-    call().json(&long).send().await.refused(413, "malformed_body");
+    call().json(&long).send().await.refused(413, "body_too_large");
     let wrong = face.call("PUT", "/v1/activate").send().await;
     assert_eq!(wrong.header("allow"), "POST");
-    wrong.refused(405, "malformed_body");
+    wrong.refused(405, "method_not_allowed");
+    let long = format!("/products?q={}", "x".repeat(20_000));
+    face.admin("GET", &long).send().await.refused(414, "uri_too_long");
     let nul = face.admin("GET", "/products?q=%00").send().await;
     nul.refused(422, "invalid_request");
     face.admin("GET", "/customers/%00").send().await.refused(404, "not_found");
     face.admin("GET", "/customers/%ff").send().await.refused(404, "not_found");
     face.admin("GET", "/licenses/lic_81h455vb4pex5vsknk084sn02q").send().await.refused(404, "not_found");
+}
+
+#[tokio::test]
+async fn a_sane_request_id_is_kept() {
+    let face = Face::of(World::on(Engine::Sqlite).await);
+    let asked = async |id: &str| {
+        let answer = face.admin("GET", "/products/nothing").header("x-request-id", id).send_unchecked().await;
+        assert_eq!(answer.body["request_id"], answer.header("x-request-id"));
+        answer.header("x-request-id").to_owned()
+    };
+    let longest = "x".repeat(128);
+    for id in ["3f0c9d2e5b7a4c1d8e6f", "8c1f7a52-6f6e-4c52-9d0e-0b0c3f1a2b3c", "nginx-1:77/a+b=@_.", &longest]
+    {
+        assert_eq!(asked(id).await, id);
+    }
+    for id in ["", " ", "a b", "a\"b", "<script>", &"x".repeat(129)] {
+        assert!(asked(id).await.starts_with("req_"), "{id}");
+    }
+}
+
+#[tokio::test]
+async fn stats_add_up() {
+    World::each(|world| async {
+        let face = Face::of(world);
+        face.seed().await;
+        let mut ids = Vec::new();
+        for _ in 0..5 {
+            ids.push(face.license("team").await["id"].as_str().unwrap().to_owned());
+        }
+        let verb = async |id: &str, verb: &str| {
+            let body = if verb == "revoke" { json!({"confirm": id}) } else { json!({"reason": "x"}) };
+            face.admin("POST", &format!("/licenses/{id}/{verb}")).json(&body).send().await.expect(200)
+        };
+        verb(&ids[0], "suspend").await;
+        verb(&ids[1], "revoke").await;
+        verb(&ids[2], "revoke").await;
+        face.admin("DELETE", &format!("/licenses/{}", ids[2])).send().await;
+        let edit = json!({"starts_at": "2099-01-01T00:00:00Z", "expires_at": "2100-01-01T00:00:00Z"});
+        face.admin("PATCH", &format!("/licenses/{}", ids[3])).json(&edit).send().await.expect(200);
+        let stats = face.admin("GET", "/stats").send().await.expect(200);
+        let of = |name: &str| stats[name].as_u64().unwrap();
+        let parts = ["active", "expired", "suspended", "revoked", "not_started"].map(of);
+        assert_eq!(of("total"), parts.iter().sum::<u64>(), "{stats}");
+        assert_eq!((of("suspended"), of("revoked"), of("not_started")), (1, 1, 1), "{stats}");
+    })
+    .await;
 }
 
 #[tokio::test]

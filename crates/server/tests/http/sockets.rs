@@ -78,9 +78,12 @@ async fn a_body_that_does_not_come_is_408() {
         let mut stream = TcpStream::connect(addresses.product).await.unwrap();
         let head = "POST /v1/activate HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{";
         let answer = say(&mut stream, head).await;
-        assert!(answer.starts_with("HTTP/1.1 408") && answer.contains("malformed_body"), "{answer}");
+        assert!(answer.starts_with("HTTP/1.1 408") && answer.contains("request_timeout"), "{answer}");
         let mut stream = TcpStream::connect(addresses.product).await.unwrap();
-        assert_eq!(say(&mut stream, "POST /v1/act").await, "", "a head that does not come ends the connection");
+        let answer = say(&mut stream, "POST /v1/act").await;
+        assert_problem(&answer, 408, "request_timeout");
+        let mut stream = TcpStream::connect(addresses.product).await.unwrap();
+        assert_eq!(say(&mut stream, "").await, "", "who sends nothing is told nothing");
         stop.now();
     })
     .await;
@@ -206,9 +209,57 @@ async fn long_heads_and_bodies_come_through_up_to_a_bound() {
             .write_all(format!("GET /health HTTP/1.1\r\nX: {}", "x".repeat(64 * 1024)).as_bytes())
             .await
             .unwrap();
-        let mut status = [0; 12];
-        stream.read_exact(&mut status).await.unwrap();
-        assert_eq!(&status, b"HTTP/1.1 431");
+        assert_problem(&read_until(&mut stream, "}").await, 431, "headers_too_large");
+        stop.now();
+    })
+    .await;
+}
+
+/// A whole problem document, with what each answer has.
+fn assert_problem(answer: &str, status: u16, code: &str) {
+    assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{code}: {answer}");
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let header = |name: &str| head.lines().find_map(|line| line.strip_prefix(&format!("{name}: ")));
+    assert_eq!(header("content-type"), Some("application/problem+json"), "{answer}");
+    assert_eq!(header("content-length"), Some(body.len().to_string().as_str()), "{answer}");
+    let problem: kaching_api::Problem = serde_json::from_str(body).unwrap();
+    assert_eq!((problem.status, problem.code.as_str()), (status, code), "{answer}");
+    assert_eq!(header("x-request-id"), Some(problem.request_id.as_str()), "{answer}");
+}
+
+#[tokio::test]
+async fn a_head_that_no_handler_sees_is_a_problem_as_well() {
+    serve(LOCAL, async |face, addresses, stop| {
+        let ask = async |request: &str| {
+            let mut stream = TcpStream::connect(addresses.product).await.unwrap();
+            say(&mut stream, request).await
+        };
+        let many = "X: y\r\n".repeat(200);
+        let cases = [
+            ("GET /health HTTP/1.1\r\nConnection: close\r\n\r\n".to_owned(), 400, "malformed_body"),
+            (
+                "GET /health HTTP/1.1\r\nHost: x\r\nHost: y\r\nConnection: close\r\n\r\n".to_owned(),
+                400,
+                "malformed_body",
+            ),
+            ("nonsense\r\n\r\n".to_owned(), 400, "malformed_body"),
+            ("GET / HTTP/7\r\n\r\n".to_owned(), 400, "malformed_body"),
+            (format!("GET /health HTTP/1.1\r\nHost: x\r\n{many}\r\n"), 431, "headers_too_large"),
+            (get(&format!("/health?{}", "x".repeat(20_000))), 414, "uri_too_long"),
+            (format!("GET /{}", "x".repeat(64 * 1024)), 414, "uri_too_long"),
+        ];
+        for (request, status, code) in &cases {
+            assert_problem(&ask(request).await, *status, code);
+        }
+        assert!(ask("GET /health HTTP/1.0\r\n\r\n").await.starts_with("HTTP/1.0 200"), "it had no Host");
+        let told =
+            ask("PROXY TCP4 192.0.2.1 192.0.2.2 4711 443\r\nGET /health HTTP/1.1\r\nHost: x\r\n\r\n").await;
+        assert_problem(&told, 400, "malformed_body");
+        assert!(told.contains("PROXY protocol"), "{told}");
+        let told = ask("\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c").await;
+        assert!(told.contains("PROXY protocol"), "{told}");
+        let metrics = String::from_utf8(face.call("GET", "/metrics").send().await.bytes).unwrap();
+        assert!(metrics.contains(r#"status="431",code="headers_too_large""#), "{metrics}");
         stop.now();
     })
     .await;
@@ -287,7 +338,9 @@ async fn a_stream_lives_until_it_is_cut_or_the_server_stops() {
         let told = read_until(&mut stream, "\n\n").await;
         assert!(told.contains("event: refusal\ndata: {\"rev\":2,"), "{told}");
         stop.now();
-        assert_eq!(say(&mut stream, "").await.trim_start(), "0\r\n\r\n", "it ends in good order");
+        let end = say(&mut stream, "").await;
+        assert!(end.contains("event: end\ndata: {\"ends\":\"leaving\","), "{end}");
+        assert!(end.ends_with("0\r\n\r\n"), "it ends in good order: {end}");
     })
     .await;
 }

@@ -53,7 +53,7 @@ fn the_codes_are_written_down() {
     let mut text = String::from(
         "# Codes\n\nEvery reason for which an answer is not what was asked for, as `application/problem+json` of RFC 9457.\n\
          Signed codes come with a `statement` on which a client acts; stopping ones stop a running client at once.\n\
-         `malformed_body` also answers a wrong method (405), type (415), size (413) and slowness (408).\n\n\
+         \n\
          | code | status | signed | meaning |\n|---|---|---|---|\n",
     );
     for (code, status, title) in STATUSES {

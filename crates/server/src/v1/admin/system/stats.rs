@@ -18,6 +18,8 @@ pub(crate) async fn stats(State(app): State<App>, _: Caller<Read>) -> Result<Jso
         expired: s.expired,
         expiring_soon: s.expiring_soon,
         suspended: s.suspended,
+        revoked: s.revoked,
+        not_started: s.not_started,
         activations: s.activations,
     }))
 }
