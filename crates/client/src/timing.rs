@@ -8,7 +8,8 @@ pub struct Timing {
     pub start: Duration,
     /// The bound of one call.
     pub call: Duration,
-    /// How long one question for changes waits at the authority, in whole seconds.
+    /// How long one question for changes waits at the authority, in whole seconds: less than the minute for which proxies
+    /// wait for an answer.
     pub wait: Duration,
     /// How often changes are asked for where waiting does not work.
     pub poll: (Duration, Duration),
@@ -44,7 +45,7 @@ impl Default for Timing {
         Self {
             start: seconds(10),
             call: seconds(10),
-            wait: seconds(50),
+            wait: seconds(45),
             poll: (seconds(20), seconds(30)),
             refused: (seconds(30), seconds(60)),
             backoff: (seconds(1), seconds(300)),

@@ -184,7 +184,7 @@ impl Metrics {
             "Requests answered rate_limited, by the limit that they were over",
             metrics.rate_limited.clone(),
         );
-        for event in ["license", "refusal", "ping"] {
+        for event in ["license", "refusal", "ping", "end"] {
             let _ = metrics.events.get_or_create(&Event { event });
         }
         registry.register("streams", "Streams of changes that are open", metrics.streams.clone());

@@ -17,6 +17,7 @@ use crate::router;
     components(schemas(
         kaching_api::Problem,
         kaching_api::Ping,
+        kaching_api::StreamEnd,
         kaching_base::ErrorCode,
         kaching_base::Anchor,
         kaching_base::Period

@@ -49,11 +49,18 @@ pub(crate) enum Full {
     Address,
 }
 
+impl Full {
+    /// Whether those who ask have taken the places themselves, so that the server is not at fault.
+    pub(crate) fn is_own(self) -> bool {
+        self != Self::Server
+    }
+}
+
 impl std::fmt::Display for Full {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Server => "all are taken (server.max_connections)",
-            Self::Activation => "its installation has as many as one may have",
+            Self::Activation => "its installation has as many as one may have (3)",
             Self::License => "its license has as many as one may have (limits.places_percent)",
             Self::Address => "its address has as many as one may have (limits.places_percent)",
         })

@@ -48,6 +48,10 @@ impl Engine {
             (Ask::Changes, 200) => self.changes_came(request, &body, now, draw),
             (Ask::Deactivate, 204) => self.deactivated(),
             (Ask::Report, 204) => self.report_done(),
+            (Ask::Changes, 504) if self.pace.hearing.gave_up(&self.settings.timing) => {
+                tracing::info!("a gateway does not wait as long as the question: the next one waits less");
+                self.pace.hearing.due = now.boot + self.settings.timing.pause;
+            }
             (Ask::Changes | Ask::Catalogue, 400..) => {
                 tracing::info!(call = ?request.ask, status, "the license authority does not answer this now");
                 self.put_off(request, retry_after, now, draw);

@@ -24,6 +24,8 @@ pub(super) struct Told {
     at: Option<Timestamp>,
     /// The authority's clock.
     pub(super) now: Option<Timestamp>,
+    /// In the last event of a stream: why the authority ends it.
+    pub(super) ends: Option<String>,
 }
 
 /// A change of which no lease tells yet.

@@ -35,6 +35,8 @@ pub(crate) struct Hearing {
     polls: u32,
     /// Whether the last question that waited was answered.
     waiting_works: bool,
+    /// What a gateway has shown to be too long a wait.
+    too_long: Option<Duration>,
 }
 
 /// How a stream failed.
@@ -42,7 +44,7 @@ pub(crate) struct Hearing {
 pub(crate) enum Loss {
     /// There are none at this authority.
     None,
-    /// No connection, or another answer than a stream: of the next one more may be hoped.
+    /// No connection, another answer than a stream, or an end that the authority told: of the next one more may be hoped.
     Unopened,
     /// It came, and something on the way spoilt it: how, as a part of a sentence.
     Spoilt(&'static str),
@@ -52,6 +54,8 @@ pub(crate) enum Loss {
 
 /// So many lost streams, or questions, one after the other mean that something on the way lets none live, or wait.
 const LOST: u32 = 3;
+/// A gateway that waits less long than this lets nothing wait.
+const SHORTEST_WAIT: Duration = Duration::from_secs(5);
 /// So many questions without waiting, about five minutes, before waiting is tried again.
 const POLLS: u32 = 12;
 /// So often at most the time until streams are tried again doubles.
@@ -69,6 +73,7 @@ impl Hearing {
             waits_lost: 0,
             polls: 0,
             waiting_works: false,
+            too_long: None,
         }
     }
 
@@ -137,11 +142,23 @@ impl Hearing {
     /// How long the next question waits at the authority; not as long while nothing shows that waiting works here, so
     /// that what swallows questions hides no change for longer than polling would.
     pub(crate) fn question_waits(&self, timing: &Timing) -> Duration {
+        let longest = self.too_long.map_or(timing.wait, |too_long| timing.wait.min(too_long / 2));
         match (self.waits(), self.waiting_works) {
-            (true, true) => timing.wait,
-            (true, false) => timing.wait.min(timing.poll.0),
+            (true, true) => longest,
+            (true, false) => longest.min(timing.poll.0),
             (false, _) => Duration::ZERO,
         }
+    }
+
+    /// A gateway on the way gave up on a question that waited: the next one waits half as long. Whether there is a next
+    /// one that waits.
+    pub(crate) fn gave_up(&mut self, timing: &Timing) -> bool {
+        let waited = self.question_waits(timing);
+        let again = waited >= SHORTEST_WAIT * 2;
+        if again {
+            self.too_long = Some(waited);
+        }
+        again
     }
 
     pub(crate) fn question_answered(&mut self, now: Duration) {

@@ -52,7 +52,8 @@ pub(super) struct Stream {
 
 #[derive(Debug)]
 enum End {
-    /// It has lived for long enough, or brings the changes of a license that is no longer this one's.
+    /// It has lived for long enough, its server stops, or it brings the changes of a license that is no longer this
+    /// one's.
     Done,
     Lost(Loss),
 }
@@ -138,6 +139,11 @@ impl Engine {
     ) -> Result<(), End> {
         if told.rev.is_none() && told.now.is_none() {
             return Err(End::Lost(CHANGED));
+        }
+        if let Some(reason) = &told.ends {
+            // Another server, or the next process of this one, has the rest. All else tells nothing of the network, but
+            // that the next stream may end as soon.
+            return Err(if reason == "leaving" { End::Done } else { End::Lost(Loss::Unopened) });
         }
         match (&mut self.their_clock, told.now) {
             (Some(clock), Some(said)) if stream.began => clock.again(said, now.boot),

@@ -242,6 +242,37 @@ fn a_stream_that_nobody_answers_leaves_it_to_a_heartbeat_whether_there_is_contac
 }
 
 #[test]
+fn a_question_waits_half_as_long_after_a_gateway_gave_up_on_it() {
+    let stepped = Stepped::new();
+    // No stream lives here.
+    let stream = stepped.asks_soon();
+    stepped.simulation.answer(&stream, 404, Vec::new());
+    let waits = |sent: &Sent| sent.path().split("wait=").nth(1).unwrap().parse::<u64>().unwrap();
+    let here = || br#"{"rev": 1, "epoch": 1}"#.to_vec();
+    let first = stepped.asks_soon();
+    assert_eq!(waits(&first), 20, "nothing shows yet that waiting works");
+    stepped.simulation.answer(&first, 200, here());
+    let second = stepped.asks_soon();
+    assert_eq!(waits(&second), 45, "the longest is less than the minute of most proxies");
+    stepped.simulation.answer(&second, 504, b"<html>".to_vec());
+    let third = stepped.asks_soon();
+    assert_eq!(waits(&third), 22);
+    stepped.simulation.answer(&third, 200, here());
+    let fourth = stepped.asks_soon();
+    assert_eq!(waits(&fourth), 22, "and it stays with what works");
+    stepped.simulation.answer(&fourth, 504, b"<html>".to_vec());
+    let fifth = stepped.asks_soon();
+    assert_eq!(waits(&fifth), 11);
+    stepped.simulation.answer(&fifth, 504, b"<html>".to_vec());
+    let began = stepped.waited.get();
+    let sixth = stepped.asks_soon();
+    assert_eq!(waits(&sixth), 5);
+    stepped.simulation.answer(&sixth, 504, b"<html>".to_vec());
+    stepped.asks_soon();
+    assert!(stepped.waited.get() - began >= 20, "a gateway that waits for nothing is not asked in a loop");
+}
+
+#[test]
 fn a_stream_ends_after_an_hour_and_another_takes_its_place() {
     let stepped = Stepped::new();
     let stream = stepped.streams();

@@ -104,6 +104,27 @@ fn what_changes_while_a_stream_is_cut_is_not_missed() {
 }
 
 #[test]
+fn streams_that_the_authority_ends_are_no_fault_of_the_network() {
+    let world = World::new();
+    let first = world.authority.desk().event(true);
+    let end = |reason: &str| {
+        let end = json!({"ends": reason, "now": world.authority.desk().clock()});
+        Fault::Stream(format!("{first}event: end\ndata: {end}\n\n"))
+    };
+    // A server that is stopped again and again: each time the stream is simply opened anew.
+    let leaving = meeting((0..5).map(|_| end("leaving")));
+    let guard = leaving.builder().timing(Timing { stream_again: DEADLINE, ..slow() }).start().unwrap();
+    leaving.authority.until(|desk| (asked(desk, EVENTS) > 5).then_some(()));
+    until_via(&guard, Via::Stream);
+    assert_eq!(guard.warnings(), []);
+    // Whoever is displaced again and again gives way to questions, and blames nobody either.
+    let replaced = meeting((0..3).map(|_| end("replaced")));
+    let guard = replaced.builder().timing(Timing { stream_again: DEADLINE, ..slow() }).start().unwrap();
+    until_via(&guard, Via::LongPoll);
+    assert_eq!(guard.warnings(), []);
+}
+
+#[test]
 fn a_proxy_that_holds_back_what_comes_is_named_and_questions_take_over() {
     for text in [String::new(), ": held\n\n".to_owned(), "event: ping\ndata: {".to_owned()] {
         let world = meeting([Fault::Hold(text)]);

@@ -8,11 +8,13 @@ use axum::{
 };
 use kaching_api::Changes;
 use kaching_authority::changes::Manner;
+use kaching_base::ErrorCode;
 
 use crate::{
     App,
     edge::Arrival,
     extract::{Bearer, Public},
+    metrics::Kind,
     problem::{Rejected, Result},
 };
 
@@ -23,7 +25,8 @@ const NO_PLACE_S: u64 = 10;
 ///
 /// Server-Sent Events, whose `data` is a JSON object of one line. The first is the present state; then follow
 /// `license`, after which a heartbeat is due within `within_ms`, `refusal`, which is signed, and every 15 seconds
-/// `ping`. A newer stream of the same activation ends this one; so does the end of the lease's time to run.
+/// `ping`. A newer stream of the same activation ends this one; so do the end of the lease's time to run and a server that
+/// stops. The last event is then `end`, which says why: a connection that is lost has none.
 #[utoipa::path(get, path = "/v1/events", tag = "product", responses(
     (status = 200, body = Changes, content_type = "text/event-stream", description = "The stream")))]
 pub(crate) async fn events(
@@ -35,6 +38,11 @@ pub(crate) async fn events(
     let bearer = app.authority.bearer(&lease).await?;
     app.pace_changes(&bearer, arrival.address)?;
     let place = app.waits.take(&bearer, arrival.address).map_err(|full| {
+        if full.is_own() {
+            app.metrics.limited(Kind::Changes);
+            let detail = format!("there is no place for another stream: {full}; end one, or ask later");
+            return Rejected::new(ErrorCode::RateLimited, detail).retry_after(NO_PLACE_S);
+        }
         let cause = format!("there is no place for another stream: {full}");
         Rejected::overloaded().because(cause).retry_after(NO_PLACE_S)
     })?;

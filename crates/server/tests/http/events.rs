@@ -134,6 +134,7 @@ async fn one_stream_of_an_activation_is_open_and_the_newest_it_is() {
     let mut first = face.open(&bearer).await;
     first.next().await.unwrap();
     let mut second = face.open(&bearer).await;
+    assert_eq!(first.next().await, event("end", json!({"ends": "replaced", "now": AT})));
     assert_eq!(first.next().await, None);
     assert_eq!(first.next().await, None, "an ended body stays ended");
     second.next().await.unwrap();
@@ -159,7 +160,7 @@ async fn who_gets_no_place_is_told_to_come_back() {
     let held = face.open(&one).await;
     let refused = face.call("GET", "/v1/events").header("authorization", &other).send().await;
     assert_eq!(refused.header("retry-after"), "10");
-    refused.refused(503, "overloaded");
+    refused.refused(429, "rate_limited");
     drop(held);
     face.open(&other).await.next().await.unwrap();
 }
@@ -183,7 +184,7 @@ async fn one_license_has_half_of_the_places_and_others_find_one() {
         held.push(open.header("authorization", lease).stream().await);
     }
     let more = face.call("GET", "/v1/events").header("authorization", &leases[2]).send().await;
-    more.refused(503, "overloaded");
+    more.refused(429, "rate_limited");
     // A question gets no place either, and is answered without a wait.
     let path = "/v1/changes?rev=1&wait=55";
     face.call("GET", path).header("authorization", &leases[2]).send().await.expect(200);
@@ -258,6 +259,8 @@ async fn a_stream_pings_while_its_lease_may_run_and_ends_then() {
     assert_eq!(events.next().await, event("ping", json!({"now": AT})));
     assert_eq!(began.elapsed().as_secs(), 15);
     face.world.clock.advance(Seconds::days(5));
+    let end = json!({"ends": "lease_ended", "now": "2026-11-27T00:00:00Z"});
+    assert_eq!(events.next().await, event("end", end));
     assert_eq!(events.next().await, None);
     assert!(began.elapsed() < Duration::from_secs(31));
 }

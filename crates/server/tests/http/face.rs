@@ -226,7 +226,11 @@ impl Events {
         let event = text.strip_prefix("event: ").and_then(|text| text.strip_suffix("\n\n"));
         let (name, data) = event.and_then(|event| event.split_once("\ndata: ")).expect(&text);
         let data: Value = serde_json::from_str(data).unwrap();
-        let described = if name == "ping" { "Ping" } else { "Changes" };
+        let described = match name {
+            "ping" => "Ping",
+            "end" => "StreamEnd",
+            _ => "Changes",
+        };
         let schema = json!({"$ref": format!("#/components/schemas/{described}")});
         let errors: Vec<_> = validator(&schema).iter_errors(&data).map(|error| error.to_string()).collect();
         assert!(errors.is_empty(), "an event that is not described: {errors:?}\n{text}");

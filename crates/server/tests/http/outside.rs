@@ -53,6 +53,40 @@ async fn availability_counts_refusals_as_answers_and_failures_as_failures() {
 }
 
 #[tokio::test]
+async fn who_takes_all_of_its_own_places_is_told_so_and_no_failure_of_the_authority() {
+    World::each(|world| async {
+        let settings = "[limits]\nchanges_burst = 100000\naddress_changes_burst = 100000";
+        let face = Face::with(world, settings);
+        let license = face.seed().await;
+        let body = serde_json::json!({"license_key": license["key"], "product": "chorus", "fingerprint": "f",
+            "kind": "cluster", "nonce": "0123456789abcdef"});
+        let active = face.call("POST", "/v1/activate").json(&body).send().await.expect(201);
+        let bearer = format!("Bearer {}", active["lease"].as_str().unwrap());
+        let ask = |path: &str| face.call("GET", path).header("authorization", &bearer);
+        let waits = async {
+            let wait = || ask("/v1/changes?rev=9&wait=55").send();
+            tokio::join!(wait(), wait(), wait())
+        };
+        let streams = async {
+            for _ in 0..200 {
+                let answer = ask("/v1/events").send().await;
+                assert_eq!(answer.header("retry-after"), "10");
+                answer.refused(429, "rate_limited");
+            }
+        };
+        tokio::select! {
+            // The waits begin first, and take longer.
+            biased;
+            _ = waits => panic!("the waits wait"),
+            () = streams => {}
+        }
+        assert_eq!(value(&face, "kaching_product_calls_total{outcome=\"failed\"}").await, 0.0);
+        assert_eq!(value(&face, "kaching_http_rate_limited_total{limit=\"changes\"}").await, 200.0);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn keys_database_and_jobs_are_told_as_they_were_seen_last() {
     World::each(|world| async {
         let face = Face::of(world);

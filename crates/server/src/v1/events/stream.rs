@@ -10,8 +10,9 @@ use std::{
 
 use axum::body::{Body, Bytes, HttpBody};
 use hyper::body::Frame;
-use kaching_api::Ping;
+use kaching_api::{EndReason, Ping, StreamEnd};
 use kaching_authority::changes::{Change, Heard, Listener};
+use kaching_base::Timestamp;
 use serde::Serialize;
 
 use crate::{App, metrics, shape, waits::Place};
@@ -30,37 +31,46 @@ struct Stream {
 /// The stream as a body.
 struct Events(Next);
 
-/// Makes the next event, and gives the stream back.
-type Next = Pin<Box<dyn Future<Output = Option<(Bytes, Stream)>> + Send>>;
+/// Makes the next event, and gives the stream back where it goes on.
+type Next = Pin<Box<dyn Future<Output = Option<(Bytes, Option<Stream>)>> + Send>>;
 
 /// A body whose first event is the present state.
 pub(super) fn begin(app: App, listener: Listener, place: Place, present: &Change) -> Body {
     app.metrics.streams.inc();
     let stream = Stream { app, listener, _place: place };
     let first = stream.written(present);
-    Body::new(Events(Box::pin(std::future::ready(Some((first, stream))))))
+    Body::new(Events(Box::pin(std::future::ready(Some((first, Some(stream)))))))
 }
 
 impl Stream {
-    /// The next event; nothing where the stream ends.
-    async fn next(self) -> Option<(Bytes, Self)> {
+    /// The next event; without the stream, the last one.
+    async fn next(self) -> (Bytes, Option<Self>) {
         let heard = tokio::time::timeout(PING, self.listener.heard()).await;
         let now = self.app.authority.now();
         let event = match heard {
-            Ok(Heard::Ended) => return None,
+            Ok(Heard::Ended) if self.app.is_leaving() => return self.end(EndReason::Leaving, now),
+            Ok(Heard::Ended) => return self.end(EndReason::Replaced, now),
             Ok(Heard::News(news)) if news.is_fresh(now) => {
                 self.count(name(news.change()));
                 news.bytes(|change| frame(name(change), &shape::change(change, None)))
             }
             // Boxed, because it is rare and would make each stream larger.
-            Ok(Heard::News(_) | Heard::Anew) => Box::pin(self.look()).await?,
-            Err(_) if now > self.listener.bearer().until => return None,
+            Ok(Heard::News(_) | Heard::Anew) => match Box::pin(self.look()).await {
+                Some(present) => present,
+                None => return self.end(EndReason::Failed, now),
+            },
+            Err(_) if now > self.listener.bearer().until => return self.end(EndReason::LeaseEnded, now),
             Err(_) => {
                 self.count("ping");
                 frame("ping", &Ping { now }).into()
             }
         };
-        Some((event, self))
+        (event, Some(self))
+    }
+
+    fn end(self, ends: EndReason, now: Timestamp) -> (Bytes, Option<Self>) {
+        self.count("end");
+        (frame("end", &StreamEnd { ends, now }).into(), None)
     }
 
     /// The present state. Where it cannot be read the stream ends: the client opens another, and misses nothing.
@@ -103,7 +113,10 @@ impl HttpBody for Events {
             self.0 = Box::pin(std::future::ready(None));
             return Poll::Ready(None);
         };
-        self.0 = Box::pin(stream.next());
+        self.0 = match stream {
+            Some(stream) => Box::pin(async { Some(stream.next().await) }),
+            None => Box::pin(std::future::ready(None)),
+        };
         Poll::Ready(Some(Ok(Frame::data(event))))
     }
 }
