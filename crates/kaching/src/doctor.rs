@@ -15,7 +15,7 @@ pub(crate) struct Doctor {}
 
 impl Doctor {
     pub(crate) async fn run(self, choice: &Choice, output: &Output) -> Result<(), Failure> {
-        let mut checks = if choice.server.is_none() { local::checks(choice) } else { Vec::new() };
+        let mut checks = if choice.server.is_none() { local::checks(choice, output.now) } else { Vec::new() };
         for check in of_authority(choice).await {
             // What both looked at, the authority knows better.
             checks.retain(|local| local.check != check.check);

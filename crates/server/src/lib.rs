@@ -28,7 +28,7 @@ mod waits;
 mod well_known;
 
 pub use app::App;
-pub use listen::{Addresses, BindError, Listeners, ServeError};
+pub use listen::{Addresses, BindError, CertificateState, Listeners, ServeError, check_certificate};
 pub use openapi::text as openapi;
 pub use peer::{Network, Peer};
 pub use private_files::{check_private_files, others_can_read};

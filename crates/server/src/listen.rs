@@ -21,6 +21,7 @@ use tokio::{
     sync::Semaphore,
 };
 
+pub use self::tls::{CertificateState, check_certificate};
 use self::{connection::Lines, connections::Connections, tls::Certificate};
 use crate::{
     App, Shutdown,

@@ -1,7 +1,7 @@
 use std::path::Path;
 
 use clap::Args;
-use kaching_server::others_can_read;
+use kaching_server::{CertificateState, check_certificate, others_can_read};
 use serde_json::json;
 
 use crate::{failure::Failure, output::Output, remote::Choice, settings};
@@ -13,10 +13,18 @@ pub(crate) struct Check {}
 impl Check {
     pub(super) fn run(self, choice: &Choice, output: &Output) -> Result<(), Failure> {
         let config = settings::read(&choice.data, &choice.environment)?;
-        for path in [&config.server.tls_cert, &config.server.tls_key].into_iter().flatten() {
-            readable(path)?;
+        let mut warnings = settings::exposed(&choice.environment);
+        if let (Some(chain), Some(key)) = (&config.server.tls_cert, &config.server.tls_key) {
+            for path in [chain, key] {
+                readable(path)?;
+            }
+            let state = check_certificate(chain, key, output.now)
+                .map_err(|error| settings::sentence(&error.to_string()))?;
+            match state {
+                CertificateState::Valid => {}
+                CertificateState::EndsSoon(why) | CertificateState::Invalid(why) => warnings.push(why),
+            }
         }
-        let warnings = settings::exposed(&choice.environment);
         output.either(&json!({ "ok": true, "warnings": warnings }), || {
             let mut text = String::new();
             for warning in &warnings {

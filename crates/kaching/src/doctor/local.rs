@@ -3,7 +3,8 @@
 use std::{fs, net::TcpListener, os::unix::net::UnixStream};
 
 use kaching_api::{Check, CheckStatus};
-use kaching_server::config::Config;
+use kaching_base::Timestamp;
+use kaching_server::{CertificateState, check_certificate, config::Config};
 
 use super::check;
 use crate::{data::DataDir, remote::Choice, settings};
@@ -12,7 +13,7 @@ use crate::{data::DataDir, remote::Choice, settings};
 const LITTLE: u64 = 256 * 1024 * 1024;
 const NONE: u64 = 32 * 1024 * 1024;
 
-pub(super) fn checks(choice: &Choice) -> Vec<Check> {
+pub(super) fn checks(choice: &Choice, now: Timestamp) -> Vec<Check> {
     let data = &choice.data;
     let config = settings::read(data, &choice.environment);
     let mut checks = vec![directory(data), private_files(data), disk_space(data)];
@@ -25,6 +26,7 @@ pub(super) fn checks(choice: &Choice) -> Vec<Check> {
             });
             checks.push(port(data, config));
             checks.push(issuer(config));
+            checks.extend(certificate(config, now));
             checks.push(root_passphrase(config));
         }
         Err(failure) => checks.push(check("settings", CheckStatus::Fail, failure.to_string())),
@@ -114,6 +116,18 @@ fn issuer(config: &Config) -> Check {
         return check("public url", CheckStatus::Warn, remedy);
     }
     fine("public url")
+}
+
+/// What a start would find, and every second after it; nothing without TLS.
+fn certificate(config: &Config, now: Timestamp) -> Option<Check> {
+    let (chain, key) = (config.server.tls_cert.as_ref()?, config.server.tls_key.as_ref()?);
+    let name = "tls certificate";
+    Some(match check_certificate(chain, key, now) {
+        Ok(CertificateState::Valid) => fine(name),
+        Ok(CertificateState::EndsSoon(why)) => check(name, CheckStatus::Warn, why),
+        Ok(CertificateState::Invalid(why)) => check(name, CheckStatus::Fail, why),
+        Err(error) => check(name, CheckStatus::Fail, settings::sentence(&error.to_string()).to_string()),
+    })
 }
 
 fn root_passphrase(config: &Config) -> Check {

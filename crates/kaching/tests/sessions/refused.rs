@@ -1,6 +1,6 @@
 //! What makes no sense, is refused, or is not reached: each with its exit code, and nothing on standard output.
 
-use crate::kaching::Kaching;
+use crate::kaching::{Kaching, Said};
 
 #[test]
 fn what_makes_no_sense_is_wrong_usage() {
@@ -100,4 +100,30 @@ fn no_answer_is_asked_of_nobody() {
     assert_eq!(said.code, 2, "{}", said.err);
     assert!(said.err.contains("--yes"), "{}", said.err);
     assert_eq!(kaching.json(&["license", "show", id])["status"], "active");
+}
+
+#[test]
+fn a_certificate_that_no_client_accepts_is_told_before_a_start() {
+    let kaching = Kaching::new();
+    let ours = concat!(env!("CARGO_MANIFEST_DIR"), "/../server/tests/tls");
+    let with = |chain: &str, key: &str, line: &[&str]| {
+        let mut command = kaching.command();
+        command.env("KACHING_SERVER__TLS_CERT", format!("{ours}/chain-{chain}.pem"));
+        command.env("KACHING_SERVER__TLS_KEY", format!("{ours}/key-{key}.pem"));
+        Said::of(&command.args(line).output().unwrap())
+    };
+    let checked = with("expired", "expired", &["config", "check"]);
+    assert!(checked.code == 0 && checked.out.contains("ended on 2021-01-01"), "{}", checked.out);
+    assert!(with("1", "1", &["config", "check"]).out.contains("The settings make sense."));
+    let encrypted = with("1", "encrypted", &["config", "check"]);
+    assert!(encrypted.code == 1 && encrypted.err.contains("it is encrypted"), "{}", encrypted.err);
+    let looked = with("expired", "expired", &["doctor", "--json"]);
+    let checks: Vec<kaching_api::Check> = serde_json::from_str(&looked.out).unwrap();
+    let found = checks.iter().find(|check| check.check == "tls certificate").unwrap();
+    assert_eq!(found.status, kaching_api::CheckStatus::Fail);
+    assert!(
+        found.remedy.contains("ended on 2021-01-01") && found.remedy.contains("renew it"),
+        "{}",
+        found.remedy
+    );
 }

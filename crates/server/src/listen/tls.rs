@@ -1,5 +1,6 @@
 //! TLS with a certificate that is read again when its files change.
 
+mod pair;
 mod validity;
 
 use std::{
@@ -14,12 +15,13 @@ use kaching_base::Timestamp;
 use rustls::{
     ServerConfig,
     crypto::{CryptoProvider, aws_lc_rs},
-    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
     server::{ClientHello, ResolvesServerCert},
     sign::CertifiedKey,
 };
 use tokio_rustls::TlsAcceptor;
 
+use self::pair::Pair;
+pub use self::pair::{CertificateState, check_certificate};
 use super::BindError;
 use crate::{App, Shutdown};
 
@@ -37,8 +39,7 @@ pub(super) struct Certificate {
 
 #[derive(Debug)]
 struct Loaded {
-    certified: Arc<CertifiedKey>,
-    end: Timestamp,
+    pair: Pair,
     stamp: Stamp,
 }
 
@@ -52,16 +53,22 @@ impl Certificate {
     }
 
     /// Takes what stands in the files now, if that is something else and can be used. What cannot is told once:
-    /// `failed` remembers it.
-    fn reload(&self, failed: &mut Option<Stamp>) -> Result<(), BindError> {
+    /// `failed` remembers it. One that clients do not accept at this moment is not taken over one that they do.
+    fn reload(&self, failed: &mut Option<Stamp>, now: Timestamp) -> Result<(), BindError> {
         let found = stamp(&self.chain, &self.key);
         if found == self.current.load().stamp {
             *failed = None;
             return Ok(());
         }
-        match Loaded::read(&self.chain, &self.key) {
+        let read = Loaded::read(&self.chain, &self.key).and_then(|loaded| {
+            match loaded.pair.fault(&self.chain, now) {
+                Some(fault) if self.current.load().pair.is_valid(now) => Err(BindError(fault)),
+                _ => Ok(loaded),
+            }
+        });
+        match read {
             Ok(loaded) => {
-                tracing::info!(end = %loaded.end, "the TLS certificate was read again");
+                tracing::info!(end = %loaded.pair.end, "the TLS certificate was read again");
                 self.current.store(Arc::new(loaded));
                 *failed = None;
                 Ok(())
@@ -75,19 +82,8 @@ impl Certificate {
 
 impl Loaded {
     fn read(chain: &Path, key: &Path) -> Result<Self, BindError> {
-        let cannot = |path: &Path, error: &dyn std::fmt::Display| {
-            BindError(format!("the TLS file {} cannot be used: {error}", path.display()))
-        };
         let stamp = stamp(chain, key);
-        let certificates = CertificateDer::pem_file_iter(chain)
-            .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-            .map_err(|e| cannot(chain, &e))?;
-        let first = certificates.first().ok_or_else(|| cannot(chain, &"it holds no certificate"))?;
-        let end = validity::end(first).ok_or_else(|| cannot(chain, &"its end date cannot be read"))?;
-        let private = PrivateKeyDer::from_pem_file(key).map_err(|e| cannot(key, &e))?;
-        let certified =
-            CertifiedKey::from_der(certificates, private, &provider()).map_err(|e| cannot(key, &e))?;
-        Ok(Self { certified: Arc::new(certified), end, stamp })
+        Ok(Self { pair: Pair::read(chain, key)?, stamp })
     }
 }
 
@@ -104,7 +100,7 @@ fn provider() -> CryptoProvider {
 
 impl ResolvesServerCert for Certificate {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(Arc::clone(&self.current.load().certified))
+        Some(Arc::clone(&self.current.load().pair.certified))
     }
 }
 
@@ -121,13 +117,16 @@ pub(super) fn acceptor(certificate: &Arc<Certificate>) -> TlsAcceptor {
 /// Looks at the files until it is time to stop, and tells the metrics when the certificate ends.
 pub(super) async fn watch(certificate: Arc<Certificate>, app: App, mut shutdown: Shutdown) {
     let mut failed = None;
+    if let Some(fault) = certificate.current.load().pair.fault(&certificate.chain, app.now()) {
+        tracing::warn!("{fault}");
+    }
     loop {
-        app.metrics.tls_end.set(certificate.current.load().end.seconds());
+        app.metrics.tls_end.set(certificate.current.load().pair.end.seconds());
         tokio::select! {
             () = tokio::time::sleep(LOOK) => {}
             () = shutdown.asked() => return,
         }
-        if let Err(error) = certificate.reload(&mut failed) {
+        if let Err(error) = certificate.reload(&mut failed, app.now()) {
             tracing::error!(%error, "the new TLS certificate cannot be used; the old one stays until it ends");
         }
     }
@@ -137,26 +136,90 @@ pub(super) async fn watch(certificate: Arc<Certificate>, app: App, mut shutdown:
 mod tests {
     use super::*;
 
+    /// A moment at which the first two certificates of the tests count.
+    const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
+
+    /// The files of a certificate in a directory, and how to put another pair there.
+    fn files(directory: &Path) -> (PathBuf, PathBuf, impl Fn(&str, &str)) {
+        let (chain, key) = (directory.join("chain.pem"), directory.join("key.pem"));
+        let ours = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tls");
+        let to = (chain.clone(), key.clone());
+        let put = move |chain: &str, key: &str| {
+            fs::copy(format!("{ours}/key-{key}.pem"), &to.1).unwrap();
+            fs::copy(format!("{ours}/chain-{chain}.pem"), &to.0).unwrap();
+        };
+        (chain, key, put)
+    }
+
     #[test]
     fn files_that_cannot_be_used_are_told_once() {
         let directory = tempfile::tempdir().unwrap();
-        let (chain, key) = (directory.path().join("chain.pem"), directory.path().join("key.pem"));
-        let put = |n: u8| {
-            let ours = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tls");
-            fs::copy(format!("{ours}/key-{n}.pem"), &key).unwrap();
-            fs::copy(format!("{ours}/chain-{n}.pem"), &chain).unwrap();
-        };
-        put(1);
+        let (chain, key, put) = files(directory.path());
+        put("1", "1");
         let certificate = Certificate::load(&chain, &key).unwrap();
         let mut failed = None;
         for text in ["no certificate", "no certificate either"] {
             fs::write(&chain, text).unwrap();
-            assert!(certificate.reload(&mut failed).is_err());
-            assert!(certificate.reload(&mut failed).is_ok() && certificate.reload(&mut failed).is_ok());
+            assert!(certificate.reload(&mut failed, NOW).is_err());
+            assert!(
+                certificate.reload(&mut failed, NOW).is_ok() && certificate.reload(&mut failed, NOW).is_ok()
+            );
         }
         let before = certificate.current.load_full();
-        put(2);
-        certificate.reload(&mut failed).unwrap();
+        put("2", "2");
+        certificate.reload(&mut failed, NOW).unwrap();
         assert!(failed.is_none() && !Arc::ptr_eq(&before, &certificate.current.load()));
+    }
+
+    #[test]
+    fn an_expired_pair_is_not_taken_over_a_valid_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let (chain, key, put) = files(directory.path());
+        put("1", "1");
+        let certificate = Certificate::load(&chain, &key).unwrap();
+        let (before, mut failed) = (certificate.current.load_full(), None);
+        put("expired", "expired");
+        let told = certificate.reload(&mut failed, NOW).unwrap_err().to_string();
+        assert!(told.contains("ended on 2021-01-01T00:00:00Z") && told.contains("renew it"), "{told}");
+        certificate.reload(&mut failed, NOW).unwrap();
+        assert!(Arc::ptr_eq(&before, &certificate.current.load()), "the valid one stays");
+        // Nothing is lost where the one in use has ended as well.
+        let late = Timestamp::from_seconds(5_000_000_000);
+        certificate.reload(&mut failed, late).unwrap();
+        assert!(!Arc::ptr_eq(&before, &certificate.current.load()));
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_pair_is_said() {
+        let directory = tempfile::tempdir().unwrap();
+        let (chain, key, put) = files(directory.path());
+        let state = || check_certificate(&chain, &key, NOW);
+        let error = || state().unwrap_err().to_string();
+        put("1", "1");
+        assert_eq!(state().unwrap(), CertificateState::Valid);
+        put("1", "2");
+        assert!(error().contains("it is not the key of the first certificate in"), "{}", error());
+        let both = [fs::read(&chain).unwrap(), fs::read(&chain).unwrap()].concat();
+        put("2", "1");
+        let reversed = [fs::read(&chain).unwrap(), both].concat();
+        fs::write(&chain, reversed).unwrap();
+        assert!(error().contains("in the wrong order: the server's own comes first"), "{}", error());
+        put("1", "encrypted");
+        assert!(error().contains("it is encrypted") && error().contains("openssl pkey"), "{}", error());
+        fs::write(&key, "nothing").unwrap();
+        assert!(error().contains("it holds no private key in PEM"), "{}", error());
+        put("expired", "expired");
+        let expired = state().unwrap();
+        assert!(
+            matches!(&expired, CertificateState::Invalid(why) if why.contains("ended on")),
+            "{expired:?}"
+        );
+        let soon = check_certificate(&chain, &key, Timestamp::from_seconds(1_609_400_000)).unwrap();
+        assert!(matches!(&soon, CertificateState::EndsSoon(why) if why.contains("renew it")), "{soon:?}");
+        let early = check_certificate(&chain, &key, Timestamp::from_seconds(1_500_000_000)).unwrap();
+        assert!(
+            matches!(&early, CertificateState::Invalid(why) if why.contains("counts only from")),
+            "{early:?}"
+        );
     }
 }

@@ -1,9 +1,9 @@
-//! The one date of a certificate that we tell: RFC 5280, section 4.1.
+//! The two dates of a certificate: RFC 5280, section 4.1.
 
 use kaching_base::Timestamp;
 
-/// `notAfter` of a certificate in DER.
-pub(super) fn end(certificate: &[u8]) -> Option<Timestamp> {
+/// `notBefore` and `notAfter` of a certificate in DER.
+pub(super) fn of(certificate: &[u8]) -> Option<(Timestamp, Timestamp)> {
     let (_, certificate, _) = element(certificate)?;
     let (_, mut rest, _) = element(certificate)?;
     // The version is optional and has a tag of its own; then come serial number, signature and issuer.
@@ -14,8 +14,13 @@ pub(super) fn end(certificate: &[u8]) -> Option<Timestamp> {
         rest = element(rest)?.2;
     }
     let (_, validity, _) = element(rest)?;
-    let (_, _, after) = element(validity)?;
+    let (tag, time, after) = element(validity)?;
+    let start = moment(tag, time)?;
     let (tag, time, _) = element(after)?;
+    Some((start, moment(tag, time)?))
+}
+
+fn moment(tag: u8, time: &[u8]) -> Option<Timestamp> {
     let text = std::str::from_utf8(time).ok()?.strip_suffix('Z')?;
     let text = match (tag, text.len()) {
         // UTCTime: years from 50 on are of the last century.
