@@ -30,5 +30,6 @@ pub(crate) const ALL: Migrations = Migrations {
         "0011_retention" for "0.1.0",
         "0012_moves_by_key" for "0.1.0",
         "0013_repeated_entries" for "0.1.0",
+        "0014_long_rows" for "0.1.0",
     },
 };

@@ -8,7 +8,9 @@ mod statements;
 
 use std::{fs, path::Path};
 
-use kaching_db::{Config, Db, Engine, Metrics};
+use kaching_authority::{Actor, Cx, NewCustomer};
+use kaching_base::TokenId;
+use kaching_db::{Config, Db, Engine, Metrics, params};
 use kaching_testkit::World;
 use prometheus_client::registry::Registry;
 
@@ -31,6 +33,41 @@ async fn the_schema_is_the_one_on_the_surface() {
     }
     let accepted = fs::read_to_string(&path).unwrap_or_default();
     assert!(accepted == text, "the schema changed: look at it and accept it with KACHING_ACCEPT=1");
+}
+
+/// In a table without rowid, a row longer than a quarter of a page takes a page of its own besides.
+#[tokio::test]
+async fn what_grows_fills_its_pages() {
+    let world = World::on(Engine::Sqlite).await;
+    for number in 0..300 {
+        let name = format!("Customer {number} with a name of some length, as they have it on their invoices");
+        let metadata = (0..4).map(|at| (format!("member_{at}"), "of some length, too".repeat(4))).collect();
+        let new = NewCustomer { name, metadata, ..NewCustomer::default() };
+        let operator = Cx::of(Actor::Token(TokenId::from_bytes([5; 16])));
+        world.authority.create_customer(operator, new).await.unwrap();
+    }
+    let db = database(&world).await;
+    let keep = |number: i64| {
+        let sql = "insert into idempotency_keys (scope, idempotency_key, body, answer, created_at)
+                   values ('test', ?1, zeroblob(32), zeroblob(700), ?2)";
+        let key = format!("key-{number}");
+        db.write("test.keep", move |tx| tx.execute(sql, params![key.as_str(), number]))
+    };
+    for number in 0..300 {
+        keep(number).await.unwrap();
+    }
+    let sql = "select name, sum(payload), sum(pgsize) from dbstat group by name having sum(pgsize) > 65536";
+    let tables: Vec<(String, i64, i64)> = db
+        .read("test.room", move |tx| {
+            tx.query_all(sql, &[], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        })
+        .await
+        .unwrap();
+    for named in ["audit_entries", "audit_private", "idempotency_keys"] {
+        let (_, payload, room) = tables.iter().find(|(name, ..)| name == named).expect("it grew");
+        assert!(payload * 10 > room * 6, "{named}: {payload} of {room} bytes are used");
+    }
+    db.close().await;
 }
 
 #[tokio::test]

@@ -54,7 +54,7 @@ impl Db {
     /// [`Error::ReadOnly`] if it cannot be written.
     pub async fn open(config: Config, metrics: Metrics) -> Result<Self> {
         let started = match &config.place {
-            Place::Sqlite(path) => sqlite::start(path.clone(), &config).await?,
+            Place::Sqlite(path) => sqlite::start(path.clone(), &config, metrics.clone()).await?,
             Place::Postgres(url) => postgres::start(url, &config).await?,
         };
         let shared = Shared {

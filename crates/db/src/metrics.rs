@@ -24,6 +24,8 @@ pub struct Metrics {
     queue: Family<Queue, Gauge>,
     inputs: Family<Name, Histogram, fn() -> Histogram>,
     gathered: Family<Name, Gauge>,
+    log: Gauge,
+    held_back: Gauge,
     slow: Arc<AtomicU64>,
     born: Instant,
 }
@@ -87,6 +89,8 @@ impl Metrics {
             queue: Family::default(),
             inputs: Family::new_with_constructor(counts as fn() -> Histogram),
             gathered: Family::default(),
+            log: Gauge::default(),
+            held_back: Gauge::default(),
             slow: Arc::default(),
             born: moment::now(),
         };
@@ -119,6 +123,18 @@ impl Metrics {
             "batch_waiting",
             "Inputs that wait to share the next transaction, by its name",
             metrics.gathered.clone(),
+        );
+        db.register_with_unit(
+            "log",
+            "Length of SQLite's write-ahead log, as of its last checkpoint",
+            Unit::Bytes,
+            metrics.log.clone(),
+        );
+        db.register_with_unit(
+            "log_held_back",
+            "What a reader kept the last checkpoint from moving out of the write-ahead log",
+            Unit::Bytes,
+            metrics.held_back.clone(),
         );
         // What never happened is told as 0, so that its first time is seen as a change.
         drop(metrics.retries.get_or_create(&Name { name: PING }));
@@ -158,6 +174,12 @@ impl Metrics {
 
     pub(crate) fn finished(&self, name: &'static str, kind: Kind, outcome: &'static str) {
         self.finished.get_or_create(&Finished { name, kind, outcome }).inc();
+    }
+
+    /// After a checkpoint: the length of the log, and what was not moved, in bytes.
+    pub(crate) fn log(&self, bytes: u64, held_back: u64) {
+        self.log.set(bytes.try_into().unwrap_or(i64::MAX));
+        self.held_back.set(held_back.try_into().unwrap_or(i64::MAX));
     }
 
     /// So many inputs of this transaction shared one run of it.

@@ -15,12 +15,12 @@ use tokio::sync::{mpsc, oneshot, watch};
 pub(crate) use rusqlite::Connection;
 
 use crate::{
-    Config, Engine, Error, Param, Result, Statement, database::Started, error::Fault, job::Job, place,
-    sql::dialect,
+    Config, Engine, Error, Metrics, Param, Result, Statement, database::Started, error::Fault, job::Job,
+    place, sql::dialect,
 };
 
 /// Opens every connection and starts their threads.
-pub(crate) async fn start(path: PathBuf, config: &Config) -> Result<Started> {
+pub(crate) async fn start(path: PathBuf, config: &Config, metrics: Metrics) -> Result<Started> {
     let (write, writes) = bounded::<Job>(config.queue.max(1));
     let (read, reads) = bounded::<Job>(config.queue.max(1));
     let (fail, fatal) = watch::channel(None);
@@ -37,7 +37,9 @@ pub(crate) async fn start(path: PathBuf, config: &Config) -> Result<Started> {
                 Arc::clone(&file),
                 fail.clone(),
                 tail.clone(),
-            );
+                metrics,
+            )
+            .map_err(|e| fault::meaning("open", e))?;
             // Each of the others holds one end until its connection is closed.
             let (other, others) = bounded::<()>(1);
             let pace = checkpoint::Pace::new(&path, due);

@@ -1,4 +1,5 @@
 mod levels;
+pub(super) mod repeated;
 
 use std::collections::BTreeMap;
 

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use kaching_base::{LicenseId, Timestamp};
+use kaching_db::Engine;
 use tokio::time::Instant;
 
 use super::{
@@ -16,7 +17,8 @@ use crate::{
     watching::{self, Looked},
 };
 
-/// How often it looks for what other processes committed.
+/// How often it looks for what other servers committed. Beside a file there are none: what a process of the same machine
+/// may have changed in it is looked for with what the clock changed.
 const LOOK: Duration = Duration::from_millis(100);
 /// How often it looks for what the clock alone changed.
 const CLOCK: Duration = Duration::from_secs(1);
@@ -38,6 +40,10 @@ impl Authority {
     pub async fn follow_changes(&self) {
         let mut deaf = false;
         let mut clock = Instant::now();
+        let look = match self.db.engine() {
+            Engine::Postgres => LOOK,
+            Engine::Sqlite => CLOCK,
+        };
         loop {
             let mut told = self.tell_changes().await;
             if told.is_ok() && clock <= Instant::now() {
@@ -50,7 +56,7 @@ impl Authority {
                 _ => {}
             }
             deaf = told.is_err();
-            let _ = tokio::time::timeout(LOOK, self.changes.woken.notified()).await;
+            let _ = tokio::time::timeout(look, self.changes.woken.notified()).await;
         }
     }
 

@@ -12,7 +12,7 @@ use rusqlite::Connection;
 use tokio::sync::watch;
 
 use super::file::DataFile;
-use crate::Error;
+use crate::{Error, Metrics};
 
 /// Moves the write-ahead log into the file while the writer goes on writing.
 pub(super) struct Checkpoint {
@@ -20,6 +20,18 @@ pub(super) struct Checkpoint {
     file: Arc<DataFile>,
     fatal: watch::Sender<Option<Error>>,
     tail: Tail,
+    metrics: Metrics,
+    /// The size of a page in bytes.
+    page: u64,
+    /// Whether a reader that stays was told of.
+    told: bool,
+}
+
+/// How far the log is moved, in pages.
+#[derive(Clone, Copy)]
+struct Progress {
+    log: i64,
+    moved: i64,
 }
 
 /// Asks the writer to move the little that was written during a checkpoint, between two of its transactions: only
@@ -29,6 +41,9 @@ pub(super) struct Tail(Arc<AtomicBool>);
 
 /// Pages in the log at which the writer is asked to help: 8 MiB of those that a new file has.
 const LONG: i64 = 4096;
+
+/// Pages in the log that a reader keeps from being moved at which that is told: 64 MiB of those that a new file has.
+const HELD_BACK: i64 = 32_768;
 
 /// How long the writer waits for readers that still use the log.
 const READERS: Duration = Duration::from_millis(20);
@@ -83,30 +98,56 @@ impl Checkpoint {
         file: Arc<DataFile>,
         fatal: watch::Sender<Option<Error>>,
         tail: Tail,
-    ) -> Self {
-        Self { connection, file, fatal, tail }
+        metrics: Metrics,
+    ) -> rusqlite::Result<Self> {
+        let page: i64 = connection.query_row("pragma page_size", [], |row| row.get(0))?;
+        Ok(Self { connection, file, fatal, tail, metrics, page: page.unsigned_abs(), told: false })
     }
 
     /// Works whenever the writer says that it is due, and ends with the writer.
-    pub(super) fn run(self, due: &Receiver<()>) {
+    pub(super) fn run(mut self, due: &Receiver<()>) {
         for () in due {
             // The writer has been asked and has not come to it: at work now, this would only be in its way.
             if self.tail.asked() {
                 continue;
             }
-            match self.pass() {
-                // What was written in the meantime is moved as well, so that little is left for the writer.
-                Some(pages) if pages > LONG && self.pass().is_some() => self.tail.ask(),
-                _ => {}
+            let mut passed = self.pass();
+            // What was written in the meantime is moved as well, so that little is left for the writer.
+            if passed.is_some_and(|passed| passed.log > LONG) {
+                passed = self.pass();
+                // Where more than that is left, a reader stays, for which the writer would wait in vain each time.
+                if passed.is_some_and(|passed| passed.left() <= LONG) {
+                    self.tail.ask();
+                }
+            }
+            if let Some(passed) = passed {
+                self.tell(passed);
             }
         }
     }
 
-    /// Moves what there is and waits for the disk, which SQLite leaves to the last one, the writer. How many pages the
-    /// log has, unless it failed.
-    fn pass(&self) -> Option<i64> {
-        let pages = match checkpoint(&self.connection, "pragma wal_checkpoint(passive)") {
-            Ok(pages) => pages,
+    /// Says how long the log is, and once, what to look for where a reader keeps it from starting again.
+    fn tell(&mut self, passed: Progress) {
+        let bytes = |pages: i64| pages.unsigned_abs() * self.page;
+        self.metrics.log(bytes(passed.log), bytes(passed.left()));
+        let held_back = passed.left() > HELD_BACK;
+        if held_back && !self.told {
+            let mib = bytes(passed.log) >> 20;
+            tracing::warn!(
+                mib,
+                "a reader that stays keeps the write-ahead log from starting again, and it grows with every change: \
+                 look for a copy of the database file that is being made, or a shell that has it open with a \
+                 transaction, and end it (fuser and lsof name who has the file open)"
+            );
+        }
+        self.told = held_back;
+    }
+
+    /// Moves what there is and waits for the disk, which SQLite leaves to the last one, the writer. How far the log
+    /// is moved, unless it failed.
+    fn pass(&self) -> Option<Progress> {
+        let passed = match checkpoint(&self.connection, "pragma wal_checkpoint(passive)") {
+            Ok(passed) => passed,
             // Nothing is lost by it: the log stays, and is tried again.
             Err(error) => {
                 tracing::warn!(%error, "a checkpoint failed; the log keeps growing");
@@ -119,7 +160,14 @@ impl Checkpoint {
             self.fatal.send_replace(Some(Error::Unavailable(error.to_string())));
             return None;
         }
-        Some(pages)
+        Some(passed)
+    }
+}
+
+impl Progress {
+    /// Pages that are not moved yet.
+    fn left(self) -> i64 {
+        (self.log - self.moved).max(0)
     }
 }
 
@@ -141,7 +189,7 @@ impl Tail {
         // Readers are short: the log can start again as soon as those at work have ended.
         let finished = connection
             .busy_timeout(READERS)
-            .and_then(|()| checkpoint(connection, "pragma wal_checkpoint(restart)"));
+            .and_then(|()| checkpoint(connection, "pragma wal_checkpoint(restart)").map(drop));
         if let Err(error) = connection.busy_timeout(super::open::BUSY).and(finished) {
             tracing::warn!(%error, "a checkpoint failed; the log keeps growing");
         }
@@ -150,7 +198,8 @@ impl Tail {
     }
 }
 
-/// Moves what it can, and returns how many pages the log has.
-fn checkpoint(connection: &Connection, sql: &str) -> rusqlite::Result<i64> {
-    connection.prepare_cached(sql)?.query_row([], |row| row.get(1))
+/// Moves what it can.
+fn checkpoint(connection: &Connection, sql: &str) -> rusqlite::Result<Progress> {
+    let read = |row: &rusqlite::Row<'_>| Ok(Progress { log: row.get(1)?, moved: row.get(2)? });
+    connection.prepare_cached(sql)?.query_row([], read)
 }

@@ -167,7 +167,7 @@ async fn the_log_does_not_grow_without_end() {
         });
     }
     for _ in 0..1000 {
-        let sql = "update numbers set n = n + 1, filling = zeroblob(400000) where id = 1";
+        let sql = "update numbers set n = n + 1, filling = randomblob(400000) where id = 1";
         db.write("grow", move |tx| tx.execute(sql, &[])).await.unwrap();
     }
     others.shutdown().await;
@@ -175,6 +175,39 @@ async fn the_log_does_not_grow_without_end() {
     assert!(log < 100 << 20, "{log}");
     db.close().await;
     assert!(!scratch.folder.path().join("kaching.db-wal").exists());
+}
+
+/// A copy of the file that is being made, or a forgotten shell.
+#[tokio::test]
+async fn a_reader_that_stays_is_told_and_holds_up_nobody() {
+    let scratch = Scratch::new(Engine::Sqlite);
+    let mut registry = Registry::default();
+    let db = Db::open(scratch.config.clone(), Metrics::register(&mut registry)).await.unwrap();
+    make(&db, "create table numbers (id bigint primary key, n bigint not null, filling blob)").await;
+    fill(&db, 1, 1).await.unwrap();
+    let held_back = || {
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
+        let line = text.lines().find(|line| line.starts_with("db_log_held_back_bytes ")).unwrap();
+        line.rsplit(' ').next().unwrap().parse::<u64>().unwrap()
+    };
+    // 4 MB a commit; checkpoints have their own thread, which says when it saw the reader.
+    let write_until = async |enough: &dyn Fn(u64) -> bool| {
+        for _ in 0..400 {
+            if enough(held_back()) {
+                return true;
+            }
+            let sql = "update numbers set n = n + 1, filling = randomblob(4000000) where id = 1";
+            db.write("grow", move |tx| tx.execute(sql, &[])).await.unwrap();
+        }
+        false
+    };
+    let reader = rusqlite::Connection::open(scratch.folder.path().join("kaching.db")).unwrap();
+    reader.execute_batch("begin; select count(*) from numbers").unwrap();
+    assert!(write_until(&|bytes| bytes > 64 << 20).await, "it is told: {}", held_back());
+    reader.execute_batch("rollback").unwrap();
+    assert!(write_until(&|bytes| bytes < 16 << 20).await, "it is over: {}", held_back());
+    db.close().await;
 }
 
 #[tokio::test]

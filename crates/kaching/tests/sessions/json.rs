@@ -72,7 +72,7 @@ fn an_error_is_a_problem_document_on_standard_error() {
         ("license list --rows many", 2, "invalid_request"),
         ("serve --listen nowhere", 2, "invalid_request"),
         ("stats --server http://127.0.0.1:9 --token x", 3, "unreached"),
-        ("inspect no-such-file", 1, "failed"),
+        ("restore no-such-file", 1, "failed"),
     ] {
         let said = kaching.run(&[&line.split_whitespace().collect::<Vec<_>>()[..], &["--json"]].concat());
         let problem: kaching_api::Problem =

@@ -1,0 +1,1 @@
+-- PostgreSQL keeps long rows in ordinary pages.
