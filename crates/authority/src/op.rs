@@ -146,13 +146,17 @@ impl Op {
 
 impl Authority {
     /// Runs one operation as one transaction. A refusal keeps what was written and leaves an audit entry; every
-    /// other error undoes all.
+    /// other error undoes all. Where the clock is off, nothing is begun.
     pub(crate) async fn write<T, F>(&self, name: &'static str, cx: Cx, mut operation: F) -> Result<T>
     where
         T: Send + 'static,
         F: FnMut(&mut Tx<'_>, &mut Op) -> Result<T> + Send + 'static,
     {
         let (now, seed, keys) = (self.now(), self.entropy.seed(), self.keys());
+        // What can be refused for the clock's sake is refused before anything is written; our own jobs find it right again.
+        if !matches!(cx.actor, Actor::System(_)) {
+            self.check_mark(now)?;
+        }
         let daily = self.daily;
         let epoch_keys = Arc::clone(&keys);
         let (outcome, changed, repeated) = self

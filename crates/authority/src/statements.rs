@@ -68,8 +68,15 @@ impl Around {
     }
 }
 
+/// What a failure after COMMIT is: what was asked for is done, and only the answer to it could not be made. The same
+/// request again is answered.
+pub(crate) fn after_commit(error: Error) -> Error {
+    tracing::error!(%error, "what was stored could not be answered");
+    Error::Database(kaching_db::Error::OutcomeUnknown)
+}
+
 impl Authority {
-    /// Signs the lease of an activation.
+    /// Signs the lease of an activation, which was committed.
     pub(crate) async fn sign_lease(
         &self,
         around: &Around,
@@ -78,7 +85,6 @@ impl Authority {
         jti: [u8; 16],
         request: Digest,
     ) -> Result<String> {
-        self.check_mark(times.iat)?;
         let catalogue = self.catalogue_of(around.license.product, around.stamp).await?;
         let ring = self.keys();
         let issuer = leases::Issuer {
@@ -116,7 +122,7 @@ impl Authority {
         }
     }
 
-    /// Signs a refusal where its code is one of those that are signed.
+    /// Signs a refusal where its code is one of those that are signed. Whether the clock may date it was looked at before.
     pub(crate) fn sign_refusal(
         &self,
         around: &Around,
@@ -128,7 +134,6 @@ impl Authority {
         if !refused.code.signed() {
             return Ok(None);
         }
-        self.check_mark(now)?;
         let ring = self.keys();
         // A client takes only what names its own product, in an algorithm that it surely has: where the license is for
         // another one, neither is this license's.
@@ -235,6 +240,7 @@ impl Authority {
         if let Some(statement) = self.statements.pushed.find(&name, now) {
             return Ok(Some(statement));
         }
+        self.check_mark(now)?;
         let statement = self.sign_refusal(around, act, refused, None, now)?;
         if let Some(statement) = &statement {
             self.changes.signed_one();

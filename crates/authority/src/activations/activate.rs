@@ -25,7 +25,7 @@ use crate::{
     audit::Entry,
     daily::{self, Charged, Counted},
     licenses,
-    statements::Around,
+    statements::{Around, after_commit},
     status::no_license,
 };
 
@@ -46,6 +46,8 @@ impl Authority {
     /// `license_not_found`, `activation_not_found` for a takeover of nothing, `rate_limited`.
     pub async fn activate(&self, cx: Cx, ask: Activate) -> Result<Answer<Activated>> {
         let keys = self.keys();
+        let no_keyset = || Error::Failure("there is no keyset: the root has to sign one".to_owned());
+        let keyset = keys.keysets.first().cloned().ok_or_else(no_keyset)?;
         let (lookup, request, told) = (keys.lookup(&ask.key), ask.request, ask.fingerprint.clone());
         let grounds = Arc::clone(&self.grounds);
         let decided = self
@@ -59,17 +61,18 @@ impl Authority {
             Decided::Refused(denied) => return self.deny(*denied, request),
         };
         let activation = Activation { fingerprint: told, ..decision.activation };
-        let lease = self.sign_lease(&around, &activation, decision.times, jti, request).await?;
+        let lease = self
+            .sign_lease(&around, &activation, decision.times, jti, request)
+            .await
+            .map_err(after_commit)?;
         let generation = activation.credential.generation.unsigned_abs();
-        let keyset = keys.keysets.first().cloned();
         Ok(Answer::Granted(Activated {
             created: decision.outcome == Outcome::Created,
             first,
             lease,
             credential: Credential::derive(keys.credential_key(), activation.id, generation).text(),
             quotas: quotas(&around.terms, around.license.active.unsigned_abs(), &activation.levels),
-            keyset: keyset
-                .ok_or_else(|| Error::Failure("there is no keyset: the root has to sign one".to_owned()))?,
+            keyset,
             warnings,
             activation,
         }))

@@ -5,7 +5,12 @@ use kaching_license::Digest;
 use serde_json::json;
 
 use super::{Answer, Refusal, sql};
-use crate::{Authority, Op, Result, audit::Entry, plans, statements::Around};
+use crate::{
+    Authority, Op, Result,
+    audit::Entry,
+    plans,
+    statements::{Around, after_commit},
+};
 
 /// What a transaction decided about a product's call; a no is committed like a yes.
 pub(super) enum Decided<T> {
@@ -25,7 +30,8 @@ impl Authority {
     /// Signs a refusal that was committed.
     pub(super) fn deny<T>(&self, denied: Denied, request: Digest) -> Result<Answer<T>> {
         let Denied { around, act, refused, now } = denied;
-        let statement = self.sign_refusal(&around, act, &refused, Some(request), now)?;
+        let statement =
+            self.sign_refusal(&around, act, &refused, Some(request), now).map_err(after_commit)?;
         self.metrics.refused(refused.code);
         Ok(Answer::Refused(Refusal { refused: Box::new(refused), statement }))
     }

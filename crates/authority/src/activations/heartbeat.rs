@@ -22,7 +22,12 @@ use super::{
     decided::{Decided, Denied, advise},
     repeated, slots, sql, unknown, usage,
 };
-use crate::{Authority, Cx, Error, Op, Result, audit::Entry, licenses, statements::Around};
+use crate::{
+    Authority, Cx, Error, Op, Result,
+    audit::Entry,
+    licenses,
+    statements::{Around, after_commit},
+};
 
 /// What came of a heartbeat.
 enum Heard {
@@ -53,6 +58,7 @@ impl Authority {
     /// # Errors
     /// `credential_invalid` (as [`Error::OutdatedCredential`]), `activation_not_found`.
     pub async fn heartbeat(&self, cx: Cx, beat: Heartbeat) -> Result<Answer<Renewed>> {
+        self.check_mark(self.now())?;
         let (request, beat) = (beat.proof.request, Arc::new(beat));
         // Nearly all change nothing but times: those that come together share a transaction.
         let kept = match self.beats.write(self.beat(&cx, &beat)).await? {
@@ -63,7 +69,7 @@ impl Authority {
             },
         };
         let Kept { around, active, activation, times, warnings, jti } = kept;
-        let lease = self.sign_lease(&around, &activation, times, jti, request).await?;
+        let lease = self.sign_lease(&around, &activation, times, jti, request).await.map_err(after_commit)?;
         let quotas = quotas(&around.terms, active.unsigned_abs(), &activation.levels);
         Ok(Answer::Granted(Renewed { lease, quotas, warnings }))
     }

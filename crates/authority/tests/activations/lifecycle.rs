@@ -1,7 +1,7 @@
 //! From the first activation to the last.
 
 use kaching_authority::{
-    EditLicense,
+    Actor, Cx, EditLicense,
     activations::{Health, Heartbeat, Proof, Usage},
     domain::{ActivationStatus, licenses::Draft},
     validate::Validate,
@@ -346,4 +346,45 @@ impl ParseKey for str {
             symbols.filter_map(|c| kaching_authority::LicenseKey::parse(&format!("{start}{c}")).ok());
         keys.next().unwrap()
     }
+}
+
+#[tokio::test]
+async fn a_clock_that_is_found_off_writes_nothing_before_it_refuses() {
+    World::each(|world| async move {
+        let site = Site::plain(&world, 2).await;
+        let mut one = Installation::new("c1");
+        one.activate(&world, &site).await.unwrap();
+        world.clock.advance(Seconds(3600));
+        world.authority.store_time().await.unwrap();
+        world.clock.advance(Seconds(-1800));
+        let before = (shown(&world, one.id()).await, entries(&world, one.id()).await);
+
+        let client = || Cx::of(Actor::Client);
+        let beat = one.beat();
+        let again = one.request(&site);
+        let new = Installation::new("c2").request(&site);
+        let nonce = one.draw();
+        let back = one.give_back(&nonce);
+        let (license, reason) = (site.license.to_string(), "unpaid".to_owned());
+        for refused in [
+            world.authority.heartbeat(client(), beat.clone()).await.err(),
+            world.authority.activate(client(), again.clone()).await.err(),
+            world.authority.activate(client(), new.clone()).await.err(),
+            world.authority.deactivate(client(), back).await.err(),
+            world.authority.suspend_license(operator(), license.clone(), reason).await.err(),
+        ] {
+            let error = refused.expect("it is refused").to_string();
+            assert!(error.contains("clock was set back"), "{error}");
+        }
+        let after = (shown(&world, one.id()).await, entries(&world, one.id()).await);
+        assert_eq!(before, after, "nothing was written");
+        assert_eq!(world.authority.license(license).await.unwrap().license.active, 1);
+
+        // Once it is right again the same requests are the first ones.
+        world.clock.advance(Seconds(1800));
+        one.hear(&world, beat).await.expect("the number was not used up");
+        Installation::new("c2").send(&world, new).await.expect("it holds no slot yet");
+        one.send(&world, again).await.expect("its nonce was not used up");
+    })
+    .await;
 }
