@@ -3,7 +3,6 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use kaching_base::{LicenseId, Timestamp};
-use kaching_db::Engine;
 use tokio::time::Instant;
 
 use super::{
@@ -40,10 +39,7 @@ impl Authority {
     pub async fn follow_changes(&self) {
         let mut deaf = false;
         let mut clock = Instant::now();
-        let look = match self.db.engine() {
-            Engine::Postgres => LOOK,
-            Engine::Sqlite => CLOCK,
-        };
+        let look = if self.is_shared() { LOOK } else { CLOCK };
         loop {
             let mut told = self.tell_changes().await;
             if told.is_ok() && clock <= Instant::now() {
