@@ -21,7 +21,7 @@ pub(crate) const OTLP: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 
 /// Starts the log of a server, as the settings say, and its traces. What is left of those is sent when they are dropped.
 pub(crate) fn start(config: &Config, environment: &BTreeMap<String, String>) -> Result<Traces, Failure> {
-    let filter = EnvFilter::try_new(&config.log.level).map_err(|error| {
+    let filter = EnvFilter::try_new(config.log.level.as_str()).map_err(|error| {
         Failure::refused(format!(
             "log.level is a level like info, or a filter like info,kaching_db=debug: {error}."
         ))

@@ -1,13 +1,15 @@
 //! Settings: the defaults, then the file, then the environment.
 
+mod log_filter;
 mod overlay;
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
 
 use kaching_authority::{DailyLimits, Retention};
-use kaching_base::{Seconds, Secret};
+use kaching_base::{Seconds, Secret, in_plain_words};
 use serde::{Deserialize, Deserializer, Serialize};
 
+pub use self::log_filter::LogFilter;
 use crate::peer::Network;
 
 /// Every setting with its default and its documentation, as `config show` prints it.
@@ -202,7 +204,8 @@ pub struct BackupSettings {
 #[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct LogSettings {
     /// A level, or a filter of tracing-subscriber.
-    pub level: String,
+    #[cfg_attr(test, schema(value_type = String))]
+    pub level: LogFilter,
     /// `text` or `json`.
     pub format: LogFormat,
     /// Where traces go; not set is nowhere.
@@ -416,7 +419,7 @@ fn senseless(error: &serde_path_to_error::Error<toml::de::Error>) -> String {
     if overlay::is_secret(&name) {
         return format!("the setting {name} makes no sense: it is a text, in quotes");
     }
-    format!("the setting {name} makes no sense: {}", error.inner().message())
+    format!("the setting {name} makes no sense: {}", in_plain_words(error.inner().message()))
 }
 
 fn malformed_url(text: &str) -> ConfigError {

@@ -25,6 +25,9 @@ impl Check {
                 CertificateState::EndsSoon(why) | CertificateState::Invalid(why) => warnings.push(why),
             }
         }
+        if let Some(directory) = &config.backup.directory {
+            listable(directory)?;
+        }
         output.either(&json!({ "ok": true, "warnings": warnings }), || {
             let mut text = String::new();
             for warning in &warnings {
@@ -34,6 +37,16 @@ impl Check {
             text
         })
     }
+}
+
+/// Where backups are to be written; a server would only say in the night that it is not there.
+fn listable(directory: &Path) -> Result<(), Failure> {
+    std::fs::read_dir(directory).map(drop).map_err(|error| {
+        let directory = directory.display();
+        Failure::refused(format!(
+            "The backup.directory {directory} cannot be used: {error}. Make it, or name another."
+        ))
+    })
 }
 
 fn readable(path: &Path) -> Result<(), Failure> {

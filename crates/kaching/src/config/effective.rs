@@ -38,7 +38,7 @@ pub(super) fn effective(config: &Config) -> Value {
             "keep": backup.keep,
         },
         "log": {
-            "level": log.level,
+            "level": log.level.as_str(),
             "format": match log.format { LogFormat::Text => "text", LogFormat::Json => "json" },
             "otlp": text(log.otlp.as_ref().map(|url| url.as_str().to_owned())),
         },

@@ -103,6 +103,21 @@ fn no_answer_is_asked_of_nobody() {
 }
 
 #[test]
+fn settings_that_would_fail_in_the_night_are_told_when_they_are_checked() {
+    let kaching = Kaching::new();
+    let with = |name: &str, value: &str, line: &[&str]| {
+        Said::of(&kaching.command().env(name, value).args(line).output().unwrap())
+    };
+    let gone = kaching.data().join("no-such-directory");
+    let checked = with("KACHING_BACKUP__DIRECTORY", gone.to_str().unwrap(), &["config", "check"]);
+    assert!(checked.code == 1 && checked.err.contains("no-such-directory"), "{}", checked.err);
+    for line in [&["config", "check"][..], &["serve"]] {
+        let misspelt = with("KACHING_LOG__LEVEL", "inof", line);
+        assert!(misspelt.code == 1 && misspelt.err.contains("'inof' is not a level"), "{}", misspelt.err);
+    }
+}
+
+#[test]
 fn a_certificate_that_no_client_accepts_is_told_before_a_start() {
     let kaching = Kaching::new();
     let ours = concat!(env!("CARGO_MANIFEST_DIR"), "/../server/tests/tls");

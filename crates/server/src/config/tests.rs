@@ -45,7 +45,7 @@ fn what_makes_no_sense_is_refused_by_name() {
         ("listen = 1", &[], "outside of a section"),
         ("[sever]\nlisten = '1'", &[], "no section 'sever'"),
         ("[server]\nlisen = '1'", &[], "no setting 'server.lisen'"),
-        ("[server]\nlisten = 'here'", &[], "socket address"),
+        ("[server]\nlisten = 'here'", &[], "an address with a port"),
         ("[server]\nlisten = 7700", &[], "socket address"),
         ("[server", &[], "cannot be read"),
         ("[server]\ntls_cert = 'a'", &[], "go together"),
@@ -135,4 +135,43 @@ fn the_schema_of_the_settings_is_written_down() {
 fn text_of(property: &serde_json::Value) -> &str {
     let reference = property["$ref"].as_str().or_else(|| property["allOf"][0]["$ref"].as_str());
     reference.unwrap().rsplit('/').next().unwrap()
+}
+
+#[test]
+fn a_log_level_is_a_level() {
+    for filter in
+        ["info", "INFO", "off", "info,kaching_db=debug", "warn, kaching_server[call{route=a,b}]=trace"]
+    {
+        let file = format!("[log]\nlevel = '{filter}'");
+        assert_eq!(read(&file, &[]).unwrap().log.level.as_str(), filter);
+    }
+    for filter in ["", "inof", "info,kaching_db", "info,kaching_db=debgu", "info,,debug", "5"] {
+        let said = read("", &[("KACHING_LOG__LEVEL", filter)]).err().unwrap().to_string();
+        assert!(said.contains("log.level") && said.contains("is not a level"), "{filter}: {said}");
+    }
+}
+
+/// Every setting has a type, but for paths and secrets, which may be any text.
+#[test]
+fn nonsense_is_refused_with_the_name_of_its_setting() {
+    let free = ["tls_cert", "tls_key", "url", "master", "root_passphrase", "directory"];
+    let defaults: toml::Table = DEFAULTS.parse().unwrap();
+    let mut seen = 0;
+    for (section, settings) in &defaults {
+        for (name, default) in settings.as_table().unwrap() {
+            for nonsense in ["'no such thing, [at all'", "-1.5", "[{}]"] {
+                let free = default.is_str() && free.contains(&name.as_str());
+                if free && nonsense.starts_with('\'') {
+                    continue;
+                }
+                let read = read(&format!("[{section}]\n{name} = {nonsense}"), &[]);
+                let said = read.err().unwrap_or_else(|| panic!("{section}.{name} = {nonsense}")).to_string();
+                assert!(said.contains(&format!("{section}.{name}")), "{nonsense}: {said}");
+                let theirs = ["u32", "invalid ", "struct ", "sequence", "floating"];
+                assert!(!theirs.iter().any(|word| said.contains(word)), "{section}.{name}: {said}");
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 150, "{seen}: are the settings read?");
 }
