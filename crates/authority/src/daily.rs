@@ -3,8 +3,9 @@
 
 use kaching_base::{LicenseId, Seconds, Timestamp};
 use kaching_db::{Row, Tx, params};
+use kaching_domain::License;
 
-use crate::Result;
+use crate::{Error, Result};
 
 /// How much is stored for a license in a day (UTC), for each installation that is active and for at least one; 0 is no
 /// limit.
@@ -35,19 +36,17 @@ pub(crate) enum Counted {
     Audit,
 }
 
-/// What a license may still have stored.
-pub(crate) struct Taken {
-    /// How many of those that were asked for.
-    pub(crate) within: i64,
-    /// Whether the next one would be beyond the limit, while all of these are not.
-    pub(crate) last: bool,
-}
-
 /// The license that is charged, with how many installations of it are active.
 #[derive(Clone, Copy)]
 pub(crate) struct Charged {
     pub(crate) license: LicenseId,
     pub(crate) active: i64,
+}
+
+impl Charged {
+    pub(crate) fn to(license: &License) -> Self {
+        Self { license: license.id, active: license.active }
+    }
 }
 
 impl DailyLimits {
@@ -60,7 +59,13 @@ impl DailyLimits {
         }
     }
 
-    /// Counts so many more for a license.
+    /// What the license may have stored in a day; nothing where there is no limit.
+    fn limit(&self, charged: Charged, counted: Counted) -> Option<i64> {
+        let each = i64::from(self.of(counted));
+        (each > 0).then(|| each.saturating_mul(charged.active.max(1)))
+    }
+
+    /// Adds to a license's count of the day. Returns how many of those added are within its limit.
     pub(crate) fn take(
         &self,
         tx: &mut Tx<'_>,
@@ -68,14 +73,30 @@ impl DailyLimits {
         counted: Counted,
         wanted: i64,
         now: Timestamp,
-    ) -> Result<Taken> {
-        let each = i64::from(self.of(counted));
-        if each == 0 || wanted == 0 {
-            return Ok(Taken { within: wanted, last: false });
-        }
+    ) -> Result<i64> {
+        let Some(limit) = self.limit(charged, counted).filter(|_| wanted > 0) else { return Ok(wanted) };
         let taken = add(tx, charged.license, counted, wanted, now)?;
-        let limit = each.saturating_mul(charged.active.max(1));
-        Ok(Taken { within: (limit - (taken - wanted)).clamp(0, wanted), last: taken == limit })
+        Ok((limit - (taken - wanted)).clamp(0, wanted))
+    }
+
+    /// Adds one to a license's count of the day. Returns whether it is the last one within the limit.
+    ///
+    /// # Errors
+    /// [`Error::TooMany`] with this sentence where it is beyond the limit.
+    pub(crate) fn admit(
+        &self,
+        tx: &mut Tx<'_>,
+        charged: Charged,
+        counted: Counted,
+        detail: &'static str,
+        now: Timestamp,
+    ) -> Result<bool> {
+        let Some(limit) = self.limit(charged, counted) else { return Ok(false) };
+        let taken = add(tx, charged.license, counted, 1, now)?;
+        if taken > limit {
+            return Err(Error::TooMany { detail, retry_after: until_tomorrow(now) });
+        }
+        Ok(taken == limit)
     }
 }
 

@@ -62,10 +62,10 @@ impl Op {
     /// If the database does not take it.
     pub fn audit(&mut self, tx: &mut Tx<'_>, entry: Entry) -> Result<()> {
         let (action, target) = self.subject.clone().expect("an operation names its subject before it audits");
-        self.append(tx, action, target, entry)
+        audit::append(tx, self, action, target, entry)
     }
 
-    /// As [`audit`](Self::audit), for what changes nothing and can be repeated by whoever holds a key: of a product's
+    /// As [`audit`](Self::audit), for a refusal, which changes nothing and can be caused again and again: of a product's
     /// call it is written only within the license's limit of the day.
     ///
     /// # Errors
@@ -77,21 +77,7 @@ impl Op {
 
     /// Names the license to which the refusals of a product's call are charged.
     pub(crate) fn charge(&mut self, license: &License) {
-        self.charged = Some(Charged { license: license.id, active: license.active });
-    }
-
-    /// Appends an entry about a subject that this operation meets on its way.
-    ///
-    /// # Errors
-    /// If the database does not take it.
-    pub(crate) fn append(
-        &mut self,
-        tx: &mut Tx<'_>,
-        action: &str,
-        target: Option<String>,
-        entry: Entry,
-    ) -> Result<()> {
-        audit::append(tx, self, action, target, entry)
+        self.charged = Some(Charged::to(license));
     }
 
     fn append_limited(
@@ -105,7 +91,7 @@ impl Op {
             self.limited.push((action, target, entry));
             return Ok(());
         }
-        self.append(tx, action, target, entry)
+        audit::append(tx, self, action, target, entry)
     }
 
     /// Writes the refusals that a license may still leave today. The others are counted, of which one entry tells.
@@ -114,7 +100,7 @@ impl Op {
         let entries = mem::take(&mut self.limited);
         let Some(charged) = self.charged.filter(|_| !entries.is_empty()) else { return Ok(()) };
         let wanted = i64::try_from(entries.len()).unwrap_or(i64::MAX);
-        let within = self.daily.take(tx, charged, Counted::Audit, wanted, self.now)?.within;
+        let within = self.daily.take(tx, charged, Counted::Audit, wanted, self.now)?;
         let some = usize::try_from(within).unwrap_or(0);
         for (action, target, entry) in entries.into_iter().take(some) {
             audit::append(tx, self, action, target, entry)?;
@@ -153,7 +139,7 @@ impl Authority {
         F: FnMut(&mut Tx<'_>, &mut Op) -> Result<T> + Send + 'static,
     {
         let (now, seed, keys) = (self.now(), self.entropy.seed(), self.keys());
-        // What can be refused for the clock's sake is refused before anything is written; our own jobs find it right again.
+        // A clock that is off refuses before anything is written. Our own work goes on, above all backups.
         if !matches!(cx.actor, Actor::System(_)) {
             self.check_mark(now)?;
         }

@@ -8,7 +8,7 @@ use crate::{
     Authority, Cx, Error, Result,
     activations::{self, Proof, sql},
     audit::Entry,
-    daily::{self, Charged, Counted},
+    daily::{Charged, Counted},
     licenses,
 };
 
@@ -48,8 +48,8 @@ impl Authority {
     /// Writes down what a product tells. A repeated nonce is the same report.
     ///
     /// # Errors
-    /// `credential_invalid` or `activation_not_found`, or if there is nothing to write down or too much. `rate_limited` where the
-    /// license has told all that it may on this day.
+    /// `credential_invalid` or `activation_not_found`, `rate_limited` where the license has told all that it may
+    /// on this day, or if there is nothing to write down or too much.
     pub async fn report(&self, cx: Cx, report: Report) -> Result<()> {
         if report.detail.trim().is_empty() || report.detail.len() > LONGEST {
             return Err(Error::invalid("/detail", format!("a report is 1 to {LONGEST} bytes long")));
@@ -70,13 +70,8 @@ impl Authority {
                 return Ok(());
             }
             let license = licenses::sql::by_id(tx, activation.license)?.ok_or_else(activations::unknown)?;
-            let charged = Charged { license: license.id, active: license.active };
-            if op.daily.take(tx, charged, Counted::Reports, 1, op.now)?.within == 0 {
-                return Err(Error::TooMany {
-                    detail: "the license has reported as much as is stored in a day (UTC)",
-                    retry_after: daily::until_tomorrow(op.now),
-                });
-            }
+            let detail = "the license has reported as much as is stored in a day (UTC)";
+            op.daily.admit(tx, Charged::to(&license), Counted::Reports, detail, op.now)?;
             sql::keep_nonce(tx, id, &report.nonce, op.now)?;
             op.on(report.kind.action(), id);
             let entry = Entry::ok(json!({ "license": license.id, "at": report.at }));

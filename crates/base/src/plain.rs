@@ -77,6 +77,7 @@ fn expected(wanted: &str) -> &str {
         "i8" | "i16" | "i32" | "i64" | "i128" | "isize" => "a whole number",
         "f32" | "f64" => "a number",
         "a boolean" => "true or false",
+        "socket address" => "an address with a port, such as 127.0.0.1:7700",
         "a sequence" => "a list",
         "a map" | "map" => "an object",
         "unit" => "null",

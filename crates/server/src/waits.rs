@@ -60,7 +60,7 @@ impl std::fmt::Display for Full {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Server => "all are taken (server.max_connections)",
-            Self::Activation => "its installation has as many as one may have (3)",
+            Self::Activation => return write!(f, "its installation has as many as one may have ({EACH})"),
             Self::License => "its license has as many as one may have (limits.places_percent)",
             Self::Address => "its address has as many as one may have (limits.places_percent)",
         })

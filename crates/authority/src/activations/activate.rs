@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     Authority, Cx, Error, Op, Result,
-    audit::Entry,
+    audit::{self, Entry},
     daily::{self, Charged, Counted},
     licenses,
     statements::{Around, after_commit},
@@ -160,17 +160,11 @@ fn count(tx: &mut Tx<'_>, op: &mut Op, license: &License, decision: &Decision) -
     if decision.outcome == Outcome::Repeated {
         return Ok(());
     }
-    let charged = Charged { license: license.id, active: license.active };
-    let taken = op.daily.take(tx, charged, Counted::Activations, 1, op.now)?;
-    let tomorrow = daily::until_tomorrow(op.now);
-    if taken.within == 0 {
-        let detail = "the license was activated as often as it may be in a day (UTC)";
-        return Err(Error::TooMany { detail, retry_after: tomorrow });
-    }
-    if taken.last {
-        let change = json!({ "until": op.now + tomorrow });
+    let detail = "the license was activated as often as it may be in a day (UTC)";
+    if op.daily.admit(tx, Charged::to(license), Counted::Activations, detail, op.now)? {
+        let change = json!({ "until": op.now + daily::until_tomorrow(op.now) });
         let license = license.id.to_string();
-        op.append(tx, "license.activations_limited", Some(license), Entry::ok(change))?;
+        audit::append(tx, op, "license.activations_limited", Some(license), Entry::ok(change))?;
     }
     Ok(())
 }

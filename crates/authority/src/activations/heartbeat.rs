@@ -342,17 +342,18 @@ fn audit(
         Ok(_) => {
             let version = (before.version != after.version).then_some(&after.version);
             let levels = (before.levels != after.levels).then_some(&after.levels);
-            let mut told =
-                json!({ "license": license.id, "version": version, "levels": levels, "health": health });
-            if before.is_lapsed(op.now) {
-                told["lapsed_at"] = json!(before.run_until);
-                op.on("activation.resume", after.id);
-                return op.audit(tx, Entry::ok(told).of_customer(license.customer));
-            }
-            if version.is_none() && levels.is_none() && health.is_none() {
+            let resumes = before.is_lapsed(op.now);
+            if version.is_none() && levels.is_none() && health.is_none() && !resumes {
                 return Ok(());
             }
+            let mut told =
+                json!({ "license": license.id, "version": version, "levels": levels, "health": health });
             let entry = |told| Entry::ok(told).of_customer(license.customer);
+            if resumes {
+                told["lapsed_at"] = json!(before.run_until);
+                op.on("activation.resume", after.id);
+                return op.audit(tx, entry(told));
+            }
             repeated::audit(tx, op, after.id, "activation.report", told, entry)
         }
     }

@@ -8,7 +8,10 @@ use kaching_db::Tx;
 use serde_json::{Value, json};
 
 use super::sql::repeated as sql;
-use crate::{Authority, Cx, Op, Result, audit::Entry};
+use crate::{
+    Authority, Cx, Op, Result,
+    audit::{self, Entry},
+};
 
 const HOUR: Seconds = Seconds(3600);
 
@@ -18,12 +21,13 @@ pub(super) fn audit(
     op: &mut Op,
     id: ActivationId,
     action: &'static str,
-    mut change: Value,
+    change: Value,
     entry: impl FnOnce(Value) -> Entry,
 ) -> Result<()> {
-    if sql::is_recent(tx, id, action, op.now - HOUR)? {
-        change["at"] = json!(op.now);
-        return sql::count(tx, id, action, &change);
+    let mut counted = change.clone();
+    counted["at"] = json!(op.now);
+    if sql::count_recent(tx, id, action, op.now - HOUR, &counted)? {
+        return Ok(());
     }
     sql::begin(tx, id, action, op.now)?;
     op.on(action, id);
@@ -48,7 +52,8 @@ fn write_due(tx: &mut Tx<'_>, op: &mut Op) -> Result<u64> {
             continue;
         }
         let change = json!({ "times": counted.times, "first": counted.first, "last": counted.last });
-        op.append(tx, &counted.action, Some(counted.activation.to_string()), Entry::ok(change))?;
+        let target = counted.activation.to_string();
+        audit::append(tx, op, &counted.action, Some(target), Entry::ok(change))?;
         sql::begin(tx, counted.activation, &counted.action, op.now)?;
     }
     Ok(looked_at)

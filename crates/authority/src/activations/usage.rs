@@ -38,8 +38,8 @@ pub(super) fn keep(
         .filter_map(|told| increment(around, told).map_err(|why| warnings.insert(why)).ok())
         .collect();
     let wanted = i64::try_from(increments.len()).unwrap_or(i64::MAX);
-    let charged = Charged { license: around.license.id, active: around.license.active };
-    let within = op.daily.take(tx, charged, Counted::Usage, wanted, op.now)?.within;
+    let charged = Charged::to(&around.license);
+    let within = op.daily.take(tx, charged, Counted::Usage, wanted, op.now)?;
     for Increment { counter, seq, amount, told } in
         increments.iter().take(usize::try_from(within).unwrap_or(0))
     {

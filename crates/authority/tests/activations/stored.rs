@@ -44,21 +44,25 @@ async fn send(authority: &Authority, _: &Installation, report: Report) -> Report
     }
 }
 
-/// How many entries of an action there are, and the newest of them.
-async fn told(world: &World, action: &str) -> (usize, Option<Value>) {
+/// All entries of an action, the newest first.
+async fn entries_of(world: &World, action: &str) -> Vec<Value> {
     let filter = AuditFilter { action: Some(action.to_owned()), ..AuditFilter::default() };
     let mut list = List { limit: Some(200), filter, ..List::default() };
-    let (mut count, mut newest) = (0, None);
+    let mut entries = Vec::new();
     loop {
         let page = world.authority.audit_entries(list.clone()).await.unwrap();
-        count += page.items.len();
-        newest =
-            newest.or_else(|| page.items.first().map(|entry| serde_json::from_str(&entry.body).unwrap()));
+        entries.extend(page.items.iter().map(|entry| serde_json::from_str::<Value>(&entry.body).unwrap()));
         match page.next {
             Some(next) => list.after = Some(next),
-            None => return (count, newest),
+            None => return entries,
         }
     }
+}
+
+/// How many entries of an action there are, and the newest of them.
+async fn told(world: &World, action: &str) -> (usize, Option<Value>) {
+    let entries = entries_of(world, action).await;
+    (entries.len(), entries.into_iter().next())
 }
 
 #[tokio::test]
@@ -167,16 +171,8 @@ async fn refuse(world: &World, site: &Site, count: u64) {
 }
 
 async fn refusals(world: &World) -> usize {
-    let filter = AuditFilter { action: Some("activation.activate".to_owned()), ..AuditFilter::default() };
-    let (mut list, mut count) = (List { limit: Some(200), filter, ..List::default() }, 0);
-    loop {
-        let page = world.authority.audit_entries(list.clone()).await.unwrap();
-        count += page.items.iter().filter(|entry| entry.body.contains(r#""outcome":"refused""#)).count();
-        match page.next {
-            Some(next) => list.after = Some(next),
-            None => return count,
-        }
-    }
+    let entries = entries_of(world, "activation.activate").await;
+    entries.iter().filter(|entry| entry["outcome"] == "refused").count()
 }
 
 #[tokio::test]

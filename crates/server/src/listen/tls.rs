@@ -62,7 +62,9 @@ impl Certificate {
         }
         let read = Loaded::read(&self.chain, &self.key).and_then(|loaded| {
             match loaded.pair.fault(&self.chain, now) {
-                Some(fault) if self.current.load().pair.is_valid(now) => Err(BindError(fault)),
+                Some(fault) if self.current.load().pair.fault(&self.chain, now).is_none() => {
+                    Err(BindError(fault))
+                }
                 _ => Ok(loaded),
             }
         });

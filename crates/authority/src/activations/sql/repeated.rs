@@ -16,15 +16,20 @@ pub(crate) struct Counted {
 /// Rows of one transaction.
 const MOST: i64 = 200;
 
-/// Whether the last entry was written after this moment, or something was counted since, which is written first.
-pub(crate) fn is_recent(tx: &mut Tx<'_>, id: ActivationId, action: &str, after: Timestamp) -> Result<bool> {
-    let sql =
-        "select written_at > ?3 or times > 0 from repeated_entries where activation = ?1 and action = ?2
-               for update";
-    Ok(tx.query_opt(sql, params![id, action, after], |row| row.get(0))?.unwrap_or(false))
+/// Counts a change where the last entry is younger than `after`, or others wait to be written. Returns whether it did.
+pub(crate) fn count_recent(
+    tx: &mut Tx<'_>,
+    id: ActivationId,
+    action: &str,
+    after: Timestamp,
+    change: &Value,
+) -> Result<bool> {
+    let sql = "update repeated_entries set times = times + 1, first = coalesce(first, ?4), last = ?4
+               where activation = ?1 and action = ?2 and (written_at > ?3 or times > 0)";
+    Ok(tx.execute(sql, params![id, action, after, Json(change)])? > 0)
 }
 
-/// An entry was written: what comes now is counted anew.
+/// Starts a new hour, after an entry was written.
 pub(crate) fn begin(tx: &mut Tx<'_>, id: ActivationId, action: &str, now: Timestamp) -> Result<()> {
     let sql = "insert into repeated_entries (activation, action, written_at, times) values (?1, ?2, ?3, 0)
                on conflict (activation, action) do update
@@ -33,19 +38,13 @@ pub(crate) fn begin(tx: &mut Tx<'_>, id: ActivationId, action: &str, now: Timest
     Ok(())
 }
 
-pub(crate) fn count(tx: &mut Tx<'_>, id: ActivationId, action: &str, change: &Value) -> Result<()> {
-    let sql = "update repeated_entries set times = times + 1, first = coalesce(first, ?3), last = ?3
-               where activation = ?1 and action = ?2";
-    tx.execute(sql, params![id, action, Json(change)])?;
-    Ok(())
-}
-
+/// Whether the hour of any is over.
 pub(crate) fn is_any_due(tx: &mut Tx<'_>, until: Timestamp) -> Result<bool> {
     let sql = "select exists (select 1 from repeated_entries where written_at <= ?1)";
     Ok(tx.query_one(sql, params![until], |row| row.get(0))?)
 }
 
-/// Those whose last entry was written until this moment, at most so many, locked.
+/// Locks some of those whose hour is over: their last entry was written at this moment or before.
 pub(crate) fn lock_due(tx: &mut Tx<'_>, until: Timestamp) -> Result<Vec<Counted>> {
     let sql = "select activation, action, times, first, last from repeated_entries where written_at <= ?1
                order by activation, action limit ?2 for update";
@@ -63,6 +62,7 @@ fn read(row: &Row<'_>) -> db::Result<Counted> {
     })
 }
 
+/// Forgets one for which nothing was counted.
 pub(crate) fn end(tx: &mut Tx<'_>, counted: &Counted) -> Result<()> {
     let sql = "delete from repeated_entries where activation = ?1 and action = ?2";
     tx.execute(sql, params![counted.activation, counted.action.as_str()])?;

@@ -62,10 +62,6 @@ impl Pair {
         Ok(Self { certified: Arc::new(certified), start, end })
     }
 
-    pub(super) fn is_valid(&self, now: Timestamp) -> bool {
-        (self.start..=self.end).contains(&now)
-    }
-
     /// Why no client accepts it at this moment.
     pub(super) fn fault(&self, chain: &Path, now: Timestamp) -> Option<String> {
         let Self { start, end, .. } = self;
