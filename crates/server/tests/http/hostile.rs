@@ -121,7 +121,7 @@ async fn ask(face: &Face, method: &'static str, path: &str, body: Option<Value>)
     let answer = call.send().await;
     assert!(answer.status < 500, "{method} {path} {body:?}: {:#}", answer.body);
     let told = answer.body["detail"].as_str().unwrap_or_default();
-    let found = kaching_testkit::word_of_rust(&told, &["invalid type", "invalid value", "expected value"])
+    let found = kaching_testkit::word_of_rust(told, &["invalid type", "invalid value", "expected value"])
         .filter(|_| answer.status >= 400);
     assert!(found.is_none(), "{found:?}: {method} {path} {body:?}: {told}");
     1
