@@ -56,6 +56,27 @@ pub struct WithdrawnKey {
     pub successor: Option<String>,
 }
 
+/// `POST /v1/admin/keys/issuer`: what statements are to name as their issuer from now on.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct IssuerChange {
+    /// The public URL: `https://…`, or `http://…` on loopback addresses.
+    pub issuer: String,
+}
+
+/// An issuer that took the place of another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ChangedIssuer {
+    /// What statements name as their issuer.
+    pub issuer: String,
+    /// What they named before.
+    pub before: String,
+    /// The keys that were made in the same step, and sign from now on.
+    pub keys: Vec<String>,
+}
+
 /// A root key's public half.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

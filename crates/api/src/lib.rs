@@ -6,6 +6,7 @@ mod audit;
 mod backup;
 mod catalogue;
 mod changes;
+mod clock;
 mod codes;
 mod customers;
 mod discovery;
@@ -35,13 +36,14 @@ pub use audit::{Actor, AuditEntry};
 pub use backup::{BackupRequest, SealedRoot};
 pub use catalogue::{Catalogue, CatalogueFeature, CataloguePlan, Contact, Upgrade};
 pub use changes::{Changes, EndReason, Ping, StreamEnd};
+pub use clock::AcceptedClock;
 pub use codes::{STATUSES, status, title};
 pub use customers::{Customer, CustomerCreate, CustomerEdit};
 pub use discovery::{Discovery, Endpoints, Jwk, Jwks};
 pub use doctor::{Check, CheckStatus};
 pub use features::{Feature, FeatureCreate, FeatureEdit};
 pub use heartbeat::{Health, HealthStatus, HeartbeatAnswer, HeartbeatRequest, LogPosition, Usage};
-pub use keys::{Key, KeyCreate, KeyPurpose, Root, WithdrawnKey};
+pub use keys::{ChangedIssuer, IssuerChange, Key, KeyCreate, KeyPurpose, Root, WithdrawnKey};
 pub use licenses::{
     At, Binding, FeaturesChange, License, LicenseCreate, LicenseEdit, LicenseKeyAnswer, LicenseState,
     LicenseStatus, LimitChange, LimitsChange, ProductLicense, RekeyRequest, RenewRequest, RevokeRequest,

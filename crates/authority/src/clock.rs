@@ -1,11 +1,23 @@
 //! Time and randomness come in from outside, so that tests own them.
 
+mod accept;
+mod sql;
+mod watch;
+
+use std::time::Duration;
+
 use kaching_base::Timestamp;
+
+pub use accept::AcceptedClock;
+pub(crate) use watch::ClockWatch;
 
 /// Tells the time. Read once per operation.
 pub trait Clock: Send + Sync + 'static {
     /// The present moment.
     fn now(&self) -> Timestamp;
+
+    /// Time since the machine started, sleep included. Nobody sets it.
+    fn boot(&self) -> Duration;
 
     /// Whether it is a machine's, which has to agree with the database's.
     fn is_real(&self) -> bool {
@@ -27,6 +39,16 @@ impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         Timestamp::from_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+    }
+
+    fn boot(&self) -> Duration {
+        // On macOS the monotonic clock goes on while the machine sleeps.
+        #[cfg(target_os = "linux")]
+        let clock = rustix::time::ClockId::Boottime;
+        #[cfg(not(target_os = "linux"))]
+        let clock = rustix::time::ClockId::Monotonic;
+        let time = rustix::time::clock_gettime(clock);
+        Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
     }
 }
 

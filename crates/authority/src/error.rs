@@ -44,6 +44,9 @@ pub enum Error {
     /// The database did not do it.
     #[error(transparent)]
     Database(#[from] db::Error),
+    /// Something that the authority needs is wrong, and people have to set it right. Nothing was changed.
+    #[error("{0}")]
+    Unusable(String),
     /// Ours; logged, and told without detail.
     #[error("{0}")]
     Failure(String),
@@ -93,21 +96,27 @@ impl Error {
                 | db::Error::Unavailable(_)
                 | db::Error::Full
                 | db::Error::ReadOnly,
-            ) => ErrorCode::Overloaded,
+            )
+            | Self::Unusable(_) => ErrorCode::Overloaded,
             Self::Database(db::Error::OutcomeUnknown) => ErrorCode::OutcomeUnknown,
             Self::Database(_) | Self::Failure(_) | Self::Replayed(_) => ErrorCode::Failure,
         }
     }
 
-    /// Why nothing can be stored at all, where that is so: people have to make room before they ask again.
-    pub fn cannot_store(&self) -> Option<&'static str> {
-        match self {
-            Self::Database(db::Error::Full) => Some("the authority's disk is full: nothing was changed"),
+    /// What is wrong with the authority, where that is why it does not do its work: people have to set it right before
+    /// anybody asks again. Nothing in it is a secret, nor tells where the database is.
+    pub fn out_of_order(&self) -> Option<&str> {
+        Some(match self {
+            Self::Unusable(what) => what,
+            Self::Database(db::Error::Full) => "the authority's disk is full: nothing was changed",
             Self::Database(db::Error::ReadOnly) => {
-                Some("the authority's database is read-only: nothing was changed")
+                "the authority's database is read-only: nothing was changed"
             }
-            _ => None,
-        }
+            Self::Database(db::Error::Unavailable(_)) => {
+                "the authority does not reach its database: nothing was changed"
+            }
+            _ => return None,
+        })
     }
 }
 

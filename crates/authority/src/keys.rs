@@ -2,6 +2,7 @@
 
 mod data;
 mod files;
+mod issuer;
 mod keyset;
 mod master;
 mod passphrase;
@@ -21,16 +22,18 @@ use kaching_license::{Claims, Jwks, LicenseKey, RootKey, Sign, encode};
 
 use crate::{Error, Result};
 
+pub use issuer::ChangedIssuer;
 pub use master::MasterKey;
 pub use passphrase::Locked;
 pub use root::RootStore;
+pub use rotate::PUBLISHED_BEFORE;
 pub use withdraw::WithdrawnKey;
 
 pub(crate) use data::DataKeys;
 pub use files::write_private;
-pub(crate) use keyset::{StoredKeyset, sign as sign_keyset};
+pub(crate) use keyset::{StoredKeyset, sign as sign_keyset, sign_again};
 pub(crate) use passphrase::Unopened;
-pub(crate) use renew::{epoch, interrupted};
+pub(crate) use renew::{alone, epoch, interrupted, set_epoch};
 pub(crate) use root::{Root, RootKeeper};
 pub(crate) use rotate::replace_ending_keys;
 pub(crate) use seal::Sealer;
@@ -45,8 +48,8 @@ pub struct KeyRing {
     pub version: u64,
     /// When that keyset ends.
     pub keyset_ends_at: Timestamp,
-    /// Whom that keyset speaks for: clients believe no other issuer.
-    pub(crate) keyset_issuer: String,
+    /// Whom that keyset speaks for, which is what statements name as their issuer: clients believe no other.
+    pub issuer: String,
     /// The keyset, signed once by each root.
     pub keysets: Vec<String>,
     /// The public halves that products pin.
@@ -57,6 +60,8 @@ pub struct KeyRing {
     lookup: hmac::Key,
     tokens: Option<TokenKey>,
     credential: Secret<[u8; 32]>,
+    /// The keys that every root has signed in.
+    listed: Vec<String>,
     signers: HashMap<LeaseAlgorithm, Signer>,
 }
 
@@ -118,8 +123,9 @@ impl KeyRing {
         self.signers.contains_key(&algorithm)
     }
 
-    pub(crate) fn signs_with(&self, algorithm: LeaseAlgorithm, kid: &str) -> bool {
-        self.signers.get(&algorithm).is_some_and(|signer| signer.key.kid() == kid)
+    /// Whether every root has signed this key in.
+    pub(crate) fn lists(&self, kid: &str) -> bool {
+        self.listed.iter().any(|listed| listed == kid)
     }
 
     pub(crate) fn signer_ends_at(&self, algorithm: LeaseAlgorithm) -> Option<Timestamp> {

@@ -47,7 +47,7 @@ use arc_swap::ArcSwap;
 use kaching_db::Db;
 
 pub use audit_log::{AuditFilter, AuditRecord};
-pub use clock::{Clock, Entropy, SystemClock, SystemEntropy};
+pub use clock::{AcceptedClock, Clock, Entropy, SystemClock, SystemEntropy};
 pub use customers::{CustomerFilter, EditCustomer, NewCustomer};
 pub use cx::{Actor, Cx, Once};
 pub use daily::DailyLimits;
@@ -58,7 +58,7 @@ pub use kaching_domain as domain;
 pub use kaching_domain::{Activation, ActivationStatus, Fingerprint, Holder, Nonce, Quota, Refused};
 pub use kaching_license as license;
 pub use kaching_license::{Authorization, Digest, LicenseKey};
-pub use keys::{KeyRing, MasterKey, RootStore, WithdrawnKey, write_private};
+pub use keys::{ChangedIssuer, KeyRing, MasterKey, PUBLISHED_BEFORE, RootStore, WithdrawnKey, write_private};
 pub use licenses::{
     At, EditLicense, LicenseDetails, LicenseFilter, Licensed, NewLicense, Renewal, RevealedKey, Upgrade,
 };
@@ -78,10 +78,10 @@ pub struct Authority {
     pub(crate) db: Db,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
-    /// What statements name as their issuer.
-    pub(crate) issuer: String,
+    /// What the first keyset names as its issuer, or that of a restore. From then on the keyset's is on record.
+    pub(crate) opened_for: String,
     pub(crate) changes: changes::Changes,
-    pub(crate) mark: health::ClockMark,
+    pub(crate) watch: clock::ClockWatch,
     pub(crate) refusals: refusals::Repeated,
     pub(crate) statements: statements::Statements,
     pub(crate) metrics: metrics::Metrics,

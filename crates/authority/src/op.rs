@@ -132,17 +132,29 @@ impl Op {
 
 impl Authority {
     /// Runs one operation as one transaction. A refusal keeps what was written and leaves an audit entry; every
-    /// other error undoes all. Where the clock is off, nothing is begun.
-    pub(crate) async fn write<T, F>(&self, name: &'static str, cx: Cx, mut operation: F) -> Result<T>
+    /// other error undoes all. Where the clock is wrong, nothing is begun.
+    pub(crate) async fn write<T, F>(&self, name: &'static str, cx: Cx, operation: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Tx<'_>, &mut Op) -> Result<T> + Send + 'static,
+    {
+        self.check_clock(self.now())?;
+        self.write_regardless(name, cx, operation).await
+    }
+
+    /// As [`write`](Self::write), for what has to go on while the clock is wrong, and decides nothing by the time: backups,
+    /// what a start does, and accepting the clock.
+    pub(crate) async fn write_regardless<T, F>(
+        &self,
+        name: &'static str,
+        cx: Cx,
+        mut operation: F,
+    ) -> Result<T>
     where
         T: Send + 'static,
         F: FnMut(&mut Tx<'_>, &mut Op) -> Result<T> + Send + 'static,
     {
         let (now, seed, keys) = (self.now(), self.entropy.seed(), self.keys());
-        // A clock that is off refuses before anything is written. Our own work goes on, above all backups.
-        if !matches!(cx.actor, Actor::System(_)) {
-            self.check_mark(now)?;
-        }
         let daily = self.daily;
         let epoch_keys = Arc::clone(&keys);
         let (outcome, changed, repeated) = self

@@ -14,10 +14,10 @@ use prometheus_client::registry::Registry;
 use tokio::sync::Semaphore;
 
 use crate::{
-    Authority, Clock, DailyLimits, Entropy, Error, Result, Retention,
+    Authority, Clock, Cx, DailyLimits, Entropy, Error, Result, Retention,
     activations::{Grounds, gather},
     changes::{self, Changes},
-    health::ClockMark,
+    clock::ClockWatch,
     keys::{
         DataKeys, KeyRing, MasterKey, RootKeeper, RootStore, Sealer, StoredKey, StoredKeyset, write_private,
     },
@@ -49,16 +49,13 @@ pub struct Options {
     pub entropy: Arc<dyn Entropy>,
 }
 
-/// What statements name as their issuer.
+/// What statements are to name as their issuer. Once there is a keyset, its issuer is on record: clients believe no other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Issuer {
-    /// This URL; the keyset is signed for it where it names another.
+    /// This URL and no other; it replaces a recorded address of this machine's loopback without asking.
     Named(String),
-    /// What the present keyset names, so that a look at the data changes nothing; this one where there is none.
-    Present {
-        /// For a first start.
-        otherwise: String,
-    },
+    /// This URL on a first start, and from then on what is on record.
+    Default(String),
 }
 
 impl Authority {
@@ -100,21 +97,22 @@ impl Authority {
             .read("keys.load", move |tx| DataKeys::load(tx, &sealing))
             .await
             .map_err(|error| if made { no_longer_first(error, &directory) } else { error })?;
-        let issuer = match issuer {
-            Issuer::Named(url) => url,
-            Issuer::Present { otherwise } => {
-                db.read("keys.issuer", StoredKeyset::issuer).await?.unwrap_or(otherwise)
-            }
-        };
+        let recorded = db.read("keys.issuer", StoredKeyset::issuer).await?;
+        let changed = issuer.replaces(recorded.as_deref())?;
+        let (Issuer::Named(issuer) | Issuer::Default(issuer)) = issuer;
         let changes = Changes::new(listening, db.read("changes.mark", changes::sql::mark).await?);
         let authority = Self::of(db, (master, data), root, issuer, (clock, entropy), changes);
         authority.metrics.register(registry);
-        authority.compare_time().await?;
+        authority.begin_watch().await?;
         authority.load_keys().await?;
         // Opening the root takes half a second and 64 MiB: a start does that only where it could not serve without.
         // A keyset that counts is renewed by the work of each minute, and says there what is wrong.
-        if authority.check_keyset().is_err() {
+        let dated = authority.check_clock(authority.now()).is_ok();
+        if dated && authority.check_keyset().is_err() {
             authority.renew_keyset().await?;
+        }
+        if dated && changed {
+            authority.change_issuer(Cx::system("start"), authority.opened_for.clone()).await?;
         }
         authority.respell_domains().await?;
         authority.notice_foreign_root().await?;
@@ -137,6 +135,7 @@ impl Authority {
         changes: Changes,
     ) -> Self {
         let (grounds, metrics) = (Arc::new(Grounds::default()), Metrics::default());
+        let watch = ClockWatch::begin(clock.as_ref());
         Self {
             beats: gather(&db, Arc::clone(&grounds)),
             grounds,
@@ -145,11 +144,11 @@ impl Authority {
             root,
             master,
             data,
-            issuer,
+            opened_for: issuer,
             clock,
             entropy,
             changes,
-            mark: ClockMark::default(),
+            watch,
             refusals: Repeated::default(),
             statements: Statements::new(metrics.slow.clone()),
             metrics,

@@ -4,7 +4,7 @@ mod sql;
 
 use std::collections::BTreeMap;
 
-use kaching_base::{ActivationId, Base64Url, Seconds, Timestamp};
+use kaching_base::{ActivationId, Base64Url, CLOCK_TOLERANCE, Seconds, Timestamp};
 use kaching_db::Tx;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -176,7 +176,9 @@ impl Authority {
 
     /// The lease under which this server does the work that is due.
     async fn take_removal(&self) -> Result<Option<String>> {
-        if !is_due(&self.read("retention.look_due", |tx, _| sql::state(tx)).await?, self.now()) {
+        if self.check_clock(self.now()).is_err()
+            || !is_due(&self.read("retention.look_due", |tx, _| sql::state(tx)).await?, self.now())
+        {
             return Ok(None);
         }
         self.write("retention.take", Cx::system("retention"), move |tx, op| {
@@ -213,9 +215,11 @@ pub(crate) fn last(tx: &mut Tx<'_>) -> Result<LastRemoval> {
 /// Whether a night has begun since the last time, or one that was begun was not finished by whoever was at it.
 fn is_due(state: &State, now: Timestamp) -> bool {
     let night = |at: Timestamp| (at - BEGINS).seconds().div_euclid(86_400);
-    let began = Timestamp::from_micros(state.begun_at);
+    let (began, until) = (Timestamp::from_micros(state.begun_at), Timestamp::from_micros(state.until));
     let left = state.lease.is_some();
-    (state.begun_at == 0 || left || night(now) > night(began)) && now.micros() >= state.until
+    // What began later than now was begun by a clock that ran ahead.
+    let ahead = began.since(now) > CLOCK_TOLERANCE;
+    ahead || (state.begun_at == 0 || left || night(now) > night(began)) && now >= until
 }
 
 /// Removes one batch, and remembers how far that is.

@@ -88,7 +88,7 @@ impl Authority {
         let catalogue = self.catalogue_of(around.license.product, around.stamp).await?;
         let ring = self.keys();
         let issuer = leases::Issuer {
-            iss: self.issuer.clone(),
+            iss: ring.issuer.clone(),
             epoch: ring.epoch,
             keyset: ring.version,
             stretch: self.pace.present(),
@@ -140,7 +140,7 @@ impl Authority {
         let foreign = is_foreign(refused.code);
         let algorithm = if foreign { LeaseAlgorithm::EdDsa } else { around.names.lease_alg };
         let refusal = Refusal {
-            iss: self.issuer.clone(),
+            iss: ring.issuer.clone(),
             aud: (!foreign).then(|| around.names.product.clone()),
             iat: now,
             exp: now + LIFE,
@@ -164,12 +164,12 @@ impl Authority {
         request: Digest,
         now: Timestamp,
     ) -> Result<String> {
-        self.check_mark(now)?;
+        self.check_clock(now)?;
         let ring = self.keys();
         let valid = code.is_ok();
         let own = around.filter(|_| !code.as_ref().is_err_and(|code| is_foreign(*code)));
         let validation = Validation {
-            iss: self.issuer.clone(),
+            iss: ring.issuer.clone(),
             aud: own.map(|around| around.names.product.clone()),
             iat: now,
             exp: now + LIFE,
@@ -240,7 +240,7 @@ impl Authority {
         if let Some(statement) = self.statements.pushed.find(&name, now) {
             return Ok(Some(statement));
         }
-        self.check_mark(now)?;
+        self.check_clock(now)?;
         let statement = self.sign_refusal(around, act, refused, None, now)?;
         if let Some(statement) = &statement {
             self.changes.signed_one();
@@ -256,7 +256,7 @@ impl Authority {
         if let Some((_, keyset)) = kept.as_ref().filter(|(version, _)| *version == ring.version) {
             return Ok(Arc::clone(keyset));
         }
-        let keyset = Arc::new(trusted(&ring, &self.issuer)?);
+        let keyset = Arc::new(trusted(&ring)?);
         *kept = Some((ring.version, Arc::clone(&keyset)));
         Ok(keyset)
     }
@@ -267,9 +267,9 @@ fn is_foreign(code: ErrorCode) -> bool {
     code == ErrorCode::ProductMismatch
 }
 
-fn trusted(ring: &KeyRing, issuer: &str) -> Result<TrustedKeyset> {
+fn trusted(ring: &KeyRing) -> Result<TrustedKeyset> {
     let keyset = Keyset {
-        iss: issuer.to_owned(),
+        iss: ring.issuer.clone(),
         version: ring.version,
         epoch: ring.epoch,
         iat: Timestamp::from_seconds(0),

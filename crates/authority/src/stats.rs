@@ -1,6 +1,6 @@
 //! How many licenses stand how.
 
-use kaching_base::{Seconds, Timestamp};
+use kaching_base::{CLOCK_TOLERANCE, Seconds, Timestamp};
 use kaching_db::{Tx, params};
 
 use crate::{Authority, Result};
@@ -45,7 +45,7 @@ impl Authority {
             let waiting = count(
                 tx,
                 "select count(*) from licenses where status = 'active' and starts_at > ?1",
-                params![now],
+                params![now + CLOCK_TOLERANCE],
             )?;
             let ended = count(
                 tx,

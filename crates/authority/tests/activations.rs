@@ -5,6 +5,7 @@ mod activations {
     pub mod attacker;
     pub mod backups;
     pub mod changes;
+    pub mod clock;
     pub mod copies;
     pub mod credential;
     pub mod domains;

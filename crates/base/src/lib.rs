@@ -13,6 +13,7 @@ mod policy;
 mod quota_state;
 mod secret;
 mod time;
+mod url;
 
 pub use codes::{Code, Reference};
 pub use encoding::Base64Url;
@@ -28,7 +29,8 @@ pub use plain::in_plain_words;
 pub use policy::{CopyPolicy, LeasePolicy, Mode};
 pub use quota_state::QuotaState;
 pub use secret::Secret;
-pub use time::{Seconds, Timestamp};
+pub use time::{CLOCK_TOLERANCE, Seconds, Timestamp};
+pub use url::host_of;
 
 /// Why a text is not what it should be: one sentence for the person who wrote it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

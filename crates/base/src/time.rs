@@ -6,6 +6,9 @@ use crate::{ParseError, text_serde};
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Timestamp(i64);
 
+/// How far the clocks of two servers may differ, and how far one may be stepped back, without anything being refused.
+pub const CLOCK_TOLERANCE: Seconds = Seconds(5);
+
 /// A length of time in whole seconds.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct Seconds(pub i64);

@@ -71,6 +71,14 @@ impl TrustedTime {
         }
     }
 
+    /// The authority's time may have gone back with a new epoch, as this statement of that epoch shows; here nobody asks the
+    /// authority, so it is no contact.
+    pub(crate) fn begin_epoch(&mut self, iat: Timestamp, now: Reading) {
+        if iat < self.now(now) {
+            (self.anchor, self.mark) = (None, Some((iat, now.boot)));
+        }
+    }
+
     /// Whether a fresh statement has set it in the machine's present run.
     pub(crate) fn is_set(&self) -> bool {
         self.anchor.is_some()

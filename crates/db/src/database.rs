@@ -123,6 +123,11 @@ impl Db {
         self.read(PING, |tx| tx.query_one("select 1", &[], |row| row.get::<i64>(0))).await.map(drop)
     }
 
+    /// Whether the last write found the disk full, or the database read-only: until one is stored again.
+    pub fn finds_no_room(&self) -> bool {
+        self.shared.metrics.finds_no_room()
+    }
+
     /// The database's clock in microseconds since 1970, to compare with this machine's.
     ///
     /// # Errors

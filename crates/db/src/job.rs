@@ -193,6 +193,11 @@ impl Job {
             Err(error) => error.word(),
         };
         self.metrics.finished(self.name, self.kind, word);
+        match (self.kind, &outcome) {
+            (Kind::Write, Err(Error::Full | Error::ReadOnly)) => self.metrics.stored(false),
+            (Kind::Write, Ok(())) if self.wrote && self.work.kept() => self.metrics.stored(true),
+            _ => {}
+        }
         self.work.finish(outcome);
     }
 }

@@ -26,6 +26,8 @@ pub struct Metrics {
     gathered: Family<Name, Gauge>,
     log: Gauge,
     held_back: Gauge,
+    /// 1 while the last write found no room, or a database that is read-only.
+    no_room: Gauge,
     slow: Arc<AtomicU64>,
     born: Instant,
 }
@@ -91,6 +93,7 @@ impl Metrics {
             gathered: Family::default(),
             log: Gauge::default(),
             held_back: Gauge::default(),
+            no_room: Gauge::default(),
             slow: Arc::default(),
             born: moment::now(),
         };
@@ -136,6 +139,11 @@ impl Metrics {
             Unit::Bytes,
             metrics.held_back.clone(),
         );
+        db.register(
+            "no_room",
+            "1 while the last write found the disk full, or the database read-only",
+            metrics.no_room.clone(),
+        );
         // What never happened is told as 0, so that its first time is seen as a change.
         drop(metrics.retries.get_or_create(&Name { name: PING }));
         for kind in [Kind::Write, Kind::Read] {
@@ -174,6 +182,16 @@ impl Metrics {
 
     pub(crate) fn finished(&self, name: &'static str, kind: Kind, outcome: &'static str) {
         self.finished.get_or_create(&Finished { name, kind, outcome }).inc();
+    }
+
+    /// A write ended: whether for want of room, or with something stored.
+    pub(crate) fn stored(&self, stored: bool) {
+        self.no_room.set((!stored).into());
+    }
+
+    /// Whether the last write found no room.
+    pub(crate) fn finds_no_room(&self) -> bool {
+        self.no_room.get() != 0
     }
 
     /// After a checkpoint: the length of the log, and what was not moved, in bytes.

@@ -16,8 +16,8 @@ use std::{
 };
 
 use kaching_base::{
-    CustomerId, ErrorCode, FingerprintKind, LeasePolicy, LicenseId, LicenseType, Limit, PlanId, ProductId,
-    Seconds, Timestamp,
+    CLOCK_TOLERANCE, CustomerId, ErrorCode, FingerprintKind, LeasePolicy, LicenseId, LicenseType, Limit,
+    PlanId, ProductId, Seconds, Timestamp,
 };
 
 use crate::{Overrides, Refused, Terms};
@@ -141,7 +141,9 @@ impl License {
         match self.status {
             Status::Revoked => State::Revoked,
             Status::Suspended => State::Suspended,
-            Status::Active if self.starts_at.is_some_and(|at| now < at) => State::NotYetValid,
+            Status::Active if self.starts_at.is_some_and(|at| now + CLOCK_TOLERANCE < at) => {
+                State::NotYetValid
+            }
             Status::Active if self.end().is_some_and(|at| now >= at) => State::Expired,
             Status::Active if self.expires_at.is_some_and(|at| now >= at) => State::InGrace,
             Status::Active => State::Active,

@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 use kaching_api::SecretText;
 
 use crate::{
-    activation, audit, backup, bench, config, customer, demo, doctor, feature, inspect, key, license,
+    activation, audit, backup, bench, clock, config, customer, demo, doctor, feature, inspect, key, license,
     migrate, plan, product, reminders, restore, seed, serve, stats, token,
 };
 
@@ -69,6 +69,8 @@ pub(crate) enum Command {
     Token(token::Command),
     #[command(subcommand)]
     Key(key::Command),
+    #[command(subcommand)]
+    Clock(clock::Command),
     #[command(subcommand)]
     Audit(audit::Command),
     Stats(stats::Stats),

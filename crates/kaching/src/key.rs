@@ -7,6 +7,7 @@ use crate::{
     remote::{Client, Path},
 };
 
+mod issuer;
 mod list;
 mod root;
 mod rotate;
@@ -18,6 +19,7 @@ pub(crate) enum Command {
     List(list::List),
     Rotate(rotate::Rotate),
     Withdraw(withdraw::Withdraw),
+    Issuer(issuer::Issuer),
     Root(root::Root),
 }
 
@@ -27,6 +29,7 @@ impl Command {
             Self::List(verb) => verb.run(client, output).await,
             Self::Rotate(verb) => verb.run(client, output).await,
             Self::Withdraw(verb) => verb.run(client, output).await,
+            Self::Issuer(verb) => verb.run(client, output).await,
             Self::Root(verb) => verb.run(client, output).await,
         }
     }

@@ -6,6 +6,7 @@ mod audit;
 mod backup;
 mod bench;
 mod cli;
+mod clock;
 mod config;
 mod customer;
 mod data;

@@ -14,17 +14,10 @@ use prometheus_client::registry::Registry;
 
 use crate::{data::DataDir, failure::Failure, settings::sentence};
 
-/// Opens the authority of a data directory that this process owns, and makes what a first start needs.
-///
-/// A server names its issuer; a command that only looks leaves the one that a server was started with.
-pub(crate) async fn open(
-    data: &DataDir,
-    config: &Config,
-    issuer: PublicUrl,
-    serves: bool,
-) -> Result<App, Failure> {
-    let named = serves || config.server.public_url.is_some();
-    let url = issuer.as_str().to_owned();
+/// Opens the authority of a data directory that this process owns, and makes what a first start needs. `base` is the URL
+/// by which this process is reached.
+pub(crate) async fn open(data: &DataDir, config: &Config, base: PublicUrl) -> Result<App, Failure> {
+    let url = base.as_str().to_owned();
     data.check_modes()?;
     if config.database.url.is_none() {
         refuse_lost_database(data)?;
@@ -45,7 +38,10 @@ pub(crate) async fn open(
         master: master.map_err(|error| sentence(&error.to_string()))?,
         root_store,
         root_passphrase: Secret::new(passphrase.unwrap_or_default()),
-        issuer: if named { Issuer::Named(url) } else { Issuer::Present { otherwise: url } },
+        issuer: match config.server.public_url {
+            Some(_) => Issuer::Named(url),
+            None => Issuer::Default(url),
+        },
         clock: clock.clone(),
         entropy: entropy.clone(),
     };
@@ -53,7 +49,7 @@ pub(crate) async fn open(
     let authority =
         Authority::open(options, &mut registry).await.map_err(|error| sentence(&error.to_string()))?;
     let authority = authority.keeping(config.limits.daily(), config.retention.kept());
-    Ok(App::new(Arc::new(authority), config, issuer, clock, entropy, registry))
+    Ok(App::new(Arc::new(authority), config, base, clock, entropy, registry))
 }
 
 /// Where there is a root but no database, the database was lost: a new and empty one would hide that.

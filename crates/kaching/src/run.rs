@@ -75,6 +75,7 @@ async fn ask(command: Command, client: &mut Client, output: &Output) -> Result<(
         Command::Activation(command) => command.run(client, output).await,
         Command::Token(command) => command.run(client, output).await,
         Command::Key(command) => command.run(client, output).await,
+        Command::Clock(command) => command.run(client, output).await,
         Command::Audit(command) => command.run(client, output).await,
         Command::Stats(command) => command.run(client, output).await,
         Command::Backup(command) => command.run(client, output).await,

@@ -72,7 +72,7 @@ impl Serve {
             .await
             .map_err(|error| sentence(&error.to_string()))?;
         let addresses = listeners.addresses().clone();
-        let app = opened::open(data, &config, listeners.issuer().clone(), true).await?;
+        let app = opened::open(data, &config, listeners.issuer().clone()).await?;
         if let Some(fewer) = fewer {
             tracing::warn!("{fewer}");
         }
@@ -84,7 +84,7 @@ impl Serve {
         tracing::info!(
             version = env!("CARGO_PKG_VERSION"),
             listen = %addresses.product,
-            public_url = listeners.issuer().as_str(),
+            public_url = app.issuer().as_str(),
             "serving"
         );
         let leave = if config.database.url.is_some() { config.server.leave_s } else { 0 };

@@ -242,12 +242,11 @@ impl Refusal {
         full && self.epoch == held.epoch && self.sub == Some(held.sub)
     }
 
-    /// Whether it tells something newer than this lease: a higher revision of the same epoch, or a later time.
+    /// Whether it tells something newer than this lease: a later epoch, or, of the same one, a higher revision or a later time.
     ///
     /// A refusal from before a restore of the authority tells nothing about a lease from after it.
     pub fn outdates(&self, held: &Lease) -> bool {
-        self.epoch >= held.epoch
-            && ((self.epoch == held.epoch && self.rev.is_some_and(|rev| rev > held.rev))
-                || self.iat > held.iat)
+        let later = self.rev.is_some_and(|rev| rev > held.rev) || self.iat > held.iat;
+        self.epoch > held.epoch || self.epoch == held.epoch && later
     }
 }

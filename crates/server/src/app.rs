@@ -24,7 +24,8 @@ pub struct App(Arc<Inner>);
 /// What all clones of an `App` share.
 pub struct Inner {
     pub(crate) authority: Arc<Authority>,
-    pub(crate) issuer: PublicUrl,
+    /// By which URL this server is reached, as far as its settings know.
+    pub(crate) base: PublicUrl,
     pub(crate) trusted_proxies: Vec<Network>,
     pub(crate) untrusted_forwarder: UntrustedForwarder,
     pub(crate) request_timeout: std::time::Duration,
@@ -44,12 +45,12 @@ pub struct Inner {
 }
 
 impl App {
-    /// The HTTP face of this authority. `issuer` is the public URL that the authority was opened with, and
-    /// `registry` holds what the authority measures.
+    /// The HTTP face of this authority. `base` is the URL by which this server is reached, and `registry` holds what the
+    /// authority measures.
     pub fn new(
         authority: Arc<Authority>,
         config: &Config,
-        issuer: PublicUrl,
+        base: PublicUrl,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
         mut registry: Registry,
@@ -59,7 +60,7 @@ impl App {
         let seconds = |s: u32| std::time::Duration::from_secs(u64::from(s));
         Self(Arc::new(Inner {
             authority,
-            issuer,
+            base,
             trusted_proxies: config.server.trusted_proxies.clone(),
             untrusted_forwarder: UntrustedForwarder::default(),
             request_timeout: seconds(config.server.request_timeout_s),
@@ -80,6 +81,11 @@ impl App {
     /// The authority behind it.
     pub fn authority(&self) -> &Authority {
         &self.0.authority
+    }
+
+    /// What statements name as their issuer.
+    pub fn issuer(&self) -> PublicUrl {
+        self.0.authority.issuer().parse().unwrap_or_else(|_| self.0.base.clone())
     }
 
     /// From here on `/ready` answers 503, and each answer is the last of its connection, so that a balancer sends what

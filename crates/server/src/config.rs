@@ -6,7 +6,7 @@ mod overlay;
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
 
 use kaching_authority::{DailyLimits, Retention};
-use kaching_base::{Seconds, Secret, in_plain_words};
+use kaching_base::{Seconds, Secret, host_of, in_plain_words};
 use serde::{Deserialize, Deserializer, Serialize};
 
 pub use self::log_filter::LogFilter;
@@ -311,8 +311,8 @@ impl Config {
         }
         if self.server.public_url.is_none() && self.database.url.is_some() {
             doubts.push(
-                "servers that share a database need one server.public_url: each that has none takes its own address, and \
-                 they sign the keyset for one and then the other",
+                "servers that share a database need one server.public_url: without it, links name the address on which this \
+                 server listens",
             );
         }
         if self.keys.root_passphrase.is_none() {
@@ -374,9 +374,7 @@ impl PublicUrl {
 
     /// Whether it is reached only from this machine.
     pub fn is_loopback(&self) -> bool {
-        let rest = self.0.split_once("://").map_or("", |(_, rest)| rest);
-        let authority = rest.split('/').next().unwrap_or("");
-        let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host).trim_matches(['[', ']']);
+        let host = host_of(&self.0);
         host == "localhost" || host.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback())
     }
 

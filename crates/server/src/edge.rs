@@ -52,7 +52,7 @@ pub(crate) fn note(budget: Budget) {
 pub(crate) async fn edge(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let name = RequestName::new(app.request_id(), request.headers());
     let started = app.now();
-    let (method, path) = (request.method().clone(), below(request.uri(), app.issuer.path()));
+    let (method, path) = (request.method().clone(), below(request.uri(), app.base.path()));
     if let Some(uri) = path {
         *request.uri_mut() = uri;
     }

@@ -5,6 +5,7 @@ use axum::{
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
+use kaching_base::ErrorCode;
 use serde::Serialize;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -43,11 +44,22 @@ async fn health(_: Public) -> axum::Json<Alive> {
 #[utoipa::path(get, path = "/ready", tag = "health", responses((status = 200, body = Alive)))]
 async fn ready(State(app): State<App>, _: Public) -> Result<axum::Json<Alive>> {
     if app.is_leaving() {
-        return Err(Rejected::overloaded().because("not ready: this server is about to stop"));
+        let detail = "this server is about to stop";
+        return Err(Rejected::new(ErrorCode::Overloaded, detail).retry_within(1, 3).because("not ready"));
     }
     match app.authority.ready().await {
         Ok(()) => Ok(axum::Json(ALIVE)),
-        Err(error) => Err(Rejected::overloaded().because(format!("not ready: {error}"))),
+        Err(error) => {
+            let detail = match error.out_of_order() {
+                Some(what) => what.to_owned(),
+                None if error.code() == ErrorCode::Overloaded => {
+                    "the authority's database does not answer in time".to_owned()
+                }
+                None => "the authority failed; its log says why".to_owned(),
+            };
+            let cause = format!("not ready: {error}");
+            Err(Rejected::new(ErrorCode::Overloaded, detail).retry_within(1, 3).because(cause))
+        }
     }
 }
 

@@ -144,7 +144,7 @@ impl From<Error> for Rejected {
             }
             other => match code {
                 ErrorCode::Overloaded => {
-                    let busy = other.cannot_store().map_or_else(Self::overloaded, |detail| {
+                    let busy = other.out_of_order().map_or_else(Self::overloaded, |detail| {
                         Self::new(ErrorCode::Overloaded, detail).retry_within(60, 120)
                     });
                     Self { cause: Some(other.to_string()), ..busy }

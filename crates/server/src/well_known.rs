@@ -12,6 +12,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::{App, extract::Public};
 
 /// Keys may be kept for a minute: clients ask again where they meet an unknown one.
+/// No longer than a key is published before it signs: [`kaching_authority::PUBLISHED_BEFORE`].
 const KEPT: &str = "public, max-age=60";
 
 pub(crate) fn routes() -> OpenApiRouter<App> {
@@ -21,11 +22,13 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
 /// Where everything is, with the keysets.
 #[utoipa::path(get, path = "/.well-known/kaching", tag = "keys", responses((status = 200, body = Discovery)))]
 async fn discovery(State(app): State<App>, _: Public) -> Json<Discovery> {
-    let issuer = app.issuer.as_str();
-    let at = |path: &str| format!("{issuer}{path}");
+    let issuer = app.issuer();
+    // An address of this machine that was on record by default may be that of an earlier start.
+    let base = if issuer.is_loopback() { &app.base } else { &issuer };
+    let at = |path: &str| format!("{}{path}", base.as_str());
     let keys = app.authority.keys();
     Json(Discovery {
-        issuer: issuer.to_owned(),
+        issuer: issuer.as_str().to_owned(),
         versions: vec![1],
         endpoints: Endpoints {
             activate: at("/v1/activate"),

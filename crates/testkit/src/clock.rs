@@ -1,6 +1,9 @@
 //! A clock that stands still until a test moves it, and randomness that a test can repeat.
 
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::{
+    sync::atomic::{AtomicI64, AtomicU64, Ordering},
+    time::Duration,
+};
 
 use kaching_authority::{Clock, Entropy};
 use kaching_base::{Seconds, Timestamp};
@@ -10,29 +13,42 @@ use rand_chacha::{
 };
 
 /// Stands at 2026-11-22T00:00:00Z until it is moved.
-pub struct FakeClock(AtomicI64);
+pub struct FakeClock {
+    wall: AtomicI64,
+    boot: AtomicI64,
+}
 
 impl Default for FakeClock {
     fn default() -> Self {
-        Self(AtomicI64::new(1_795_305_600_000_000))
+        Self { wall: AtomicI64::new(1_795_305_600_000_000), boot: AtomicI64::new(0) }
     }
 }
 
 impl FakeClock {
-    /// Moves on, or back where negative.
+    /// Time passes. Where negative, the wall clock alone is set back.
     pub fn advance(&self, seconds: Seconds) {
-        self.0.fetch_add(seconds.0 * 1_000_000, Ordering::SeqCst);
+        self.set(self.now() + seconds);
     }
 
-    /// Jumps.
+    /// Time passes until then. Where that was before, the wall clock alone is set back.
     pub fn set(&self, now: Timestamp) {
-        self.0.store(now.micros(), Ordering::SeqCst);
+        let passed = now.micros() - self.wall.swap(now.micros(), Ordering::SeqCst);
+        self.boot.fetch_add(passed.max(0), Ordering::SeqCst);
+    }
+
+    /// Somebody sets the wall clock, forward or back; no time passes.
+    pub fn jump(&self, seconds: Seconds) {
+        self.wall.fetch_add(seconds.0 * 1_000_000, Ordering::SeqCst);
     }
 }
 
 impl Clock for FakeClock {
     fn now(&self) -> Timestamp {
-        Timestamp::from_micros(self.0.load(Ordering::SeqCst))
+        Timestamp::from_micros(self.wall.load(Ordering::SeqCst))
+    }
+
+    fn boot(&self) -> Duration {
+        Duration::from_micros(self.boot.load(Ordering::SeqCst).unsigned_abs())
     }
 
     fn is_real(&self) -> bool {

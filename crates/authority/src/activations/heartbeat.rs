@@ -58,7 +58,7 @@ impl Authority {
     /// # Errors
     /// `credential_invalid` (as [`Error::OutdatedCredential`]), `activation_not_found`.
     pub async fn heartbeat(&self, cx: Cx, beat: Heartbeat) -> Result<Answer<Renewed>> {
-        self.check_mark(self.now())?;
+        self.check_clock(self.now())?;
         let (request, beat) = (beat.proof.request, Arc::new(beat));
         // Nearly all change nothing but times: those that come together share a transaction.
         let kept = match self.beats.write(self.beat(&cx, &beat)).await? {

@@ -32,11 +32,11 @@ impl Authority {
             }
         }
         let done = |tx: &mut Tx<'_>, _: &mut Op| sql::set_respelled(tx);
-        self.write("activations.set_respelled", Cx::system("activations.respell"), done).await
+        self.write_regardless("activations.set_respelled", Cx::system("activations.respell"), done).await
     }
 
     async fn respell(&self, id: ActivationId, license: LicenseId) -> Result<()> {
-        self.write("activations.respell", Cx::system("activations.respell"), move |tx, op| {
+        self.write_regardless("activations.respell", Cx::system("activations.respell"), move |tx, op| {
             let Some(license) = licenses::sql::lock_by_id(tx, license)? else { return Ok(()) };
             let Some(one) = sql::lock_by_id(tx, id)? else { return Ok(()) };
             let Some(domain) = one.fingerprint.as_domain() else { return Ok(()) };

@@ -59,7 +59,7 @@ impl Authority {
             }
         };
         let with_master_key = master_key.is_some();
-        self.write("backup.note", cx, move |tx, op| {
+        self.write_regardless("backup.note", cx, move |tx, op| {
             op.on("backup.make", op.keys.epoch);
             op.audit(tx, Entry::ok(json!({ "with_master_key": with_master_key })))
         })

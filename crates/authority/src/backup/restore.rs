@@ -17,7 +17,8 @@ use crate::{
     audit::Entry,
     changes::Changes,
     keys::{
-        DataKeys, KeyRing, Root, RootKeeper, Sealer, StoredKey, StoredKeyset, epoch, interrupted, sign_keyset,
+        DataKeys, KeyRing, Root, RootKeeper, Sealer, StoredKey, StoredKeyset, epoch, interrupted, set_epoch,
+        sign_keyset,
     },
 };
 
@@ -124,18 +125,18 @@ impl Authority {
             .read("backup.epoch", |tx, now| Ok(u64::try_from(now.seconds()).unwrap_or(0).max(epoch(tx)? + 1)))
             .await?;
         self.ring.store(Arc::new(KeyRing::of_epoch(&self.data, next)));
-        let (issuer, sealing, root) = (self.issuer.clone(), self.data.seal.clone(), Arc::new(root));
+        let (issuer, sealing, root) = (self.opened_for.clone(), self.data.seal.clone(), Arc::new(root));
         let mut entry = json!({ "made_at": from.head.made_at, "rows": from.rows(), "sha256": from.sha256 });
         if !from.has_mac() {
             entry["without_mac"] = json!(true);
         }
         self.write("backup.begin_epoch", cx, move |tx, op| {
-            sql::set_epoch(tx, next)?;
+            set_epoch(tx, next)?;
             if let Some(sealed) = &sealed {
                 sql::keep_root(tx, &root.public, sealed)?;
             }
             let keys = StoredKey::load(tx, &Sealer::new(&sealing), op.now)?;
-            sign_keyset(tx, &root, &issuer, next, &keys, op.now)?;
+            sign_keyset(tx, &root, &issuer, &keys, op.now)?;
             op.on("backup.restore", next);
             op.audit(tx, Entry::ok(entry.clone()))?;
             Ok::<_, Error>(tx.end_copy()?)

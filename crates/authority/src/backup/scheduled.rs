@@ -6,7 +6,7 @@ use std::{
     pin::pin,
 };
 
-use kaching_base::{Base64Url, Seconds, Timestamp};
+use kaching_base::{Base64Url, CLOCK_TOLERANCE, Seconds, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{BackupFile, Chunks, read, refused, sql};
@@ -60,7 +60,7 @@ impl Authority {
         let Some(lease) = self.take_backup(schedule.every).await? else { return Ok(None) };
         let made = self.make_scheduled(schedule, &lease).await;
         let (held, error) = (lease.clone(), made.as_ref().err().map(ToString::to_string));
-        self.write("backup.done", Cx::system("backup"), move |tx, op| {
+        self.write_regardless("backup.done", Cx::system("backup"), move |tx, op| {
             let mut state: State = sql::lock_schedule(tx)?;
             if state.lease.as_ref() == Some(&held) {
                 (state.lease, state.until) = (None, 0);
@@ -92,12 +92,14 @@ impl Authority {
             let begun = Timestamp::from_micros(state.begun_at);
             // One whose maker has died or was stopped is made by the next, once the lease is over.
             let left = state.lease.is_some();
-            (state.begun_at == 0 || left || now >= begun + wait) && now.micros() >= state.until
+            // One that was begun later than now was begun by a clock that ran ahead.
+            let ahead = begun.since(now) > CLOCK_TOLERANCE;
+            ahead || (state.begun_at == 0 || left || now >= begun + wait) && now.micros() >= state.until
         };
         if !due(&self.read("backup.look_due", |tx, _| sql::schedule(tx)).await?, self.now()) {
             return Ok(None);
         }
-        self.write("backup.take", Cx::system("backup"), move |tx, op| {
+        self.write_regardless("backup.take", Cx::system("backup"), move |tx, op| {
             let mut state: State = sql::lock_schedule(tx)?;
             if !due(&state, op.now) {
                 return Ok(None);
@@ -126,7 +128,7 @@ impl Authority {
 
     async fn hold_backup(&self, lease: &str) -> Result<()> {
         let lease = lease.to_owned();
-        self.write("backup.hold", Cx::system("backup"), move |tx, op| {
+        self.write_regardless("backup.hold", Cx::system("backup"), move |tx, op| {
             let mut state: State = sql::lock_schedule(tx)?;
             if state.lease.as_ref() == Some(&lease) {
                 state.until = (op.now + LEASE).micros();
@@ -173,8 +175,8 @@ fn remove_unfinished(beside: &Path) {
     );
 }
 
-/// Removes those of ours that are older than the newest of this number. The new one stays, also where a clock that went
-/// ahead has given others a later name.
+/// Removes those of ours that are older than the newest of this number. Those to which a clock that ran ahead has given a
+/// later name than the new one's go first.
 fn remove_old(new: &Path, keep: usize) {
     let ours = |name: &str| {
         let stamp = name.strip_prefix("kaching-").and_then(|rest| rest.strip_suffix(".backup"));
@@ -182,7 +184,8 @@ fn remove_old(new: &Path, keep: usize) {
     };
     let mut others: Vec<_> =
         names(new).filter(|name| ours(name) && new.file_name() != Some(name.as_ref())).collect();
-    others.sort_unstable_by(|a, b| b.cmp(a));
+    let of_now = |name: &String| new.file_name().is_some_and(|new| name.as_str() < &*new.to_string_lossy());
+    others.sort_unstable_by_key(|name| std::cmp::Reverse((of_now(name), name.clone())));
     remove(others.into_iter().skip(keep.saturating_sub(1)), new);
 }
 

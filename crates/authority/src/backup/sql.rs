@@ -28,11 +28,6 @@ pub(super) fn keep_root(tx: &mut Tx<'_>, root: &RootKey, sealed: &str) -> Result
     Ok(())
 }
 
-pub(super) fn set_epoch(tx: &mut Tx<'_>, epoch: u64) -> Result<()> {
-    tx.execute("update settings set value = ?1 where name = 'epoch'", params![epoch.to_string()])?;
-    Ok(())
-}
-
 /// A text that is another one once anything was changed, or served: the time that was stored, and the newest entry.
 pub(super) fn state(tx: &mut Tx<'_>) -> Result<String> {
     let mark = tx

@@ -87,3 +87,9 @@ pub(super) fn put_off(
     )?;
     Ok(())
 }
+
+/// What a clock that ran ahead has put off is due at this earlier moment.
+pub(super) fn bring_back(tx: &mut Tx<'_>, now: Timestamp) -> Result<()> {
+    tx.execute("update jobs set due_at = ?1 where due_at > ?1", params![now])?;
+    Ok(())
+}

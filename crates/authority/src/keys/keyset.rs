@@ -4,7 +4,7 @@ use kaching_base::{Seconds, Timestamp};
 use kaching_db::{Tx, params};
 use kaching_license::{Jwk, Keyset, RootKey, encode};
 
-use super::{Root, StoredKey};
+use super::{Root, StoredKey, epoch};
 use crate::{Error, Result};
 
 /// While the root is on the authority, a keyset lives 30 days and is signed anew every day.
@@ -69,9 +69,9 @@ impl StoredKeyset {
         self.kids.split(' ').any(|listed| listed == kid)
     }
 
-    /// Whether it lists other keys than these, speaks for another address, or is a day old.
-    pub(crate) fn due(&self, issuer: &str, keys: &[StoredKey], now: Timestamp) -> bool {
-        self.issuer != issuer || self.kids != kids(keys) || now.since(self.signed_at) >= RENEWED_EVERY
+    /// Whether it lists other keys than these, or is a day old.
+    pub(crate) fn due(&self, keys: &[StoredKey], now: Timestamp) -> bool {
+        self.kids != kids(keys) || now.since(self.signed_at) >= RENEWED_EVERY
     }
 }
 
@@ -79,15 +79,21 @@ fn kids(keys: &[StoredKey]) -> String {
     keys.iter().map(|key| key.signer.kid()).collect::<Vec<_>>().join(" ")
 }
 
+/// Signs the keys for the issuer that is on record.
+pub(crate) fn sign_again(tx: &mut Tx<'_>, root: &Root, keys: &[StoredKey], now: Timestamp) -> Result<()> {
+    let issuer = StoredKeyset::issuer(tx)?.ok_or_else(|| Error::stored("issuer", "there is no keyset"))?;
+    sign(tx, root, &issuer, keys, now)
+}
+
 /// Signs the keys under the next version and keeps the statement.
 pub(crate) fn sign(
     tx: &mut Tx<'_>,
     root: &Root,
     issuer: &str,
-    epoch: u64,
     keys: &[StoredKey],
     now: Timestamp,
 ) -> Result<()> {
+    let epoch = epoch(tx)?;
     let newest =
         tx.query_opt("select max(version) from keysets", &[], |row| row.get::<Option<i64>>(0))?.flatten();
     let version = newest.map_or(0, |newest| newest + 1).max(now.seconds());

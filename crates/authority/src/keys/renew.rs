@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use aws_lc_rs::hmac;
-use kaching_base::{Secret, Timestamp};
+use kaching_base::{ErrorCode, Secret, Timestamp};
 use kaching_db::{Tx, params};
 use kaching_license::{Jwks, KeyPurpose, RootKey};
 
@@ -31,8 +31,8 @@ impl Authority {
     pub async fn renew_keyset(&self) -> Result<()> {
         let mut stored = self.stored_keys().await?;
         let now = self.now();
-        let due = stored.keysets.is_empty()
-            || stored.keysets.iter().any(|keyset| keyset.due(&self.issuer, &stored.keys, now));
+        let due =
+            stored.keysets.is_empty() || stored.keysets.iter().any(|keyset| keyset.due(&stored.keys, now));
         let mut signed = Ok(());
         if due {
             signed = self.sign_keyset(stored).await;
@@ -99,7 +99,8 @@ impl Authority {
                 self.keys().keyset_ends_at
             )));
         }
-        self.write("root.check", Cx::system("root"), move |tx, _| set_checked_root(tx, &digest)).await
+        self.write_regardless("root.check", Cx::system("root"), move |tx, _| set_checked_root(tx, &digest))
+            .await
     }
 
     /// Loads the keys where another server on the same database has changed them.
@@ -115,7 +116,12 @@ impl Authority {
         Ok(())
     }
 
-    fn take_keys(&self, ring: KeyRing) {
+    /// What statements name as their issuer: the public URL that is on record.
+    pub fn issuer(&self) -> String {
+        self.keys().issuer.clone()
+    }
+
+    pub(crate) fn take_keys(&self, ring: KeyRing) {
         self.metrics.keys(&ring);
         self.ring.store(Arc::new(ring));
     }
@@ -126,15 +132,12 @@ impl Authority {
     /// With what is wrong with the keyset.
     pub(crate) fn check_keyset(&self) -> Result<()> {
         let ring = self.keys();
-        let wrong = |what: &str| Err(Error::Failure(format!("{what}: sign one where the root is")));
+        let wrong = |what: &str| Err(Error::Unusable(format!("{what}: sign one where the root is")));
         if ring.keysets.is_empty() {
             return wrong("there is no keyset");
         }
         if self.now() >= ring.keyset_ends_at {
             return wrong("the keyset has ended");
-        }
-        if ring.keyset_issuer != self.issuer {
-            return wrong("the keyset speaks for another public_url");
         }
         Ok(())
     }
@@ -163,7 +166,7 @@ impl Authority {
         let (Some(root), Some(sealed)) = (root, sealed) else {
             return Err(Error::not_found("root key on this authority: it is where you brought it"));
         };
-        self.write("keys.take_root", cx, move |tx, op| {
+        self.write_regardless("keys.take_root", cx, move |tx, op| {
             op.on("root.take", root);
             op.audit(tx, crate::audit::Entry::ok(serde_json::json!({})))
         })
@@ -171,8 +174,21 @@ impl Authority {
         Ok((root, sealed))
     }
 
+    /// Opens the root for a change of keys; none where it is kept elsewhere.
+    pub(crate) async fn open_root(&self) -> Result<Root> {
+        let (stored, keeper) = (self.stored_keys().await?, Arc::clone(&self.root));
+        let in_database = stored.root_in_database;
+        let opened = tokio::task::spawn_blocking(move || keeper.open(in_database.as_deref()));
+        let opened = opened.await.map_err(interrupted)?.map_err(|why| closed(&format!(" ({why})")))?;
+        let root = opened.ok_or_else(|| closed(""))?;
+        match stored.keysets.iter().any(|keyset| keyset.root == root.public) {
+            true => Ok(root),
+            false => Err(another_root()),
+        }
+    }
+
     async fn sign_keyset(&self, stored: Stored) -> Result<()> {
-        self.check_mark(self.now())?;
+        self.check_clock(self.now())?;
         let keeper = Arc::clone(&self.root);
         let first = stored.keysets.is_empty();
         let (seed, salt) = (Secret::new(self.entropy.seed()), self.entropy.seed());
@@ -189,7 +205,7 @@ impl Authority {
             );
             return Ok(());
         };
-        let (issuer, sealing) = (self.issuer.clone(), self.data.seal.clone());
+        let (opened_for, sealing) = (self.opened_for.clone(), self.data.seal.clone());
         let file = self.root.file_digest()?;
         self.write("keys.sign_keyset", Cx::system("keyset"), move |tx, op| {
             if !keep_root(tx, &root, sealed.as_deref(), first, op.now)? {
@@ -199,8 +215,8 @@ impl Authority {
                 set_checked_root(tx, digest)?;
             }
             let keys = StoredKey::load(tx, &Sealer::new(&sealing), op.now)?;
-            let epoch = epoch(tx)?;
-            keyset::sign(tx, &root, &issuer, epoch, &keys, op.now)?;
+            let recorded = StoredKeyset::issuer(tx)?;
+            keyset::sign(tx, &root, recorded.as_ref().unwrap_or(&opened_for), &keys, op.now)?;
             op.on("keyset.sign", root.public);
             op.audit(tx, crate::audit::Entry::ok(serde_json::json!({ "keys": keys.len() })))
         })
@@ -234,7 +250,7 @@ fn keep_root(
 }
 
 /// Waits until no other server on the same database is at the keys: whoever comes second finds what the first made.
-pub(super) fn alone(tx: &mut Tx<'_>) -> Result<()> {
+pub(crate) fn alone(tx: &mut Tx<'_>) -> Result<()> {
     tx.query_opt("select value from settings where name = 'epoch' for update", &[], |row| {
         row.get::<String>(0)
     })?;
@@ -251,6 +267,19 @@ pub(crate) fn epoch(tx: &mut Tx<'_>) -> Result<u64> {
     let text =
         tx.query_opt("select value from settings where name = 'epoch'", &[], |row| row.get::<String>(0))?;
     text.and_then(|text| text.parse().ok()).ok_or_else(|| Error::stored("epoch", "it is missing"))
+}
+
+pub(crate) fn set_epoch(tx: &mut Tx<'_>, epoch: u64) -> Result<()> {
+    tx.execute("update settings set value = ?1 where name = 'epoch'", params![epoch.to_string()])?;
+    Ok(())
+}
+
+/// A change of keys that the root cannot sign. `why` is what the look for it said.
+fn closed(why: &str) -> Error {
+    let detail = format!(
+        "clients learn of it by the next keyset, which the root signs, and the root cannot be opened here: put root.key back, and try it again then{why}"
+    );
+    Error::coded(ErrorCode::WrongState, detail)
 }
 
 /// The digest of the `root.key` that was last found to be the root of this database.
@@ -294,17 +323,21 @@ impl KeyRing {
 
     fn of(data: &DataKeys, stored: Stored, now: Timestamp) -> Self {
         let mut signers = std::collections::HashMap::new();
+        let mut listed = Vec::new();
         // Oldest first: the newest that is valid signs, once every root has signed it in.
         for StoredKey { jwk, signer, .. } in &stored.keys {
-            let listed = stored.keysets.iter().all(|keyset| keyset.lists(signer.kid()));
-            if jwk.purpose == KeyPurpose::Lease && jwk.nbf <= now && listed && !stored.keysets.is_empty() {
+            if stored.keysets.is_empty() || !stored.keysets.iter().all(|keyset| keyset.lists(signer.kid())) {
+                continue;
+            }
+            listed.push(signer.kid().to_owned());
+            if jwk.purpose == KeyPurpose::Lease && jwk.nbf <= now {
                 let (key, ends_at) = (Arc::clone(signer), jwk.exp);
                 signers.insert(signer.algorithm(), Signer { key, ends_at });
             }
         }
         Self {
             epoch: stored.epoch,
-            keyset_issuer: stored.keysets.first().map(|keyset| keyset.issuer.clone()).unwrap_or_default(),
+            issuer: stored.keysets.first().map(|keyset| keyset.issuer.clone()).unwrap_or_default(),
             keyset_ends_at: stored.keysets.first().map_or(now, StoredKeyset::ends_at),
             version: stored.keysets.first().map_or(0, |keyset| keyset.version),
             roots: stored.keysets.iter().map(|keyset| keyset.root).collect(),
@@ -314,6 +347,7 @@ impl KeyRing {
             lookup: hmac::Key::new(hmac::HMAC_SHA256, data.lookup.expose()),
             tokens: data.token.as_ref().map(TokenKey::new),
             credential: data.credential.clone(),
+            listed,
             signers,
         }
     }

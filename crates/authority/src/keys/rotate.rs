@@ -10,6 +10,9 @@ use crate::{Authority, Cx, Error, Op, Result, audit::Entry};
 
 /// A key is replaced this long before it ends: time enough to bring it to a root that lives elsewhere.
 const REPLACED_BEFORE: Seconds = Seconds::days(60);
+/// A key is published this long before it signs: as long as caches may keep the list of keys, so that nobody meets a
+/// signature of a key that it has not heard of.
+pub const PUBLISHED_BEFORE: Seconds = Seconds(60);
 
 impl Authority {
     /// Makes the signing key that leases of this algorithm need, unless there is one.
@@ -26,7 +29,8 @@ impl Authority {
         self.make_key(Cx::system("first-use"), algorithm, Some(Seconds(0))).await
     }
 
-    /// Makes a new signing key for leases; the present one stays listed, so that what it signed stays valid.
+    /// Makes a new signing key for leases, which signs once it has been published for [`PUBLISHED_BEFORE`]; the present one
+    /// stays listed, so that what it signed stays valid.
     ///
     /// # Errors
     /// If it cannot be kept, or the root has not signed it in: then the present one signs on.
@@ -38,8 +42,12 @@ impl Authority {
     /// than this.
     async fn make_key(&self, cx: Cx, algorithm: LeaseAlgorithm, unless: Option<Seconds>) -> Result<()> {
         let (seed, now) = (self.entropy.seed(), self.now());
-        self.check_mark(now)?;
-        let key = withdraw::make(algorithm, KeyPurpose::Lease, seed, now).await?;
+        self.check_clock(now)?;
+        let mut key = withdraw::make(algorithm, KeyPurpose::Lease, seed, now).await?;
+        // Where none signs, this one does at once.
+        if self.keys().signs(algorithm) {
+            key.jwk.nbf = now + PUBLISHED_BEFORE;
+        }
         let (sealing, kid) = (self.data.seal.clone(), key.signer.kid().to_owned());
         // An operator's answer is rendered from the result of the transaction, so its type is that of the operation.
         let kept = match unless {
@@ -71,7 +79,7 @@ impl Authority {
             kept => kept?,
         };
         self.sign_in(algorithm).await?;
-        if !kept || self.keys().signs_with(algorithm, &kid) { Ok(()) } else { Err(unsigned("")) }
+        if !kept || self.keys().lists(&kid) { Ok(()) } else { Err(unsigned("")) }
     }
 
     /// Has the root sign in what is kept, and sees that this algorithm has a key then.

@@ -86,6 +86,20 @@ impl StoredKey {
         Ok(())
     }
 
+    /// Lets a key sign from now on that was to begin later.
+    pub(crate) fn begin(tx: &mut Tx<'_>, kid: &str, now: Timestamp) -> Result<()> {
+        let sql = "update signing_keys set nbf = ?2 where kid = ?1 and nbf > ?2";
+        tx.execute(sql, params![kid, begins(now)])?;
+        Ok(())
+    }
+
+    /// Lets every key sign from now on that a clock that ran ahead has dated later.
+    pub(crate) fn bring_back(tx: &mut Tx<'_>, now: Timestamp) -> Result<()> {
+        let sql = "update signing_keys set nbf = ?1, created_at = ?2 where created_at > ?2";
+        tx.execute(sql, params![begins(now), now])?;
+        Ok(())
+    }
+
     /// Every key that has not ended, oldest first.
     pub(crate) fn load(tx: &mut Tx<'_>, sealer: &Sealer, now: Timestamp) -> Result<Vec<Self>> {
         let rows = tx.query_all(

@@ -7,7 +7,7 @@ use kaching_license::KeyPurpose;
 use serde_json::json;
 
 use super::{
-    Root, Sealer, StoredKey, keyset,
+    Sealer, StoredKey, keyset,
     renew::{self, Stored, interrupted},
 };
 use crate::{Authority, Cx, Error, Result, audit::Entry};
@@ -30,17 +30,14 @@ impl Authority {
     /// # Errors
     /// `not_found`, or `wrong_state` where the root cannot be opened here.
     pub async fn withdraw_signing_key(&self, cx: Cx, kid: String) -> Result<WithdrawnKey> {
-        self.check_mark(self.now())?;
+        self.check_clock(self.now())?;
         let stored = self.stored_keys().await?;
         // One that is not there is told inside, where a repeated request finds its first answer.
         let (root, successor) = match stored.keys.iter().find(|key| key.signer.kid() == kid) {
-            Some(key) => {
-                let successor = self.successor(&stored, key).await?;
-                (self.open_root(stored).await?, successor)
-            }
+            Some(key) => (Some(self.open_root().await?), self.successor(&stored, key).await?),
             None => (None, None),
         };
-        let (issuer, sealing, root) = (self.issuer.clone(), self.data.seal.clone(), root.map(Arc::new));
+        let (sealing, root) = (self.data.seal.clone(), root.map(Arc::new));
         let withdrawn = self
             .write("keys.withdraw", cx, move |tx, op| {
                 renew::alone(tx)?;
@@ -52,18 +49,21 @@ impl Authority {
                         "signing key of this kid; `kaching key list` shows all that count",
                     ));
                 };
-                let Some(root) = &root else { return Err(closed("")) };
-                let successor = match alike(&keys, key) {
-                    true => None,
-                    false => Some(successor.as_ref().ok_or_else(changed_meanwhile)?),
+                let Some(root) = &root else { return Err(changed_meanwhile()) };
+                let successor = match alike(&keys, key).next() {
+                    Some(_) => None,
+                    None => Some(successor.as_ref().ok_or_else(changed_meanwhile)?),
                 };
                 StoredKey::end(tx, &kid, op.now)?;
+                for other in alike(&keys, key) {
+                    // What was to be published for a while before it signs has no time for that now.
+                    StoredKey::begin(tx, other.signer.kid(), op.now)?;
+                }
                 if let Some(successor) = successor {
                     successor.store(tx, &sealer)?;
                 }
                 let left = StoredKey::load(tx, &sealer, op.now)?;
-                let epoch = renew::epoch(tx)?;
-                keyset::sign(tx, root, &issuer, epoch, &left, op.now)?;
+                keyset::sign_again(tx, root, &left, op.now)?;
                 let successor = successor.map(|key| key.signer.kid().to_owned());
                 let change = json!({
                     "algorithm": key.signer.algorithm().as_str(),
@@ -80,31 +80,17 @@ impl Authority {
 
     /// A key for those that the withdrawn one leaves without.
     async fn successor(&self, stored: &Stored, key: &StoredKey) -> Result<Option<StoredKey>> {
-        if alike(&stored.keys, key) {
+        if alike(&stored.keys, key).next().is_some() {
             return Ok(None);
         }
         let (algorithm, purpose) = (key.signer.algorithm(), key.jwk.purpose);
         make(algorithm, purpose, self.entropy.seed(), self.now()).await.map(Some)
     }
-
-    async fn open_root(&self, stored: Stored) -> Result<Option<Root>> {
-        let keeper = Arc::clone(&self.root);
-        let in_database = stored.root_in_database;
-        let opened = tokio::task::spawn_blocking(move || keeper.open(in_database.as_deref()));
-        let Some(root) = opened.await.map_err(interrupted)?.map_err(|why| closed(&format!(" ({why})")))?
-        else {
-            return Ok(None);
-        };
-        match stored.keysets.iter().any(|keyset| keyset.root == root.public) {
-            true => Ok(Some(root)),
-            false => Err(renew::another_root()),
-        }
-    }
 }
 
-/// Whether there is another key that signs the same.
-fn alike(keys: &[StoredKey], key: &StoredKey) -> bool {
-    keys.iter().any(|other| {
+/// The other keys that sign the same.
+fn alike<'k>(keys: &'k [StoredKey], key: &'k StoredKey) -> impl Iterator<Item = &'k StoredKey> {
+    keys.iter().filter(|other| {
         other.signer.kid() != key.signer.kid()
             && other.signer.algorithm() == key.signer.algorithm()
             && other.jwk.purpose == key.jwk.purpose
@@ -123,13 +109,6 @@ pub(super) async fn make(
         LeaseAlgorithm::Rs256 => StoredKey::rsa(purpose, now),
     };
     tokio::task::spawn_blocking(make).await.map_err(interrupted)?
-}
-
-fn closed(why: &str) -> Error {
-    let detail = format!(
-        "clients learn of it by the next keyset, which the root signs, and the root cannot be opened here: put root.key back, and withdraw the key then{why}"
-    );
-    Error::coded(ErrorCode::WrongState, detail)
 }
 
 fn changed_meanwhile() -> Error {

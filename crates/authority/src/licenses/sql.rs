@@ -287,6 +287,14 @@ pub(super) fn present_key(tx: &mut Tx<'_>, keys: &KeyRing, license: LicenseId) -
     LicenseKey::parse(&text).map_err(|_| Error::stored("license key", "it is no license key"))
 }
 
+/// Lets every license start now that a clock that ran ahead has let start later.
+pub(crate) fn bring_back(tx: &mut Tx<'_>, now: Timestamp) -> Result<()> {
+    let sql = "update licenses set starts_at = ?1, revision = revision + 1
+               where starts_at > ?1 and starts_at <= updated_at";
+    tx.execute(sql, params![now])?;
+    Ok(())
+}
+
 /// How many licenses have this plan, revoked ones apart.
 pub(crate) fn count_of_plan(tx: &mut Tx<'_>, plan: PlanId) -> Result<u64> {
     let sql = "select count(*) from licenses where plan = ?1 and status in ('active', 'suspended')";

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use kaching_api::{ActivateAnswer, Discovery, HeartbeatAnswer, Problem, SecretText};
 use kaching_base::ErrorCode;
-use kaching_license::{Credential, Invalid, Moment, TrustedKeyset};
+use kaching_license::{Credential, Invalid, Keyset, Moment, TrustedKeyset};
 use serde::de::DeserializeOwned;
 
 use super::{Ask, Contact, Engine, LastRefusal, Request, record::Beat, requests::USAGE};
@@ -149,11 +149,16 @@ impl Engine {
         now: Reading,
     ) -> Result<(), Invalid> {
         let held = self.keyset.as_ref().map(|held| held.keyset().version);
-        // Before any contact the clock may be wrong: then the keyset's end bounds the time of what it verifies.
-        let at = if self.time.is_set() { Moment::Now(self.now(now)) } else { Moment::Inspect };
+        let epoch = self.keyset.as_ref().map(|held| held.keyset().epoch);
+        // Before any contact the clock may be wrong, and in a later epoch the authority's time may have gone back: then the
+        // keyset's end bounds the time of what it verifies.
+        let judges = |keyset: &Keyset| self.time.is_set() && epoch.is_none_or(|epoch| keyset.epoch <= epoch);
         let mut reason = Invalid::UnknownRoot;
         for text in texts {
-            match TrustedKeyset::verify(text, &self.settings.roots, held, at) {
+            match TrustedKeyset::verify(text, &self.settings.roots, held, Moment::Inspect) {
+                Ok(keyset) if judges(keyset.keyset()) && self.now(now) >= keyset.keyset().exp => {
+                    reason = Invalid::KeysetExpired;
+                }
                 Ok(keyset) => {
                     self.time.at_least(keyset.keyset().iat, now);
                     if held != Some(keyset.keyset().version) {

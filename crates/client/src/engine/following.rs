@@ -79,6 +79,9 @@ impl Engine {
         if lease.iat >= keyset.keyset().exp || lease.ks > keyset.keyset().version {
             return Err(not(Invalid::KeysetExpired));
         }
+        if lease.epoch > self.record.epoch {
+            self.time.begin_epoch(lease.iat, now);
+        }
         self.time.at_least(lease.iat, now);
         let stopped = match &handover.refusal {
             Some(refusal) => self.handed_refusal(refusal, &lease, &keyset, now)?,

@@ -194,10 +194,11 @@ impl Stop {
         Self { code: code.clone(), detail: detail.clone(), iat: *iat, epoch: *epoch, rev: *rev, statement }
     }
 
-    /// Whether a statement of this time and revision is older than the stop.
+    /// Whether a statement of this time and revision is older than the stop. Times, as revisions, are compared within one
+    /// epoch: another one begins where the authority's clock has run ahead, and goes back.
     pub(crate) fn outdates(&self, iat: Timestamp, epoch: u64, rev: Option<u64>) -> bool {
-        let earlier_terms = epoch == self.epoch && rev.zip(self.rev).is_some_and(|(rev, own)| rev < own);
-        iat < self.iat || epoch < self.epoch || earlier_terms
+        let earlier_terms = rev.zip(self.rev).is_some_and(|(rev, own)| rev < own);
+        epoch < self.epoch || epoch == self.epoch && (iat < self.iat || earlier_terms)
     }
 
     /// Others have the slot: a heartbeat would say nothing, since its credential was displaced.

@@ -86,7 +86,12 @@ impl Engine {
     }
 
     fn does_not_verify(&mut self, request: &Request, invalid: &Invalid, now: Reading, draw: &Draw) {
-        if matches!(invalid, Invalid::UnknownKey | Invalid::KeysetExpired) {
+        // One of these is what a client meets whose keyset is of before a change: of keys, of the issuer, of the clock.
+        let newer = matches!(
+            invalid,
+            Invalid::UnknownKey | Invalid::KeysetExpired | Invalid::Issuer | Invalid::KeyTime
+        );
+        if newer {
             self.pace.keyset.wanted = true;
             // The authority answers again, however long it did not: new keys, which come once a minute at most, may show
             // what it says.
@@ -103,7 +108,7 @@ impl Engine {
         let earlier = lease.epoch < known.epoch || (lease.epoch == known.epoch && lease.rev < known.rev);
         let stopped = known.stop.as_ref().is_some_and(|stop| {
             // Times are whole seconds: within the same one, only an answer to a later question is later.
-            let since = request.stops < self.stops && lease.iat <= stop.iat;
+            let since = request.stops < self.stops && lease.epoch <= stop.epoch && lease.iat <= stop.iat;
             since || stop.outdates(lease.iat, lease.epoch, Some(lease.rev))
         });
         let another_license = self.lease().is_some_and(|held| held.sub != lease.sub);

@@ -35,7 +35,7 @@ pub(crate) struct Authority {
 
 /// Everything that a test may read or change.
 pub(crate) struct Desk {
-    issuer: String,
+    pub(crate) issuer: String,
     began: Instant,
     pub(crate) root: Ed25519Signer,
     license: [u8; 16],
@@ -44,6 +44,8 @@ pub(crate) struct Desk {
     pub(crate) lease_ks: Option<u64>,
     pub(crate) epoch: u64,
     pub(crate) rev: u64,
+    /// By how many seconds its clock runs ahead.
+    pub(crate) ahead: i64,
     pub(crate) refuse: Option<ErrorCode>,
     /// The license's key, and the fingerprint that it was activated for last.
     pub(crate) key: String,
@@ -213,6 +215,7 @@ impl Desk {
             lease_ks: None,
             epoch: 1,
             rev: 1,
+            ahead: 0,
             refuse: None,
             key: KEY.to_owned(),
             fingerprint: "cluster-1".to_owned(),
@@ -246,7 +249,7 @@ impl Desk {
 
     pub(crate) fn now(&self) -> Timestamp {
         let elapsed = i64::try_from(self.began.elapsed().as_secs()).unwrap();
-        Timestamp::from_seconds(1_800_000_000 + elapsed)
+        Timestamp::from_seconds(1_800_000_000 + elapsed + self.ahead)
     }
 
     pub(crate) fn root_key(&self) -> RootKey {

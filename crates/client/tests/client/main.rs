@@ -5,6 +5,7 @@
 #![expect(clippy::disallowed_methods, reason = "deadlines of tests are real time")]
 
 mod authority;
+mod changing;
 mod costs;
 mod entering;
 mod faults;

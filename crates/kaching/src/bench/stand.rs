@@ -295,7 +295,7 @@ pub(super) async fn open(data: &DataDir) -> Result<(App, crate::data::Owned), Fa
     let owned = data.own().map_err(|taken| taken.sentence(data))?;
     let config = settings::read(data, &BTreeMap::new())?;
     let issuer = config.issuer(config.server.listen);
-    Ok((opened::open(data, &config, issuer, true).await?, owned))
+    Ok((opened::open(data, &config, issuer).await?, owned))
 }
 
 /// What a statement must say that answers this request.

@@ -28,7 +28,7 @@ impl Rotate {
         let answer = client.post(super::path(), &body).await?;
         output.done(
             &answer,
-            "A new key signs from now on; the old one verifies to its end. `kaching key list` shows both.",
+            "A new key is published now and signs in a minute; the old one verifies to its end. `kaching key list` shows both.",
         )
     }
 }

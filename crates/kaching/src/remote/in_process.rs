@@ -32,7 +32,7 @@ impl InProcess {
         log::failures();
         let config = settings::read(data, environment)?;
         let issuer = config.issuer(config.server.listen);
-        let app = opened::open(data, &config, issuer, false).await?;
+        let app = opened::open(data, &config, issuer).await?;
         let router = local_router(&app, rustix::process::geteuid().as_raw());
         Ok(Self { router, app, _owned: owned })
     }

@@ -15,6 +15,7 @@ pub(super) struct Greeting {
     listen: String,
     admin_listen: String,
     public_url: String,
+    issuer: String,
     data: PathBuf,
     socket: Option<PathBuf>,
     root: Option<String>,
@@ -31,6 +32,7 @@ impl Greeting {
             listen: addresses.product.to_string(),
             admin_listen: addresses.private.unwrap_or(addresses.product).to_string(),
             public_url: issuer.as_str().to_owned(),
+            issuer: app.issuer().as_str().to_owned(),
             data: data.path().to_owned(),
             socket: addresses.socket.clone(),
             root: app.authority().keys().roots.first().map(ToString::to_string),
@@ -41,7 +43,9 @@ impl Greeting {
 
     pub(super) fn text(&self, style: Style) -> String {
         let admin = (self.admin_listen != self.listen).then_some(self.admin_listen.as_str());
+        let issuer = (self.issuer != self.public_url).then_some(self.issuer.as_str());
         let card = Card::new(format!("Kaching serves products on {}", self.public_url))
+            .maybe("Speaks for", issuer)
             .line("Listens on", &self.listen)
             .maybe("Operators on", admin)
             .line("Data in", self.data.display().to_string())

@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use kaching_api as api;
 use kaching_authority::{
-    AuditRecord, MadeToken, Reminder, WithdrawnKey,
+    AcceptedClock, AuditRecord, ChangedIssuer, MadeToken, Reminder, WithdrawnKey,
     domain::{Customer, EditList, Scope, Token},
     license::Jwks,
 };
@@ -90,6 +90,16 @@ pub(crate) fn reminder(reminder: &Reminder, personal: bool) -> api::Reminder {
 pub(crate) fn withdrawn_key(withdrawn: &WithdrawnKey) -> api::WithdrawnKey {
     let WithdrawnKey { kid, successor } = withdrawn.clone();
     api::WithdrawnKey { kid, successor }
+}
+
+pub(crate) fn changed_issuer(changed: &ChangedIssuer) -> api::ChangedIssuer {
+    let ChangedIssuer { issuer, before, keys } = changed.clone();
+    api::ChangedIssuer { issuer, before, keys }
+}
+
+pub(crate) fn accepted_clock(accepted: &AcceptedClock) -> api::AcceptedClock {
+    let AcceptedClock { now, newest, epoch } = *accepted;
+    api::AcceptedClock { now, newest, epoch }
 }
 
 /// The keys, oldest first, as the authority lists them: of each purpose and algorithm the newest signs.

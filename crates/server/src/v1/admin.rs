@@ -2,6 +2,7 @@
 
 mod activations;
 mod audit;
+mod clock;
 mod customers;
 mod features;
 mod keys;
@@ -25,6 +26,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .merge(activations::routes())
         .merge(tokens::routes())
         .merge(keys::routes())
+        .merge(clock::routes())
         .merge(audit::routes())
         .merge(system::routes())
 }

@@ -1,7 +1,7 @@
 //! Conditions on dates. Where few licenses match, their index finds them and they are sorted; where many do, the
 //! list is walked in its order, and `+ 0` hides the index that would find them all first.
 
-use kaching_base::Timestamp;
+use kaching_base::{CLOCK_TOLERANCE, Timestamp};
 use kaching_db::{Sql, Tx, params};
 use kaching_domain::State;
 
@@ -57,16 +57,17 @@ pub(in crate::licenses) fn state(
                 " and l.status = 'active' and (l.starts_at is null or l.starts_at + 0 <= ?)
                   and l.expires_sort + 0 > ?"
             },
-            params![now, now],
+            params![now + CLOCK_TOLERANCE, now],
         ),
         State::InGrace => in_grace(tx, sql, by_expiry, now)?,
         State::NotYetValid => {
+            let begun = now + CLOCK_TOLERANCE;
             let counting = "select count(*) from (select 1 as one from licenses
                             where status = 'active' and starts_at > ?1 limit ?2) as found";
-            let indexed = !by_expiry && is_few(tx, counting, params![now, FEW + 1])?;
+            let indexed = !by_expiry && is_few(tx, counting, params![begun, FEW + 1])?;
             let few = " and l.status = 'active' and l.starts_at > ?";
             let many = " and l.status = 'active' and l.starts_at + 0 > ?";
-            sql.add(if indexed { few } else { many }, params![now])
+            sql.add(if indexed { few } else { many }, params![begun])
         }
         State::Expired if by_expiry => sql.add(
             " and l.status = 'active' and l.expires_sort <= ? and l.ends_at + 0 <= ?",

@@ -1,4 +1,5 @@
 mod create;
+mod issuer;
 mod list;
 mod root;
 mod show;
@@ -11,6 +12,7 @@ use crate::App;
 pub(crate) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(create::create, list::list))
+        .routes(routes!(issuer::issuer))
         .routes(routes!(root::root))
         .routes(routes!(show::show))
         .routes(routes!(withdraw::withdraw))

@@ -8,7 +8,7 @@ use crate::{
     problem::{Rejected, Result},
 };
 
-/// Makes a new signing key that takes over at once; the old one verifies on to its end.
+/// Makes a new signing key that takes over when it has been published for a minute; the old one verifies on to its end.
 #[utoipa::path(post, path = "/v1/admin/keys", tag = "operator", request_body = api::KeyCreate, responses(
     (status = 201, body = api::KeyCreate, description = "It was made; the list of keys shows it")))]
 pub(crate) async fn create(

@@ -22,7 +22,8 @@ pub(crate) async fn doctor(State(app): State<App>, _: Caller<Read>) -> Json<Vec<
     checks.push(checked("root key", app.authority.check_root().await.err()));
     checks.push(backups(&app).await);
     checks.push(retention(&app).await);
-    checks.push(match (app.issuer.as_str().starts_with("https://"), app.issuer.is_loopback()) {
+    let issuer = app.issuer();
+    checks.push(match (issuer.as_str().starts_with("https://"), issuer.is_loopback()) {
         (true, _) | (_, true) => fine("public url"),
         _ => warn(
             "public url",

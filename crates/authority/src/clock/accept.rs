@@ -1,0 +1,84 @@
+//! An operator says that the clock is right: the authority goes on from the present time.
+
+use std::sync::Arc;
+
+use kaching_base::{CLOCK_TOLERANCE, ErrorCode, Timestamp};
+use serde_json::json;
+
+use super::sql;
+use crate::{
+    Authority, Cx, Error, Result,
+    audit::Entry,
+    jobs,
+    keys::{self, KeyRing, StoredKey},
+    licenses,
+};
+
+/// What became of a clock that an operator accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AcceptedClock {
+    /// The time from which the authority goes on.
+    pub now: Timestamp,
+    /// The newest time that was stored before.
+    pub newest: Timestamp,
+    /// The epoch that began, where that was later than the present time.
+    pub epoch: Option<u64>,
+}
+
+impl Authority {
+    /// Takes the clock as it is for the present time, where it has jumped or stands before what was stored.
+    ///
+    /// Where it went back, an epoch begins, as with a restore: clients go on with what is signed in it, though it is dated
+    /// earlier than what they have. What was made while the clock was ahead counts from now on.
+    ///
+    /// # Errors
+    /// `wrong_state` where nothing is wrong with the clock, or an epoch has to begin and the root cannot be opened here; as
+    /// [`Error::Unusable`] where the database's clock contradicts.
+    pub async fn accept_clock(&self, cx: Cx) -> Result<AcceptedClock> {
+        self.compare_clocks(&self.db).await?;
+        self.follow_clock(&self.db).await?;
+        let (now, newest) = (self.now(), self.newest());
+        let goes_back = newest.since(now) > CLOCK_TOLERANCE;
+        let root = if goes_back { Some(Arc::new(self.open_root().await?)) } else { None };
+        let wrong = self.check_clock(now).is_err();
+        let sealing = self.data.seal.clone();
+        let next = self
+            .read("clock.epoch", |tx, now| {
+                Ok(u64::try_from(now.seconds()).unwrap_or(0).max(keys::epoch(tx)? + 1))
+            })
+            .await?;
+        if goes_back {
+            // Nothing is signed meanwhile. The entry of this operation is the first of the epoch.
+            self.take_keys(KeyRing::of_epoch(&self.data, next));
+        }
+        let accepted = self
+            .write_regardless("clock.accept", cx, move |tx, op| {
+                keys::alone(tx)?;
+                op.on("clock.accept", op.now);
+                let (newest, accepted) = sql::stored(tx)?;
+                if !wrong {
+                    let detail =
+                        format!("there is nothing to accept: the clock says {}, as is expected", op.now);
+                    return Err(Error::coded(ErrorCode::WrongState, detail));
+                }
+                sql::accept(tx, op.now, accepted + 1)?;
+                if let Some(root) = &root {
+                    keys::set_epoch(tx, next)?;
+                    StoredKey::bring_back(tx, op.now)?;
+                    licenses::sql::bring_back(tx, op.now)?;
+                    jobs::bring_back(tx, op.now)?;
+                    let signing = StoredKey::load(tx, &keys::Sealer::new(&sealing), op.now)?;
+                    keys::sign_again(tx, root, &signing, op.now)?;
+                }
+                let epoch = root.as_ref().map(|_| next);
+                op.audit(tx, Entry::ok(json!({ "newest": newest, "epoch": epoch })))?;
+                Ok((AcceptedClock { now: op.now, newest, epoch }, accepted + 1))
+            })
+            .await;
+        self.load_keys().await?;
+        let (accepted, number) = accepted?;
+        self.trust(accepted.now, number);
+        self.grounds.forget();
+        Ok(accepted)
+    }
+}

@@ -1,0 +1,165 @@
+//! A clock that jumps, one that ran ahead, and what an operator does about it.
+
+use kaching_authority::{
+    Actor, AuditFilter, Clock as _, Cx, Error, List, NewCustomer, NewLicense, domain::licenses::Draft,
+};
+use kaching_base::{ErrorCode, LeaseAlgorithm, Seconds};
+use kaching_testkit::World;
+
+use super::{
+    backups::back_up,
+    setting::{Installation, Site, operator, read_lease},
+};
+
+fn days(days: i64) -> Seconds {
+    Seconds::days(days)
+}
+
+/// What is said of a clock that is wrong.
+fn sentence(error: &Error) -> String {
+    assert_eq!(error.code(), ErrorCode::Overloaded, "{error}");
+    error.out_of_order().expect("people are told what is wrong").to_owned()
+}
+
+/// What a heartbeat that is not sent again is told.
+async fn unheard(world: &World, installation: &Installation) -> String {
+    let beat = installation.clone().beat();
+    sentence(&world.authority.heartbeat(Cx::of(Actor::Client), beat).await.err().expect("nothing is dated"))
+}
+
+#[tokio::test]
+async fn a_jump_is_noticed_when_it_happens_and_ends_when_the_clock_returns() {
+    World::each(|world| async move {
+        let site = Site::plain(&world, 3).await;
+        let mut one = Installation::new("first");
+        one.activate(&world, &site).await.unwrap_or_else(|_| panic!("a slot is free"));
+        world.authority.store_time().await.unwrap();
+        for jump in [days(30), Seconds(61), Seconds(-61), days(-30)] {
+            world.clock.jump(jump);
+            let told = sentence(&world.authority.ready().await.unwrap_err());
+            assert!(told.contains("clock accept"), "{told}");
+            unheard(&world, &one).await;
+            let new = NewCustomer { name: "Acme".to_owned(), ..NewCustomer::default() };
+            sentence(&world.authority.create_customer(operator(), new).await.unwrap_err());
+            assert!(world.authority.store_time().await.is_err(), "nor is it stored");
+            assert_eq!(world.authority.run_jobs().await.unwrap(), 0, "nothing is due by it");
+            back_up(&world, &format!("after {}", jump.0), None).await;
+            world.authority.stats().await.expect("reading goes on");
+            world.clock.jump(Seconds(-jump.0));
+            world.authority.ready().await.expect("it returned");
+        }
+        one.heartbeat(&world).await.unwrap_or_else(|_| panic!("it runs"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_step_within_what_is_tolerated_refuses_nothing_that_was_just_made() {
+    World::each(|world| async move {
+        world.clock.advance(Seconds(60));
+        world.authority.store_time().await.unwrap();
+        let site = Site::plain(&world, 3).await;
+        world.authority.ensure_signing_key(LeaseAlgorithm::Rs256).await.unwrap();
+        world.clock.jump(Seconds(-4));
+        let mut one = Installation::new("first");
+        one.activate(&world, &site).await.unwrap_or_else(|_| panic!("its license has started"));
+        one.heartbeat(&world).await.unwrap_or_else(|_| panic!("it runs"));
+        world.clock.jump(Seconds(-1));
+        one.heartbeat(&world).await.unwrap_or_else(|_| panic!("also by the clock of another server"));
+        assert_eq!(world.authority.stats().await.unwrap().not_started, 0);
+        world.authority.ready().await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_clock_that_once_ran_ahead_is_accepted_and_installations_go_on() {
+    World::each(|mut world| async move {
+        let site = Site::plain(&world, 3).await;
+        let (mut old, mut new) = (Installation::new("old"), Installation::new("new"));
+        old.activate(&world, &site).await.unwrap_or_else(|_| panic!("a slot is free"));
+        world.authority.store_time().await.unwrap();
+        let right = world.clock.now();
+        // As at a start after a boot with a wrong date: nobody can notice.
+        world.clock.advance(days(6));
+        world.authority.store_time().await.unwrap();
+        let new_license = NewLicense {
+            customer: "CUST-001".to_owned(),
+            product: "chorus".to_owned(),
+            plan: "team".to_owned(),
+            key_format: None,
+            draft: Draft::default(),
+        };
+        let made = world.authority.create_license(operator(), new_license).await.unwrap();
+        let ahead = Site { license: made.license.id, key: made.key.unwrap() };
+        new.activate(&world, &ahead).await.unwrap_or_else(|_| panic!("a slot is free"));
+        world.authority.rotate_signing_key(operator(), LeaseAlgorithm::EdDsa).await.unwrap();
+        old.heartbeat(&world).await.unwrap_or_else(|_| panic!("it runs"));
+        let before = world.authority.keys();
+        world.authority.close().await;
+
+        world.clock.set(right + Seconds(60));
+        world.authority = world.replica(78).await;
+        let told = sentence(&world.authority.ready().await.unwrap_err());
+        assert!(told.contains("behind") && told.contains("ran ahead"), "both possibilities: {told}");
+        world.authority.stats().await.expect("it reads");
+        back_up(&world, "behind", None).await;
+        unheard(&world, &old).await;
+
+        let replica = world.replica(77).await;
+        assert!(replica.ready().await.is_err());
+        let accepted = world.authority.accept_clock(operator()).await.unwrap();
+        let epoch = accepted.epoch.expect("an epoch began");
+        assert_eq!((accepted.now, accepted.newest), (right + Seconds(60), right + days(6)));
+        for authority in [&*world.authority, &replica] {
+            authority.follow_keys().await.unwrap();
+            authority.ready().await.unwrap();
+            assert_eq!(authority.keys().epoch, epoch);
+        }
+        assert!(epoch > before.epoch && world.authority.keys().version > before.version);
+        for one in [&mut old, &mut new] {
+            let beat = one.beat();
+            let request = beat.proof.request();
+            let renewed = one.hear(&world, beat).await.unwrap_or_else(|_| panic!("it goes on"));
+            let lease = read_lease(&world, &renewed.lease, request);
+            assert_eq!((lease.iat, lease.epoch), (accepted.now, epoch), "dated by the present time");
+        }
+        let mut third = Installation::new("third");
+        third.activate(&world, &ahead).await.unwrap_or_else(|_| panic!("that license has started, too"));
+        let filter = AuditFilter { action: Some("clock.accept".to_owned()), ..AuditFilter::default() };
+        let list = List { filter, ..List::default() };
+        assert_eq!(world.authority.audit_entries(list).await.unwrap().items.len(), 1);
+        let again = world.authority.accept_clock(operator()).await.unwrap_err();
+        assert_eq!(again.code(), ErrorCode::WrongState, "{again}");
+        replica.close().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_jump_forward_is_accepted_without_an_epoch_or_a_root() {
+    World::each(|world| async move {
+        let site = Site::plain(&world, 3).await;
+        let mut one = Installation::new("first");
+        one.activate(&world, &site).await.unwrap_or_else(|_| panic!("a slot is free"));
+        let epoch = world.authority.keys().epoch;
+        std::fs::rename(world.directory.path().join("root.key"), world.directory.path().join("away"))
+            .unwrap();
+        let replica = world.replica(77).await;
+        // As after a pause of the virtual machine, of which its boot clock knows nothing.
+        world.clock.jump(Seconds(7200));
+        assert!(replica.ready().await.is_err());
+        let accepted = world.authority.accept_clock(operator()).await.unwrap();
+        assert_eq!((accepted.epoch, world.authority.keys().epoch), (None, epoch));
+        world.authority.ready().await.unwrap();
+        replica.ready().await.expect("another server on the same database hears of it");
+        one.heartbeat(&world).await.unwrap_or_else(|_| panic!("it runs"));
+        // Back again is a matter of the root.
+        world.clock.jump(Seconds(-7200));
+        let told = world.authority.accept_clock(operator()).await.unwrap_err();
+        assert!(told.code() == ErrorCode::WrongState && told.to_string().contains("root.key"), "{told}");
+        unheard(&world, &one).await;
+        replica.close().await;
+    })
+    .await;
+}

@@ -1,0 +1,19 @@
+use clap::Subcommand;
+
+use crate::{failure::Failure, output::Output, remote::Client};
+
+mod accept;
+
+/// The clock by which the authority dates what it signs
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    Accept(accept::Accept),
+}
+
+impl Command {
+    pub(crate) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
+        match self {
+            Self::Accept(verb) => verb.run(client, output).await,
+        }
+    }
+}
