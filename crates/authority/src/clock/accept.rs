@@ -72,13 +72,12 @@ impl Authority {
                 }
                 let epoch = root.as_ref().map(|_| next);
                 op.audit(tx, Entry::ok(json!({ "newest": newest, "epoch": epoch })))?;
-                Ok((AcceptedClock { now: op.now, newest, epoch }, accepted + 1))
+                Ok(AcceptedClock { now: op.now, newest, epoch })
             })
             .await;
         self.load_keys().await?;
-        let (accepted, number) = accepted?;
-        self.trust(accepted.now, number);
-        self.grounds.forget();
+        let accepted = accepted?;
+        self.follow_clock(&self.db).await?;
         Ok(accepted)
     }
 }

@@ -159,12 +159,6 @@ impl Authority {
         Timestamp::from_micros(self.watch.newest.load(Ordering::Relaxed))
     }
 
-    /// Takes the clock as it is for right, as the database now says too.
-    pub(super) fn trust(&self, newest: Timestamp, accepted: i64) {
-        self.learn(newest, accepted);
-        self.watch.ahead.store(self.ahead(), Ordering::Relaxed);
-    }
-
     /// By how many microseconds the time is ahead of the boot clock.
     fn ahead(&self) -> i64 {
         self.now().micros() - boot(self.clock.as_ref())

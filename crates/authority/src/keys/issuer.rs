@@ -58,7 +58,7 @@ impl Authority {
         }
         let sealing = self.data.seal.clone();
         let changed = self
-            .write("keys.issuer", cx, move |tx, op| {
+            .write("keys.change_issuer", cx, move |tx, op| {
                 renew::alone(tx)?;
                 op.on("key.issuer", &issuer);
                 let before = keyset::StoredKeyset::issuer(tx)?.unwrap_or_default();

@@ -50,9 +50,11 @@ async fn a_full_disk_spares_those_that_share_the_commit() {
     assert_eq!(last, Error::Full);
     let before = count(&db, "select count(*) from numbers").await;
     assert_eq!(fill(&db, 999, 8000).await, Err(Error::Full));
+    assert!(db.finds_no_room(), "a server is not ready then");
     assert_eq!(count(&db, "select count(*) from numbers").await, before);
     db.write("free", |tx| tx.execute("delete from numbers where id > 100", &[])).await.unwrap();
     assert_eq!(fill(&db, 999, 8000).await, Ok(()));
+    assert!(!db.finds_no_room());
     assert_eq!(db.check().await, Ok(()));
 }
 

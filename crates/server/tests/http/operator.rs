@@ -265,6 +265,9 @@ async fn of_the_keys_the_newest_signs() {
         clock.advance(kaching_base::Seconds(1));
         face.admin("POST", "/keys").json(&json!({"purpose": "lease"})).send().await.expect(201);
         let keys = face.admin("GET", "/keys").send().await.expect(200);
+        assert_eq!(keys["items"][1]["current"], false, "it is published before it signs");
+        clock.advance(kaching_authority::PUBLISHED_BEFORE);
+        let keys = face.admin("GET", "/keys").send().await.expect(200);
         let current: Vec<_> =
             keys["items"].as_array().unwrap().iter().map(|key| (&key["kid"], &key["current"])).collect();
         assert_eq!(current.len(), 2);

@@ -224,6 +224,30 @@ async fn a_waiting_product_is_told_when_its_license_changes() {
 }
 
 #[tokio::test]
+async fn what_is_wrong_with_the_authority_is_said_by_name_and_ends() {
+    World::each(|world| async {
+        let face = Face::of(world);
+        let ready = async || face.call("GET", "/ready").public().send().await;
+        ready().await.expect(200);
+        face.world.clock.jump(kaching_base::Seconds(3600));
+        let told = ready().await.refused(503, "overloaded");
+        assert!(told["detail"].as_str().unwrap().contains("kaching clock accept"), "{told:#}");
+        let new = json!({"name": "Acme"});
+        let told = face.admin("POST", "/customers").json(&new).send().await.refused(503, "overloaded");
+        assert!(told["detail"].as_str().unwrap().contains("the clock jumped"), "{told:#}");
+        face.admin("GET", "/customers").send().await.expect(200);
+        let accepted = face.admin("POST", "/clock/accept").send().await.expect(200);
+        assert_eq!(accepted["epoch"], Value::Null);
+        ready().await.expect(200);
+        face.admin("POST", "/clock/accept").send().await.refused(409, "wrong_state");
+
+        face.world.authority.close().await;
+        ready().await.refused(503, "overloaded");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn discovery_says_where_everything_is() {
     let face = Face::of(World::on(kaching_testkit::Engine::Sqlite).await);
     let found = face.call("GET", "/.well-known/kaching").public().send().await.expect(200);
