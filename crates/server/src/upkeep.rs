@@ -28,11 +28,18 @@ pub(crate) async fn jobs(app: App, mut shutdown: Shutdown) {
 pub(crate) async fn minutely(app: App, mut shutdown: Shutdown) {
     loop {
         app.limits.sweep(app.now());
-        if let Err(error) = app.authority.store_time().await {
-            tracing::error!(%error, "the time could not be stored");
+        // What makes a server not ready is told once, by whoever measures.
+        match app.authority.store_time().await {
+            Err(error) if error.out_of_order().is_none() => {
+                tracing::error!(%error, "the time could not be stored")
+            }
+            Ok(()) | Err(_) => {}
         }
-        if let Err(error) = app.authority.renew_keyset().await {
-            tracing::error!(%error, "the keyset could not be renewed; the present one serves on until it ends");
+        match app.authority.renew_keyset().await {
+            Err(error) if error.out_of_order().is_none() => {
+                tracing::error!(%error, "the keyset could not be renewed; the present one serves on until it ends")
+            }
+            Ok(()) | Err(_) => {}
         }
         tokio::select! {
             () = tokio::time::sleep(MINUTE) => {}

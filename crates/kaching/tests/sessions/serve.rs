@@ -187,6 +187,32 @@ fn flags_win_over_the_environment_and_secrets_stay_hidden() {
 }
 
 #[test]
+fn the_issuer_stays_until_it_is_changed_on_purpose() {
+    let kaching = Kaching::new();
+    let issuer = |server: &Server| server.greeting["issuer"].as_str().unwrap().to_owned();
+    let first = Server::start(&kaching, &[]);
+    let default = issuer(&first);
+    assert_eq!(first.stop(), 0);
+    let second = Server::start(&kaching, &[]);
+    assert_eq!(issuer(&second), default, "another port changes nothing");
+    assert_ne!(second.greeting["public_url"], json!(default));
+    assert_eq!(second.stop(), 0);
+
+    let ours = "https://licenses.example.com";
+    let named = |url: &'static str| ["serve", "--listen", "127.0.0.1:0", "--public-url", url];
+    let server = Server::start(&kaching, &["--public-url", ours]);
+    assert_eq!(issuer(&server), ours, "the first that is named takes the place of a default");
+    assert_eq!(server.stop(), 0);
+    refused(&kaching.run(&named("https://moved.example.com")), "kaching key issuer https://moved.example.com");
+    let changed = kaching.run(&["key", "issuer", "https://moved.example.com/"]);
+    assert_eq!(changed.code, 0, "{}", changed.err);
+    assert!(changed.out.contains("no longer for https://licenses.example.com"), "{}", changed.out);
+    refused(&kaching.run(&named(ours)), "speaks for https://moved.example.com");
+    refused(&kaching.run(&["key", "issuer", "moved"]), "not a URL");
+    refused(&kaching.run(&["clock", "accept"]), "nothing to accept");
+}
+
+#[test]
 fn a_password_for_the_database_stays_out_of_sight() {
     let kaching = Kaching::new();
     let nowhere = "postgresql://kaching:hunter2@127.0.0.1:1/kaching?connect_timeout=1";
