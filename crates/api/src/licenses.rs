@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kaching_base::{
-    Code, CustomerId, FingerprintKind, LeasePolicy, LicenseId, LicenseType, Limit, Timestamp,
+    Code, CustomerId, EndDate, FingerprintKind, LeasePolicy, LicenseId, LicenseType, Limit, Term, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 
@@ -217,12 +217,15 @@ pub struct LicenseCreate {
     /// That of the plan unless said otherwise.
     #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<LicenseType>,
-    /// Days from the start, in place of the plan's; not together with `expires_at`.
+    /// How long it lasts from the start, in place of the plan's term: `30d`, `6m`, `1y`; not together with `expires_at`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub term: Option<Term>,
+    /// The same in days, as a number; not together with `term`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub days: Option<i64>,
-    /// The end date.
+    /// The end date. A bare day is included: `2027-12-31` ends at midnight UTC after it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub expires_at: Option<Timestamp>,
+    pub expires_at: Option<EndDate>,
     /// Now unless said otherwise; not together with `start`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub starts_at: Option<Timestamp>,
@@ -275,9 +278,9 @@ pub struct LicenseEdit {
     /// When it starts.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub starts_at: Option<Timestamp>,
-    /// The end date; null is perpetual.
+    /// The end date, a bare day included; null is perpetual.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "nullable")]
-    pub expires_at: Option<Option<Timestamp>>,
+    pub expires_at: Option<Option<EndDate>>,
     /// What it switches on: all of it, or what to add and to remove.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub features: Option<ListEdit<Code>>,
@@ -360,17 +363,20 @@ pub enum At {
     PeriodEnd,
 }
 
-/// `POST …/renew`: `days`, `expires_at`, or neither for the plan's term.
+/// `POST …/renew`: `term`, `days` or `expires_at`, or none of them for the plan's term.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RenewRequest {
-    /// From the present end date if that is in the future, else from now.
+    /// From the present end date if that is in the future, else from now: `30d`, `6m`, `1y`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub term: Option<Term>,
+    /// The same in days, as a number; not together with `term`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub days: Option<i64>,
-    /// The new end date; not before the present one.
+    /// The new end date, a bare day included; not before the present one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub expires_at: Option<Timestamp>,
+    pub expires_at: Option<EndDate>,
     /// Also where the plan's terms are below present use.
     #[serde(default)]
     pub force: bool,

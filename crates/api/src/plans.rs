@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kaching_base::{
-    Code, CopyPolicy, FingerprintKind, LeasePolicy, LicenseId, LicenseType, Limit, Mode, PlanId, Price,
+    Code, CopyPolicy, FingerprintKind, LeasePolicy, LicenseId, LicenseType, Limit, Mode, PlanId, Price, Term,
     Timestamp,
 };
 use serde::{Deserialize, Serialize};
@@ -32,7 +32,9 @@ pub struct Plan {
     pub features: BTreeSet<Code>,
     /// What it allows.
     pub limits: BTreeMap<Code, Limit>,
-    /// Days of a license; null is perpetual.
+    /// How long a license lasts: `30d`, `6m`, `1y`; null is perpetual. Months and years are those of the calendar.
+    pub term: Option<Term>,
+    /// The days of a term that is counted in days.
     pub term_days: Option<i64>,
     /// How its leases live and end.
     pub lease_policy: LeasePolicy,
@@ -60,7 +62,7 @@ pub struct PlanCreate {
     /// Its place among the product's plans: more is higher.
     #[serde(default)]
     pub rank: i64,
-    /// `perpetual` without `term_days`, else `standard`, unless said otherwise.
+    /// `perpetual` without a term, else `standard`, unless said otherwise.
     #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<LicenseType>,
     /// What it switches on.
@@ -69,7 +71,10 @@ pub struct PlanCreate {
     /// What it allows; one slot unless said otherwise.
     #[serde(default)]
     pub limits: BTreeMap<Code, Limit>,
-    /// Days of a license; without it licenses are perpetual.
+    /// How long a license lasts: `30d`, `6m`, `1y`; without it licenses are perpetual.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub term: Option<Term>,
+    /// The same in days, as a number; not together with `term`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub term_days: Option<i64>,
     /// How its leases live and end; members that are absent have their defaults.
@@ -101,7 +106,10 @@ pub struct PlanEdit {
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     #[cfg_attr(feature = "openapi", schema(schema_with = crate::patch::limits_schema))]
     pub limits: Option<BTreeMap<Code, Option<Limit>>>,
-    /// Days of a license; null is perpetual.
+    /// How long a license lasts: `30d`, `6m`, `1y`; null is perpetual.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "nullable")]
+    pub term: Option<Option<Term>>,
+    /// The same in days, as a number; not together with `term`.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "nullable")]
     pub term_days: Option<Option<i64>>,
     /// How its leases live and end.

@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use kaching_base::{Timestamp, TokenId};
+use kaching_base::{EndDate, Timestamp, TokenId};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -42,9 +42,9 @@ pub struct TokenCreate {
     pub name: String,
     /// What it may do; `admin` is everything.
     pub scopes: BTreeSet<String>,
-    /// When it ends.
+    /// When it ends, a bare day included.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub expires_at: Option<Timestamp>,
+    pub expires_at: Option<EndDate>,
 }
 
 /// `PATCH /v1/admin/tokens/{id}`: what is absent stays.
@@ -58,7 +58,7 @@ pub struct TokenEdit {
     /// What it may do: all of it, or what to add and to remove.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub scopes: Option<ListEdit<String>>,
-    /// When it ends; null is never.
+    /// When it ends, a bare day included; null is never.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "nullable")]
-    pub expires_at: Option<Option<Timestamp>>,
+    pub expires_at: Option<Option<EndDate>>,
 }

@@ -7,7 +7,7 @@ pub(crate) mod sql;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kaching_base::{Code, ErrorCode, LeasePolicy, LicenseType, Limit, Limits, Price};
+use kaching_base::{Code, ErrorCode, LeasePolicy, LicenseType, Limit, Limits, Price, Term};
 use kaching_db::{Sql, Tx};
 use kaching_domain::{EditList, EditPolicy, Plan, Refused, Terms, check_name};
 
@@ -43,7 +43,7 @@ pub struct NewPlan {
     pub license_type: Option<LicenseType>,
     pub features: BTreeSet<Code>,
     pub limits: Limits,
-    pub term_days: Option<i64>,
+    pub term: Option<Term>,
     pub policy: EditPolicy,
     pub price: Option<Price>,
 }
@@ -58,7 +58,7 @@ pub struct EditPlan {
     pub features: Option<EditList<Code>>,
     /// Limits to set; nothing inside takes one away.
     pub limits: BTreeMap<Code, Option<Limit>>,
-    pub term_days: Option<Option<i64>>,
+    pub term: Option<Option<Term>>,
     pub policy: EditPolicy,
     pub price: Option<Option<Price>>,
 }
@@ -213,11 +213,11 @@ impl Versioned for PlanDetails {
 }
 
 fn plan_of(new: &NewPlan, product: kaching_base::ProductId, op: &mut Op) -> Plan {
-    let unsaid = if new.term_days.is_none() { LicenseType::Perpetual } else { LicenseType::Standard };
+    let unsaid = if new.term.is_none() { LicenseType::Perpetual } else { LicenseType::Standard };
     let terms = Terms {
         features: new.features.clone(),
         limits: new.limits.clone(),
-        term_days: new.term_days,
+        term: new.term,
         policy: new.policy.of(&LeasePolicy::default()),
     };
     Plan {
@@ -249,7 +249,7 @@ fn edited(plan: &Plan, edit: &EditPlan) -> Plan {
             None => edited.terms.limits.remove(name),
         };
     }
-    edited.terms.term_days = edit.term_days.unwrap_or(edited.terms.term_days);
+    edited.terms.term = edit.term.unwrap_or(edited.terms.term);
     edited.terms.policy = edit.policy.of(&edited.terms.policy);
     edited.price = edit.price.clone().unwrap_or(edited.price);
     edited
@@ -260,16 +260,17 @@ fn check(tx: &mut Tx<'_>, plan: &Plan) -> Result<()> {
     if !(0..=1_000_000).contains(&plan.rank) {
         return Err(Error::invalid("/rank", "a rank is 0 to 1000000; a higher plan has a higher rank"));
     }
-    match (plan.license_type, plan.terms.term_days) {
-        (LicenseType::Perpetual, Some(_)) => {
+    match (plan.license_type, plan.terms.term) {
+        (LicenseType::Perpetual, Some(term)) => {
+            let pointer = if term.days().is_some() { "/term_days" } else { "/term" };
             return Err(Error::invalid(
-                "/term_days",
-                "a perpetual plan has no term; give another type or no days",
+                pointer,
+                "a perpetual plan has no term; give another type or no term",
             ));
         }
         (LicenseType::Perpetual, None) | (_, Some(_)) => {}
         (word, None) => {
-            let detail = format!("a {word} plan has a term: give its days, or the type perpetual");
+            let detail = format!("a {word} plan has a term: give it, or the type perpetual");
             return Err(Error::invalid("/term_days", detail));
         }
     }

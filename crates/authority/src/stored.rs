@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use kaching_base::{Code, FingerprintKind, LeasePolicy, Limits};
+use kaching_base::{Code, FingerprintKind, LeasePolicy, Limits, Term};
 use kaching_db::{self as db, Column, Json, Row, Value};
 use kaching_domain::{Binding, Overrides, Terms};
 use kaching_license::KeyFormat;
@@ -39,21 +39,27 @@ impl<'r> Fields<'r> {
 pub(crate) struct StoredTerms {
     features: BTreeSet<Code>,
     limits: Limits,
+    /// A term that is counted in days.
     term_days: Option<i64>,
+    /// One of months or years.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    term: Option<Term>,
     lease_policy: LeasePolicy,
 }
 
 impl From<&Terms> for StoredTerms {
     fn from(terms: &Terms) -> Self {
-        let Terms { features, limits, term_days, policy } = terms.clone();
-        Self { features, limits, term_days, lease_policy: policy }
+        let Terms { features, limits, term, policy } = terms.clone();
+        let term_days = term.and_then(Term::days);
+        Self { features, limits, term_days, term: term.filter(|_| term_days.is_none()), lease_policy: policy }
     }
 }
 
 impl From<StoredTerms> for Terms {
     fn from(stored: StoredTerms) -> Self {
-        let StoredTerms { features, limits, term_days, lease_policy } = stored;
-        Self { features, limits, term_days, policy: lease_policy }
+        let StoredTerms { features, limits, term_days, term, lease_policy } = stored;
+        let term = term.or_else(|| Term::of_days(term_days?).ok());
+        Self { features, limits, term, policy: lease_policy }
     }
 }
 

@@ -12,6 +12,7 @@ mod plain;
 mod policy;
 mod quota_state;
 mod secret;
+mod term;
 mod time;
 mod url;
 
@@ -29,7 +30,8 @@ pub use plain::in_plain_words;
 pub use policy::{CopyPolicy, LeasePolicy, Mode};
 pub use quota_state::QuotaState;
 pub use secret::Secret;
-pub use time::{CLOCK_TOLERANCE, Seconds, Timestamp};
+pub use term::Term;
+pub use time::{CLOCK_TOLERANCE, EndDate, Seconds, Timestamp};
 pub use url::host_of;
 
 /// Why a text is not what it should be: one sentence for the person who wrote it.

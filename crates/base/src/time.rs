@@ -1,5 +1,7 @@
 use std::{fmt, ops, str::FromStr};
 
+use jiff::{civil::Date, tz::TimeZone};
+
 use crate::{ParseError, text_serde};
 
 /// A moment: microseconds since 1970-01-01T00:00:00Z.
@@ -40,6 +42,52 @@ impl Timestamp {
     /// The moment this many days later, each of 24 hours.
     pub fn plus_days(self, days: i64) -> Self {
         self + Seconds::days(days)
+    }
+
+    /// For people: `2027-12-31 UTC`, or `2027-12-31 10:30 UTC` where it is not midnight.
+    pub fn in_words(self) -> String {
+        let text = self.to_string();
+        let (day, time) = (text.get(..10).unwrap_or(&text), text.get(11..16).unwrap_or_default());
+        if self.is_midnight() { format!("{day} UTC") } else { format!("{day} {time} UTC") }
+    }
+
+    /// For people, of a moment from which something has ended: at midnight the day before, which is the last that counts.
+    pub fn end_in_words(self) -> String {
+        self.last_day().in_words()
+    }
+
+    /// The last day before an end at midnight; any other end as it is.
+    pub fn last_day(self) -> Self {
+        if self.is_midnight() { self - Seconds::days(1) } else { self }
+    }
+
+    const fn is_midnight(self) -> bool {
+        self.0.rem_euclid(86_400_000_000) == 0
+    }
+
+    /// The day of its month in UTC, from 1.
+    pub(crate) fn day_of_month(self) -> u8 {
+        self.civil().day().unsigned_abs()
+    }
+
+    /// The same time of day so many months later, on this day of the month, or on the last where the month is shorter. After
+    /// every date, where that is after the year 9999.
+    pub(crate) fn months_later(self, months: i64, day: u8) -> Self {
+        let now = self.civil();
+        let month = i64::from(now.year()) * 12 + i64::from(now.month()) - 1 + months;
+        let (year, month) = (month.div_euclid(12), month.rem_euclid(12) + 1);
+        let first =
+            i16::try_from(year).ok().and_then(|year| Date::new(year, i8::try_from(month).ok()?, 1).ok());
+        let Some(first) = first else { return Self(i64::MAX) };
+        let day = i8::try_from(day).unwrap_or(i8::MAX).clamp(1, first.days_in_month());
+        let days = first.with().day(day).build().ok().and_then(|date| date.to_zoned(TimeZone::UTC).ok());
+        let Some(midnight) = days else { return Self(i64::MAX) };
+        Self(midnight.timestamp().as_microsecond() + self.0.rem_euclid(86_400_000_000))
+    }
+
+    fn civil(self) -> Date {
+        let moment = jiff::Timestamp::from_microsecond(self.0).unwrap_or(jiff::Timestamp::MAX);
+        moment.to_zoned(TimeZone::UTC).date()
     }
 
     /// The time from `earlier` to this moment, rounded down; negative if `earlier` is later.
@@ -86,17 +134,61 @@ impl FromStr for Timestamp {
 
     /// Reads an instant of RFC 3339, or `YYYY-MM-DD` for its midnight UTC.
     fn from_str(text: &str) -> Result<Self, ParseError> {
-        let malformed = || {
-            ParseError("a date is an instant like 2027-01-31T12:00:00Z, or a day like 2027-01-31".to_owned())
-        };
+        let malformed = || not_in_calendar(text).unwrap_or_else(unreadable);
         let instant = if text.len() == 10 { format!("{text}T00:00:00Z") } else { text.to_owned() };
         let micros = instant.parse::<jiff::Timestamp>().map_err(|_| malformed())?.as_microsecond();
-        let moment = Self(micros);
-        if moment > Self::MAX || micros < 0 { Err(malformed()) } else { Ok(moment) }
+        if micros < 0 { Err(unreadable()) } else { Ok(Self(micros)) }
     }
 }
 
 text_serde!(Timestamp);
+
+fn unreadable() -> ParseError {
+    ParseError("a date is an instant like 2027-01-31T12:00:00Z, or a day like 2027-01-31".to_owned())
+}
+
+/// Why a text that looks like a day names none, as 2027-02-29 does.
+fn not_in_calendar(text: &str) -> Option<ParseError> {
+    let mut parts = text.get(..10)?.split('-');
+    let mut next = || parts.next()?.parse::<i16>().ok();
+    let (year, month, day) = (next()?, next()?, next()?);
+    if !(1..=12).contains(&month) || !(1970..=9999).contains(&year) {
+        return None;
+    }
+    let last = Date::new(year, i8::try_from(month).ok()?, 1).ok()?.days_in_month();
+    if !(1..=i16::from(last)).contains(&day) {
+        let detail = format!("there is no day {day} in {year:04}-{month:02}, which has {last} days");
+        return Some(ParseError(detail));
+    }
+    ((year, month) == (9999, 12) && day >= 30).then(too_late)
+}
+
+fn too_late() -> ParseError {
+    ParseError("dates end with 9999-12-29: give an earlier one, or no end".to_owned())
+}
+
+/// The moment from which something has ended. A bare day is included: it ends with its last moment, in UTC.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct EndDate(pub Timestamp);
+
+impl fmt::Display for EndDate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for EndDate {
+    type Err = ParseError;
+
+    /// Reads an instant of RFC 3339, or `YYYY-MM-DD` for the end of that day in UTC.
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        let moment: Timestamp = text.parse()?;
+        let end = if text.len() == 10 { moment + Seconds::days(1) } else { moment };
+        if jiff::Timestamp::from_microsecond(end.0).is_err() { Err(too_late()) } else { Ok(Self(end)) }
+    }
+}
+
+text_serde!(EndDate);
 
 #[cfg(test)]
 mod tests {
@@ -118,6 +210,39 @@ mod tests {
     fn refuses_what_is_not_a_date() {
         for text in ["", "tomorrow", "2026-13-01", "2026-11-22T08:00:00", "1969-12-31", "99999-01-01"] {
             assert!(text.parse::<Timestamp>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_end_includes_the_day_that_it_names() {
+        for (text, end) in [
+            ("2027-12-31", "2028-01-01T00:00:00Z"),
+            ("2028-02-29", "2028-03-01T00:00:00Z"),
+            ("2027-12-31T12:00:00Z", "2027-12-31T12:00:00Z"),
+        ] {
+            assert_eq!(text.parse::<EndDate>().unwrap().to_string(), end);
+        }
+        for (text, why) in [
+            ("9999-12-31", "no end"),
+            ("9999-12-30", "no end"),
+            ("2027-02-29", "2027-02, which has 28 days"),
+            ("2027-04-31", "there is no day 31"),
+            ("2027-04-00", "there is no day 0"),
+            ("2027-13-01", "an instant like"),
+        ] {
+            let told = text.parse::<EndDate>().unwrap_err().to_string();
+            assert!(told.contains(why), "{told}");
+        }
+    }
+
+    #[test]
+    fn people_are_told_the_last_day_that_counts() {
+        for (text, start, end) in [
+            ("2028-01-01T00:00:00Z", "2028-01-01 UTC", "2027-12-31 UTC"),
+            ("2027-12-31T10:30:59Z", "2027-12-31 10:30 UTC", "2027-12-31 10:30 UTC"),
+        ] {
+            let moment: Timestamp = text.parse().unwrap();
+            assert_eq!((moment.in_words().as_str(), moment.end_in_words().as_str()), (start, end));
         }
     }
 

@@ -21,8 +21,8 @@ use kaching_base::{ActivationId, Code, ErrorCode, FingerprintKind, LicenseId, Se
 
 use crate::licenses::word;
 
-pub(crate) use admission::day;
 pub use admission::{accepts_kind, admit, bound_elsewhere};
+pub(crate) use admission::{end, start};
 pub use counters::known_counter;
 pub use credential::{CredentialState, Displaced, Suspicion};
 pub use fingerprint::Fingerprint;

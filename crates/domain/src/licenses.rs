@@ -46,6 +46,9 @@ pub struct License {
     pub starts_at: Option<Timestamp>,
     /// Nothing for a perpetual license, and until the first activation.
     pub expires_at: Option<Timestamp>,
+    /// The day of the month on which the license ends, term for term, where it has terms of months or years: one that began
+    /// on the 31st ends on the last day of a shorter month, and on the 31st again of a longer one.
+    pub kept_day: Option<u8>,
     /// Whether the first activation sets the dates, and has not yet come.
     pub starts_at_first_activation: bool,
     /// The terms as they were copied from the plan; licenses that have the same may share them.

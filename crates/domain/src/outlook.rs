@@ -2,7 +2,10 @@
 
 use kaching_base::{Code, Limit, Timestamp};
 
-use crate::{License, Plan, State, Upgrade, activations::day};
+use crate::{
+    License, Plan, State, Upgrade,
+    activations::{end, start},
+};
 
 /// Whole days until the end date, none once it is past; nothing if perpetual or not started.
 pub fn days_left(license: &License, now: Timestamp) -> Option<i64> {
@@ -11,22 +14,24 @@ pub fn days_left(license: &License, now: Timestamp) -> Option<i64> {
 
 /// What happens when: one sentence. `scheduled` is the name of the plan that a scheduled change brings.
 pub fn next(license: &License, scheduled: Option<&str>, now: Timestamp) -> String {
-    let (expires, ends) = (day(license.expires_at), day(license.end()));
+    let (expires, ends) = (end(license.expires_at), end(license.end()));
     let graceless = license.end() == license.expires_at;
     match license.state(now) {
         State::Revoked => "Revoked for good.".to_owned(),
         State::Suspended => "Suspended until the vendor reinstates it.".to_owned(),
-        State::NotYetValid => format!("Starts on {}.", day(license.starts_at)),
+        State::NotYetValid => format!("Starts on {}.", start(license.starts_at)),
         State::Expired => format!("Expired on {expires}; renew it to run again."),
         State::InGrace => format!("Expired on {expires}; stops on {ends} unless it is renewed."),
         State::Active if license.starts_at_first_activation && license.starts_at.is_none() => {
-            match license.terms().term_days {
-                Some(days) => format!("Starts with the first activation and then runs for {days} days."),
+            match license.terms().term {
+                Some(term) => {
+                    format!("Starts with the first activation and then runs for {}.", term.in_words())
+                }
                 None => "Starts with the first activation and never expires.".to_owned(),
             }
         }
         State::Active => match (&license.scheduled, scheduled) {
-            (Some(change), Some(plan)) => format!("Changes to {plan} on {}.", day(Some(change.at))),
+            (Some(change), Some(plan)) => format!("Changes to {plan} on {}.", change.at.in_words()),
             _ if license.expires_at.is_none() => "Never expires.".to_owned(),
             _ if graceless => format!("Expires on {expires} and then stops."),
             _ => format!("Expires on {expires}; runs on until {ends}."),

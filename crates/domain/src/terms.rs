@@ -9,10 +9,9 @@ mod tests;
 
 use std::collections::BTreeSet;
 
-use kaching_base::{Code, LeasePolicy, Limit, Limits};
+use kaching_base::{Code, LeasePolicy, Limit, Limits, Term};
 
 pub use change::TermsChange;
-pub use check::check_days;
 pub use edit_policy::EditPolicy;
 
 /// What a plan, or a license, grants.
@@ -22,8 +21,8 @@ pub struct Terms {
     pub features: BTreeSet<Code>,
     /// The maxima by name.
     pub limits: Limits,
-    /// Days from start to end; nothing has no end.
-    pub term_days: Option<i64>,
+    /// From start to end; nothing has no end.
+    pub term: Option<Term>,
     /// How leases live and end.
     pub policy: LeasePolicy,
 }

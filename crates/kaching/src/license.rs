@@ -7,7 +7,7 @@ use kaching_base::CustomerId;
 use crate::{
     failure::Failure,
     flags::argument,
-    output::{Output, Table, day, word},
+    output::{Output, Table, ends_on, word},
     remote::{Client, Path},
 };
 
@@ -117,7 +117,7 @@ fn table(licenses: &[License], names: &Names, output: &Output) -> String {
 
 fn ends(license: &License, output: &Output) -> String {
     match (license.expires_at, license.starts_at) {
-        (Some(at), _) => day(at, output.now),
+        (Some(at), _) => ends_on(at, output.now),
         (None, Some(_)) => "never".to_owned(),
         (None, None) => "starts with the first activation".to_owned(),
     }

@@ -16,7 +16,7 @@ mod terms;
 
 pub(crate) use card::Card;
 pub(crate) use changes::changes;
-pub(crate) use dates::{ago, day, plural, span};
+pub(crate) use dates::{ago, begins, day, ends_on, plural, span};
 pub(crate) use style::Style;
 pub(crate) use table::{Table, printable};
 pub(crate) use terms::{limits, pairs, policy, price, spoken, word};

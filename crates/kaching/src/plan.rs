@@ -3,7 +3,7 @@ use kaching_api::Plan;
 
 use crate::{
     failure::Failure,
-    output::{Card, Output, Table, ago, limits, plural, policy, price},
+    output::{Card, Output, Table, ago, limits, policy, price},
     remote::{Client, Path},
 };
 
@@ -74,5 +74,5 @@ fn table(plans: &[Plan], output: &Output) -> String {
 }
 
 fn term(plan: &Plan) -> String {
-    plan.term_days.map_or_else(|| "perpetual".to_owned(), |days| plural(days, "day"))
+    plan.term.map_or_else(|| "perpetual".to_owned(), kaching_base::Term::in_words)
 }

@@ -4,7 +4,7 @@ use kaching_api::Reminder;
 use crate::{
     failure::Failure,
     flags::Part,
-    output::{Output, Table, day},
+    output::{Output, Table, ends_on},
     remote::{Client, Path},
 };
 
@@ -26,7 +26,7 @@ fn table(reminders: &[Reminder], output: &Output) -> String {
     let mut table = Table::new(["ENDS", "CUSTOMER", "MAIL", "PLAN", "LICENSE"]);
     for reminder in reminders {
         table.row([
-            day(reminder.expires_at, output.now),
+            ends_on(reminder.expires_at, output.now),
             reminder.customer_name.clone(),
             reminder.email.clone().unwrap_or_default(),
             format!("{}:{}", reminder.product, reminder.plan),

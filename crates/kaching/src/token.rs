@@ -3,7 +3,7 @@ use kaching_api::Token;
 
 use crate::{
     failure::Failure,
-    output::{Card, Output, Table, ago, day},
+    output::{Card, Output, Table, ago, ends_on},
     remote::{Client, Path},
 };
 
@@ -83,5 +83,5 @@ fn table(tokens: &[Token], output: &Output) -> String {
 }
 
 fn ends(token: &Token, output: &Output) -> String {
-    token.expires_at.map_or_else(|| "never".to_owned(), |at| day(at, output.now))
+    token.expires_at.map_or_else(|| "never".to_owned(), |at| ends_on(at, output.now))
 }

@@ -1,4 +1,4 @@
-use kaching_base::Timestamp;
+use kaching_base::{Term, Timestamp};
 use kaching_db::Tx;
 use kaching_domain::{
     License, TermsChange,
@@ -18,10 +18,10 @@ pub struct Upgrade {
     pub force: bool,
 }
 
-/// How far a renewal reaches: days, a date, or neither for the plan's term.
+/// How far a renewal reaches: a term, a date, or neither for the plan's term.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Renewal {
-    pub days: Option<i64>,
+    pub term: Option<Term>,
     pub expires_at: Option<Timestamp>,
     /// Also where the plan's terms are below present use.
     pub force: bool,
@@ -114,12 +114,12 @@ impl Authority {
     pub async fn renew_license(&self, cx: Cx, address: String, renewal: Renewal) -> Result<LicenseDetails> {
         self.change_license("licenses.renew", "license.renew", cx, address, move |tx, op, license| {
             let reach = match renewal {
-                Renewal { days: Some(_), expires_at: Some(_), .. } => {
-                    return Err(Error::invalid("/days", "give days or an end date, not both"));
+                Renewal { term: Some(_), expires_at: Some(_), .. } => {
+                    return Err(Error::invalid("/expires_at", "give a term or an end date, not both"));
                 }
-                Renewal { days: Some(days), .. } => Renew::Days(days),
+                Renewal { term: Some(term), .. } => Renew::Term(term),
                 Renewal { expires_at: Some(at), .. } => Renew::Until(at),
-                Renewal { .. } => Renew::Term,
+                Renewal { .. } => Renew::Plan,
             };
             let plan = present_plan(tx, license)?;
             let renew = RenewLicense { reach, force: renewal.force };

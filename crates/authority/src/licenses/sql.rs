@@ -19,7 +19,7 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "select l.granted, l.overrides, l.id, l.product, l.customer, l.plan, l.license_type, l.status, l.revision,
-                    l.starts_at, l.expires_at, l.starts_at_first_activation, l.bindings, l.tags, l.notes, l.metadata,
+                    l.starts_at, l.expires_at, l.kept_day, l.starts_at_first_activation, l.bindings, l.tags, l.notes, l.metadata,
                     l.suspended_reason, l.scheduled_plan, l.scheduled_at, l.active, l.created_at, l.updated_at,
                     l.archived_at from licenses l",
             $rest
@@ -80,6 +80,7 @@ pub(crate) fn read_with(
         revision: fields.take()?,
         starts_at: fields.take()?,
         expires_at: fields.take()?,
+        kept_day: fields.take::<Option<i64>>()?.and_then(|day| u8::try_from(day).ok()),
         starts_at_first_activation: fields.take()?,
         bindings: fields.json::<Vec<StoredBinding>>()?.into_iter().map(Into::into).collect(),
         tags: fields.json()?,
@@ -163,9 +164,9 @@ pub(super) fn insert(tx: &mut Tx<'_>, license: &License) -> Result<()> {
     tx.execute(
         "insert into licenses (id /*+ place */, product, customer, plan, license_type, status, revision, starts_at, expires_at,
                 ends_at, starts_at_first_activation, granted, overrides, bindings, tags, notes, metadata,
-                suspended_reason, scheduled_plan, scheduled_at, active, created_at, updated_at, archived_at)
+                suspended_reason, scheduled_plan, scheduled_at, active, created_at, updated_at, archived_at, kept_day)
          values (?1 /*+ place */, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19,
-                ?20, ?21, ?22, ?23, ?24)",
+                ?20, ?21, ?22, ?23, ?24, ?25)",
         params![
             license.id,
             license.product,
@@ -190,7 +191,8 @@ pub(super) fn insert(tx: &mut Tx<'_>, license: &License) -> Result<()> {
             license.active,
             license.created_at,
             license.updated_at,
-            license.archived_at
+            license.archived_at,
+            license.kept_day.map(i64::from)
         ],
     )?;
     put_words(tx, license)
@@ -203,7 +205,7 @@ pub(crate) fn update(tx: &mut Tx<'_>, license: &License) -> Result<()> {
         "update licenses set customer = ?2, plan = ?3, license_type = ?4, status = ?5, revision = ?6, starts_at = ?7,
                 expires_at = ?8, ends_at = ?9, starts_at_first_activation = ?10, granted = ?11, overrides = ?12,
                 bindings = ?13, tags = ?14, notes = ?15, metadata = ?16, suspended_reason = ?17, scheduled_plan = ?18,
-                scheduled_at = ?19, updated_at = ?20, archived_at = ?21 where id = ?1",
+                scheduled_at = ?19, updated_at = ?20, archived_at = ?21, kept_day = ?22 where id = ?1",
         params![
             license.id,
             license.customer,
@@ -225,7 +227,8 @@ pub(crate) fn update(tx: &mut Tx<'_>, license: &License) -> Result<()> {
             scheduled.map(|scheduled| scheduled.plan),
             scheduled.map(|scheduled| scheduled.at),
             license.updated_at,
-            license.archived_at
+            license.archived_at,
+            license.kept_day.map(i64::from)
         ],
     )?;
     put_words(tx, license)

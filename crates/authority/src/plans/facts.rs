@@ -13,7 +13,7 @@ pub(super) fn of(details: &PlanDetails) -> Facts {
         "type": plan.license_type,
         "features": plan.terms.features,
         "limits": plan.terms.limits,
-        "term_days": plan.terms.term_days,
+        "term": plan.terms.term,
         "lease_policy": plan.terms.policy,
         "price": plan.price.as_ref().map_or(Value::Null, |price| json!(price)),
         "archived_at": plan.archived_at,

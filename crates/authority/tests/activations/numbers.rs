@@ -40,7 +40,8 @@ async fn no_number_comes_to_light_before_the_one_below_it() {
             let world = Arc::clone(&world);
             changing.spawn(async move {
                 for _ in 0..EACH {
-                    let renewal = Renewal { days: Some(1), ..Renewal::default() };
+                    let renewal =
+                        Renewal { term: Some(kaching_base::Term::of_days(1).unwrap()), ..Renewal::default() };
                     world.authority.renew_license(operator(), license.to_string(), renewal).await.unwrap();
                 }
             });

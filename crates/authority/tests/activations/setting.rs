@@ -97,7 +97,7 @@ fn plan(name: &str, rank: i64, slots: u64) -> NewPlan {
         license_type: None,
         features: [code("federation")].into(),
         limits: limits.into(),
-        term_days: Some(365),
+        term: Some(kaching_base::Term::of_days(365).unwrap()),
         policy: Default::default(),
         price: None,
     }

@@ -129,7 +129,12 @@ async fn one_that_moved_away_hears_of_it_and_again_when_its_grace_ends() {
 #[tokio::test]
 async fn the_end_of_a_license_is_told_when_it_comes() {
     World::each(|world| async move {
-        let site = Site::new(&world, 1, Draft { days: Some(2), ..Draft::default() }).await;
+        let site = Site::new(
+            &world,
+            1,
+            Draft { term: Some(kaching_base::Term::of_days(2).unwrap()), ..Draft::default() },
+        )
+        .await;
         let open = Open::of(&world, &site, &mut Installation::new("c1")).await;
         let license = world.authority.license(site.license.to_string()).await.unwrap().license;
         following(&world.authority, async {
@@ -310,7 +315,10 @@ async fn what_one_replica_commits_is_heard_on_another() {
 
 /// A change of no more than a date.
 async fn upgrade_terms(world: &World, site: &Site) {
-    let renewal = kaching_authority::Renewal { days: Some(1), ..Default::default() };
+    let renewal = kaching_authority::Renewal {
+        term: Some(kaching_base::Term::of_days(1).unwrap()),
+        ..Default::default()
+    };
     world.authority.renew_license(operator(), site.license.to_string(), renewal).await.unwrap();
 }
 

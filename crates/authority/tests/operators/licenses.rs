@@ -63,9 +63,12 @@ async fn what_a_license_is_made_from_must_be_there_and_make_sense() {
         let bound = Binding { kind: FingerprintKind::Domain, value: text("not a domain") };
         for (draft, place) in [
             (Draft { expires_at: past, ..Draft::default() }, "/expires_at"),
-            (Draft { days: Some(-1), ..Draft::default() }, "/days"),
             (
-                Draft { license_type: Some(LicenseType::Perpetual), days: Some(9), ..Draft::default() },
+                Draft {
+                    license_type: Some(LicenseType::Perpetual),
+                    term: Some(kaching_base::Term::of_days(9).unwrap()),
+                    ..Draft::default()
+                },
                 "/days",
             ),
             (Draft { features: [code("nothing")].into(), ..Draft::default() }, "/features"),

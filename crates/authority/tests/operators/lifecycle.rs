@@ -90,7 +90,13 @@ async fn act(world: &World, id: &str, deed: &Deed) -> bool {
         Deed::Revoke => authority.revoke_license(cx(), id.clone(), id).await,
         Deed::Delete => authority.delete_license(cx(), id).await,
         Deed::Renew(days) => {
-            authority.renew_license(cx(), id, Renewal { days: Some(*days), ..Renewal::default() }).await
+            authority
+                .renew_license(
+                    cx(),
+                    id,
+                    Renewal { term: Some(kaching_base::Term::of_days(*days).unwrap()), ..Renewal::default() },
+                )
+                .await
         }
         Deed::Upgrade(plan) => {
             let upgrade = Upgrade { plan: PLANS[*plan].to_owned(), at: At::Now, force: false };

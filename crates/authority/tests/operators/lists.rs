@@ -37,7 +37,7 @@ async fn pages_hold_everything_once_and_in_order() {
             let draft = if i % 5 == 0 {
                 Draft { license_type: Some(LicenseType::Perpetual), ..Draft::default() }
             } else {
-                Draft { days: Some(10 + i % 4), ..Draft::default() }
+                Draft { term: Some(kaching_base::Term::of_days(10 + i % 4).unwrap()), ..Draft::default() }
             };
             world.authority.create_license(cx(), NewLicense { draft, ..license("team") }).await.unwrap();
         }
@@ -146,7 +146,7 @@ async fn statistics_and_reminders_follow_the_dates() {
         furnish(&world).await;
         let authority = &world.authority;
         for days in [1, 5, 40] {
-            let draft = Draft { days: Some(days), ..Draft::default() };
+            let draft = Draft { term: Some(kaching_base::Term::of_days(days).unwrap()), ..Draft::default() };
             authority.create_license(cx(), NewLicense { draft, ..license("team") }).await.unwrap();
         }
         let forever = Draft { license_type: Some(LicenseType::Perpetual), ..Draft::default() };
@@ -212,7 +212,12 @@ async fn make_many(world: &World) {
             making.join_next().await.expect("some are being made").unwrap();
         }
         let authority = Arc::clone(&world.authority);
-        let draft = Draft { starts_at, days: Some(1), tags: tags.clone(), ..Draft::default() };
+        let draft = Draft {
+            starts_at,
+            term: Some(kaching_base::Term::of_days(1).unwrap()),
+            tags: tags.clone(),
+            ..Draft::default()
+        };
         let buyer = NewCustomer { tags: tags.clone(), ..customer("Bulk", &format!("BULK-{i}")) };
         making.spawn(async move {
             authority.create_customer(cx(), buyer).await.unwrap();

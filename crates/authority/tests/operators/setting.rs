@@ -47,7 +47,7 @@ pub fn plan(product: &str, name: &str, rank: i64, slots: u64, nodes: u64) -> New
         license_type: None,
         features: [].into(),
         limits: limits.into(),
-        term_days: Some(365),
+        term: Some(kaching_base::Term::of_days(365).unwrap()),
         policy: Default::default(),
         price: None,
     }

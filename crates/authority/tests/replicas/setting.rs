@@ -109,7 +109,7 @@ pub async fn furnish(authority: &Authority, licenses: usize) -> Vec<LicenseId> {
         license_type: None,
         features: [].into(),
         limits: [(code("nodes"), Limit::Level { max: Some(3) })].into(),
-        term_days: Some(365),
+        term: Some(kaching_base::Term::of_days(365).unwrap()),
         policy: Default::default(),
         price: None,
     };

@@ -65,11 +65,11 @@ fn state(license: &License, now: Timestamp) -> Result<(), Refused> {
         }
         State::Suspended => (ErrorCode::LicenseSuspended, suspended(license)),
         State::NotYetValid => {
-            (ErrorCode::LicenseNotYetValid, format!("The license starts on {}.", day(license.starts_at)))
+            (ErrorCode::LicenseNotYetValid, format!("The license starts on {}.", start(license.starts_at)))
         }
         State::Expired => (
             ErrorCode::LicenseExpired,
-            format!("The license expired on {}: renew it to run again.", day(license.expires_at)),
+            format!("The license expired on {}: renew it to run again.", end(license.expires_at)),
         ),
     };
     Err(Refused::new(code, detail))
@@ -80,9 +80,13 @@ fn suspended(license: &License) -> String {
     format!("The license is suspended{why}: ask your vendor to reinstate it.")
 }
 
-/// A date for people, `2027-01-31`.
-pub(crate) fn day(at: Option<Timestamp>) -> String {
-    at.map(|at| at.to_string()[..10].to_owned()).unwrap_or_default()
+/// For people; nothing where there is no date.
+pub(crate) fn start(at: Option<Timestamp>) -> String {
+    at.map(Timestamp::in_words).unwrap_or_default()
+}
+
+pub(crate) fn end(at: Option<Timestamp>) -> String {
+    at.map(Timestamp::end_in_words).unwrap_or_default()
 }
 
 fn places(bindings: &[Binding]) -> String {

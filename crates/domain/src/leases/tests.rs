@@ -18,6 +18,7 @@ fn license(expires_in: Option<i64>, grace_days: i64, lease_s: i64, offline_s: i6
         revision: 1,
         starts_at: Some(NOW),
         expires_at: expires_in.map(|seconds| NOW + Seconds(seconds)),
+        kept_day: None,
         starts_at_first_activation: false,
         granted: Terms { policy, ..Terms::default() }.into(),
         overrides: Default::default(),

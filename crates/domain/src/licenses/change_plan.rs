@@ -117,18 +117,24 @@ fn changed(license: &License, from: &Plan, to: &Plan, now: Timestamp) -> License
     let follows = license.license_type == from.license_type;
     let license_type = if follows { to.license_type } else { license.license_type };
     let was = license.license_type;
-    let full_term = || to.terms.term_days.map(|days| now.plus_days(days)).or(license.expires_at);
-    let expires_at = match license_type {
-        _ if license.starts_at_first_activation => None,
-        LicenseType::Perpetual => None,
-        LicenseType::Trial => license.expires_at.or_else(full_term),
+    let present = (license.expires_at, license.kept_day);
+    let full_term = || match to.terms.term.map(|term| term.end(now, None)) {
+        Some((at, day)) => (Some(at), day),
+        None => present,
+    };
+    let (expires_at, kept_day) = match license_type {
+        _ if license.starts_at_first_activation => (None, None),
+        LicenseType::Perpetual => (None, None),
+        LicenseType::Trial if present.0.is_some() => present,
+        LicenseType::Trial => full_term(),
         _ if matches!(was, LicenseType::Trial | LicenseType::Perpetual) => full_term(),
-        _ => license.expires_at,
+        _ => present,
     };
     License {
         plan: to.id,
         license_type,
         expires_at,
+        kept_day,
         overrides: Arc::new(license.overrides.carried(&license.granted, &to.terms)),
         granted: copied(to, license),
         scheduled: None,
@@ -136,10 +142,10 @@ fn changed(license: &License, from: &Plan, to: &Plan, now: Timestamp) -> License
     }
 }
 
-/// The plan's terms, in which the license's days stay where the plan has none.
+/// The plan's terms, in which the license's own length stays where the plan has none.
 pub(super) fn copied(plan: &Plan, license: &License) -> Arc<Terms> {
-    let term_days = plan.terms.term_days.or(license.granted.term_days);
-    Arc::new(Terms { term_days, ..plan.terms.clone() })
+    let term = plan.terms.term.or(license.granted.term);
+    Arc::new(Terms { term, ..plan.terms.clone() })
 }
 
 /// Refuses new terms that are lower than the old ones and below what is in use, with what to reduce.

@@ -3,12 +3,12 @@ use std::{
     sync::Arc,
 };
 
-use kaching_base::{Code, CustomerId, LicenseId, LicenseType, Limits, Timestamp};
+use kaching_base::{Code, CustomerId, LicenseId, LicenseType, Limits, Term, Timestamp};
 
 use super::{bindings, dates};
 use crate::{
     Binding, EditPolicy, Invalid, License, Overrides, Plan, Refused, Rejected, Status, check_metadata,
-    check_notes, check_tags, terms::check_days,
+    check_notes, check_tags,
 };
 
 /// What is said of a license when it is made; the rest comes from the plan.
@@ -16,8 +16,8 @@ use crate::{
 pub struct Draft {
     /// The plan's unless said otherwise.
     pub license_type: Option<LicenseType>,
-    /// Days from the start, in place of the plan's; not together with `expires_at`.
-    pub days: Option<i64>,
+    /// From the start, in place of the plan's; not together with `expires_at`.
+    pub term: Option<Term>,
     pub expires_at: Option<Timestamp>,
     /// Now unless said otherwise.
     pub starts_at: Option<Timestamp>,
@@ -55,7 +55,7 @@ pub fn create(
     check_notes(&draft.notes)?;
     check_metadata(&draft.metadata)?;
     let license_type = draft.license_type.unwrap_or(plan.license_type);
-    let (starts_at, expires_at, days) = period(license_type, plan, draft, now)?;
+    let Period { starts_at, expires_at, kept_day, term } = period(license_type, plan, draft, now)?;
 
     let mut granted = plan.terms.clone();
     let mut effective = granted.clone();
@@ -64,8 +64,8 @@ pub fn create(
     effective.policy = draft.policy.of(&granted.policy);
     effective.check(known)?;
     let overrides = Overrides::between(&granted, &effective);
-    // The days said here are those of the first period, whenever it starts.
-    granted.term_days = days.or(granted.term_days);
+    // The term said here is that of the first period, whenever it starts.
+    granted.term = term.or(granted.term);
 
     let license = License {
         id,
@@ -77,6 +77,7 @@ pub fn create(
         revision: 1,
         starts_at,
         expires_at,
+        kept_day,
         starts_at_first_activation: draft.starts_at_first_activation,
         bindings: bindings::normalize(&draft.bindings, &[], &effective.policy)?,
         granted: Arc::new(granted),
@@ -95,49 +96,57 @@ pub fn create(
     Ok(license)
 }
 
-/// The dates, and the days of the period.
-type Period = (Option<Timestamp>, Option<Timestamp>, Option<i64>);
+/// The dates, and the term that they come of where it is the license's own.
+#[derive(Default)]
+struct Period {
+    starts_at: Option<Timestamp>,
+    expires_at: Option<Timestamp>,
+    kept_day: Option<u8>,
+    term: Option<Term>,
+}
 
 fn period(kind: LicenseType, plan: &Plan, draft: &Draft, now: Timestamp) -> Result<Period, Invalid> {
     let perpetual = kind == LicenseType::Perpetual;
-    if let Some(days) = draft.days {
-        check_days("/days", days)?;
-    }
     match draft {
-        Draft { days: Some(_), .. } if perpetual => {
-            return Err(Invalid::new(
-                "/days",
-                "a perpetual license has no end; give another type or no days",
-            ));
+        Draft { term: Some(term), .. } if perpetual => {
+            let detail = "a perpetual license has no end; give another type or no term";
+            return Err(Invalid::new(dates::pointer(*term), detail));
         }
-        Draft { days: Some(_), expires_at: Some(_), .. } => {
-            return Err(Invalid::new("/days", "give days or an end date, not both"));
+        Draft { term: Some(term), expires_at: Some(_), .. } => {
+            return Err(Invalid::new(dates::pointer(*term), "give a term or an end date, not both"));
         }
         _ => {}
     }
-    let days = draft.days.or(plan.terms.term_days).filter(|_| !perpetual);
+    let term = draft.term.or(plan.terms.term).filter(|_| !perpetual);
     let no_end = || {
         let detail =
-            format!("the plan {} has no term: give days or an end date, or the type perpetual", plan.code);
+            format!("the plan {} has no term: give one or an end date, or the type perpetual", plan.code);
         Invalid::new("/days", detail)
     };
     if draft.starts_at_first_activation {
         if draft.starts_at.is_some() || draft.expires_at.is_some() {
             let pointer = if draft.starts_at.is_some() { "/starts_at" } else { "/expires_at" };
-            return Err(Invalid::new(pointer, "the first activation sets the dates: give days, and no date"));
+            let detail = "the first activation sets the dates: give a term, and no date";
+            return Err(Invalid::new(pointer, detail));
         }
-        return if perpetual || days.is_some() { Ok((None, None, days)) } else { Err(no_end()) };
+        return match perpetual || term.is_some() {
+            true => Ok(Period { term, ..Period::default() }),
+            false => Err(no_end()),
+        };
     }
     let starts = draft.starts_at.unwrap_or(now);
-    let expires = match (draft.expires_at, days) {
-        (Some(at), _) => Some(at),
-        (None, Some(days)) => Some(dates::days_later("/days", starts, days)?),
-        (None, None) if perpetual => None,
+    let (expires_at, kept_day) = match (draft.expires_at, term) {
+        (Some(at), _) => (Some(at), None),
+        (None, Some(term)) => {
+            let (at, day) = dates::end_of(term, starts, None)?;
+            (Some(at), day)
+        }
+        (None, None) if perpetual => (None, None),
         (None, None) => return Err(no_end()),
     };
-    if expires.is_some_and(|at| at <= now) {
+    if expires_at.is_some_and(|at| at <= now) {
         let pointer = if draft.expires_at.is_some() { "/expires_at" } else { "/starts_at" };
         return Err(Invalid::new(pointer, "the license would have ended already: its end is in the past"));
     }
-    Ok((Some(starts), expires, draft.days))
+    Ok(Period { starts_at: Some(starts), expires_at, kept_day, term: draft.term })
 }

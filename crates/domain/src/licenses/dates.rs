@@ -1,4 +1,4 @@
-use kaching_base::{LicenseType, Timestamp};
+use kaching_base::{LicenseType, Term, Timestamp};
 
 use crate::{Invalid, License};
 
@@ -7,25 +7,36 @@ pub fn start(license: &License, now: Timestamp) -> Option<License> {
     if !license.starts_at_first_activation {
         return None;
     }
-    let days = license.granted.term_days.filter(|_| license.license_type != LicenseType::Perpetual);
-    let started = License {
-        starts_at: Some(now),
-        expires_at: days.map(|days| now.plus_days(days)),
-        starts_at_first_activation: false,
-        ..license.clone()
-    };
+    let mut started = License { starts_at: Some(now), starts_at_first_activation: false, ..license.clone() };
+    set_term(&mut started, now);
     Some(started.raised(now))
 }
 
-/// The moment this many days later.
+/// Sets the end by the license's own term from a moment; a perpetual license, or one without a term, has none.
+pub(super) fn set_term(license: &mut License, from: Timestamp) {
+    let term = license.granted.term.filter(|_| license.license_type != LicenseType::Perpetual);
+    let end = term.map(|term| term.end(from, None));
+    (license.expires_at, license.kept_day) = (end.map(|(at, _)| at), end.and_then(|(_, day)| day));
+}
+
+/// The end of a term, and the day of the month that it keeps; see [`Term::end`].
 ///
 /// # Errors
 /// If that is after the last date there is.
-pub(super) fn days_later(pointer: &str, from: Timestamp, days: i64) -> Result<Timestamp, Invalid> {
-    match from.plus_days(days) {
-        at if at <= Timestamp::MAX => Ok(at),
-        _ => Err(Invalid::new(pointer, "this ends after the year 9999")),
+pub(super) fn end_of(
+    term: Term,
+    from: Timestamp,
+    kept: Option<u8>,
+) -> Result<(Timestamp, Option<u8>), Invalid> {
+    match term.end(from, kept) {
+        (at, _) if at > Timestamp::MAX => Err(Invalid::new(pointer(term), "this ends after the year 9999")),
+        end => Ok(end),
     }
+}
+
+/// Where in a request a term stands: days may be said as a number.
+pub(super) fn pointer(term: Term) -> &'static str {
+    if term.days().is_some() { "/days" } else { "/term" }
 }
 
 /// A perpetual license has no end, every other has one, and no license ends before it starts.

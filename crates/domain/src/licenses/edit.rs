@@ -5,7 +5,11 @@ use std::{
 
 use kaching_base::{Code, LicenseType, Limit, Timestamp};
 
-use super::{Present, bindings, change_plan::check_use, dates::check_dates};
+use super::{
+    Present, bindings,
+    change_plan::check_use,
+    dates::{check_dates, set_term},
+};
 use crate::{
     Binding, EditList, EditPolicy, Invalid, License, Overrides, Rejected, Terms, check_metadata, check_notes,
     check_tags,
@@ -113,8 +117,7 @@ fn date(license: &mut License, edit: &EditLicense, now: Timestamp) -> Result<(),
         let starts = edit.starts_at.or(license.starts_at).unwrap_or(now);
         license.starts_at = Some(starts);
         license.starts_at_first_activation = false;
-        let days = license.granted.term_days.filter(|_| license.license_type != LicenseType::Perpetual);
-        license.expires_at = days.map(|days| starts.plus_days(days));
+        set_term(license, starts);
     }
     if edit.starts_at.is_some() {
         license.starts_at = edit.starts_at;
@@ -126,7 +129,8 @@ fn date(license: &mut License, edit: &EditLicense, now: Timestamp) -> Result<(),
                 "the end date is in the past; to stop a license, suspend or revoke it",
             ));
         }
-        Some(end) => license.expires_at = end,
+        Some(end) if end == license.expires_at => {}
+        Some(end) => (license.expires_at, license.kept_day) = (end, None),
         // Who makes a license perpetual means that it has no end.
         None if edit.license_type == Some(LicenseType::Perpetual) => license.expires_at = None,
         None => {}

@@ -1,19 +1,19 @@
-use kaching_base::{ErrorCode, Timestamp};
+use kaching_base::{ErrorCode, Term, Timestamp};
 
 use super::{
     Present,
     change_plan::{check_use, copied},
-    dates::{check_dates, days_later},
+    dates::{check_dates, end_of},
 };
-use crate::{Invalid, License, Plan, Refused, Rejected, terms::check_days};
+use crate::{Invalid, License, Plan, Refused, Rejected};
 
 /// How far a renewal reaches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Renew {
-    /// By the days of the plan.
-    Term,
-    /// By this many days.
-    Days(i64),
+    /// By the term of the plan.
+    Plan,
+    /// By this term.
+    Term(Term),
     /// To this date.
     Until(Timestamp),
 }
@@ -39,8 +39,9 @@ pub fn renew(
     present: &Present,
     now: Timestamp,
 ) -> Result<License, Rejected> {
-    let expires_at = new_end(license, plan, renew.reach, now)?;
-    let renewed = License { expires_at: Some(expires_at), granted: copied(plan, license), ..license.clone() };
+    let (expires_at, kept_day) = new_end(license, plan, renew.reach, now)?;
+    let granted = copied(plan, license);
+    let renewed = License { expires_at: Some(expires_at), kept_day, granted, ..license.clone() };
     check_dates(&renewed)?;
     if !renew.force {
         check_use(&license.terms(), &renewed.terms(), present)?;
@@ -48,15 +49,13 @@ pub fn renew(
     Ok(renewed.raised(now))
 }
 
-fn new_end(license: &License, plan: &Plan, renew: Renew, now: Timestamp) -> Result<Timestamp, Rejected> {
-    let days = match renew {
-        Renew::Days(days) => Some(("/days", days)),
-        Renew::Term => plan.terms.term_days.map(|days| ("/term_days", days)),
-        Renew::Until(_) => None,
-    };
-    if let Some((pointer, days)) = days {
-        check_days(pointer, days)?;
-    }
+/// The new end, and the day of the month that it keeps.
+fn new_end(
+    license: &License,
+    plan: &Plan,
+    renew: Renew,
+    now: Timestamp,
+) -> Result<(Timestamp, Option<u8>), Rejected> {
     if matches!(renew, Renew::Until(at) if at <= now) {
         return Err(Invalid::new("/expires_at", "the new end date is in the past").into());
     }
@@ -68,18 +67,21 @@ fn new_end(license: &License, plan: &Plan, renew: Renew, now: Timestamp) -> Resu
     let Some(present) = license.expires_at else {
         return wrong("the license is perpetual: it has no end to move");
     };
-    match (renew, days) {
-        (Renew::Until(at), _) if at < present => {
+    let term = match renew {
+        Renew::Until(at) if at < present => {
             let detail = format!(
                 "the license ends on {present}, which is later: a renewal takes no time away; to end it earlier, edit it"
             );
-            Err(Invalid::new("/expires_at", detail).into())
+            return Err(Invalid::new("/expires_at", detail).into());
         }
-        (Renew::Until(at), _) => Ok(at),
-        (_, Some((pointer, days))) => Ok(days_later(pointer, present.max(now), days)?),
-        (_, None) => {
-            let detail = format!("the plan {} has no term: give days or an end date", plan.code);
-            Err(Invalid::new("/days", detail).into())
-        }
-    }
+        Renew::Until(at) => return Ok((at, None)),
+        Renew::Term(term) => term,
+        Renew::Plan => plan.terms.term.ok_or_else(|| {
+            let detail = format!("the plan {} has no term: give one or an end date", plan.code);
+            Invalid::new("/days", detail)
+        })?,
+    };
+    // From now, a new row of terms begins, which keeps the day of now.
+    let kept = license.kept_day.filter(|_| present >= now);
+    Ok(end_of(term, present.max(now), kept)?)
 }

@@ -1,7 +1,8 @@
 use std::collections::BTreeSet;
 
 use kaching_base::{
-    Code, CustomerId, ErrorCode, FingerprintKind, LicenseId, LicenseType, Limit, PlanId, ProductId, Timestamp,
+    Code, CustomerId, ErrorCode, FingerprintKind, LicenseId, LicenseType, Limit, PlanId, ProductId, Term,
+    Timestamp,
 };
 use proptest::prelude::*;
 
@@ -12,6 +13,10 @@ const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
 
 fn code(text: &str) -> Code {
     text.parse().unwrap()
+}
+
+fn term(days: i64) -> Term {
+    Term::of_days(days).unwrap()
 }
 
 fn known() -> BTreeSet<Code> {
@@ -31,7 +36,7 @@ fn plan(rank: u8, slots: u64, nodes: Option<u64>) -> Plan {
         name: format!("Plan {rank}"),
         rank: i64::from(rank),
         license_type: LicenseType::Standard,
-        terms: Terms { limits: limits.into(), term_days: Some(365), ..Terms::default() },
+        terms: Terms { limits: limits.into(), term: Some(term(365)), ..Terms::default() },
         price: None,
         created_at: NOW,
         updated_at: NOW,
@@ -79,11 +84,8 @@ fn dates_that_make_no_sense_are_told_with_their_place() {
         (Draft { expires_at: Some(NOW), ..Draft::default() }, "/expires_at"),
         (Draft { starts_at: at(20), expires_at: at(10), ..Draft::default() }, "/expires_at"),
         (Draft { starts_at: at(-400), ..Draft::default() }, "/starts_at"),
-        (Draft { days: Some(-3), ..Draft::default() }, "/days"),
-        (Draft { days: Some(0), ..Draft::default() }, "/days"),
-        (Draft { days: Some(36_501), ..Draft::default() }, "/days"),
-        (Draft { days: Some(3), expires_at: at(9), ..Draft::default() }, "/days"),
-        (Draft { license_type: perpetual, days: Some(3), ..Draft::default() }, "/days"),
+        (Draft { term: Some(term(3)), expires_at: at(9), ..Draft::default() }, "/days"),
+        (Draft { license_type: perpetual, term: Some(term(3)), ..Draft::default() }, "/days"),
         (Draft { license_type: perpetual, expires_at: at(9), ..Draft::default() }, "/expires_at"),
         (Draft { starts_at_first_activation: true, starts_at: at(9), ..Draft::default() }, "/starts_at"),
         (Draft { starts_at_first_activation: true, expires_at: at(9), ..Draft::default() }, "/expires_at"),
@@ -94,13 +96,13 @@ fn dates_that_make_no_sense_are_told_with_their_place() {
         assert_eq!(pointer(made(&team, &draft)), place, "{draft:?}");
     }
     let mut endless = plan(2, 3, None);
-    endless.terms.term_days = None;
+    endless.terms.term = None;
     assert_eq!(pointer(made(&endless, &Draft::default())), "/days");
 }
 
 #[test]
 fn the_first_activation_starts_the_days_that_were_said() {
-    let draft = Draft { starts_at_first_activation: true, days: Some(10), ..Draft::default() };
+    let draft = Draft { starts_at_first_activation: true, term: Some(term(10)), ..Draft::default() };
     let waiting = made(&plan(2, 3, None), &draft).unwrap();
     assert_eq!((waiting.starts_at, waiting.expires_at, waiting.state(NOW)), (None, None, State::Active));
     let later = NOW.plus_days(100);
@@ -128,7 +130,7 @@ fn statuses_follow_their_diagram() {
         suspend(&revoked, "late", NOW),
         reinstate(&revoked, NOW).map_err(Rejected::from),
         revoke(&revoked, &id, NOW),
-        renewed(&revoked, &team, Renew::Term, NOW),
+        renewed(&revoked, &team, Renew::Plan, NOW),
         change_plan(&revoked, &team, &more, change, &Present::default(), NOW),
     ] {
         assert_eq!(refusal(dead), ErrorCode::WrongState);
@@ -184,7 +186,7 @@ fn renewed(license: &License, plan: &Plan, reach: Renew, now: Timestamp) -> Resu
 fn a_renewal_below_use_says_what_to_reduce() {
     let small = plan(2, 1, Some(3));
     let present = Present { active: 3, levels: [(code("nodes"), 10)].into() };
-    let renew = |force| renew(&license(), &small, RenewLicense { reach: Renew::Term, force }, &present, NOW);
+    let renew = |force| renew(&license(), &small, RenewLicense { reach: Renew::Plan, force }, &present, NOW);
     let Err(Rejected::Refused(refused)) = renew(false) else { panic!("it is below present use") };
     assert_eq!(refused.code, ErrorCode::BelowPresentUse);
     assert!(refused.detail.contains("activations from 3 to 1"), "{}", refused.detail);
@@ -239,7 +241,7 @@ fn a_scheduled_change_waits_for_the_end_of_the_period() {
     assert_eq!((waiting.plan, waiting.revision), (license.plan, license.revision));
     let end = license.expires_at.unwrap();
     // A renewal moves the end of the license, not the moment that was agreed on.
-    let renewed = renewed(&waiting, &team, Renew::Term, NOW).unwrap();
+    let renewed = renewed(&waiting, &team, Renew::Plan, NOW).unwrap();
     assert_eq!(due_change(&renewed, &team, &solo, NOW), None);
     let changed = due_change(&renewed, &team, &solo, end).unwrap();
     assert_eq!((changed.plan, changed.scheduled.clone()), (solo.id, None));
@@ -255,9 +257,9 @@ fn a_scheduled_change_waits_for_the_end_of_the_period() {
 #[test]
 fn a_trial_that_is_bought_begins_its_period() {
     let mut trial = plan(1, 1, None);
-    (trial.license_type, trial.terms.term_days) = (LicenseType::Trial, Some(30));
+    (trial.license_type, trial.terms.term) = (LicenseType::Trial, Some(term(30)));
     let mut forever = plan(3, 1, None);
-    (forever.license_type, forever.terms.term_days) = (LicenseType::Perpetual, None);
+    (forever.license_type, forever.terms.term) = (LicenseType::Perpetual, None);
     let license = made(&trial, &Draft::default()).unwrap();
     let later = NOW.plus_days(20);
     let change = ChangePlan { at: At::Now, force: false };
@@ -381,6 +383,38 @@ fn kinds_are_not_taken_from_under_the_bindings() {
     assert_eq!(pointer(edit(&bound, &known(), &said, &Present::default(), NOW)), "/bindings/0");
 }
 
+#[test]
+fn terms_by_the_calendar_keep_the_day_of_the_month() {
+    let mut monthly = plan(2, 3, None);
+    monthly.terms.term = Some("1m".parse().unwrap());
+    let at = |text: &str| text.parse::<Timestamp>().unwrap();
+    let draft = Draft { starts_at: Some(at("2027-01-31T00:00:00Z")), ..Draft::default() };
+    let mut license = made(&monthly, &draft).unwrap();
+    let mut ends = vec![license.expires_at.unwrap().to_string()];
+    for _ in 0..3 {
+        license = renewed(&license, &monthly, Renew::Plan, at("2027-02-01T00:00:00Z")).unwrap();
+        ends.push(license.expires_at.unwrap().to_string());
+    }
+    let days = ["2027-02-28", "2027-03-31", "2027-04-30", "2027-05-31"].map(|day| format!("{day}T00:00:00Z"));
+    assert_eq!(ends, days);
+
+    // A term that begins later, an end that is set and days keep no day.
+    let late = renewed(&license, &monthly, Renew::Plan, at("2027-06-30T00:00:00Z")).unwrap();
+    assert_eq!(late.expires_at, Some(at("2027-07-30T00:00:00Z")));
+    for reach in [Renew::Until(at("2027-06-30T00:00:00Z")), Renew::Term(term(30))] {
+        let set = renewed(&license, &monthly, reach, NOW).unwrap();
+        let next = renewed(&set, &monthly, Renew::Plan, NOW).unwrap();
+        assert_eq!(next.expires_at, Some(at("2027-07-30T00:00:00Z")));
+    }
+
+    // The first activation begins a term as well, a trial that is bought another one.
+    let waiting = made(&monthly, &Draft { starts_at_first_activation: true, ..Draft::default() }).unwrap();
+    let started = start(&waiting, at("2028-02-29T12:00:00Z")).unwrap();
+    assert_eq!((started.expires_at, started.kept_day), (Some(at("2028-03-29T12:00:00Z")), Some(29)));
+    let own = Draft { term: Some("1y".parse().unwrap()), ..draft };
+    assert_eq!(made(&monthly, &own).unwrap().expires_at, Some(at("2028-01-31T00:00:00Z")));
+}
+
 proptest! {
     #[test]
     fn what_is_said_of_terms_is_what_is_granted(
@@ -412,7 +446,7 @@ proptest! {
     #[test]
     fn a_renewal_never_shortens_and_starts_from_the_later_of_end_and_now(days in 1i64..4000, waited in 0i64..800) {
         let now = NOW.plus_days(waited);
-        let renewed = renewed(&license(), &plan(2, 3, None), Renew::Days(days), now).unwrap();
+        let renewed = renewed(&license(), &plan(2, 3, None), Renew::Term(term(days)), now).unwrap();
         let from = license().expires_at.unwrap().max(now);
         prop_assert_eq!(renewed.expires_at, Some(from.plus_days(days)));
         prop_assert_eq!(renewed.revision, 2);

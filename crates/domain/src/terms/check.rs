@@ -4,9 +4,6 @@ use kaching_base::{Code, Limit, Limits};
 
 use crate::{Invalid, Terms};
 
-/// A century: no term is longer.
-const LONGEST_DAYS: i64 = 36_500;
-
 /// A statement has 16 KiB, of which two thirds are left for granted terms and as many overrides beside them.
 const LONGEST_BYTES: usize = 5_000;
 
@@ -26,21 +23,7 @@ impl Terms {
         }
         check_limits(&self.limits)?;
         check_size(self)?;
-        if let Some(days) = self.term_days {
-            check_days("/term_days", days)?;
-        }
         self.policy.check().map_err(|error| Invalid::new("/lease_policy", error.to_string()))
-    }
-}
-
-/// A number of days: at least one, at most a century.
-///
-/// # Errors
-/// With the pointer, if it is not that.
-pub fn check_days(pointer: &str, days: i64) -> Result<(), Invalid> {
-    match days {
-        1..=LONGEST_DAYS => Ok(()),
-        _ => Err(Invalid::new(pointer, format!("days are 1 to {LONGEST_DAYS}, not {days}"))),
     }
 }
 

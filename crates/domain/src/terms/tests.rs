@@ -19,7 +19,7 @@ fn limits() -> impl Strategy<Value = Limits> {
 fn terms() -> impl Strategy<Value = Terms> {
     (features(), limits(), 900i64..=1800).prop_map(|(features, limits, lease_s)| {
         let policy = LeasePolicy { lease_s, ..LeasePolicy::default() };
-        Terms { features, limits, term_days: None, policy }
+        Terms { features, limits, term: None, policy }
     })
 }
 

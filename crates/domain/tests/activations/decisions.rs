@@ -37,6 +37,7 @@ fn license(slots: u64, policy: LeasePolicy) -> License {
         revision: 1,
         starts_at: Some(NOW),
         expires_at: Some(NOW.plus_days(365)),
+        kept_day: None,
         starts_at_first_activation: false,
         granted: Terms { limits: limits.into(), policy, ..Terms::default() }.into(),
         overrides: Default::default(),

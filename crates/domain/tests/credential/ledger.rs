@@ -154,6 +154,7 @@ fn license(copies: CopyPolicy) -> License {
         revision: 1,
         starts_at: Some(start),
         expires_at: None,
+        kept_day: None,
         starts_at_first_activation: false,
         granted: Terms { policy, ..Terms::default() }.into(),
         overrides: Default::default(),

@@ -4,7 +4,7 @@ use super::{Names, called};
 use crate::{
     customer::names,
     failure::Failure,
-    output::{Card, Output, Table, ago, day, limits, pairs, policy, word},
+    output::{Card, Output, Table, ago, begins, limits, pairs, policy, word},
     remote::{Answer, Client},
 };
 
@@ -29,7 +29,7 @@ fn card(license: &License, names: &Names, output: &Output) -> String {
     let scheduled = license
         .scheduled
         .as_ref()
-        .map(|change| format!("{}:{} from {}", license.product, change.plan, day(change.at, output.now)));
+        .map(|change| format!("{}:{} from {}", license.product, change.plan, begins(change.at, output.now)));
     let card = Card::new(format!("License {}", license.id))
         .line("State", word(&license.state))
         .maybe("Suspended for", license.suspended_reason.clone())
@@ -41,7 +41,7 @@ fn card(license: &License, names: &Names, output: &Output) -> String {
             "Starts",
             license
                 .starts_at
-                .map_or_else(|| "with the first activation".to_owned(), |at| day(at, output.now)),
+                .map_or_else(|| "with the first activation".to_owned(), |at| begins(at, output.now)),
         )
         .line("Ends", super::ends(license, output))
         .list("Features", &license.features)

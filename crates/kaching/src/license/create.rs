@@ -1,6 +1,6 @@
 use clap::{Args, ValueEnum};
 use kaching_api::{KeyFormat, LicenseCreate, Start};
-use kaching_base::{Code, LicenseType, Timestamp};
+use kaching_base::{Code, EndDate, LicenseType, Term, Timestamp};
 
 use super::card::show;
 use crate::{
@@ -25,12 +25,15 @@ pub(crate) struct Create {
     /// What it is sold as; as the plan says unless said otherwise
     #[arg(long = "type", value_name = "TYPE", value_parser = words!(LicenseType))]
     kind: Option<LicenseType>,
-    /// How long it lasts, in place of the plan's term
+    /// How long it lasts, in place of the plan's term: 1y, 6m or 30d
+    #[arg(long, conflicts_with_all = ["days", "expires"])]
+    term: Option<Term>,
+    /// How many days it lasts, in place of the plan's term
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = days, conflicts_with = "expires")]
     days: Option<i64>,
-    /// When it ends: 2027-12-31 (midnight UTC) or an instant
+    /// When it ends: 2027-12-31 (with that day, UTC) or an instant
     #[arg(long, value_name = "DATE")]
-    expires: Option<Timestamp>,
+    expires: Option<EndDate>,
     /// When it starts; now unless said otherwise
     #[arg(long, value_name = "DATE", conflicts_with = "start")]
     starts: Option<Timestamp>,
@@ -76,6 +79,7 @@ impl Create {
             product: self.product,
             plan: self.plan,
             kind: self.kind,
+            term: self.term,
             days: self.days,
             expires_at: self.expires,
             starts_at: self.starts,

@@ -1,6 +1,6 @@
 use clap::Args;
 use kaching_api::{Binding, LicenseEdit, ListEdit};
-use kaching_base::{LicenseType, ParseError, Timestamp};
+use kaching_base::{EndDate, LicenseType, ParseError, Timestamp};
 
 use super::{Which, card::show};
 use crate::{
@@ -21,7 +21,7 @@ pub(crate) struct Edit {
     /// When it starts
     #[arg(long, value_name = "DATE")]
     starts: Option<Timestamp>,
-    /// When it ends; `never` is perpetual
+    /// When it ends: 2027-12-31 (with that day, UTC) or an instant; `never` is perpetual
     #[arg(long, value_name = "DATE|never", value_parser = end)]
     expires: Option<End>,
     #[command(flatten)]
@@ -42,7 +42,7 @@ pub(crate) struct Edit {
 }
 
 #[derive(Clone)]
-struct End(Option<Timestamp>);
+struct End(Option<EndDate>);
 
 impl Edit {
     pub(super) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {

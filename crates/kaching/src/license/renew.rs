@@ -1,7 +1,7 @@
 use clap::Args;
 use http::Method;
 use kaching_api::{License, RenewRequest};
-use kaching_base::Timestamp;
+use kaching_base::{EndDate, Term};
 
 use super::{Which, ends};
 use crate::{
@@ -18,12 +18,16 @@ use crate::{
 pub(crate) struct Renew {
     #[command(flatten)]
     which: Which,
-    /// By how much; the plan's term unless said otherwise
+    /// By how much: 1y, 6m or 30d; the plan's term unless said otherwise
+    #[arg(long, conflicts_with_all = ["days", "expires"])]
+    term: Option<Term>,
+    /// By how many days
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = days, conflicts_with = "expires")]
     days: Option<i64>,
-    /// The new end date, not before the present one: `license edit --expires` ends a license earlier
+    /// The new end: 2027-12-31 (with that day, UTC) or an instant, not before the present one; `license edit --expires`
+    /// ends a license earlier
     #[arg(long, value_name = "DATE")]
-    expires: Option<Timestamp>,
+    expires: Option<EndDate>,
     /// Also where the plan's terms are below present use
     #[arg(long)]
     force: bool,
@@ -35,7 +39,8 @@ impl Renew {
         // Of two who renew at the same moment, the second is told what the first has done.
         let read = client.get(path.clone()).await?;
         let before: License = read.read()?;
-        let body = RenewRequest { days: self.days, expires_at: self.expires, force: self.force };
+        let body =
+            RenewRequest { term: self.term, days: self.days, expires_at: self.expires, force: self.force };
         let call = Call::new(Method::POST, path.then("renew")).body(&body)?.if_unchanged_since(&read);
         let answer = client.send(call).await?;
         output.answer(&answer, |license: License| {

@@ -5,7 +5,7 @@ use kaching_base::Code;
 use super::{Which, card::show};
 use crate::{
     failure::Failure,
-    output::{Output, changes, day},
+    output::{Output, begins, changes},
     remote::Client,
 };
 
@@ -44,7 +44,7 @@ impl Upgrade {
         let answer = client.post(self.which.path()?.then("upgrade"), &body).await?;
         match (self.at, answer.read::<License>()?.expires_at) {
             (When::PeriodEnd, Some(end)) => output.answer(&answer, |license: License| {
-                format!("{} changes to {} on {}.", license.id, body.plan, day(end, output.now))
+                format!("{} changes to {} on {}.", license.id, body.plan, begins(end, output.now))
             }),
             _ => show(&answer, client, output, |license| changes(license.changed.as_ref())).await,
         }

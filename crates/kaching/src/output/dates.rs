@@ -6,6 +6,10 @@ const DAY: i64 = 86_400;
 
 /// A day of the calendar (UTC) and how far it is.
 pub(crate) fn day(at: Timestamp, now: Timestamp) -> String {
+    with_distance(&date(at), at, now)
+}
+
+fn with_distance(said: &str, at: Timestamp, now: Timestamp) -> String {
     let days = at.seconds().div_euclid(DAY) - now.seconds().div_euclid(DAY);
     let distance = match days {
         0 => "today".to_owned(),
@@ -14,7 +18,7 @@ pub(crate) fn day(at: Timestamp, now: Timestamp) -> String {
         2.. => format!("in {}", plural(days, "day")),
         _ => format!("{} ago", plural(-days, "day")),
     };
-    format!("{} ({distance})", date(at))
+    format!("{said} ({distance})")
 }
 
 /// How long ago something was, in its largest unit; a date where it is more than two days.
@@ -26,6 +30,16 @@ pub(crate) fn ago(at: Timestamp, now: Timestamp) -> String {
         past if past < 2 * DAY => format!("{} h ago", past / 3600),
         _ => day(at, now),
     }
+}
+
+/// When something begins, to the minute where it is not midnight: `2027-11-22 UTC (in 365 days)`.
+pub(crate) fn begins(at: Timestamp, now: Timestamp) -> String {
+    with_distance(&at.in_words(), at, now)
+}
+
+/// When something ends; at midnight the day before it, which is the last that counts.
+pub(crate) fn ends_on(at: Timestamp, now: Timestamp) -> String {
+    with_distance(&at.end_in_words(), at.last_day(), now)
 }
 
 /// A length of time in its largest whole unit: `15 min`, `3 days`.

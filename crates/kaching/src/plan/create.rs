@@ -1,6 +1,6 @@
 use clap::Args;
 use kaching_api::{Plan, PlanCreate};
-use kaching_base::{Code, LicenseType, Price};
+use kaching_base::{Code, LicenseType, Price, Term};
 
 use crate::{
     failure::Failure,
@@ -26,10 +26,13 @@ pub(crate) struct Create {
     rank: i64,
     #[command(flatten)]
     terms: Limits,
-    /// What its licenses are sold as: perpetual without --days, else standard
+    /// What its licenses are sold as: perpetual without a term, else standard
     #[arg(long = "type", value_name = "TYPE", value_parser = words!(LicenseType))]
     kind: Option<LicenseType>,
-    /// How long its licenses last; without this they are perpetual
+    /// How long its licenses last: 1y, 6m or 30d; without this they are perpetual
+    #[arg(long, conflicts_with = "days")]
+    term: Option<Term>,
+    /// The same in days
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = days)]
     days: Option<i64>,
     /// What it costs, in the smallest unit: EUR:490000/year, /month or /once
@@ -50,6 +53,7 @@ impl Create {
             name: self.name,
             rank: self.rank,
             kind: self.kind,
+            term: self.term,
             term_days: self.days,
             price: self.price,
         };

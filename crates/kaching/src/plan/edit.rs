@@ -1,6 +1,6 @@
 use clap::Args;
 use kaching_api::{Plan, PlanEdit};
-use kaching_base::{LicenseType, ParseError, Price};
+use kaching_base::{LicenseType, ParseError, Price, Term};
 
 use crate::{
     failure::Failure,
@@ -26,9 +26,12 @@ pub(crate) struct Edit {
     /// What its licenses are sold as
     #[arg(long = "type", value_name = "TYPE", value_parser = words!(LicenseType))]
     kind: Option<LicenseType>,
-    /// How long its licenses last; `none` is perpetual
-    #[arg(long, value_name = "N|none", allow_negative_numbers = true, value_parser = term)]
-    days: Option<Term>,
+    /// How long its licenses last: 1y, 6m or 30d; `none` is perpetual
+    #[arg(long, value_name = "TERM|none", value_parser = length, conflicts_with = "days")]
+    term: Option<Length>,
+    /// The same in days
+    #[arg(long, value_name = "N|none", allow_negative_numbers = true, value_parser = whole_days)]
+    days: Option<Days>,
     /// What it costs, as in create; `none` is not told
     #[arg(long, value_name = "PRICE|none", value_parser = cost)]
     price: Option<Cost>,
@@ -37,7 +40,10 @@ pub(crate) struct Edit {
 }
 
 #[derive(Clone)]
-struct Term(Option<i64>);
+struct Length(Option<Term>);
+
+#[derive(Clone)]
+struct Days(Option<i64>);
 
 #[derive(Clone)]
 struct Cost(Option<Price>);
@@ -51,7 +57,8 @@ impl Edit {
             kind: self.kind,
             features: self.terms.features(),
             limits: self.terms.limits(),
-            term_days: self.days.map(|Term(days)| days),
+            term: self.term.map(|Length(term)| term),
+            term_days: self.days.map(|Days(days)| days),
             lease_policy: self.policy.edit(),
             price: self.price.map(|Cost(price)| price),
         };
@@ -61,8 +68,12 @@ impl Edit {
     }
 }
 
-fn term(text: &str) -> Result<Term, ParseError> {
-    if text == "none" { Ok(Term(None)) } else { days(text).map(|days| Term(Some(days))) }
+fn length(text: &str) -> Result<Length, ParseError> {
+    if text == "none" { Ok(Length(None)) } else { text.parse().map(|term| Length(Some(term))) }
+}
+
+fn whole_days(text: &str) -> Result<Days, ParseError> {
+    if text == "none" { Ok(Days(None)) } else { days(text).map(|days| Days(Some(days))) }
 }
 
 fn cost(text: &str) -> Result<Cost, ParseError> {

@@ -225,6 +225,7 @@ impl Plan {
             kind: Some(self.kind),
             features: features.collect(),
             limits: limits.collect(),
+            term: None,
             term_days: self.days,
             lease_policy: Some(PolicyEdit {
                 kinds: Some(ListEdit::All(product.kinds.to_vec())),

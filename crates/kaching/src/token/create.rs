@@ -1,6 +1,6 @@
 use clap::Args;
 use kaching_api::{Token, TokenCreate};
-use kaching_base::Timestamp;
+use kaching_base::EndDate;
 
 use crate::{
     failure::Failure,
@@ -17,9 +17,9 @@ pub(crate) struct Create {
     /// What it may do; may be given several times
     #[arg(long = "scope", value_name = "SCOPE", required = true, value_parser = super::SCOPES)]
     scopes: Vec<String>,
-    /// When it ends: 2027-12-31 (midnight UTC) or an instant; never unless said otherwise
+    /// When it ends: 2027-12-31 (with that day, UTC) or an instant; never unless said otherwise
     #[arg(long, value_name = "DATE")]
-    expires: Option<Timestamp>,
+    expires: Option<EndDate>,
 }
 
 impl Create {

@@ -1,6 +1,6 @@
 use clap::Args;
 use kaching_api::{ListEdit, Token, TokenEdit};
-use kaching_base::{ParseError, Timestamp};
+use kaching_base::{EndDate, ParseError};
 
 use crate::{failure::Failure, flags::changes_something, output::Output, remote::Client};
 
@@ -25,7 +25,7 @@ pub(crate) struct Edit {
 }
 
 #[derive(Clone)]
-struct End(Option<Timestamp>);
+struct End(Option<EndDate>);
 
 impl Edit {
     pub(super) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {

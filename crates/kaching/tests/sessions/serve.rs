@@ -203,7 +203,10 @@ fn the_issuer_stays_until_it_is_changed_on_purpose() {
     let server = Server::start(&kaching, &["--public-url", ours]);
     assert_eq!(issuer(&server), ours, "the first that is named takes the place of a default");
     assert_eq!(server.stop(), 0);
-    refused(&kaching.run(&named("https://moved.example.com")), "kaching key issuer https://moved.example.com");
+    refused(
+        &kaching.run(&named("https://moved.example.com")),
+        "kaching key issuer https://moved.example.com",
+    );
     let changed = kaching.run(&["key", "issuer", "https://moved.example.com/"]);
     assert_eq!(changed.code, 0, "{}", changed.err);
     assert!(changed.out.contains("no longer for https://licenses.example.com"), "{}", changed.out);

@@ -5,7 +5,10 @@ use kaching_authority::{
     license::KeyFormat,
 };
 
+use kaching_base::Term;
+
 use super::list_edit;
+use crate::problem::{Rejected, Result};
 
 /// One page of a list, each item in the words of the wire.
 pub(crate) fn page<T, A>(page: Page<T>, shape: impl Fn(&T) -> A) -> api::List<A> {
@@ -44,7 +47,8 @@ pub(crate) fn plan(details: &PlanDetails) -> api::Plan {
         kind: plan.license_type,
         features: plan.terms.features,
         limits: plan.terms.limits,
-        term_days: plan.terms.term_days,
+        term: plan.terms.term,
+        term_days: plan.terms.term.and_then(Term::days),
         lease_policy: plan.terms.policy,
         price: plan.price,
         created_at: plan.created_at,
@@ -91,6 +95,22 @@ pub(crate) fn key_format_of(format: api::KeyFormat) -> KeyFormat {
 /// A change of a list whose values have the same type on the wire.
 pub(crate) fn same<T>(edit: api::ListEdit<T>) -> EditList<T> {
     list_edit(edit, |value| value)
+}
+
+/// A term, which may be said in days as a number, at this place of the request.
+///
+/// # Errors
+/// If the days are none that a term can have, or both are said.
+pub(crate) fn term_of(term: Option<Term>, days: Option<i64>, pointer: &str) -> Result<Option<Term>> {
+    match (term, days) {
+        (Some(_), Some(_)) => {
+            Err(Rejected::invalid("/term", "give a term, or its days as a number, not both"))
+        }
+        (term, None) => Ok(term),
+        (None, Some(days)) => {
+            Term::of_days(days).map(Some).map_err(|error| Rejected::invalid(pointer, error.to_string()))
+        }
+    }
 }
 
 /// What is said of a lease policy; nothing said changes nothing.

@@ -16,6 +16,7 @@ mod sockets;
 #[path = "../../src/surface.rs"]
 mod surface;
 mod taken_away;
+mod terms;
 mod twice;
 mod versions;
 mod written;

@@ -1,6 +1,7 @@
 use axum::{extract::State, http::StatusCode, response::Response};
 use kaching_api as api;
 use kaching_authority::{NewLicense, domain::licenses::Draft};
+use kaching_base::EndDate;
 
 use crate::{
     App,
@@ -27,8 +28,8 @@ pub(crate) async fn create(
         key_format: value.key_format.map(shape::key_format_of),
         draft: Draft {
             license_type: value.kind,
-            days: value.days,
-            expires_at: value.expires_at,
+            term: shape::term_of(value.term, value.days, "/days")?,
+            expires_at: value.expires_at.map(|EndDate(at)| at),
             starts_at: value.starts_at,
             starts_at_first_activation: value.start.is_some(),
             features: value.features,

@@ -1,6 +1,7 @@
 use axum::{extract::State, http::StatusCode, response::Response};
 use kaching_api as api;
 use kaching_authority::EditLicense;
+use kaching_base::EndDate;
 
 use crate::{
     App,
@@ -21,7 +22,7 @@ pub(crate) async fn edit(
     let edit = EditLicense {
         license_type: value.kind,
         starts_at: value.starts_at,
-        expires_at: value.expires_at,
+        expires_at: value.expires_at.map(|end| end.map(|EndDate(at)| at)),
         features: value.features.map(shape::same),
         limits: value.limits.unwrap_or_default(),
         policy: shape::policy_of(value.lease_policy),

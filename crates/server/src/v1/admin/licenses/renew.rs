@@ -1,6 +1,7 @@
 use axum::{extract::State, http::StatusCode, response::Response};
 use kaching_api as api;
 use kaching_authority::Renewal;
+use kaching_base::EndDate;
 
 use crate::{
     App,
@@ -9,7 +10,7 @@ use crate::{
     shape,
 };
 
-/// Moves the end date, by days, to a date, or by the term of the plan, and brings the terms that the plan has now.
+/// Moves the end date, by a term, to a date, or by the term of the plan, and brings the terms that the plan has now.
 #[utoipa::path(post, path = "/v1/admin/licenses/{id}/renew", tag = "operator", request_body = api::RenewRequest, responses(
     (status = 200, body = api::License, description = "The license as it is now")))]
 pub(crate) async fn renew(
@@ -18,8 +19,9 @@ pub(crate) async fn renew(
     At(address): At,
     Body { value, sent }: Body<api::RenewRequest>,
 ) -> Result<Response> {
-    let api::RenewRequest { days, expires_at, force } = value;
-    let renew = Renewal { days, expires_at, force };
+    let api::RenewRequest { term, days, expires_at, force } = value;
+    let term = shape::term_of(term, days, "/days")?;
+    let renew = Renewal { term, expires_at: expires_at.map(|EndDate(at)| at), force };
     let done = |cx| app.authority.renew_license(cx, address, renew);
     caller.change(&app, &sent, StatusCode::OK, shape::license, done).await
 }

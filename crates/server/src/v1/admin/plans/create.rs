@@ -17,7 +17,7 @@ pub(crate) async fn create(
     caller: Caller<CatalogueWrite>,
     Body { value, sent }: Body<api::PlanCreate>,
 ) -> Result<Response> {
-    let api::PlanCreate { product, code, name, rank, kind, features, limits, term_days, lease_policy, price } =
+    let api::PlanCreate { product, code, name, rank, kind, features, limits, lease_policy, price, .. } =
         value;
     let new = NewPlan {
         product: product.to_string(),
@@ -27,7 +27,7 @@ pub(crate) async fn create(
         license_type: kind,
         features,
         limits,
-        term_days,
+        term: shape::term_of(value.term, value.term_days, "/term_days")?,
         policy: shape::policy_of(lease_policy),
         price,
     };

@@ -18,14 +18,16 @@ pub(crate) async fn edit(
     At(address): At,
     Body { value, sent }: Body<api::PlanEdit>,
 ) -> Result<Response> {
-    let api::PlanEdit { name, rank, kind, features, limits, term_days, lease_policy, price } = value;
+    let api::PlanEdit { name, rank, kind, features, limits, term, term_days, lease_policy, price } = value;
+    let said = term.is_some() || term_days.is_some();
+    let term = shape::term_of(term.flatten(), term_days.flatten(), "/term_days")?;
     let edit = EditPlan {
         name,
         rank,
         license_type: kind,
         features: features.map(shape::same),
         limits: limits.unwrap_or_default(),
-        term_days,
+        term: said.then_some(term),
         policy: shape::policy_of(lease_policy),
         price,
     };

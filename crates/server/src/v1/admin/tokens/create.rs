@@ -1,6 +1,7 @@
 use axum::{extract::State, http::StatusCode, response::Response};
 use kaching_api as api;
 use kaching_authority::NewToken;
+use kaching_base::EndDate;
 
 use crate::{
     App,
@@ -19,7 +20,8 @@ pub(crate) async fn create(
     Body { value, sent }: Body<api::TokenCreate>,
 ) -> Result<Response> {
     let api::TokenCreate { name, scopes, expires_at } = value;
-    let new = NewToken { name, scopes: shape::scopes_of(&scopes)?, expires_at };
+    let new =
+        NewToken { name, scopes: shape::scopes_of(&scopes)?, expires_at: expires_at.map(|EndDate(at)| at) };
     let by = caller.token();
     let made = |cx| app.authority.create_token(cx, new, by);
     caller.change(&app, &sent, StatusCode::CREATED, shape::made_token, made).await

@@ -1,6 +1,7 @@
 use axum::{extract::State, http::StatusCode, response::Response};
 use kaching_api as api;
 use kaching_authority::EditToken;
+use kaching_base::EndDate;
 
 use crate::{
     App,
@@ -20,6 +21,7 @@ pub(crate) async fn edit(
 ) -> Result<Response> {
     let api::TokenEdit { name, scopes, expires_at } = value;
     let scopes = scopes.map(shape::scopes_edit).transpose()?;
+    let expires_at = expires_at.map(|end| end.map(|EndDate(at)| at));
     let edit = EditToken { name, scopes, expires_at };
     let by = caller.token();
     let edited = |cx| app.authority.edit_token(cx, address, edit, by);
