@@ -1,10 +1,20 @@
 //! A clock that jumps, one that ran ahead, and what an operator does about it.
 
+use std::{
+    fmt::Debug,
+    sync::{Arc, Mutex},
+};
+
 use kaching_authority::{
     Actor, AuditFilter, Clock as _, Cx, Error, List, NewCustomer, NewLicense, domain::licenses::Draft,
 };
-use kaching_base::{ErrorCode, LeaseAlgorithm, Seconds};
+use kaching_base::{ErrorCode, LeaseAlgorithm, Seconds, Timestamp};
 use kaching_testkit::World;
+use tracing::{
+    Event, Level, Metadata, Subscriber,
+    field::{Field, Visit},
+    span,
+};
 
 use super::{
     backups::back_up,
@@ -160,6 +170,58 @@ async fn a_jump_forward_is_accepted_without_an_epoch_or_a_root() {
         assert!(told.code() == ErrorCode::WrongState && told.to_string().contains("root.key"), "{told}");
         unheard(&world, &one).await;
         replica.close().await;
+    })
+    .await;
+}
+
+/// Keeps what is logged on this thread.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<String>>);
+
+impl Subscriber for Log {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        *metadata.level() <= Level::WARN
+    }
+
+    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+        span::Id::from_u64(1)
+    }
+
+    fn event(&self, event: &Event<'_>) {
+        event.record(&mut self.clone());
+    }
+
+    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+    fn enter(&self, _: &span::Id) {}
+    fn exit(&self, _: &span::Id) {}
+}
+
+impl Visit for Log {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        self.0.lock().unwrap().push_str(&format!("{field}={value:?} "));
+    }
+}
+
+#[tokio::test]
+async fn a_start_long_after_the_newest_stored_time_names_both() {
+    World::each(|world| async move {
+        world.authority.store_time().await.unwrap();
+        world.authority.close().await;
+        for (off_for, warns) in [(7, false), (8, true)] {
+            let newest = world.clock.now();
+            world.clock.advance(days(off_for));
+            let log = Log::default();
+            let listening = tracing::subscriber::set_default(log.clone());
+            let authority = world.replica(70 + u64::try_from(off_for).unwrap()).await;
+            drop(listening);
+            let said = log.0.lock().unwrap().clone();
+            let names = |at: Timestamp| said.contains(&at.to_string());
+            assert_eq!(names(newest) && names(world.clock.now()), warns, "{said}");
+            authority.ready().await.expect("it is a warning, no more");
+            authority.store_time().await.unwrap();
+            authority.close().await;
+        }
     })
     .await;
 }
