@@ -7,7 +7,7 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use kaching_base::{Secret, Timestamp};
+use kaching_base::{Secret, Timestamp, decode_text};
 use kaching_db::{self as db, Db, Tx};
 use kaching_license::KeyPurpose;
 use prometheus_client::registry::Registry;
@@ -200,8 +200,8 @@ fn no_longer_first(error: Error, directory: &Path) -> Error {
 /// The master key of the directory, and whether it was made there now: on a first start.
 fn master_of(directory: &Path, first: bool, entropy: &dyn Entropy) -> Result<(MasterKey, bool)> {
     let path = directory.join("master.key");
-    match fs::read_to_string(&path) {
-        Ok(text) => MasterKey::parse(&text)
+    match fs::read(&path) {
+        Ok(bytes) => MasterKey::parse(&decode_text(&bytes).unwrap_or_default())
             .map(|master| (master, false))
             .map_err(|error| Error::Failure(format!("{}: {error}", path.display()))),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound && first => {

@@ -8,6 +8,7 @@ mod ids;
 mod kinds;
 mod limits;
 mod money;
+mod pasted;
 mod plain;
 mod policy;
 mod quota_state;
@@ -26,6 +27,7 @@ pub use ids::{
 pub use kinds::{FingerprintKind, LeaseAlgorithm, LicenseType};
 pub use limits::{Anchor, Limit, Limits, Overage, Period};
 pub use money::{Interval, Price};
+pub use pasted::{decode_text, is_invisible, pasted};
 pub use plain::in_plain_words;
 pub use policy::{CopyPolicy, LeasePolicy, Mode};
 pub use quota_state::QuotaState;

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use kaching_base::{ActivationId, FingerprintKind};
+use kaching_base::{ActivationId, FingerprintKind, pasted};
 use kaching_license::RootKey;
 
 use crate::{
@@ -305,7 +305,7 @@ impl Builder {
 
     fn settings(self) -> Result<Settings, StartError> {
         let setting = |error: String| StartError::Setting(error);
-        let roots: Result<Vec<RootKey>, _> = self.roots.iter().map(|root| root.parse()).collect();
+        let roots: Result<Vec<RootKey>, _> = self.roots.iter().map(|root| pasted(root).parse()).collect();
         let (url, license_key) = match &self.from {
             From::Authority(url) => (checked_url(url).map_err(setting)?, self.license_key),
             // It asks no authority, and has no use for a key.

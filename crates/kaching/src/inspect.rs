@@ -1,10 +1,11 @@
 use std::{fs, path::PathBuf};
 
 use clap::Args;
+use kaching_base::pasted;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::{failure::Failure, flags::argument, output::Output, remote::Choice};
+use crate::{failure::Failure, flags::argument, output::Output, remote::Choice, settings::read_text};
 
 mod key;
 mod page;
@@ -68,7 +69,7 @@ impl Inspect {
 fn read(what: &str) -> Result<String, Failure> {
     let path = PathBuf::from(what);
     if what == "-" || !path.is_file() {
-        return argument(what).map(|text| text.trim().to_owned());
+        return argument(what);
     }
     text_of(&path)
 }
@@ -80,11 +81,11 @@ fn text_of(path: &std::path::Path) -> Result<String, Failure> {
     if length > LONGEST {
         return Err(failed(&"it is far longer than a key or statement"));
     }
-    let bytes = fs::read(path).map_err(|error| failed(&error))?;
-    String::from_utf8(bytes).map(|text| text.trim().to_owned()).map_err(|_| failed(&"it is not text"))
+    read_text(path).map(|text| pasted(&text)).map_err(|error| failed(&error))
 }
 
-/// The statement that a text is, or that an answer of the API carries.
+/// The statement that a text is, or that an answer of the API carries. Such an answer has lost its white space with the
+/// rest of what people paste; a statement has none.
 fn statement_in(text: &str) -> Option<String> {
     let looks = |text: &str| text.split('.').count() == 3 && text.starts_with("ey");
     if looks(text) {

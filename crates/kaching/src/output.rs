@@ -18,6 +18,7 @@ pub(crate) use card::Card;
 pub(crate) use changes::changes;
 pub(crate) use dates::{ago, begins, day, ends_on, plural, span};
 pub(crate) use style::Style;
+use table::visible;
 pub(crate) use table::{Table, printable};
 pub(crate) use terms::{limits, pairs, policy, price, spoken, word};
 
@@ -75,9 +76,9 @@ impl Output {
         self.write(&text)
     }
 
-    /// Prints words, unless a program reads.
+    /// Prints words, unless a program reads; invisible characters, which a name may hold, are escaped.
     pub(crate) fn words(&self, text: &str) -> Result<(), Failure> {
-        if self.json || text.is_empty() { Ok(()) } else { self.write(text) }
+        if self.json || text.is_empty() { Ok(()) } else { self.write(&visible(text)) }
     }
 
     fn write(&self, text: &str) -> Result<(), Failure> {
@@ -91,5 +92,5 @@ impl Output {
 /// Says something beside the result, on standard error: progress, advice, what went wrong.
 pub(crate) fn remark(text: &str) {
     // Nobody is left to be told that standard error cannot be written.
-    let _ = writeln!(io::stderr().lock(), "{text}");
+    let _ = writeln!(io::stderr().lock(), "{}", visible(text));
 }

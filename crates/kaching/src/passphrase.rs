@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
     io::{self, IsTerminal as _, Write as _},
     path::PathBuf,
 };
@@ -11,7 +10,7 @@ use clap::Args;
 use kaching_api::SecretText;
 use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 
-use crate::failure::Failure;
+use crate::{failure::Failure, settings::read_text};
 
 /// Where the passphrase comes from.
 #[derive(Args)]
@@ -36,7 +35,7 @@ impl Passphrase {
         asked: Asked,
     ) -> Result<SecretText, Failure> {
         if let Some(path) = &self.passphrase_file {
-            let text = fs::read_to_string(path).map_err(|error| {
+            let text = read_text(path).map_err(|error| {
                 Failure::usage(format!("The passphrase file {} cannot be read: {error}.", path.display()))
             })?;
             return Ok(SecretText::new(text.trim_end_matches(['\n', '\r']).to_owned()));

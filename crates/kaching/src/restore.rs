@@ -22,7 +22,7 @@ use crate::{
     output::{Output, remark},
     passphrase::{Asked, Passphrase},
     remote::Choice,
-    settings::{self, sentence},
+    settings::{self, read_text, sentence},
 };
 
 /// Make the authority again from a backup, in a data directory or a database that is empty
@@ -266,7 +266,7 @@ pub(crate) fn refuse_server(choice: &Choice) -> Result<(), Failure> {
 }
 
 pub(crate) fn read(path: &Path) -> Result<SecretText, Failure> {
-    let text = fs::read_to_string(path)
+    let text = read_text(path)
         .map_err(|error| Failure::refused(format!("{} cannot be read: {error}.", path.display())))?;
     Ok(SecretText::new(text))
 }

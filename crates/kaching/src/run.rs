@@ -3,6 +3,7 @@
 use clap::{ArgMatches, parser::ValueSource};
 use kaching_api::SecretText;
 use kaching_authority::{Clock as _, SystemClock};
+use kaching_base::pasted;
 
 use crate::{
     cli::{Cli, Command, Everywhere},
@@ -109,12 +110,13 @@ fn choice(everywhere: Everywhere, matches: &ArgMatches) -> Result<Choice, Failur
     }
     // On this machine the user is known; a token of the environment is for a server elsewhere.
     let token = token.filter(|_| server.is_some() || said("token") || said("token_file"));
+    let token = token.map(|token| SecretText::new(pasted(token.expose())));
     Ok(Choice { server, token, ca, data: DataDir::locate(data)?, environment: settings::environment() })
 }
 
 fn read_token(path: &std::path::Path) -> Result<SecretText, Failure> {
-    let text = std::fs::read_to_string(path).map_err(|error| {
+    let text = settings::read_text(path).map_err(|error| {
         Failure::usage(format!("The token file {} cannot be read: {error}.", path.display()))
     })?;
-    Ok(SecretText::new(text.trim().to_owned()))
+    Ok(SecretText::new(text))
 }

@@ -1,7 +1,8 @@
 //! The settings in force: the file of the data directory under the environment.
 
-use std::{collections::BTreeMap, fs, io};
+use std::{collections::BTreeMap, fs, io, path::Path};
 
+use kaching_base::decode_text;
 use kaching_server::config::Config;
 
 use crate::{data::DataDir, failure::Failure, log, output::spoken};
@@ -17,23 +18,29 @@ pub(crate) fn environment() -> BTreeMap<String, String> {
 /// The text of `config.toml`; empty if there is none.
 pub(crate) fn file(data: &DataDir) -> Result<String, Failure> {
     let path = data.join("config.toml");
-    match fs::read_to_string(&path) {
+    match read_text(&path) {
         Ok(text) => Ok(text),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
         Err(error) => Err(Failure::refused(format!("{} cannot be read: {error}.", path.display()))),
     }
 }
 
+/// Returns the text of a file that a person wrote, whatever the editor saved it as.
+pub(crate) fn read_text(path: impl AsRef<Path>) -> io::Result<String> {
+    let no_text = || io::Error::new(io::ErrorKind::InvalidData, "it is neither in UTF-8 nor in UTF-16");
+    decode_text(&fs::read(path)?).ok_or_else(no_text)
+}
+
 /// The settings of a data directory.
 pub(crate) fn read(data: &DataDir, environment: &BTreeMap<String, String>) -> Result<Config, Failure> {
-    Config::read(&file(data)?, environment, |path| fs::read_to_string(path))
+    Config::read(&file(data)?, environment, |path| read_text(path))
         .map_err(|error| sentence(&error.to_string()))
 }
 
 /// The address of a database, as an argument says it or as the file holds it that the argument names.
 pub(crate) fn named_or_in_file(flag: &str, text: &str) -> Result<String, Failure> {
     let Some(path) = text.strip_prefix('@') else { return Ok(text.to_owned()) };
-    let read = fs::read_to_string(path)
+    let read = read_text(path)
         .map_err(|error| Failure::usage(format!("{path}, named by {flag}, cannot be read: {error}.")))?;
     Ok(read.trim().to_owned())
 }

@@ -1,7 +1,7 @@
 //! The master key: 32 bytes that never enter the database.
 
 use aws_lc_rs::hmac;
-use kaching_base::{Base64Url, ParseError, Secret};
+use kaching_base::{Base64Url, ParseError, Secret, pasted};
 
 /// What seals every other key. It is written as 43 symbols of base64url.
 #[derive(Clone)]
@@ -13,12 +13,13 @@ impl MasterKey {
         Self(Secret::new(bytes))
     }
 
-    /// Reads the key as [`encode`](Self::encode) writes it; white space around it does not count.
+    /// Reads the key as [`encode`](Self::encode) writes it, or as it was [`pasted`].
     ///
     /// # Errors
     /// If it has another form.
     pub fn parse(text: &str) -> Result<Self, ParseError> {
-        Base64Url::decode_exact(text.trim().as_bytes()).map(Self::new).ok_or_else(|| {
+        let text = Secret::new(pasted(text));
+        Base64Url::decode_exact(text.expose().as_bytes()).map(Self::new).ok_or_else(|| {
             ParseError::new(
                 "a master key is 43 symbols of base64url, as the first start wrote it to master.key",
             )

@@ -1,24 +1,28 @@
 use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
 
 use clap::Args;
+use kaching_base::{decode_text, pasted};
 
 use crate::failure::Failure;
 
 /// More than any key or statement, less than what would fill memory.
 const LONGEST: u64 = 64 * 1024;
 
-/// An argument, or standard input where it is `-`: a key given there stands in no list of processes.
+/// An id, key or statement as it was [`pasted`], or standard input where it is `-`: a key given there stands in no list of
+/// processes.
 pub(crate) fn argument(text: &str) -> Result<String, Failure> {
     if text != "-" {
-        return Ok(text.to_owned());
+        return Ok(pasted(text));
     }
-    let mut read = String::new();
+    let mut read = Vec::new();
     io::stdin()
         .lock()
         .take(LONGEST)
-        .read_to_string(&mut read)
-        .map_err(|error| Failure::usage(format!("Standard input could not be read as text: {error}.")))?;
-    let read = read.trim().to_owned();
+        .read_to_end(&mut read)
+        .map_err(|error| Failure::usage(format!("Standard input could not be read: {error}.")))?;
+    let text = decode_text(&read)
+        .ok_or_else(|| Failure::usage("Standard input is not text: it is neither in UTF-8 nor in UTF-16."))?;
+    let read = pasted(&text);
     if read.is_empty() { Err(Failure::usage("Nothing came on standard input.")) } else { Ok(read) }
 }
 

@@ -3,6 +3,7 @@
 use std::path::Path as File;
 
 use kaching_api::Discovery;
+use kaching_base::pasted;
 use kaching_license::{Moment, RootKey, TrustedKeyset};
 use serde_json::Value;
 
@@ -88,5 +89,5 @@ fn keyset_in(text: String) -> String {
 }
 
 fn text_or_file(text: &str) -> Result<String, Failure> {
-    if File::new(text).is_file() { super::text_of(File::new(text)) } else { Ok(text.trim().to_owned()) }
+    if File::new(text).is_file() { super::text_of(File::new(text)) } else { Ok(pasted(text)) }
 }

@@ -1,4 +1,7 @@
-use super::{Style, table::printable};
+use super::{
+    Style,
+    table::{printable, width},
+};
 
 /// One thing, as a title and lines of name and value.
 pub(crate) struct Card {
@@ -35,11 +38,11 @@ impl Card {
     }
 
     pub(crate) fn text(&self, style: Style) -> String {
-        let width = self.lines.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+        let widest = self.lines.iter().map(|(name, _)| width(name)).max().unwrap_or(0);
         let mut text = style.bold(&printable(&self.title));
         text.push('\n');
         for (name, value) in &self.lines {
-            let space = " ".repeat(width - name.chars().count() + 2);
+            let space = " ".repeat(widest - width(name) + 2);
             text.push_str(&format!("  {}{space}{}\n", style.dim(name), style.state(&printable(value))));
         }
         text

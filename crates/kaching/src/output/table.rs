@@ -1,6 +1,9 @@
+use kaching_base::is_invisible;
+use unicode_width::UnicodeWidthStr as _;
+
 use super::Style;
 
-/// Rows under headings, in columns as wide as their widest cell.
+/// Rows under headings, in columns as wide as their widest cell is in a terminal.
 pub(crate) struct Table {
     headings: Vec<String>,
     rows: Vec<Vec<String>>,
@@ -16,7 +19,8 @@ impl Table {
         Self { headings, rows: Vec::new() }
     }
 
-    /// Adds a row; control characters in a cell become visible, so that no name moves the cursor.
+    /// Adds a row; control and invisible characters in a cell are escaped, so that no name moves the cursor, turns what
+    /// follows around, or looks like another one.
     pub(crate) fn row<const N: usize>(&mut self, cells: [String; N]) {
         self.cells(cells.to_vec());
     }
@@ -39,15 +43,23 @@ impl Table {
     }
 }
 
-/// Control characters as they are written in Rust, everything else as it is.
+/// Control and invisible characters as they are written in Rust, everything else as it is.
 pub(crate) fn printable(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() })
-        .collect()
+    escape(text, |c| c.is_control() || is_invisible(c))
 }
 
-fn width(text: &str) -> usize {
-    text.chars().count()
+/// As [`printable`], for words that have colours and line breaks of ours.
+pub(super) fn visible(text: &str) -> String {
+    escape(text, is_invisible)
+}
+
+fn escape(text: &str, hidden: impl Fn(char) -> bool) -> String {
+    text.chars().map(|c| if hidden(c) { c.escape_default().to_string() } else { c.to_string() }).collect()
+}
+
+/// How many columns of a terminal a text takes: none for a combining mark, two for a character of East Asia.
+pub(super) fn width(text: &str) -> usize {
+    text.width()
 }
 
 fn line(cells: &[String], widths: &[usize], paint: impl Fn(&str) -> String) -> String {
@@ -73,5 +85,25 @@ mod tests {
         table.row(["1".to_owned(), "Grünwald".to_owned(), String::new()]);
         table.row(["22".to_owned(), "A\u{1b}[2J".to_owned(), "x".to_owned()]);
         assert_eq!(table.text(Style::new(false)), "ID  NAME        NOTE\n1   Grünwald\n22  A\\u{1b}[2J  x\n");
+    }
+
+    #[test]
+    fn a_column_is_as_wide_as_a_terminal_shows_it() {
+        let mut table = Table::new(["NAME", "NOTE"]);
+        table.row(["東京電力".to_owned(), "x".to_owned()]);
+        table.row(["Gru\u{308}n".to_owned(), "x".to_owned()]);
+        assert_eq!(table.text(Style::new(false)), "NAME      NOTE\n東京電力  x\nGru\u{308}n      x\n");
+    }
+
+    #[test]
+    fn no_name_turns_what_follows_around_or_hides_in_another() {
+        let mut table = Table::new(["NAME", "NOTE"]);
+        table.row(["Acme\u{202e}".to_owned(), "x".to_owned()]);
+        table.row(["A\u{200b}cme".to_owned(), "x".to_owned()]);
+        let text = table.text(Style::new(false));
+        assert_eq!(text, "NAME          NOTE\nAcme\\u{202e}  x\nA\\u{200b}cme  x\n");
+        let sentence = "Moved to \u{2066}Acme\u{61c}.";
+        assert_eq!(visible(sentence), "Moved to \\u{2066}Acme\\u{61c}.");
+        assert_eq!(visible("\u{1b}[1mbold\u{1b}[0m\n"), "\u{1b}[1mbold\u{1b}[0m\n");
     }
 }

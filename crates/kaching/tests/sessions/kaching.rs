@@ -49,7 +49,7 @@ impl Kaching {
         Said::of(&self.command().args(arguments).output().unwrap())
     }
 
-    pub(crate) fn run_with(&self, input: &str, arguments: &[&str]) -> Said {
+    pub(crate) fn run_with(&self, input: &[u8], arguments: &[&str]) -> Said {
         let mut child = self
             .command()
             .args(arguments)
@@ -58,7 +58,7 @@ impl Kaching {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        child.stdin.take().unwrap().write_all(input).unwrap();
         Said::of(&child.wait_with_output().unwrap())
     }
 

@@ -7,10 +7,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use kaching_authority::{self as authority, Actor, Cx, Error, Expected, Once, Versioned, domain::Scope};
-use kaching_base::{ErrorCode, Secret};
+use kaching_base::{ErrorCode, Secret, pasted};
 use serde::Serialize;
 
-use super::{body::Sent, scope::Right, version};
+use super::{body::Sent, credential::authorization, scope::Right, version};
 use crate::{
     App, Peer,
     admission::{Class, Turn},
@@ -51,7 +51,7 @@ impl<S: Right> FromRequestParts<App> for Caller<S> {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
         let arrival = *parts.extensions.get::<Arrival>().ok_or_else(|| Rejected::failure("no arrival"))?;
         let (actor, token) = match (parts.headers.get(header::AUTHORIZATION), arrival.peer) {
-            (Some(value), _) => program(app, &arrival, value.to_str().unwrap_or(""), S::SCOPE).await?,
+            (Some(_), _) => program(app, &arrival, authorization(&parts.headers), S::SCOPE).await?,
             // Whoever may open the socket may read the data directory as well.
             (None, Peer::Local(uid)) => (Actor::Local(uid), None),
             (None, Peer::Network(_)) => return Err(nobody("operator calls need an API token")),
@@ -84,7 +84,7 @@ async fn program(
     if !scheme.eq_ignore_ascii_case("Bearer") {
         return Err(nobody("operator calls take no other authorization"));
     }
-    let secret = Secret::new(secret.trim().to_owned());
+    let secret = Secret::new(pasted(secret));
     let unknown = || nobody("this API token is unknown, archived or has ended");
     let token = app.authenticate(arrival, secret, unknown).await?;
     app.pace_token(token.token)?;

@@ -3,9 +3,10 @@ use axum::{
     http::{header, request::Parts},
 };
 use kaching_api::SecretText;
-use kaching_authority::license::{Authorization, LicenseKey};
-use kaching_base::ErrorCode;
+use kaching_authority::license::{Authorization, KeyError, LicenseKey};
+use kaching_base::{ErrorCode, Secret, pasted};
 
+use super::credential::authorization;
 use crate::{
     App,
     problem::{Rejected, Result},
@@ -28,10 +29,12 @@ impl FromRequestParts<App> for HeaderKey {
     type Rejection = Rejected;
 
     async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self> {
-        let Some(value) = parts.headers.get(header::AUTHORIZATION) else { return Ok(Self::default()) };
-        let text = value.to_str().unwrap_or("");
+        if !parts.headers.contains_key(header::AUTHORIZATION) {
+            return Ok(Self::default());
+        }
+        let text = authorization(&parts.headers);
         if let Some(key) = after_scheme(text, "License") {
-            return Ok(Self { key: Some(SecretText::new(key.to_owned())), credential: None });
+            return Ok(Self { key: Some(SecretText::new(key)), credential: None });
         }
         let credential = Authorization::parse(text).map_err(|_| {
             let detail =
@@ -46,12 +49,11 @@ impl FromRequestParts<App> for Offered {
     type Rejection = Rejected;
 
     async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self> {
-        let text =
-            parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or("");
+        let text = authorization(&parts.headers);
         if let Some(lease) = after_scheme(text, "Bearer") {
-            return Ok(Self::Lease(lease.to_owned()));
+            return Ok(Self::Lease(lease));
         }
-        after_scheme(text, "License").map(|key| Self::Key(SecretText::new(key.to_owned()))).ok_or_else(|| {
+        after_scheme(text, "License").map(|key| Self::Key(SecretText::new(key))).ok_or_else(|| {
             let detail = "this call carries Authorization: Bearer <lease>, or Authorization: License <key>";
             Rejected::new(ErrorCode::Unauthenticated, detail).challenge("Bearer")
         })
@@ -62,7 +64,7 @@ impl HeaderKey {
     /// The key of the body, or of the header; both must be the same.
     pub(crate) fn or(&self, body: Option<SecretText>) -> Result<SecretText> {
         match (body, &self.key) {
-            (Some(body), Some(header)) if body != *header => {
+            (Some(body), Some(header)) if pasted_text(&body) != pasted_text(header) => {
                 let detail = "the body and the Authorization header name different license keys; send one";
                 Err(Rejected::invalid("/license_key", detail))
             }
@@ -73,15 +75,23 @@ impl HeaderKey {
     }
 }
 
-/// What stands behind this scheme; schemes are compared without regard to case (RFC 9110, section 11.1).
-pub(super) fn after_scheme<'t>(text: &'t str, scheme: &str) -> Option<&'t str> {
+/// What stands behind this scheme, as it was [`pasted`]; schemes are compared without regard to case (RFC 9110, section
+/// 11.1).
+pub(super) fn after_scheme(text: &str, scheme: &str) -> Option<String> {
     let (found, rest) = text.split_once(' ')?;
-    let rest = rest.trim();
-    (found.eq_ignore_ascii_case(scheme) && !rest.is_empty()).then_some(rest)
+    found.eq_ignore_ascii_case(scheme).then(|| pasted(rest)).filter(|rest| !rest.is_empty())
 }
 
-/// A key as it was typed.
+/// A key as people have it.
+pub(crate) fn read_key(text: &SecretText) -> std::result::Result<LicenseKey, KeyError> {
+    LicenseKey::parse(pasted_text(text).expose())
+}
+
+/// As [`read_key`], where a mistyped key is an error.
 pub(crate) fn parse_key(text: &SecretText) -> Result<LicenseKey> {
-    LicenseKey::parse(text.expose())
-        .map_err(|error| Rejected::new(ErrorCode::KeyMalformed, error.to_string()))
+    read_key(text).map_err(|error| Rejected::new(ErrorCode::KeyMalformed, error.to_string()))
+}
+
+fn pasted_text(text: &SecretText) -> Secret<String> {
+    Secret::new(pasted(text.expose()))
 }

@@ -1,12 +1,12 @@
 use axum::{Extension, Json, extract::State};
 use kaching_api::{ValidateAnswer, ValidateRequest};
-use kaching_authority::{license::LicenseKey, validate::Validate};
+use kaching_authority::validate::Validate;
 
 use super::activate::{read_fingerprint, read_nonce};
 use crate::{
     App,
     edge::Arrival,
-    extract::{Body, HeaderKey, Public},
+    extract::{Body, HeaderKey, Public, read_key},
     limits::KeyPurpose,
     problem::Result,
     shape,
@@ -26,7 +26,7 @@ pub(crate) async fn validate(
     let ValidateRequest { license_key, product, fingerprint, kind, features, nonce } = body.value;
     let input = Validate {
         // A mistyped key is an answer of this call, not an error.
-        key: LicenseKey::parse(header.or(license_key)?.expose()).ok(),
+        key: read_key(&header.or(license_key)?).ok(),
         product,
         fingerprint: fingerprint.map(|text| read_fingerprint(kind, text)).transpose()?,
         kind,

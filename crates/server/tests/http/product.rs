@@ -174,6 +174,47 @@ async fn validate_answers_every_key() {
 }
 
 #[tokio::test]
+async fn keys_leases_and_tokens_are_understood_as_people_have_them() {
+    World::each(|world| async {
+        let face = Face::of(world);
+        let license = face.seed().await;
+        let key = license["key"].as_str().unwrap();
+        let pasted = [
+            format!("\u{feff}“{}”\r\n", key.replace('-', "–")),
+            format!("Bearer {}", key.replace('-', "\u{2011}\u{200b}")),
+            format!("'{}\r\n{}'", &key[..20], &key[20..]),
+        ];
+        for text in &pasted {
+            let body = json!({"license_key": text, "product": "chorus"});
+            let valid = face.call("POST", "/v1/validate").json(&body).send().await.expect(200);
+            assert_eq!(valid["code"], "valid", "{text:?}");
+            let mut body = activation(&license, "eu-1", N1);
+            body["license_key"] = json!(text);
+            let header = format!("License “{}”", key.replace('-', "–"));
+            let active = face.call("POST", "/v1/activate").header("authorization", &header).json(&body);
+            let active = active.send().await;
+            assert!([200, 201].contains(&active.status), "{active:?}");
+
+            let status = face.call("GET", "/v1/status").header("authorization", &header).send().await;
+            assert_eq!(status.expect(200)["state"], "active");
+            let bearer = format!("Bearer \"{}\"", active.body["lease"].as_str().unwrap());
+            let status = face.call("GET", "/v1/status").header("authorization", &bearer).send().await;
+            assert_eq!(status.expect(200)["state"], "active");
+        }
+        let other = json!({"license_key": format!("{key}7"), "product": "chorus"});
+        let header = format!("License {key}");
+        let differ =
+            face.call("POST", "/v1/validate").header("authorization", &header).json(&other).send().await;
+        differ.refused(422, "invalid_request");
+
+        let token = std::fs::read_to_string(face.world.directory.path().join("first-token")).unwrap();
+        let bearer = format!("bearer “{}”", token.trim());
+        face.call("GET", "/v1/admin/licenses").header("authorization", &bearer).send().await.expect(200);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn the_catalogue_is_what_the_lease_hashes() {
     World::each(|world| async {
         let face = Face::of(world);
