@@ -52,6 +52,8 @@ pub struct EditCustomer {
 #[derive(Clone, Debug, Default)]
 pub struct CustomerFilter {
     pub tag: Option<String>,
+    /// Entries that it has, with exactly these values.
+    pub metadata: BTreeMap<String, String>,
     /// Also archived ones.
     pub archived: bool,
     /// Whether the caller has the right to see personal data, by which they are then found as well.
@@ -110,14 +112,10 @@ impl Authority {
             let paging = Paging::new(&list, &SORTINGS)?;
             let mut sql = Sql::new(sql::SELECT);
             sql.push(if list.filter.archived { " where 1 = 1" } else { " where c.archived_at is null" });
-            search::tagged(
-                tx,
-                &mut sql,
-                Noun::CustomerTag,
-                list.filter.tag.as_deref(),
-                few_tags!("c.id"),
-                many_tags!("c.id"),
-            )?;
+            let CustomerFilter { tag, metadata, .. } = &list.filter;
+            let (few, many) = (few_tags!("c.id"), many_tags!("c.id"));
+            search::tagged(tx, &mut sql, Noun::CustomerTag, tag.as_deref(), few, many)?;
+            search::with_metadata(tx, &mut sql, Noun::CustomerMetadata, metadata, few, many)?;
             search::customer_condition(tx, &mut sql, list.q.as_deref(), list.filter.personal)?;
             paging.finish(&mut sql);
             let found = tx.query_all(&sql, sql.params(), sql::read)?;

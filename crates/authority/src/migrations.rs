@@ -31,6 +31,7 @@ pub(crate) const ALL: Migrations = Migrations {
         "0012_moves_by_key" for "0.1.0",
         "0013_repeated_entries" for "0.1.0",
         "0014_long_rows" for "0.1.0",
+        "0015_search" for "0.1.0",
         "0016_terms" for "0.1.0",
     },
 };

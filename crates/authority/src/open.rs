@@ -115,6 +115,7 @@ impl Authority {
             authority.change_issuer(Cx::system("start"), authority.opened_for.clone()).await?;
         }
         authority.respell_domains().await?;
+        authority.index_words().await?;
         authority.notice_foreign_root().await?;
         authority.make_first_token(&directory).await?;
         Ok(authority)

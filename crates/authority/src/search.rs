@@ -1,13 +1,19 @@
 //! The words by which things are found.
 
 pub(crate) mod fragments;
+mod index;
+mod words;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use kaching_base::{Id, IdKind};
+use kaching_base::{Base64Url, Id, IdKind};
 use kaching_db::{Param, Sql, ToParam as _, Tx, params};
 
+use sha2::{Digest as _, Sha256};
+
 use crate::Result;
+
+pub(crate) use words::{words, words_of};
 
 /// What is searched; the word that stands in the table.
 #[derive(Clone, Copy)]
@@ -23,6 +29,10 @@ pub(crate) enum Noun {
     LicenseTag,
     /// A customer's tags, each as a whole.
     CustomerTag,
+    /// A license's metadata, a digest of each entry.
+    LicenseMetadata,
+    /// A customer's metadata, a digest of each entry.
+    CustomerMetadata,
     Token,
     Activation,
 }
@@ -38,6 +48,8 @@ impl Noun {
             Self::License => "license",
             Self::LicenseTag => "license_tag",
             Self::CustomerTag => "customer_tag",
+            Self::LicenseMetadata => "license_metadata",
+            Self::CustomerMetadata => "customer_metadata",
             Self::Token => "token",
             Self::Activation => "activation",
         }
@@ -48,17 +60,8 @@ impl Noun {
 /// of them soon.
 pub(crate) const FEW: i64 = 1000;
 
-/// The words of a text, in lower case.
-pub(crate) fn words(text: &str) -> BTreeSet<String> {
-    let lower = text.to_lowercase();
-    let words = lower.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
-    words.take(64).map(|word| word.chars().take(64).collect()).collect()
-}
-
-/// The words of several texts.
-pub(crate) fn words_of<'a>(texts: impl IntoIterator<Item = &'a str>) -> BTreeSet<String> {
-    texts.into_iter().flat_map(words).collect()
-}
+/// So many words are written by one statement, three values each.
+const AT_ONCE: usize = 1000;
 
 /// Replaces the words by which a thing is found.
 pub(crate) fn put<K: IdKind>(
@@ -78,16 +81,43 @@ pub(crate) fn add<K: IdKind>(
     target: Id<K>,
     words: &BTreeSet<String>,
 ) -> Result<()> {
-    let mut sql = Sql::new("insert into search_words (noun, word, target)");
-    let mut before = " values ";
-    for word in words {
-        sql.push(before).add("(?, ?, ?)", params![noun.as_str(), word.as_str(), target]);
-        before = ", ";
-    }
-    if !words.is_empty() {
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    for words in words.chunks(AT_ONCE) {
+        let mut sql = Sql::new("insert into search_words (noun, word, target)");
+        let mut before = " values ";
+        for word in words {
+            sql.push(before).add("(?, ?, ?)", params![noun.as_str(), *word, target]);
+            before = ", ";
+        }
         tx.execute(&sql, sql.params())?;
     }
     Ok(())
+}
+
+/// Replaces the metadata by which a thing is found. Values may be longer than what an index takes, so digests are stored.
+pub(crate) fn put_metadata<K: IdKind>(
+    tx: &mut Tx<'_>,
+    noun: Noun,
+    target: Id<K>,
+    metadata: &BTreeMap<String, String>,
+) -> Result<()> {
+    let entries = metadata.iter().map(|(key, value)| entry(key, value));
+    put(tx, noun, target, &entries.collect())
+}
+
+/// No key has a line end.
+fn entry(key: &str, value: &str) -> String {
+    Base64Url(Sha256::digest(format!("{key}\n{value}"))).to_string()
+}
+
+/// The words that a query asks for. One of signs alone asks for what nothing has.
+fn asked(sql: &mut Sql, q: Option<&str>) -> BTreeSet<String> {
+    let q = q.unwrap_or_default();
+    let asked = words::asked(q);
+    if asked.is_empty() && !q.trim().is_empty() {
+        sql.push(" and 1 = 0");
+    }
+    asked
 }
 
 /// Behind every word that begins with this one.
@@ -105,7 +135,7 @@ pub(crate) fn condition(
     few: &'static str,
     many: &'static str,
 ) -> Result<()> {
-    for word in words(q.unwrap_or_default()) {
+    for word in asked(sql, q) {
         let end = behind(&word);
         let found = tx.query_one(
             "select count(*) from (select 1 as one from search_words where noun = ?1 and word >= ?2 and word < ?3 limit ?4) as found",
@@ -123,7 +153,7 @@ pub(crate) fn customer_condition(tx: &mut Tx<'_>, sql: &mut Sql, q: Option<&str>
         let (few, many) = (fragments::few_words!("c.id"), fragments::many_words!("c.id"));
         return condition(tx, sql, Noun::Customer, q, few, many);
     }
-    for word in words(q.unwrap_or_default()) {
+    for word in asked(sql, q) {
         let end = behind(&word);
         let counting = "select (select count(*) from (select 1 as one from search_words
                        where noun = 'customer' and word >= ?1 and word < ?2 limit ?3) as a)
@@ -139,7 +169,7 @@ pub(crate) fn customer_condition(tx: &mut Tx<'_>, sql: &mut Sql, q: Option<&str>
 /// As [`condition`] for licenses, which are found by their own words and by those of their customers; by the words of
 /// mail addresses where `mail` says so.
 pub(crate) fn license_condition(tx: &mut Tx<'_>, sql: &mut Sql, q: Option<&str>, mail: bool) -> Result<()> {
-    for word in words(q.unwrap_or_default()) {
+    for word in asked(sql, q) {
         let end = behind(&word);
         let counting = "select (select count(*) from (select 1 as one from (select target from search_words
                          where noun = 'customer' and word >= ?1 and word < ?2 order by word) w
@@ -164,6 +194,18 @@ pub(crate) fn license_condition(tx: &mut Tx<'_>, sql: &mut Sql, q: Option<&str>,
         add_texts(sql, if found > FEW { many } else { few }, &texts);
     }
     Ok(())
+}
+
+/// Adds the condition that the thing has all of these entries of metadata, in the fragment for few matches or for many.
+pub(crate) fn with_metadata(
+    tx: &mut Tx<'_>,
+    sql: &mut Sql,
+    noun: Noun,
+    metadata: &BTreeMap<String, String>,
+    few: &'static str,
+    many: &'static str,
+) -> Result<()> {
+    metadata.iter().try_for_each(|(key, value)| tagged(tx, sql, noun, Some(&entry(key, value)), few, many))
 }
 
 /// Adds the condition that the thing has this tag, in the fragment for few matches or for many.

@@ -11,6 +11,7 @@ mod operators {
     pub mod licenses;
     pub mod lifecycle;
     pub mod lists;
+    pub mod searches;
     pub mod setting;
     pub mod tokens;
 }

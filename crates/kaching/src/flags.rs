@@ -11,7 +11,7 @@ mod terms;
 pub(crate) use duration::{days, seconds};
 pub(crate) use edits::{changes_something, cleared};
 pub(crate) use labels::{LabelEdits, Labels};
-pub(crate) use listing::{Archived, Listing, Part};
+pub(crate) use listing::{Archived, Listing, Metadata, Part};
 pub(crate) use policy::{Policy, PolicyEdits};
 pub(crate) use target::{Confirmed, argument};
 pub(crate) use terms::{Bindings, LimitEdits, Limits, binding};

@@ -10,7 +10,7 @@ use crate::{
     Authority, Cx, Op, Result,
     audit::Entry,
     licenses,
-    search::{self, Noun, words_of},
+    search::{self, Noun},
 };
 
 impl Authority {
@@ -71,8 +71,7 @@ fn respell(tx: &mut Tx<'_>, op: &mut Op, before: Activation, to: &Fingerprint) -
     let Activation { id, fingerprint, name, .. } = before;
     sql::set_fingerprint(tx, id, to.as_str())?;
     sql::put_spelling(tx, id, fingerprint.hash())?;
-    let words = words_of([to.as_str(), name.as_deref().unwrap_or_default()]);
-    search::put(tx, Noun::Activation, id, &words)?;
+    search::put(tx, Noun::Activation, id, &sql::words(to, name.as_deref()))?;
     op.on("activation.respell", id);
     let told = json!({ "was": fingerprint.as_str(), "fingerprint": to.as_str() });
     op.audit(tx, Entry::ok(json!({ "license": before.license })).private(told))

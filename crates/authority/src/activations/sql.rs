@@ -1,7 +1,7 @@
 mod levels;
 pub(super) mod repeated;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kaching_base::{
     ActivationId, Code, ErrorCode, FingerprintKind, LeaseAlgorithm, LicenseId, Seconds, Timestamp,
@@ -18,7 +18,7 @@ use super::Health;
 use crate::{
     Result,
     catalogue::{self, Stamp},
-    search::{FEW, is_few},
+    search::{self, FEW, Noun, is_few, words_of},
     stored::Fields,
 };
 
@@ -274,6 +274,25 @@ pub(super) fn spellings(tx: &mut Tx<'_>, after: ActivationId) -> Result<Vec<Spel
             fingerprint: fields.word(|text| Fingerprint::stored(text).ok())?,
         })
     })?)
+}
+
+/// Returns the words by which an activation is found.
+pub(super) fn words(fingerprint: &Fingerprint, name: Option<&str>) -> BTreeSet<String> {
+    words_of([fingerprint.as_str(), name.unwrap_or_default()])
+}
+
+/// Indexes the next activations behind this one that an earlier version may have indexed in another form, and returns
+/// the last one's id.
+pub(crate) fn index_words(tx: &mut Tx<'_>, after: ActivationId) -> Result<Option<ActivationId>> {
+    let sql = select!(
+        " where a.id > ?1 and (octet_length(a.fingerprint) > length(a.fingerprint) or octet_length(a.name) > length(a.name))
+          order by a.id limit 500 for update"
+    );
+    let found = tx.query_all(sql, params![after], read)?;
+    for one in &found {
+        search::put(tx, Noun::Activation, one.id, &words(&one.fingerprint, one.name.as_deref()))?;
+    }
+    Ok(found.last().map(|one| one.id))
 }
 
 pub(super) fn set_fingerprint(tx: &mut Tx<'_>, id: ActivationId, fingerprint: &str) -> Result<()> {

@@ -11,7 +11,7 @@ use crate::{
     Op, Result,
     audit::Entry,
     licenses,
-    search::{self, Noun, words_of},
+    search::{self, Noun},
 };
 
 /// What the entry of a decision is called, and how the move came about.
@@ -56,8 +56,7 @@ fn write_activation(
     decision: &Decision,
 ) -> Result<()> {
     let activation = &decision.activation;
-    let words =
-        || words_of([activation.fingerprint.as_str(), activation.name.as_deref().unwrap_or_default()]);
+    let words = || sql::words(&activation.fingerprint, activation.name.as_deref());
     let Some(present) = present else {
         sql::insert(tx, activation)?;
         put_spelling(tx, activation)?;

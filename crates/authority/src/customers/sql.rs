@@ -109,6 +109,21 @@ pub(super) fn update(tx: &mut Tx<'_>, customer: &Customer) -> Result<()> {
     put_words(tx, customer)
 }
 
+/// Indexes the next customers behind this one that an earlier version may have indexed in another form, and returns the
+/// last one's id.
+pub(crate) fn index_words(tx: &mut Tx<'_>, after: CustomerId) -> Result<Option<CustomerId>> {
+    let sql = select!(
+        " where c.id > ?1 and (octet_length(c.name) > length(c.name) or octet_length(c.company) > length(c.company) or octet_length(c.email) > length(c.email)
+               or c.metadata <> '{}')
+          order by c.id limit 500 for update"
+    );
+    let found = tx.query_all(sql, params![after], read)?;
+    for one in &found {
+        put_words(tx, one)?;
+    }
+    Ok(found.last().map(|one| one.id))
+}
+
 fn put_words(tx: &mut Tx<'_>, customer: &Customer) -> Result<()> {
     let reference = customer.reference.as_ref().map(|r| r.as_str());
     let optional = [reference, customer.company.as_deref()].into_iter().flatten();
@@ -116,5 +131,6 @@ fn put_words(tx: &mut Tx<'_>, customer: &Customer) -> Result<()> {
     let mail = words_of(customer.email.as_deref());
     search::put(tx, Noun::Customer, customer.id, &words)?;
     search::put(tx, Noun::CustomerMail, customer.id, &mail)?;
-    search::put(tx, Noun::CustomerTag, customer.id, &customer.tags)
+    search::put(tx, Noun::CustomerTag, customer.id, &customer.tags)?;
+    search::put_metadata(tx, Noun::CustomerMetadata, customer.id, &customer.metadata)
 }

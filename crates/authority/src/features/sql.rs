@@ -1,4 +1,4 @@
-use kaching_base::ProductId;
+use kaching_base::{FeatureId, ProductId};
 use kaching_db::{self as db, Row, Tx, params};
 use kaching_domain::Feature;
 
@@ -84,6 +84,20 @@ pub(super) fn update(tx: &mut Tx<'_>, feature: &Feature) -> Result<()> {
         params![feature.id, feature.title, feature.benefit, feature.updated_at, feature.archived_at],
     )?;
     put_words(tx, feature)
+}
+
+/// Indexes the next features behind this one that an earlier version may have indexed in another form, and returns the
+/// last one's id.
+pub(crate) fn index_words(tx: &mut Tx<'_>, after: FeatureId) -> Result<Option<FeatureId>> {
+    let sql = select!(
+        " where f.id > ?1 and octet_length(f.title) > length(f.title)
+          order by f.id limit 500 for update"
+    );
+    let found = tx.query_all(sql, params![after], read)?;
+    for one in &found {
+        put_words(tx, &one.feature)?;
+    }
+    Ok(found.last().map(|one| one.feature.id))
 }
 
 fn put_words(tx: &mut Tx<'_>, feature: &Feature) -> Result<()> {

@@ -1,10 +1,14 @@
-use kaching_base::{LicenseId, LicenseType, Timestamp};
+use std::collections::BTreeMap;
+
+use kaching_base::{LicenseId, LicenseType, Secret, Timestamp, pasted};
 use kaching_db::{Sql, Tx, params};
 use kaching_domain::{License, State, Status};
+use kaching_license::LicenseKey;
 
 use super::{LicenseDetails, details::Codes, sql};
 use crate::{
     Authority, List, Page, Result, customers,
+    keys::KeyRing,
     list::{Key, Paging, Sorting, sorting},
     plans, products,
     search::{
@@ -26,6 +30,8 @@ pub struct LicenseFilter {
     pub state: Option<State>,
     pub license_type: Option<LicenseType>,
     pub tag: Option<String>,
+    /// Entries that it has, with exactly these values.
+    pub metadata: BTreeMap<String, String>,
     pub expires_before: Option<Timestamp>,
     pub expires_after: Option<Timestamp>,
     /// Also deleted ones.
@@ -40,22 +46,23 @@ static SORTINGS: [Sorting; 2] =
 impl Authority {
     /// Lists licenses; sorted by `created_at` or `expires_at`, where those without an end stand last. `q` finds them
     /// by their customer's words, with the right to see personal data those of its mail address, their tags and metadata,
-    /// or their id.
+    /// or their id or key.
     ///
     /// # Errors
     /// If the list makes no sense, or names a product, plan or customer that is not there.
     pub async fn licenses(&self, list: List<LicenseFilter>) -> Result<Page<LicenseDetails>> {
+        let keys = self.keys();
         self.read("licenses.list", move |tx, now| {
             let paging = Paging::new(&list, &SORTINGS)?;
             let mut sql = Sql::new(sql::SELECT);
             sql.push(if list.filter.archived { " where 1 = 1" } else { " where l.archived_at is null" });
             let by_expiry = paging.sorting.name == "expires_at";
             filter(tx, &mut sql, &list.filter, by_expiry, now)?;
-            match list.q.as_deref().map(str::parse::<LicenseId>) {
-                Some(Ok(id)) => {
+            match named(tx, &keys, list.q.as_deref(), now)? {
+                Some(id) => {
                     sql.add_if(" and l.id = ?", Some(id));
                 }
-                _ => search::license_condition(tx, &mut sql, list.q.as_deref(), list.filter.personal)?,
+                None => search::license_condition(tx, &mut sql, list.q.as_deref(), list.filter.personal)?,
             }
             paging.finish(&mut sql);
             let found = tx.query_all(&sql, sql.params(), sql::read)?;
@@ -65,6 +72,16 @@ impl Authority {
             Ok(Page { items: items.collect::<Result<_>>()?, next })
         })
         .await
+    }
+}
+
+/// The one license that a query names: by its id, or by a key that opens it.
+fn named(tx: &mut Tx<'_>, keys: &KeyRing, q: Option<&str>, now: Timestamp) -> Result<Option<LicenseId>> {
+    let Some(text) = q.map(pasted).map(Secret::new) else { return Ok(None) };
+    match (text.expose().parse::<LicenseId>(), LicenseKey::parse(text.expose())) {
+        (Ok(id), _) => Ok(Some(id)),
+        (_, Ok(key)) => Ok(sql::by_key(tx, &keys.lookup(&key), now)?.map(|license| license.id)),
+        _ => Ok(None),
     }
 }
 
@@ -90,7 +107,9 @@ fn filter(
         sql.add_if(" and l.customer = ?", Some(customers::find(tx, address)?.id));
     }
     sql.add_if(" and l.license_type = ?", filter.license_type);
-    search::tagged(tx, sql, Noun::LicenseTag, filter.tag.as_deref(), few_tags!("l.id"), many_tags!("l.id"))?;
+    let (few, many) = (few_tags!("l.id"), many_tags!("l.id"));
+    search::tagged(tx, sql, Noun::LicenseTag, filter.tag.as_deref(), few, many)?;
+    search::with_metadata(tx, sql, Noun::LicenseMetadata, &filter.metadata, few, many)?;
     if let Some(status) = filter.status {
         // A customer has few licenses: its index is the one to take, so that of the status is hidden.
         let hidden = filter.customer.is_some();

@@ -246,11 +246,26 @@ pub(crate) fn set_revision(tx: &mut Tx<'_>, id: LicenseId, revision: i64) -> Res
     Ok(())
 }
 
+/// Indexes the next licenses behind this one that an earlier version may have indexed in another form, and returns the
+/// last one's id.
+pub(crate) fn index_words(tx: &mut Tx<'_>, after: LicenseId) -> Result<Option<LicenseId>> {
+    let sql = select!(
+        " where l.id > ?1 and (octet_length(l.tags) > length(l.tags) or l.metadata <> '{}')
+          order by l.id limit 500 for update"
+    );
+    let found = tx.query_all(sql, params![after], read)?;
+    for one in &found {
+        put_words(tx, one)?;
+    }
+    Ok(found.last().map(|one| one.id))
+}
+
 /// A license is found by its tags and what other systems call it, besides by its customer.
 fn put_words(tx: &mut Tx<'_>, license: &License) -> Result<()> {
     let words = words_of(license.tags.iter().chain(license.metadata.values()).map(String::as_str));
     search::put(tx, Noun::License, license.id, &words)?;
-    search::put(tx, Noun::LicenseTag, license.id, &license.tags)
+    search::put(tx, Noun::LicenseTag, license.id, &license.tags)?;
+    search::put_metadata(tx, Noun::LicenseMetadata, license.id, &license.metadata)
 }
 
 pub(super) fn insert_key(

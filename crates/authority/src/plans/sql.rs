@@ -112,6 +112,20 @@ pub(super) fn update(tx: &mut Tx<'_>, plan: &Plan) -> Result<()> {
     put_words(tx, plan)
 }
 
+/// Indexes the next plans behind this one that an earlier version may have indexed in another form, and returns the
+/// last one's id.
+pub(crate) fn index_words(tx: &mut Tx<'_>, after: PlanId) -> Result<Option<PlanId>> {
+    let sql = select!(
+        " where n.id > ?1 and octet_length(n.name) > length(n.name)
+          order by n.id limit 500 for update"
+    );
+    let found = tx.query_all(sql, params![after], read)?;
+    for one in &found {
+        put_words(tx, &one.plan)?;
+    }
+    Ok(found.last().map(|one| one.plan.id))
+}
+
 fn put_words(tx: &mut Tx<'_>, plan: &Plan) -> Result<()> {
     search::put(tx, Noun::Plan, plan.id, &words_of([plan.code.as_str(), &plan.name]))
 }

@@ -98,6 +98,20 @@ pub(super) fn update(tx: &mut Tx<'_>, product: &Product) -> Result<()> {
     put_words(tx, product)
 }
 
+/// Indexes the next products behind this one that an earlier version may have indexed in another form, and returns the
+/// last one's id.
+pub(crate) fn index_words(tx: &mut Tx<'_>, after: ProductId) -> Result<Option<ProductId>> {
+    let sql = select!(
+        " where p.id > ?1 and octet_length(p.name) > length(p.name)
+          order by p.id limit 500 for update"
+    );
+    let found = tx.query_all(sql, params![after], read)?;
+    for one in &found {
+        put_words(tx, one)?;
+    }
+    Ok(found.last().map(|one| one.id))
+}
+
 fn put_words(tx: &mut Tx<'_>, product: &Product) -> Result<()> {
     search::put(tx, Noun::Product, product.id, &words_of([product.code.as_str(), &product.name]))
 }

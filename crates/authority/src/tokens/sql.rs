@@ -100,7 +100,7 @@ pub(super) fn insert(tx: &mut Tx<'_>, token: &Token, lookup: &[u8; 32], rights: 
             token.archived_at
         ],
     )?;
-    search::put(tx, Noun::Token, token.id, &words_of([token.name.as_str()]))
+    put_words(tx, token)
 }
 
 pub(super) fn update(tx: &mut Tx<'_>, token: &Token, rights: &[u8; 32]) -> Result<()> {
@@ -117,6 +117,24 @@ pub(super) fn update(tx: &mut Tx<'_>, token: &Token, rights: &[u8; 32]) -> Resul
             rights[..]
         ],
     )?;
+    put_words(tx, token)
+}
+
+/// Indexes the next tokens behind this one that an earlier version may have indexed in another form, and returns the
+/// last one's id.
+pub(crate) fn index_words(tx: &mut Tx<'_>, after: TokenId) -> Result<Option<TokenId>> {
+    let sql = select!(
+        " where t.id > ?1 and octet_length(t.name) > length(t.name)
+          order by t.id limit 500 for update"
+    );
+    let found = tx.query_all(sql, params![after], read)?;
+    for one in &found {
+        put_words(tx, one)?;
+    }
+    Ok(found.last().map(|one| one.id))
+}
+
+fn put_words(tx: &mut Tx<'_>, token: &Token) -> Result<()> {
     search::put(tx, Noun::Token, token.id, &words_of([token.name.as_str()]))
 }
 

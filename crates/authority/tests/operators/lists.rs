@@ -83,6 +83,9 @@ async fn filters_and_words_find_what_they_say() {
 
         let text = |text: &str| Some(text.to_owned());
         let none = LicenseFilter::default;
+        let entries = |entries: &[(&str, &str)]| -> std::collections::BTreeMap<_, _> {
+            entries.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+        };
         for (filter, count) in [
             (none(), 3),
             (LicenseFilter { status: Some(Status::Suspended), ..none() }, 1),
@@ -94,6 +97,9 @@ async fn filters_and_words_find_what_they_say() {
             (LicenseFilter { customer: text("CUST-002"), ..none() }, 1),
             (LicenseFilter { tag: text("vip"), ..none() }, 1),
             (LicenseFilter { tag: text("vi"), ..none() }, 0),
+            (LicenseFilter { metadata: entries(&[("order", "PO-77123")]), ..none() }, 1),
+            (LicenseFilter { metadata: entries(&[("order", "PO-77123"), ("region", "eu")]), ..none() }, 0),
+            (LicenseFilter { metadata: entries(&[("order", "po-77123")]), ..none() }, 0),
             (LicenseFilter { license_type: Some(LicenseType::Trial), ..none() }, 0),
             (LicenseFilter { expires_before: Some(acme.created_at.plus_days(366)), ..none() }, 2),
             (LicenseFilter { expires_after: Some(acme.created_at.plus_days(366)), ..none() }, 1),
@@ -101,7 +107,9 @@ async fn filters_and_words_find_what_they_say() {
             let found = authority.licenses(list(filter.clone())).await.unwrap();
             assert_eq!(found.items.len(), count, "{filter:?}");
         }
-        for (q, count) in [("boats", 1), ("acme", 2), ("77123", 1), ("vip", 1), ("acme boats", 0), ("%", 3)] {
+        for (q, count) in
+            [("boats", 1), ("acme", 2), ("77123", 1), ("vip", 1), ("acme boats", 0), ("%", 0), (" ", 3)]
+        {
             let asked = List { q: text(q), ..list(none()) };
             assert_eq!(authority.licenses(asked).await.unwrap().items.len(), count, "{q}");
         }

@@ -2,7 +2,7 @@ use clap::Args;
 
 use crate::{
     failure::Failure,
-    flags::{Archived, Listing},
+    flags::{Archived, Listing, Metadata},
     output::Output,
     remote::{Client, Path},
 };
@@ -14,6 +14,8 @@ pub(crate) struct List {
     #[arg(long, value_name = "WORD")]
     tag: Option<String>,
     #[command(flatten)]
+    metadata: Metadata,
+    #[command(flatten)]
     archived: Archived,
     #[command(flatten)]
     listing: Listing,
@@ -23,7 +25,9 @@ impl List {
     pub(super) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
         let path = Path::admin("customers").maybe("tag", self.tag.as_ref());
         self.listing
-            .run(client, output, self.archived.on(path), |customers| super::table(&customers, output))
+            .run(client, output, self.archived.on(self.metadata.on(path)), |customers| {
+                super::table(&customers, output)
+            })
             .await
     }
 }

@@ -62,7 +62,7 @@ impl LabelEdits {
     }
 }
 
-fn pair(text: &str) -> Result<(String, String), ParseError> {
+pub(super) fn pair(text: &str) -> Result<(String, String), ParseError> {
     match text.split_once('=') {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
         _ => Err(ParseError::new("metadata looks like key=value")),

@@ -3,6 +3,7 @@ use kaching_api::List;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::labels::pair;
 use crate::{
     failure::Failure,
     output::Output,
@@ -12,7 +13,8 @@ use crate::{
 /// Which rows, and in which order.
 #[derive(Args)]
 pub(crate) struct Listing {
-    /// Only what has all these words, or words that begin so
+    /// Only what has all these words, or words that begin so, in its names and codes; a license also in its tags, its
+    /// metadata, and the names of its customer
     #[arg(short, long = "search", value_name = "WORDS")]
     q: Option<String>,
     /// The order: a column of the answer, with - before it for the reverse
@@ -30,6 +32,14 @@ pub(crate) struct Archived {
     archived: bool,
 }
 
+/// What other systems know the rows by.
+#[derive(Args)]
+pub(crate) struct Metadata {
+    /// Only those with this entry of metadata; may be given for several keys
+    #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
+    metadata: Vec<(String, String)>,
+}
+
 /// Which part of a list.
 #[derive(Args)]
 pub(crate) struct Part {
@@ -42,6 +52,12 @@ pub(crate) struct Part {
     /// Everything, however long
     #[arg(long, conflicts_with_all = ["rows", "after"])]
     all: bool,
+}
+
+impl Metadata {
+    pub(crate) fn on(&self, path: Path) -> Path {
+        self.metadata.iter().fold(path, |path, (key, value)| path.with(&format!("metadata[{key}]"), value))
+    }
 }
 
 impl Archived {

@@ -7,7 +7,7 @@ use kaching_base::{LicenseType, Timestamp};
 use crate::{
     customer::names,
     failure::Failure,
-    flags::{Archived, Listing, words},
+    flags::{Archived, Listing, Metadata, words},
     output::Output,
     remote::{Client, Path},
 };
@@ -40,6 +40,8 @@ pub(crate) struct List {
     #[arg(long, value_name = "DATE")]
     expires_after: Option<Timestamp>,
     #[command(flatten)]
+    metadata: Metadata,
+    #[command(flatten)]
     archived: Archived,
     #[command(flatten)]
     listing: Listing,
@@ -56,7 +58,7 @@ impl List {
             .maybe("tag", self.tag.as_ref())
             .maybe("expires_before", self.expires_before.as_ref())
             .maybe("expires_after", self.expires_after.as_ref());
-        let rows = self.listing.fetch(client, self.archived.on(path)).await?;
+        let rows = self.listing.fetch(client, self.archived.on(self.metadata.on(path))).await?;
         let names = if output.json {
             BTreeMap::new()
         } else {

@@ -28,6 +28,8 @@ fn a_license_from_the_first_product_to_its_end() {
     let list = kaching.json(&["license", "list"]);
     let id = list["items"][0]["id"].as_str().unwrap().to_owned();
     kaching.record("license list --customer CUST-001");
+    kaching.record("license list --metadata order=2026-118");
+    kaching.record("license list --metadata order=2026-119");
     kaching.record(&format!("license show {id}"));
     kaching.record(&format!("license suspend {id} --reason unpaid"));
     kaching.record(&format!("license suspend {id} --reason unpaid"));

@@ -1,6 +1,8 @@
+use std::collections::BTreeMap;
+
 use axum::{extract::FromRequestParts, http::request::Parts};
 use kaching_base::in_plain_words;
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 
 use crate::{
     App,
@@ -35,6 +37,7 @@ fn parse<T: DeserializeOwned>(query: &str) -> Result<T> {
         let pointer = format!("/{}", name.replace('\0', ""));
         return Err(Rejected::invalid(pointer, "a parameter may not contain the NUL character"));
     }
+    let query = with_metadata_in_one(pairs)?;
     let deserializer = serde_urlencoded::Deserializer::new(form_urlencoded::parse(query.as_bytes()));
     serde_path_to_error::deserialize(deserializer).map_err(|error| {
         let path = error.path().to_string();
@@ -44,6 +47,43 @@ fn parse<T: DeserializeOwned>(query: &str) -> Result<T> {
         let pointer = if name == "." { String::new() } else { format!("/{name}") };
         Rejected::invalid(pointer, in_plain_words(&detail))
     })
+}
+
+/// All of `metadata[KEY]=VALUE` as one parameter, which [`metadata`] reads: a query has no names that are not known.
+fn with_metadata_in_one(pairs: Vec<(String, String)>) -> Result<String> {
+    let mut metadata = BTreeMap::new();
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    for (name, value) in pairs {
+        if name == METADATA {
+            let detail = "a filter by metadata names a key: metadata[KEY]=VALUE";
+            return Err(Rejected::invalid("/metadata", detail));
+        }
+        match name.strip_prefix("metadata[").and_then(|rest| rest.strip_suffix(']')) {
+            None => {
+                query.append_pair(&name, &value);
+            }
+            Some(key) => {
+                if metadata.insert(key.to_owned(), value).is_some() {
+                    let detail = "an entry of metadata has one value: name each key once";
+                    return Err(Rejected::invalid(format!("/{name}"), detail));
+                }
+            }
+        }
+    }
+    if !metadata.is_empty() {
+        let text = serde_json::to_string(&metadata).expect("it has text keys");
+        query.append_pair(METADATA, &text);
+    }
+    Ok(query.finish())
+}
+
+const METADATA: &str = "metadata";
+
+/// Reads the filters by metadata that [`Params`] has brought together.
+pub(crate) fn metadata<'de, D: Deserializer<'de>>(
+    d: D,
+) -> std::result::Result<BTreeMap<String, String>, D::Error> {
+    serde_json::from_str(&String::deserialize(d)?).map_err(serde::de::Error::custom)
 }
 
 /// The parameters of a list: those that all have, and its filters.

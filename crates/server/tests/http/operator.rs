@@ -116,10 +116,43 @@ async fn lists_come_in_pages() {
             ("after=nonsense", "/after"),
             ("sort=colour", "/sort"),
             ("colour=blue", "/colour"),
+            ("metadata=eu", "/metadata"),
+            ("metadata[region=eu", "/metadata[region"),
+            ("metadata[region]=eu&metadata[region]=us", "/metadata[region]"),
         ] {
             let refused = face.admin("GET", &format!("/customers?{query}")).send().await;
             assert_eq!(refused.refused(422, "invalid_request")["errors"][0]["pointer"], pointer, "{query}");
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn lists_are_searched_and_filtered_by_metadata() {
+    World::each(|world| async {
+        let face = Face::of(world);
+        face.seed().await;
+        let body = json!({"reference": "DE-1", "name": "Müller Straßenbau", "metadata": {"region": "eu", "a[b]": "1 & 2"}});
+        let made = face.admin("POST", "/customers").json(&body).send().await.expect(201);
+        let body = json!({"customer": "DE-1", "product": "chorus", "plan": "team", "metadata": {"order": "77123"}});
+        let license = face.admin("POST", "/licenses").json(&body).send().await.expect(201);
+        for (query, found) in [
+            ("customers?q=STRASSENBAU%20mu%CC%88ller", Some(&made["id"])),
+            ("customers?metadata[region]=eu", Some(&made["id"])),
+            ("customers?metadata%5Bregion%5D=eu&metadata%5Ba%5Bb%5D%5D=1+%26+2&limit=1", Some(&made["id"])),
+            ("customers?metadata[region]=us", None),
+            ("customers?metadata[region]=eu&q=acme", None),
+            ("customers?q=--", None),
+            ("licenses?q=strassenbau&metadata[order]=77123", Some(&license["id"])),
+            ("licenses?metadata[order]=7712", None),
+            ("licenses?q=***", None),
+        ] {
+            let page = face.admin("GET", &format!("/{query}")).send().await.expect(200);
+            let ids: Vec<_> = page["items"].as_array().unwrap().iter().map(|item| &item["id"]).collect();
+            assert_eq!(ids, found.into_iter().collect::<Vec<_>>(), "{query}");
+        }
+        let elsewhere = face.admin("GET", "/plans?metadata[region]=eu").send().await;
+        assert_eq!(elsewhere.refused(422, "invalid_request")["errors"][0]["pointer"], "/metadata");
     })
     .await;
 }

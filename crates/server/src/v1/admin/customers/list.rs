@@ -1,10 +1,12 @@
+use std::collections::BTreeMap;
+
 use axum::{Json, extract::State};
 use kaching_api as api;
 use kaching_authority::CustomerFilter;
 
 use crate::{
     App,
-    extract::{Caller, Params, list_query, scope::Read},
+    extract::{Caller, Params, list_query, metadata, scope::Read},
     problem::Result,
     shape,
 };
@@ -14,12 +16,17 @@ list_query! {
     Query => CustomerFilter {
         /// Only those with this tag.
         tag: Option<String>,
+        /// Only those with this entry of metadata, as in `metadata[region]=eu`; may be given for several keys.
+        #[serde(deserialize_with = "metadata")]
+        #[param(style = DeepObject, explode = true)]
+        metadata: BTreeMap<String, String>,
         /// Also archived ones.
         archived: bool,
     }
 }
 
-/// Lists customers; mail addresses are shown and searched only with the scope `personal:read`.
+/// Lists customers. `q` searches names, companies and references; mail addresses are shown and searched only with the
+/// scope `personal:read`.
 #[utoipa::path(get, path = "/v1/admin/customers", tag = "operator", params(Query), responses(
     (status = 200, body = api::List<api::Customer>, description = "A page of them")))]
 pub(crate) async fn list(

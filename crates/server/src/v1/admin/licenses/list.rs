@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use axum::{Json, extract::State};
 use kaching_api as api;
 use kaching_authority::{LicenseFilter, List};
@@ -5,7 +7,7 @@ use kaching_base::{LicenseType, Timestamp};
 
 use crate::{
     App,
-    extract::{Caller, Params, scope::Read},
+    extract::{Caller, Params, metadata, scope::Read},
     problem::Result,
     shape,
 };
@@ -40,6 +42,10 @@ pub(crate) struct Query {
     license_type: Option<LicenseType>,
     /// Only those with this tag.
     tag: Option<String>,
+    /// Only those with this entry of metadata, as in `metadata[order]=77123`; may be given for several keys.
+    #[serde(default, deserialize_with = "metadata")]
+    #[param(style = DeepObject, explode = true)]
+    metadata: BTreeMap<String, String>,
     /// Only those that end before this.
     expires_before: Option<Timestamp>,
     /// Only those that end after this.
@@ -49,7 +55,8 @@ pub(crate) struct Query {
     archived: bool,
 }
 
-/// Lists licenses; they are found by mail addresses only with the scope `personal:read`.
+/// Lists licenses. `q` searches their tags and metadata, and the name, company and reference of their customer; mail
+/// addresses only with the scope `personal:read`.
 #[utoipa::path(get, path = "/v1/admin/licenses", tag = "operator", params(Query), responses(
     (status = 200, body = api::List<api::License>, description = "A page of them")))]
 pub(crate) async fn list(
@@ -67,6 +74,7 @@ pub(crate) async fn list(
         state: state.map(shape::state_of),
         license_type,
         tag,
+        metadata: query.metadata,
         expires_before: query.expires_before,
         expires_after: query.expires_after,
         archived: query.archived,
