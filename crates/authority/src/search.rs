@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kaching_base::{Base64Url, Id, IdKind};
 use kaching_db::{Param, Sql, ToParam as _, Tx, params};
+use kaching_domain::check_metadata;
 
 use sha2::{Digest as _, Sha256};
 
@@ -197,6 +198,7 @@ pub(crate) fn license_condition(tx: &mut Tx<'_>, sql: &mut Sql, q: Option<&str>,
 }
 
 /// Adds the condition that the thing has all of these entries of metadata, in the fragment for few matches or for many.
+/// Entries that nothing can have, and more of them than anything has, make no sense.
 pub(crate) fn with_metadata(
     tx: &mut Tx<'_>,
     sql: &mut Sql,
@@ -205,6 +207,7 @@ pub(crate) fn with_metadata(
     few: &'static str,
     many: &'static str,
 ) -> Result<()> {
+    check_metadata(metadata)?;
     metadata.iter().try_for_each(|(key, value)| tagged(tx, sql, noun, Some(&entry(key, value)), few, many))
 }
 

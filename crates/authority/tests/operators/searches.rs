@@ -66,11 +66,11 @@ async fn a_key_finds_its_license() {
         let id = one.license.id.to_string();
         let key = one.key.unwrap().expose().to_owned();
         for q in [key.clone(), key.to_lowercase(), format!("“{}”", key.replace('-', "–"))] {
-            assert_eq!(licenses(&world, &q, false).await, [id.clone()]);
+            assert_eq!(licenses(&world, &q, false).await, [id.as_str()]);
         }
         let replaced = world.authority.rekey_license(cx(), id.clone(), 0).await.unwrap().key.unwrap();
         assert!(licenses(&world, &key, false).await.is_empty(), "a key that has ended opens nothing");
-        assert_eq!(licenses(&world, replaced.expose(), false).await, [id.clone()]);
+        assert_eq!(licenses(&world, replaced.expose(), false).await, [id.as_str()]);
 
         world.authority.delete_license(cx(), id.clone()).await.unwrap();
         assert!(licenses(&world, replaced.expose(), false).await.is_empty());

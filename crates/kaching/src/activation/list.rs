@@ -9,6 +9,7 @@ use crate::{
 
 /// List activations
 #[derive(Args)]
+#[command(mut_arg("q", |q| q.help("Only those with all these words, or words that begin so, in fingerprint or name")))]
 pub(crate) struct List {
     /// Only those of this license: its id
     #[arg(long)]

@@ -9,6 +9,7 @@ use crate::{
 
 /// List customers
 #[derive(Args)]
+#[command(mut_arg("q", |q| q.help("Only those with all these words, or words that begin so, in name, company, reference or mail address")))]
 pub(crate) struct List {
     /// Only those with this tag
     #[arg(long, value_name = "WORD")]

@@ -9,6 +9,7 @@ use crate::{
 
 /// List features
 #[derive(Args)]
+#[command(mut_arg("q", |q| q.help("Only those with all these words, or words that begin so, in code or title")))]
 pub(crate) struct List {
     /// Only those of this product
     #[arg(long, value_name = "PRODUCT")]

@@ -10,11 +10,10 @@ use crate::{
     remote::{Answer, Client, Path},
 };
 
-/// Which rows, and in which order.
+/// Which rows, and in which order. A list says in its own help of the argument `q` what is searched.
 #[derive(Args)]
 pub(crate) struct Listing {
-    /// Only what has all these words, or words that begin so, in its names and codes; a license also in its tags, its
-    /// metadata, and the names of its customer
+    /// Only those with all these words, or words that begin so
     #[arg(short, long = "search", value_name = "WORDS")]
     q: Option<String>,
     /// The order: a column of the answer, with - before it for the reverse

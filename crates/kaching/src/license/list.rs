@@ -14,6 +14,7 @@ use crate::{
 
 /// List licenses
 #[derive(Args)]
+#[command(mut_arg("q", |q| q.help("Only those with all these words, or words that begin so, in their tags, metadata or customer; or the one of this id or key")))]
 pub(crate) struct List {
     /// Only those of this customer: id or reference
     #[arg(long)]

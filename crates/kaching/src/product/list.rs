@@ -9,6 +9,7 @@ use crate::{
 
 /// List products
 #[derive(Args)]
+#[command(mut_arg("q", |q| q.help("Only those with all these words, or words that begin so, in code or name")))]
 pub(crate) struct List {
     #[command(flatten)]
     archived: Archived,

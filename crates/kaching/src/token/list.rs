@@ -9,6 +9,7 @@ use crate::{
 
 /// List API tokens
 #[derive(Args)]
+#[command(mut_arg("q", |q| q.help("Only those with all these words, or words that begin so, in the name")))]
 pub(crate) struct List {
     #[command(flatten)]
     archived: Archived,

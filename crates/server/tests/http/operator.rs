@@ -117,6 +117,7 @@ async fn lists_come_in_pages() {
             ("sort=colour", "/sort"),
             ("colour=blue", "/colour"),
             ("metadata=eu", "/metadata"),
+            ("metadata[]=eu", "/metadata"),
             ("metadata[region=eu", "/metadata[region"),
             ("metadata[region]=eu&metadata[region]=us", "/metadata[region]"),
         ] {
@@ -151,6 +152,9 @@ async fn lists_are_searched_and_filtered_by_metadata() {
             let ids: Vec<_> = page["items"].as_array().unwrap().iter().map(|item| &item["id"]).collect();
             assert_eq!(ids, found.into_iter().collect::<Vec<_>>(), "{query}");
         }
+        let many: String = (0..51).map(|i| format!("&metadata[{i}]=x")).collect();
+        let many = face.admin("GET", &format!("/licenses?{many}")).send().await;
+        assert_eq!(many.refused(422, "invalid_request")["errors"][0]["pointer"], "/metadata");
         let elsewhere = face.admin("GET", "/plans?metadata[region]=eu").send().await;
         assert_eq!(elsewhere.refused(422, "invalid_request")["errors"][0]["pointer"], "/metadata");
     })

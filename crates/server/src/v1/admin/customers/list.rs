@@ -25,7 +25,9 @@ list_query! {
     }
 }
 
-/// Lists customers. `q` searches names, companies and references; mail addresses are shown and searched only with the
+/// Lists customers.
+///
+/// `q` searches names, companies and references; mail addresses are shown and searched only with the
 /// scope `personal:read`.
 #[utoipa::path(get, path = "/v1/admin/customers", tag = "operator", params(Query), responses(
     (status = 200, body = api::List<api::Customer>, description = "A page of them")))]

@@ -55,7 +55,9 @@ pub(crate) struct Query {
     archived: bool,
 }
 
-/// Lists licenses. `q` searches their tags and metadata, and the name, company and reference of their customer; mail
+/// Lists licenses.
+///
+/// `q` searches their tags and metadata, and the name, company and reference of their customer; mail
 /// addresses only with the scope `personal:read`.
 #[utoipa::path(get, path = "/v1/admin/licenses", tag = "operator", params(Query), responses(
     (status = 200, body = api::List<api::License>, description = "A page of them")))]
