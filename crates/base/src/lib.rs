@@ -5,6 +5,7 @@ mod codes;
 mod encoding;
 mod error_code;
 mod ids;
+mod invisible;
 mod kinds;
 mod limits;
 mod money;
@@ -24,10 +25,11 @@ pub use ids::{
     ActivationId, AuditId, CustomerId, FeatureId, Id, IdKind, LicenseId, OperatorId, PlanId, ProductId,
     RequestId, TokenId,
 };
+pub use invisible::{is_invisible, printable, visible};
 pub use kinds::{FingerprintKind, LeaseAlgorithm, LicenseType};
 pub use limits::{Anchor, Limit, Limits, Overage, Period};
 pub use money::{Interval, Price};
-pub use pasted::{decode_text, is_invisible, pasted};
+pub use pasted::{decode_text, pasted};
 pub use plain::in_plain_words;
 pub use policy::{CopyPolicy, LeasePolicy, Mode};
 pub use quota_state::QuotaState;

@@ -1,5 +1,7 @@
 //! Keys, statements and tokens as people have them: copied out of a mail, a document or a terminal, or saved by an editor.
 
+use crate::is_invisible;
+
 /// Straight quotes, and those that word processors make of them.
 const QUOTES: [char; 11] = ['"', '\'', '`', '“', '”', '„', '‘', '’', '‚', '«', '»'];
 
@@ -32,17 +34,6 @@ pub fn decode_text(bytes: &[u8]) -> Option<String> {
         [0, 1..=255, ..] => utf16(bytes, u16::from_be_bytes),
         _ => utf8(bytes),
     }
-}
-
-/// Whether a character shows nothing of its own: it joins or separates others, or turns the direction of what follows.
-/// From the format characters and other default ignorables of Unicode 17, without variation selectors; and the
-/// separators of lines and paragraphs.
-pub fn is_invisible(c: char) -> bool {
-    matches!(c,
-        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180e}'
-        | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}'
-        | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
-        | '\u{e0000}'..='\u{e00ff}')
 }
 
 /// Hyphens, dashes and minus signs.

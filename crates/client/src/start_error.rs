@@ -1,7 +1,7 @@
 use std::{io, path::PathBuf};
 
 use kaching_api::{Contact, Holder, Problem};
-use kaching_base::ErrorCode;
+use kaching_base::{ErrorCode, printable};
 use kaching_license::RefusalCode;
 
 use crate::{FingerprintError, LicenseKeyError, grant, settings::Settings};
@@ -146,7 +146,7 @@ const NAMED: usize = 5;
 fn held_by(holders: &[Holder]) -> String {
     // A takeover names the id.
     let named = holders.iter().take(NAMED).map(|Holder { id, name, kind, last_seen_at, .. }| {
-        let name = name.as_ref().map(|name| format!("{name}, ")).unwrap_or_default();
+        let name = name.as_ref().map(|name| format!("{}, ", printable(name))).unwrap_or_default();
         format!("{id} ({name}{kind}, last seen {last_seen_at})")
     });
     let more = holders.len().saturating_sub(NAMED);

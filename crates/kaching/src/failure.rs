@@ -5,9 +5,9 @@ mod problem;
 use std::{fmt, io};
 
 use kaching_api::Problem;
-use kaching_base::{ErrorCode, ParseError, Seconds};
+use kaching_base::{ErrorCode, ParseError, Seconds, printable};
 
-use crate::output::{printable, span, spoken};
+use crate::output::{span, spoken};
 
 /// Why a command did not do what was asked.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal as _, Write as _};
 
-use kaching_base::Timestamp;
+use kaching_base::{Timestamp, visible};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{failure::Failure, remote::Answer};
@@ -18,8 +18,7 @@ pub(crate) use card::Card;
 pub(crate) use changes::changes;
 pub(crate) use dates::{ago, begins, day, ends_on, plural, span};
 pub(crate) use style::Style;
-use table::visible;
-pub(crate) use table::{Table, printable};
+pub(crate) use table::Table;
 pub(crate) use terms::{limits, pairs, policy, price, spoken, word};
 
 /// Standard output, and how to write on it.

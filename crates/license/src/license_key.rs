@@ -48,7 +48,8 @@ impl LicenseKey {
         Ok(Self::short(&prefix, &symbols))
     }
 
-    /// Reads what a person typed or a program passed on, and brings it into canonical form.
+    /// Reads what a person typed or a program passed on, and brings it into canonical form. What people paste goes
+    /// through [`pasted`](kaching_base::pasted) first.
     ///
     /// # Errors
     /// If it is no key of any known format; with `short`, 31 of 32 typing errors are found.

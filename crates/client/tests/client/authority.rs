@@ -372,7 +372,7 @@ impl Desk {
         let mut problem = problem(code);
         problem["statement"] = json!(self.refusal(code, Some(req)));
         if code == ErrorCode::ActivationLimitReached {
-            problem["holders"] = json!([{"id": ActivationId::from_bytes([6; 16]), "name": "us-1", "kind": "cluster",
+            problem["holders"] = json!([{"id": ActivationId::from_bytes([6; 16]), "name": "us-1\u{202e}", "kind": "cluster",
                 "since": "2026-11-22T00:00:00Z", "last_seen_at": "2026-11-22T01:00:00Z"}]);
         }
         Answer::Whole(403, problem.to_string())

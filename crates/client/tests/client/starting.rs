@@ -59,8 +59,8 @@ fn at_the_limit_the_holders_are_named() {
     let error = world.builder().start().err().unwrap();
     let StartError::Held { holders, .. } = &error else { panic!("{error}") };
     assert_eq!(holders.len(), 1);
-    // The id is what a takeover names.
-    let named = format!("{} (us-1, ", holders[0].id);
+    // The id is what a takeover names; a name cannot turn around what follows it.
+    let named = format!("{} (us-1\\u{{202e}}, ", holders[0].id);
     assert!(error.to_string().contains(&named), "{error}");
 }
 

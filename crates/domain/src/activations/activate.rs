@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use kaching_base::{ActivationId, Code, ErrorCode, FingerprintKind, Timestamp};
+use kaching_base::{ActivationId, Code, ErrorCode, FingerprintKind, Timestamp, printable};
 
 use super::{
     Activation, ActivationStatus, CredentialState, Displaced, Mover, Suspicion, admission, levels, takeover,
@@ -148,7 +148,9 @@ pub(super) fn no_free_slot(license: &License, holders: &[Holder]) -> Refused {
     let slots = license.slots().unwrap_or(u64::MAX);
     let whose = match holders {
         [] => String::new(),
-        [one] => format!(" It is held by {}.", one.name.clone().unwrap_or_else(|| one.id.to_string())),
+        [one] => {
+            format!(" It is held by {}.", one.name.as_deref().map_or_else(|| one.id.to_string(), printable))
+        }
         many => format!(" They are held by {} installations.", many.len()),
     };
     let held = if slots == 1 { "The only slot is".to_owned() } else { format!("All {slots} slots are") };

@@ -6,11 +6,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use kaching_base::printable;
+
 use super::steps;
-use crate::{
-    failure::Failure,
-    output::{Output, printable},
-};
+use crate::{failure::Failure, output::Output};
 
 /// How wide a line is, and where durations end.
 const WIDTH: usize = 84;

@@ -1,7 +1,6 @@
-use super::{
-    Style,
-    table::{printable, width},
-};
+use kaching_base::printable;
+
+use super::{Style, table::width};
 
 /// One thing, as a title and lines of name and value.
 pub(crate) struct Card {

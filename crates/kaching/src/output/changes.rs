@@ -3,9 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kaching_api::TermsChange;
-use kaching_base::{Code, Limit};
-
-use super::table::printable;
+use kaching_base::{Code, Limit, printable};
 
 /// A line for each kind of change; nothing where the terms are the same.
 pub(crate) fn changes(change: Option<&TermsChange>) -> String {

@@ -1,4 +1,4 @@
-use kaching_base::is_invisible;
+use kaching_base::printable;
 use unicode_width::UnicodeWidthStr as _;
 
 use super::Style;
@@ -41,20 +41,6 @@ impl Table {
         }
         text
     }
-}
-
-/// Control and invisible characters as they are written in Rust, everything else as it is.
-pub(crate) fn printable(text: &str) -> String {
-    escape(text, |c| c.is_control() || is_invisible(c))
-}
-
-/// As [`printable`], for words that have colours and line breaks of ours.
-pub(super) fn visible(text: &str) -> String {
-    escape(text, is_invisible)
-}
-
-fn escape(text: &str, hidden: impl Fn(char) -> bool) -> String {
-    text.chars().map(|c| if hidden(c) { c.escape_default().to_string() } else { c.to_string() }).collect()
 }
 
 /// How many columns of a terminal a text takes: none for a combining mark, two for a character of East Asia.
@@ -102,8 +88,5 @@ mod tests {
         table.row(["A\u{200b}cme".to_owned(), "x".to_owned()]);
         let text = table.text(Style::new(false));
         assert_eq!(text, "NAME          NOTE\nAcme\\u{202e}  x\nA\\u{200b}cme  x\n");
-        let sentence = "Moved to \u{2066}Acme\u{61c}.";
-        assert_eq!(visible(sentence), "Moved to \\u{2066}Acme\\u{61c}.");
-        assert_eq!(visible("\u{1b}[1mbold\u{1b}[0m\n"), "\u{1b}[1mbold\u{1b}[0m\n");
     }
 }

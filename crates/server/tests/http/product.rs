@@ -121,10 +121,14 @@ async fn a_full_license_names_who_holds_it() {
     World::each(|world| async {
         let face = Face::of(world);
         let license = face.seed().await;
-        face.call("POST", "/v1/activate").json(&activation(&license, "eu-1", N1)).send().await.expect(201);
+        let mut body = activation(&license, "eu-1", N1);
+        body["name"] = json!("eu-1\u{202e}");
+        face.call("POST", "/v1/activate").json(&body).send().await.expect(201);
         let refused = face.call("POST", "/v1/activate").json(&activation(&license, "eu-2", N2)).send().await;
         let refused = refused.refused(403, "activation_limit_reached");
-        assert_eq!(refused["holders"][0]["name"], "eu-1");
+        assert_eq!(refused["holders"][0]["name"], body["name"]);
+        let detail = refused["detail"].as_str().unwrap();
+        assert!(detail.contains("held by eu-1\\u{202e}."), "no name turns a sentence around: {detail}");
         assert_eq!(refused["upgrade"]["plan"], "enterprise");
         let statement = claims(&refused["statement"]);
         assert_eq!(
