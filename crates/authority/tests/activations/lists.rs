@@ -4,7 +4,7 @@ use kaching_authority::{List, activations::ActivationFilter, domain::ActivationS
 use kaching_base::{ActivationId, Seconds};
 use kaching_testkit::World;
 
-use super::setting::{Installation, Site};
+use super::setting::{Installation, Site, database};
 
 /// More than are looked up and sorted.
 const MANY: u32 = 1005;
@@ -93,6 +93,27 @@ async fn many_are_all_found() {
         world.clock.advance(Seconds(RUN + 60));
         assert_eq!(pages(&world, 200, shown(ActivationStatus::Lapsed), "").await, all);
         assert!(pages(&world, 200, shown(ActivationStatus::Active), "").await.is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn installations_of_an_earlier_version_are_indexed_at_the_start() {
+    World::each(|mut world| async move {
+        let site = Site::plain(&world, 1).await;
+        let mut road = Installation::new("Straße 1");
+        let id = road.activate(&world, &site).await.unwrap().activation.id;
+        let db = database(&world.database).await;
+        db.write("test.store_as_before", |tx| {
+            tx.execute("update search_words set word = 'straße' where word = 'strasse'", &[])?;
+            tx.execute("delete from settings where name = 'search_index'", &[])
+        })
+        .await
+        .unwrap();
+        db.close().await;
+        assert!(pages(&world, 2, ActivationFilter::default(), "STRASSE").await.is_empty());
+        world.restart().await;
+        assert_eq!(pages(&world, 2, ActivationFilter::default(), "STRASSE").await, [id]);
     })
     .await;
 }

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use kaching_authority::{
-    CustomerFilter, LicenseFilter, List, NewCustomer, NewLicense, PlanFilter, TokenFilter,
-    domain::licenses::Draft,
+    CustomerFilter, FeatureFilter, LicenseFilter, List, NewCustomer, NewFeature, NewLicense, NewPlan,
+    NewProduct, NewToken, PlanFilter, ProductFilter, TokenFilter,
+    domain::{Scope, licenses::Draft},
 };
 use kaching_db::{Db, Metrics};
 use kaching_testkit::World;
 
-use super::setting::{customer, cx, furnish, license, made};
+use super::setting::{customer, cx, feature, furnish, license, made, plan, product};
 
 async fn customers(world: &World, q: &str) -> usize {
     let list = List { q: Some(q.to_owned()), ..List::<CustomerFilter>::default() };
@@ -125,6 +126,14 @@ async fn what_an_earlier_version_has_stored_is_indexed_at_the_start() {
             let new = NewCustomer { name: "Straße".to_owned(), ..NewCustomer::default() };
             world.authority.create_customer(cx(), new).await.unwrap();
         }
+        let named = NewProduct { name: "Straße".to_owned(), ..product("roads") };
+        world.authority.create_product(cx(), named).await.unwrap();
+        let titled = NewFeature { title: "Straße".to_owned(), ..feature("roads", "maps") };
+        world.authority.create_feature(cx(), titled).await.unwrap();
+        let named = NewPlan { name: "Straße".to_owned(), ..plan("roads", "solo", 1, 1, 1) };
+        world.authority.create_plan(cx(), named).await.unwrap();
+        let token = NewToken { name: "Straße".to_owned(), scopes: [Scope::Read].into(), expires_at: None };
+        world.authority.create_token(cx(), token, None).await.unwrap();
         let db = Db::open(world.database.clone(), Metrics::register(&mut Default::default())).await.unwrap();
         db.write("test.store_as_before", |tx| {
             tx.execute("delete from search_words where noun = 'license_metadata'", &[])?;
@@ -146,6 +155,15 @@ async fn what_an_earlier_version_has_stored_is_indexed_at_the_start() {
                 count += found.items.len();
             }
             assert_eq!(count, MANY);
+            let asked = || Some("STRASSE".to_owned());
+            let products = List { q: asked(), ..List::<ProductFilter>::default() };
+            assert_eq!(world.authority.products(products).await.unwrap().items.len(), 1);
+            let features = List { q: asked(), ..List::<FeatureFilter>::default() };
+            assert_eq!(world.authority.features(features).await.unwrap().items.len(), 1);
+            let plans = List { q: asked(), ..List::<PlanFilter>::default() };
+            assert_eq!(world.authority.plans(plans).await.unwrap().items.len(), 1);
+            let tokens = List { q: asked(), ..List::<TokenFilter>::default() };
+            assert_eq!(world.authority.tokens(tokens).await.unwrap().items.len(), 1);
             let filter = LicenseFilter { metadata: entries(&[("region", "eu")]), ..LicenseFilter::default() };
             assert_eq!(
                 world.authority.licenses(List { filter, ..List::default() }).await.unwrap().items.len(),
