@@ -6,7 +6,7 @@ use kaching_testkit::{Scratch, pair};
 
 use crate::{
     dice::Dice,
-    rounds::{fresh, under_load, until_parked},
+    rounds::{fresh, under_load},
     server::Server,
     stage::Stage,
     verify,
@@ -25,7 +25,8 @@ pub(crate) fn fail_over(times: usize) -> String {
     let (ledger, mut probe) = fresh(&server);
     let (stage, mut dice, token) = (Stage::default(), Dice::new(3), server.token.clone());
     let mut longest = Duration::ZERO;
-    under_load(&[server.address, beside.address], &token, &ledger, &stage, || {
+    let both = [server.address.into(), beside.address.into()];
+    under_load(&both, &both[1..], &token, &ledger, &stage, || {
         for _ in 0..times {
             stage.work(100 + dice.below(300), Duration::from_micros(dice.below(3000)));
             let lost = Instant::now();
@@ -33,7 +34,7 @@ pub(crate) fn fail_over(times: usize) -> String {
             // All go on by themselves, without a start or a word from anybody.
             stage.work(GOES_ON, Duration::ZERO);
             longest = longest.max(lost.elapsed());
-            until_parked(&stage);
+            stage.until_parked();
             // Asked of the one, and by way of the other: they share what they know.
             verify::standing(&server, &ledger, &mut probe, &mut stage.way(beside.address), &mut dice);
             pair.mend().unwrap();

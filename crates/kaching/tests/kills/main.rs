@@ -1,7 +1,7 @@
 //! What is lost when a serving process, or the process of a product's host, is killed at its work: nothing that was
 //! acknowledged. `KILLS` says how many of each are killed, and `FAILOVERS` how often PostgreSQL's primary is, and
-//! `ROUNDS` how often each of three servers is restarted; the words `servers` (on SQLite), `streams`, `failovers` and
-//! `rolling` ask for those alone. This program starts itself as the host.
+//! `ROUNDS` how often each of three servers is restarted; the words `servers` (on SQLite), `streams`, `failovers`,
+//! `rolling` and `proxies` ask for those alone. This program starts itself as the host.
 
 #![expect(clippy::unwrap_used, reason = "what is not as expected fails the test")]
 #![expect(
@@ -14,13 +14,17 @@ use std::{process::ExitCode, thread};
 
 use kaching_testkit::Engine;
 
+mod audience;
 mod balancer;
+mod changing;
 mod dice;
 mod failovers;
 mod host;
 mod hosts;
 mod installation;
 mod operator;
+mod proxies;
+mod proxy;
 mod rolling;
 mod rounds;
 mod server;
@@ -47,6 +51,7 @@ fn main() -> ExitCode {
         ["servers"] => println!("{}", rounds::kill_servers(Engine::Sqlite, told("KILLS", KILLS))),
         ["streams"] => println!("{}", streams::kill_under_a_stream(told("KILLS", KILLS))),
         ["failovers"] => println!("{}", failovers::fail_over(told("FAILOVERS", FAILOVERS))),
+        ["proxies"] => println!("{}", proxies::restart_behind_them(told("ROUNDS", ROUNDS))),
         ["rolling"] => println!("{}", rolling::restart_one_by_one(told("ROUNDS", ROUNDS))),
         // As the test harness would: a filter that names something else, or a wish for a list, runs nothing.
         [filter, ..] if filter == "--list" || !(filter.starts_with('-') || "kills".contains(filter)) => {}
@@ -59,6 +64,7 @@ fn main() -> ExitCode {
                 thread::spawn(move || rounds::kill_servers(Engine::Postgres, on_postgres)),
                 thread::spawn(move || failovers::fail_over(failovers)),
                 thread::spawn(|| rolling::restart_one_by_one(told("ROUNDS", ROUNDS))),
+                thread::spawn(|| proxies::restart_behind_them(told("ROUNDS", ROUNDS))),
                 thread::spawn(move || hosts::kill_hosts(kills)),
                 thread::spawn(move || hosts::kill_holders(kills.div_ceil(3))),
                 thread::spawn(stops::end_with_the_license),

@@ -7,7 +7,7 @@ use kaching_testkit::Engine;
 use crate::{
     balancer::{Balancer, status},
     dice::Dice,
-    rounds::{fresh, under_load, until_parked},
+    rounds::{fresh, under_load},
     server::Server,
     stage::Stage,
     verify,
@@ -23,7 +23,8 @@ pub(crate) fn restart_one_by_one(rounds: usize) -> String {
     let token = servers[0].token.clone();
     let (ledger, mut probe) = fresh(&servers[0]);
     let (stage, mut dice) = (Stage::default(), Dice::new(4));
-    under_load(&[balancer.address], &token, &ledger, &stage, || {
+    let target = [balancer.address.into()];
+    under_load(&target, &target, &token, &ledger, &stage, || {
         for _ in 0..rounds {
             for server in &mut servers {
                 stage.work(100, Duration::ZERO);
@@ -40,10 +41,10 @@ pub(crate) fn restart_one_by_one(rounds: usize) -> String {
                 balancer.until(server.address, true);
             }
         }
-        until_parked(&stage);
+        stage.until_parked();
     });
-    let (answers, repeated) = stage.counts();
-    assert_eq!(repeated, 0, "requests that failed and had to be sent again");
+    stage.assert_no_failure();
+    let (answers, _) = stage.counts();
     verify::standing(&servers[0], &ledger, &mut probe, &mut stage.way(balancer.address), &mut dice);
     let writes = verify::everything(&mut servers[0], &ledger, &probe);
     format!(

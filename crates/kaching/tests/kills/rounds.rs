@@ -1,7 +1,6 @@
 //! A server under load, killed again and again.
 
 use std::{
-    net::SocketAddr,
     sync::Mutex,
     thread,
     time::{Duration, Instant},
@@ -17,6 +16,7 @@ use crate::{
     server::{Server, Token},
     stage::Stage,
     verify,
+    wire::Target,
 };
 
 /// More than this many installations of one license never run at once.
@@ -30,6 +30,8 @@ pub(crate) struct Ledger {
     pub(crate) license: String,
     pub(crate) installations: Vec<Mutex<Vec<Installation>>>,
     pub(crate) operator: Mutex<Operator>,
+    /// Ids of what is there for another purpose.
+    pub(crate) apart: Vec<String>,
 }
 
 /// Lets everybody go home, also when the one who kills has failed.
@@ -52,23 +54,26 @@ pub(crate) fn fresh(server: &Server) -> (Ledger, Installation) {
         license: license["id"].as_str().unwrap().to_owned(),
         installations: (0..WORKERS).map(|worker| Mutex::new(made(worker))).collect(),
         operator: Mutex::default(),
+        apart: Vec::new(),
     };
     (ledger, Installation::new(key, "probe".to_owned()))
 }
 
-/// Loads the servers at these addresses, over which the workers are spread, while somebody does `disturb`.
+/// Loads the product calls of these targets, over which the workers are spread, and the operators' calls of these, each
+/// by a program of its own, while somebody does `disturb`.
 pub(crate) fn under_load(
-    addresses: &[SocketAddr],
+    products: &[Target],
+    operators: &[Target],
     token: &Token,
     ledger: &Ledger,
     stage: &Stage,
     disturb: impl FnOnce(),
 ) {
-    stage.pause();
+    stage.begin(ledger.installations.len() + operators.len());
     thread::scope(|scope| {
         let _ends = Ends(stage);
         for (worker, own) in ledger.installations.iter().enumerate() {
-            let mut way = stage.way(addresses[worker % addresses.len()]);
+            let mut way = stage.way(products[worker % products.len()].clone());
             let mut dice = Dice::new(100 + worker as u64);
             scope.spawn(move || {
                 while stage.goes_on() {
@@ -77,20 +82,16 @@ pub(crate) fn under_load(
                 }
             });
         }
-        let (mut way, mut dice) = (stage.way(addresses[addresses.len() - 1]), Dice::new(200));
-        scope.spawn(move || {
-            while stage.goes_on() {
-                ledger.operator.lock().unwrap().act(token, &mut way, &mut dice);
-            }
-        });
+        for (program, target) in operators.iter().enumerate() {
+            let (mut way, mut dice) = (stage.way(target.clone()), Dice::new(200 + program as u64));
+            scope.spawn(move || {
+                while stage.goes_on() {
+                    ledger.operator.lock().unwrap().act(token, &mut way, &mut dice);
+                }
+            });
+        }
         disturb();
     });
-}
-
-/// Waits until everybody who loads has stopped, with the answer that it waited for.
-pub(crate) fn until_parked(stage: &Stage) {
-    stage.pause();
-    stage.until_parked(WORKERS + 1);
 }
 
 /// Kills a server so many times under load, and compares after each what it has with what it acknowledged.
@@ -100,13 +101,14 @@ pub(crate) fn kill_servers(engine: Engine, kills: usize) -> String {
     let (ledger, mut probe) = fresh(&server);
     let (stage, mut dice, address, token) =
         (Stage::default(), Dice::new(1), server.address, server.token.clone());
-    under_load(&[address], &token, &ledger, &stage, || {
+    let servers = [address.into()];
+    under_load(&servers, &servers, &token, &ledger, &stage, || {
         for _ in 0..kills {
             stage.work(dice.below(300), Duration::from_micros(dice.below(3000)));
             server.kill();
             stage.pause();
             server.restart();
-            until_parked(&stage);
+            stage.until_parked();
             let mut way = stage.way(address);
             verify::standing(&server, &ledger, &mut probe, &mut way, &mut dice);
         }

@@ -21,9 +21,13 @@ pub(crate) struct Server {
     pub(crate) root: String,
     pub(crate) token: Token,
     process: Option<Child>,
+    environment: Environment,
     /// The longest time from a start to being reached.
     pub(crate) slowest: Duration,
 }
+
+/// Settings beside those that all of them have.
+type Environment = &'static [(&'static str, &'static str)];
 
 /// What an operator's program shows.
 #[derive(Clone, Default)]
@@ -43,6 +47,17 @@ impl Server {
 
     /// One that serves from this database, which is empty.
     pub(crate) fn on(scratch: Scratch) -> Self {
+        Self::with(scratch, &[("KACHING_SERVER__LEAVE_S", "1")])
+    }
+
+    /// One on PostgreSQL behind a proxy on this machine, which asks each second whether it is ready.
+    pub(crate) fn behind_proxies() -> Self {
+        let environment =
+            &[("KACHING_SERVER__TRUSTED_PROXIES", "127.0.0.1"), ("KACHING_SERVER__LEAVE_S", "3")];
+        Self::with(Scratch::new(Engine::Postgres), environment)
+    }
+
+    fn with(scratch: Scratch, environment: Environment) -> Self {
         let engine = scratch.engine();
         let mut server = Self {
             scratch,
@@ -50,6 +65,7 @@ impl Server {
             root: String::new(),
             token: Token::default(),
             process: None,
+            environment,
             slowest: Duration::ZERO,
         };
         let greeting = server.serve();
@@ -73,6 +89,7 @@ impl Server {
             root: self.root.clone(),
             token: self.token.clone(),
             process: None,
+            environment: self.environment,
             slowest: Duration::ZERO,
         };
         let key = |server: &Self| server.scratch.folder.path().join("master.key");
@@ -112,7 +129,7 @@ impl Server {
     /// Starts the process, and waits for what it says when it is reached.
     fn serve(&mut self) -> Value {
         let mut command = Command::new(env!("CARGO_BIN_EXE_kaching"));
-        command.env_clear().env("KACHING_SERVER__LEAVE_S", "1").args([
+        command.env_clear().envs(self.environment.iter().copied()).args([
             "serve",
             "--json",
             "--listen",

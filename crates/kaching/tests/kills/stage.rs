@@ -1,12 +1,11 @@
 //! Where those who load a server and the one who kills it meet.
 
 use std::{
-    net::SocketAddr,
     sync::{Condvar, Mutex, MutexGuard},
     time::{Duration, Instant},
 };
 
-use crate::wire::{Answer, Call, Line};
+use crate::wire::{Answer, Call, Line, Target};
 
 /// No answer is waited for longer, kills and starts included.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -27,7 +26,11 @@ struct Turn {
     repeated: u64,
     /// Answers that say that nobody knows.
     unknown: u64,
+    /// Why the last of those that were sent again was.
+    failure: Option<String>,
     paused: bool,
+    /// Those who load, and those of them who have stopped.
+    workers: usize,
     parked: usize,
     ended: bool,
 }
@@ -39,8 +42,8 @@ pub(crate) struct Way<'a> {
 }
 
 impl Stage {
-    pub(crate) fn way(&self, address: SocketAddr) -> Way<'_> {
-        Way { stage: self, line: Line::to(address) }
+    pub(crate) fn way(&self, target: impl Into<Target>) -> Way<'_> {
+        Way { stage: self, line: Line::to(target) }
     }
 
     fn turn(&self) -> MutexGuard<'_, Turn> {
@@ -56,6 +59,16 @@ impl Stage {
     pub(crate) fn counts(&self) -> (u64, u64) {
         let turn = self.turn();
         (turn.answered, turn.repeated)
+    }
+
+    /// Nothing had to be sent again.
+    pub(crate) fn assert_no_failure(&self) {
+        let turn = self.turn();
+        assert_eq!(
+            turn.repeated, 0,
+            "requests that failed, of {}; the last: {:?}",
+            turn.answered, turn.failure
+        );
     }
 
     /// How many answers said that the outcome is not known.
@@ -78,11 +91,17 @@ impl Stage {
         self.change(|turn| turn.paused = true);
     }
 
-    /// Waits until everybody has got the answer that it waits for.
-    pub(crate) fn until_parked(&self, workers: usize) {
-        let waited =
-            self.changed.wait_timeout_while(self.turn(), PATIENCE, |turn| turn.parked < workers).unwrap();
-        assert_eq!(waited.0.parked, workers, "somebody got no answer, or failed");
+    /// So many will work, once they are to.
+    pub(crate) fn begin(&self, workers: usize) {
+        self.change(|turn| (turn.paused, turn.workers) = (true, workers));
+    }
+
+    /// Waits until everybody has stopped, with the answer that it waited for.
+    pub(crate) fn until_parked(&self) {
+        self.pause();
+        let works = |turn: &mut Turn| turn.parked < turn.workers;
+        let waited = self.changed.wait_timeout_while(self.turn(), PATIENCE, works).unwrap();
+        assert_eq!(waited.0.parked, waited.0.workers, "somebody got no answer, or failed");
     }
 
     pub(crate) fn end(&self) {
@@ -103,7 +122,7 @@ impl Way<'_> {
     pub(crate) fn ask(&mut self, call: &Call) -> Answer {
         let began = Instant::now();
         loop {
-            match self.line.ask(call) {
+            let failure = match self.line.ask(call) {
                 // An outcome that is not known, or the same request still on its way, is no answer.
                 Ok(answer) if answer.status < 500 && answer.body["code"] != "idempotency_in_progress" => {
                     self.stage.change(|turn| turn.answered += 1);
@@ -112,12 +131,15 @@ impl Way<'_> {
                 Ok(answer) if answer.body["code"] == "outcome_unknown" => {
                     assert_eq!(answer.status, 503);
                     self.stage.change(|turn| turn.unknown += 1);
+                    "outcome_unknown".to_owned()
                 }
-                _ => {}
-            }
+                Ok(answer) => format!("{} {}", answer.status, answer.body),
+                Err(error) => error.to_string(),
+            };
             assert!(began.elapsed() < PATIENCE, "no answer to {} {}", call.method, call.path);
             let mut turn = self.stage.turn();
             turn.repeated += 1;
+            turn.failure = Some(format!("{} {}: {failure}", call.method, call.path));
             drop(self.stage.changed.wait_timeout_while(turn, PAUSE, |_| true).unwrap());
         }
     }

@@ -71,12 +71,17 @@ pub(crate) fn everything(server: &mut Server, ledger: &Ledger, probe: &Installat
         ("license.suspend", of_licenses(|it| it.suspensions)),
         ("license.reinstate", of_licenses(|it| it.reinstatements)),
     ];
+    let entries = |action: &str| {
+        let mut found = entries(server, action);
+        found.retain(|id, _| !ledger.apart.contains(id));
+        found
+    };
     let mut writes = operator.licenses.len() as u64;
     for (action, acknowledged) in changes {
-        assert_eq!(entries(server, action), acknowledged, "entries of {action}");
+        assert_eq!(entries(action), acknowledged, "entries of {action}");
         writes += acknowledged.values().sum::<u64>();
     }
-    let mut created = entries(server, "license.create");
+    let mut created = entries("license.create");
     assert_eq!(created.remove(&ledger.license), Some(1));
     assert_eq!(created, of_licenses(|_| 1), "entries of license.create");
 
