@@ -39,6 +39,14 @@ impl Authority {
         Ok(self.db.version().await?)
     }
 
+    /// The database's size on disk in bytes, without SQLite's write-ahead log.
+    ///
+    /// # Errors
+    /// If it cannot be asked.
+    pub async fn database_size(&self) -> Result<u64> {
+        Ok(u64::try_from(self.db.size().await?).unwrap_or_default())
+    }
+
     /// Whether other servers may work on the same database.
     pub fn is_shared(&self) -> bool {
         self.db.engine() == Engine::Postgres

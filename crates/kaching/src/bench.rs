@@ -14,6 +14,7 @@ mod disk;
 mod engines;
 mod events;
 mod figures;
+mod growth;
 mod heartbeat;
 mod herd;
 mod load;
@@ -47,6 +48,7 @@ pub(crate) enum Command {
     Admin(admin::Admin),
     Events(events::Events),
     Scale(scale::Scale),
+    Growth(growth::Growth),
     Start(start::Start),
     Herd(herd::Herd),
     All(all::All),
@@ -89,6 +91,7 @@ impl Command {
             Self::Admin(bench) => bench.rows(&disk).await,
             Self::Events(bench) => bench.rows(&disk).await,
             Self::Scale(bench) => bench.rows(&disk).await,
+            Self::Growth(bench) => bench.rows(&disk).await,
             Self::Start(bench) => bench.rows(&disk).await,
             Self::All(bench) => bench.rows(&disk).await,
             Self::Herd(bench) => return bench.run(&disk, output).await,

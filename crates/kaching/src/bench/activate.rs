@@ -79,7 +79,8 @@ async fn race_on(stand: &Stand<'_>) -> Result<(Figures, u64), Failure> {
     Ok((Figures { of, durable: Some(stand.durable()), ..row }, granted))
 }
 
-fn callers(stand: &Stand<'_>, connections: u32, each: u32) -> Vec<Activating> {
+/// Callers who activate so many installations each.
+pub(super) fn callers(stand: &Stand<'_>, connections: u32, each: u32) -> Vec<Activating> {
     let keys = (0..connections).zip(stand.keys.iter().cycle());
     keys.map(|(number, key)| Activating {
         number,
@@ -96,7 +97,7 @@ fn callers(stand: &Stand<'_>, connections: u32, each: u32) -> Vec<Activating> {
 }
 
 /// Activates one installation after the other on one license.
-struct Activating {
+pub(super) struct Activating {
     number: u32,
     key: SecretText,
     trusted: Arc<TrustedKeyset>,

@@ -5,7 +5,7 @@ use kaching_license::{Digest, Moment, TrustedKeyset};
 
 use super::{
     ceiling,
-    disk::Disk,
+    disk::{Disk, tell},
     engines::Engines,
     figures::Figures,
     load::{Caller, Measure},
@@ -65,6 +65,24 @@ impl Heartbeat {
     }
 }
 
+/// Lets each installation beat once, with this level where one is to be told. How many there were.
+pub(super) async fn once(
+    stand: &mut Stand<'_>,
+    connections: u32,
+    level: Option<u32>,
+) -> Result<u64, Failure> {
+    let asked = stand.installations.len();
+    tell(&format!("{}: each of {asked} installations that will be asked is asked", stand.engine));
+    let callers = Beating::share(stand, connections).into_iter();
+    let callers = callers.map(|caller| Beating { level, ..caller.once() }).collect();
+    let (measured, callers) = stand.load(callers, Measure::All).await?;
+    stand.installations = callers.into_iter().flat_map(Beating::back).collect();
+    match measured.error {
+        Some(error) => Err(Failure::refused(format!("The installations were not answered: {error}."))),
+        None => Ok(measured.answered),
+    }
+}
+
 /// The heartbeats of some installations in turn.
 pub(super) struct Beating {
     installations: Vec<Installation>,
@@ -77,6 +95,8 @@ pub(super) struct Beating {
     once: bool,
     /// Whether each keeps its lease.
     keeps: bool,
+    /// The level that is told, where one is.
+    level: Option<u32>,
     /// What the lease must answer.
     request: Digest,
     body: Vec<u8>,
@@ -108,6 +128,7 @@ impl Beating {
             answered: 0,
             once: false,
             keeps: false,
+            level: None,
             request: Digest([0; 32]),
             body: Vec::new(),
         }
@@ -138,7 +159,8 @@ impl Caller for Beating {
         // The number and the nonce stay until they are answered.
         let number = number + 1;
         self.body.clear();
-        write!(self.body, r#"{{"nonce":"heartbeat-{number:012}","fpr":"{fpr}","version":"2.4.1"}}"#)
+        let levels = self.level.map(|level| format!(r#","levels":{{"nodes":{level}}}"#)).unwrap_or_default();
+        write!(self.body, r#"{{"nonce":"heartbeat-{number:012}","fpr":"{fpr}","version":"2.4.1"{levels}}}"#)
             .expect("memory takes every write");
         let (authorization, hash) = credential.authorize(number, "POST", PATH, &self.body);
         self.request = hash;

@@ -6,7 +6,7 @@ use super::{
     disk::{Disk, tell},
     engines::Engines,
     figures::{Figures, rounded},
-    heartbeat::Beating,
+    heartbeat::{self, Beating},
     load::Measure,
     series,
     server::Server,
@@ -49,7 +49,9 @@ impl Scale {
                 let mut rows: Vec<Figures> = Vec::new();
                 for size in &self.sizes {
                     stand.grow(*size).await?;
-                    once(stand, self.connections).await?;
+                    // So that a file is measured which the machine has in its memory as far as there is room, and not
+                    // the first reading of what was just filled in.
+                    heartbeat::once(stand, self.connections, None).await?;
                     for measure in self.measures() {
                         let row = self.at(stand, measure).await?;
                         let smallest = rows.iter().find(|smallest| smallest.looped == row.looped);
@@ -97,23 +99,6 @@ impl Scale {
             });
         }
         Figures::median(runs).ok_or_else(|| Failure::refused("Nothing was measured."))
-    }
-}
-
-/// Lets each beat once, so that a file is measured which the machine has in its memory as far as there is room, and not
-/// the first reading of what was just filled in.
-async fn once(stand: &mut Stand<'_>, connections: u32) -> Result<(), Failure> {
-    tell(&format!(
-        "{}: each of {} installations that will be asked is asked",
-        stand.engine,
-        stand.installations.len()
-    ));
-    let callers = Beating::share(stand, connections).into_iter().map(Beating::once).collect();
-    let (measured, callers) = stand.load(callers, Measure::All).await?;
-    stand.installations = callers.into_iter().flat_map(Beating::back).collect();
-    match measured.error {
-        Some(error) => Err(Failure::refused(format!("The installations were not answered: {error}."))),
-        None => Ok(()),
     }
 }
 

@@ -74,6 +74,8 @@ pub(super) struct Stand<'d> {
     step: usize,
     setting: Setting,
     durable: bool,
+    /// Of PostgreSQL.
+    url: Option<String>,
     /// The database's.
     pub(super) version: String,
     data: DataDir,
@@ -141,6 +143,7 @@ impl<'d> Stand<'d> {
             step: 1,
             setting,
             durable: durable && !(place.on_disk && disk.volatile),
+            url: place.url.clone(),
             version,
             data,
             dir,
@@ -150,9 +153,7 @@ impl<'d> Stand<'d> {
         drop(owned);
         filled?;
         // What was sold over years is not as a database is in the minute after it was filled.
-        if let Some(url) = &place.url {
-            kaching_private_postgres::vacuum(url).map_err(|error| sentence(&error.to_string()))?;
-        }
+        stand.vacuum()?;
         stand.start().await?;
         Ok(stand)
     }
@@ -186,6 +187,24 @@ impl<'d> Stand<'d> {
         drop(owned);
         filled?;
         self.start().await
+    }
+
+    /// Has PostgreSQL use again what is no longer needed, as it does by itself each minute; SQLite does so at once.
+    pub(super) fn vacuum(&self) -> Result<(), Failure> {
+        let Some(url) = &self.url else { return Ok(()) };
+        kaching_private_postgres::vacuum(url).map_err(|error| sentence(&error.to_string()))
+    }
+
+    /// The size of its database in bytes. The server is ended and started again for that.
+    pub(super) async fn size(&mut self) -> Result<u64, Failure> {
+        self.end().await;
+        self.vacuum()?;
+        let (app, owned) = open(&self.data).await?;
+        let size = app.authority().database_size().await;
+        app.authority().close().await;
+        drop(owned);
+        self.start().await?;
+        size.map_err(|error| sentence(&error.to_string()))
     }
 
     /// Puts the load on the authority.

@@ -236,6 +236,28 @@ fn what_is_stored_is_counted_and_compared() {
 }
 
 #[test]
+fn a_database_grows_by_activations_and_changes_and_not_by_heartbeats() {
+    let kaching = Kaching::new();
+    let server = Server::start(&Place::default()).unwrap();
+    let url = server.database().unwrap();
+    let rows =
+        bench(&kaching, DISK, &["growth", "--installations", "500", "--heartbeats", "4", "--postgres", &url]);
+    let of = |row: &Value| ["engine", "of", "calls"].map(|name| row[name].clone());
+    let expected = ["sqlite", "postgres"].into_iter().flat_map(|engine| {
+        [("activations", 500), ("heartbeats", 2000), ("levels that change", 500)]
+            .map(|(what, calls)| [Value::from(engine), what.into(), calls.into()])
+    });
+    assert_eq!(rows.iter().map(of).collect::<Vec<_>>(), expected.collect::<Vec<_>>());
+    for engine in rows.chunks(3) {
+        let [activations, heartbeats, levels] = [0, 1, 2].map(|at| number(&engine[at], "bytes_per_call"));
+        // What is stored of one is a few hundred bytes at least: its row, its entry in the audit log, their indexes.
+        assert!(activations > 300.0 && levels > 100.0 && heartbeats < levels / 10.0, "{engine:?}");
+        let a_year = activations * 10_000.0 / 1_048_576.0;
+        assert!((number(&engine[0], "mib_per_year") - a_year).abs() < 0.2, "{engine:?}");
+    }
+}
+
+#[test]
 fn an_operators_view_of_much_has_a_row_for_each_question() {
     let kaching = Kaching::new();
     let rows =

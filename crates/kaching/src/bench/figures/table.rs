@@ -4,7 +4,7 @@ use crate::output::Table;
 /// A heading, and what stands below it.
 type Column = (&'static str, fn(&Figures) -> Option<String>);
 
-static COLUMNS: [Column; 27] = [
+static COLUMNS: [Column; 30] = [
     ("NAME", |row| Some(row.name.clone())),
     ("ENGINE", |row| row.engine.map(str::to_owned)),
     ("OF", |row| row.of.clone()),
@@ -22,6 +22,9 @@ static COLUMNS: [Column; 27] = [
     ("NS/CHECK", |row| row.ns_per_check.map(|ns| format!("{ns:.1}"))),
     ("US/CALL", |row| row.us_per_call.map(|us| format!("{us:.1}"))),
     ("CPU US/CALL", |row| row.cpu_us_per_call.map(|us| format!("{us:.1}"))),
+    ("CALLS", |row| row.calls.map(|count| count.to_string())),
+    ("BYTES/CALL", |row| row.bytes_per_call.map(|bytes| format!("{bytes:.1}"))),
+    ("MIB/YEAR", |row| row.mib_per_year.map(|mib| format!("{mib:.0}"))),
     ("ERRORS", |row| Some(row.errors.to_string())),
     ("SHED", |row| row.shed.filter(|shed| *shed > 0).map(|shed| shed.to_string())),
     ("DURABLE", |row| row.durable.map(|durable| if durable { "yes" } else { "no" }.to_owned())),
