@@ -1,12 +1,17 @@
 use std::{fmt, ops, str::FromStr};
 
-use jiff::{civil::Date, tz::TimeZone};
+use jiff::{Span, civil::Date};
 
 use crate::{ParseError, text_serde};
 
 /// A moment: microseconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Timestamp(i64);
+
+/// The day of the first moment.
+const DAY_ZERO: Date = Date::constant(1970, 1, 1);
+/// The microseconds of a day.
+const DAY: i64 = 86_400_000_000;
 
 /// How far the clocks of two servers may differ, and how far one may be stepped back, without anything being refused.
 pub const CLOCK_TOLERANCE: Seconds = Seconds(5);
@@ -62,7 +67,7 @@ impl Timestamp {
     }
 
     const fn is_midnight(self) -> bool {
-        self.0.rem_euclid(86_400_000_000) == 0
+        self.0.rem_euclid(DAY) == 0
     }
 
     /// The day of its month in UTC, from 1.
@@ -80,14 +85,14 @@ impl Timestamp {
             i16::try_from(year).ok().and_then(|year| Date::new(year, i8::try_from(month).ok()?, 1).ok());
         let Some(first) = first else { return Self(i64::MAX) };
         let day = i8::try_from(day).unwrap_or(i8::MAX).clamp(1, first.days_in_month());
-        let days = first.with().day(day).build().ok().and_then(|date| date.to_zoned(TimeZone::UTC).ok());
-        let Some(midnight) = days else { return Self(i64::MAX) };
-        Self(midnight.timestamp().as_microsecond() + self.0.rem_euclid(86_400_000_000))
+        let days = first.with().day(day).build().and_then(|date| date.since(DAY_ZERO));
+        let Ok(days) = days else { return Self(i64::MAX) };
+        Self(i64::from(days.get_days()) * DAY + self.0.rem_euclid(DAY))
     }
 
     fn civil(self) -> Date {
-        let moment = jiff::Timestamp::from_microsecond(self.0).unwrap_or(jiff::Timestamp::MAX);
-        moment.to_zoned(TimeZone::UTC).date()
+        let days = Span::new().try_days(self.0.div_euclid(DAY));
+        days.and_then(|days| DAY_ZERO.checked_add(days)).unwrap_or(Date::MAX)
     }
 
     /// The time from `earlier` to this moment, rounded down; negative if `earlier` is later.
