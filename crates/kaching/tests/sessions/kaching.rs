@@ -179,5 +179,13 @@ fn date(text: &str) -> Option<usize> {
         .enumerate()
         .all(|(at, b)| if at == 4 || at == 7 { *b == b'-' } else { b.is_ascii_digit() });
     let instant = text.get(10..).filter(|rest| rest.starts_with('T')).and_then(|rest| rest.find('Z'));
-    is_day.then(|| instant.map_or(10, |end| 11 + end))
+    // For people, the time of day to the minute.
+    let minute = text.get(10..16).filter(|time| {
+        time.bytes().enumerate().all(|(at, b)| match at {
+            0 => b == b' ',
+            3 => b == b':',
+            _ => b.is_ascii_digit(),
+        })
+    });
+    is_day.then(|| instant.map_or(10 + minute.map_or(0, str::len), |end| 11 + end))
 }
