@@ -1,6 +1,7 @@
 //! A server: threads that own one connection each.
 
 mod address;
+mod check;
 mod connect;
 mod fault;
 mod session;
@@ -32,7 +33,7 @@ pub(crate) async fn start(url: &str, config: &Config) -> Result<Started> {
         // The connection must be made inside its thread: the synchronous client may not be used by async code.
         let spawned = thread::Builder::new().name(format!("db-{number}")).spawn(move || {
             let mut worker = worker::Worker::new(server, kind);
-            let usable = connected.is_none_or(|connected| connected.send(worker.connect()).is_ok());
+            let usable = connected.is_none_or(|connected| connected.send(worker.begin()).is_ok());
             if usable {
                 worker.run(&jobs);
             }

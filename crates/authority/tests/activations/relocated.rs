@@ -7,7 +7,7 @@ use kaching_authority::{
     backup::{Contents, Relocate, relocate},
 };
 use kaching_base::{ErrorCode, Seconds};
-use kaching_db::Config;
+use kaching_db::{Config, params};
 use kaching_testkit::{Engine, Scratch, SeededEntropy, World};
 
 use super::{
@@ -101,4 +101,26 @@ async fn a_move_that_was_ended_goes_on_unless_the_authority_has_run_since() {
     world.authority.close().await;
     let error = moved(&world, &target.config).await.err().unwrap().to_string();
     assert!(error.contains("changed since"), "{error}");
+}
+
+#[tokio::test]
+async fn a_database_that_is_not_utf8_is_refused_before_anything_is_copied() {
+    let world = World::on(Engine::Sqlite).await;
+    world.authority.close().await;
+    let target = Scratch::new(Engine::Postgres);
+    let db = target.open().await;
+    // As if it had been made so: 8 is LATIN1, 6 is UTF8.
+    let encode = async |encoding: i64| {
+        let sql = "update pg_database set encoding = ?1 where datname = current_database()";
+        db.write("test.encode", move |tx| tx.execute(sql, params![encoding])).await.unwrap();
+    };
+    encode(8).await;
+    let error = moved(&world, &target.config).await.err().unwrap().to_string();
+    assert!(error.contains("is LATIN1, and it must be UTF8") && error.contains("template0"), "{error}");
+    let tables = "select count(*) from pg_tables where schemaname = current_schema()";
+    let count = db.read("test.tables", move |tx| tx.query_one(tables, &[], |row| row.get::<i64>(0))).await;
+    assert_eq!(count, Ok(0));
+    encode(6).await;
+    moved(&world, &target.config).await.unwrap();
+    db.close().await;
 }

@@ -30,11 +30,13 @@ impl Warned {
 }
 
 /// An acknowledged commit is on disk, whatever the server's default; a stricter one stays. The last answer is whether
-/// this is a standby, or takes no writes for another reason.
+/// this is a standby, or takes no writes for another reason, and what would change the latter.
 const SETTLE: &str = "set client_min_messages = warning; set statement_timeout = 0;
     select set_config('synchronous_commit', 'on', false)
         where current_setting('synchronous_commit') in ('off', 'local', 'remote_write');
-    select case when pg_is_in_recovery() then 'standby' else current_setting('transaction_read_only') end";
+    select case when pg_is_in_recovery() then 'standby' else current_setting('transaction_read_only') end,
+        format('alter role %I in database %I set default_transaction_read_only = off', session_user,
+            current_database())";
 
 impl Server {
     pub(super) fn new(url: &str, patience: Duration) -> Result<Self> {
@@ -74,17 +76,21 @@ impl Place {
         let mut client = config.connect(self.tls.clone()).map_err(reason)?;
         let answers = client.simple_query(SETTLE).map_err(reason)?;
         let state = answers.iter().rev().find_map(|answer| match answer {
-            SimpleQueryMessage::Row(row) => row.get(0),
+            SimpleQueryMessage::Row(row) => Some((row.get(0)?, row.get(1)?)),
             _ => None,
         });
         match state {
-            Some("off") => Ok((client, warned)),
-            Some("standby") => {
+            Some(("off", _)) => Ok((client, warned)),
+            Some(("standby", _)) => {
                 Err("it is a read-only standby, and nothing is decided on one: name the primary, or all \
                  servers with commas between them"
                     .to_owned())
             }
-            _ => Err("it takes no writes (default_transaction_read_only)".to_owned()),
+            Some((_, remedy)) => Err(format!(
+                "it takes no writes, because default_transaction_read_only is on: if its disk was nearly full, make \
+                 room first; then run `begin read write; {remedy}; commit`"
+            )),
+            None => Err("it does not say whether it takes writes".to_owned()),
         }
     }
 }

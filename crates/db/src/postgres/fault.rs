@@ -66,6 +66,12 @@ fn answered(name: &'static str, db: &DbError) -> Fault {
         Error::Full
     } else if *code == SqlState::READ_ONLY_SQL_TRANSACTION {
         Error::ReadOnly
+    } else if *code == SqlState::INSUFFICIENT_PRIVILEGE {
+        Error::Unavailable(format!(
+            "{}: name the role that owns its tables in the address, or have `reassign owned by` make this one their \
+             owner",
+            words(db)
+        ))
     } else if code.code().starts_with("53") || code.code().starts_with("58") {
         Error::Unavailable(words(db))
     } else if *code == SqlState::DATA_CORRUPTED || *code == SqlState::INDEX_CORRUPTED {

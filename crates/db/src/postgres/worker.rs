@@ -6,6 +6,7 @@ use std::{
 use crossbeam_channel::Receiver;
 
 use super::{
+    check,
     connect::Server,
     session::{Commit, Session},
 };
@@ -48,8 +49,16 @@ impl Worker {
         Self { server, kind, session: None, lost: false }
     }
 
+    /// Tries once to connect, and looks whether the database is one that can be used.
+    pub(super) fn begin(&mut self) -> Result<()> {
+        let (mut client, warned) = self.server.connect()?;
+        check::check(&mut client)?;
+        self.session = Some(Session::new((client, warned))?);
+        Ok(())
+    }
+
     /// Tries once to connect.
-    pub(super) fn connect(&mut self) -> Result<()> {
+    fn connect(&mut self) -> Result<()> {
         self.session = Some(Session::new(self.server.connect()?)?);
         Ok(())
     }

@@ -18,6 +18,7 @@ mod tls;
 mod together;
 mod transactions;
 mod types;
+mod unsuitable;
 
 use std::{
     pin::Pin,

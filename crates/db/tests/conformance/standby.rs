@@ -28,14 +28,3 @@ async fn transactions_go_to_the_primary_wherever_it_is() {
     assert_eq!(count(&db, "select count(*) from numbers").await, 2);
     db.close().await;
 }
-
-#[tokio::test]
-async fn a_server_that_takes_no_writes_is_told() {
-    let server = kaching_testkit::Server::start();
-    let url = server.database();
-    let db = open(url.clone()).await.unwrap();
-    make(&db, "alter role kaching set default_transaction_read_only = on").await;
-    let why = open(url).await.err().unwrap().to_string();
-    assert!(why.contains("it takes no writes"), "{why}");
-    db.close().await;
-}

@@ -153,6 +153,7 @@ async fn a_password_is_proved_for_this_connection_alone() {
     // The server's own files: who may come in, and how.
     db.write("test.passwords", |tx| {
         tx.execute("create role guarded login password 'hunter2'", &[])?;
+        tx.execute("grant create on schema public to guarded", &[])?;
         tx.execute(
             "do $$ begin execute format('copy (values (%L), (%L)) to %L', 'local all all trust',
                  'hostssl all guarded 127.0.0.1/32 scram-sha-256', current_setting('hba_file')); end $$",
