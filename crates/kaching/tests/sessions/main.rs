@@ -10,6 +10,7 @@ mod inspect;
 mod json;
 mod kaching;
 mod logged;
+mod memory;
 mod recorded;
 mod refused;
 mod restored;

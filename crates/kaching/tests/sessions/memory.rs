@@ -1,0 +1,55 @@
+//! The memory of a server after work that comes seldom and reads everything.
+
+use std::sync::Arc;
+
+use kaching_authority::{
+    Authority, DatabaseConfig, Issuer, Options, RootStore, SystemClock, SystemEntropy, filling::Fill,
+};
+use kaching_base::Secret;
+use prometheus_client::registry::Registry;
+
+use crate::{kaching::Kaching, serve::Server};
+
+/// With ten installations each: more than the cache of one reader ever held.
+const LICENSES: u32 = 2000;
+
+/// As many as there are readers: each may run on another one.
+const BACKUPS: usize = 4;
+
+/// What a server may hold on to after them, in MiB. Four caches of 20 MB were 90.
+const KEPT: u64 = 40;
+
+#[tokio::test]
+async fn backups_leave_no_large_caches_behind() {
+    let kaching = Kaching::new();
+    let like = kaching.with_license()["id"].as_str().unwrap().parse().unwrap();
+    let options = Options {
+        database: DatabaseConfig::sqlite(kaching.data().join("kaching.db")),
+        directory: kaching.data(),
+        master: None,
+        root_store: RootStore::Directory(kaching.data()),
+        root_passphrase: Secret::new(String::new()),
+        issuer: Issuer::Present { otherwise: "http://127.0.0.1:7700".to_owned() },
+        clock: Arc::new(SystemClock),
+        entropy: Arc::new(SystemEntropy),
+    };
+    let authority = Authority::open(options, &mut Registry::default()).await.unwrap();
+    for batch in 0..LICENSES / 100 {
+        let fill = Fill { like, licenses: Some(100), each: 10, first: u64::from(batch * 100) };
+        authority.fill(fill).await.unwrap();
+    }
+    authority.close().await;
+    assert!(kaching.data().join("kaching.db").metadata().unwrap().len() > 25 << 20, "it fills every cache");
+
+    let server = Server::start(&kaching, &[]);
+    // What a first look at everything needs is no part of what is measured.
+    assert_eq!(kaching.run(&["stats"]).code, 0);
+    let before = server.resident_mib();
+    for number in 0..BACKUPS {
+        let said = kaching.run(&["backup", &format!("{number}.kaching")]);
+        assert_eq!(said.code, 0, "{}", said.err);
+    }
+    let after = server.resident_mib();
+    assert!(after < before + KEPT, "{before} MiB before the backups, {after} MiB after them");
+    server.stop();
+}
