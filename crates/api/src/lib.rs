@@ -45,9 +45,9 @@ pub use features::{Feature, FeatureCreate, FeatureEdit};
 pub use heartbeat::{Health, HealthStatus, HeartbeatAnswer, HeartbeatRequest, LogPosition, Usage};
 pub use keys::{ChangedIssuer, IssuerChange, Key, KeyCreate, KeyPurpose, Root, WithdrawnKey};
 pub use licenses::{
-    At, Binding, FeaturesChange, License, LicenseCreate, LicenseEdit, LicenseKeyAnswer, LicenseState,
-    LicenseStatus, LimitChange, LimitsChange, ProductLicense, RekeyRequest, RenewRequest, RevokeRequest,
-    Scheduled, Start, SuspendRequest, TermsChange, TransferRequest, UpgradeRequest,
+    At, Binding, FeaturesChange, FindRequest, License, LicenseCreate, LicenseEdit, LicenseKeyAnswer,
+    LicenseState, LicenseStatus, LimitChange, LimitsChange, ProductLicense, RekeyRequest, RenewRequest,
+    RevokeRequest, Scheduled, Start, SuspendRequest, TermsChange, TransferRequest, UpgradeRequest,
 };
 pub use list::List;
 pub use list_edit::ListEdit;

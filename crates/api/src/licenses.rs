@@ -318,6 +318,15 @@ pub struct LicenseKeyAnswer {
     pub key: SecretText,
 }
 
+/// `POST /v1/admin/licenses/find`: a key is sent in a body, since URLs are logged.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct FindRequest {
+    /// Its key, as it was typed.
+    pub license_key: SecretText,
+}
+
 /// `POST …/suspend`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

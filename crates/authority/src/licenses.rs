@@ -16,7 +16,7 @@ use kaching_db::Tx;
 use kaching_domain::License;
 use kaching_license::LicenseKey;
 
-use crate::{Authority, Error, Op, Result, keys::KeyRing, plans};
+use crate::{Authority, Error, Op, Result, plans};
 
 pub use change::{Renewal, Upgrade};
 pub use create::NewLicense;
@@ -30,33 +30,39 @@ pub(crate) use present::present;
 pub(crate) use sql::Seen;
 
 impl Authority {
-    /// One license by id or key.
+    /// One license by its id.
     ///
     /// # Errors
     /// If there is none.
     pub async fn license(&self, address: String) -> Result<LicenseDetails> {
-        let keys = self.keys();
         self.read("licenses.show", move |tx, now| {
-            let license = find(tx, &keys, &address, now)?;
+            let license = sql::by_id(tx, id(&address)?)?.ok_or_else(unknown)?;
             details::details(tx, license, now)
+        })
+        .await
+    }
+
+    /// The license that has this key now.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub async fn find_license(&self, key: LicenseKey) -> Result<LicenseDetails> {
+        let lookup = self.keys().lookup(&key);
+        self.read("licenses.find", move |tx, now| {
+            let license = sql::by_key(tx, &lookup, now)?;
+            details::details(tx, license.ok_or_else(|| Error::not_found("license with this key"))?, now)
         })
         .await
     }
 }
 
-/// The license of this id or key.
-pub(crate) fn find(tx: &mut Tx<'_>, keys: &KeyRing, address: &str, now: Timestamp) -> Result<License> {
-    let found = match (address.parse::<LicenseId>(), LicenseKey::parse(address)) {
-        (Ok(id), _) => sql::by_id(tx, id)?,
-        (_, Ok(key)) => sql::by_key(tx, &keys.lookup(&key), now)?,
-        _ => None,
-    };
-    // The text may be a key: it is not repeated.
-    found.ok_or_else(unknown)
+/// Parses the id of a license. The text may be a mistyped key: it is not repeated.
+fn id(address: &str) -> Result<LicenseId> {
+    address.parse().map_err(|_| unknown())
 }
 
 pub(crate) fn unknown() -> Error {
-    Error::not_found("license with this id or key")
+    Error::not_found("license with this id")
 }
 
 /// Writes a change down: the row, the audit entry under this action, and, where the revision was raised, the word to

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use clap::{Args, Subcommand};
-use kaching_api::License;
+use kaching_api::{FindRequest, License, SecretText};
 use kaching_base::CustomerId;
 
 use crate::{
@@ -73,19 +73,27 @@ struct Which {
 }
 
 impl Which {
-    /// As it is to be addressed, `-` read.
-    fn read(&self) -> Result<String, Failure> {
-        argument(&self.license)
-    }
-
-    fn path(&self) -> Result<Path, Failure> {
-        Ok(path(&self.read()?))
+    async fn path(&self, client: &mut Client) -> Result<Path, Failure> {
+        Ok(path(&id(&self.license, client).await?))
     }
 
     /// The license as it stands: what is confirmed and said afterwards is its id, never a key.
     async fn present(&self, client: &mut Client) -> Result<License, Failure> {
-        client.get(self.path()?).await?.read()
+        let path = self.path(client).await?;
+        client.get(path).await?.read()
     }
+}
+
+/// Returns the id of the license with this id or key; `-` reads it from standard input. Whatever may be a key, mistyped
+/// or not, is asked for in a body: URLs are logged.
+pub(crate) async fn id(license: &str, client: &mut Client) -> Result<String, Failure> {
+    let text = argument(license)?;
+    if text.starts_with("lic_") {
+        return Ok(text);
+    }
+    let body = FindRequest { license_key: SecretText::new(text) };
+    let found: License = client.post(Path::admin("licenses").then("find"), &body).await?.read()?;
+    Ok(found.id.to_string())
 }
 
 fn path(license: &str) -> Path {

@@ -145,6 +145,7 @@ impl Client {
     }
 
     fn request(&self, call: &Call) -> Result<Request<Full<Bytes>>, Failure> {
+        call.path.check()?;
         let mut request = Request::builder()
             .method(call.method.clone())
             .uri(call.path.as_str())

@@ -64,6 +64,17 @@ impl LicenseKey {
         }
     }
 
+    /// Whether a text is written as a license key is, mistyped or not: what is kept out of URLs, which servers and
+    /// proxies log. With blanks in place of hyphens only a key counts, not any words of five letters.
+    pub fn is_shaped(text: &str) -> bool {
+        let text = text.trim();
+        let mut groups = text.rsplit(['-', ' ']);
+        let symbols = |group: &str| group.len() == 5 && group.bytes().all(|byte| fold(byte).is_ok());
+        let short = groups.by_ref().take(5).filter(|group| symbols(group)).count() == 5
+            && groups.next().is_some_and(|prefix| !prefix.is_empty());
+        foreign(text).is_some() || short && (!text.contains(' ') || Self::parse(text).is_ok())
+    }
+
     /// The canonical text: for the one who is given the key, and for the lookup hash.
     pub fn expose(&self) -> &str {
         self.text.expose()

@@ -31,9 +31,9 @@ use crate::router;
 )]
 struct Description;
 
-/// What these hand out is too long, or too secret, to be kept for a repeat; they change nothing that a repeat would
-/// change again.
-const UNREMEMBERED: [&str; 2] = ["/v1/admin/backup", "/v1/admin/keys/root"];
+/// What these hand out is too long, or too secret, to be kept for a repeat, or only read; they change nothing that a
+/// repeat would change again.
+const UNREMEMBERED: [&str; 3] = ["/v1/admin/backup", "/v1/admin/keys/root", "/v1/admin/licenses/find"];
 
 /// The description as JSON text.
 pub fn text() -> &'static str {
@@ -101,7 +101,7 @@ fn complete(path: &str, method: &str, operation: &mut Value) {
     if path.contains("{id}") {
         add(json!({
             "name": "id", "in": "path", "required": true, "schema": {"type": "string"},
-            "description": "Its address: a code, <product>:<code>, an id, a reference or a key, as the noun has it",
+            "description": "Its address: a code, <product>:<code>, an id, a reference or a kid, as the noun has it",
         }));
     }
     if operator && method != "get" && !UNREMEMBERED.contains(&path) {

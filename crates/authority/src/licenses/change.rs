@@ -5,7 +5,7 @@ use kaching_domain::{
     licenses::{self as rules, At, ChangePlan, EditLicense, Renew, RenewLicense},
 };
 
-use super::{LicenseDetails, apply_due, details::details, find, keep, present::present, sql, unknown};
+use super::{LicenseDetails, apply_due, details::details, id, keep, present::present, sql, unknown};
 use crate::{Authority, Cx, Error, Op, Result, customers, features, plans};
 
 /// A change to another plan of the product, up or down.
@@ -171,7 +171,7 @@ impl Authority {
 
 /// The locked license of this address, which the operation is about, after what was due.
 pub(super) fn lock(tx: &mut Tx<'_>, op: &mut Op, address: &str, action: &'static str) -> Result<License> {
-    let id = find(tx, &op.keys, address, op.now)?.id;
+    let id = id(address)?;
     let license = sql::lock_by_id(tx, id)?.ok_or_else(unknown)?;
     op.on(action, id);
     let license = apply_due(tx, op, license)?;

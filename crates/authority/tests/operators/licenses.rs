@@ -1,5 +1,5 @@
 use kaching_authority::{
-    At, EditLicense, LicenseDetails, NewLicense, Renewal, Upgrade,
+    At, EditLicense, LicenseDetails, LicenseKey, NewLicense, Renewal, Upgrade,
     domain::{Binding, State, Status, licenses::Draft},
 };
 use kaching_base::{ErrorCode, FingerprintKind, LicenseType, Limit, Seconds};
@@ -24,7 +24,7 @@ async fn a_license_is_made_with_a_key_that_finds_it() {
         let key = made.key.as_ref().unwrap();
         assert!(key.expose().starts_with("CHORUS-") && key.expose().len() == 7 + 29);
         let typed = key.expose().to_lowercase().replacen('-', " ", 3);
-        let found = authority.license(typed).await.unwrap();
+        let found = authority.find_license(LicenseKey::parse(&typed).unwrap()).await.unwrap();
         assert_eq!(found.license, made.license);
         assert!(found.key.is_none(), "only what makes a key shows it");
         assert_eq!((found.product.as_str(), found.plan.as_str()), ("chorus", "team"));
@@ -36,9 +36,14 @@ async fn a_license_is_made_with_a_key_that_finds_it() {
         for (record, _) in told {
             assert!(!record.body.contains(key.expose()));
         }
-        for unknown in ["", "lic_", "lic_01jd6w9q2hf4rb8s0zv3k5m7n9", "CHORUS-AAAAA", "\0"] {
-            assert_eq!(refusal(authority.license(unknown.to_owned()).await), coded(ErrorCode::NotFound));
+        for unknown in ["", "lic_", "lic_01jd6w9q2hf4rb8s0zv3k5m7n9", "CHORUS-AAAAA", "\0", key.expose()] {
+            let refused = authority.license(unknown.to_owned()).await.err().unwrap();
+            assert_eq!(refused.to_string(), "there is no license with this id", "{unknown}");
+            let changed = authority.reinstate_license(cx(), unknown.to_owned()).await;
+            assert_eq!(refusal(changed), coded(ErrorCode::NotFound));
         }
+        let nobodys = LicenseKey::generate("CHORUS", [7; 15]).unwrap();
+        assert_eq!(refusal(authority.find_license(nobodys).await), coded(ErrorCode::NotFound));
     })
     .await;
 }
@@ -166,20 +171,20 @@ async fn a_new_key_ends_the_old_one_after_its_time() {
         furnish(&world).await;
         let authority = &world.authority;
         let made = made(&world, "team").await;
-        let (id, old) = (address(&made), made.key.as_ref().unwrap().expose().to_owned());
+        let (id, old) = (address(&made), made.key.clone().unwrap());
         for seconds in [-1, 366 * 86_400] {
             let rekeyed = authority.rekey_license(cx(), id.clone(), seconds).await;
             assert_eq!(refusal(rekeyed), invalid("/old_ends_in_s"));
         }
         let rekeyed = authority.rekey_license(cx(), id.clone(), 3600).await.unwrap();
-        let new = rekeyed.key.unwrap().expose().to_owned();
-        assert_ne!(new, old);
+        let new = rekeyed.key.unwrap();
+        assert_ne!(new.expose(), old.expose());
         assert_eq!(rekeyed.license.revision, 1, "a lease reflects no key");
-        assert_eq!(authority.license(old.clone()).await.unwrap().license.id, made.license.id);
+        assert_eq!(authority.find_license(old.clone()).await.unwrap().license.id, made.license.id);
         world.clock.advance(Seconds(3600));
-        assert_eq!(refusal(authority.license(old).await), coded(ErrorCode::NotFound));
-        assert_eq!(authority.license(new.clone()).await.unwrap().license.id, made.license.id);
-        assert_eq!(authority.reveal_key(cx(), id).await.unwrap().key.expose(), new);
+        assert_eq!(refusal(authority.find_license(old).await), coded(ErrorCode::NotFound));
+        assert_eq!(authority.find_license(new.clone()).await.unwrap().license.id, made.license.id);
+        assert_eq!(authority.reveal_key(cx(), id).await.unwrap().key.expose(), new.expose());
     })
     .await;
 }

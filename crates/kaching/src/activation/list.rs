@@ -3,6 +3,7 @@ use clap::Args;
 use crate::{
     failure::Failure,
     flags::Listing,
+    license,
     output::Output,
     remote::{Client, Path},
 };
@@ -11,7 +12,7 @@ use crate::{
 #[derive(Args)]
 #[command(mut_arg("q", |q| q.help("Only those with all these words, or words that begin so, in fingerprint or name")))]
 pub(crate) struct List {
-    /// Only those of this license: its id
+    /// Only those of this license: its id or key; - reads it from standard input
     #[arg(long)]
     license: Option<String>,
     /// Only those with this status
@@ -23,8 +24,12 @@ pub(crate) struct List {
 
 impl List {
     pub(super) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
+        let license = match &self.license {
+            Some(license) => Some(license::id(license, client).await?),
+            None => None,
+        };
         let path = Path::admin("activations")
-            .maybe("license", self.license.as_ref())
+            .maybe("license", license.as_ref())
             .maybe("status", self.status.as_ref());
         self.listing.run(client, output, path, |activations| super::table(&activations, output)).await
     }

@@ -60,7 +60,8 @@ impl Edit {
             force: self.force,
         };
         changes_something(&edit)?;
-        let answer = client.patch(self.which.path()?, &edit).await?;
+        let path = self.which.path(client).await?;
+        let answer = client.patch(path, &edit).await?;
         show(&answer, client, output, |license| changes(license.changed.as_ref())).await
     }
 }

@@ -13,7 +13,8 @@ pub(crate) struct Key {
 
 impl Key {
     pub(super) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
-        let answer = client.get(self.which.path()?.then("key")).await?;
+        let path = self.which.path(client).await?.then("key");
+        let answer = client.get(path).await?;
         output.answer(&answer, |answer: LicenseKeyAnswer| answer.key.expose().to_owned())
     }
 }

@@ -17,7 +17,7 @@ pub(crate) struct Reinstate {
 
 impl Reinstate {
     pub(super) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
-        let path = self.which.path()?.then("reinstate");
+        let path = self.which.path(client).await?.then("reinstate");
         let answer = client.post(path, &serde_json::json!({})).await?;
         output.answer(&answer, |license: License| {
             let state = word(&license.state);

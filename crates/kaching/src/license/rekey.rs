@@ -23,7 +23,8 @@ pub(crate) struct Rekey {
 impl Rekey {
     pub(super) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
         let Seconds(old_ends_in_s) = self.old_ends;
-        let answer = client.post(self.which.path()?.then("rekey"), &RekeyRequest { old_ends_in_s }).await?;
+        let path = self.which.path(client).await?.then("rekey");
+        let answer = client.post(path, &RekeyRequest { old_ends_in_s }).await?;
         output.answer(&answer, |license: License| {
             let key = license.key.as_ref().map_or("", |key| key.expose());
             let old = match self.old_ends {

@@ -35,7 +35,7 @@ pub(crate) struct Renew {
 
 impl Renew {
     pub(super) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
-        let path = self.which.path()?;
+        let path = self.which.path(client).await?;
         // Of two who renew at the same moment, the second is told what the first has done.
         let read = client.get(path.clone()).await?;
         let before: License = read.read()?;

@@ -17,7 +17,8 @@ pub(crate) struct Show {
 
 impl Show {
     pub(super) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
-        let answer = client.get(self.which.path()?).await?;
+        let path = self.which.path(client).await?;
+        let answer = client.get(path).await?;
         let activations: List<Activation> = if output.json {
             List { items: Vec::new(), next: None }
         } else {

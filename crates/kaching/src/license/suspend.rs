@@ -16,7 +16,7 @@ pub(crate) struct Suspend {
 
 impl Suspend {
     pub(super) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
-        let path = self.which.path()?.then("suspend");
+        let path = self.which.path(client).await?.then("suspend");
         let answer = client.post(path, &SuspendRequest { reason: self.reason }).await?;
         output.answer(&answer, |license: License| {
             format!(

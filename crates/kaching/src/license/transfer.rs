@@ -17,7 +17,8 @@ pub(crate) struct Transfer {
 impl Transfer {
     pub(super) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
         let body = TransferRequest { customer: self.customer };
-        let answer = client.post(self.which.path()?.then("transfer"), &body).await?;
+        let path = self.which.path(client).await?.then("transfer");
+        let answer = client.post(path, &body).await?;
         if output.json {
             return output.value(&answer.json()?);
         }

@@ -41,7 +41,8 @@ impl Upgrade {
             When::PeriodEnd => At::PeriodEnd,
         };
         let body = UpgradeRequest { plan: self.plan, at, force: self.force };
-        let answer = client.post(self.which.path()?.then("upgrade"), &body).await?;
+        let path = self.which.path(client).await?.then("upgrade");
+        let answer = client.post(path, &body).await?;
         match (self.at, answer.read::<License>()?.expires_at) {
             (When::PeriodEnd, Some(end)) => output.answer(&answer, |license: License| {
                 format!("{} changes to {} on {}.", license.id, body.plan, begins(end, output.now))

@@ -1,10 +1,16 @@
 use std::fmt::Write as _;
 
+use kaching_license::LicenseKey;
+
+use crate::failure::Failure;
+
 /// The path and query of a call, with every part of it escaped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Path {
     text: String,
     query: bool,
+    /// Whether a part is written as a license key is, which no URL may hold: servers and proxies log them.
+    holds_key: bool,
 }
 
 impl Path {
@@ -15,13 +21,13 @@ impl Path {
 
     /// A path that needs no escaping.
     pub(crate) fn at(text: &'static str) -> Self {
-        Self { text: text.to_owned(), query: false }
+        Self { text: text.to_owned(), query: false, holds_key: false }
     }
 
     /// The next segment.
     pub(crate) fn then(mut self, segment: &str) -> Self {
         self.text.push('/');
-        escape(&mut self.text, segment);
+        self.push(segment);
         self
     }
 
@@ -31,7 +37,7 @@ impl Path {
         self.query = true;
         escape(&mut self.text, name);
         self.text.push('=');
-        escape(&mut self.text, value);
+        self.push(value);
         self
     }
 
@@ -45,6 +51,23 @@ impl Path {
 
     pub(crate) fn as_str(&self) -> &str {
         &self.text
+    }
+
+    /// # Errors
+    /// If a part of it is a license key.
+    pub(super) fn check(&self) -> Result<(), Failure> {
+        if !self.holds_key {
+            return Ok(());
+        }
+        Err(Failure::usage(
+            "A license key is not searched for, and never part of a URL: `kaching license show KEY` shows its license; \
+             use its id here.",
+        ))
+    }
+
+    fn push(&mut self, part: &str) {
+        self.holds_key |= part.split_whitespace().chain([part]).any(LicenseKey::is_shaped);
+        escape(&mut self.text, part);
     }
 }
 

@@ -169,7 +169,7 @@ impl Losing {
 }
 
 /// A head, and as much behind it as that says.
-fn read_message(stream: &mut TcpStream) -> Vec<u8> {
+pub(crate) fn read_message(stream: &mut TcpStream) -> Vec<u8> {
     let mut message = Vec::new();
     loop {
         let text = String::from_utf8_lossy(&message).to_lowercase();

@@ -48,9 +48,12 @@ fn each_line_is_a_document_and_none_holds_a_secret_however_much_is_told() {
     }
     let token = fs::read_to_string(server.greeting["first_token"].as_str().unwrap()).unwrap();
     let master = fs::read_to_string(kaching.data().join("master.key")).unwrap();
-    let ours =
-        server.post_as(&format!("\r\nAuthorization: Bearer {}", token.trim()), "/v1/admin/products", "{");
-    assert_eq!(ours["code"], "malformed_body", "{ours}");
+    let bearer = format!("\r\nAuthorization: Bearer {}", token.trim());
+    assert_eq!(server.post_as(&bearer, "/v1/admin/products", "{")["code"], "malformed_body");
+    for path in ["/v1/admin/licenses/KEY", "/v1/admin/licenses?q=KEY", "/v1/admin/KEY"] {
+        let told = server.get_as(&bearer, &path.replace("KEY", &key)).to_string();
+        assert!(told.contains("\"status\":4") && !told.contains(&key), "{told}");
+    }
     assert_eq!(server.stop(), 0);
 
     let text = fs::read_to_string(&log).unwrap();

@@ -4,6 +4,7 @@
 
 mod backup;
 mod bench;
+mod by_key;
 mod edits;
 mod every;
 mod inspect;

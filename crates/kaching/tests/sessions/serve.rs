@@ -61,10 +61,19 @@ impl Server {
 
     /// The same with more headers, each with its end of line before it.
     pub(crate) fn post_as(&self, headers: &str, path: &str, body: &str) -> Value {
+        self.ask("POST", headers, path, body)
+    }
+
+    pub(crate) fn get_as(&self, headers: &str, path: &str) -> Value {
+        self.ask("GET", headers, path, "")
+    }
+
+    fn ask(&self, method: &str, headers: &str, path: &str, body: &str) -> Value {
         let address = self.greeting["listen"].as_str().unwrap();
         let mut stream = TcpStream::connect(address).unwrap();
-        let head =
-            format!("POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json");
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json"
+        );
         write!(stream, "{head}{headers}\r\nContent-Length: {}\r\n\r\n{body}", body.len()).unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();

@@ -129,6 +129,29 @@ fn a_key_says_how_it_is_written() {
 }
 
 #[test]
+fn what_is_written_as_a_key_is_told_from_what_is_not() {
+    let key = made("CHORUS", RANDOM);
+    let mistyped = format!("{}{}", &key[..key.len() - 1], if key.ends_with('0') { '1' } else { '0' });
+    for text in [&key, &key.to_lowercase(), &mistyped, &key.replace('-', " "), &format!(" {key}\n")] {
+        assert!(LicenseKey::is_shaped(text), "{text}");
+    }
+    for text in ["CAIO-v1-a-e30=-00", "AGY-a-20260101-0123456789ABCDEFGHJK"] {
+        assert!(LicenseKey::is_shaped(text), "{text}");
+    }
+    for text in [
+        "",
+        "CUST-001",
+        "lic_01h455vb4pex5vsknk084sn02q",
+        "550e8400-e29b-41d4-a716-446655440000",
+        "01h455vb4pex5vsknk084sn02q",
+        "acme green apple boxes tests three",
+        "-AAAAA-AAAAA-AAAAA-AAAAA-AAAAA",
+    ] {
+        assert!(!LicenseKey::is_shaped(text), "{text}");
+    }
+}
+
+#[test]
 fn a_key_of_other_systems_names_the_customer() {
     let customer = |text: &str| LicenseKey::parse(text).unwrap().customer().map(str::to_owned);
     let named = |name: &str| Some(name.to_owned());

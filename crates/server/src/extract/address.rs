@@ -4,6 +4,7 @@ use axum::{
 };
 use kaching_base::ErrorCode;
 
+use super::license_key::refuse_key;
 use crate::{
     App,
     problem::{Rejected, Result},
@@ -18,7 +19,10 @@ impl FromRequestParts<App> for At {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
         let address = Path::<String>::from_request_parts(parts, app).await;
         match address {
-            Ok(Path(text)) if text.len() <= 512 && !text.contains('\0') => Ok(Self(text)),
+            Ok(Path(text)) if text.len() <= 512 && !text.contains('\0') => {
+                refuse_key(&text, "/id")?;
+                Ok(Self(text))
+            }
             _ => Err(Rejected::new(ErrorCode::NotFound, "there is nothing with this address")),
         }
     }

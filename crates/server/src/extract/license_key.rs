@@ -92,6 +92,17 @@ pub(crate) fn parse_key(text: &SecretText) -> Result<LicenseKey> {
     read_key(text).map_err(|error| Rejected::new(ErrorCode::KeyMalformed, error.to_string()))
 }
 
+/// Refuses a part of a URL that is written as a license key is, mistyped or not. `pointer` names the part.
+pub(super) fn refuse_key(part: &str, pointer: impl Into<String>) -> Result<()> {
+    let shaped = |text: &str| LicenseKey::is_shaped(text) || LicenseKey::is_shaped(&pasted(text));
+    if !part.split_whitespace().chain([part]).any(shaped) {
+        return Ok(());
+    }
+    let detail = "a license key may not be in a URL, which servers and proxies log: send it in the body of \
+                  POST /v1/admin/licenses/find, and name the license by its id here";
+    Err(Rejected::invalid(pointer, detail))
+}
+
 fn pasted_text(text: &SecretText) -> Secret<String> {
     Secret::new(pasted(text.expose()))
 }

@@ -4,6 +4,7 @@ use axum::{extract::FromRequestParts, http::request::Parts};
 use kaching_base::in_plain_words;
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 
+use super::license_key::refuse_key;
 use crate::{
     App,
     problem::{Rejected, Result},
@@ -36,6 +37,10 @@ fn parse<T: DeserializeOwned>(query: &str) -> Result<T> {
     if let Some((name, _)) = pairs.iter().find(|(name, value)| name.contains('\0') || value.contains('\0')) {
         let pointer = format!("/{}", name.replace('\0', ""));
         return Err(Rejected::invalid(pointer, "a parameter may not contain the NUL character"));
+    }
+    for (name, value) in &pairs {
+        refuse_key(name, "")?;
+        refuse_key(value, format!("/{name}"))?;
     }
     let query = with_metadata_in_one(pairs)?;
     let deserializer = serde_urlencoded::Deserializer::new(form_urlencoded::parse(query.as_bytes()));

@@ -13,6 +13,7 @@ struct Subject {
     license: String,
     activation: String,
     token: String,
+    license_key: String,
     /// The key that signs.
     kid: String,
 }
@@ -37,7 +38,7 @@ impl Operation {
 
     /// The path with the address of its subject. What is archived is not in use.
     fn path_of(&self, subject: &Subject) -> String {
-        let Subject { number, license, activation, token, kid } = subject;
+        let Subject { number, license, activation, token, kid, .. } = subject;
         let spare = if self.method == "DELETE" { "spare" } else { "team" };
         let noun = self.path.trim_start_matches("/v1/admin/").split('/').next().unwrap();
         let id = match noun {
@@ -70,7 +71,7 @@ impl Operation {
     }
 
     fn value_of(&self, name: &str, schema: &'static Value, subject: &Subject) -> Value {
-        let Subject { number, license, .. } = subject;
+        let Subject { number, license, license_key, .. } = subject;
         match name {
             "code" => json!(format!("new-{number}")),
             "product" => json!(format!("p-{number}")),
@@ -79,6 +80,7 @@ impl Operation {
             "customer" if self.path.ends_with("/transfer") => json!(format!("SPARE-{number}")),
             "customer" => json!(format!("CUST-{number}")),
             "confirm" => json!(license),
+            "license_key" => json!(license_key),
             "scopes" => json!(["read"]),
             "purpose" => json!("lease"),
             "to" => json!("all"),
@@ -147,6 +149,7 @@ async fn furnish(face: &Face, number: usize) -> Subject {
         license: text(&license["id"]),
         activation: text(&active["activation"]["id"]),
         token: text(&token["id"]),
+        license_key: text(&license["key"]),
         kid: text(&keys["items"].as_array().unwrap().last().unwrap()["kid"]),
     }
 }

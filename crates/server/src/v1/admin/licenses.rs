@@ -1,6 +1,7 @@
 mod create;
 mod delete;
 mod edit;
+mod find;
 mod key;
 mod list;
 mod reinstate;
@@ -19,6 +20,7 @@ use crate::App;
 pub(crate) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(create::create, list::list))
+        .routes(routes!(find::find))
         .routes(routes!(show::show, edit::edit, delete::delete))
         .routes(routes!(key::key))
         .routes(routes!(suspend::suspend))

@@ -8,7 +8,7 @@ use crate::{
     shape,
 };
 
-/// Shows a license by its id or key.
+/// Shows a license by its id.
 #[utoipa::path(get, path = "/v1/admin/licenses/{id}", tag = "operator", responses(
     (status = 200, body = api::License, description = "The license")))]
 pub(crate) async fn show(State(app): State<App>, _: Caller<Read>, At(address): At) -> Result<Response> {
