@@ -53,9 +53,9 @@ fn refusal(row: &SimpleQueryRow) -> Option<String> {
         None => {
             let path = text("search_path");
             Some(format!(
-                "the role {role} can use no schema of its search_path ('{path}') in {database}: make one with `create \
-                 schema kaching authorization {role}`, or name the one that holds its tables, and run `alter role \
-                 {role} in database {database} set search_path = kaching` with its name"
+                "the role {role} can use no schema of its search_path ('{path}') in {database}: run `create schema \
+                 kaching authorization {role}` and `alter role {role} in database {database} set search_path = \
+                 kaching`; where a schema has its tables already, name that one instead"
             ))
         }
     }
