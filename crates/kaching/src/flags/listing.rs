@@ -69,6 +69,11 @@ impl Archived {
 pub(crate) struct Rows(List<Value>);
 
 impl Listing {
+    /// The words to look for, if any are given.
+    pub(crate) fn words(&mut self) -> Option<&mut String> {
+        self.q.as_mut()
+    }
+
     /// Fetches the rows asked for and prints them.
     pub(crate) async fn run<T: DeserializeOwned>(
         &self,

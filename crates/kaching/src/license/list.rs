@@ -9,7 +9,7 @@ use crate::{
     failure::Failure,
     flags::{Archived, Listing, Metadata, words},
     output::Output,
-    remote::{Client, Path},
+    remote::{Client, Path, holds_key},
 };
 
 /// List licenses
@@ -50,6 +50,11 @@ pub(crate) struct List {
 
 impl List {
     pub(super) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
+        let mut listing = self.listing;
+        // A key is looked up in a body: URLs are logged.
+        if let Some(words) = listing.words().filter(|words| holds_key(words)) {
+            *words = super::id(words, client).await?;
+        }
         let path = Path::admin("licenses")
             .maybe("customer", self.customer.as_ref())
             .maybe("product", self.product.as_ref())
@@ -59,7 +64,7 @@ impl List {
             .maybe("tag", self.tag.as_ref())
             .maybe("expires_before", self.expires_before.as_ref())
             .maybe("expires_after", self.expires_after.as_ref());
-        let rows = self.listing.fetch(client, self.archived.on(self.metadata.on(path))).await?;
+        let rows = listing.fetch(client, self.archived.on(self.metadata.on(path))).await?;
         let names = if output.json {
             BTreeMap::new()
         } else {

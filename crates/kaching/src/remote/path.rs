@@ -1,5 +1,6 @@
 use std::fmt::Write as _;
 
+use kaching_base::pasted;
 use kaching_license::LicenseKey;
 
 use crate::failure::Failure;
@@ -60,15 +61,21 @@ impl Path {
             return Ok(());
         }
         Err(Failure::usage(
-            "A license key is not searched for, and never part of a URL: `kaching license show KEY` shows its license; \
+            "A license key finds nothing here, and is never part of a URL: `kaching license show KEY` shows its license; \
              use its id here.",
         ))
     }
 
     fn push(&mut self, part: &str) {
-        self.holds_key |= part.split_whitespace().chain([part]).any(LicenseKey::is_shaped);
+        self.holds_key |= holds_key(part);
         escape(&mut self.text, part);
     }
+}
+
+/// Whether a text is written as a license key is, mistyped or not, or holds one.
+pub(crate) fn holds_key(text: &str) -> bool {
+    let shaped = |part: &str| LicenseKey::is_shaped(part) || LicenseKey::is_shaped(&pasted(part));
+    text.split_whitespace().chain([text]).any(shaped)
 }
 
 /// Writes all but the unreserved characters of RFC 3986, and the colon between product and code, as `%XX`.

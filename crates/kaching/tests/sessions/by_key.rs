@@ -70,6 +70,11 @@ fn every_command_finds_a_license_by_its_key_and_sends_no_key_in_a_url() {
     assert_eq!(kaching.json(&[&["license", "key", key][..], &far].concat())["key"], key);
     let list = kaching.json(&[&["activation", "list", "--license", key][..], &far].concat());
     assert!(list["items"].as_array().unwrap().is_empty());
+    let pasted = format!("“{}”", key.replace('-', "–"));
+    for search in [key, &pasted] {
+        let found = kaching.json(&[&["license", "list", "--search", search][..], &far].concat());
+        assert_eq!((&found["items"][0]["id"], found["items"].as_array().unwrap().len()), (&license["id"], 1));
+    }
     let read = kaching.run_with(&format!("{key}\n"), &["license", "show", "-", "--json"]);
     assert!(read.code == 0 && read.out.contains(id), "{}", read.err);
 
@@ -77,7 +82,7 @@ fn every_command_finds_a_license_by_its_key_and_sends_no_key_in_a_url() {
     let mistyped = format!("{}{}", &key[..key.len() - 1], if key.ends_with('0') { '1' } else { '0' });
     let said = kaching.run(&[&["license", "show", &mistyped][..], &far].concat());
     assert!(said.code == 1 && said.err.contains("is not a license key"), "{}", said.err);
-    for line in ["license list --search", "audit list --target", "customer show", "activation show"] {
+    for line in ["customer list --search", "audit list --target", "customer show", "activation show"] {
         let line = format!("{line} {key}");
         let said = kaching.run(&line.split(' ').chain(far).collect::<Vec<_>>());
         assert!(said.code == 2 && said.err.contains("`kaching license show KEY`"), "{line}: {}", said.err);
