@@ -75,7 +75,7 @@ fn every_command_finds_a_license_by_its_key_and_sends_no_key_in_a_url() {
         let found = kaching.json(&[&["license", "list", "--search", search][..], &far].concat());
         assert_eq!((&found["items"][0]["id"], found["items"].as_array().unwrap().len()), (&license["id"], 1));
     }
-    let read = kaching.run_with(&format!("{key}\n"), &["license", "show", "-", "--json"]);
+    let read = kaching.run_with(format!("{key}\n").as_bytes(), &["license", "show", "-", "--json"]);
     assert!(read.code == 0 && read.out.contains(id), "{}", read.err);
 
     // The last symbol tells that it is mistyped, and stays out of the URL, too.

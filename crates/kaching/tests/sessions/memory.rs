@@ -29,7 +29,7 @@ async fn backups_leave_no_large_caches_behind() {
         master: None,
         root_store: RootStore::Directory(kaching.data()),
         root_passphrase: Secret::new(String::new()),
-        issuer: Issuer::Present { otherwise: "http://127.0.0.1:7700".to_owned() },
+        issuer: Issuer::Default("http://127.0.0.1:7700".to_owned()),
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),
     };
