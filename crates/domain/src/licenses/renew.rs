@@ -70,7 +70,8 @@ fn new_end(
     let term = match renew {
         Renew::Until(at) if at < present => {
             let detail = format!(
-                "the license ends on {present}, which is later: a renewal takes no time away; to end it earlier, edit it"
+                "the license ends on {}, which is later: a renewal takes no time away; to end it earlier, edit it",
+                present.end_in_words()
             );
             return Err(Invalid::new("/expires_at", detail).into());
         }

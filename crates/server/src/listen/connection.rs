@@ -1,4 +1,11 @@
-use std::{convert::Infallible, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    iter,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use axum::{
     Router,
@@ -10,12 +17,14 @@ use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net::{TcpListener, TcpStream, UnixListener},
+    net::{TcpListener, TcpStream, UnixListener, UnixStream},
+    sync::Notify,
 };
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt as _;
 
 use super::{
+    BACKLOG,
     connections::{Connection, Connections, Received},
     head_errors::{HeadErrors, is_proxy_header},
     impatient::Impatient,
@@ -36,6 +45,8 @@ pub(super) struct Lines {
 
 /// Bytes that are held of what a connection sends and is sent; longer heads are refused, bodies pass through.
 const BUFFER: usize = 64 * 1024;
+/// For so long a stop waits for the first request of a connection, which is on its way more often than not.
+const FIRST: Duration = Duration::from_millis(500);
 
 impl Lines {
     pub(super) async fn tcp(mut self, listener: TcpListener, tls: Option<TlsAcceptor>) {
@@ -45,27 +56,39 @@ impl Lines {
                 accepted = listener.accept() => accepted,
                 () = self.shutdown.asked() => break,
             };
-            let (stream, address) = match accepted {
-                Ok(accepted) => accepted,
-                Err(error) => {
-                    pause(&error).await;
-                    continue;
-                }
-            };
-            let peer = Peer::Network(address);
-            let Some(connection) = self.open(Some(&peer)).await else { break };
-            // Answers are small and written whole; waiting to fill a packet only delays them.
-            let _ = stream.set_nodelay(true);
-            let (lines, tls) = (self.clone(), tls.clone());
-            open.spawn(async move {
-                tokio::select! {
-                    () = lines.converse(stream, address, tls, &connection) => {}
-                    () = connection.state.end() => tracing::debug!(%address, "a connection that waited made room"),
-                }
-            });
+            match accepted {
+                Ok((stream, address)) => self.take_tcp(stream, address, tls.clone(), &mut open).await,
+                Err(error) => pause(&error).await,
+            }
         }
-        drop(listener);
+        // The end of the listener would cut off those who have connected by now.
+        if let Ok(listener) = listener.into_std() {
+            for (stream, address) in iter::from_fn(|| listener.accept().ok()).take(BACKLOG as usize) {
+                if let Ok(stream) = stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream)) {
+                    self.take_tcp(stream, address, tls.clone(), &mut open).await;
+                }
+            }
+        }
         open.finish(self.shutdown_timeout).await;
+    }
+
+    async fn take_tcp(
+        &mut self,
+        stream: TcpStream,
+        address: SocketAddr,
+        tls: Option<TlsAcceptor>,
+        open: &mut Tasks,
+    ) {
+        let Some(connection) = self.open(Some(&Peer::Network(address))).await else { return };
+        // Answers are small and written whole; waiting to fill a packet only delays them.
+        let _ = stream.set_nodelay(true);
+        let lines = self.clone();
+        open.spawn(async move {
+            tokio::select! {
+                () = lines.converse(stream, address, tls, &connection) => {}
+                () = connection.state.end() => tracing::debug!(%address, "a connection that waited made room"),
+            }
+        });
     }
 
     pub(super) async fn local(mut self, listener: UnixListener, path: PathBuf) {
@@ -76,31 +99,40 @@ impl Lines {
                 () = self.shutdown.asked() => break,
             };
             match accepted {
-                Ok((stream, _)) => {
-                    let Some(connection) = self.open(None).await else { break };
-                    let Some(peer) = local::peer(&stream, &path) else {
-                        tracing::warn!("another user tried the local socket");
-                        continue;
-                    };
-                    let lines = self.clone();
-                    open.spawn(async move {
-                        tokio::select! {
-                            () = lines.answer(stream, peer, &connection) => {}
-                            () = connection.state.end() => tracing::debug!("a connection that waited made room"),
-                        }
-                    });
-                }
+                Ok((stream, _)) => self.take_local(stream, &path, &mut open).await,
                 Err(error) => pause(&error).await,
             }
         }
-        drop(listener);
+        if let Ok(listener) = listener.into_std() {
+            for (stream, _) in iter::from_fn(|| listener.accept().ok()).take(BACKLOG as usize) {
+                if let Ok(stream) = stream.set_nonblocking(true).and_then(|()| UnixStream::from_std(stream)) {
+                    self.take_local(stream, &path, &mut open).await;
+                }
+            }
+        }
         let _ = std::fs::remove_file(&path);
         open.finish(self.shutdown_timeout).await;
+    }
+
+    async fn take_local(&mut self, stream: UnixStream, path: &Path, open: &mut Tasks) {
+        let Some(connection) = self.open(None).await else { return };
+        let Some(peer) = local::peer(&stream, path) else {
+            tracing::warn!("another user tried the local socket");
+            return;
+        };
+        let lines = self.clone();
+        open.spawn(async move {
+            tokio::select! {
+                () = lines.answer(stream, peer, &connection) => {}
+                () = connection.state.end() => tracing::debug!("a connection that waited made room"),
+            }
+        });
     }
 
     /// A place for one more connection; `None` once it is time to stop.
     async fn open(&mut self, peer: Option<&Peer>) -> Option<Connection> {
         tokio::select! {
+            biased;
             connection = self.connections.open(peer) => Some(connection),
             () = self.shutdown.asked() => None,
         }
@@ -139,7 +171,10 @@ impl Lines {
         let router = self.router.clone();
         let connections = Arc::clone(&self.connections);
         let state = Arc::clone(&connection.state);
+        let begun = Arc::new(Notify::new());
+        let has_begun = Arc::clone(&begun);
         let service = service_fn(move |mut request: Request<Incoming>| {
+            has_begun.notify_one();
             request.extensions_mut().insert(peer);
             request.extensions_mut().insert(OverConnection);
             let request = request.map(|body| Body::new(Received::new(body, &state)));
@@ -168,9 +203,13 @@ impl Lines {
                 .max_buf_size(BUFFER)
                 .serve_connection(TokioIo::new(&mut io), service);
             tokio::pin!(connection);
+            let stop = async {
+                self.shutdown.asked().await;
+                let _ = tokio::time::timeout(FIRST, begun.notified()).await;
+            };
             tokio::select! {
                 ended = connection.as_mut() => ended,
-                () = self.shutdown.asked() => {
+                () = stop => {
                     connection.as_mut().graceful_shutdown();
                     connection.await
                 }

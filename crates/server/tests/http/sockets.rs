@@ -295,6 +295,32 @@ async fn a_stop_answers_those_who_wait_and_those_who_are_not_done() {
     .await;
 }
 
+#[tokio::test]
+async fn a_stop_answers_the_first_request_of_each_connection_that_is_there() {
+    serve(LOCAL, async |_, addresses, stop| {
+        let open = |metrics: &str| metrics.contains("kaching_http_connections 2\n");
+        let mut taken = TcpStream::connect(addresses.product).await.unwrap();
+        let both = async {
+            let metrics = async || {
+                let mut stream = TcpStream::connect(addresses.product).await.unwrap();
+                say(&mut stream, &get("/metrics")).await
+            };
+            while !open(&metrics().await) {}
+        };
+        tokio::time::timeout(Duration::from_secs(20), both).await.expect("the first is taken");
+        // The server has not been able to take this one when it is stopped.
+        let queued = std::net::TcpStream::connect(addresses.product).unwrap();
+        queued.set_nonblocking(true).unwrap();
+        stop.now();
+        let mut queued = TcpStream::from_std(queued).unwrap();
+        for stream in [&mut taken, &mut queued] {
+            let answer = say(stream, "GET /health HTTP/1.1\r\nHost: x\r\n\r\n").await;
+            assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("connection: close"), "{answer}");
+        }
+    })
+    .await;
+}
+
 /// Reads a stream until this stands in it; gives what came.
 async fn read_until(stream: &mut TcpStream, text: &str) -> String {
     let mut come = String::new();
