@@ -152,10 +152,13 @@ impl Lines {
             let mut first = [0; 16];
             let seen = stream.peek(&mut first).await?;
             if first.get(..seen).is_some_and(is_proxy_header) {
-                tracing::warn!(
-                    "a connection begins with a header of the PROXY protocol, which is not understood here, where TLS \
-                     was to begin: switch it off in the proxy (HAProxy: no send-proxy; nginx: proxy_protocol off)"
-                );
+                // One a second is enough to see it, and a stranger must not be able to fill the log.
+                if self.app.first_this_second() {
+                    tracing::warn!(
+                        "a connection begins with a header of the PROXY protocol, which is not understood here, where \
+                         TLS was to begin: switch it off in the proxy (HAProxy: no send-proxy; nginx: proxy_protocol off)"
+                    );
+                }
                 return Err(std::io::ErrorKind::InvalidData.into());
             }
             tls.accept(stream).await
