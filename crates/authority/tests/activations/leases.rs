@@ -260,7 +260,7 @@ async fn status_says_what_comes_next() {
         two.activate(&world, &site).await.unwrap();
         let all = world.authority.status(Asker::Key(site.key.clone())).await.unwrap();
         assert_eq!((all.active, all.activations.len(), all.days_left), (2, 2, Some(365)));
-        assert_eq!(all.next, "Expires on 2027-11-22; runs on until 2027-12-06.");
+        assert_eq!(all.next, "Expires on 2027-11-21 UTC; runs on until 2027-12-05 UTC.");
         assert_eq!(all.upgrade.unwrap().plan.as_str(), "enterprise");
         let bearer = world.authority.bearer(&lease).await.unwrap();
         let own = world.authority.status(Asker::Lease(bearer)).await.unwrap();
