@@ -275,6 +275,11 @@ fn of_an_earlier_release(text: &str, first_token: &str) -> String {
                 }
                 columns.remove(rights);
             }
+            "licenses" => {
+                let kept_day = columns.iter().position(|column| column == "kept_day").unwrap();
+                columns.remove(kept_day);
+                rows.iter_mut().for_each(|row| drop(row.remove(kept_day)));
+            }
             _ => {}
         }
         if first.contains(&name.as_str()) || later.contains(&name.as_str()) {
