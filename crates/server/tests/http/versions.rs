@@ -35,6 +35,7 @@ fn other(path: &str, member: &str) -> Option<Value> {
         ("products", "lease_alg") => json!("RS256"),
         ("plans", "rank") => json!(7),
         ("plans" | "licenses", "type") => json!("enterprise"),
+        ("plans", "term") => json!("6m"),
         ("plans", "term_days") => json!(30),
         ("plans", "price") => json!({"currency": "EUR", "amount": 100, "interval": "year"}),
         ("plans" | "licenses", "features") => json!({"add": ["other"]}),
