@@ -26,12 +26,13 @@ impl Authority {
         self.index("search.licenses", licenses::sql::index_words).await?;
         self.index("search.tokens", tokens::sql::index_words).await?;
         self.index("search.activations", activations::sql::index_words).await?;
-        self.write("search.set_indexed", Cx::system("search.index"), |tx, _| set_indexed(tx)).await
+        self.write_regardless("search.set_indexed", Cx::system("search.index"), |tx, _| set_indexed(tx)).await
     }
 
     async fn index<K: IdKind>(&self, name: &'static str, step: Step<K>) -> Result<()> {
         let mut after = Id::from_bytes([0; 16]);
-        let next = |after| self.write(name, Cx::system("search.index"), move |tx, _| step(tx, after));
+        let next =
+            |after| self.write_regardless(name, Cx::system("search.index"), move |tx, _| step(tx, after));
         while let Some(last) = next(after).await? {
             after = last;
         }
