@@ -89,7 +89,7 @@ impl Authority {
     /// # Errors
     /// If the database cannot be used.
     pub async fn run_jobs(&self) -> Result<u64> {
-        // By a wrong clock nothing is due. Whoever asks whether the authority is ready hears of it.
+        // A wrong clock makes nothing due; `/ready` and the log say that it is wrong.
         if self.check_clock(self.now()).is_err() {
             return Ok(0);
         }

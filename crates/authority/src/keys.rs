@@ -33,7 +33,7 @@ pub(crate) use data::DataKeys;
 pub use files::write_private;
 pub(crate) use keyset::{StoredKeyset, sign as sign_keyset, sign_again};
 pub(crate) use passphrase::Unopened;
-pub(crate) use renew::{alone, epoch, interrupted, set_epoch};
+pub(crate) use renew::{alone, epoch, interrupted, next_epoch, set_epoch};
 pub(crate) use root::{Root, RootKeeper};
 pub(crate) use rotate::replace_ending_keys;
 pub(crate) use seal::Sealer;

@@ -61,7 +61,7 @@ impl Noun {
 /// of them soon.
 pub(crate) const FEW: i64 = 1000;
 
-/// So many words are written by one statement, three values each.
+/// Words that one statement writes; each takes three values.
 const AT_ONCE: usize = 1000;
 
 /// Replaces the words by which a thing is found.

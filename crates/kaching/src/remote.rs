@@ -23,7 +23,7 @@ mod wire;
 
 use attempts::{Attempts, IdempotencyKeys};
 pub(crate) use choose::{Choice, Missing};
-pub(crate) use path::{Path, holds_key};
+pub(crate) use path::Path;
 pub(crate) use pour::Take;
 
 /// How long one call may take, the connection included.

@@ -1,4 +1,4 @@
-use kaching_base::Secret;
+use kaching_base::{Secret, pasted};
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
@@ -73,6 +73,12 @@ impl LicenseKey {
         let short = groups.by_ref().take(5).filter(|group| symbols(group)).count() == 5
             && groups.next().is_some_and(|prefix| !prefix.is_empty());
         foreign(text).is_some() || short && (!text.contains(' ') || Self::parse(text).is_ok())
+    }
+
+    /// Whether a text is, or holds between blanks, what is written as a license key, also as people have [`pasted`] it.
+    pub fn is_within(text: &str) -> bool {
+        let shaped = |part: &str| Self::is_shaped(part) || Self::is_shaped(&pasted(part));
+        text.split_whitespace().chain([text]).any(shaped)
     }
 
     /// The canonical text: for the one who is given the key, and for the lookup hash.

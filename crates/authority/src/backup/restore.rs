@@ -17,8 +17,8 @@ use crate::{
     audit::Entry,
     changes::Changes,
     keys::{
-        DataKeys, KeyRing, Root, RootKeeper, Sealer, StoredKey, StoredKeyset, epoch, interrupted, set_epoch,
-        sign_keyset,
+        DataKeys, KeyRing, Root, RootKeeper, Sealer, StoredKey, StoredKeyset, interrupted, next_epoch,
+        set_epoch, sign_keyset,
     },
 };
 
@@ -120,10 +120,7 @@ impl Authority {
     async fn begin_epoch(&self, cx: Cx, root: Root, sealed: Option<String>, from: &Contents) -> Result<u64> {
         // A clock behind the backup's would sign a keyset that clients refuse.
         self.store_time().await?;
-        // The second puts it above every epoch that came of this backup before, too: clients compare revisions within one.
-        let next = self
-            .read("backup.epoch", |tx, now| Ok(u64::try_from(now.seconds()).unwrap_or(0).max(epoch(tx)? + 1)))
-            .await?;
+        let next = self.read("backup.epoch", next_epoch).await?;
         self.ring.store(Arc::new(KeyRing::of_epoch(&self.data, next)));
         let (issuer, sealing, root) = (self.opened_for.clone(), self.data.seal.clone(), Arc::new(root));
         let mut entry = json!({ "made_at": from.head.made_at, "rows": from.rows(), "sha256": from.sha256 });

@@ -42,11 +42,7 @@ impl Authority {
         let root = if goes_back { Some(Arc::new(self.open_root().await?)) } else { None };
         let wrong = self.check_clock(now).is_err();
         let sealing = self.data.seal.clone();
-        let next = self
-            .read("clock.epoch", |tx, now| {
-                Ok(u64::try_from(now.seconds()).unwrap_or(0).max(keys::epoch(tx)? + 1))
-            })
-            .await?;
+        let next = self.read("clock.epoch", keys::next_epoch).await?;
         if goes_back {
             // Nothing is signed meanwhile. The entry of this operation is the first of the epoch.
             self.take_keys(KeyRing::of_epoch(&self.data, next));

@@ -69,8 +69,8 @@ impl Authority {
         Ok(())
     }
 
-    /// Learns what is stored about the clock: what a start does, and whoever is asked whether it is ready, since another
-    /// server may have accepted the clock.
+    /// Reads what is stored about the clock. A start does so, and each check of readiness, since another server may have
+    /// accepted the clock.
     pub(crate) async fn follow_clock(&self, db: &Db) -> Result<()> {
         let (newest, accepted) = db.read("clock.stored", sql::stored).await?;
         self.learn(newest, accepted);
@@ -80,27 +80,27 @@ impl Authority {
     fn learn(&self, newest: Timestamp, accepted: i64) {
         self.watch.newest.store(newest.micros(), Ordering::Relaxed);
         if self.watch.accepted.swap(accepted, Ordering::Relaxed) != accepted {
-            self.watch.ahead.store(self.ahead(), Ordering::Relaxed);
+            self.watch.ahead.store(self.ahead(self.now()), Ordering::Relaxed);
         }
     }
 
-    /// Compares the clock with all that it is compared with, which writes nothing. A clock before the newest stored moment
-    /// is told: whoever starts so can still read and make backups.
+    /// Compares the clock with the database's and with what is stored, and writes nothing. A clock before the newest stored
+    /// moment is logged, and the start goes on: reading and backups still work.
     ///
     /// # Errors
     /// If the clock is off the database's.
     pub(crate) async fn begin_watch(&self) -> Result<()> {
         self.compare_clocks(&self.db).await?;
         self.follow_clock(&self.db).await?;
-        self.watch.ahead.store(self.ahead(), Ordering::Relaxed);
+        self.watch.ahead.store(self.ahead(self.now()), Ordering::Relaxed);
         let (now, newest) = (self.now(), self.newest());
         if let Err(error) = self.check_clock(now) {
             tracing::error!(%error, "not ready: nothing is written but backups");
         } else if newest.micros() > 0 && now.since(newest) > LONG_AGO {
             tracing::warn!(
                 %now, %newest,
-                "the clock is more than 7 days after the newest time that was stored: right where the authority was off \
-                 for so long; else set the clock right at once, since what is stored from now on is dated by it"
+                "the clock is more than 7 days after the newest stored time: that is right if the authority was off for so \
+                 long; otherwise set the clock now, because everything stored from now on is dated by it"
             );
         }
         Ok(())
@@ -119,14 +119,14 @@ impl Authority {
             self.write("clock.mark", Cx::system("clock"), |tx, op| sql::store(tx, op.now)).await?;
         self.learn(newest, accepted);
         // Steps of less than that add up only where nobody looks for as long.
-        self.watch.ahead.store(self.ahead(), Ordering::Relaxed);
+        self.watch.ahead.store(self.ahead(self.now()), Ordering::Relaxed);
         Ok(())
     }
 
     /// Whether the clock may be trusted to date anything.
     pub(crate) fn check_clock(&self, now: Timestamp) -> Result<()> {
         self.check_off()?;
-        let jumped = self.ahead() - self.watch.ahead.load(Ordering::Relaxed);
+        let jumped = self.ahead(now) - self.watch.ahead.load(Ordering::Relaxed);
         if jumped.abs() > JUMP.0 * 1_000_000 {
             let expected = Timestamp::from_micros(now.micros() - jumped);
             return Err(Error::Unusable(format!(
@@ -159,9 +159,9 @@ impl Authority {
         Timestamp::from_micros(self.watch.newest.load(Ordering::Relaxed))
     }
 
-    /// By how many microseconds the time is ahead of the boot clock.
-    fn ahead(&self) -> i64 {
-        self.now().micros() - boot(self.clock.as_ref())
+    /// By how many microseconds this moment, which is the present one, is ahead of the boot clock.
+    fn ahead(&self, now: Timestamp) -> i64 {
+        now.micros() - boot(self.clock.as_ref())
     }
 }
 

@@ -60,13 +60,30 @@ impl Authority {
     /// # Errors
     /// With what to do before the next keyset is due.
     pub async fn check_root(&self) -> Result<()> {
+        self.find_root().await.map(drop)
+    }
+
+    /// Opens the root that products pin; `None` if it is kept elsewhere.
+    async fn find_root(&self) -> Result<Option<Root>> {
         let (stored, keeper) = (self.stored_keys().await?, Arc::clone(&self.root));
         let in_database = stored.root_in_database;
         let opened = tokio::task::spawn_blocking(move || keeper.open(in_database.as_deref()));
-        let Some(root) = opened.await.map_err(interrupted)?? else { return Ok(()) };
+        let Some(root) = opened.await.map_err(interrupted)?? else { return Ok(None) };
         match stored.keysets.iter().any(|keyset| keyset.root == root.public) {
-            true => Ok(()),
+            true => Ok(Some(root)),
             false => Err(another_root()),
+        }
+    }
+
+    /// Opens the root for a change of keys.
+    ///
+    /// # Errors
+    /// `wrong_state` if it cannot be opened here, or is another one than products pin.
+    pub(crate) async fn open_root(&self) -> Result<Root> {
+        match self.find_root().await {
+            Ok(root) => root.ok_or_else(|| closed("")),
+            Err(error @ Error::Database(_)) => Err(error),
+            Err(why) => Err(closed(&format!(" ({why})"))),
         }
     }
 
@@ -174,19 +191,6 @@ impl Authority {
         Ok((root, sealed))
     }
 
-    /// Opens the root for a change of keys; none where it is kept elsewhere.
-    pub(crate) async fn open_root(&self) -> Result<Root> {
-        let (stored, keeper) = (self.stored_keys().await?, Arc::clone(&self.root));
-        let in_database = stored.root_in_database;
-        let opened = tokio::task::spawn_blocking(move || keeper.open(in_database.as_deref()));
-        let opened = opened.await.map_err(interrupted)?.map_err(|why| closed(&format!(" ({why})")))?;
-        let root = opened.ok_or_else(|| closed(""))?;
-        match stored.keysets.iter().any(|keyset| keyset.root == root.public) {
-            true => Ok(root),
-            false => Err(another_root()),
-        }
-    }
-
     async fn sign_keyset(&self, stored: Stored) -> Result<()> {
         self.check_clock(self.now())?;
         let keeper = Arc::clone(&self.root);
@@ -267,6 +271,11 @@ pub(crate) fn epoch(tx: &mut Tx<'_>) -> Result<u64> {
     let text =
         tx.query_opt("select value from settings where name = 'epoch'", &[], |row| row.get::<String>(0))?;
     text.and_then(|text| text.parse().ok()).ok_or_else(|| Error::stored("epoch", "it is missing"))
+}
+
+/// Returns the epoch to begin at this moment. The second puts it above every epoch that came of the same backup, too.
+pub(crate) fn next_epoch(tx: &mut Tx<'_>, now: Timestamp) -> Result<u64> {
+    Ok(u64::try_from(now.seconds()).unwrap_or(0).max(epoch(tx)? + 1))
 }
 
 pub(crate) fn set_epoch(tx: &mut Tx<'_>, epoch: u64) -> Result<()> {

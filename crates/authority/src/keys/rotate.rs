@@ -44,7 +44,7 @@ impl Authority {
         let (seed, now) = (self.entropy.seed(), self.now());
         self.check_clock(now)?;
         let mut key = withdraw::make(algorithm, KeyPurpose::Lease, seed, now).await?;
-        // Where none signs, this one does at once.
+        // If no key signs with this algorithm yet, the new one has to sign immediately.
         if self.keys().signs(algorithm) {
             key.jwk.nbf = now + PUBLISHED_BEFORE;
         }

@@ -6,11 +6,11 @@ use icu_casemap::CaseMapper;
 use icu_normalizer::{ComposingNormalizer, properties::CanonicalCombiningClassMap};
 use kaching_base::is_invisible;
 
-/// So many words of a text are indexed: a name of 200 characters, each a word, is found by all of them.
+/// Words of a text that are indexed: enough for a name of 200 characters, each of which is a word.
 const MOST_INDEXED: usize = 200;
-/// So many words of a query count.
+/// Words of a query that are searched for.
 const MOST_SEARCHED: usize = 64;
-/// Of a word so many characters count; where words are written without spaces, so many of each beginning.
+/// Characters of a word that are compared; the second holds for scripts that put no spaces between words.
 const LONGEST: usize = 64;
 const LONGEST_UNSPACED: usize = 16;
 

@@ -1,6 +1,7 @@
 use std::{io::Write as _, net::SocketAddr, sync::Arc, time::Duration};
 
 use clap::Args;
+use kaching_authority::{Clock as _, SystemClock};
 use kaching_base::{Seconds, Timestamp};
 use kaching_client::Clock;
 use kaching_example_cluster::{Task, run};
@@ -42,13 +43,11 @@ struct ClockOff(Seconds);
 
 impl Clock for ClockOff {
     fn boot(&self) -> Duration {
-        let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
-        Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
+        SystemClock.boot()
     }
 
     fn wall(&self) -> Timestamp {
-        let time = rustix::time::clock_gettime(rustix::time::ClockId::Realtime);
-        Timestamp::from_seconds(time.tv_sec) + self.0
+        SystemClock.now() + self.0
     }
 
     fn boot_id(&self) -> String {

@@ -3,13 +3,14 @@ use std::collections::BTreeMap;
 use clap::Args;
 use kaching_api::License;
 use kaching_base::{LicenseType, Timestamp};
+use kaching_license::LicenseKey;
 
 use crate::{
     customer::names,
     failure::Failure,
     flags::{Archived, Listing, Metadata, words},
     output::Output,
-    remote::{Client, Path, holds_key},
+    remote::{Client, Path},
 };
 
 /// List licenses
@@ -52,7 +53,7 @@ impl List {
     pub(super) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
         let mut listing = self.listing;
         // A key is looked up in a body: URLs are logged.
-        if let Some(words) = listing.words().filter(|words| holds_key(words)) {
+        if let Some(words) = listing.words().filter(|words| LicenseKey::is_within(words)) {
             *words = super::id(words, client).await?;
         }
         let path = Path::admin("licenses")

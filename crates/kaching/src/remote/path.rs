@@ -1,6 +1,5 @@
 use std::fmt::Write as _;
 
-use kaching_base::pasted;
 use kaching_license::LicenseKey;
 
 use crate::failure::Failure;
@@ -67,15 +66,9 @@ impl Path {
     }
 
     fn push(&mut self, part: &str) {
-        self.holds_key |= holds_key(part);
+        self.holds_key |= LicenseKey::is_within(part);
         escape(&mut self.text, part);
     }
-}
-
-/// Whether a text is written as a license key is, mistyped or not, or holds one.
-pub(crate) fn holds_key(text: &str) -> bool {
-    let shaped = |part: &str| LicenseKey::is_shaped(part) || LicenseKey::is_shaped(&pasted(part));
-    text.split_whitespace().chain([text]).any(shaped)
 }
 
 /// Writes all but the unreserved characters of RFC 3986, and the colon between product and code, as `%XX`.
