@@ -41,7 +41,7 @@ pub const STATUSES: &[(ErrorCode, u16, &str)] = &[
     (Unauthenticated, 401, "Nobody is signed in"),
     (Forbidden, 403, "The caller has no right to this"),
     (RateLimited, 429, "Too many requests"),
-    (Overloaded, 503, "The authority is busy"),
+    (Overloaded, 503, "The authority cannot answer now"),
     (OutcomeUnknown, 503, "It is not known whether the change took effect"),
     (Failure, 500, "The authority failed"),
 ];

@@ -103,8 +103,8 @@ impl Error {
         }
     }
 
-    /// What is wrong with the authority, where that is why it does not do its work: people have to set it right before
-    /// anybody asks again. Nothing in it is a secret, nor tells where the database is.
+    /// What is wrong with the authority, where that is why it does not do its work. Nothing in it is a secret, nor tells
+    /// where the database is.
     pub fn out_of_order(&self) -> Option<&str> {
         Some(match self {
             Self::Unusable(what) => what,
@@ -117,6 +117,12 @@ impl Error {
             }
             _ => return None,
         })
+    }
+
+    /// Whether this mostly ends within seconds and without people, as when the database fails over to its standby: then
+    /// it is worth asking again soon.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Database(db::Error::Unavailable(_)))
     }
 }
 
@@ -150,5 +156,21 @@ impl From<Rejected> for Error {
             Rejected::Invalid(invalid) => invalid.into(),
             Rejected::Refused(refused) => refused.into(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_database_that_is_away_is_asked_again_soon() {
+        let away = Error::Database(db::Error::Unavailable("connection refused".to_owned()));
+        assert!(away.is_transient() && away.out_of_order().is_some_and(|told| !told.contains("refused")));
+        let clock = Error::Unusable("the clock jumped".to_owned());
+        for error in [db::Error::Full.into(), db::Error::ReadOnly.into(), clock] {
+            assert!(!error.is_transient() && error.out_of_order().is_some(), "{error}");
+        }
+        assert!(Error::Database(db::Error::Deadline).out_of_order().is_none());
     }
 }

@@ -81,7 +81,7 @@ words! {
         Forbidden = "forbidden",
         /// Too many requests.
         RateLimited = "rate_limited",
-        /// The authority is busy.
+        /// The authority is busy, or cannot do its work.
         Overloaded = "overloaded",
         /// It is not known whether the change took effect.
         OutcomeUnknown = "outcome_unknown",

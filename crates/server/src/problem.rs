@@ -144,8 +144,9 @@ impl From<Error> for Rejected {
             }
             other => match code {
                 ErrorCode::Overloaded => {
+                    let (least, most) = if other.is_transient() { (1, 3) } else { (60, 120) };
                     let busy = other.out_of_order().map_or_else(Self::overloaded, |detail| {
-                        Self::new(ErrorCode::Overloaded, detail).retry_within(60, 120)
+                        Self::new(ErrorCode::Overloaded, detail).retry_within(least, most)
                     });
                     Self { cause: Some(other.to_string()), ..busy }
                 }
