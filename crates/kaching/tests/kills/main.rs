@@ -1,7 +1,8 @@
 //! What is lost when a serving process, or the process of a product's host, is killed at its work: nothing that was
 //! acknowledged. `KILLS` says how many of each are killed, and `FAILOVERS` how often PostgreSQL's primary is, and
 //! `ROUNDS` how often each of three servers is restarted; the words `servers` (on SQLite), `streams`, `failovers`,
-//! `rolling` and `proxies` ask for those alone. This program starts itself as the host.
+//! `rolling` and `proxies` ask for those alone. `upgrade` is never run unasked: it needs the binary of the previous
+//! release, whose path is in `PREVIOUS`. This program starts itself as the host.
 
 #![expect(clippy::unwrap_used, reason = "what is not as expected fails the test")]
 #![expect(
@@ -31,6 +32,7 @@ mod server;
 mod stage;
 mod stops;
 mod streams;
+mod upgrade;
 mod verify;
 mod wire;
 
@@ -52,6 +54,7 @@ fn main() -> ExitCode {
         ["streams"] => println!("{}", streams::kill_under_a_stream(told("KILLS", KILLS))),
         ["failovers"] => println!("{}", failovers::fail_over(told("FAILOVERS", FAILOVERS))),
         ["proxies"] => println!("{}", proxies::restart_behind_them(told("ROUNDS", ROUNDS))),
+        ["upgrade"] => println!("{}", upgrade::upgrade()),
         ["rolling"] => println!("{}", rolling::restart_one_by_one(told("ROUNDS", ROUNDS))),
         // As the test harness would: a filter that names something else, or a wish for a list, runs nothing.
         [filter, ..] if filter == "--list" || !(filter.starts_with('-') || "kills".contains(filter)) => {}

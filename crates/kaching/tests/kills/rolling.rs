@@ -27,18 +27,7 @@ pub(crate) fn restart_one_by_one(rounds: usize) -> String {
     under_load(&target, &target, &token, &ledger, &stage, || {
         for _ in 0..rounds {
             for server in &mut servers {
-                stage.work(100, Duration::ZERO);
-                let mut line = Line::to(server.address);
-                assert_eq!(status(&mut line), Some(200));
-                server.ask_to_end();
-                // It says so first, and goes on answering.
-                while status(&mut line) == Some(200) {}
-                assert_eq!(status(&mut line), Some(503), "it left without a word");
-                balancer.until(server.address, false);
-                stage.work(20, Duration::ZERO);
-                server.until_ended();
-                server.restart();
-                balancer.until(server.address, true);
+                restart(server, &balancer, &stage);
             }
         }
         stage.until_parked();
@@ -53,4 +42,20 @@ pub(crate) fn restart_one_by_one(rounds: usize) -> String {
         rounds * servers.len(),
         began.elapsed()
     )
+}
+
+/// Ends a server in good order while it is under load, and starts it again.
+pub(crate) fn restart(server: &mut Server, balancer: &Balancer, stage: &Stage) {
+    stage.work(100, Duration::ZERO);
+    let mut line = Line::to(server.address);
+    assert_eq!(status(&mut line), Some(200));
+    server.ask_to_end();
+    // It says so first, and goes on answering.
+    while status(&mut line) == Some(200) {}
+    assert_eq!(status(&mut line), Some(503), "it left without a word");
+    balancer.until(server.address, false);
+    stage.work(20, Duration::ZERO);
+    server.until_ended();
+    server.restart();
+    balancer.until(server.address, true);
 }

@@ -5,6 +5,7 @@ use std::{
     io::BufReader,
     net::SocketAddr,
     os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
@@ -15,7 +16,12 @@ use serde_json::{Value, json};
 
 use crate::wire::{Answer, Call, Line};
 
+/// The binary that was built with these tests.
+pub(crate) const THIS_RELEASE: &str = env!("CARGO_BIN_EXE_kaching");
+
 pub(crate) struct Server {
+    /// Which release serves from the next start on.
+    pub(crate) binary: PathBuf,
     pub(crate) scratch: Scratch,
     pub(crate) address: SocketAddr,
     pub(crate) root: String,
@@ -28,6 +34,8 @@ pub(crate) struct Server {
 
 /// Settings beside those that all of them have.
 type Environment = &'static [(&'static str, &'static str)];
+
+const LEAVES_AFTER_A_SECOND: Environment = &[("KACHING_SERVER__LEAVE_S", "1")];
 
 /// What an operator's program shows.
 #[derive(Clone, Default)]
@@ -47,19 +55,25 @@ impl Server {
 
     /// One that serves from this database, which is empty.
     pub(crate) fn on(scratch: Scratch) -> Self {
-        Self::with(scratch, &[("KACHING_SERVER__LEAVE_S", "1")])
+        Self::with(Path::new(THIS_RELEASE), scratch, LEAVES_AFTER_A_SECOND)
+    }
+
+    /// A fresh authority that the release with this binary serves.
+    pub(crate) fn of_release(binary: &Path, engine: Engine) -> Self {
+        Self::with(binary, Scratch::new(engine), LEAVES_AFTER_A_SECOND)
     }
 
     /// One on PostgreSQL behind a proxy on this machine, which asks each second whether it is ready.
     pub(crate) fn behind_proxies() -> Self {
         let environment =
             &[("KACHING_SERVER__TRUSTED_PROXIES", "127.0.0.1"), ("KACHING_SERVER__LEAVE_S", "3")];
-        Self::with(Scratch::new(Engine::Postgres), environment)
+        Self::with(Path::new(THIS_RELEASE), Scratch::new(Engine::Postgres), environment)
     }
 
-    fn with(scratch: Scratch, environment: Environment) -> Self {
+    fn with(binary: &Path, scratch: Scratch, environment: Environment) -> Self {
         let engine = scratch.engine();
         let mut server = Self {
+            binary: binary.to_owned(),
             scratch,
             address: "127.0.0.1:0".parse().unwrap(),
             root: String::new(),
@@ -84,6 +98,7 @@ impl Server {
     pub(crate) fn beside(&self) -> Self {
         let url = self.scratch.url.clone().expect("it is shared");
         let mut server = Self {
+            binary: self.binary.clone(),
             scratch: Scratch::at(url),
             address: "127.0.0.1:0".parse().unwrap(),
             root: self.root.clone(),
@@ -128,7 +143,7 @@ impl Server {
 
     /// Starts the process, and waits for what it says when it is reached.
     fn serve(&mut self) -> Value {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_kaching"));
+        let mut command = Command::new(&self.binary);
         command.env_clear().envs(self.environment.iter().copied()).args([
             "serve",
             "--json",
