@@ -150,8 +150,8 @@ async fn the_levels_of_an_earlier_version_are_counted_after_the_update() {
         }
         // As the schema was before: without what the last step made.
         let migration = |engine| match engine {
-            kaching_db::Engine::Sqlite => include_str!("../../migrations/sqlite/0009_level_use.sql"),
-            kaching_db::Engine::Postgres => include_str!("../../migrations/postgres/0009_level_use.sql"),
+            kaching_db::Engine::Sqlite => include_str!("../../../migrations/sqlite/0009_level_use.sql"),
+            kaching_db::Engine::Postgres => include_str!("../../../migrations/postgres/0009_level_use.sql"),
         };
         let db = database(&world.database).await;
         let text = migration(db.engine());

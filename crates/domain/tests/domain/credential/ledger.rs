@@ -15,7 +15,7 @@ use kaching_domain::{
     },
 };
 
-use crate::simulation::{Authority, Beat, Reply};
+use super::simulation::{Authority, Beat, Reply};
 
 pub struct Ledger {
     license: License,

@@ -1,6 +1,5 @@
 //! A single installation is never accused, whatever its network and disks do; two copies are found soon.
 
-#[cfg(test)]
 mod ledger;
 mod simulation;
 

@@ -1,9 +1,5 @@
 //! The schema, for those who look at it; and every statement, prepared on both engines.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
-#[cfg(test)]
-#[path = "schema/statements.rs"]
 mod statements;
 
 use std::{fs, path::Path};

@@ -1,6 +1,6 @@
 //! The credential's model against the whole authority: the same simulated clients as in the domain's test.
 
-#[path = "../../../domain/tests/credential/simulation.rs"]
+#[path = "../../../../domain/tests/domain/credential/simulation.rs"]
 mod simulation;
 
 use kaching_authority::{domain::licenses::Draft, domain::terms::EditPolicy};

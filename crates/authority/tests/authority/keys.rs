@@ -1,12 +1,6 @@
 //! The keys over the years: a root that is away, rotation, RS256, a clock that cannot be trusted.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
-#[cfg(test)]
-#[path = "keys/issuer.rs"]
 mod issuer;
-#[cfg(test)]
-#[path = "keys/rotation.rs"]
 mod rotation;
 
 use std::{

@@ -1,0 +1,13 @@
+//! What operators do with what is licensed, on both engines.
+
+mod catalogue;
+mod customers;
+mod filling;
+mod idempotency;
+mod jobs;
+mod licenses;
+mod lifecycle;
+mod lists;
+mod searches;
+mod setting;
+mod tokens;

@@ -1,4 +1,0 @@
-//! Decisions about activations, case by case and for all cases.
-
-#[cfg(test)]
-mod decisions;
