@@ -105,14 +105,6 @@ pub(crate) fn append(
     Ok(())
 }
 
-/// The id and the bytes of an entry without personal data, for those who write many at once.
-pub(crate) fn body(op: &mut Op, action: &str, target: &str, change: &Value) -> (AuditId, String) {
-    let id = op.id();
-    let body = Body { id, action, target: Some(target), code: None, change, private: None };
-    let bytes = body.bytes(op);
-    (id, bytes)
-}
-
 /// Seals the personal data and gives what the entry says of it.
 fn keep_private(
     tx: &mut Tx<'_>,

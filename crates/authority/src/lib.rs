@@ -13,7 +13,7 @@ mod daily;
 mod error;
 mod facts;
 mod features;
-pub mod filling;
+pub mod fill;
 mod health;
 mod idempotency;
 mod jobs;

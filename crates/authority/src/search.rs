@@ -14,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::Result;
 
-pub(crate) use words::{words, words_of};
+pub(crate) use words::words_of;
 
 /// What is searched; the word that stands in the table.
 #[derive(Clone, Copy)]

@@ -138,7 +138,7 @@ pub(crate) fn present(tx: &mut Tx<'_>, license: LicenseId, now: Timestamp) -> Re
     Ok(present)
 }
 
-pub(super) fn insert(tx: &mut Tx<'_>, activation: &Activation) -> Result<()> {
+pub(crate) fn insert(tx: &mut Tx<'_>, activation: &Activation) -> Result<()> {
     let Activation { credential, suspicion, .. } = activation;
     tx.execute(
         "insert into activations (id /*+ place */, license, fingerprint, kind, name, version, status, generation, activate_nonce,
@@ -277,7 +277,7 @@ pub(super) fn spellings(tx: &mut Tx<'_>, after: ActivationId) -> Result<Vec<Spel
 }
 
 /// Returns the words by which an activation is found.
-pub(super) fn words(fingerprint: &Fingerprint, name: Option<&str>) -> BTreeSet<String> {
+pub(crate) fn words(fingerprint: &Fingerprint, name: Option<&str>) -> BTreeSet<String> {
     words_of([fingerprint.as_str(), name.unwrap_or_default()])
 }
 

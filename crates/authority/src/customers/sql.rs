@@ -62,7 +62,7 @@ pub(super) fn reference_holder(tx: &mut Tx<'_>, customer: &Customer) -> Result<O
 }
 
 /// Whether the reference was free.
-pub(super) fn insert(tx: &mut Tx<'_>, customer: &Customer) -> Result<bool> {
+pub(crate) fn insert(tx: &mut Tx<'_>, customer: &Customer) -> Result<bool> {
     let inserted = tx.execute(
         "insert into customers (id, reference, name, sort_name, email, company, tags, notes, metadata, created_at,
                                 updated_at, archived_at)

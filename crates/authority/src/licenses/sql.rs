@@ -159,7 +159,7 @@ pub(super) fn due(tx: &mut Tx<'_>, now: Timestamp) -> Result<Vec<LicenseId>> {
     Ok(tx.query_all(sql, params![now], |row| row.get(0))?)
 }
 
-pub(super) fn insert(tx: &mut Tx<'_>, license: &License) -> Result<()> {
+pub(crate) fn insert(tx: &mut Tx<'_>, license: &License) -> Result<()> {
     let scheduled = license.scheduled.as_ref();
     tx.execute(
         "insert into licenses (id /*+ place */, product, customer, plan, license_type, status, revision, starts_at, expires_at,
@@ -268,7 +268,7 @@ fn put_words(tx: &mut Tx<'_>, license: &License) -> Result<()> {
     search::put_metadata(tx, Noun::LicenseMetadata, license.id, &license.metadata)
 }
 
-pub(super) fn insert_key(
+pub(crate) fn insert_key(
     tx: &mut Tx<'_>,
     keys: &KeyRing,
     license: LicenseId,

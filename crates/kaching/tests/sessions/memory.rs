@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use kaching_authority::{
-    Authority, DatabaseConfig, Issuer, Options, RootStore, SystemClock, SystemEntropy, filling::Fill,
+    Authority, DatabaseConfig, Issuer, Options, RootStore, SystemClock, SystemEntropy, fill::Fill,
 };
 use kaching_base::Secret;
 use prometheus_client::registry::Registry;

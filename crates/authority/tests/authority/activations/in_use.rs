@@ -6,7 +6,7 @@ use kaching_authority::{
     Digest, List,
     activations::{Activate, ActivationFilter, Heartbeat, MoveTo},
     domain::ActivationStatus,
-    filling::Fill,
+    fill::Fill,
     status::Asker,
     validate::Validate,
 };

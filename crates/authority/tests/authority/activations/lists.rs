@@ -1,6 +1,6 @@
 //! Lists of activations: each once and in the order, however many match and wherever they stand.
 
-use kaching_authority::{List, activations::ActivationFilter, domain::ActivationStatus, filling::Fill};
+use kaching_authority::{List, activations::ActivationFilter, domain::ActivationStatus, fill::Fill};
 use kaching_base::{ActivationId, Seconds};
 use kaching_testkit::World;
 

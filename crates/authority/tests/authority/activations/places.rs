@@ -1,6 +1,6 @@
 //! On SQLite, activations and licenses lie where their ids say; those that lie elsewhere are found all the same.
 
-use kaching_authority::{Clock as _, filling::Fill};
+use kaching_authority::{Clock as _, fill::Fill};
 use kaching_db::Db;
 use kaching_testkit::{Engine, Scratch, World};
 

@@ -1,4 +1,4 @@
-use kaching_authority::{Clock as _, List, activations::ActivationFilter, filling::Fill};
+use kaching_authority::{Clock as _, List, activations::ActivationFilter, fill::Fill};
 use kaching_testkit::World;
 
 use super::setting::{cx, entries, furnish, license};

@@ -1,4 +1,4 @@
-use kaching_authority::filling::{Fill, Filled};
+use kaching_authority::fill::{Fill, FilledInstallation};
 use kaching_license::{Credential, Digest};
 use kaching_server::App;
 
@@ -52,7 +52,7 @@ impl Stand<'_> {
     }
 
     /// Keeps as many as are enough, with the same distance between them.
-    fn keep(&mut self, app: &App, filled: Vec<Filled>, of: u64) {
+    fn keep(&mut self, app: &App, filled: Vec<FilledInstallation>, of: u64) {
         let ring = app.authority().keys();
         let step = usize::try_from(of).unwrap_or(usize::MAX).div_ceil(KEPT).max(1);
         if step > self.step {
