@@ -3,25 +3,27 @@ use kaching_api::Activation;
 
 use crate::{
     failure::Failure,
-    output::{Card, Output, Table, ago, word},
-    remote::{Client, Path},
+    noun::{Noun, Show},
+    output::{Card, Output, Table, word},
+    remote::Client,
+    words::ago,
 };
 
 mod list;
 mod r#move;
 mod release;
-mod show;
 
 /// Installations that use a license
 #[derive(Subcommand)]
-pub(crate) enum Command {
-    List(list::List),
-    Show(show::Show),
-    Release(release::Release),
-    Move(r#move::Move),
+pub(crate) enum ActivationCommand {
+    List(list::ListActivations),
+    /// Show an activation
+    Show(Show<Activation>),
+    Release(release::ReleaseActivation),
+    Move(r#move::MoveActivation),
 }
 
-impl Command {
+impl ActivationCommand {
     pub(crate) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
         match self {
             Self::List(verb) => verb.run(client, output).await,
@@ -32,25 +34,27 @@ impl Command {
     }
 }
 
-fn path(activation: &str) -> Path {
-    Path::admin("activations").then(activation)
-}
+impl Noun for Activation {
+    const PLURAL: &'static str = "activations";
+    const ARGUMENT: &'static str = "ACTIVATION";
+    const ARGUMENT_HELP: &'static str = "The activation's id";
 
-fn card(activation: &Activation, output: &Output) -> String {
-    let levels = activation.levels.iter().map(|(name, level)| format!("{name} {level}"));
-    Card::new(format!("Activation {}", activation.id))
-        .line("Status", word(&activation.status))
-        .line("License", activation.license.to_string())
-        .line("Kind", activation.kind.as_str())
-        .line("Fingerprint", &activation.fingerprint)
-        .maybe("Name", activation.name.as_ref())
-        .maybe("Version", activation.version.as_ref())
-        .maybe("Address", activation.address.as_ref())
-        .list("Levels", levels)
-        .line("Active since", ago(activation.activated_at, output.now))
-        .line("Last seen", ago(activation.last_seen_at, output.now))
-        .maybe("Lapses", activation.lapses_at.map(|at| ago(at, output.now)))
-        .text(output.style)
+    fn card(&self, output: &Output) -> String {
+        let levels = self.levels.iter().map(|(name, level)| format!("{name} {level}"));
+        Card::new(format!("Activation {}", self.id))
+            .line("Status", word(&self.status))
+            .line("License", self.license.to_string())
+            .line("Kind", self.kind.as_str())
+            .line("Fingerprint", &self.fingerprint)
+            .maybe("Name", self.name.as_ref())
+            .maybe("Version", self.version.as_ref())
+            .maybe("Address", self.address.as_ref())
+            .list("Levels", levels)
+            .line("Active since", ago(self.activated_at, output.now))
+            .line("Last seen", ago(self.last_seen_at, output.now))
+            .maybe("Lapses", self.lapses_at.map(|at| ago(at, output.now)))
+            .text(output.style)
+    }
 }
 
 fn table(activations: &[Activation], output: &Output) -> String {

@@ -3,19 +3,20 @@ use kaching_api::AuditEntry;
 
 use crate::{
     failure::Failure,
-    output::{Output, Table, ago},
+    output::{Output, Table},
     remote::Client,
+    words::ago,
 };
 
 mod list;
 
-/// What was done and refused, by whom
+/// The audit log: changes and refusals, with who made them
 #[derive(Subcommand)]
-pub(crate) enum Command {
-    List(list::List),
+pub(crate) enum AuditCommand {
+    List(list::ListAudit),
 }
 
-impl Command {
+impl AuditCommand {
     pub(crate) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
         match self {
             Self::List(verb) => verb.run(client, output).await,
@@ -46,7 +47,7 @@ fn outcome(entry: &AuditEntry) -> String {
     entry.code.map_or_else(|| entry.outcome.clone(), |code| format!("{}: {code}", entry.outcome))
 }
 
-/// What fits in a row; `--json` has the whole.
+/// Returns the text cut to the width of a row; `--json` has the whole.
 fn shortened(text: &str) -> String {
     const WIDTH: usize = 60;
     match text.char_indices().nth(WIDTH) {

@@ -4,27 +4,27 @@ use clap::Args;
 use http::Method;
 use kaching_api::BackupRequest;
 use kaching_authority::backup::{BackupFile, Contents};
+use kaching_command::serve::Signals;
 use serde_json::{Value, json};
 
 use crate::{
     failure::Failure,
     output::{Output, Table},
-    passphrase::{Asked, Passphrase},
+    passphrase::{Passphrase, Prompt},
     remote::{Call, Client, Path},
-    serve::Signals,
-    settings::{self, sentence},
+    settings,
 };
 
 mod progress;
 
 pub(crate) use progress::Progress;
 
-/// Write everything that the authority holds into one file, while it serves
+/// Write all data of the authority into one file, while it serves
 #[derive(Args)]
 pub(crate) struct Backup {
-    /// Where; nothing is written over
+    /// The file, which must not exist
     file: PathBuf,
-    /// Put the master key in, too, under a passphrase: without that key a backup opens nothing
+    /// Include the master key, sealed by a passphrase: a restore needs that key
     #[arg(long)]
     with_master_key: bool,
     #[command(flatten)]
@@ -34,10 +34,10 @@ pub(crate) struct Backup {
 impl Backup {
     pub(crate) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
         let master_key_passphrase = match self.with_master_key {
-            true => Some(self.passphrase.read(&settings::environment(), Asked::Twice)?),
+            true => Some(self.passphrase.read(&settings::environment(), Prompt::Twice)?),
             false => None,
         };
-        let failed = |error: kaching_authority::Error| sentence(&error.to_string());
+        let failed = |error: kaching_authority::Error| Failure::from_error(error);
         let mut file = BackupFile::create(&self.file).map_err(failed)?;
         let call =
             Call::new(Method::POST, Path::admin("backup")).body(&BackupRequest { master_key_passphrase })?;
@@ -47,11 +47,11 @@ impl Backup {
             progress.show(seen);
             Ok(())
         };
-        // Heard, so that no part of it stays behind.
+        // An interrupt is handled, so that no part of the file remains.
         let mut signals = Signals::listen()?;
         tokio::select! {
             streamed = client.stream(call, &mut take) => streamed?,
-            () = signals.asked() => {
+            () = signals.requested() => {
                 return Err(Failure::refused("The backup was interrupted: nothing of it is kept."));
             }
         }
@@ -69,7 +69,7 @@ impl Backup {
     }
 }
 
-/// What is in a backup, for programs.
+/// Returns the contents of a backup for programs.
 pub(crate) fn document(contents: &Contents, file: &std::path::Path) -> Value {
     let mut document = tables(contents);
     let head = &contents.head;
@@ -83,13 +83,13 @@ pub(crate) fn document(contents: &Contents, file: &std::path::Path) -> Value {
     document
 }
 
-/// How many rows each table has, and their sum.
+/// Returns the number of rows of each table, and their checksums.
 pub(crate) fn tables(contents: &Contents) -> Value {
     let table = |table: &kaching_authority::backup::Counted| json!({ "table": table.name, "rows": table.rows, "sum": table.sum.to_string() });
     json!({ "rows": contents.rows(), "tables": contents.tables.iter().map(table).collect::<Vec<_>>() })
 }
 
-/// The tables with their rows, for people.
+/// Returns the tables with their rows, for people.
 pub(crate) fn table(contents: &Contents, output: &Output) -> String {
     let mut table = Table::new(["TABLE", "ROWS", "SUM"]);
     for counted in &contents.tables {

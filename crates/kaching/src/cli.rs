@@ -6,24 +6,24 @@ use clap::{Args, Parser, Subcommand};
 use kaching_api::SecretText;
 
 use crate::{
-    activation, audit, backup, bench, clock, config, customer, demo, doctor, feature, inspect, key, license,
+    activation, audit, backup, clock, config, customer, demo, doctor, feature, inspect, key, license,
     migrate, plan, product, reminders, restore, seed, serve, stats, token,
 };
 
-/// The license authority: makes licenses, binds them to installations, stops them within a second
+/// The license authority: creates licenses, binds them to installations, stops them within a second
 #[derive(Parser)]
 #[command(name = "kaching", version, max_term_width = 100, disable_help_subcommand = true)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
     #[command(flatten)]
-    pub(crate) everywhere: Everywhere,
+    pub(crate) global: GlobalArguments,
 }
 
-/// What every command takes.
+/// The arguments that every command takes.
 #[derive(Args)]
 #[command(next_help_heading = "Everywhere")]
-pub(crate) struct Everywhere {
+pub(crate) struct GlobalArguments {
     /// Print one JSON document, as in the API, or nothing
     #[arg(long, global = true)]
     pub(crate) json: bool,
@@ -36,7 +36,7 @@ pub(crate) struct Everywhere {
     /// The API token for --server
     #[arg(long, global = true, env = "KACHING_TOKEN", hide_env_values = true)]
     pub(crate) token: Option<SecretText>,
-    /// A file that holds the token, which then stands in no list of processes
+    /// A file that holds the token, so that no list of processes shows it
     #[arg(long, global = true, value_name = "FILE", env = "KACHING_TOKEN_FILE", hide_env_values = true)]
     pub(crate) token_file: Option<PathBuf>,
     /// More certificates to trust for --server, PEM
@@ -44,35 +44,35 @@ pub(crate) struct Everywhere {
     pub(crate) ca: Option<PathBuf>,
 }
 
-/// What can be done.
+/// The commands.
 #[derive(Subcommand)]
 pub(crate) enum Command {
     Serve(serve::Serve),
     Demo(demo::Demo),
     #[command(subcommand)]
-    Bench(bench::Command),
+    Bench(kaching_bench::BenchCommand),
     Seed(seed::Seed),
     Inspect(inspect::Inspect),
     #[command(subcommand)]
-    Product(product::Command),
+    Product(product::ProductCommand),
     #[command(subcommand)]
-    Feature(feature::Command),
+    Feature(feature::FeatureCommand),
     #[command(subcommand)]
-    Plan(plan::Command),
+    Plan(plan::PlanCommand),
     #[command(subcommand)]
-    Customer(customer::Command),
+    Customer(customer::CustomerCommand),
     #[command(subcommand)]
-    License(license::Command),
+    License(license::LicenseCommand),
     #[command(subcommand)]
-    Activation(activation::Command),
+    Activation(activation::ActivationCommand),
     #[command(subcommand)]
-    Token(token::Command),
+    Token(token::TokenCommand),
     #[command(subcommand)]
-    Key(key::Command),
+    Key(key::KeyCommand),
     #[command(subcommand)]
-    Clock(clock::Command),
+    Clock(clock::ClockCommand),
     #[command(subcommand)]
-    Audit(audit::Command),
+    Audit(audit::AuditCommand),
     Stats(stats::Stats),
     Reminders(reminders::Reminders),
     Backup(backup::Backup),
@@ -80,7 +80,7 @@ pub(crate) enum Command {
     Migrate(migrate::Migrate),
     Doctor(doctor::Doctor),
     #[command(subcommand)]
-    Config(config::Command),
+    Config(config::ConfigCommand),
 }
 
 #[cfg(test)]

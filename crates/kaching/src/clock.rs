@@ -6,11 +6,11 @@ mod accept;
 
 /// The clock by which the authority dates what it signs
 #[derive(Subcommand)]
-pub(crate) enum Command {
-    Accept(accept::Accept),
+pub(crate) enum ClockCommand {
+    Accept(accept::AcceptClock),
 }
 
-impl Command {
+impl ClockCommand {
     pub(crate) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
         match self {
             Self::Accept(verb) => verb.run(client, output).await,

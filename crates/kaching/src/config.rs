@@ -1,6 +1,6 @@
 use clap::Subcommand;
 
-use crate::{failure::Failure, output::Output, remote::Choice};
+use crate::{failure::Failure, output::Output, remote::AuthorityTarget};
 
 mod check;
 mod effective;
@@ -8,16 +8,16 @@ mod show;
 
 /// The settings of the authority in the data directory
 #[derive(Subcommand)]
-pub(crate) enum Command {
-    Check(check::Check),
-    Show(show::Show),
+pub(crate) enum ConfigCommand {
+    Check(check::CheckConfig),
+    Show(show::ShowConfig),
 }
 
-impl Command {
-    pub(crate) fn run(self, choice: &Choice, output: &Output) -> Result<(), Failure> {
+impl ConfigCommand {
+    pub(crate) fn run(self, target: &AuthorityTarget, output: &Output) -> Result<(), Failure> {
         match self {
-            Self::Check(verb) => verb.run(choice, output),
-            Self::Show(verb) => verb.run(choice, output),
+            Self::Check(verb) => verb.run(target, output),
+            Self::Show(verb) => verb.run(target, output),
         }
     }
 }

@@ -1,33 +1,36 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use kaching_api::Customer;
 use kaching_base::CustomerId;
 
 use crate::{
     failure::Failure,
-    output::{Card, Output, Table, ago, pairs},
+    flags::MetadataArgument,
+    noun::{Archive, Filter, List, Listed, Noun, Show},
+    output::{Card, Output, Table, pairs},
     remote::{Client, Path},
+    words::ago,
 };
 
-mod archive;
 mod create;
 mod edit;
-mod list;
-mod show;
 
-/// Those who bought
+/// The customers who hold licenses
 #[derive(Subcommand)]
-pub(crate) enum Command {
-    Create(create::Create),
-    List(list::List),
-    Show(show::Show),
-    Edit(edit::Edit),
-    Archive(archive::Archive),
+pub(crate) enum CustomerCommand {
+    Create(create::CreateCustomer),
+    /// List customers
+    List(List<Customer>),
+    /// Show a customer
+    Show(Show<Customer>),
+    Edit(edit::EditCustomer),
+    /// Archive a customer
+    Archive(Archive<Customer>),
 }
 
-impl Command {
-    /// Whether it makes a first thing, so that a data directory is made for it where there is none.
+impl CustomerCommand {
+    /// Whether it may create the data directory, since it creates the first data.
     pub(crate) fn makes(&self) -> bool {
         matches!(self, Self::Create(_))
     }
@@ -43,10 +46,26 @@ impl Command {
     }
 }
 
-/// Above this many a list shows ids: a name costs a request.
+/// Which customers are listed.
+#[derive(Args)]
+pub(crate) struct CustomerFilter {
+    /// Only those with this tag
+    #[arg(long, value_name = "WORD")]
+    tag: Option<String>,
+    #[command(flatten)]
+    metadata: MetadataArgument,
+}
+
+impl Filter for CustomerFilter {
+    fn apply(&self, path: Path) -> Path {
+        self.metadata.apply(path.maybe("tag", self.tag.as_ref()))
+    }
+}
+
+/// The most customers whose names are looked up, since each costs a request. A list shows the ids of the others.
 const NAMED: usize = 200;
 
-/// What people call these customers, by id. One that cannot be asked for has no name here: a list is no less true.
+/// Returns the names of these customers by id. A customer that cannot be read is left out, and shown by its id.
 pub(crate) async fn names(
     client: &mut Client,
     customers: impl IntoIterator<Item = CustomerId>,
@@ -54,7 +73,8 @@ pub(crate) async fn names(
     let customers: BTreeSet<CustomerId> = customers.into_iter().collect();
     let mut names = BTreeMap::new();
     for id in customers.into_iter().take(NAMED) {
-        let found = client.get(path(&id.to_string())).await.and_then(|answer| answer.read::<Customer>());
+        let found =
+            client.get(Customer::path(&id.to_string())).await.and_then(|answer| answer.read::<Customer>());
         if let Ok(customer) = found {
             names.insert(id, name(&customer));
         }
@@ -70,35 +90,42 @@ fn name(customer: &Customer) -> String {
     }
 }
 
-fn path(customer: &str) -> Path {
-    Path::admin("customers").then(customer)
-}
+impl Noun for Customer {
+    const PLURAL: &'static str = "customers";
+    const ARGUMENT: &'static str = "CUSTOMER";
+    const ARGUMENT_HELP: &'static str = "Id or reference";
 
-fn card(customer: &Customer, output: &Output) -> String {
-    Card::new(format!("Customer {}", customer.id))
-        .maybe("Reference", customer.reference.as_ref().map(ToString::to_string))
-        .line("Name", &customer.name)
-        .maybe("Mail", customer.email.as_ref())
-        .maybe("Company", customer.company.as_ref())
-        .list("Tags", &customer.tags)
-        .line("Notes", &customer.notes)
-        .line("Metadata", pairs(&customer.metadata))
-        .line("Made", ago(customer.created_at, output.now))
-        .maybe("Archived", customer.archived_at.map(|at| ago(at, output.now)))
-        .text(output.style)
-}
-
-fn table(customers: &[Customer], output: &Output) -> String {
-    let mut table = Table::new(["ID", "REFERENCE", "NAME", "MAIL", "COMPANY", "TAGS"]);
-    for customer in customers {
-        table.row([
-            customer.id.to_string(),
-            customer.reference.as_ref().map(ToString::to_string).unwrap_or_default(),
-            customer.name.clone(),
-            customer.email.clone().unwrap_or_default(),
-            customer.company.clone().unwrap_or_default(),
-            customer.tags.iter().cloned().collect::<Vec<_>>().join(", "),
-        ]);
+    fn card(&self, output: &Output) -> String {
+        Card::new(format!("Customer {}", self.id))
+            .maybe("Reference", self.reference.as_ref().map(ToString::to_string))
+            .line("Name", &self.name)
+            .maybe("Mail", self.email.as_ref())
+            .maybe("Company", self.company.as_ref())
+            .list("Tags", &self.tags)
+            .line("Notes", &self.notes)
+            .line("Metadata", pairs(&self.metadata))
+            .line("Made", ago(self.created_at, output.now))
+            .maybe("Archived", self.archived_at.map(|at| ago(at, output.now)))
+            .text(output.style)
     }
-    table.text(output.style)
+}
+
+impl Listed for Customer {
+    type Filter = CustomerFilter;
+    const SEARCH_HELP: &'static str = "Only those with all these words, or words that begin with them, in name, company, reference or mail address";
+
+    fn table(rows: &[Self], output: &Output) -> String {
+        let mut table = Table::new(["ID", "REFERENCE", "NAME", "MAIL", "COMPANY", "TAGS"]);
+        for customer in rows {
+            table.row([
+                customer.id.to_string(),
+                customer.reference.as_ref().map(ToString::to_string).unwrap_or_default(),
+                customer.name.clone(),
+                customer.email.clone().unwrap_or_default(),
+                customer.company.clone().unwrap_or_default(),
+                customer.tags.iter().cloned().collect::<Vec<_>>().join(", "),
+            ]);
+        }
+        table.text(output.style)
+    }
 }

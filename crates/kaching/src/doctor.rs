@@ -4,20 +4,20 @@ use kaching_api::{Check, CheckStatus};
 use crate::{
     failure::Failure,
     output::{Output, Table, word},
-    remote::{Choice, Missing, Path},
+    remote::{AuthorityTarget, IfMissing, Path},
 };
 
 mod local;
 
-/// Look at everything that an authority needs, and say what to do
+/// Check everything that an authority needs, and suggest remedies
 #[derive(Args)]
 pub(crate) struct Doctor {}
 
 impl Doctor {
-    pub(crate) async fn run(self, choice: &Choice, output: &Output) -> Result<(), Failure> {
-        let mut checks = if choice.server.is_none() { local::checks(choice, output.now) } else { Vec::new() };
-        for check in of_authority(choice).await {
-            // What both looked at, the authority knows better.
+    pub(crate) async fn run(self, target: &AuthorityTarget, output: &Output) -> Result<(), Failure> {
+        let mut checks = if target.server.is_none() { local::checks(target, output.now) } else { Vec::new() };
+        for check in of_authority(target).await {
+            // A check of the authority replaces the local one.
             checks.retain(|local| local.check != check.check);
             checks.push(check);
         }
@@ -31,9 +31,9 @@ impl Doctor {
     }
 }
 
-/// What the authority says of itself; that it cannot be asked is a finding, too.
-async fn of_authority(choice: &Choice) -> Vec<Check> {
-    let mut client = match choice.client(Missing::Refuse).await {
+/// Returns the checks of the authority itself. An authority that cannot be reached is a failed check.
+async fn of_authority(target: &AuthorityTarget) -> Vec<Check> {
+    let mut client = match target.connect(IfMissing::Refuse).await {
         Ok(client) => client,
         Err(failure) => return vec![check("authority", CheckStatus::Fail, failure.to_string())],
     };

@@ -3,27 +3,28 @@ use kaching_api::Feature;
 
 use crate::{
     failure::Failure,
+    noun::{Archive, List, Listed, Noun, OfProduct, Show},
     output::{Card, Output, Table},
-    remote::{Client, Path},
+    remote::Client,
 };
 
-mod archive;
 mod create;
 mod edit;
-mod list;
-mod show;
 
 /// Capabilities that are on or off
 #[derive(Subcommand)]
-pub(crate) enum Command {
-    Create(create::Create),
-    List(list::List),
-    Show(show::Show),
-    Edit(edit::Edit),
-    Archive(archive::Archive),
+pub(crate) enum FeatureCommand {
+    Create(create::CreateFeature),
+    /// List features
+    List(List<Feature>),
+    /// Show a feature
+    Show(Show<Feature>),
+    Edit(edit::EditFeature),
+    /// Archive a feature: it is no longer offered, licenses keep it
+    Archive(Archive<Feature>),
 }
 
-impl Command {
+impl FeatureCommand {
     pub(crate) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
         match self {
             Self::Create(verb) => verb.run(client, output).await,
@@ -35,22 +36,30 @@ impl Command {
     }
 }
 
-fn path(feature: &str) -> Path {
-    Path::admin("features").then(feature)
-}
+impl Noun for Feature {
+    const PLURAL: &'static str = "features";
+    const ARGUMENT: &'static str = "PRODUCT:FEATURE";
+    const ARGUMENT_HELP: &'static str = "Product and code, as in chorus:federation";
 
-fn card(feature: &Feature, output: &Output) -> String {
-    Card::new(format!("Feature {}:{}", feature.product, feature.code))
-        .line("Title", &feature.title)
-        .line("Benefit", &feature.benefit)
-        .text(output.style)
-}
-
-fn table(features: &[Feature], output: &Output) -> String {
-    let mut table = Table::new(["FEATURE", "TITLE", "BENEFIT"]);
-    for feature in features {
-        let name = format!("{}:{}", feature.product, feature.code);
-        table.row([name, feature.title.clone(), feature.benefit.clone()]);
+    fn card(&self, output: &Output) -> String {
+        Card::new(format!("Feature {}:{}", self.product, self.code))
+            .line("Title", &self.title)
+            .line("Benefit", &self.benefit)
+            .text(output.style)
     }
-    table.text(output.style)
+}
+
+impl Listed for Feature {
+    type Filter = OfProduct;
+    const SEARCH_HELP: &'static str =
+        "Only those with all these words, or words that begin with them, in code or title";
+
+    fn table(rows: &[Self], output: &Output) -> String {
+        let mut table = Table::new(["FEATURE", "TITLE", "BENEFIT"]);
+        for feature in rows {
+            let name = format!("{}:{}", feature.product, feature.code);
+            table.row([name, feature.title.clone(), feature.benefit.clone()]);
+        }
+        table.text(output.style)
+    }
 }

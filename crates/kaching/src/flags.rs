@@ -1,20 +1,22 @@
 //! Flags that several commands share, and the forms of their values.
 
+mod clearable;
 mod duration;
 mod edits;
+mod input;
 mod labels;
-mod listing;
+mod list;
 mod policy;
-mod target;
 mod terms;
 
+pub(crate) use clearable::{Clearable, clearable};
 pub(crate) use duration::{days, seconds};
 pub(crate) use edits::{changes_something, cleared};
-pub(crate) use labels::{LabelEdits, Labels};
-pub(crate) use listing::{Archived, Listing, Metadata, Part};
-pub(crate) use policy::{Policy, PolicyEdits};
-pub(crate) use target::{Confirmed, argument};
-pub(crate) use terms::{Bindings, LimitEdits, Limits, binding};
+pub(crate) use input::{Confirmation, argument};
+pub(crate) use labels::{LabelArguments, LabelEdits};
+pub(crate) use list::{ArchivedArgument, ListArguments, MetadataArgument, PageArguments};
+pub(crate) use policy::{PolicyArguments, PolicyEdits};
+pub(crate) use terms::{BindingArguments, LimitEdits, TermsArguments, binding};
 
 /// A parser for a closed set of words, which the help names.
 macro_rules! words {

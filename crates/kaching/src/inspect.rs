@@ -5,17 +5,19 @@ use kaching_base::pasted;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::{failure::Failure, flags::argument, output::Output, remote::Choice, settings::read_text};
+use crate::{
+    failure::Failure, flags::argument, output::Output, remote::AuthorityTarget, settings::read_text,
+};
 
 mod key;
 mod page;
 mod statement;
 mod trust;
 
-/// More than any statement, or a problem document with one in it.
+/// The longest input: longer than any statement, or a problem document that contains one.
 const LONGEST: u64 = 256 * 1024;
 
-/// Say what a license key or a signed statement says, and whether it verifies
+/// Show the contents of a license key or signed statement, and whether it verifies
 #[derive(Args)]
 pub(crate) struct Inspect {
     /// A license key, a lease or other statement, a file that holds one, or - for standard input
@@ -29,32 +31,32 @@ pub(crate) struct Inspect {
     keyset: Option<String>,
 }
 
-/// What was found.
+/// The result.
 #[derive(Serialize)]
-struct Finding {
+struct Inspection {
     /// `license_key`, `root_key`, or the type of a statement.
     what: String,
-    /// Nothing where it could not be found out.
+    /// `None` if that is not known.
     verified: Option<bool>,
     /// One sentence.
     verdict: String,
     /// The header of a statement.
     #[serde(skip_serializing_if = "Value::is_null")]
     header: Value,
-    /// What it says.
+    /// The contents.
     says: Value,
 }
 
 impl Inspect {
-    pub(crate) async fn run(self, choice: &Choice, output: &Output) -> Result<(), Failure> {
+    pub(crate) async fn run(self, target: &AuthorityTarget, output: &Output) -> Result<(), Failure> {
         let text = read(&self.what)?;
         let finding = if let Some(statement) = statement_in(&text) {
-            let trust = trust::Trust::gather(self.root, self.keyset, choice).await?;
+            let trust = trust::Trust::gather(self.root, self.keyset, target).await?;
             statement::inspect(&statement, &trust, output.now)?
         } else if text.starts_with("kaching-root:") {
             root(&text)
         } else {
-            key::inspect(&text, choice).await?
+            key::inspect(&text, target).await?
         };
         output.either(&finding, || page::text(&finding, output))?;
         match finding.verified {
@@ -65,7 +67,7 @@ impl Inspect {
     }
 }
 
-/// The text itself, or what the file of that name holds.
+/// Returns the text itself, or that of the file with this name.
 fn read(what: &str) -> Result<String, Failure> {
     let path = PathBuf::from(what);
     if what == "-" || !path.is_file() {
@@ -99,14 +101,14 @@ fn statement_in(text: &str) -> Option<String> {
         .map(str::to_owned)
 }
 
-fn root(text: &str) -> Finding {
+fn root(text: &str) -> Inspection {
     let parsed = text.parse::<kaching_license::RootKey>();
     let verdict = match &parsed {
         Ok(_) => "This is a root public key: products pin it.".to_owned(),
         Err(error) => format!("This is no root key: {error}."),
     };
     let says = parsed.as_ref().map(|root| serde_json::json!({ "kid": root.kid() })).unwrap_or_default();
-    Finding {
+    Inspection {
         what: "root_key".to_owned(),
         verified: Some(parsed.is_ok()),
         verdict,

@@ -3,8 +3,9 @@ use kaching_api::{Discovery, Key, Root};
 
 use crate::{
     failure::Failure,
-    output::{Output, Table, day, word},
+    output::{Output, Table, word},
     remote::{Client, Path},
+    words::day,
 };
 
 mod issuer;
@@ -15,15 +16,15 @@ mod withdraw;
 
 /// The keys that the authority signs with
 #[derive(Subcommand)]
-pub(crate) enum Command {
-    List(list::List),
-    Rotate(rotate::Rotate),
-    Withdraw(withdraw::Withdraw),
-    Issuer(issuer::Issuer),
-    Root(root::Root),
+pub(crate) enum KeyCommand {
+    List(list::ListKeys),
+    Rotate(rotate::RotateKey),
+    Withdraw(withdraw::WithdrawKey),
+    Issuer(issuer::ChangeIssuer),
+    Root(root::ShowRoot),
 }
 
-impl Command {
+impl KeyCommand {
     pub(crate) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
         match self {
             Self::List(verb) => verb.run(client, output).await,

@@ -7,8 +7,9 @@ use kaching_base::CustomerId;
 use crate::{
     failure::Failure,
     flags::argument,
-    output::{Output, Table, ends_on, word},
+    output::{Output, Table, word},
     remote::{Client, Path},
+    words::ends_on,
 };
 
 mod card;
@@ -28,23 +29,23 @@ mod upgrade;
 
 /// Licenses: grants of a plan to a customer
 #[derive(Subcommand)]
-pub(crate) enum Command {
-    Create(create::Create),
-    List(list::List),
-    Show(show::Show),
-    Edit(edit::Edit),
-    Suspend(suspend::Suspend),
-    Reinstate(reinstate::Reinstate),
-    Upgrade(upgrade::Upgrade),
-    Renew(renew::Renew),
-    Revoke(revoke::Revoke),
-    Delete(delete::Delete),
-    Rekey(rekey::Rekey),
-    Transfer(transfer::Transfer),
-    Key(key::Key),
+pub(crate) enum LicenseCommand {
+    Create(create::CreateLicense),
+    List(list::ListLicenses),
+    Show(show::ShowLicense),
+    Edit(edit::EditLicense),
+    Suspend(suspend::SuspendLicense),
+    Reinstate(reinstate::ReinstateLicense),
+    Upgrade(upgrade::UpgradeLicense),
+    Renew(renew::RenewLicense),
+    Revoke(revoke::RevokeLicense),
+    Delete(delete::DeleteLicense),
+    Rekey(rekey::RekeyLicense),
+    Transfer(transfer::TransferLicense),
+    Key(key::ShowKey),
 }
 
-impl Command {
+impl LicenseCommand {
     pub(crate) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
         match self {
             Self::Create(verb) => verb.run(client, output).await,
@@ -64,28 +65,28 @@ impl Command {
     }
 }
 
-/// The license that a command is about.
+/// The license of a command.
 #[derive(Args)]
-struct Which {
+struct LicenseArgument {
     /// Its id or key; - reads it from standard input
     #[arg(value_name = "LICENSE")]
     license: String,
 }
 
-impl Which {
+impl LicenseArgument {
     async fn path(&self, client: &mut Client) -> Result<Path, Failure> {
         Ok(path(&id(&self.license, client).await?))
     }
 
-    /// The license as it stands: what is confirmed and said afterwards is its id, never a key.
+    /// Returns the license. Confirmations and messages name its id, never its key.
     async fn present(&self, client: &mut Client) -> Result<License, Failure> {
         let path = self.path(client).await?;
         client.get(path).await?.read()
     }
 }
 
-/// Returns the id of the license with this id or key; `-` reads it from standard input. Whatever may be a key, mistyped
-/// or not, is asked for in a body: URLs are logged.
+/// Returns the id of the license with this id or key; `-` reads it from standard input. A key, even a mistyped
+/// one, is sent in a body, since URLs are logged.
 pub(crate) async fn id(license: &str, client: &mut Client) -> Result<String, Failure> {
     let text = argument(license)?;
     if text.starts_with("lic_") {
@@ -100,7 +101,7 @@ fn path(license: &str) -> Path {
     Path::admin("licenses").then(license)
 }
 
-/// Customers by what people call them.
+/// The names of customers.
 type Names = BTreeMap<CustomerId, String>;
 
 fn called(names: &Names, id: CustomerId) -> String {

@@ -1,38 +1,30 @@
 #![doc = include_str!("../README.md")]
 
 mod activation;
-mod archive;
 mod audit;
 mod backup;
-mod bench;
 mod cli;
 mod clock;
 mod config;
 mod customer;
-mod data;
 mod demo;
 mod doctor;
 mod dumps;
-mod failure;
 mod feature;
 mod flags;
 mod inspect;
 mod key;
 mod license;
-mod log;
 mod migrate;
-mod opened;
-mod output;
+mod noun;
 mod passphrase;
 mod plan;
 mod product;
 mod reminders;
-mod remote;
 mod restore;
 mod run;
 mod seed;
 mod serve;
-mod settings;
 mod stats;
 mod token;
 
@@ -43,11 +35,12 @@ use std::{
 
 use clap::{CommandFactory as _, FromArgMatches as _};
 use kaching_base::in_plain_words;
+use kaching_command::{data_dir, failure, output, remote, settings, words};
 
 use crate::{cli::Cli, failure::Failure, output::Style, output::remark};
 
-/// A heartbeat takes and gives back about 150 pieces of memory, some of several kilobytes, on one thread and another. The
-/// system's allocator spends a fifth of the time on that and keeps a third as much again for each stream.
+/// A heartbeat allocates about 150 times, across threads and up to several kilobytes. With the system's allocator that takes
+/// a fifth of its time, and each event stream needs a third more memory.
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
@@ -72,18 +65,18 @@ fn main() -> ExitCode {
     }
 }
 
-/// Whether a program reads, which is to be known of arguments that make no sense as well.
+/// Whether the output is for a program. Invalid arguments are reported in that form, too.
 fn asks_for_json() -> bool {
     std::env::args_os().skip(1).take_while(|argument| argument != "--").any(|argument| argument == "--json")
 }
 
-/// What clap says of arguments, in our words.
+/// Returns the error of clap as a failure.
 fn misused(error: &clap::Error) -> Failure {
     let said = in_plain_words(&error.render().to_string());
     Failure::usage(said.trim_start_matches("error: ").trim_end())
 }
 
-/// Says why, and gives the exit code.
+/// Prints the failure, and returns the exit code.
 fn end(failure: &Failure, json: bool) -> ExitCode {
     let said = failure.to_string();
     if json {

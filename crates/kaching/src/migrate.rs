@@ -11,15 +11,14 @@ use crate::{
     backup::{self, Progress},
     failure::Failure,
     output::{Output, remark},
-    remote::Choice,
-    restore,
-    settings::{self, sentence},
+    remote::AuthorityTarget,
+    restore, settings,
 };
 
-/// Move the authority of this data directory from SQLite to PostgreSQL, whole
+/// Migrate the authority of this data directory from SQLite to PostgreSQL
 ///
-/// Stop it before. Every table is counted and compared before the move counts; a move that was ended goes on when it is
-/// run again. The master key stays in this directory. The SQLite file stays, too, under the name kaching.db.moved.
+/// Stop the server first. Every table is compared before the migration is complete. An interrupted migration continues when
+/// you run it again. The master key stays in this directory; the SQLite file is renamed to kaching.db.moved.
 #[derive(Args)]
 pub(crate) struct Migrate {
     /// An empty database: @FILE that holds its postgres://… URL, or the URL itself
@@ -28,10 +27,10 @@ pub(crate) struct Migrate {
 }
 
 impl Migrate {
-    pub(crate) async fn run(self, choice: &Choice, output: &Output) -> Result<(), Failure> {
-        restore::refuse_server(choice)?;
-        let data = &choice.data;
-        let config = settings::read(data, &choice.environment)?;
+    pub(crate) async fn run(self, target: &AuthorityTarget, output: &Output) -> Result<(), Failure> {
+        restore::refuse_server(target)?;
+        let data = &target.data;
+        let config = settings::read(data, &target.environment)?;
         let url = settings::named_or_in_file("--to", &self.to)?;
         settings::exposed_database("--to", &self.to).iter().for_each(|doubt| remark(doubt));
         if !(url.starts_with("postgres://") || url.starts_with("postgresql://")) {
@@ -41,11 +40,11 @@ impl Migrate {
         }
         if !data.join("kaching.db").exists() {
             return Err(Failure::refused(format!(
-                "There is no kaching.db in {} to move.",
+                "There is no kaching.db in {} to migrate.",
                 data.path().display()
             )));
         }
-        let _owned = data.own().map_err(|taken| taken.sentence(data))?;
+        let _owned = data.lock().map_err(|taken| taken.into_failure(data))?;
         data.check_modes()?;
         let text = match &config.keys.master {
             Some(text) => kaching_api::SecretText::new(text.expose().clone()),
@@ -55,34 +54,34 @@ impl Migrate {
         let root = if root.exists() { Some(restore::read(&root)?) } else { None };
         let passphrase = config.keys.root_passphrase.unwrap_or_else(|| Secret::new(String::new()));
         if root.is_none() {
-            remark("root.key is not here: the database will sign no keyset by itself.");
+            remark("root.key is not here: without it, the authority cannot sign a new keyset.");
         }
         let how = backups::Relocate {
             from: DatabaseConfig::sqlite(data.join("kaching.db")),
             to: DatabaseConfig::postgres(url),
-            master: MasterKey::parse(text.expose()).map_err(|error| sentence(&error.to_string()))?,
+            master: MasterKey::parse(text.expose()).map_err(Failure::from_error)?,
             root: root.map(|root| (root.expose().to_owned(), passphrase)),
             by: Actor::Local(rustix::process::geteuid().as_raw()),
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
         };
-        let progress = Mutex::new(Progress::new("moved"));
-        let told = |seen: &Seen| progress.lock().expect("nothing panics while it is held").show(seen);
-        let moved = backups::relocate(how, &told).await;
+        let progress = Mutex::new(Progress::new("migrated"));
+        let show = |seen: &Seen| progress.lock().expect("nothing panics while it is held").show(seen);
+        let moved = backups::relocate(how, &show).await;
         progress.lock().expect("nothing panics while it is held").done();
-        let contents = moved.map_err(|error| sentence(&error.to_string()))?;
-        // Two that serve under one root would contradict each other.
+        let contents = moved.map_err(Failure::from_error)?;
+        // Two authorities with one root would contradict each other.
         data.rename_database("kaching.db", "kaching.db.moved")?;
         let shown = output.either(&backup::tables(&contents), || {
             format!(
-                "{}\n{} rows are moved; each table holds there what it holds here. Serve it from now on with this data \
+                "{}\n{} rows are migrated; every table has the same contents there. From now on serve it with this data \
                  directory and --database @FILE (or database.url).",
                 backup::table(&contents, output),
                 contents.rows()
             )
         });
         shown.map_err(|failure| {
-            let done = "the authority is moved: serve it with --database @FILE (or database.url).";
+            let done = "the authority is migrated: serve it with --database @FILE (or database.url).";
             failure.after(Some(done.to_owned()))
         })
     }

@@ -1,4 +1,4 @@
-//! The passphrase of a master key that travels in a backup: from a file, the environment, or a person; never an argument.
+//! The passphrase of the master key in a backup: from a file, the environment, or the terminal, never an argument.
 
 use std::{
     collections::BTreeMap,
@@ -12,19 +12,19 @@ use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 
 use crate::{failure::Failure, settings::read_text};
 
-/// Where the passphrase comes from.
+/// The source of the passphrase.
 #[derive(Args)]
 pub(crate) struct Passphrase {
-    /// A file that holds the passphrase of the master key; KACHING_BACKUP_PASSPHRASE holds it, too
+    /// A file with the passphrase of the master key, which KACHING_BACKUP_PASSPHRASE may hold instead
     #[arg(long, value_name = "FILE", env = "KACHING_BACKUP_PASSPHRASE_FILE", hide_env_values = true)]
     passphrase_file: Option<PathBuf>,
 }
 
-/// How often a person is asked.
+/// How many times the user types it.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Asked {
+pub(crate) enum Prompt {
     Once,
-    /// A new one: a slip would lock the key away for good.
+    /// For a new passphrase: with a typo the key would be lost.
     Twice,
 }
 
@@ -32,7 +32,7 @@ impl Passphrase {
     pub(crate) fn read(
         &self,
         environment: &BTreeMap<String, String>,
-        asked: Asked,
+        prompt: Prompt,
     ) -> Result<SecretText, Failure> {
         if let Some(path) = &self.passphrase_file {
             let text = read_text(path).map_err(|error| {
@@ -49,14 +49,14 @@ impl Passphrase {
             ));
         }
         let first = ask("Passphrase of the master key: ")?;
-        if asked == Asked::Twice && ask("Once more: ")? != first {
+        if prompt == Prompt::Twice && ask("Once more: ")? != first {
             return Err(Failure::usage("The two differ: nothing was done."));
         }
         Ok(first)
     }
 }
 
-/// Reads a line that is not shown.
+/// Reads a line without showing it.
 fn ask(prompt: &str) -> Result<SecretText, Failure> {
     let input = io::stdin();
     let _ = write!(io::stderr().lock(), "{prompt}");

@@ -3,29 +3,31 @@ use kaching_api::Plan;
 
 use crate::{
     failure::Failure,
-    output::{Card, Output, Table, ago, limits, policy, price},
-    remote::{Client, Path},
+    noun::{Archive, List, Listed, Noun, OfProduct, Show},
+    output::{Card, Output, Table, limits, policy, price},
+    remote::Client,
+    words::ago,
 };
 
 mod apply;
-mod archive;
 mod create;
 mod edit;
-mod list;
-mod show;
 
 /// Tiers of a product
 #[derive(Subcommand)]
-pub(crate) enum Command {
-    Create(create::Create),
-    List(list::List),
-    Show(show::Show),
-    Edit(edit::Edit),
-    Apply(apply::Apply),
-    Archive(archive::Archive),
+pub(crate) enum PlanCommand {
+    Create(create::CreatePlan),
+    /// List plans
+    List(List<Plan>),
+    /// Show a plan
+    Show(Show<Plan>),
+    Edit(edit::EditPlan),
+    Apply(apply::ApplyPlan),
+    /// Archive a plan: it is no longer offered, its licenses stay valid
+    Archive(Archive<Plan>),
 }
 
-impl Command {
+impl PlanCommand {
     pub(crate) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
         match self {
             Self::Create(verb) => verb.run(client, output).await,
@@ -38,39 +40,47 @@ impl Command {
     }
 }
 
-fn path(plan: &str) -> Path {
-    Path::admin("plans").then(plan)
-}
+impl Noun for Plan {
+    const PLURAL: &'static str = "plans";
+    const ARGUMENT: &'static str = "PRODUCT:PLAN";
+    const ARGUMENT_HELP: &'static str = "Product and code, as in chorus:team";
 
-fn card(plan: &Plan, output: &Output) -> String {
-    let card = Card::new(format!("Plan {}:{}", plan.product, plan.code))
-        .line("Name", &plan.name)
-        .line("Rank", plan.rank.to_string())
-        .line("Sold as", plan.kind.as_str())
-        .line("Term", term(plan))
-        .maybe("Price", plan.price.as_ref().map(price))
-        .list("Features", &plan.features)
-        .line("Limits", limits(&plan.limits));
-    policy(card, &plan.lease_policy, plan.kind)
-        .line("Made", ago(plan.created_at, output.now))
-        .maybe("Archived", plan.archived_at.map(|at| ago(at, output.now)))
-        .text(output.style)
-}
-
-fn table(plans: &[Plan], output: &Output) -> String {
-    let mut table = Table::new(["PLAN", "NAME", "RANK", "TERM", "LIMITS", "FEATURES", "PRICE"]);
-    for plan in plans {
-        table.row([
-            format!("{}:{}", plan.product, plan.code),
-            plan.name.clone(),
-            plan.rank.to_string(),
-            term(plan),
-            limits(&plan.limits),
-            plan.features.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
-            plan.price.as_ref().map(price).unwrap_or_default(),
-        ]);
+    fn card(&self, output: &Output) -> String {
+        let card = Card::new(format!("Plan {}:{}", self.product, self.code))
+            .line("Name", &self.name)
+            .line("Rank", self.rank.to_string())
+            .line("Sold as", self.kind.as_str())
+            .line("Term", term(self))
+            .maybe("Price", self.price.as_ref().map(price))
+            .list("Features", &self.features)
+            .line("TermsArguments", limits(&self.limits));
+        policy(card, &self.lease_policy, self.kind)
+            .line("Made", ago(self.created_at, output.now))
+            .maybe("Archived", self.archived_at.map(|at| ago(at, output.now)))
+            .text(output.style)
     }
-    table.text(output.style)
+}
+
+impl Listed for Plan {
+    type Filter = OfProduct;
+    const SEARCH_HELP: &'static str =
+        "Only those with all these words, or words that begin with them, in code or name";
+
+    fn table(rows: &[Self], output: &Output) -> String {
+        let mut table = Table::new(["PLAN", "NAME", "RANK", "TERM", "LIMITS", "FEATURES", "PRICE"]);
+        for plan in rows {
+            table.row([
+                format!("{}:{}", plan.product, plan.code),
+                plan.name.clone(),
+                plan.rank.to_string(),
+                term(plan),
+                limits(&plan.limits),
+                plan.features.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+                plan.price.as_ref().map(price).unwrap_or_default(),
+            ]);
+        }
+        table.text(output.style)
+    }
 }
 
 fn term(plan: &Plan) -> String {

@@ -3,27 +3,29 @@ use kaching_api::{Contact, Product};
 
 use crate::{
     failure::Failure,
-    output::{Card, Output, Table, ago},
-    remote::{Client, Path},
+    noun::{Archive, List, Listed, NoFilter, Noun, Show},
+    output::{Card, Output, Table},
+    remote::Client,
+    words::ago,
 };
 
-mod archive;
 mod create;
 mod edit;
-mod list;
-mod show;
 
-/// Programs that are licensed
+/// The products that are licensed
 #[derive(Subcommand)]
-pub(crate) enum Command {
-    Create(create::Create),
-    List(list::List),
-    Show(show::Show),
-    Edit(edit::Edit),
-    Archive(archive::Archive),
+pub(crate) enum ProductCommand {
+    Create(create::CreateProduct),
+    /// List products
+    List(List<Product>),
+    /// Show a product
+    Show(Show<Product>),
+    Edit(edit::EditProduct),
+    /// Archive a product: it is no longer offered, its licenses stay valid
+    Archive(Archive<Product>),
 }
 
-impl Command {
+impl ProductCommand {
     pub(crate) fn makes(&self) -> bool {
         matches!(self, Self::Create(_))
     }
@@ -39,33 +41,41 @@ impl Command {
     }
 }
 
-fn path(code: &str) -> Path {
-    Path::admin("products").then(code)
-}
+impl Noun for Product {
+    const PLURAL: &'static str = "products";
+    const ARGUMENT: &'static str = "PRODUCT";
+    const ARGUMENT_HELP: &'static str = "The product's code";
 
-fn card(product: &Product, output: &Output) -> String {
-    Card::new(format!("Product {}", product.code))
-        .line("Name", &product.name)
-        .line("Keys begin with", &product.key_prefix)
-        .line("Leases signed with", product.lease_alg.as_str())
-        .line("Contact", contact(&product.contact))
-        .line("Made", ago(product.created_at, output.now))
-        .maybe("Archived", product.archived_at.map(|at| ago(at, output.now)))
-        .text(output.style)
-}
-
-fn table(products: &[Product], output: &Output) -> String {
-    let mut table = Table::new(["CODE", "NAME", "KEYS", "CONTACT", "ARCHIVED"]);
-    for product in products {
-        table.row([
-            product.code.to_string(),
-            product.name.clone(),
-            product.key_prefix.clone(),
-            contact(&product.contact),
-            product.archived_at.map(|at| ago(at, output.now)).unwrap_or_default(),
-        ]);
+    fn card(&self, output: &Output) -> String {
+        Card::new(format!("Product {}", self.code))
+            .line("Name", &self.name)
+            .line("Keys begin with", &self.key_prefix)
+            .line("Leases signed with", self.lease_alg.as_str())
+            .line("Contact", contact(&self.contact))
+            .line("Made", ago(self.created_at, output.now))
+            .maybe("Archived", self.archived_at.map(|at| ago(at, output.now)))
+            .text(output.style)
     }
-    table.text(output.style)
+}
+
+impl Listed for Product {
+    type Filter = NoFilter;
+    const SEARCH_HELP: &'static str =
+        "Only those with all these words, or words that begin with them, in code or name";
+
+    fn table(rows: &[Self], output: &Output) -> String {
+        let mut table = Table::new(["CODE", "NAME", "KEYS", "CONTACT", "ARCHIVED"]);
+        for product in rows {
+            table.row([
+                product.code.to_string(),
+                product.name.clone(),
+                product.key_prefix.clone(),
+                contact(&product.contact),
+                product.archived_at.map(|at| ago(at, output.now)).unwrap_or_default(),
+            ]);
+        }
+        table.text(output.style)
+    }
 }
 
 fn contact(contact: &Contact) -> String {

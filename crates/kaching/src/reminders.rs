@@ -3,16 +3,17 @@ use kaching_api::Reminder;
 
 use crate::{
     failure::Failure,
-    flags::Part,
-    output::{Output, Table, ends_on},
+    flags::PageArguments,
+    output::{Output, Table},
     remote::{Client, Path},
+    words::ends_on,
 };
 
-/// Licenses that end soon, and whom to remind
+/// Licenses that end soon, with the customers to remind
 #[derive(Args)]
 pub(crate) struct Reminders {
     #[command(flatten)]
-    part: Part,
+    part: PageArguments,
 }
 
 impl Reminders {

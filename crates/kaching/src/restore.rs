@@ -17,19 +17,18 @@ use serde_json::json;
 
 use crate::{
     backup::{self, Progress},
-    data::DataDir,
+    data_dir::DataDir,
     failure::Failure,
     output::{Output, remark},
-    passphrase::{Asked, Passphrase},
-    remote::Choice,
-    settings::{self, read_text, sentence},
+    passphrase::{Passphrase, Prompt},
+    remote::AuthorityTarget,
+    settings::{self, read_text},
 };
 
-/// Make the authority again from a backup, in a data directory or a database that is empty
+/// Restore the authority from a backup, into an empty data directory or database
 ///
-/// It needs root.key, for the restored authority begins a new epoch in a keyset that the root signs, and master.key,
-/// unless the backup holds it. Nothing serves meanwhile. A restore that fails leaves no files; one that was killed goes on when
-/// it is run again.
+/// It needs root.key, which signs the keyset of the new epoch, and master.key, unless the backup contains it. No server may
+/// run meanwhile. A failed restore leaves no files. An interrupted one continues when you run it again.
 #[derive(Args)]
 pub(crate) struct Restore {
     /// The backup
@@ -40,12 +39,12 @@ pub(crate) struct Restore {
     /// The root's private half, root.key of the data directory unless set
     #[arg(long, value_name = "FILE")]
     root_key: Option<PathBuf>,
-    /// Take a backup that has no MAC, as those of earlier releases; that is recorded
+    /// Accept a backup without a MAC, as earlier releases wrote them; the audit log records it
     ///
-    /// Nothing shows whether such a backup was changed after it was made. One whose MAC is wrong is never taken.
+    /// Changes to such a backup cannot be detected. A backup with a wrong MAC is never accepted.
     #[arg(long)]
     without_mac: bool,
-    /// Let the root sign this once, and keep no copy of it here
+    /// Sign with the root key once, and keep no copy of it here
     #[arg(long)]
     offline_root: bool,
     #[command(flatten)]
@@ -53,10 +52,10 @@ pub(crate) struct Restore {
 }
 
 impl Restore {
-    pub(crate) async fn run(self, choice: &Choice, output: &Output) -> Result<(), Failure> {
-        refuse_server(choice)?;
-        let data = &choice.data;
-        let mut config = settings::read(data, &choice.environment)?;
+    pub(crate) async fn run(self, target: &AuthorityTarget, output: &Output) -> Result<(), Failure> {
+        refuse_server(target)?;
+        let data = &target.data;
+        let mut config = settings::read(data, &target.environment)?;
         if let Some(database) = &self.database {
             config.database.url = Some(Secret::new(settings::named_or_in_file("--database", database)?));
             settings::exposed_database("--database", database).iter().for_each(|doubt| remark(doubt));
@@ -65,28 +64,28 @@ impl Restore {
         let here = config.database.url.is_none();
         if here && data.join("kaching.db").exists() {
             return Err(Failure::refused(format!(
-                "{} holds an authority already, which is never written over: name an empty directory with --data.",
+                "{} already holds an authority, which is never overwritten: name an empty directory with --data.",
                 data.path().display()
             )));
         }
-        let contents = look(&self.file).await?;
-        let failed = |error: kaching_authority::Error| sentence(&error.to_string());
-        let (master, from_backup) = self.master(data, &config, &contents, choice)?;
+        let contents = read_backup(&self.file).await?;
+        let failed = |error: kaching_authority::Error| Failure::from_error(error);
+        let (master, from_backup) = self.master(data, &config, &contents, target)?;
         let root = self.root(data, &contents)?;
         let passphrase = config.keys.root_passphrase.unwrap_or_else(|| Secret::new(String::new()));
         let opens = (root.expose().to_owned(), passphrase.clone());
-        // Until everything fits, nothing is made.
+        // No file is created before everything is checked.
         contents.check(&master, self.without_mac, opens).await.map_err(failed)?;
-        let mut made = Made::before(data);
+        let mut created = CreatedFiles::list(data);
         data.make()?;
-        let _owned = data.own().map_err(|taken| taken.sentence(data))?;
+        let _owned = data.lock().map_err(|taken| taken.into_failure(data))?;
         data.check_modes()?;
-        let unfinished = Unfinished::of(&contents);
+        let unfinished = UnfinishedDatabase::of(&contents);
         let how = backups::Restore {
             database: match &config.database.url {
                 Some(url) => DatabaseConfig::postgres(url.expose().clone()),
                 None => {
-                    made.database(data, &unfinished.0);
+                    created.database(data, &unfinished.0);
                     unfinished.begin(data)?
                 }
             },
@@ -100,8 +99,8 @@ impl Restore {
             entropy: Arc::new(SystemEntropy),
         };
         let progress = Mutex::new(Progress::new("restored"));
-        let told = |seen: &Seen| progress.lock().expect("nothing panics while it is held").show(seen);
-        let restored = backups::restore(&self.file, &contents, how, &told).await;
+        let show = |seen: &Seen| progress.lock().expect("nothing panics while it is held").show(seen);
+        let restored = backups::restore(&self.file, &contents, how, &show).await;
         progress.lock().expect("nothing panics while it is held").done();
         let epoch = restored.map_err(failed)?;
         if let Some(text) = from_backup {
@@ -114,14 +113,14 @@ impl Restore {
             }
             unfinished.finish(data)?;
         }
-        made.stays();
+        created.keep();
         let mut document = backup::document(&contents, &self.file);
         document["epoch"] = json!(epoch);
         let shown = output.either(&document, || {
             format!(
                 "{} rows are restored, as they were at {}; epoch {epoch} begins. Start it with `kaching serve`: running products \
-                 go on, and come back by themselves.\nWhat was changed after the backup is not in it: suspend and revoke \
-                 again what was since.",
+                 continue, and reconnect on their own.\nChanges after the backup are lost: repeat the suspensions and \
+                 revocations since then.",
                 contents.rows(),
                 contents.head.made_at
             )
@@ -133,15 +132,15 @@ impl Restore {
         })
     }
 
-    /// The master key, and its text where it has to be written down here.
+    /// Returns the master key, and its text if it comes from the backup and has to be stored here.
     fn master(
         &self,
         data: &DataDir,
         config: &Config,
         contents: &Contents,
-        choice: &Choice,
+        target: &AuthorityTarget,
     ) -> Result<(MasterKey, Option<Secret<String>>), Failure> {
-        let parse = |text: &str| MasterKey::parse(text).map_err(|error| sentence(&error.to_string()));
+        let parse = |text: &str| MasterKey::parse(text).map_err(Failure::from_error);
         if let Some(text) = &config.keys.master {
             return Ok((parse(text.expose())?, None));
         }
@@ -155,9 +154,8 @@ impl Restore {
                 path.display()
             )));
         }
-        let passphrase = self.passphrase.read(&choice.environment, Asked::Once)?;
-        let key =
-            contents.head.master_key(&passphrase.into()).map_err(|error| sentence(&error.to_string()))?;
+        let passphrase = self.passphrase.read(&target.environment, Prompt::Once)?;
+        let key = contents.head.master_key(&passphrase.into()).map_err(Failure::from_error)?;
         let text = Secret::new(format!("{}\n", key.encode().expose()));
         Ok((key, Some(text)))
     }
@@ -167,8 +165,8 @@ impl Restore {
         if !path.exists() {
             let root = contents.head.roots.first().map_or("", String::as_str);
             return Err(Failure::refused(format!(
-                "The root key is not at {}: bring the one of {root} there for the time of the restore, or name it with \
-                 --root-key. It signs the keyset that tells clients of the restore.",
+                "The root key is not at {}: put the one of {root} there for the restore, or name it with \
+                 --root-key. It signs the keyset that announces the restore to clients.",
                 path.display()
             )));
         }
@@ -176,16 +174,16 @@ impl Restore {
     }
 }
 
-/// What a restore makes in the file system, and removes again where it fails. One that is killed leaves its database, and
-/// goes on with it.
-struct Made {
-    /// What was not there before, the innermost first.
+/// The files that a restore creates, and removes if it fails. A restore that is killed leaves its database, and continues
+/// with it.
+struct CreatedFiles {
+    /// The files that did not exist before.
     files: Vec<PathBuf>,
     directories: Vec<PathBuf>,
 }
 
-impl Made {
-    fn before(data: &DataDir) -> Self {
+impl CreatedFiles {
+    fn list(data: &DataDir) -> Self {
         let missing = |path: &PathBuf| path.symlink_metadata().is_err();
         let files = ["kaching.lock", "master.key", "root.key"].map(|name| data.join(name));
         let directories = data.path().ancestors().map(Path::to_owned);
@@ -197,34 +195,34 @@ impl Made {
         self.files.extend(["", "-wal", "-shm"].map(|part| data.join(&format!("{name}{part}"))));
     }
 
-    fn stays(&mut self) {
+    fn keep(&mut self) {
         self.files.clear();
         self.directories.clear();
     }
 }
 
-impl Drop for Made {
+impl Drop for CreatedFiles {
     fn drop(&mut self) {
         for file in &self.files {
             let _ = fs::remove_file(file);
         }
-        // A directory in which something else is by now stays.
+        // A directory with other files stays.
         for directory in &self.directories {
             let _ = fs::remove_dir(directory);
         }
     }
 }
 
-/// A restore into a data directory, which counts when its file gets its name.
-struct Unfinished(String);
+/// The database of an unfinished restore, which gets its final name at the end.
+struct UnfinishedDatabase(String);
 
-impl Unfinished {
+impl UnfinishedDatabase {
     fn of(contents: &Contents) -> Self {
         let backup: String = contents.sha256.chars().take(16).collect();
         Self(format!("restoring-{backup}.db"))
     }
 
-    /// Goes on with the one of this backup; one of another is removed.
+    /// Continues with the database of this backup, and removes those of others.
     fn begin(&self, data: &DataDir) -> Result<DatabaseConfig, Failure> {
         for entry in fs::read_dir(data.path()).into_iter().flatten().flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
@@ -241,8 +239,8 @@ impl Unfinished {
     }
 }
 
-/// Reads the whole backup before anything else is touched.
-async fn look(file: &Path) -> Result<Contents, Failure> {
+/// Reads the whole backup, before any file is created.
+async fn read_backup(file: &Path) -> Result<Contents, Failure> {
     let file = file.to_owned();
     let reading = tokio::task::spawn_blocking(move || {
         let mut progress = Progress::new("checked");
@@ -252,12 +250,12 @@ async fn look(file: &Path) -> Result<Contents, Failure> {
     });
     let read =
         reading.await.map_err(|error| Failure::refused(format!("Reading the backup was ended: {error}.")))?;
-    read.map_err(|error| sentence(&error.to_string()))
+    read.map_err(Failure::from_error)
 }
 
-/// What is done to files of this machine is not asked of a server.
-pub(crate) fn refuse_server(choice: &Choice) -> Result<(), Failure> {
-    match &choice.server {
+/// Refuses `--server`, for commands that work on files of this machine.
+pub(crate) fn refuse_server(target: &AuthorityTarget) -> Result<(), Failure> {
+    match &target.server {
         None => Ok(()),
         Some(_) => Err(Failure::usage(
             "This works on files of this machine: run it where they are, without --server.",

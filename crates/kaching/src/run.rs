@@ -6,46 +6,46 @@ use kaching_authority::{Clock as _, SystemClock};
 use kaching_base::pasted;
 
 use crate::{
-    cli::{Cli, Command, Everywhere},
-    data::DataDir,
+    cli::{Cli, Command, GlobalArguments},
+    data_dir::DataDir,
     failure::Failure,
     output::Output,
-    remote::{Choice, Client, Missing},
+    remote::{AuthorityTarget, Client, IfMissing},
     settings,
 };
 
-/// Does what was asked.
+/// Runs the command.
 pub(crate) fn run(cli: Cli, matches: &ArgMatches) -> Result<(), Failure> {
-    let output = Output::of_process(cli.everywhere.json, no_color(), SystemClock.now());
+    let output = Output::of_process(cli.global.json, no_color(), SystemClock.now());
     // The demo owns its processes and threads; everything else runs on one runtime.
     if let Command::Demo(demo) = cli.command {
         return demo.run(&output);
     }
-    let choice = choice(cli.everywhere, matches)?;
+    let target = target(cli.global, matches)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::refused(format!("This machine gives no more threads: {error}.")))?;
-    runtime.block_on(dispatch(cli.command, &choice, &output))
+    runtime.block_on(dispatch(cli.command, &target, &output))
 }
 
-/// Whether nobody wants colours: <https://no-color.org>.
+/// Whether the user disabled colours: <https://no-color.org>.
 pub(crate) fn no_color() -> bool {
     std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
 }
 
-async fn dispatch(command: Command, choice: &Choice, output: &Output) -> Result<(), Failure> {
+async fn dispatch(command: Command, target: &AuthorityTarget, output: &Output) -> Result<(), Failure> {
     match command {
-        Command::Serve(serve) => serve.run(&choice.data, &choice.environment, output).await,
-        Command::Bench(bench) => bench.run(choice, output).await,
-        Command::Inspect(inspect) => inspect.run(choice, output).await,
-        Command::Doctor(doctor) => doctor.run(choice, output).await,
-        Command::Restore(restore) => restore.run(choice, output).await,
-        Command::Migrate(migrate) => migrate.run(choice, output).await,
-        Command::Config(config) => config.run(choice, output),
+        Command::Serve(serve) => serve.run(&target.data, &target.environment, output).await,
+        Command::Bench(bench) => bench.run(target, output).await,
+        Command::Inspect(inspect) => inspect.run(target, output).await,
+        Command::Doctor(doctor) => doctor.run(target, output).await,
+        Command::Restore(restore) => restore.run(target, output).await,
+        Command::Migrate(migrate) => migrate.run(target, output).await,
+        Command::Config(config) => config.run(target, output),
         command => {
-            let missing = if makes(&command) { Missing::Make } else { Missing::Refuse };
-            let mut client = choice.client(missing).await?;
+            let if_missing = if makes(&command) { IfMissing::Create } else { IfMissing::Refuse };
+            let mut client = target.connect(if_missing).await?;
             let done = ask(command, &mut client, output).await;
             let done = done.map_err(|failure| failure.after(client.done()));
             client.close().await;
@@ -54,7 +54,7 @@ async fn dispatch(command: Command, choice: &Choice, output: &Output) -> Result<
     }
 }
 
-/// Whether it makes a first thing, so that an authority is made for it where there is none.
+/// Whether the command may create an authority, since it creates the first data.
 fn makes(command: &Command) -> bool {
     match command {
         Command::Seed(_) => true,
@@ -89,15 +89,15 @@ async fn ask(command: Command, client: &mut Client, output: &Output) -> Result<(
         | Command::Restore(_)
         | Command::Migrate(_)
         | Command::Config(_) => {
-            unreachable!("these ask no authority, or find their own way to it")
+            unreachable!("these need no client, or make their own")
         }
     }
 }
 
-/// Where to look for the authority: what stands on the command line wins over the environment.
-fn choice(everywhere: Everywhere, matches: &ArgMatches) -> Result<Choice, Failure> {
+/// Returns the authority that the command is for. The command line takes precedence over the environment.
+fn target(global: GlobalArguments, matches: &ArgMatches) -> Result<AuthorityTarget, Failure> {
     let said = |name| matches.value_source(name) == Some(ValueSource::CommandLine);
-    let Everywhere { data, server, token, token_file, ca, .. } = everywhere;
+    let GlobalArguments { data, server, token, token_file, ca, .. } = global;
     let here = said("data") && !said("server");
     let server = server.filter(|url| !url.is_empty() && !here);
     let token = match (token, token_file) {
@@ -111,7 +111,13 @@ fn choice(everywhere: Everywhere, matches: &ArgMatches) -> Result<Choice, Failur
     // On this machine the user is known; a token of the environment is for a server elsewhere.
     let token = token.filter(|_| server.is_some() || said("token") || said("token_file"));
     let token = token.map(|token| SecretText::new(pasted(token.expose())));
-    Ok(Choice { server, token, ca, data: DataDir::locate(data)?, environment: settings::environment() })
+    Ok(AuthorityTarget {
+        server,
+        token,
+        ca,
+        data: DataDir::locate(data)?,
+        environment: settings::environment(),
+    })
 }
 
 fn read_token(path: &std::path::Path) -> Result<SecretText, Failure> {

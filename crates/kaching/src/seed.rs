@@ -1,4 +1,4 @@
-//! Something to look at: three products with plans and features, and customers who use them.
+//! Sample data: three products with plans and features, and customers who use them.
 
 use clap::{Args, ValueEnum};
 use kaching_base::ErrorCode;
@@ -6,31 +6,31 @@ use serde::Serialize;
 
 use crate::{
     failure::Failure,
-    output::{Output, plural},
+    output::{Output, show_progress},
     remote::{Answer, Client},
+    words::plural,
 };
 
 mod activity;
+mod customers;
 mod foreign;
-mod people;
 mod products;
-mod progress;
-mod sold;
+mod samples;
 
 pub(crate) use products::products;
 
-/// Make the three products, with customers, licenses and activity to look at
+/// Create sample data: three products, with customers, licenses and activations
 #[derive(Args)]
 pub(crate) struct Seed {
-    /// How much
+    /// The amount of sample data
     #[arg(long, value_enum, default_value_t = Size::Small)]
     size: Size,
-    /// Also in an authority that holds what seed has not made
+    /// Also in an authority that holds other data
     #[arg(long)]
     yes: bool,
 }
 
-/// How much is made.
+/// The amount of sample data.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Size {
     /// A dozen licenses
@@ -39,7 +39,7 @@ enum Size {
     Big,
 }
 
-/// What was made, and what was there already.
+/// The counts of rows that were created, and of those that already existed.
 #[derive(Clone, Copy, Default, Serialize)]
 pub(crate) struct Seeded {
     pub(crate) products: Count,
@@ -62,29 +62,30 @@ impl Seed {
             && let Some(what) = foreign::find(client, output.now).await?
         {
             return Err(Failure::refused(format!(
-                "This authority holds what seed has not made ({what}): sample customers and licenses would stand among yours, in lists, reminders and figures. Use another directory with --data, or add --yes."
+                "This authority holds other data ({what}): sample customers and licenses would appear among yours, in lists, reminders and statistics. Use another directory with --data, or add --yes."
             )));
         }
         let mut seeded = Seeded::default();
         products(client, &mut seeded).await?;
-        let sales = match self.size {
-            Size::Small => sold::small(output.now),
-            Size::Big => sold::big(output.now),
+        let samples = match self.size {
+            Size::Small => samples::small(output.now),
+            Size::Big => samples::big(output.now),
         };
-        let mut progress = progress::Progress::of(sales.len());
-        for sale in &sales {
-            people::customer(client, sale, &mut seeded).await?;
-            activity::licenses(client, sale, &mut seeded).await?;
-            progress.step();
+        for (at, customer) in samples.iter().enumerate() {
+            if samples.len() > 100 && at.is_multiple_of(20) {
+                show_progress(&format!("{at} of {} customers", samples.len()));
+            }
+            customers::customer(client, customer, &mut seeded).await?;
+            activity::licenses(client, customer, &mut seeded).await?;
         }
-        progress.done();
+        show_progress("");
         output.either(&seeded, || page(&seeded, output))
     }
 }
 
 impl Count {
-    /// Counts what was asked to be made; that it is there already is as good.
-    fn take(&mut self, answer: Result<Answer, Failure>) -> Result<Option<Answer>, Failure> {
+    /// Counts a creation. A row that already exists is no error.
+    fn count(&mut self, answer: Result<Answer, Failure>) -> Result<Option<Answer>, Failure> {
         match answer {
             Ok(answer) => {
                 self.made += 1;

@@ -7,7 +7,7 @@ use crate::{
     remote::{Client, Path},
 };
 
-/// How many licenses stand how
+/// The number of licenses in each state
 #[derive(Args)]
 pub(crate) struct Stats {}
 

@@ -3,28 +3,30 @@ use kaching_api::Token;
 
 use crate::{
     failure::Failure,
-    output::{Card, Output, Table, ago, ends_on},
-    remote::{Client, Path},
+    noun::{List, Listed, NoFilter, Noun, Show},
+    output::{Card, Output, Table},
+    remote::Client,
+    words::{ago, ends_on},
 };
 
 mod archive;
 mod create;
 mod edit;
-mod list;
-mod show;
 
 /// API tokens: programs with rights on the authority
 #[derive(Subcommand)]
-pub(crate) enum Command {
-    Create(create::Create),
-    List(list::List),
-    Show(show::Show),
-    Edit(edit::Edit),
-    Archive(archive::Archive),
+pub(crate) enum TokenCommand {
+    Create(create::CreateToken),
+    /// List API tokens
+    List(List<Token>),
+    /// Show an API token, without its secret
+    Show(Show<Token>),
+    Edit(edit::EditToken),
+    Archive(archive::ArchiveToken),
 }
 
-impl Command {
-    /// Whether it makes a first thing, so that a data directory is made for it where there is none.
+impl TokenCommand {
+    /// Whether it may create the data directory, since it creates the first data.
     pub(crate) fn makes(&self) -> bool {
         matches!(self, Self::Create(_))
     }
@@ -40,7 +42,7 @@ impl Command {
     }
 }
 
-/// What a token may do; `admin` is everything.
+/// The scopes of a token; `admin` has all rights.
 const SCOPES: [&str; 9] = [
     "admin",
     "read",
@@ -53,33 +55,41 @@ const SCOPES: [&str; 9] = [
     "backup",
 ];
 
-fn path(token: &str) -> Path {
-    Path::admin("tokens").then(token)
-}
+impl Noun for Token {
+    const PLURAL: &'static str = "tokens";
+    const ARGUMENT: &'static str = "TOKEN";
+    const ARGUMENT_HELP: &'static str = "The token's id";
 
-fn card(token: &Token, output: &Output) -> String {
-    Card::new(format!("Token {}", token.id))
-        .line("Name", &token.name)
-        .list("Scopes", &token.scopes)
-        .line("Ends", ends(token, output))
-        .line("Last used", token.last_used_at.map_or_else(|| "never".to_owned(), |at| ago(at, output.now)))
-        .line("Made", ago(token.created_at, output.now))
-        .maybe("Archived", token.archived_at.map(|at| ago(at, output.now)))
-        .text(output.style)
-}
-
-fn table(tokens: &[Token], output: &Output) -> String {
-    let mut table = Table::new(["ID", "NAME", "SCOPES", "ENDS", "LAST USED"]);
-    for token in tokens {
-        table.row([
-            token.id.to_string(),
-            token.name.clone(),
-            token.scopes.iter().cloned().collect::<Vec<_>>().join(", "),
-            ends(token, output),
-            token.last_used_at.map_or_else(|| "never".to_owned(), |at| ago(at, output.now)),
-        ]);
+    fn card(&self, output: &Output) -> String {
+        Card::new(format!("Token {}", self.id))
+            .line("Name", &self.name)
+            .list("Scopes", &self.scopes)
+            .line("Ends", ends(self, output))
+            .line("Last used", self.last_used_at.map_or_else(|| "never".to_owned(), |at| ago(at, output.now)))
+            .line("Made", ago(self.created_at, output.now))
+            .maybe("Archived", self.archived_at.map(|at| ago(at, output.now)))
+            .text(output.style)
     }
-    table.text(output.style)
+}
+
+impl Listed for Token {
+    type Filter = NoFilter;
+    const SEARCH_HELP: &'static str =
+        "Only those with all these words, or words that begin with them, in the name";
+
+    fn table(rows: &[Self], output: &Output) -> String {
+        let mut table = Table::new(["ID", "NAME", "SCOPES", "ENDS", "LAST USED"]);
+        for token in rows {
+            table.row([
+                token.id.to_string(),
+                token.name.clone(),
+                token.scopes.iter().cloned().collect::<Vec<_>>().join(", "),
+                ends(token, output),
+                token.last_used_at.map_or_else(|| "never".to_owned(), |at| ago(at, output.now)),
+            ]);
+        }
+        table.text(output.style)
+    }
 }
 
 fn ends(token: &Token, output: &Output) -> String {

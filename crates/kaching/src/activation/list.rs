@@ -2,7 +2,7 @@ use clap::Args;
 
 use crate::{
     failure::Failure,
-    flags::Listing,
+    flags::ListArguments,
     license,
     output::Output,
     remote::{Client, Path},
@@ -10,8 +10,8 @@ use crate::{
 
 /// List activations
 #[derive(Args)]
-#[command(mut_arg("q", |q| q.help("Only those with all these words, or words that begin so, in fingerprint or name")))]
-pub(crate) struct List {
+#[command(mut_arg("q", |q| q.help("Only those with all these words, or words that begin with them, in fingerprint or name")))]
+pub(crate) struct ListActivations {
     /// Only those of this license: its id or key; - reads it from standard input
     #[arg(long)]
     license: Option<String>,
@@ -19,10 +19,10 @@ pub(crate) struct List {
     #[arg(long, value_parser = ["active", "lapsed", "deactivated", "superseded", "released"])]
     status: Option<String>,
     #[command(flatten)]
-    listing: Listing,
+    listing: ListArguments,
 }
 
-impl List {
+impl ListActivations {
     pub(super) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
         let license = match &self.license {
             Some(license) => Some(license::id(license, client).await?),

@@ -1,29 +1,29 @@
 use clap::Args;
-use kaching_api::MoveRequest;
+use kaching_api::{Activation, MoveRequest};
 use kaching_base::FingerprintKind;
 
-use crate::{failure::Failure, flags::words, output::Output, remote::Client};
+use crate::{failure::Failure, flags::words, noun::Noun, output::Output, remote::Client};
 
-/// Give the slot of an activation to another installation
+/// Move the slot of an activation to another installation
 #[derive(Args)]
-pub(crate) struct Move {
+pub(crate) struct MoveActivation {
     /// The activation's id
     activation: String,
     /// The installation that takes the slot
     #[arg(long)]
     fingerprint: String,
-    /// What its fingerprint identifies; as now unless said otherwise
+    /// The kind of its fingerprint; unchanged unless set
     #[arg(long, value_parser = words!(FingerprintKind))]
     kind: Option<FingerprintKind>,
-    /// What people call it
+    /// A name for people
     #[arg(long)]
     name: Option<String>,
 }
 
-impl Move {
+impl MoveActivation {
     pub(super) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
         let body = MoveRequest { fingerprint: self.fingerprint, kind: self.kind, name: self.name };
-        let answer = client.post(super::path(&self.activation).then("move"), &body).await?;
-        output.answer(&answer, |activation| super::card(&activation, output))
+        let answer = client.post(Activation::path(&self.activation).then("move"), &body).await?;
+        output.answer(&answer, |activation: Activation| activation.card(output))
     }
 }

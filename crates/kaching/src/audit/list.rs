@@ -2,14 +2,14 @@ use clap::Args;
 
 use crate::{
     failure::Failure,
-    flags::Part,
+    flags::PageArguments,
     output::Output,
     remote::{Client, Path},
 };
 
 /// List audit entries, the newest first
 #[derive(Args)]
-pub(crate) struct List {
+pub(crate) struct ListAudit {
     /// Only those on this: an id, as in lic_…
     #[arg(long, value_name = "ID")]
     target: Option<String>,
@@ -17,10 +17,10 @@ pub(crate) struct List {
     #[arg(long)]
     action: Option<String>,
     #[command(flatten)]
-    part: Part,
+    part: PageArguments,
 }
 
-impl List {
+impl ListAudit {
     pub(super) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
         let path =
             Path::admin("audit").maybe("target", self.target.as_ref()).maybe("action", self.action.as_ref());

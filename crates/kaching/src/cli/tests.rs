@@ -9,21 +9,16 @@ fn no_command_contradicts_itself() {
     Cli::command().debug_assert();
 }
 
-/// An argument that has the id of one for everywhere takes its place, which clap notices only when it is read.
+/// An argument with the id of a global argument replaces it, which clap notices only when it is read.
 #[test]
-fn no_argument_shares_its_id_with_one_for_everywhere() {
+fn no_argument_has_the_id_of_a_global_one() {
     let root = Cli::command();
-    let everywhere: Vec<_> = root.get_arguments().filter(|argument| argument.is_global_set()).collect();
-    assert!(everywhere.len() >= 6);
+    let global: Vec<_> = root.get_arguments().filter(|argument| argument.is_global_set()).collect();
+    assert!(global.len() >= 6);
     for command in root.get_subcommands().flat_map(below) {
         for argument in command.get_arguments() {
-            let taken = everywhere.iter().any(|one| one.get_id() == argument.get_id());
-            assert!(
-                !taken,
-                "{}: {} is the id of a flag for everywhere",
-                command.get_name(),
-                argument.get_id()
-            );
+            let taken = global.iter().any(|one| one.get_id() == argument.get_id());
+            assert!(!taken, "{}: {} is the id of a global argument", command.get_name(), argument.get_id());
         }
     }
 }
@@ -102,7 +97,7 @@ fn with(line: &[String], argument: &clap::Arg, name: usize) -> Vec<String> {
         }
         match Cli::try_parse_from(&longer) {
             Ok(_) => return longer,
-            // What is required besides is not there yet.
+            // A required argument is missing.
             Err(error) if error.kind() == clap::error::ErrorKind::MissingRequiredArgument => return longer,
             Err(error) => said.push(error.to_string()),
         }
@@ -118,7 +113,7 @@ fn below(command: &clap::Command) -> Vec<&clap::Command> {
 }
 
 #[test]
-fn what_is_for_everywhere_stands_anywhere() {
+fn global_arguments_may_come_before_or_after_the_command() {
     let lines = [
         "kaching --json stats --data x",
         "kaching license list --json --data x",
@@ -126,11 +121,11 @@ fn what_is_for_everywhere_stands_anywhere() {
     ];
     for line in lines {
         let cli = Cli::try_parse_from(line.split(' ')).unwrap();
-        assert!(cli.everywhere.json && cli.everywhere.data.is_some(), "{line}");
+        assert!(cli.global.json && cli.global.data.is_some(), "{line}");
     }
 }
 
-/// The help of every command stands in `surface/cli-help`, one file a noun; accept a change with KACHING_ACCEPT=1.
+/// The help of every command is recorded in `surface/cli-help`, one file for each noun; accept a change with KACHING_ACCEPT=1.
 #[test]
 fn the_help_is_as_it_was_recorded() {
     let mut pages = BTreeMap::new();
@@ -168,7 +163,7 @@ fn the_help_is_as_it_was_recorded() {
     assert_eq!(recorded.keys().collect::<Vec<_>>(), pages.keys().collect::<Vec<_>>());
 }
 
-/// `$ kaching license create --help` and what it says; what is for everywhere is said once, at the top.
+/// `$ kaching license create --help` and what it says; global arguments are listed once, at the top.
 fn page(command: &mut clap::Command) -> String {
     let name = command.get_bin_name().unwrap_or("kaching").to_owned();
     let text = command.render_help().to_string();

@@ -13,9 +13,9 @@ use crate::{
 /// First see that the clock of the authority's machine is right, for what is signed from then on is dated by it. Where later
 /// times were stored, a new epoch begins, which needs the root key. Products go on without a stop.
 #[derive(Args)]
-pub(crate) struct Accept {}
+pub(crate) struct AcceptClock {}
 
-impl Accept {
+impl AcceptClock {
     pub(super) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
         let answer = client.post(Path::admin("clock").then("accept"), &json!({})).await?;
         output.answer(&answer, |AcceptedClock { now, newest, epoch }: AcceptedClock| match epoch {

@@ -4,22 +4,21 @@ use clap::Args;
 use kaching_server::{CertificateState, check_certificate, others_can_read};
 use serde_json::json;
 
-use crate::{failure::Failure, output::Output, remote::Choice, settings};
+use crate::{failure::Failure, output::Output, remote::AuthorityTarget, settings};
 
-/// Say whether the settings make sense; changes nothing
+/// Check the settings; changes nothing
 #[derive(Args)]
-pub(crate) struct Check {}
+pub(crate) struct CheckConfig {}
 
-impl Check {
-    pub(super) fn run(self, choice: &Choice, output: &Output) -> Result<(), Failure> {
-        let config = settings::read(&choice.data, &choice.environment)?;
-        let mut warnings = settings::exposed(&choice.environment);
+impl CheckConfig {
+    pub(super) fn run(self, target: &AuthorityTarget, output: &Output) -> Result<(), Failure> {
+        let config = settings::read(&target.data, &target.environment)?;
+        let mut warnings = settings::exposed(&target.environment);
         if let (Some(chain), Some(key)) = (&config.server.tls_cert, &config.server.tls_key) {
             for path in [chain, key] {
                 readable(path)?;
             }
-            let state = check_certificate(chain, key, output.now)
-                .map_err(|error| settings::sentence(&error.to_string()))?;
+            let state = check_certificate(chain, key, output.now).map_err(Failure::from_error)?;
             match state {
                 CertificateState::Valid => {}
                 CertificateState::EndsSoon(why) | CertificateState::Invalid(why) => warnings.push(why),
@@ -39,7 +38,7 @@ impl Check {
     }
 }
 
-/// Where backups are to be written; a server would only say in the night that it is not there.
+/// Checks the directory of backups. A server would report a missing one only at the time of its first backup.
 fn listable(directory: &Path) -> Result<(), Failure> {
     std::fs::read_dir(directory).map(drop).map_err(|error| {
         let directory = directory.display();

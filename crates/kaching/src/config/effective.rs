@@ -3,7 +3,7 @@
 use kaching_server::config::{Config, LogFormat};
 use serde_json::{Value, json};
 
-/// What stands for a secret that is set.
+/// The text in place of a secret.
 const HIDDEN: &str = "(hidden)";
 
 /// Every setting with its value, as in `config.toml`.

@@ -4,31 +4,32 @@ use kaching_base::Reference;
 
 use crate::{
     failure::Failure,
-    flags::Labels,
+    flags::LabelArguments,
+    noun::Noun,
     output::Output,
     remote::{Client, Path},
 };
 
-/// Make a customer
+/// Create a customer
 #[derive(Args)]
-pub(crate) struct Create {
-    /// What people call it
+pub(crate) struct CreateCustomer {
+    /// A name for people
     #[arg(long)]
     name: String,
     /// Your own name for it, as in CUST-001; every command takes it in place of the id
     #[arg(long)]
     reference: Option<Reference>,
-    /// Where mail goes
+    /// The mail address
     #[arg(long, value_name = "MAIL")]
     email: Option<String>,
     /// The company
     #[arg(long)]
     company: Option<String>,
     #[command(flatten)]
-    labels: Labels,
+    labels: LabelArguments,
 }
 
-impl Create {
+impl CreateCustomer {
     pub(super) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
         let body = CustomerCreate {
             name: self.name,
@@ -44,7 +45,7 @@ impl Create {
             let name =
                 customer.reference.as_ref().map_or_else(|| customer.id.to_string(), ToString::to_string);
             let next = format!("Next: kaching license create --customer {name} --product … --plan …");
-            format!("{}\n{}", super::card(&customer, output), output.style.dim(&next))
+            format!("{}\n{}", customer.card(output), output.style.dim(&next))
         })
     }
 }

@@ -5,22 +5,23 @@ use kaching_base::Reference;
 use crate::{
     failure::Failure,
     flags::{LabelEdits, changes_something, cleared},
+    noun::Noun,
     output::Output,
     remote::Client,
 };
 
-/// Change a customer; what is not named stays
+/// Change a customer
 #[derive(Args)]
-pub(crate) struct Edit {
+pub(crate) struct EditCustomer {
     /// Id or reference
     customer: String,
-    /// What people call it
+    /// A name for people
     #[arg(long)]
     name: Option<String>,
     /// Your own name for it; empty for none
     #[arg(long)]
     reference: Option<String>,
-    /// Where mail goes; empty for none
+    /// The mail address; empty for none
     #[arg(long, value_name = "MAIL")]
     email: Option<String>,
     /// The company; empty for none
@@ -30,9 +31,9 @@ pub(crate) struct Edit {
     labels: LabelEdits,
 }
 
-impl Edit {
+impl EditCustomer {
     pub(super) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
-        let path = super::path(&self.customer);
+        let path = Customer::path(&self.customer);
         let reference = match cleared(self.reference) {
             Some(Some(text)) => Some(Some(text.parse::<Reference>()?)),
             Some(None) => Some(None),
@@ -49,6 +50,6 @@ impl Edit {
         };
         changes_something(&edit)?;
         let answer = client.patch(path, &edit).await?;
-        output.answer(&answer, |customer: Customer| super::card(&customer, output))
+        output.answer(&answer, |customer: Customer| customer.card(output))
     }
 }

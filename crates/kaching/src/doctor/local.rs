@@ -1,4 +1,4 @@
-//! What can be seen of a data directory from outside.
+//! The checks of a data directory without its authority.
 
 use std::{fs, net::TcpListener, os::unix::net::UnixStream};
 
@@ -7,19 +7,19 @@ use kaching_base::Timestamp;
 use kaching_server::{CertificateState, check_certificate, config::Config};
 
 use super::check;
-use crate::{data::DataDir, remote::Choice, settings};
+use crate::{data_dir::DataDir, failure::Failure, remote::AuthorityTarget, settings};
 
-/// Below this SQLite may soon be unable to commit.
+/// With less free space SQLite may soon be unable to commit.
 const LITTLE: u64 = 256 * 1024 * 1024;
 const NONE: u64 = 32 * 1024 * 1024;
 
-pub(super) fn checks(choice: &Choice, now: Timestamp) -> Vec<Check> {
-    let data = &choice.data;
-    let config = settings::read(data, &choice.environment);
+pub(super) fn checks(target: &AuthorityTarget, now: Timestamp) -> Vec<Check> {
+    let data = &target.data;
+    let config = settings::read(data, &target.environment);
     let mut checks = vec![directory(data), private_files(data), disk_space(data)];
     match &config {
         Ok(config) => {
-            let exposed = settings::exposed(&choice.environment);
+            let exposed = settings::exposed(&target.environment);
             checks.push(match exposed.first() {
                 None => fine("settings"),
                 Some(warning) => check("settings", CheckStatus::Warn, warning),
@@ -70,9 +70,7 @@ fn private_files(data: &DataDir) -> Check {
     match data.open_to_others().first() {
         None => match kaching_server::check_private_files(data.path()) {
             Ok(()) => fine("private files"),
-            Err(error) => {
-                check("private files", CheckStatus::Fail, settings::sentence(&error.to_string()).to_string())
-            }
+            Err(error) => check("private files", CheckStatus::Fail, Failure::from_error(error).to_string()),
         },
         Some((path, command)) => check(
             "private files",
@@ -93,7 +91,7 @@ fn disk_space(data: &DataDir) -> Check {
     }
 }
 
-/// Where nothing serves yet, whether it could.
+/// Checks that the port is free, unless a server runs.
 fn port(data: &DataDir, config: &Config) -> Check {
     if UnixStream::connect(data.socket()).is_ok() {
         return fine("port");
@@ -118,7 +116,7 @@ fn issuer(config: &Config) -> Check {
     fine("public url")
 }
 
-/// What a start would find, and every second after it; nothing without TLS.
+/// Checks the certificate as a server does. `None` without TLS.
 fn certificate(config: &Config, now: Timestamp) -> Option<Check> {
     let (chain, key) = (config.server.tls_cert.as_ref()?, config.server.tls_key.as_ref()?);
     let name = "tls certificate";
@@ -126,7 +124,7 @@ fn certificate(config: &Config, now: Timestamp) -> Option<Check> {
         Ok(CertificateState::Valid) => fine(name),
         Ok(CertificateState::EndsSoon(why)) => check(name, CheckStatus::Warn, why),
         Ok(CertificateState::Invalid(why)) => check(name, CheckStatus::Fail, why),
-        Err(error) => check(name, CheckStatus::Fail, settings::sentence(&error.to_string()).to_string()),
+        Err(error) => check(name, CheckStatus::Fail, Failure::from_error(error).to_string()),
     })
 }
 
@@ -134,8 +132,8 @@ fn root_passphrase(config: &Config) -> Check {
     if config.keys.root_passphrase.is_some() {
         return fine("root passphrase");
     }
-    let remedy = "The root key is sealed with an empty passphrase: whoever copies root.key can sign for you. \
-                  Set keys.root_passphrase before the first start of an authority in earnest.";
+    let remedy = "The root key is sealed with an empty passphrase: anybody who copies root.key can sign for you. \
+                  Set keys.root_passphrase before the first start of an authority for production.";
     check("root passphrase", CheckStatus::Warn, remedy)
 }
 

@@ -4,20 +4,21 @@ use kaching_base::Code;
 
 use crate::{
     failure::Failure,
+    noun::Noun,
     output::Output,
     remote::{Client, Path},
 };
 
-/// Make a feature of a product
+/// Create a feature of a product
 #[derive(Args)]
-pub(crate) struct Create {
+pub(crate) struct CreateFeature {
     /// The product that has it
     #[arg(long)]
     product: Code,
-    /// What the product checks; it never changes
+    /// The name that the product checks; it never changes
     #[arg(long)]
     code: Code,
-    /// What people call it
+    /// A title for people
     #[arg(long)]
     title: String,
     /// One line for upgrade prompts
@@ -25,11 +26,11 @@ pub(crate) struct Create {
     benefit: String,
 }
 
-impl Create {
+impl CreateFeature {
     pub(super) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
         let Self { product, code, title, benefit } = self;
         let body = FeatureCreate { product, code, title, benefit };
         let answer = client.post(Path::admin("features"), &body).await?;
-        output.answer(&answer, |feature: Feature| super::card(&feature, output))
+        output.answer(&answer, |feature: Feature| feature.card(output))
     }
 }

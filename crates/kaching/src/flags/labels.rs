@@ -4,21 +4,21 @@ use clap::Args;
 use kaching_api::ListEdit;
 use kaching_base::ParseError;
 
-/// What customers and licenses carry for the people and systems around them.
+/// Tags, notes and metadata of customers and licenses.
 #[derive(Args)]
-pub(crate) struct Labels {
+pub(crate) struct LabelArguments {
     /// A word to find it by; may be given several times
     #[arg(long, value_name = "WORD")]
     tag: Vec<String>,
-    /// For the operators
+    /// Notes for the operators
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     pub(crate) notes: String,
-    /// For other systems; may be given several times
+    /// An entry for other systems; may be given several times
     #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
     metadata: Vec<(String, String)>,
 }
 
-impl Labels {
+impl LabelArguments {
     pub(crate) fn tags(&self) -> BTreeSet<String> {
         self.tag.iter().cloned().collect()
     }
@@ -28,28 +28,28 @@ impl Labels {
     }
 }
 
-/// Changes of the same.
+/// Changes of tags, notes and metadata.
 #[derive(Args)]
 pub(crate) struct LabelEdits {
     /// One more word to find it by
     #[arg(long, value_name = "WORD")]
     tag: Vec<String>,
-    /// A word to take away
+    /// A word to remove
     #[arg(long, value_name = "WORD", alias = "without-tag")]
     untag: Vec<String>,
-    /// For the operators; replaces what is there
+    /// Notes for the operators, in place of the present ones
     #[arg(long, value_name = "TEXT")]
     pub(crate) notes: Option<String>,
     /// An entry to set, for other systems
     #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
     metadata: Vec<(String, String)>,
-    /// An entry to take away
+    /// An entry to remove
     #[arg(long, value_name = "KEY")]
     without_metadata: Vec<String>,
 }
 
 impl LabelEdits {
-    /// What is added and taken away, whatever is there: the authority knows that when it makes the change.
+    /// Returns the tags to add and to remove. The authority applies them to the present ones.
     pub(crate) fn tags(&self) -> Option<ListEdit<String>> {
         ListEdit::change(self.tag.clone(), self.untag.clone())
     }

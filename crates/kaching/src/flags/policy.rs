@@ -4,41 +4,41 @@ use kaching_base::{Code, CopyPolicy, FingerprintKind, Mode, Seconds};
 
 use super::{days, seconds, words};
 
-/// How leases live and end.
+/// The lease policy.
 #[derive(Args)]
 #[command(next_help_heading = "Lease policy")]
-pub(crate) struct Policy {
+pub(crate) struct PolicyArguments {
     /// Lifetime of a lease, 15m to 30m
     #[arg(long, value_name = "TIME", value_parser = seconds)]
     lease: Option<Seconds>,
-    /// How long it runs on without contact, after the last lease's end
+    /// How long a product runs without contact after the end of its lease
     #[arg(long, value_name = "TIME", value_parser = seconds)]
     offline_grace: Option<Seconds>,
-    /// How long it runs on after the end date, in whole days
+    /// How long a product runs after the end date, in whole days
     #[arg(long, value_name = "DAYS", value_parser = days)]
     expiry_grace: Option<i64>,
-    /// What a refusal or the end of grace does
+    /// The effect of a refusal or the end of grace
     #[arg(long, value_name = "MODE", value_parser = words!(Mode))]
     on_refusal: Option<Mode>,
-    /// A feature that stays with --on-refusal degrade; may be given several times
+    /// A feature that stays available with --on-refusal degrade; may be given several times
     #[arg(long, value_name = "FEATURE")]
     keep: Vec<Code>,
-    /// How long the old installation runs on after a move
+    /// How long the old installation runs after a move
     #[arg(long, value_name = "TIME", value_parser = seconds)]
     move_grace: Option<Seconds>,
-    /// Moves in 30 days by the key alone; 0 forbids them
+    /// Moves by key in 30 days; 0 forbids them
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     moves: Option<u32>,
-    /// What is done about a suspected copy
+    /// The reaction to a suspected copy
     #[arg(long, value_name = "POLICY", value_parser = words!(CopyPolicy))]
     copies: Option<CopyPolicy>,
-    /// A kind of fingerprint that is accepted, any unless said; may be given several times
+    /// An accepted kind of fingerprint, any unless set; may be given several times
     #[arg(long = "kind", value_name = "KIND", value_parser = words!(FingerprintKind))]
     kinds: Vec<FingerprintKind>,
 }
 
-impl Policy {
-    /// What is said of the policy; nothing if nothing is.
+impl PolicyArguments {
+    /// Returns the edit, or `None` without a flag.
     pub(crate) fn edit(&self) -> Option<PolicyEdit> {
         self.with(all(&self.keep), all(&self.kinds))
     }
@@ -63,21 +63,21 @@ impl Policy {
     }
 }
 
-/// Changes of the same: `--keep` and `--kind` add.
+/// Changes of the lease policy: `--keep` and `--kind` add.
 #[derive(Args)]
 pub(crate) struct PolicyEdits {
     #[command(flatten)]
-    policy: Policy,
-    /// A feature that does not stay any more
+    policy: PolicyArguments,
+    /// A feature that is no longer kept
     #[arg(long, value_name = "FEATURE", help_heading = "Lease policy")]
     without_keep: Vec<Code>,
-    /// A kind of fingerprint that is accepted no more; without the last one, any is
+    /// A kind of fingerprint that is no longer accepted; without any, all are accepted
     #[arg(long, value_name = "KIND", value_parser = words!(FingerprintKind), help_heading = "Lease policy")]
     without_kind: Vec<FingerprintKind>,
 }
 
 impl PolicyEdits {
-    /// What is said of the policy; nothing if nothing is.
+    /// Returns the edit, or `None` without a flag.
     pub(crate) fn edit(&self) -> Option<PolicyEdit> {
         let keep = ListEdit::change(self.policy.keep.clone(), self.without_keep.clone());
         let kinds = ListEdit::change(self.policy.kinds.clone(), self.without_kind.clone());

@@ -4,9 +4,9 @@ use clap::Args;
 use kaching_api::{Binding, ListEdit};
 use kaching_base::{Code, FingerprintKind, Limit, ParseError};
 
-/// What is granted.
+/// Limits and features.
 #[derive(Args)]
-pub(crate) struct Limits {
+pub(crate) struct TermsArguments {
     /// A maximum: activations=1, nodes=25, jobs=10000/month:soft+10%, services=unlimited; may be given several times
     #[arg(long, value_name = "NAME=MAX[/PERIOD][:soft[+N%|+N]]", value_parser = Limit::parse_named)]
     limit: Vec<(Code, Limit)>,
@@ -15,7 +15,7 @@ pub(crate) struct Limits {
     feature: Vec<Code>,
 }
 
-impl Limits {
+impl TermsArguments {
     pub(crate) fn limits(&self) -> BTreeMap<Code, Limit> {
         self.limit.iter().cloned().collect()
     }
@@ -25,19 +25,19 @@ impl Limits {
     }
 }
 
-/// Changes of the same.
+/// Changes of limits and features.
 #[derive(Args)]
 pub(crate) struct LimitEdits {
     /// A maximum to set, as in create
     #[arg(long, value_name = "NAME=MAX[/PERIOD][:soft[+N%|+N]]", value_parser = Limit::parse_named)]
     limit: Vec<(Code, Limit)>,
-    /// A maximum to take away
+    /// A maximum to remove
     #[arg(long, value_name = "NAME")]
     without_limit: Vec<Code>,
-    /// One more feature
+    /// A feature to add
     #[arg(long, value_name = "CODE")]
     feature: Vec<Code>,
-    /// A feature to take away
+    /// A feature to remove
     #[arg(long, value_name = "CODE")]
     without_feature: Vec<Code>,
 }
@@ -55,10 +55,10 @@ impl LimitEdits {
     }
 }
 
-/// What a license may be used on.
+/// The bindings of a license.
 #[derive(Args)]
-pub(crate) struct Bindings {
-    /// What it may be used on: domain=*.example.com, cluster=ID; anything unless said; may be given several times
+pub(crate) struct BindingArguments {
+    /// An installation that it is bound to: domain=*.example.com, cluster=ID; any unless set; may be given several times
     #[arg(long, value_name = "KIND=VALUE", value_parser = binding)]
     pub(crate) bind: Vec<Binding>,
 }

@@ -2,16 +2,16 @@ use kaching_api::{SecretText, ValidateAnswer, ValidateRequest};
 use kaching_license::{KeyFormat, LicenseKey};
 use serde_json::{Value, json};
 
-use super::Finding;
+use super::Inspection;
 use crate::{
     failure::Failure,
-    remote::{Choice, Missing, Path},
+    remote::{AuthorityTarget, IfMissing, Path},
 };
 
 /// Says what a license key is, and what the authority at hand knows of it.
-pub(super) async fn inspect(text: &str, choice: &Choice) -> Result<Finding, Failure> {
+pub(super) async fn inspect(text: &str, target: &AuthorityTarget) -> Result<Inspection, Failure> {
     let Ok(key) = LicenseKey::parse(text) else {
-        return Ok(Finding {
+        return Ok(Inspection {
             what: "license_key".to_owned(),
             verified: Some(false),
             verdict:
@@ -28,7 +28,7 @@ pub(super) async fn inspect(text: &str, choice: &Choice) -> Result<Finding, Fail
         KeyFormat::Agency => "agency",
         _ => "unknown",
     };
-    let (verified, verdict, license) = match known(&key, choice).await {
+    let (verified, verdict, license) = match known(&key, target).await {
         Ok(answer) => (Some(answer.valid), answer.detail, json!(answer.license)),
         Err(failure @ (Failure::Unreached(_) | Failure::Lost(_))) => {
             let verdict =
@@ -38,11 +38,11 @@ pub(super) async fn inspect(text: &str, choice: &Choice) -> Result<Finding, Fail
         Err(failure) => return Err(failure),
     };
     let says = json!({ "format": format, "license": license });
-    Ok(Finding { what: "license_key".to_owned(), verified, verdict, header: Value::Null, says })
+    Ok(Inspection { what: "license_key".to_owned(), verified, verdict, header: Value::Null, says })
 }
 
-async fn known(key: &LicenseKey, choice: &Choice) -> Result<ValidateAnswer, Failure> {
-    let mut client = choice.client(Missing::Refuse).await?;
+async fn known(key: &LicenseKey, target: &AuthorityTarget) -> Result<ValidateAnswer, Failure> {
+    let mut client = target.connect(IfMissing::Refuse).await?;
     let body = ValidateRequest {
         license_key: Some(SecretText::new(key.expose().to_owned())),
         product: None,

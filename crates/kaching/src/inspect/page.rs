@@ -1,17 +1,20 @@
 use kaching_base::Timestamp;
 use serde_json::Value;
 
-use super::Finding;
-use crate::output::{Card, Output, day};
+use super::Inspection;
+use crate::{
+    output::{Card, Output},
+    words::day,
+};
 
 /// The claims that are times: NumericDates.
 const TIMES: [&str; 6] = ["iat", "nbf", "exp", "run_until", "lic_exp", "at"];
 
-/// What is shown of a license that a key opens.
+/// The members of a license that are shown with its key.
 const LOOKED_UP: [&str; 6] = ["id", "product", "plan", "state", "starts_at", "expires_at"];
 
-/// What a person reads.
-pub(super) fn text(finding: &Finding, output: &Output) -> String {
+/// Returns the text for people.
+pub(super) fn text(finding: &Inspection, output: &Output) -> String {
     if finding.says.is_null() {
         return String::new();
     }
@@ -35,7 +38,7 @@ pub(super) fn text(finding: &Finding, output: &Output) -> String {
         .into_iter()
         .flatten()
         .filter(|(_, value)| license.is_none() || !value.is_object());
-    // Of a license that was looked up, what one asks of a key; its whole is in `license show`.
+    // Of a license that was looked up, only the main members; `license show` has all.
     let looked_up = license.into_iter().flatten().filter(|(name, _)| LOOKED_UP.contains(&name.as_str()));
     for (name, value) in says.chain(looked_up) {
         card = match (name.as_str(), value.as_i64()) {
@@ -46,7 +49,7 @@ pub(super) fn text(finding: &Finding, output: &Output) -> String {
             _ => card.line(name, plain(value)),
         };
     }
-    // What speaks against it is the error that follows.
+    // The reason follows as the error.
     let verdict =
         if finding.verified == Some(true) { output.style.good(&finding.verdict) } else { String::new() };
     format!("{}\n{verdict}", card.text(output.style))

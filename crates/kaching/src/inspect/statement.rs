@@ -2,16 +2,15 @@ use kaching_base::Timestamp;
 use kaching_license::{Expected, Invalid, Moment, StatementType, TrustedKeyset, Unverified};
 use serde_json::json;
 
-use super::{Finding, trust::Trust};
+use super::{Inspection, trust::Trust};
 use crate::{
     failure::Failure,
-    output::{ago, day},
-    settings::sentence,
+    words::{ago, day},
 };
 
 /// Says what a statement says, whether it verifies, and whether it still counts.
-pub(super) fn inspect(text: &str, trust: &Trust, now: Timestamp) -> Result<Finding, Failure> {
-    let read = Unverified::read(text).map_err(|invalid| sentence(&invalid.to_string()))?;
+pub(super) fn inspect(text: &str, trust: &Trust, now: Timestamp) -> Result<Inspection, Failure> {
+    let read = Unverified::read(text).map_err(Failure::from_error)?;
     let (verified, verdict) = if read.typ == StatementType::Keyset.as_str() {
         verdict_on(keyset(text, trust, now))
     } else {
@@ -20,7 +19,7 @@ pub(super) fn inspect(text: &str, trust: &Trust, now: Timestamp) -> Result<Findi
             Err(why) => (None, format!("Whether it verifies is not known here: {why}")),
         }
     };
-    Ok(Finding {
+    Ok(Inspection {
         what: read.typ.clone(),
         verified,
         verdict,
@@ -36,7 +35,7 @@ fn verdict_on(found: Result<String, Invalid>) -> (Option<bool>, String) {
     }
 }
 
-/// The signature first, whatever the time is; then whether it still counts now.
+/// Verifies the signature first, at any time, and then whether the statement is valid now.
 fn statement(text: &str, typ: &str, keyset: &TrustedKeyset, now: Timestamp) -> Result<String, Invalid> {
     let any = Expected::default();
     if typ == StatementType::Lease.as_str() {

@@ -9,8 +9,7 @@ use serde_json::Value;
 
 use crate::{
     failure::Failure,
-    remote::{Choice, Missing, Path},
-    settings::sentence,
+    remote::{AuthorityTarget, IfMissing, Path},
 };
 
 pub(super) struct Trust {
@@ -24,19 +23,19 @@ impl Trust {
     pub(super) async fn gather(
         root: Option<String>,
         keyset: Option<String>,
-        choice: &Choice,
+        target: &AuthorityTarget,
     ) -> Result<Self, Failure> {
         let mut roots = match root {
             Some(text) => {
-                vec![text_or_file(&text)?.parse::<RootKey>().map_err(|error| sentence(&error.to_string()))?]
+                vec![text_or_file(&text)?.parse::<RootKey>().map_err(Failure::from_error)?]
             }
-            None => pinned(choice)?,
+            None => pinned(target)?,
         };
         let named = keyset.is_some();
         let keysets = match keyset {
             Some(text) => Ok(vec![keyset_in(text_or_file(&text)?)]),
-            None => discovered(choice).await.map(|found| {
-                // Whoever opens the authority itself, or names it with its token, takes its root from it.
+            None => discovered(target).await.map(|found| {
+                // A user who opens the authority, or has a token of it, trusts its root.
                 if roots.is_empty() {
                     roots = found.roots.iter().filter_map(|root| root.parse().ok()).collect();
                 }
@@ -53,9 +52,9 @@ impl Trust {
 }
 
 /// The root of the data directory.
-fn pinned(choice: &Choice) -> Result<Vec<RootKey>, Failure> {
-    let path = choice.data.join("root.pub");
-    if choice.server.is_some() || !path.is_file() {
+fn pinned(target: &AuthorityTarget) -> Result<Vec<RootKey>, Failure> {
+    let path = target.data.join("root.pub");
+    if target.server.is_some() || !path.is_file() {
         return Ok(Vec::new());
     }
     let root = super::text_of(&path)?
@@ -64,15 +63,15 @@ fn pinned(choice: &Choice) -> Result<Vec<RootKey>, Failure> {
     Ok(vec![root])
 }
 
-async fn discovered(choice: &Choice) -> Result<Discovery, Failure> {
-    let mut client = choice.client(Missing::Refuse).await?;
+async fn discovered(target: &AuthorityTarget) -> Result<Discovery, Failure> {
+    let mut client = target.connect(IfMissing::Refuse).await?;
     let answer = client.get(Path::at("/.well-known/kaching")).await;
     client.close().await;
     answer?.read()
 }
 
 fn first_verified(keysets: &[String], roots: &[RootKey]) -> Result<TrustedKeyset, String> {
-    let mut why = "there is no keyset at hand".to_owned();
+    let mut why = "there is no keyset".to_owned();
     for keyset in keysets {
         match TrustedKeyset::verify(keyset, roots, None, Moment::Inspect) {
             Ok(trusted) => return Ok(trusted),

@@ -8,13 +8,13 @@ use crate::{failure::Failure, output::Output, remote::Client};
 /// All products and servers are concerned: clients that are running fetch the new keyset with their next heartbeat. Then set
 /// server.public_url to it on every server, which does not start with another one.
 #[derive(Args)]
-pub(crate) struct Issuer {
+pub(crate) struct ChangeIssuer {
     /// The public URL by which products reach it, with https unless it is of this machine
     #[arg(value_name = "URL")]
     issuer: String,
 }
 
-impl Issuer {
+impl ChangeIssuer {
     pub(super) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
         let body = IssuerChange { issuer: self.issuer };
         let answer = client.post(super::path().then("issuer"), &body).await?;

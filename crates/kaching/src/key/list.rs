@@ -1,17 +1,17 @@
 use clap::Args;
-use kaching_api::{Key, List as Page};
+use kaching_api::{Key, List};
 
 use crate::{failure::Failure, output::Output, remote::Client};
 
 /// List signing keys, and the root key that products pin
 #[derive(Args)]
-pub(crate) struct List {}
+pub(crate) struct ListKeys {}
 
-impl List {
+impl ListKeys {
     pub(super) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
         let answer = client.get(super::path()).await?;
         let root = super::root(client).await?.root;
-        output.answer(&answer, |keys: Page<Key>| {
+        output.answer(&answer, |keys: List<Key>| {
             let table = super::table(&keys.items, output);
             format!("{table}\nProducts pin the root: {}", output.style.bold(&root))
         })

@@ -8,13 +8,13 @@ use crate::{failure::Failure, output::Output, remote::Client};
 
 /// Show the root public key: the line that a product pins
 #[derive(Args)]
-pub(crate) struct Root {
+pub(crate) struct ShowRoot {
     /// Write the private half there, sealed by its passphrase, to be kept elsewhere: a restore needs it
     #[arg(long, value_name = "FILE")]
     save: Option<PathBuf>,
 }
 
-impl Root {
+impl ShowRoot {
     pub(super) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
         let Some(path) = &self.save else {
             let root = super::root(client).await?;

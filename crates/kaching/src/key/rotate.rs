@@ -4,13 +4,13 @@ use kaching_base::LeaseAlgorithm;
 
 use crate::{failure::Failure, flags::words, output::Output, remote::Client};
 
-/// Make a new signing key that takes over; the old one verifies on to its end
+/// Create a new signing key that replaces the present one, which verifies until its end
 #[derive(Args)]
-pub(crate) struct Rotate {
-    /// What it signs
+pub(crate) struct RotateKey {
+    /// The statements that it signs
     #[arg(long, value_enum, default_value_t = Purpose::Lease)]
     purpose: Purpose,
-    /// What it signs with; EdDSA unless said otherwise
+    /// Its algorithm; EdDSA unless set
     #[arg(long, value_parser = words!(LeaseAlgorithm))]
     alg: Option<LeaseAlgorithm>,
 }
@@ -21,7 +21,7 @@ enum Purpose {
     Lease,
 }
 
-impl Rotate {
+impl RotateKey {
     pub(super) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
         let Purpose::Lease = self.purpose;
         let body = KeyCreate { purpose: KeyPurpose::Lease, alg: self.alg };

@@ -4,18 +4,18 @@ use serde_json::json;
 
 use crate::{failure::Failure, output::Output, remote::Client};
 
-/// Withdraw a signing key that somebody else may have: clients stop trusting it
+/// Withdraw a signing key that may have leaked: clients stop trusting it
 ///
 /// The root signs the keyset without it in the same step. Where it is the only key of its purpose and algorithm, another is
 /// made. Nothing that runs stops: each installation has a lease of another key with its next heartbeat.
 #[derive(Args)]
-pub(crate) struct Withdraw {
+pub(crate) struct WithdrawKey {
     /// The key's kid, as `kaching key list` shows it
     #[arg(value_name = "KID")]
     kid: String,
 }
 
-impl Withdraw {
+impl WithdrawKey {
     pub(super) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
         let answer = client.post(super::path().then(&self.kid).then("withdraw"), &json!({})).await?;
         output.answer(&answer, |WithdrawnKey { kid, successor }: WithdrawnKey| {

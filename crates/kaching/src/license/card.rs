@@ -4,11 +4,12 @@ use super::{Names, called};
 use crate::{
     customer::names,
     failure::Failure,
-    output::{Card, Output, Table, ago, begins, limits, pairs, policy, word},
+    output::{Card, Output, Table, limits, pairs, policy, word},
     remote::{Answer, Client},
+    words::{ago, begins},
 };
 
-/// Prints a license as the authority wrote it, or as a person reads it, with `more` behind that.
+/// Prints a license as JSON, or as a card followed by `more`.
 pub(super) async fn show(
     answer: &Answer,
     client: &mut Client,
@@ -23,7 +24,7 @@ pub(super) async fn show(
     output.words(&format!("{}{}", card(&license, &names, output), more(&license)))
 }
 
-/// Everything about a license that a person asks for.
+/// Returns the card of a license.
 fn card(license: &License, names: &Names, output: &Output) -> String {
     let bindings = license.bindings.iter().map(|bound| format!("{}={}", bound.kind, bound.value));
     let scheduled = license
@@ -45,7 +46,7 @@ fn card(license: &License, names: &Names, output: &Output) -> String {
         )
         .line("Ends", super::ends(license, output))
         .list("Features", &license.features)
-        .line("Limits", limits(&license.limits))
+        .line("TermsArguments", limits(&license.limits))
         .list("Bound to", bindings);
     policy(card, &license.lease_policy, license.kind)
         .list("Tags", &license.tags)
@@ -57,7 +58,7 @@ fn card(license: &License, names: &Names, output: &Output) -> String {
         .text(output.style)
 }
 
-/// Who uses it.
+/// Returns the table of its activations.
 pub(super) fn activations(activations: &[Activation], output: &Output) -> String {
     if activations.is_empty() {
         return output.style.dim("Not activated yet.");

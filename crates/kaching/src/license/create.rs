@@ -5,24 +5,24 @@ use kaching_base::{Code, EndDate, LicenseType, Term, Timestamp};
 use super::card::show;
 use crate::{
     failure::Failure,
-    flags::{Bindings, Labels, Limits, Policy, days, words},
+    flags::{BindingArguments, LabelArguments, PolicyArguments, TermsArguments, days, words},
     output::Output,
     remote::{Client, Path},
 };
 
-/// Make a license, and its key
+/// Create a license and its key
 #[derive(Args)]
-pub(crate) struct Create {
-    /// Who bought it: id or reference
+pub(crate) struct CreateLicense {
+    /// The customer: id or reference
     #[arg(long)]
     customer: String,
     /// The product
     #[arg(long)]
     product: Code,
-    /// The plan whose terms it gets
+    /// The plan that gives its terms
     #[arg(long)]
     plan: Code,
-    /// What it is sold as; as the plan says unless said otherwise
+    /// Its type; the plan's unless set
     #[arg(long = "type", value_name = "TYPE", value_parser = words!(LicenseType))]
     kind: Option<LicenseType>,
     /// How long it lasts, in place of the plan's term: 1y, 6m or 30d
@@ -34,23 +34,23 @@ pub(crate) struct Create {
     /// When it ends: 2027-12-31 (with that day, UTC) or an instant
     #[arg(long, value_name = "DATE")]
     expires: Option<EndDate>,
-    /// When it starts; now unless said otherwise
+    /// When it starts; now unless set
     #[arg(long, value_name = "DATE", conflicts_with = "start")]
     starts: Option<Timestamp>,
-    /// What starts it
+    /// The event that starts it
     #[arg(long, value_enum)]
     start: Option<Starter>,
     #[command(flatten)]
-    terms: Limits,
+    terms: TermsArguments,
     #[command(flatten)]
-    bindings: Bindings,
-    /// The form of its key; as the product says unless said otherwise
+    bindings: BindingArguments,
+    /// The format of its key; the product's unless set
     #[arg(long, value_enum, value_name = "FORMAT")]
     key_format: Option<Format>,
     #[command(flatten)]
-    labels: Labels,
+    labels: LabelArguments,
     #[command(flatten)]
-    policy: Policy,
+    policy: PolicyArguments,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -65,7 +65,7 @@ enum Format {
     Short,
 }
 
-impl Create {
+impl CreateLicense {
     pub(super) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
         let body = LicenseCreate {
             features: self.terms.features(),
@@ -87,7 +87,7 @@ impl Create {
             key_format: self.key_format.map(|Format::Short| KeyFormat::Short),
         };
         let answer = client.post(Path::admin("licenses"), &body).await?;
-        // The key comes last, where the eye rests, and stands alone, so that it is easy to copy.
+        // The key is last and on a line of its own, so that it is easy to find and to copy.
         show(&answer, client, output, |license| {
             let key = license.key.as_ref().map_or("", |key| key.expose());
             let next = format!(

@@ -1,35 +1,35 @@
 use clap::Args;
 use kaching_api::{Binding, LicenseEdit, ListEdit};
-use kaching_base::{EndDate, LicenseType, ParseError, Timestamp};
+use kaching_base::{EndDate, LicenseType, Timestamp};
 
-use super::{Which, card::show};
+use super::{LicenseArgument, card::show};
 use crate::{
     failure::Failure,
-    flags::{LabelEdits, LimitEdits, PolicyEdits, binding, changes_something, words},
+    flags::{Clearable, LabelEdits, LimitEdits, PolicyEdits, binding, changes_something, clearable, words},
     output::{Output, changes},
     remote::Client,
 };
 
-/// Change a license; what is not named stays, and a running installation learns of it at once
+/// Change a license; a running installation gets the change immediately
 #[derive(Args)]
-pub(crate) struct Edit {
+pub(crate) struct EditLicense {
     #[command(flatten)]
-    which: Which,
-    /// What it is sold as
+    which: LicenseArgument,
+    /// Its type
     #[arg(long = "type", value_name = "TYPE", value_parser = words!(LicenseType))]
     kind: Option<LicenseType>,
     /// When it starts
     #[arg(long, value_name = "DATE")]
     starts: Option<Timestamp>,
     /// When it ends: 2027-12-31 (with that day, UTC) or an instant; `never` is perpetual
-    #[arg(long, value_name = "DATE|never", value_parser = end)]
-    expires: Option<End>,
+    #[arg(long, value_name = "DATE|never", value_parser = clearable("never", str::parse::<EndDate>))]
+    expires: Option<Clearable<EndDate>>,
     #[command(flatten)]
     terms: LimitEdits,
-    /// One more thing that it may be used on, as in create
+    /// A binding to add, as in create
     #[arg(long, value_name = "KIND=VALUE", value_parser = binding)]
     bind: Vec<Binding>,
-    /// A binding to take away
+    /// A binding to remove
     #[arg(long, value_name = "KIND=VALUE", value_parser = binding, alias = "without-bind")]
     unbind: Vec<Binding>,
     #[command(flatten)]
@@ -41,15 +41,12 @@ pub(crate) struct Edit {
     policy: PolicyEdits,
 }
 
-#[derive(Clone)]
-struct End(Option<EndDate>);
-
-impl Edit {
+impl EditLicense {
     pub(super) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
         let edit = LicenseEdit {
             kind: self.kind,
             starts_at: self.starts,
-            expires_at: self.expires.as_ref().map(|End(at)| *at),
+            expires_at: self.expires.as_ref().map(|Clearable(at)| *at),
             features: self.terms.features(),
             limits: self.terms.limits(),
             lease_policy: self.policy.edit(),
@@ -64,8 +61,4 @@ impl Edit {
         let answer = client.patch(path, &edit).await?;
         show(&answer, client, output, |license| changes(license.changed.as_ref())).await
     }
-}
-
-fn end(text: &str) -> Result<End, ParseError> {
-    if text == "never" { Ok(End(None)) } else { text.parse().map(|at| End(Some(at))) }
 }

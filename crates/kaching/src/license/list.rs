@@ -8,15 +8,15 @@ use kaching_license::LicenseKey;
 use crate::{
     customer::names,
     failure::Failure,
-    flags::{Archived, Listing, Metadata, words},
+    flags::{ArchivedArgument, ListArguments, MetadataArgument, words},
     output::Output,
     remote::{Client, Path},
 };
 
 /// List licenses
 #[derive(Args)]
-#[command(mut_arg("q", |q| q.help("Only those with all these words, or words that begin so, in their tags, metadata or customer; or the one of this id or key")))]
-pub(crate) struct List {
+#[command(mut_arg("q", |q| q.help("Only those with all these words, or words that begin with them, in their tags, metadata or customer; or the license with this id or key")))]
+pub(crate) struct ListLicenses {
     /// Only those of this customer: id or reference
     #[arg(long)]
     customer: Option<String>,
@@ -42,14 +42,14 @@ pub(crate) struct List {
     #[arg(long, value_name = "DATE")]
     expires_after: Option<Timestamp>,
     #[command(flatten)]
-    metadata: Metadata,
+    metadata: MetadataArgument,
     #[command(flatten)]
-    archived: Archived,
+    archived: ArchivedArgument,
     #[command(flatten)]
-    listing: Listing,
+    listing: ListArguments,
 }
 
-impl List {
+impl ListLicenses {
     pub(super) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
         let mut listing = self.listing;
         // A key is looked up in a body: URLs are logged.
@@ -65,7 +65,7 @@ impl List {
             .maybe("tag", self.tag.as_ref())
             .maybe("expires_before", self.expires_before.as_ref())
             .maybe("expires_after", self.expires_after.as_ref());
-        let rows = listing.fetch(client, self.archived.on(self.metadata.on(path))).await?;
+        let rows = listing.fetch(client, self.archived.apply(self.metadata.apply(path))).await?;
         let names = if output.json {
             BTreeMap::new()
         } else {

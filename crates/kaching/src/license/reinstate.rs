@@ -1,7 +1,7 @@
 use clap::Args;
 use kaching_api::License;
 
-use super::Which;
+use super::LicenseArgument;
 use crate::{
     failure::Failure,
     output::{Output, word},
@@ -10,12 +10,12 @@ use crate::{
 
 /// Let a suspended license run again
 #[derive(Args)]
-pub(crate) struct Reinstate {
+pub(crate) struct ReinstateLicense {
     #[command(flatten)]
-    which: Which,
+    which: LicenseArgument,
 }
 
-impl Reinstate {
+impl ReinstateLicense {
     pub(super) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
         let path = self.which.path(client).await?.then("reinstate");
         let answer = client.post(path, &serde_json::json!({})).await?;

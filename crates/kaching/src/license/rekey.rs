@@ -2,25 +2,20 @@ use clap::Args;
 use kaching_api::{License, RekeyRequest};
 use kaching_base::Seconds;
 
-use super::Which;
-use crate::{
-    failure::Failure,
-    flags::seconds,
-    output::{Output, span},
-    remote::Client,
-};
+use super::LicenseArgument;
+use crate::{failure::Failure, flags::seconds, output::Output, remote::Client, words::span};
 
-/// Give a license a new key, where the old one was lost or told
+/// Give a license a new key, because the old one was lost or leaked
 #[derive(Args)]
-pub(crate) struct Rekey {
+pub(crate) struct RekeyLicense {
     #[command(flatten)]
-    which: Which,
-    /// How long the old key still works; it ends at once unless said otherwise
+    which: LicenseArgument,
+    /// How long the old key still works; it ends immediately unless set
     #[arg(long, value_name = "TIME", value_parser = seconds, default_value = "0")]
     old_ends: Seconds,
 }
 
-impl Rekey {
+impl RekeyLicense {
     pub(super) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
         let Seconds(old_ends_in_s) = self.old_ends;
         let path = self.which.path(client).await?.then("rekey");

@@ -3,7 +3,7 @@ use http::Method;
 use kaching_api::{License, RenewRequest};
 use kaching_base::{EndDate, Term};
 
-use super::{Which, ends};
+use super::{LicenseArgument, ends};
 use crate::{
     failure::Failure,
     flags::days,
@@ -11,32 +11,32 @@ use crate::{
     remote::{Call, Client},
 };
 
-/// Lengthen a license: from its end date if that lies ahead, else from now
+/// Extend a license: from its end date if that is in the future, else from now
 ///
-/// It gets the terms that its plan has now; what that changes is named.
+/// It gets the present terms of its plan; the output lists the changes.
 #[derive(Args)]
-pub(crate) struct Renew {
+pub(crate) struct RenewLicense {
     #[command(flatten)]
-    which: Which,
-    /// By how much: 1y, 6m or 30d; the plan's term unless said otherwise
+    which: LicenseArgument,
+    /// The extension: 1y, 6m or 30d; the plan's term unless set
     #[arg(long, conflicts_with_all = ["days", "expires"])]
     term: Option<Term>,
-    /// By how many days
+    /// The extension in days
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = days, conflicts_with = "expires")]
     days: Option<i64>,
     /// The new end: 2027-12-31 (with that day, UTC) or an instant, not before the present one; `license edit --expires`
     /// ends a license earlier
     #[arg(long, value_name = "DATE")]
     expires: Option<EndDate>,
-    /// Also where the plan's terms are below present use
+    /// Also if the plan's terms are below present use
     #[arg(long)]
     force: bool,
 }
 
-impl Renew {
+impl RenewLicense {
     pub(super) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
         let path = self.which.path(client).await?;
-        // Of two who renew at the same moment, the second is told what the first has done.
+        // If two operators renew concurrently, the second one is refused, with the state after the first.
         let read = client.get(path.clone()).await?;
         let before: License = read.read()?;
         let body =

@@ -1,24 +1,24 @@
 use clap::Args;
 use kaching_api::{License, RevokeRequest};
 
-use super::{Which, path};
-use crate::{failure::Failure, flags::Confirmed, output::Output, remote::Client};
+use super::{LicenseArgument, path};
+use crate::{failure::Failure, flags::Confirmation, output::Output, remote::Client};
 
-/// Stop a license for good
+/// Stop a license permanently
 #[derive(Args)]
-pub(crate) struct Revoke {
+pub(crate) struct RevokeLicense {
     #[command(flatten)]
-    which: Which,
+    which: LicenseArgument,
     #[command(flatten)]
-    confirmed: Confirmed,
+    confirmation: Confirmation,
 }
 
-impl Revoke {
+impl RevokeLicense {
     pub(super) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
         let license = self.which.present(client).await?;
         let id = license.id.to_string();
-        let what = format!("This stops license {id} ({}:{}) for good.", license.product, license.plan);
-        self.confirmed.typed(&what, &id)?;
+        let what = format!("This stops license {id} ({}:{}) permanently.", license.product, license.plan);
+        self.confirmation.typed(&what, &id)?;
         let answer = client.post(path(&id).then("revoke"), &RevokeRequest { confirm: id.clone() }).await?;
         output
             .answer(&answer, |license: License| format!("Revoked {}: nothing runs on it again.", license.id))

@@ -1,7 +1,7 @@
 use clap::Args;
 use kaching_api::{Activation, License, List};
 
-use super::{Which, card};
+use super::{LicenseArgument, card};
 use crate::{
     failure::Failure,
     output::Output,
@@ -10,12 +10,12 @@ use crate::{
 
 /// Show a license and who uses it
 #[derive(Args)]
-pub(crate) struct Show {
+pub(crate) struct ShowLicense {
     #[command(flatten)]
-    which: Which,
+    which: LicenseArgument,
 }
 
-impl Show {
+impl ShowLicense {
     pub(super) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
         let path = self.which.path(client).await?;
         let answer = client.get(path).await?;

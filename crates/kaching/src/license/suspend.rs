@@ -1,20 +1,20 @@
 use clap::Args;
 use kaching_api::{License, SuspendRequest};
 
-use super::Which;
+use super::LicenseArgument;
 use crate::{failure::Failure, output::Output, remote::Client};
 
-/// Stop a license until it is reinstated; a connected installation stops at once
+/// Stop a license until it is reinstated; a connected installation stops immediately
 #[derive(Args)]
-pub(crate) struct Suspend {
+pub(crate) struct SuspendLicense {
     #[command(flatten)]
-    which: Which,
-    /// Why: the customer is told
+    which: LicenseArgument,
+    /// The reason, which the customer sees
     #[arg(long, value_name = "TEXT")]
     reason: String,
 }
 
-impl Suspend {
+impl SuspendLicense {
     pub(super) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
         let path = self.which.path(client).await?.then("suspend");
         let answer = client.post(path, &SuspendRequest { reason: self.reason }).await?;

@@ -1,20 +1,20 @@
 use clap::Args;
 use kaching_api::{License, TransferRequest};
 
-use super::{Which, called};
+use super::{LicenseArgument, called};
 use crate::{customer::names, failure::Failure, output::Output, remote::Client};
 
 /// Give a license to another customer
 #[derive(Args)]
-pub(crate) struct Transfer {
+pub(crate) struct TransferLicense {
     #[command(flatten)]
-    which: Which,
-    /// Who gets it: id or reference
+    which: LicenseArgument,
+    /// The new customer: id or reference
     #[arg(long)]
     customer: String,
 }
 
-impl Transfer {
+impl TransferLicense {
     pub(super) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
         let body = TransferRequest { customer: self.customer };
         let path = self.which.path(client).await?.then("transfer");

@@ -2,19 +2,20 @@ use clap::{Args, ValueEnum};
 use kaching_api::{At, License, UpgradeRequest};
 use kaching_base::Code;
 
-use super::{Which, card::show};
+use super::{LicenseArgument, card::show};
 use crate::{
     failure::Failure,
-    output::{Output, begins, changes},
+    output::{Output, changes},
     remote::Client,
+    words::begins,
 };
 
 /// Give a license another plan of its product, up or down
 #[derive(Args)]
-pub(crate) struct Upgrade {
+pub(crate) struct UpgradeLicense {
     #[command(flatten)]
-    which: Which,
-    /// The plan whose terms it gets
+    which: LicenseArgument,
+    /// The plan that gives its terms
     #[arg(long)]
     plan: Code,
     /// When it takes effect
@@ -34,7 +35,7 @@ enum When {
     PeriodEnd,
 }
 
-impl Upgrade {
+impl UpgradeLicense {
     pub(super) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
         let at = match self.at {
             When::Now => At::Now,

@@ -1,28 +1,30 @@
 use clap::Args;
-use kaching_api::{Apply as To, ApplyAnswer, ApplyRequest};
+use kaching_api::{Apply as To, ApplyAnswer, ApplyRequest, Plan};
 use kaching_base::LicenseId;
 
 use crate::{
     failure::Failure,
-    output::{Output, changes, plural},
+    noun::Noun,
+    output::{Output, changes},
     remote::Client,
+    words::plural,
 };
 
-/// Give a plan's present terms to licenses that were made from it
+/// Give the present terms of a plan to its licenses
 #[derive(Args)]
-pub(crate) struct Apply {
+pub(crate) struct ApplyPlan {
     /// Product and code, as in chorus:team
     #[arg(value_name = "PRODUCT:PLAN")]
     plan: String,
-    /// `all` at once, `renewing` each at its next renewal, or these licenses
+    /// `all` licenses now, `renewing`: each at its next renewal, or these licenses
     #[arg(long, value_name = "all|renewing|LICENSE", required = true, num_args = 1..)]
     to: Vec<String>,
-    /// Also licenses of which more is in use than the terms allow
+    /// Also licenses whose present use exceeds the terms
     #[arg(long)]
     force: bool,
 }
 
-impl Apply {
+impl ApplyPlan {
     pub(super) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
         let to = match self.to.as_slice() {
             [word] if word == "all" || word == "renewing" => To::Word(word.clone()),
@@ -30,7 +32,7 @@ impl Apply {
         };
         let renewing = to == To::Word("renewing".to_owned());
         let answer = client
-            .post(super::path(&self.plan).then("apply"), &ApplyRequest { to, force: self.force })
+            .post(Plan::path(&self.plan).then("apply"), &ApplyRequest { to, force: self.force })
             .await?;
         output.answer(&answer, |applied: ApplyAnswer| {
             let count = plural(i64::try_from(applied.licenses).unwrap_or(i64::MAX), "license");

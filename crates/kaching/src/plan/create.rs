@@ -4,29 +4,30 @@ use kaching_base::{Code, LicenseType, Price, Term};
 
 use crate::{
     failure::Failure,
-    flags::{Limits, Policy, days, words},
+    flags::{PolicyArguments, TermsArguments, days, words},
+    noun::Noun,
     output::Output,
     remote::{Client, Path},
 };
 
-/// Make a plan of a product
+/// Create a plan of a product
 #[derive(Args)]
-pub(crate) struct Create {
-    /// The product it is a tier of
+pub(crate) struct CreatePlan {
+    /// The product
     #[arg(long)]
     product: Code,
     /// Its short name within the product, which never changes
     #[arg(long)]
     code: Code,
-    /// What people call it
+    /// A name for people
     #[arg(long)]
     name: String,
-    /// Its place among the product's plans: more is higher
+    /// Its rank among the product's plans: a higher number is a higher plan
     #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true)]
     rank: i64,
     #[command(flatten)]
-    terms: Limits,
-    /// What its licenses are sold as: perpetual without a term, else standard
+    terms: TermsArguments,
+    /// The type of its licenses: perpetual without a term, else standard
     #[arg(long = "type", value_name = "TYPE", value_parser = words!(LicenseType))]
     kind: Option<LicenseType>,
     /// How long its licenses last: 1y, 6m or 30d; without this they are perpetual
@@ -35,14 +36,14 @@ pub(crate) struct Create {
     /// The same in days
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = days)]
     days: Option<i64>,
-    /// What it costs, in the smallest unit: EUR:490000/year, /month or /once
+    /// The price in the smallest unit: EUR:490000/year, /month or /once
     #[arg(long, value_name = "CUR:AMOUNT/INTERVAL")]
     price: Option<Price>,
     #[command(flatten)]
-    policy: Policy,
+    policy: PolicyArguments,
 }
 
-impl Create {
+impl CreatePlan {
     pub(super) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
         let body = PlanCreate {
             features: self.terms.features(),
@@ -63,7 +64,7 @@ impl Create {
                 "Next: kaching license create --customer … --product {} --plan {}",
                 plan.product, plan.code
             );
-            format!("{}\n{}", super::card(&plan, output), output.style.dim(&next))
+            format!("{}\n{}", plan.card(output), output.style.dim(&next))
         })
     }
 }

@@ -5,20 +5,21 @@ use kaching_base::{Code, LeaseAlgorithm};
 use crate::{
     failure::Failure,
     flags::words,
+    noun::Noun,
     output::Output,
     remote::{Client, Path},
 };
 
-/// Make a product
+/// Create a product
 #[derive(Args)]
-pub(crate) struct Create {
+pub(crate) struct CreateProduct {
     /// Its short name, which never changes: a-z, 0-9, _ . -
     #[arg(long)]
     code: Code,
-    /// What people call it
+    /// A name for people
     #[arg(long)]
     name: String,
-    /// What its license keys begin with; the code in capitals unless said otherwise
+    /// The prefix of its license keys; the code in capitals unless set
     #[arg(long, value_name = "PREFIX")]
     key_prefix: Option<String>,
     /// The page for customers who need more
@@ -27,12 +28,12 @@ pub(crate) struct Create {
     /// The mail address for customers who need more
     #[arg(long, value_name = "MAIL")]
     contact_email: Option<String>,
-    /// What signs its leases; EdDSA unless said otherwise
+    /// The algorithm that signs its leases; EdDSA unless set
     #[arg(long, value_name = "ALG", value_parser = words!(LeaseAlgorithm))]
     lease_alg: Option<LeaseAlgorithm>,
 }
 
-impl Create {
+impl CreateProduct {
     pub(super) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
         let contact = Contact { url: self.contact_url, email: self.contact_email };
         let body = ProductCreate {
@@ -46,7 +47,7 @@ impl Create {
         let answer = client.post(Path::admin("products"), &body).await?;
         output.answer(&answer, |product: Product| {
             let next = format!("Next: kaching plan create --product {} --code … --name …", product.code);
-            format!("{}\n{}", super::card(&product, output), output.style.dim(&next))
+            format!("{}\n{}", product.card(output), output.style.dim(&next))
         })
     }
 }

@@ -5,20 +5,21 @@ use kaching_base::LeaseAlgorithm;
 use crate::{
     failure::Failure,
     flags::{changes_something, cleared, words},
+    noun::Noun,
     output::Output,
     remote::Client,
 };
 
-/// Change a product; what is not named stays
+/// Change a product
 #[derive(Args)]
-pub(crate) struct Edit {
+pub(crate) struct EditProduct {
     /// The product's code
     #[arg(value_name = "PRODUCT")]
     code: String,
-    /// What people call it
+    /// A name for people
     #[arg(long)]
     name: Option<String>,
-    /// What its new license keys begin with
+    /// The prefix of its new license keys
     #[arg(long, value_name = "PREFIX")]
     key_prefix: Option<String>,
     /// The page for customers who need more; empty for none
@@ -27,14 +28,14 @@ pub(crate) struct Edit {
     /// The mail address for customers who need more; empty for none
     #[arg(long, value_name = "MAIL")]
     contact_email: Option<String>,
-    /// What signs its leases from now on
+    /// The algorithm that signs its leases from now on
     #[arg(long, value_name = "ALG", value_parser = words!(LeaseAlgorithm))]
     lease_alg: Option<LeaseAlgorithm>,
 }
 
-impl Edit {
+impl EditProduct {
     pub(super) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
-        let path = super::path(&self.code);
+        let path = Product::path(&self.code);
         let (url, email) = (cleared(self.contact_url), cleared(self.contact_email));
         let contact = (url.is_some() || email.is_some()).then_some(Some(ContactEdit { url, email }));
         let edit = ProductEdit {
@@ -46,6 +47,6 @@ impl Edit {
         };
         changes_something(&edit)?;
         let answer = client.patch(path, &edit).await?;
-        output.answer(&answer, |product: Product| super::card(&product, output))
+        output.answer(&answer, |product: Product| product.card(output))
     }
 }

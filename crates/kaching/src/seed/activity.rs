@@ -1,4 +1,4 @@
-//! The licenses of a sale, and the installations that run on them.
+//! The licenses of a customer, and the installations that use them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,36 +8,40 @@ use kaching_base::FingerprintKind;
 use super::{
     Seeded,
     products::code,
-    sold::{Sale, Sold},
+    samples::{SampleCustomer, SampleLicense},
 };
 use crate::{
     failure::Failure,
     remote::{Client, Path},
 };
 
-/// What marks a license as one of ours, so that a second run finds it.
+/// The metadata key that marks a sample license, so that a second run finds it.
 pub(super) const MARK: &str = "seed";
 
-/// Makes what is not there yet of a sale's licenses.
-pub(super) async fn licenses(client: &mut Client, sale: &Sale, seeded: &mut Seeded) -> Result<(), Failure> {
-    let path = Path::admin("licenses").with("customer", &sale.reference).with("limit", "200");
+/// Creates the licenses of a customer that do not exist yet.
+pub(super) async fn licenses(
+    client: &mut Client,
+    customer: &SampleCustomer,
+    seeded: &mut Seeded,
+) -> Result<(), Failure> {
+    let path = Path::admin("licenses").with("customer", &customer.reference).with("limit", "200");
     let present: List<License> = client.get(path).await?.read()?;
     let present: BTreeSet<&String> =
         present.items.iter().filter_map(|license| license.metadata.get(MARK)).collect();
-    for (number, sold) in sale.licenses.iter().enumerate() {
-        let mark = format!("{}-{number}", sale.reference);
+    for (number, sample) in customer.licenses.iter().enumerate() {
+        let mark = format!("{}-{number}", customer.reference);
         if present.contains(&mark) {
             seeded.licenses.existing += 1;
             continue;
         }
-        let answer = client.post(Path::admin("licenses"), &body(sale, sold, &mark)).await?;
+        let answer = client.post(Path::admin("licenses"), &body(customer, sample, &mark)).await?;
         let license: License = answer.read()?;
         seeded.licenses.made += 1;
-        for name in &sold.installations {
-            activate(client, &license, sold, &mark, name).await?;
+        for name in &sample.installations {
+            activate(client, &license, sample, &mark, name).await?;
             seeded.activations.made += 1;
         }
-        if let Some(reason) = sold.suspended {
+        if let Some(reason) = sample.suspended {
             let path = Path::admin("licenses").then(&license.id.to_string()).then("suspend");
             client.post(path, &SuspendRequest { reason: reason.to_owned() }).await?;
         }
@@ -45,17 +49,18 @@ pub(super) async fn licenses(client: &mut Client, sale: &Sale, seeded: &mut Seed
     Ok(())
 }
 
-fn body(sale: &Sale, sold: &Sold, mark: &str) -> LicenseCreate {
-    let bindings = sold.bind.map(|value| Binding { kind: FingerprintKind::Domain, value: value.to_owned() });
+fn body(customer: &SampleCustomer, sample: &SampleLicense, mark: &str) -> LicenseCreate {
+    let bindings =
+        sample.bind.map(|value| Binding { kind: FingerprintKind::Domain, value: value.to_owned() });
     LicenseCreate {
-        customer: sale.reference.clone(),
-        product: code(sold.product),
-        plan: code(sold.plan),
+        customer: customer.reference.clone(),
+        product: code(sample.product),
+        plan: code(sample.plan),
         kind: None,
         term: None,
         days: None,
-        expires_at: sold.expires.map(kaching_base::EndDate),
-        starts_at: sold.starts,
+        expires_at: sample.expires.map(kaching_base::EndDate),
+        starts_at: sample.starts,
         start: None,
         features: BTreeSet::new(),
         limits: BTreeMap::new(),
@@ -68,15 +73,15 @@ fn body(sale: &Sale, sold: &Sold, mark: &str) -> LicenseCreate {
     }
 }
 
-/// As the product itself would, through the product API.
+/// Activates a license through the product API, as a product would.
 async fn activate(
     client: &mut Client,
     license: &License,
-    sold: &Sold,
+    sample: &SampleLicense,
     mark: &str,
     name: &str,
 ) -> Result<(), Failure> {
-    let (kind, level) = match sold.product {
+    let (kind, level) = match sample.product {
         "chorus" => (FingerprintKind::Cluster, Some(("nodes", 3))),
         "caio" => (FingerprintKind::Instance, Some(("services", 4))),
         _ => (FingerprintKind::Device, None),

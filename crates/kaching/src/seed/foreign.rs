@@ -1,4 +1,4 @@
-//! Whether an authority holds anything that seed has not made.
+//! A search for data that is not sample data.
 
 use std::collections::HashMap;
 
@@ -6,17 +6,17 @@ use kaching_api::{Customer, Feature, License, List, Plan, Product};
 use kaching_base::Timestamp;
 use serde::de::DeserializeOwned;
 
-use super::{activity::MARK, products, sold};
+use super::{activity::MARK, products, samples};
 use crate::{
     failure::Failure,
     remote::{Client, Path},
 };
 
-/// The first such thing, archived ones too, as it is addressed.
+/// Returns the name of the first thing that is not sample data, including archived ones.
 pub(super) async fn find(client: &mut Client, now: Timestamp) -> Result<Option<String>, Failure> {
-    let sales = sold::big(now);
+    let customers = samples::big(now);
     let names: HashMap<&str, &str> =
-        sales.iter().map(|sale| (sale.reference.as_str(), sale.name.as_str())).collect();
+        customers.iter().map(|customer| (customer.reference.as_str(), customer.name.as_str())).collect();
     let product = |product: &Product| {
         let ours = products::is_ours(product);
         (!ours).then(|| format!("the product {}", product.code))

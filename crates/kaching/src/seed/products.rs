@@ -1,4 +1,4 @@
-//! The first products, as the vendor sells them.
+//! The sample products, with their features and plans.
 
 use kaching_api::{Contact, FeatureCreate, ListEdit, PlanCreate, PolicyEdit, ProductCreate};
 use kaching_base::{Code, FingerprintKind, LeaseAlgorithm, LicenseType, Limit, Price};
@@ -27,7 +27,7 @@ struct Plan {
     kind: LicenseType,
     days: Option<i64>,
     limits: &'static [&'static str],
-    /// How many of the product's features it has, in their order: features grow by tier.
+    /// The number of the product's features that it has, in their order.
     features: usize,
     price: Option<&'static str>,
 }
@@ -134,7 +134,7 @@ const PRODUCTS: [Product; 3] = [
             ("routing", "Routing", "Send each request to the service that answers it best"),
             ("service_catalog", "Service catalogue", "Find and reuse every service of your company"),
             ("analytics", "Analytics", "See what is asked, what it costs, and what it saves"),
-            ("policy_engine", "Policy engine", "Decide who may ask what, and prove it later"),
+            ("policy_engine", "PolicyArguments engine", "Decide who may ask what, and prove it later"),
         ],
         plans: &[
             Plan {
@@ -194,7 +194,7 @@ pub(crate) async fn products(client: &mut Client, seeded: &mut Seeded) -> Result
             key_format: None,
         };
         let answer = client.post(Path::admin("products"), &body).await;
-        seeded.products.take(answer)?;
+        seeded.products.count(answer)?;
         for (feature, title, benefit) in product.features {
             let body = FeatureCreate {
                 product: code(product.code),
@@ -203,11 +203,11 @@ pub(crate) async fn products(client: &mut Client, seeded: &mut Seeded) -> Result
                 benefit: (*benefit).to_owned(),
             };
             let answer = client.post(Path::admin("features"), &body).await;
-            seeded.features.take(answer)?;
+            seeded.features.count(answer)?;
         }
         for plan in product.plans {
             let answer = client.post(Path::admin("plans"), &plan.body(product)).await;
-            seeded.plans.take(answer)?;
+            seeded.plans.count(answer)?;
         }
     }
     Ok(())
@@ -236,8 +236,8 @@ impl Plan {
     }
 }
 
-/// Whether a product is one of these. The vendor of a product of this code may have made it for himself, but calls it so,
-/// too: what tells is whom it was sold to.
+/// Returns whether a product is a sample product. The vendor of a real product with this code and name is recognized by
+/// its customers.
 pub(super) fn is_ours(product: &kaching_api::Product) -> bool {
     PRODUCTS.iter().any(|ours| ours.code == product.code.as_str() && ours.name == product.name)
 }

@@ -1,18 +1,19 @@
 use clap::Args;
+use kaching_api::Token;
 
-use crate::{failure::Failure, output::Output, remote::Client};
+use crate::{failure::Failure, noun::Noun, output::Output, remote::Client};
 
-/// End an API token: it no longer works
+/// End an API token: it stops working
 #[derive(Args)]
-pub(crate) struct Archive {
+pub(crate) struct ArchiveToken {
     /// The token's id
     #[arg(value_name = "TOKEN")]
     id: String,
 }
 
-impl Archive {
+impl ArchiveToken {
     pub(super) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
-        let answer = client.delete(super::path(&self.id)).await?;
+        let answer = client.delete(Token::path(&self.id)).await?;
         output.done(&answer, &format!("Archived {}.", self.id))
     }
 }

@@ -4,25 +4,26 @@ use kaching_base::EndDate;
 
 use crate::{
     failure::Failure,
+    noun::Noun,
     output::Output,
     remote::{Client, Path},
 };
 
-/// Make an API token, and show its secret this once
+/// Create an API token, and show its secret once
 #[derive(Args)]
-pub(crate) struct Create {
-    /// What people call it
+pub(crate) struct CreateToken {
+    /// A name for people
     #[arg(long)]
     name: String,
-    /// What it may do; may be given several times
+    /// A scope; may be given several times
     #[arg(long = "scope", value_name = "SCOPE", required = true, value_parser = super::SCOPES)]
     scopes: Vec<String>,
-    /// When it ends: 2027-12-31 (with that day, UTC) or an instant; never unless said otherwise
+    /// When it ends: 2027-12-31 (with that day, UTC) or an instant; never unless set
     #[arg(long, value_name = "DATE")]
     expires: Option<EndDate>,
 }
 
-impl Create {
+impl CreateToken {
     pub(super) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
         let body = TokenCreate {
             name: self.name,
@@ -34,7 +35,7 @@ impl Create {
             let secret = token.secret.as_ref().map_or("", |secret| secret.expose());
             format!(
                 "{}\n  {}\n\n{}",
-                super::card(&token, output),
+                token.card(output),
                 output.style.bold(secret),
                 output
                     .style

@@ -28,7 +28,7 @@ fn keys(from: &Kaching, to: &Kaching, names: &[&str]) {
 }
 
 #[test]
-fn a_backup_of_what_serves_is_what_is_restored() {
+fn a_backup_of_a_running_server_can_be_restored() {
     let kaching = Kaching::new();
     let server = Server::start(&kaching, &[]);
     let license = kaching.with_license();
@@ -47,7 +47,7 @@ fn a_backup_of_what_serves_is_what_is_restored() {
 
     let backup = kaching.path().join("b1");
     let backup = backup.to_str().unwrap();
-    refused(&kaching.run(&["restore", backup]), 1, "holds an authority already");
+    refused(&kaching.run(&["restore", backup]), 1, "already holds an authority");
     let other = Kaching::new();
     refused(&other.run(&["restore", backup]), 1, "master.key");
     keys(&kaching, &other, &["master.key"]);
@@ -63,11 +63,11 @@ fn a_backup_of_what_serves_is_what_is_restored() {
     assert_eq!(other.json(&["key", "root"]), kaching.json(&["key", "root"]), "products pin it");
     let names: Vec<_> = fs::read_dir(other.data()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert!(!names.iter().any(|name| name.to_string_lossy().starts_with("restoring")), "{names:?}");
-    refused(&other.run(&["restore", backup]), 1, "holds an authority already");
+    refused(&other.run(&["restore", backup]), 1, "already holds an authority");
 }
 
 #[test]
-fn nothing_stays_of_a_backup_that_was_interrupted() {
+fn an_interrupted_backup_leaves_no_file() {
     let kaching = Kaching::new();
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", silent.local_addr().unwrap());
@@ -85,7 +85,7 @@ fn nothing_stays_of_a_backup_that_was_interrupted() {
 }
 
 #[test]
-fn what_a_lost_database_has_left_is_no_part_of_the_restored_one() {
+fn the_log_of_a_lost_database_is_not_applied_to_the_restored_one() {
     let kaching = Kaching::new();
     let server = Server::start(&kaching, &[]);
     let license = kaching.with_license();
@@ -101,7 +101,7 @@ fn what_a_lost_database_has_left_is_no_part_of_the_restored_one() {
 }
 
 #[test]
-fn what_is_no_backup_changes_nothing() {
+fn an_invalid_backup_changes_nothing() {
     let kaching = Kaching::new();
     kaching.with_license();
     kaching.json(&["backup", "whole"]);
@@ -181,7 +181,7 @@ fn a_restore_that_fails_leaves_no_files() {
 }
 
 #[test]
-fn the_master_key_travels_only_under_a_passphrase() {
+fn a_backup_holds_the_master_key_only_under_a_passphrase() {
     let kaching = Kaching::new();
     let server = Server::start(&kaching, &[]);
     let license = kaching.with_license();
@@ -224,7 +224,7 @@ fn the_master_key_travels_only_under_a_passphrase() {
 }
 
 #[test]
-fn a_token_takes_backups_only_with_the_right_to() {
+fn a_token_needs_the_scope_for_backups() {
     let kaching = Kaching::new();
     let server = Server::start(&kaching, &[]);
     let url = format!("http://{}", server.greeting["listen"].as_str().unwrap());
@@ -239,7 +239,7 @@ fn a_token_takes_backups_only_with_the_right_to() {
 }
 
 #[test]
-fn a_move_to_postgresql_survives_being_killed_and_leaves_one_authority() {
+fn a_migration_to_postgresql_survives_a_kill_and_leaves_one_authority() {
     let kaching = Kaching::new();
     let scratch = Scratch::new(Engine::Postgres);
     let url = scratch.url.clone().unwrap();
@@ -267,7 +267,7 @@ fn a_move_to_postgresql_survives_being_killed_and_leaves_one_authority() {
         assert_eq!(moved.code, 0, "{}", moved.err);
     }
     assert!(kaching.data().join("kaching.db.moved").exists());
-    refused(&kaching.run(&["serve", "--listen", "127.0.0.1:0"]), 1, "moved to PostgreSQL");
+    refused(&kaching.run(&["serve", "--listen", "127.0.0.1:0"]), 1, "migrated to PostgreSQL");
     let server = Server::start(&kaching, &["--database", "@database"]);
     assert_eq!(kaching.json(&["license", "list"])["items"][0]["id"], license["id"]);
     let key = kaching.json(&["license", "key", license["id"].as_str().unwrap()]);
