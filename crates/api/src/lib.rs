@@ -13,6 +13,7 @@ mod discovery;
 mod doctor;
 mod features;
 mod heartbeat;
+mod jobs;
 mod keys;
 mod licenses;
 mod list;
@@ -43,6 +44,7 @@ pub use discovery::{Discovery, Endpoints, Jwk, Jwks};
 pub use doctor::{Check, CheckStatus};
 pub use features::{Feature, FeatureCreate, FeatureEdit};
 pub use heartbeat::{Health, HealthStatus, HeartbeatAnswer, HeartbeatRequest, LogPosition, Usage};
+pub use jobs::{Job, JobState};
 pub use keys::{ChangedIssuer, IssuerChange, Key, KeyCreate, KeyPurpose, Root, WithdrawnKey};
 pub use licenses::{
     At, Binding, FeaturesChange, FindRequest, License, LicenseCreate, LicenseEdit, LicenseKeyAnswer,

@@ -1,62 +1,84 @@
 //! Audit entries: the record of one change or refusal, written in its transaction.
 
+mod entry;
+
+use std::mem;
+
 use kaching_base::{AuditId, Base64Url, CustomerId, ErrorCode};
 use kaching_db::{Tx, params};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::{Error, Op, Result};
+use crate::{
+    Actor, Error, Op, Result,
+    daily::{self, DailyCount},
+};
+
+pub(crate) use entry::Entry;
 
 /// An entry holds at most this many bytes: a tile's entry has a length of two bytes (C2SP tlog-tiles).
-const LONGEST: usize = 65_535;
+const MAX_LENGTH: usize = 65_535;
 
-/// What an operation tells about itself.
-pub struct Entry {
-    change: Value,
-    private: Option<Value>,
-    customer: Option<CustomerId>,
-    refused: Option<ErrorCode>,
-}
-
-impl Entry {
-    /// Something was changed; `change` is a JSON object without personal data.
-    pub fn ok(change: Value) -> Self {
-        Self { change, private: None, customer: None, refused: None }
+impl Op {
+    /// Appends an audit entry about the subject named by [`on`](Self::on).
+    ///
+    /// # Errors
+    /// If the database does not take it.
+    pub fn audit(&mut self, tx: &mut Tx<'_>, entry: Entry) -> Result<()> {
+        let (action, target) = self.audited_subject();
+        append(tx, self, action, target, entry)
     }
 
-    /// Something was refused.
-    pub fn refused(code: ErrorCode) -> Self {
-        Self { refused: Some(code), ..Self::ok(Value::Object(Map::new())) }
+    /// As [`audit`](Self::audit), for a refusal, which changes nothing and can be caused again and again: of a product's
+    /// call it is written only within the license's limit of the day.
+    ///
+    /// # Errors
+    /// If the database does not take it.
+    pub(crate) fn audit_limited(&mut self, tx: &mut Tx<'_>, entry: Entry) -> Result<()> {
+        let (action, target) = self.audited_subject();
+        self.append_limited(tx, action, target, entry)
     }
 
-    /// It also ended in a refusal, from then on.
-    pub fn refusing(mut self, code: ErrorCode) -> Self {
-        self.refused = Some(code);
-        self
+    fn audited_subject(&self) -> (&'static str, Option<String>) {
+        self.subject.clone().expect("an operation names its subject before it audits")
     }
 
-    /// Personal data (names, mail, addresses, raw fingerprints, free text), kept aside and sealed.
-    pub fn private(mut self, data: Value) -> Self {
-        self.private = Some(data);
-        self
-    }
-
-    /// One more member of the change.
-    pub fn also(mut self, name: &str, value: Value) -> Self {
-        if let Value::Object(members) = &mut self.change {
-            members.insert(name.to_owned(), value);
+    pub(crate) fn append_limited(
+        &mut self,
+        tx: &mut Tx<'_>,
+        action: &'static str,
+        target: Option<String>,
+        entry: Entry,
+    ) -> Result<()> {
+        if self.charged.is_some() && self.cx.actor == Actor::Client {
+            self.limited.push((action, target, entry));
+            return Ok(());
         }
-        self
+        append(tx, self, action, target, entry)
     }
 
-    /// Whose personal data it is.
-    pub fn of_customer(mut self, customer: CustomerId) -> Self {
-        self.customer = Some(customer);
-        self
+    /// Writes the refusals for which the license has room today. The others are counted, and one entry says so.
+    /// The count is locked for the rest of the transaction, so it comes last.
+    pub(crate) fn write_limited(&mut self, tx: &mut Tx<'_>) -> Result<()> {
+        let entries = mem::take(&mut self.limited);
+        let Some(charged) = self.charged.filter(|_| !entries.is_empty()) else { return Ok(()) };
+        let wanted = i64::try_from(entries.len()).unwrap_or(i64::MAX);
+        let within = self.daily.take(tx, charged, DailyCount::Audit, wanted, self.now)?;
+        let some = usize::try_from(within).unwrap_or(0);
+        for (action, target, entry) in entries.into_iter().take(some) {
+            append(tx, self, action, target, entry)?;
+        }
+        if within < wanted && daily::skip(tx, charged.license, wanted - within, self.now)? {
+            let license = Some(charged.license.to_string());
+            let until = self.now + daily::until_tomorrow(self.now);
+            let change = json!({ "counted_only_until": until });
+            append(tx, self, "license.audit_limited", license, Entry::ok(change))?;
+        }
+        Ok(())
     }
 }
 
-/// Appends an entry with the exact bytes that are hashed, and its personal data beside it.
+/// Appends an entry with the exact bytes that are hashed, and its personal data in a table of its own.
 pub(crate) fn append(
     tx: &mut Tx<'_>,
     op: &mut Op,
@@ -76,7 +98,7 @@ pub(crate) fn append(
         Some(data) => Some(keep_private(tx, op, id, entry.customer, &data)?),
         None => None,
     };
-    let body = Body {
+    let body = EntryBody {
         id,
         action,
         target: target.as_deref(),
@@ -85,7 +107,7 @@ pub(crate) fn append(
         private: private.as_deref(),
     };
     let bytes = body.bytes(op);
-    if bytes.len() > LONGEST {
+    if bytes.len() > MAX_LENGTH {
         return Err(Error::invalid(
             "",
             "the change is too large to be recorded: shorten names, metadata or tags",
@@ -127,7 +149,7 @@ fn keep_private(
     Ok(Base64Url(hash.finalize()).to_string())
 }
 
-struct Body<'a> {
+struct EntryBody<'a> {
     id: AuditId,
     action: &'a str,
     target: Option<&'a str>,
@@ -136,7 +158,7 @@ struct Body<'a> {
     private: Option<&'a str>,
 }
 
-impl Body<'_> {
+impl EntryBody<'_> {
     /// The members in the protocol's order, without white space.
     fn bytes(&self, op: &Op) -> String {
         let text = |text: &str| Value::from(text).to_string();

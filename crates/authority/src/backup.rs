@@ -17,7 +17,7 @@ mod restore;
 mod scheduled;
 mod sql;
 
-pub use count::{Contents, Counted, Seen};
+pub use count::{Contents, Seen, TableCount};
 pub use file::{BackupFile, read};
 pub use lines::Head;
 pub use load::Told;
@@ -25,6 +25,7 @@ pub use make::Chunks;
 pub use relocate::{Relocate, relocate};
 pub use restore::{Restore, restore};
 pub use scheduled::{LastBackup, Schedule};
+pub(crate) use scheduled::{last, make_due};
 
 use crate::{Error, MasterKey, Result, keys, migrations};
 use kaching_base::{ErrorCode, Secret};

@@ -15,7 +15,6 @@ mod topics;
 
 use std::sync::Arc;
 
-use kaching_base::{ActivationId, LicenseId};
 use prometheus_client::registry::Registry;
 use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 
@@ -28,15 +27,6 @@ pub use slot::Manner;
 use topics::Topics;
 
 use crate::watching::Bearer;
-
-/// What an operation changed, for those who listen.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Changed {
-    pub(crate) license: LicenseId,
-    /// The one that hears of it; nothing where all of the license do.
-    pub(crate) activation: Option<ActivationId>,
-    pub(crate) revision: i64,
-}
 
 /// The listeners of this process, and how far it has read.
 pub(crate) struct Changes {

@@ -4,8 +4,6 @@ use std::{any::Any, net::IpAddr, sync::Arc};
 
 use kaching_base::{OperatorId, RequestId, TokenId};
 
-use crate::Expected;
-
 /// Whose request this is; passed to every operation that changes something.
 #[derive(Clone)]
 pub struct Cx {
@@ -16,6 +14,15 @@ pub struct Cx {
     pub once: Option<Once>,
     /// Set where the caller changes only what it has read.
     pub expected: Option<Expected>,
+}
+
+/// The versions of which an object must have one for a change to be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Expected {
+    /// Whichever it has, as long as it exists.
+    Any,
+    /// One of these.
+    OneOf(Vec<String>),
 }
 
 /// Who acts, as audit entries name it.
@@ -47,7 +54,7 @@ impl Actor {
 }
 
 impl Cx {
-    /// The authority acts by itself.
+    /// The authority itself acts, in this job.
     pub fn system(job: &'static str) -> Self {
         Self::of(Actor::System(job))
     }
@@ -85,7 +92,7 @@ impl Once {
         Self { key, scope, body, render }
     }
 
-    /// The answer of this result; nothing if it is of another type than `new` was told.
+    /// Renders the answer to this result; `None` if it is of another type than `new` was given.
     pub(crate) fn answer(&self, result: &dyn Any) -> Option<Vec<u8>> {
         (self.render)(result)
     }

@@ -29,7 +29,7 @@ impl Default for DailyLimits {
 
 /// What is counted.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Counted {
+pub(crate) enum DailyCount {
     Reports,
     Usage,
     Activations,
@@ -50,17 +50,17 @@ impl Charged {
 }
 
 impl DailyLimits {
-    fn of(&self, counted: Counted) -> u32 {
+    fn of(&self, counted: DailyCount) -> u32 {
         match counted {
-            Counted::Reports => self.reports,
-            Counted::Usage => self.usage,
-            Counted::Activations => self.activations,
-            Counted::Audit => self.audit,
+            DailyCount::Reports => self.reports,
+            DailyCount::Usage => self.usage,
+            DailyCount::Activations => self.activations,
+            DailyCount::Audit => self.audit,
         }
     }
 
     /// What the license may have stored in a day; nothing where there is no limit.
-    fn limit(&self, charged: Charged, counted: Counted) -> Option<i64> {
+    fn limit(&self, charged: Charged, counted: DailyCount) -> Option<i64> {
         let each = i64::from(self.of(counted));
         (each > 0).then(|| each.saturating_mul(charged.active.max(1)))
     }
@@ -70,7 +70,7 @@ impl DailyLimits {
         &self,
         tx: &mut Tx<'_>,
         charged: Charged,
-        counted: Counted,
+        counted: DailyCount,
         wanted: i64,
         now: Timestamp,
     ) -> Result<i64> {
@@ -87,7 +87,7 @@ impl DailyLimits {
         &self,
         tx: &mut Tx<'_>,
         charged: Charged,
-        counted: Counted,
+        counted: DailyCount,
         detail: &'static str,
         now: Timestamp,
     ) -> Result<bool> {
@@ -100,7 +100,7 @@ impl DailyLimits {
     }
 }
 
-fn add(tx: &mut Tx<'_>, license: LicenseId, counted: Counted, wanted: i64, now: Timestamp) -> Result<i64> {
+fn add(tx: &mut Tx<'_>, license: LicenseId, counted: DailyCount, wanted: i64, now: Timestamp) -> Result<i64> {
     let amount = |of| if counted == of { wanted } else { 0 };
     let sql =
         "insert into daily_counts (license, day, reports, usage_entries, activations, audit_entries, skipped)
@@ -111,12 +111,12 @@ fn add(tx: &mut Tx<'_>, license: LicenseId, counted: Counted, wanted: i64, now: 
                  audit_entries = daily_counts.audit_entries + excluded.audit_entries
                returning reports, usage_entries, activations, audit_entries";
     let [reports, usage, activations, audit] =
-        [Counted::Reports, Counted::Usage, Counted::Activations, Counted::Audit].map(amount);
+        [DailyCount::Reports, DailyCount::Usage, DailyCount::Activations, DailyCount::Audit].map(amount);
     let read = |row: &Row<'_>| match counted {
-        Counted::Reports => row.get(0),
-        Counted::Usage => row.get(1),
-        Counted::Activations => row.get(2),
-        Counted::Audit => row.get(3),
+        DailyCount::Reports => row.get(0),
+        DailyCount::Usage => row.get(1),
+        DailyCount::Activations => row.get(2),
+        DailyCount::Audit => row.get(3),
     };
     Ok(tx.query_one(sql, params![license, day(now), reports, usage, activations, audit], read)?)
 }

@@ -119,6 +119,22 @@ impl Error {
         })
     }
 
+    /// Whether this is about one row or object, so that the same may succeed for others.
+    pub(crate) fn concerns_one_item(&self) -> bool {
+        match self {
+            Self::Database(error) => matches!(
+                error,
+                db::Error::Value(_)
+                    | db::Error::Unique(_)
+                    | db::Error::Constraint(_)
+                    | db::Error::Statement { .. }
+                    | db::Error::Panicked
+            ),
+            Self::Unusable(_) => false,
+            _ => true,
+        }
+    }
+
     /// Whether this mostly ends within seconds and without people, as when the database fails over to its standby: then
     /// it is worth asking again soon.
     pub fn is_transient(&self) -> bool {

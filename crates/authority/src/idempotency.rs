@@ -71,7 +71,7 @@ pub(crate) async fn forget_old(authority: &Authority) -> Result<u64> {
 }
 
 /// Gives the key back: only what succeeded is remembered.
-pub(crate) fn forget(tx: &mut Tx<'_>, once: &Once) -> Result<()> {
+pub(crate) fn release(tx: &mut Tx<'_>, once: &Once) -> Result<()> {
     tx.execute(
         "delete from idempotency_keys where scope = ?1 and idempotency_key = ?2",
         params![once.scope.as_str(), once.key.as_str()],

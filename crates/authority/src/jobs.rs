@@ -1,146 +1,112 @@
-//! Jobs: work that outlives the transaction that asked for it, done in steps of one transaction each.
+//! Jobs: work that outlives the transaction that asked for it.
 //!
-//! A job is a row. It is taken by moving its `due_at` behind the time that a step may last, under a lease that the
-//! step's own transaction gives up; a process that dies in between leaves a job that is due again a minute later.
+//! - The **queue** (`queue.rs`) is a table. A job is enqueued in the transaction that needs it, and claimed by moving its
+//!   `due_at` behind the end of a lease: a process that dies leaves a job that is due again when the lease has ended.
+//! - A **worker** (`worker.rs`) claims jobs and runs each in three phases: *prepare* in a transaction, *perform* outside
+//!   any, *settle* in a transaction that commits only while the lease still holds.
+//! - The **schedule** (`schedule.rs`) is the table of everything that is due by the clock alone.
+//! - What ended is kept for a while (`finished.rs`): jobs that were done, and the dead letters that an operator may retry.
 
-mod registry;
+mod finished;
+mod kinds;
+mod metrics;
+mod progress;
+mod queue;
+mod schedule;
 mod sql;
+mod worker;
 
-use kaching_base::{Id, IdKind, Seconds, Timestamp};
+use std::future::Future;
+
+use kaching_base::Seconds;
 use kaching_db::Tx;
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{Authority, Cx, Error, Op, Result};
+use crate::{Authority, Error, Op, Result};
 
-pub(crate) use registry::Kind;
-pub(crate) use sql::{Depth, depth};
+pub use finished::{JobFilter, JobRecord, JobState};
+pub use kinds::JobKind;
+pub(crate) use kinds::KINDS;
+pub(crate) use metrics::JobMetrics;
+pub(crate) use progress::Progress;
+pub(crate) use queue::bring_forward;
+pub use schedule::{TASKS, Task, TaskReport};
+pub(crate) use schedule::{TaskReports, task_names};
+pub(crate) use sql::{QueueDepth, depth, remove_finished};
+pub use worker::LEASE;
 
-/// Names the ids of jobs.
-pub(crate) enum JobKind {}
-impl IdKind for JobKind {
-    const PREFIX: &'static str = "job";
-}
-pub(crate) type JobId = Id<JobKind>;
+/// A kind of job. A value is one job's payload, stored as JSON.
+pub trait Job: Serialize + DeserializeOwned + Clone + Send + Sync + 'static {
+    /// The name under which jobs of this kind are stored, and which audit entries give as the actor.
+    const KIND: &'static str;
+    /// Jobs of a higher priority are claimed first.
+    const PRIORITY: i64 = 0;
+    /// After so many attempts in a row that failed, a job becomes a dead letter.
+    const ATTEMPTS: i64 = 20;
 
-/// A job that this process holds.
-#[derive(Clone)]
-pub(crate) struct Held {
-    id: JobId,
-    kind: String,
-    payload: String,
-    lease: [u8; 16],
-    attempts: i64,
-}
+    /// What [`prepare`](Self::prepare) hands to [`perform`](Self::perform).
+    type Prepared: Send + 'static;
+    /// What [`perform`](Self::perform) hands to [`settle`](Self::settle).
+    type Performed: Send + 'static;
 
-/// What a step leaves.
-pub(crate) enum Step {
-    Done,
-    /// The payload of the next step, which is due at once.
-    Again(String),
-}
-
-/// How long a step may last before another process takes the job.
-const LEASE: Seconds = Seconds(60);
-
-/// The steps of one call, so that the caller can stop in between.
-const STEPS: u64 = 1000;
-
-impl Held {
-    pub(crate) fn payload<T: DeserializeOwned>(&self) -> Result<T> {
-        serde_json::from_str(&self.payload).map_err(|error| Error::stored("job", error))
+    /// A second job of the same kind and key is not enqueued while the first one waits. While the first one runs or is
+    /// tried again, it is run once more afterwards instead.
+    fn deduplication_key(&self) -> Option<String> {
+        None
     }
-}
 
-impl Step {
-    pub(crate) fn again<T: Serialize>(payload: &T) -> Result<Self> {
-        json(payload).map(Self::Again)
-    }
-}
-
-/// Puts a job into the queue; it is there if this transaction commits.
-pub(crate) fn enqueue<T: Serialize>(
-    tx: &mut Tx<'_>,
-    op: &mut Op,
-    kind: Kind,
-    payload: &T,
-    due: Timestamp,
-) -> Result<()> {
-    let id = op.id();
-    sql::insert(tx, id, kind.as_str(), &json(payload)?, due, op.now)
-}
-
-/// What a clock that ran ahead has put off is due at this earlier moment.
-///
-/// # Errors
-/// If the database does not take it.
-pub(crate) fn bring_back(tx: &mut Tx<'_>, now: Timestamp) -> Result<()> {
-    sql::bring_back(tx, now)
-}
-
-fn json<T: Serialize>(payload: &T) -> Result<String> {
-    serde_json::to_string(payload)
-        .map_err(|error| Error::Failure(format!("a job cannot be written down: {error}")))
-}
-
-impl Authority {
-    /// Does what is due: periodic work once, then the jobs of the queue until none is due. Says how many steps it
-    /// took; a job that failed is tried again later.
+    /// Reads what the work needs, and writes what others must see while it runs.
     ///
     /// # Errors
-    /// If the database cannot be used.
-    pub async fn run_jobs(&self) -> Result<u64> {
-        // A wrong clock makes nothing due; `/ready` and the log say that it is wrong.
-        if self.check_clock(self.now()).is_err() {
-            return Ok(0);
-        }
-        let mut steps = self.run_periodic().await?;
-        while steps < STEPS {
-            let Some(held) = self.write("jobs.take", Cx::system("jobs"), take).await? else {
-                break;
-            };
-            self.run_step(held).await?;
-            steps += 1;
-        }
-        Ok(steps)
+    /// Any error has the job tried again.
+    fn prepare(&self, tx: &mut Tx<'_>, op: &mut Op) -> Result<Self::Prepared>;
+
+    /// Works outside any transaction, so it may wait for the network or a disk. Its lease is renewed meanwhile. A process
+    /// may die at any moment, so the same job may be performed twice.
+    fn perform(
+        &self,
+        authority: &Authority,
+        prepared: Self::Prepared,
+    ) -> impl Future<Output = Result<Self::Performed, JobError>> + Send;
+
+    /// Writes the result. Nothing of it is kept if another process has taken the job over.
+    ///
+    /// # Errors
+    /// Any error has the job tried again.
+    fn settle(&self, tx: &mut Tx<'_>, op: &mut Op, performed: &Self::Performed) -> Result<Next<Self>>;
+}
+
+/// What is left of a job after a step.
+pub enum Next<J> {
+    /// It is done.
+    Done,
+    /// Another step, due immediately.
+    Step(J),
+}
+
+/// Why a job could not be performed.
+#[derive(Debug)]
+pub enum JobError {
+    /// It is tried again: after this time, or else after one that doubles with each attempt.
+    Retry { after: Option<Seconds>, reason: String },
+    /// No further attempt can succeed: it becomes a dead letter immediately.
+    Fail { reason: String },
+}
+
+impl JobError {
+    /// The job is tried again after this time.
+    pub fn retry(after: Seconds, reason: impl Into<String>) -> Self {
+        Self::Retry { after: Some(after), reason: reason.into() }
     }
 
-    async fn run_step(&self, held: Held) -> Result<()> {
-        let Some(kind) = Kind::from_word(&held.kind) else {
-            return self.put_off(held, "this version knows no such job".to_owned()).await;
-        };
-        let step = held.clone();
-        let done = self.write(kind.as_str(), Cx::system(kind.as_str()), move |tx, op| {
-            let left = kind.step(tx, op, &step)?;
-            let held = match &left {
-                Step::Done => sql::delete(tx, step.id, step.lease)?,
-                Step::Again(payload) => sql::give_back(tx, step.id, step.lease, payload, op.now)?,
-            };
-            // Whoever took it in the meantime does this step: undo ours.
-            if held { Ok(()) } else { Err(Error::Failure("the job's lease has ended".to_owned())) }
-        });
-        match done.await {
-            Ok(()) => Ok(()),
-            Err(error) => {
-                tracing::warn!(job = kind.as_str(), id = %held.id, %error, "a job failed and is tried again");
-                self.put_off(held, error.to_string()).await
-            }
-        }
-    }
-
-    /// Tries again after a time that doubles from ten seconds to an hour.
-    async fn put_off(&self, held: Held, error: String) -> Result<()> {
-        let wait = Seconds((10 << held.attempts.clamp(0, 9)).min(3600));
-        self.write("jobs.put_off", Cx::system("jobs"), move |tx, op| {
-            let error: String = error.chars().filter(|c| *c != '\0').take(500).collect();
-            sql::put_off(tx, held.id, held.lease, op.now + wait, &error)
-        })
-        .await
+    /// The job becomes a dead letter.
+    pub fn fail(reason: impl Into<String>) -> Self {
+        Self::Fail { reason: reason.into() }
     }
 }
 
-fn take(tx: &mut Tx<'_>, op: &mut Op) -> Result<Option<Held>> {
-    let Some(mut held) = sql::next_due(tx, op.now)? else { return Ok(None) };
-    held.lease = op.random();
-    sql::hold(tx, &held, op.now + LEASE)?;
-    Ok(Some(held))
+impl From<Error> for JobError {
+    fn from(error: Error) -> Self {
+        Self::Retry { after: None, reason: error.to_string() }
+    }
 }

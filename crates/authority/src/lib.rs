@@ -4,6 +4,7 @@ pub mod activations;
 mod audit;
 mod audit_log;
 pub mod backup;
+mod blocking;
 pub mod catalogue;
 pub mod changes;
 mod clock;
@@ -16,7 +17,7 @@ mod features;
 pub mod fill;
 mod health;
 mod idempotency;
-mod jobs;
+pub mod jobs;
 mod keys;
 mod licenses;
 mod list;
@@ -32,11 +33,13 @@ mod reminders;
 pub mod reports;
 mod retention;
 mod search;
+mod shared_run;
 mod statements;
 mod stats;
 pub mod status;
 mod stored;
 mod tokens;
+mod transaction;
 pub mod validate;
 mod versions;
 pub mod watching;
@@ -49,7 +52,7 @@ use kaching_db::Db;
 pub use audit_log::{AuditFilter, AuditRecord};
 pub use clock::{AcceptedClock, Clock, Entropy, SystemClock, SystemEntropy};
 pub use customers::{CustomerFilter, EditCustomer, NewCustomer};
-pub use cx::{Actor, Cx, Once};
+pub use cx::{Actor, Cx, Expected, Once};
 pub use daily::DailyLimits;
 pub use error::{Error, Replay, Result};
 pub use features::{EditFeature, FeatureDetails, FeatureFilter, NewFeature};
@@ -63,15 +66,15 @@ pub use licenses::{
     At, EditLicense, LicenseDetails, LicenseFilter, Licensed, NewLicense, Renewal, RevealedKey, Upgrade,
 };
 pub use list::{List, Page};
-pub(crate) use op::Op;
+pub use op::Op;
 pub use open::{Issuer, Options};
 pub use plans::{Applied, Apply, ApplyPlan, EditPlan, NewPlan, PlanDetails, PlanFilter};
 pub use products::{EditContact, EditProduct, NewProduct, ProductFilter};
 pub use reminders::Reminder;
-pub use retention::{LastRemoval, Retention};
+pub use retention::{LastRemoval, Removed, Retention};
 pub use stats::Stats;
 pub use tokens::{Caller, EditToken, MadeToken, NewToken, TokenFilter};
-pub use versions::{Expected, Versioned};
+pub use versions::Versioned;
 
 /// The license authority: every operation of the product, one transaction each.
 pub struct Authority {
@@ -91,6 +94,13 @@ pub struct Authority {
     pub(crate) pace: pace::Pace,
     pub(crate) daily: DailyLimits,
     pub(crate) retention: Retention,
+    /// The kinds of jobs that the workers of this process know.
+    job_kinds: Vec<&'static [jobs::JobKind]>,
+    /// A job was enqueued here, or another may be due.
+    jobs_enqueued: tokio::sync::Notify,
+    task_reports: jobs::TaskReports,
+    /// Where, how often and how many backups the schedule makes; `None` makes none.
+    backups: Option<backup::Schedule>,
     /// Replaced as a whole, by `renew_keyset` and `follow_keys`.
     ring: ArcSwap<KeyRing>,
     /// Goes out in a backup that is asked for with it, sealed by a passphrase.

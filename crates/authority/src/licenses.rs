@@ -16,7 +16,7 @@ use kaching_db::Tx;
 use kaching_domain::License;
 use kaching_license::LicenseKey;
 
-use crate::{Authority, Error, Op, Result, plans};
+use crate::{Authority, Cx, Error, Op, Result, jobs::Progress, plans};
 
 pub use change::{Renewal, Upgrade};
 pub use create::NewLicense;
@@ -107,19 +107,24 @@ pub(crate) fn due(tx: &mut Tx<'_>, license: &License, now: Timestamp) -> Result<
     Ok(kaching_domain::licenses::due_change(license, &from, &to, now))
 }
 
-/// The job's part: scheduled changes that are due, whether or not anybody asks.
-pub(crate) async fn apply_due_changes(authority: &Authority) -> Result<u64> {
-    let ids = authority.read("licenses.due", sql::due).await?;
-    let found = ids.len() as u64;
-    for id in ids {
-        authority
-            .write("licenses.change_plan", crate::Cx::system("licenses.change_plan"), move |tx, op| {
-                match sql::lock_by_id(tx, id)? {
-                    Some(license) => apply_due(tx, op, license).map(drop),
-                    None => Ok(()),
-                }
-            })
-            .await?;
+/// Applies the scheduled changes that are due, whether or not anybody asks. A license that cannot be changed is passed
+/// over with the next page, so that it keeps no other from its turn.
+pub(crate) async fn apply_due_changes(authority: &Authority) -> Result<Progress> {
+    let mut progress = Progress::default();
+    let mut after = (Timestamp::from_micros(i64::MIN), LicenseId::from_bytes([0; 16]));
+    loop {
+        let page = authority.read("licenses.due", move |tx, now| sql::due(tx, now, after)).await?;
+        let Some(last) = page.last() else { return Ok(progress) };
+        after = *last;
+        for (_, id) in page {
+            let changed =
+                authority.write("licenses.change_plan", Cx::system("licenses.change_plan"), move |tx, op| {
+                    match sql::lock_by_id(tx, id)? {
+                        Some(license) => apply_due(tx, op, license).map(drop),
+                        None => Ok(()),
+                    }
+                });
+            progress.item(id, changed.await)?;
+        }
     }
-    Ok(found)
 }

@@ -10,7 +10,13 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-use crate::{Authority, Result, health::LOOK, jobs, keys::KeyRing, migrations, retention};
+use crate::{
+    Authority, Result, backup,
+    health::LOOK,
+    jobs::{self, JobMetrics, QueueDepth},
+    keys::KeyRing,
+    migrations, retention,
+};
 
 /// What the authority counts and measures.
 #[derive(Clone, Default)]
@@ -30,8 +36,12 @@ pub(crate) struct Metrics {
     jobs_queued: Gauge,
     jobs_failing: Gauge,
     jobs_overdue: Gauge,
+    jobs_dead: Gauge,
+    pub(crate) jobs: JobMetrics,
     removed: Family<Removed, Counter>,
     removal_success: Gauge,
+    backup_success: Gauge,
+    pub(crate) backup_failures: Counter,
 }
 
 /// Time for a signature, by algorithm.
@@ -191,6 +201,23 @@ impl Metrics {
             Unit::Seconds,
             self.jobs_overdue.clone(),
         );
+        registry.register(
+            "jobs_dead",
+            "Jobs that failed too often, and that only an operator has tried again",
+            self.jobs_dead.clone(),
+        );
+        self.jobs.register(registry);
+        let backups = registry.sub_registry_with_prefix("backup");
+        backups.register(
+            "last_success_seconds",
+            "When the last backup on the schedule succeeded, whichever process made it, in Unix seconds; 0 before",
+            self.backup_success.clone(),
+        );
+        backups.register(
+            "failures",
+            "Backups on the schedule that this process could not make",
+            self.backup_failures.clone(),
+        );
         let retention = registry.sub_registry_with_prefix("retention");
         retention.register(
             "removed",
@@ -231,8 +258,9 @@ impl Metrics {
         }
     }
 
-    fn depth(&self, depth: &jobs::Depth, now: Timestamp) {
+    fn depth(&self, depth: &QueueDepth, now: Timestamp) {
         self.jobs_queued.set(depth.queued);
+        self.jobs_dead.set(depth.dead);
         self.jobs_failing.set(depth.failing);
         self.jobs_overdue.set(depth.oldest_due.map_or(0, |due| now.since(due).0.max(0)));
     }
@@ -256,6 +284,8 @@ impl Authority {
         let (db, now) = (self.db.with_deadline(LOOK), self.now());
         self.metrics.database_size.set(db.size().await?);
         self.metrics.depth(&db.read("jobs.depth", jobs::depth).await?, now);
+        let last = db.read("backup.measure", backup::last).await?;
+        self.metrics.backup_success.set(last.succeeded_at.map_or(0, |at| at.seconds()));
         let last = db.read("retention.measure", retention::last).await?;
         self.metrics.removal_success.set(last.succeeded_at.map_or(0, |at| at.seconds()));
         Ok(())

@@ -11,13 +11,15 @@ use kaching_base::{Secret, Timestamp, decode_text};
 use kaching_db::{self as db, Db, Tx};
 use kaching_license::KeyPurpose;
 use prometheus_client::registry::Registry;
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 
 use crate::{
     Authority, Clock, Cx, DailyLimits, Entropy, Error, Result, Retention,
     activations::{Grounds, gather},
+    backup,
     changes::{self, Changes},
     clock::ClockWatch,
+    jobs::{self, TaskReports},
     keys::{
         DataKeys, KeyRing, MasterKey, RootKeeper, RootStore, Sealer, StoredKey, StoredKeyset, write_private,
     },
@@ -126,6 +128,11 @@ impl Authority {
         Self { daily, retention, ..self }
     }
 
+    /// The same authority, whose schedule makes backups.
+    pub fn with_backups(self, backups: Option<backup::Schedule>) -> Self {
+        Self { backups, ..self }
+    }
+
     /// The authority of a database that is there, before it has loaded what it signs with.
     pub(crate) fn of(
         db: Db,
@@ -156,6 +163,10 @@ impl Authority {
             pace: Pace::default(),
             daily: DailyLimits::default(),
             retention: Retention::default(),
+            job_kinds: vec![&jobs::KINDS],
+            jobs_enqueued: Notify::new(),
+            task_reports: TaskReports::default(),
+            backups: None,
             copying: Arc::new(Semaphore::new(1)),
         }
     }

@@ -20,7 +20,7 @@ use crate::{
     search::{self, Noun},
 };
 
-pub(crate) use apply::run as run_apply;
+pub(crate) use apply::ApplyJob;
 pub use apply::{Applied, Apply, ApplyPlan};
 
 /// A plan with the code of its product, by which it is addressed.

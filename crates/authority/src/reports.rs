@@ -8,7 +8,7 @@ use crate::{
     Authority, Cx, Error, Result,
     activations::{self, Proof, sql},
     audit::Entry,
-    daily::{Charged, Counted},
+    daily::{Charged, DailyCount},
     licenses,
 };
 
@@ -71,7 +71,7 @@ impl Authority {
             }
             let license = licenses::sql::by_id(tx, activation.license)?.ok_or_else(activations::unknown)?;
             let detail = "the license has reported as much as is stored in a day (UTC)";
-            op.daily.admit(tx, Charged::to(&license), Counted::Reports, detail, op.now)?;
+            op.daily.admit(tx, Charged::to(&license), DailyCount::Reports, detail, op.now)?;
             sql::keep_nonce(tx, id, &report.nonce, op.now)?;
             op.on(report.kind.action(), id);
             let entry = Entry::ok(json!({ "license": license.id, "at": report.at }));

@@ -4,12 +4,18 @@ mod sql;
 
 use std::collections::BTreeMap;
 
-use kaching_base::{ActivationId, Base64Url, CLOCK_TOLERANCE, Seconds, Timestamp};
+use kaching_base::{ActivationId, Seconds, Timestamp};
 use kaching_db::Tx;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::{Authority, Cx, Op, Result, audit::Entry, daily};
+use crate::{
+    Authority, Cx, Op, Result,
+    audit::Entry,
+    daily, jobs,
+    jobs::Progress,
+    shared_run::{SharedRun, lock_state, state, store_state},
+};
 
 /// How long things are kept; `None` is for ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +52,7 @@ pub struct LastRemoval {
 
 /// What is removed, in this order: what refers to an installation goes before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kept {
+pub(crate) enum RetainedKind {
     DailyCounts,
     AuditPersonal,
     AuditEntries,
@@ -54,21 +60,24 @@ pub(crate) enum Kept {
     Moves,
     Displaced,
     Installations,
+    FinishedJobs,
 }
 
 /// The row that all servers on a database share.
 #[derive(Default, Serialize, Deserialize)]
 #[serde(default)]
-struct State {
-    begun_at: i64,
-    succeeded_at: Option<i64>,
-    /// Which server is at it, and until when nobody else takes over.
-    lease: Option<String>,
-    until: i64,
+struct RemovalState {
+    #[serde(flatten)]
+    run: SharedRun,
     /// How far it is.
     at: Position,
     removed: BTreeMap<String, u64>,
+    /// What could not be removed, with the reason of each.
+    failed: BTreeMap<String, String>,
 }
+
+/// The name of that row.
+const NAME: &str = "retention";
 
 /// How far a removal is.
 #[derive(Clone, Default, Serialize, Deserialize)]
@@ -86,24 +95,31 @@ pub(crate) struct Batch {
     pub(crate) more: bool,
 }
 
-enum Step {
+enum RemovalStep {
     More,
-    Done(BTreeMap<String, u64>),
+    Done(Removed),
     /// Another server has taken over.
     Lost,
 }
 
+/// What a nightly removal did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Removed {
+    /// How many rows were removed, by what they are.
+    pub rows: BTreeMap<String, u64>,
+    /// What could not be removed, with the reason of each.
+    pub failed: BTreeMap<String, String>,
+}
+
 /// Nights begin at this time of the day, UTC.
 const BEGINS: Seconds = Seconds(2 * 3600);
-/// A server that dies leaves the work to another one after this.
-const LEASE: Seconds = Seconds(600);
 /// Rows of one transaction: so many are removed in a few milliseconds.
-pub(crate) const MOST: i64 = 500;
+pub(crate) const BATCH_ROWS: i64 = 500;
 /// Moves count for 30 days, and are looked at by people for longer.
 const MOVES: Seconds = Seconds::days(90);
 
-impl Kept {
-    const ALL: [Self; 7] = [
+impl RetainedKind {
+    const ALL: [Self; 8] = [
         Self::DailyCounts,
         Self::AuditPersonal,
         Self::AuditEntries,
@@ -111,11 +127,13 @@ impl Kept {
         Self::Moves,
         Self::Displaced,
         Self::Installations,
+        Self::FinishedJobs,
     ];
 
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::DailyCounts => "daily_counts",
+            Self::FinishedJobs => "finished_jobs",
             Self::AuditPersonal => "audit_personal",
             Self::AuditEntries => "audit_entries",
             Self::Usage => "usage",
@@ -128,7 +146,8 @@ impl Kept {
     /// The moment before which it is removed.
     fn before(self, retention: &Retention, now: Timestamp) -> Option<Timestamp> {
         let kept = match self {
-            Self::DailyCounts => Some(Seconds(0)),
+            // Days that are over, and jobs by what became of them.
+            Self::DailyCounts | Self::FinishedJobs => Some(Seconds(0)),
             Self::Moves => Some(MOVES),
             Self::AuditPersonal => retention.personal,
             Self::AuditEntries => retention.audit,
@@ -145,25 +164,48 @@ impl Authority {
     ///
     /// # Errors
     /// If the database cannot be used; the work goes on where it was ended.
-    pub async fn remove_old_when_due(&self) -> Result<Option<BTreeMap<String, u64>>> {
+    pub async fn remove_old_when_due(&self) -> Result<Option<Removed>> {
         let Some(lease) = self.take_removal().await? else { return Ok(None) };
         let retention = self.retention;
         loop {
-            let lease = lease.clone();
+            let held = lease.clone();
             let step = self.write("retention.remove", Cx::system("retention"), move |tx, op| {
-                step(tx, op, &lease, &retention)
+                step(tx, op, &held, &retention)
             });
-            match step.await? {
-                Step::More => {}
-                Step::Lost => return Ok(None),
-                Step::Done(removed) => {
-                    for (kept, count) in &removed {
-                        self.metrics.removed(kept, *count);
+            let step = match step.await {
+                Err(error) if error.concerns_one_item() => {
+                    self.pass_over(lease.clone(), error.to_string()).await?;
+                    continue;
+                }
+                step => step?,
+            };
+            match step {
+                RemovalStep::More => {}
+                RemovalStep::Lost => return Ok(None),
+                RemovalStep::Done(removed) => {
+                    for (kind, count) in &removed.rows {
+                        self.metrics.removed(kind, *count);
                     }
                     return Ok(Some(removed));
                 }
             }
         }
+    }
+
+    /// Goes on with the next kind of rows, where those of the present one cannot be removed.
+    async fn pass_over(&self, lease: String, error: String) -> Result<()> {
+        self.write("retention.pass_over", Cx::system("retention"), move |tx, _| {
+            let mut state: RemovalState = lock_state(tx, NAME)?;
+            if state.run.is_leased_as(&lease)
+                && let Some(kind) = RetainedKind::ALL.get(state.at.kept)
+            {
+                state.failed.insert(kind.as_str().to_owned(), error.clone());
+                state.at = Position { kept: state.at.kept + 1, ..Position::default() };
+                store_state(tx, NAME, &state)?;
+            }
+            Ok(())
+        })
+        .await
     }
 
     /// Returns what is known of the nightly removal.
@@ -177,22 +219,23 @@ impl Authority {
     /// The lease under which this server does the work that is due.
     async fn take_removal(&self) -> Result<Option<String>> {
         if self.check_clock(self.now()).is_err()
-            || !is_due(&self.read("retention.look_due", |tx, _| sql::state(tx)).await?, self.now())
+            || !is_due(&self.read("retention.look_due", |tx, _| state(tx, NAME)).await?, self.now())
         {
             return Ok(None);
         }
         self.write("retention.take", Cx::system("retention"), move |tx, op| {
-            let mut state: State = sql::lock_state(tx)?;
+            let mut state: RemovalState = lock_state(tx, NAME)?;
             if !is_due(&state, op.now) {
                 return Ok(None);
             }
-            if state.lease.is_none() {
-                (state.begun_at, state.at) = (op.now.micros(), Position::default());
+            if !state.run.is_unfinished() {
+                state.run.begin(op.now);
+                state.at = Position::default();
                 state.removed.clear();
+                state.failed.clear();
             }
-            let lease = Base64Url(op.random::<16>()).to_string();
-            (state.lease, state.until) = (Some(lease.clone()), (op.now + LEASE).micros());
-            sql::keep_state(tx, &state)?;
+            let lease = state.run.take_lease(op);
+            store_state(tx, NAME, &state)?;
             Ok(Some(lease))
         })
         .await
@@ -201,76 +244,92 @@ impl Authority {
 
 /// The words of all that is removed, as metrics have them.
 pub(crate) fn words() -> impl Iterator<Item = &'static str> {
-    Kept::ALL.into_iter().map(Kept::as_str)
+    RetainedKind::ALL.into_iter().map(RetainedKind::as_str)
 }
 
 pub(crate) fn last(tx: &mut Tx<'_>) -> Result<LastRemoval> {
-    let state: State = sql::state(tx)?;
-    Ok(LastRemoval {
-        begun_at: (state.begun_at != 0).then(|| Timestamp::from_micros(state.begun_at)),
-        succeeded_at: state.succeeded_at.map(Timestamp::from_micros),
-    })
+    let RemovalState { run, .. } = state(tx, NAME)?;
+    Ok(LastRemoval { begun_at: run.begun_at(), succeeded_at: run.succeeded_at() })
 }
 
-/// Whether a night has begun since the last time, or one that was begun was not finished by whoever was at it.
-fn is_due(state: &State, now: Timestamp) -> bool {
+/// Removes what is old, if a night has begun, and says what could not be removed.
+pub(crate) async fn remove_due(authority: &Authority) -> Result<Progress> {
+    let Some(removed) = authority.remove_old_when_due().await? else { return Ok(Progress::default()) };
+    if !removed.rows.is_empty() {
+        tracing::info!(removed = ?removed.rows, "what is kept no longer was removed");
+    }
+    let failed = removed.failed.into_iter().map(|(kind, reason)| (kind, crate::Error::Failure(reason)));
+    Ok(Progress { done: removed.rows.values().sum(), failed: failed.collect() })
+}
+
+/// Whether a night has begun since the last time, or one was begun and not finished.
+fn is_due(state: &RemovalState, now: Timestamp) -> bool {
     let night = |at: Timestamp| (at - BEGINS).seconds().div_euclid(86_400);
-    let (began, until) = (Timestamp::from_micros(state.begun_at), Timestamp::from_micros(state.until));
-    let left = state.lease.is_some();
-    // What began later than now was begun by a clock that ran ahead.
-    let ahead = began.since(now) > CLOCK_TOLERANCE;
-    ahead || (state.begun_at == 0 || left || night(now) > night(began)) && now >= until
+    state.run.is_due(now, |begun| night(now) > night(begun))
 }
 
 /// Removes one batch, and remembers how far that is.
-fn step(tx: &mut Tx<'_>, op: &mut Op, lease: &str, retention: &Retention) -> Result<Step> {
-    let mut state: State = sql::lock_state(tx)?;
-    if state.lease.as_deref() != Some(lease) {
-        return Ok(Step::Lost);
+fn step(tx: &mut Tx<'_>, op: &mut Op, lease: &str, retention: &Retention) -> Result<RemovalStep> {
+    let mut state: RemovalState = lock_state(tx, NAME)?;
+    if !state.run.is_leased_as(lease) {
+        return Ok(RemovalStep::Lost);
     }
-    if let Some(kept) = Kept::ALL.get(state.at.kept).copied() {
-        let batch = match kept.before(retention, op.now) {
+    if let Some(kind) = RetainedKind::ALL.get(state.at.kept).copied() {
+        let batch = match kind.before(retention, op.now) {
             None => Batch { removed: 0, more: false },
-            Some(before) => remove(tx, op, kept, before, &mut state.at)?,
+            Some(before) => remove(tx, op, kind, before, &mut state.at)?,
         };
         if batch.removed > 0 {
-            *state.removed.entry(kept.as_str().to_owned()).or_default() += batch.removed;
+            *state.removed.entry(kind.as_str().to_owned()).or_default() += batch.removed;
         }
         if !batch.more {
             state.at = Position { kept: state.at.kept + 1, ..Position::default() };
         }
-        state.until = (op.now + LEASE).micros();
-        sql::keep_state(tx, &state)?;
-        return Ok(Step::More);
+        state.run.renew_lease(op.now);
+        store_state(tx, NAME, &state)?;
+        return Ok(RemovalStep::More);
     }
-    (state.lease, state.until) = (None, 0);
-    state.succeeded_at = Some(op.now.micros());
-    sql::keep_state(tx, &state)?;
-    // Counts of a day that is over say nothing that was lost.
-    let told: BTreeMap<_, _> = state.removed.iter().filter(|(kept, _)| *kept != "daily_counts").collect();
-    if !told.is_empty() {
+    state.run.end();
+    if state.failed.is_empty() {
+        state.run.succeed(op.now);
+    }
+    store_state(tx, NAME, &state)?;
+    let recorded = state.removed.iter().filter(|(kind, _)| !UNRECORDED.contains(&kind.as_str()));
+    let recorded: BTreeMap<_, _> = recorded.collect();
+    if !recorded.is_empty() {
         op.on("retention.remove", "retention");
-        op.audit(tx, Entry::ok(json!({ "removed": told })))?;
+        op.audit(tx, Entry::ok(json!({ "removed": recorded })))?;
     }
-    Ok(Step::Done(state.removed))
+    Ok(RemovalStep::Done(Removed { rows: state.removed, failed: state.failed }))
 }
 
-fn remove(tx: &mut Tx<'_>, op: &mut Op, kept: Kept, before: Timestamp, at: &mut Position) -> Result<Batch> {
-    let removed = match kept {
-        Kept::DailyCounts => days(tx, op)?,
-        Kept::AuditPersonal => sql::remove_personal(tx, before)?,
-        Kept::AuditEntries => sql::remove_entries(tx, before)?,
-        Kept::Usage => sql::remove_usage(tx, before)?,
-        Kept::Moves => sql::remove_moves(tx, before)?,
-        Kept::Displaced => sql::remove_displaced(tx, before)?,
-        Kept::Installations => return sql::remove_installations(tx, before, at),
+/// Counts of a day that is over, and jobs that have ended, hold nothing of which the log would have to say that it was
+/// removed.
+const UNRECORDED: [&str; 2] = ["daily_counts", "finished_jobs"];
+
+fn remove(
+    tx: &mut Tx<'_>,
+    op: &mut Op,
+    kind: RetainedKind,
+    before: Timestamp,
+    at: &mut Position,
+) -> Result<Batch> {
+    let removed = match kind {
+        RetainedKind::DailyCounts => remove_days(tx, op)?,
+        RetainedKind::FinishedJobs => jobs::remove_finished(tx, op.now, BATCH_ROWS)?,
+        RetainedKind::AuditPersonal => sql::remove_personal(tx, before)?,
+        RetainedKind::AuditEntries => sql::remove_entries(tx, before)?,
+        RetainedKind::Usage => sql::remove_usage(tx, before)?,
+        RetainedKind::Moves => sql::remove_moves(tx, before)?,
+        RetainedKind::Displaced => sql::remove_displaced(tx, before)?,
+        RetainedKind::Installations => return sql::remove_installations(tx, before, at),
     };
-    Ok(Batch { removed, more: removed >= MOST.unsigned_abs() })
+    Ok(Batch { removed, more: removed >= BATCH_ROWS.unsigned_abs() })
 }
 
 /// Counts of days that are over; where audit entries were counted only, one entry says how many.
-fn days(tx: &mut Tx<'_>, op: &mut Op) -> Result<u64> {
-    let over = daily::over(tx, op.now, MOST)?;
+fn remove_days(tx: &mut Tx<'_>, op: &mut Op) -> Result<u64> {
+    let over = daily::over(tx, op.now, BATCH_ROWS)?;
     for (license, day, skipped) in &over {
         if *skipped > 0 {
             op.on("license.audit_limited", license);

@@ -7,16 +7,7 @@
 use kaching_base::{Base64Url, ErrorCode};
 use kaching_domain::Refused;
 
-use crate::{Authority, Error, Op, Result, keys::KeyRing};
-
-/// The versions of which an object must have one for a change to be made.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Expected {
-    /// Whichever it has, as long as it exists.
-    Any,
-    /// One of these.
-    OneOf(Vec<String>),
-}
+use crate::{Authority, Error, Expected, Op, Result, keys::KeyRing};
 
 /// An object that is changed by several people.
 pub trait Versioned {

@@ -163,6 +163,8 @@ ids! {
     TokenId, TokenKind = "tok";
     /// An audit entry.
     AuditId, AuditKind = "aud";
+    /// A job.
+    JobId, JobKind = "job";
     /// A request.
     RequestId, RequestKind = "req";
 }

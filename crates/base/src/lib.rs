@@ -22,8 +22,8 @@ pub use codes::{Code, Reference};
 pub use encoding::Base64Url;
 pub use error_code::ErrorCode;
 pub use ids::{
-    ActivationId, AuditId, CustomerId, FeatureId, Id, IdKind, LicenseId, OperatorId, PlanId, ProductId,
-    RequestId, TokenId,
+    ActivationId, AuditId, CustomerId, FeatureId, Id, IdKind, JobId, LicenseId, OperatorId, PlanId,
+    ProductId, RequestId, TokenId,
 };
 pub use invisible::{is_invisible, printable, visible};
 pub use kinds::{FingerprintKind, LeaseAlgorithm, LicenseType};

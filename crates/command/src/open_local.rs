@@ -47,7 +47,9 @@ pub async fn open(data: &DataDir, config: &Config, base: PublicUrl) -> Result<Ap
     };
     let mut registry = Registry::default();
     let authority = Authority::open(options, &mut registry).await.map_err(Failure::from_error)?;
-    let authority = authority.keeping(config.limits.daily(), config.retention.kept());
+    let authority = authority
+        .keeping(config.limits.daily(), config.retention.kept())
+        .with_backups(config.backup.schedule());
     Ok(App::new(Arc::new(authority), config, base, clock, entropy, registry))
 }
 

@@ -85,7 +85,7 @@ pub(crate) fn document(contents: &Contents, file: &std::path::Path) -> Value {
 
 /// Returns the number of rows of each table, and their checksums.
 pub(crate) fn tables(contents: &Contents) -> Value {
-    let table = |table: &kaching_authority::backup::Counted| json!({ "table": table.name, "rows": table.rows, "sum": table.sum.to_string() });
+    let table = |table: &kaching_authority::backup::TableCount| json!({ "table": table.name, "rows": table.rows, "sum": table.sum.to_string() });
     json!({ "rows": contents.rows(), "tables": contents.tables.iter().map(table).collect::<Vec<_>>() })
 }
 

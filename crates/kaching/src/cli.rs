@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 use kaching_api::SecretText;
 
 use crate::{
-    activation, audit, backup, clock, config, customer, demo, doctor, feature, inspect, key, license,
+    activation, audit, backup, clock, config, customer, demo, doctor, feature, inspect, job, key, license,
     migrate, plan, product, reminders, restore, seed, serve, stats, token,
 };
 
@@ -69,6 +69,8 @@ pub(crate) enum Command {
     Token(token::TokenCommand),
     #[command(subcommand)]
     Key(key::KeyCommand),
+    #[command(subcommand)]
+    Job(job::JobCommand),
     #[command(subcommand)]
     Clock(clock::ClockCommand),
     #[command(subcommand)]

@@ -13,6 +13,7 @@ mod dumps;
 mod feature;
 mod flags;
 mod inspect;
+mod job;
 mod key;
 mod license;
 mod migrate;

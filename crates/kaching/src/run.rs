@@ -76,6 +76,7 @@ async fn ask(command: Command, client: &mut Client, output: &Output) -> Result<(
         Command::Activation(command) => command.run(client, output).await,
         Command::Token(command) => command.run(client, output).await,
         Command::Key(command) => command.run(client, output).await,
+        Command::Job(command) => command.run(client, output).await,
         Command::Clock(command) => command.run(client, output).await,
         Command::Audit(command) => command.run(client, output).await,
         Command::Stats(command) => command.run(client, output).await,

@@ -3,8 +3,8 @@ use std::sync::{
     atomic::{AtomicBool, AtomicI64, Ordering},
 };
 
-use kaching_authority::{Authority, Clock, Entropy, backup::Schedule};
-use kaching_base::{RequestId, Seconds, Timestamp};
+use kaching_authority::{Authority, Clock, Entropy};
+use kaching_base::{RequestId, Timestamp};
 use prometheus_client::registry::Registry;
 
 use crate::{
@@ -32,7 +32,6 @@ pub struct Inner {
     pub(crate) body_timeout: std::time::Duration,
     pub(crate) limits: Limits,
     pub(crate) admission: Admission,
-    pub(crate) schedule: Option<Schedule>,
     pub(crate) waits: Arc<Waits>,
     pub(crate) metrics: Metrics,
     pub(crate) registry: Registry,
@@ -67,7 +66,6 @@ impl App {
             body_timeout: seconds(config.server.body_timeout_s),
             limits: Limits::new(&config.limits),
             admission: Admission::new(&config.limits, &metrics),
-            schedule: schedule(config),
             waits: Arc::new(Waits::new(config.server.max_connections, config.limits.places_percent)),
             metrics,
             registry,
@@ -113,15 +111,6 @@ impl App {
         let random = seed.first_chunk().expect("a seed is longer than ten bytes");
         RequestId::new(self.now(), *random)
     }
-}
-
-fn schedule(config: &Config) -> Option<Schedule> {
-    let backup = &config.backup;
-    backup.directory.as_ref().map(|directory| Schedule {
-        directory: directory.clone(),
-        every: Seconds(i64::from(backup.every_h) * 3600),
-        keep: usize::try_from(backup.keep).unwrap_or(usize::MAX),
-    })
 }
 
 impl std::ops::Deref for App {

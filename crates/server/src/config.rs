@@ -5,7 +5,7 @@ mod overlay;
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
 
-use kaching_authority::{DailyLimits, Retention};
+use kaching_authority::{DailyLimits, Retention, backup::Schedule};
 use kaching_base::{Seconds, Secret, host_of, in_plain_words};
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -350,6 +350,17 @@ impl LimitSettings {
             activations: self.activations_per_day,
             audit: self.audit_per_day,
         }
+    }
+}
+
+impl BackupSettings {
+    /// The schedule, if backups are made.
+    pub fn schedule(&self) -> Option<Schedule> {
+        self.directory.as_ref().map(|directory| Schedule {
+            directory: directory.clone(),
+            every: Seconds(i64::from(self.every_h) * 3600),
+            keep: usize::try_from(self.keep).unwrap_or(usize::MAX),
+        })
     }
 }
 

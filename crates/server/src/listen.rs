@@ -16,6 +16,7 @@ use std::{
 };
 
 use axum::Router;
+use kaching_authority::jobs::TASKS;
 use tokio::{
     net::{TcpListener, TcpSocket, UnixListener},
     sync::Semaphore,
@@ -53,6 +54,9 @@ struct Limits {
 /// Connections that the system takes for us before we do: as many clients as come back at once after an outage.
 /// It lowers this to its own limit (net.core.somaxconn on Linux, usually 4096).
 const BACKLOG: u32 = 16_384;
+
+/// Jobs that a server runs at a time, so that one that waits for a network keeps no other from its turn.
+const JOB_WORKERS: usize = 4;
 
 /// Where the server is reached.
 #[derive(Clone, Debug)]
@@ -134,13 +138,15 @@ impl Listeners {
         let mut asked = shutdown;
         let shutdown = ours;
         let mut accepting = Tasks::default();
-        accepting.spawn(upkeep::jobs(app.clone(), shutdown.clone()));
-        accepting.spawn(upkeep::minutely(app.clone(), shutdown.clone()));
+        for _ in 0..JOB_WORKERS {
+            accepting.spawn(upkeep::worker(app.clone(), shutdown.clone()));
+        }
+        for task in &TASKS {
+            accepting.spawn(upkeep::scheduled(app.clone(), task, shutdown.clone()));
+        }
+        accepting.spawn(upkeep::sweep(app.clone(), shutdown.clone()));
         accepting.spawn(upkeep::measure(app.clone(), shutdown.clone()));
         accepting.spawn(upkeep::changes(app.clone(), shutdown.clone()));
-        accepting.spawn(upkeep::keys(app.clone(), shutdown.clone()));
-        accepting.spawn(upkeep::backups(app.clone(), shutdown.clone()));
-        accepting.spawn(upkeep::retention(app.clone(), shutdown.clone()));
         let (product, everything) = (router::product(&app), router::everything(&app));
         let lines = |router| self.limits.lines(router, &app, &shutdown);
         let public = if self.private.is_some() { product } else { everything.clone() };

@@ -31,8 +31,6 @@ pub(crate) struct Metrics {
     pub(crate) events: Family<Event, Counter>,
     pub(crate) propagation: Histogram,
     pub(crate) availability: Availability,
-    pub(crate) backup_success: Gauge,
-    pub(crate) backup_failures: Counter,
 }
 
 /// What was written to a stream.
@@ -157,8 +155,6 @@ impl Metrics {
             streams: Gauge::default(),
             events: Family::default(),
             propagation: Histogram::new(PROPAGATION),
-            backup_success: Gauge::default(),
-            backup_failures: Counter::default(),
         };
         metrics.register_own(kaching);
         let registry = registry.sub_registry_with_prefix("kaching_http");
@@ -229,17 +225,6 @@ impl Metrics {
             "Time from a change to the moment at which a client had acted on it, as clients measured it",
             Unit::Seconds,
             self.propagation.clone(),
-        );
-        let backups = registry.sub_registry_with_prefix("backup");
-        backups.register(
-            "last_success_seconds",
-            "When the last backup on the schedule succeeded, whichever process made it, in Unix seconds; 0 before",
-            self.backup_success.clone(),
-        );
-        backups.register(
-            "failures",
-            "Backups on the schedule that this process could not make",
-            self.backup_failures.clone(),
         );
     }
 }

@@ -2,6 +2,7 @@
 
 mod activations;
 mod changes;
+mod jobs;
 mod licenses;
 mod people;
 mod products;
@@ -12,6 +13,7 @@ use kaching_base::{ErrorCode, ParseError};
 
 pub(crate) use activations::*;
 pub(crate) use changes::*;
+pub(crate) use jobs::*;
 pub(crate) use licenses::*;
 pub(crate) use people::*;
 pub(crate) use products::*;

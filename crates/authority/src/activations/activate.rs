@@ -23,7 +23,7 @@ use super::{
 use crate::{
     Authority, Cx, Error, Op, Result,
     audit::{self, Entry},
-    daily::{self, Charged, Counted},
+    daily::{self, Charged, DailyCount},
     licenses,
     statements::{Around, after_commit},
     status::no_license,
@@ -161,7 +161,7 @@ fn count(tx: &mut Tx<'_>, op: &mut Op, license: &License, decision: &Decision) -
         return Ok(());
     }
     let detail = "the license was activated as often as it may be in a day (UTC)";
-    if op.daily.admit(tx, Charged::to(license), Counted::Activations, detail, op.now)? {
+    if op.daily.admit(tx, Charged::to(license), DailyCount::Activations, detail, op.now)? {
         let change = json!({ "until": op.now + daily::until_tomorrow(op.now) });
         let license = license.id.to_string();
         audit::append(tx, op, "license.activations_limited", Some(license), Entry::ok(change))?;

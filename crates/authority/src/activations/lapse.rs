@@ -1,30 +1,31 @@
-use kaching_base::{ActivationId, LicenseId};
+use kaching_base::{ActivationId, LicenseId, Seconds};
 
 use super::{slots::write_lapse, sql};
-use crate::{Authority, Cx, Result, licenses};
+use crate::{Authority, Cx, Error, Result, jobs::Progress, licenses};
 
 /// Steps of one call: with millions of activations some hundreds are due in every second.
 const STEPS: u64 = 64;
+const PUT_OFF: Seconds = Seconds(3600);
 
 /// Writes down what lapsed, a bounded number at a time. Those that live on, which are nearly all, are looked at again
-/// when they would lapse: that is moved for many of them at once. How many were looked at.
-pub(crate) async fn lapse_due(authority: &Authority) -> Result<u64> {
-    let mut looked_at = 0;
+/// when they would lapse: that is moved for many of them together. Returns how many were looked at.
+pub(crate) async fn lapse_due(authority: &Authority) -> Result<Progress> {
+    let mut progress = Progress::default();
     for _ in 0..STEPS {
         let due = authority.read("activations.to_check", sql::to_check).await?;
         let all = (due.len() as u64) < sql::TO_CHECK.unsigned_abs();
-        looked_at += due.len() as u64;
-        look(authority, due).await?;
+        look(authority, due, &mut progress).await?;
         if all {
             break;
         }
     }
-    Ok(looked_at)
+    Ok(progress)
 }
 
-async fn look(authority: &Authority, due: Vec<sql::Due>) -> Result<()> {
+async fn look(authority: &Authority, due: Vec<sql::Due>, progress: &mut Progress) -> Result<()> {
     let (living, lapsed): (Vec<_>, Vec<_>) = due.into_iter().partition(|due| due.lives_on);
     if !living.is_empty() {
+        progress.done += living.len() as u64;
         let ids: Vec<_> = living.into_iter().map(|due| due.id).collect();
         authority
             .write("activations.check_again", Cx::system("activations.check_again"), move |tx, op| {
@@ -33,7 +34,11 @@ async fn look(authority: &Authority, due: Vec<sql::Due>) -> Result<()> {
             .await?;
     }
     for sql::Due { id, license, .. } in lapsed {
-        lapse(authority, id, license).await?;
+        let lapsed = lapse(authority, id, license).await;
+        if lapsed.as_ref().is_err_and(Error::concerns_one_item) {
+            put_off(authority, id).await?;
+        }
+        progress.item(id, lapsed)?;
     }
     Ok(())
 }
@@ -50,6 +55,15 @@ async fn lapse(authority: &Authority, id: ActivationId, license: LicenseId) -> R
                 sql::check_again(tx, &[id], op.now)?;
                 sql::stop_checking(tx, id)
             }
+        })
+        .await
+}
+
+/// Looks again in an hour at an activation that could not be lapsed, so that it keeps no place of those that can.
+async fn put_off(authority: &Authority, id: ActivationId) -> Result<()> {
+    authority
+        .write("activations.put_off", Cx::system("activations.lapse"), move |tx, op| {
+            sql::set_check_at(tx, id, op.now + PUT_OFF)
         })
         .await
 }

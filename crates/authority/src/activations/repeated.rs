@@ -9,8 +9,9 @@ use serde_json::{Value, json};
 
 use super::sql::repeated as sql;
 use crate::{
-    Authority, Cx, Op, Result,
+    Authority, Cx, Error, Op, Result,
     audit::{self, Entry},
+    jobs::Progress,
 };
 
 const HOUR: Seconds = Seconds(3600);
@@ -34,19 +35,47 @@ pub(super) fn audit(
     op.audit(tx, entry(change))
 }
 
-/// Writes the entries of those whose hour is over. How many were looked at.
-pub(crate) async fn write_repeated(authority: &Authority) -> Result<u64> {
-    let due = authority.read("activations.repeated_due", |tx, now| sql::is_any_due(tx, now - HOUR));
-    if !due.await? {
-        return Ok(0);
+/// Writes the entries of those whose hour is over: some together, or, where that fails, each apart from the others.
+pub(crate) async fn write_repeated(authority: &Authority) -> Result<Progress> {
+    let due = authority.read("activations.repeated_due", |tx, now| sql::due(tx, now - HOUR)).await?;
+    if due.is_empty() {
+        return Ok(Progress::default());
     }
-    authority.write("activations.write_repeated", Cx::system("activations.write_repeated"), write_due).await
+    match write(authority, due.clone()).await {
+        Ok(done) => return Ok(done.into()),
+        Err(error) if error.concerns_one_item() => {}
+        Err(error) => return Err(error),
+    }
+    let mut progress = Progress::default();
+    for (id, action) in due {
+        let written = write(authority, vec![(id, action.clone())]).await.map(drop);
+        if written.as_ref().is_err_and(Error::concerns_one_item) {
+            put_off(authority, id, action.clone()).await?;
+        }
+        progress.item(format!("{id} {action}"), written)?;
+    }
+    Ok(progress)
 }
 
-fn write_due(tx: &mut Tx<'_>, op: &mut Op) -> Result<u64> {
-    let due = sql::lock_due(tx, op.now - HOUR)?;
-    let looked_at = due.len() as u64;
-    for counted in due {
+async fn write(authority: &Authority, due: Vec<(ActivationId, String)>) -> Result<u64> {
+    let cx = Cx::system("activations.write_repeated");
+    authority.write("activations.write_repeated", cx, move |tx, op| write_all(tx, op, &due)).await
+}
+
+/// Looks again in an hour at what could not be written.
+async fn put_off(authority: &Authority, id: ActivationId, action: String) -> Result<()> {
+    let cx = Cx::system("activations.write_repeated");
+    authority
+        .write("activations.put_off_repeated", cx, move |tx, op| sql::put_off(tx, id, &action, op.now))
+        .await
+}
+
+fn write_all(tx: &mut Tx<'_>, op: &mut Op, due: &[(ActivationId, String)]) -> Result<u64> {
+    let mut looked_at = 0;
+    for (id, action) in due {
+        // Another server may have written it.
+        let Some(counted) = sql::lock_due(tx, *id, action, op.now - HOUR)? else { continue };
+        looked_at += 1;
         if counted.times == 0 {
             sql::end(tx, &counted)?;
             continue;

@@ -514,6 +514,12 @@ pub(super) fn check_again(tx: &mut Tx<'_>, ids: &[ActivationId], now: Timestamp)
     Ok(tx.execute(&update, update.params())?)
 }
 
+/// Has the job look at one at this moment.
+pub(super) fn set_check_at(tx: &mut Tx<'_>, id: ActivationId, at: Timestamp) -> Result<()> {
+    tx.execute("update activations set check_at = ?2 where id = ?1", params![id, at])?;
+    Ok(())
+}
+
 /// Has the job never look again at one that holds no slot.
 pub(super) fn stop_checking(tx: &mut Tx<'_>, id: ActivationId) -> Result<()> {
     tx.execute("update activations set check_at = null where id = ?1 and status <> 'active'", params![id])?;

@@ -9,7 +9,7 @@ use kaching_domain::activations::known_counter;
 use super::{Usage, sql};
 use crate::{
     Op, Result,
-    daily::{Charged, Counted},
+    daily::{Charged, DailyCount},
     statements::Around,
 };
 
@@ -39,7 +39,7 @@ pub(super) fn keep(
         .collect();
     let wanted = i64::try_from(increments.len()).unwrap_or(i64::MAX);
     let charged = Charged::to(&around.license);
-    let within = op.daily.take(tx, charged, Counted::Usage, wanted, op.now)?;
+    let within = op.daily.take(tx, charged, DailyCount::Usage, wanted, op.now)?;
     for Increment { counter, seq, amount, told } in
         increments.iter().take(usize::try_from(within).unwrap_or(0))
     {

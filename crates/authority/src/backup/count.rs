@@ -9,7 +9,7 @@ pub struct Contents {
     /// What it says of itself.
     pub head: Head,
     /// Its tables, in its order.
-    pub tables: Vec<Counted>,
+    pub tables: Vec<TableCount>,
     /// Its length in bytes.
     pub bytes: u64,
     /// The SHA-256 of all but the last line, in hexadecimal digits.
@@ -22,7 +22,7 @@ pub struct Contents {
 
 /// How much a table holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Counted {
+pub struct TableCount {
     /// Its name.
     pub name: String,
     /// Its rows.

@@ -5,7 +5,7 @@ use std::{fs::File, io::Read as _, path::Path, time::Duration};
 use kaching_db::{Cells, Db, Progress, Table};
 
 use super::{
-    Chunks, Contents, Counted, Head, Seen,
+    Chunks, Contents, Head, Seen, TableCount,
     file::{open, unreadable},
     parse::{Item, Parser},
     refused,
@@ -178,7 +178,7 @@ impl Loader {
             .await
     }
 
-    async fn end(&mut self, counted: &Counted) -> Result<()> {
+    async fn end(&mut self, counted: &TableCount) -> Result<()> {
         self.flush().await?;
         if self.rows < self.skip && self.skip < u64::MAX {
             return Err(differs(&counted.name));

@@ -23,7 +23,8 @@ use super::{
 use crate::{
     Authority, Cx, Error, MasterKey, Result,
     audit::Entry,
-    keys::{Locked, StoredKeyset, epoch, interrupted},
+    blocking::run_blocking,
+    keys::{Locked, StoredKeyset, epoch},
 };
 
 /// However large it is, a backup is read within this.
@@ -54,8 +55,7 @@ impl Authority {
             None => None,
             Some(passphrase) => {
                 let (master, salt) = (self.master.clone(), self.entropy.seed());
-                let locked = tokio::task::spawn_blocking(move || super::lock(&master, &passphrase, salt));
-                Some(locked.await.map_err(interrupted)??)
+                Some(run_blocking(move || super::lock(&master, &passphrase, salt)).await?)
             }
         };
         let with_master_key = master_key.is_some();

@@ -5,7 +5,7 @@ use kaching_db::{Cells, Sum};
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    Contents, Counted, Head, Seen,
+    Contents, Head, Seen, TableCount,
     lines::{FORMAT, Mark, VERSION, cells},
 };
 use crate::{Error, Result};
@@ -22,7 +22,7 @@ pub(super) enum Item {
     Head(Box<Head>),
     Begin(String, Vec<String>),
     Row(Cells),
-    End(Counted),
+    End(TableCount),
 }
 
 /// Takes the bytes of a backup, in whatever pieces.
@@ -35,8 +35,8 @@ pub(super) struct Parser {
     seen: Seen,
     head: Option<Head>,
     /// The table whose rows come, with the number of its columns.
-    open: Option<(Counted, usize)>,
-    tables: Vec<Counted>,
+    open: Option<(TableCount, usize)>,
+    tables: Vec<TableCount>,
     data_keys: std::collections::BTreeMap<String, Vec<u8>>,
     sha256: Option<String>,
     mac: Option<String>,
@@ -120,7 +120,7 @@ impl Parser {
             (Mark::Begin { table, columns }, None) if self.tables.len() < MOST => {
                 self.seen.table.clone_from(&table);
                 self.open =
-                    Some((Counted { name: table.clone(), rows: 0, sum: Sum::default() }, columns.len()));
+                    Some((TableCount { name: table.clone(), rows: 0, sum: Sum::default() }, columns.len()));
                 take(Item::Begin(table, columns));
             }
             (Mark::End { end, rows, sum }, Some((found, _)))

@@ -16,8 +16,9 @@ use super::{
 use crate::{
     Actor, Authority, Clock, Cx, Entropy, Error, MasterKey, Result, RootStore,
     audit::Entry,
+    blocking::run_blocking,
     changes::Changes,
-    keys::{DataKeys, Root, RootKeeper, StoredKeyset, interrupted},
+    keys::{DataKeys, Root, RootKeeper, StoredKeyset},
     migrations,
 };
 
@@ -63,8 +64,7 @@ pub async fn relocate(how: Relocate, told: Told<'_>) -> Result<Contents> {
     let mut keeps = None;
     if let Some((text, passphrase)) = how.root {
         let sealed = text.clone();
-        let root = tokio::task::spawn_blocking(move || Root::open(&text, &passphrase));
-        let root = root.await.map_err(interrupted)??;
+        let root = run_blocking(move || Root::open(&text, &passphrase)).await?;
         if !roots.contains(&root.public) {
             return Err(refused(
                 "root.key holds another root than the one that products pin: put the right one back",

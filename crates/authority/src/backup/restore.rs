@@ -15,10 +15,11 @@ use super::{
 use crate::{
     Actor, Authority, Clock, Cx, Entropy, Error, MasterKey, Result, RootStore,
     audit::Entry,
+    blocking::run_blocking,
     changes::Changes,
     keys::{
-        DataKeys, KeyRing, Root, RootKeeper, Sealer, StoredKey, StoredKeyset, interrupted, next_epoch,
-        set_epoch, sign_keyset,
+        DataKeys, KeyRing, Root, RootKeeper, Sealer, StoredKey, StoredKeyset, next_epoch, set_epoch,
+        sign_keyset,
     },
 };
 
@@ -104,8 +105,7 @@ impl Contents {
     }
 
     async fn check_root(&self, text: String, passphrase: Secret<String>) -> Result<Root> {
-        let opened = tokio::task::spawn_blocking(move || Root::open(&text, &passphrase));
-        let root = opened.await.map_err(interrupted)??;
+        let root = run_blocking(move || Root::open(&text, &passphrase)).await?;
         match self.head.roots.contains(&root.public.to_string()) {
             true => Ok(root),
             false => Err(refused(

@@ -4,13 +4,19 @@ use std::{
     fs,
     path::{Path, PathBuf},
     pin::pin,
+    time::Duration,
 };
 
-use kaching_base::{Base64Url, CLOCK_TOLERANCE, Seconds, Timestamp};
+use kaching_base::{Seconds, Timestamp};
+use kaching_db::Tx;
 use serde::{Deserialize, Serialize};
 
 use super::{BackupFile, Chunks, read, refused, sql};
-use crate::{Authority, Cx, Result, keys::interrupted};
+use crate::{
+    Authority, Cx, Result,
+    blocking::run_blocking,
+    shared_run::{SharedRun, lock_state, state, store_state},
+};
 
 /// When, where, and how many are kept.
 #[derive(Clone, Debug)]
@@ -35,21 +41,18 @@ pub struct LastBackup {
 /// The row that all processes on a database share.
 #[derive(Default, Serialize, Deserialize)]
 #[serde(default)]
-struct State {
-    begun_at: i64,
-    succeeded_at: Option<i64>,
+struct BackupState {
+    #[serde(flatten)]
+    run: SharedRun,
     error: Option<String>,
-    /// Who makes one, and until when nobody else begins.
-    lease: Option<String>,
-    until: i64,
 }
 
-/// A process that dies leaves the work to another one after this.
-const LEASE: Seconds = Seconds(600);
-/// The lease is held on to this often.
-const HOLD: Seconds = Seconds(120);
+/// The name of that row.
+const NAME: &str = "backup";
+/// The lease is renewed this often.
+const RENEWED_EVERY: Duration = Duration::from_secs(120);
 /// What failed is tried again after this, or sooner where the schedule says so.
-const AGAIN: Seconds = Seconds(600);
+const RETRIED_AFTER: Seconds = Seconds(600);
 
 impl Authority {
     /// Makes a backup if one is due and no other process makes it. The file, where it was made.
@@ -61,14 +64,14 @@ impl Authority {
         let made = self.make_scheduled(schedule, &lease).await;
         let (held, error) = (lease.clone(), made.as_ref().err().map(ToString::to_string));
         self.write_regardless("backup.done", Cx::system("backup"), move |tx, op| {
-            let mut state: State = sql::lock_schedule(tx)?;
-            if state.lease.as_ref() == Some(&held) {
-                (state.lease, state.until) = (None, 0);
+            let mut state: BackupState = lock_state(tx, NAME)?;
+            if state.run.is_leased_as(&held) {
+                state.run.end();
                 state.error.clone_from(&error);
                 if error.is_none() {
-                    state.succeeded_at = Some(op.now.micros());
+                    state.run.succeed(op.now);
                 }
-                sql::keep_schedule(tx, &state)?;
+                store_state(tx, NAME, &state)?;
             }
             Ok(())
         })
@@ -81,33 +84,31 @@ impl Authority {
     /// # Errors
     /// If the database cannot be read.
     pub async fn last_backup(&self) -> Result<LastBackup> {
-        let state: State = self.read("backup.last", |tx, _| sql::schedule(tx)).await?;
-        Ok(LastBackup { succeeded_at: state.succeeded_at.map(Timestamp::from_micros), error: state.error })
+        self.read("backup.last", |tx, _| last(tx)).await
+    }
+
+    /// Where, how often and how many backups the schedule of this process makes, if it makes any.
+    pub fn backup_schedule(&self) -> Option<&Schedule> {
+        self.backups.as_ref()
     }
 
     /// The lease under which this process makes the backup that is due.
     async fn take_backup(&self, every: Seconds) -> Result<Option<String>> {
-        let due = move |state: &State, now: Timestamp| {
-            let wait = if state.error.is_some() { every.min(AGAIN) } else { every };
-            let begun = Timestamp::from_micros(state.begun_at);
-            // One whose maker has died or was stopped is made by the next, once the lease is over.
-            let left = state.lease.is_some();
-            // One that was begun later than now was begun by a clock that ran ahead.
-            let ahead = begun.since(now) > CLOCK_TOLERANCE;
-            ahead || (state.begun_at == 0 || left || now >= begun + wait) && now.micros() >= state.until
+        let is_due = move |state: &BackupState, now: Timestamp| {
+            let wait = if state.error.is_some() { every.min(RETRIED_AFTER) } else { every };
+            state.run.is_due(now, |begun| now >= begun + wait)
         };
-        if !due(&self.read("backup.look_due", |tx, _| sql::schedule(tx)).await?, self.now()) {
+        if !is_due(&self.read("backup.look_due", |tx, _| state(tx, NAME)).await?, self.now()) {
             return Ok(None);
         }
         self.write_regardless("backup.take", Cx::system("backup"), move |tx, op| {
-            let mut state: State = sql::lock_schedule(tx)?;
-            if !due(&state, op.now) {
+            let mut state: BackupState = lock_state(tx, NAME)?;
+            if !is_due(&state, op.now) {
                 return Ok(None);
             }
-            let lease = Base64Url(op.random::<16>()).to_string();
-            state.begun_at = op.now.micros();
-            (state.lease, state.until) = (Some(lease.clone()), (op.now + LEASE).micros());
-            sql::keep_schedule(tx, &state)?;
+            state.run.begin(op.now);
+            let lease = state.run.take_lease(op);
+            store_state(tx, NAME, &state)?;
             Ok(Some(lease))
         })
         .await
@@ -117,22 +118,21 @@ impl Authority {
         let path = schedule.directory.join(format!("kaching-{}.backup", sql::stamp(self.now())));
         let chunks = self.backup(Cx::system("backup"), None).await?;
         let mut writing = pin!(write(chunks, path.clone(), schedule.keep));
-        let held = std::time::Duration::from_secs(HOLD.0.unsigned_abs());
         loop {
-            match tokio::time::timeout(held, &mut writing).await {
+            match tokio::time::timeout(RENEWED_EVERY, &mut writing).await {
                 Ok(done) => return done.map(|()| path),
-                Err(_) => self.hold_backup(lease).await?,
+                Err(_) => self.renew_backup_lease(lease).await?,
             }
         }
     }
 
-    async fn hold_backup(&self, lease: &str) -> Result<()> {
+    async fn renew_backup_lease(&self, lease: &str) -> Result<()> {
         let lease = lease.to_owned();
-        self.write_regardless("backup.hold", Cx::system("backup"), move |tx, op| {
-            let mut state: State = sql::lock_schedule(tx)?;
-            if state.lease.as_ref() == Some(&lease) {
-                state.until = (op.now + LEASE).micros();
-                sql::keep_schedule(tx, &state)?;
+        self.write_regardless("backup.renew_lease", Cx::system("backup"), move |tx, op| {
+            let mut state: BackupState = lock_state(tx, NAME)?;
+            if state.run.is_leased_as(&lease) {
+                state.run.renew_lease(op.now);
+                store_state(tx, NAME, &state)?;
             }
             Ok(())
         })
@@ -140,19 +140,41 @@ impl Authority {
     }
 }
 
-/// Whoever drops this ends it after the piece that is being written.
+/// Makes a backup if one is due by the schedule of this process.
+pub(crate) async fn make_due(authority: &Authority) -> Result<()> {
+    let Some(schedule) = &authority.backups else { return Ok(()) };
+    match authority.back_up_when_due(schedule).await {
+        Ok(made) => {
+            if let Some(path) = made {
+                tracing::info!(path = %path.display(), "a backup was made");
+            }
+            Ok(())
+        }
+        Err(error) => {
+            authority.metrics.backup_failures.inc();
+            Err(error)
+        }
+    }
+}
+
+pub(crate) fn last(tx: &mut Tx<'_>) -> Result<LastBackup> {
+    let state: BackupState = state(tx, NAME)?;
+    Ok(LastBackup { succeeded_at: state.run.succeeded_at(), error: state.error })
+}
+
+/// Dropping this ends it after the piece that is being written.
 async fn write(mut chunks: Chunks, path: PathBuf, keep: usize) -> Result<()> {
     let target = path.clone();
-    let mut file = waiting(move || {
+    let mut file = run_blocking(move || {
         remove_unfinished(&target);
         BackupFile::create(&target)
     })
     .await?;
     while let Some(piece) = chunks.next().await {
         let piece = piece?;
-        file = waiting(move || file.write(&piece).map(drop).map(|()| file)).await?;
+        file = run_blocking(move || file.write(&piece).map(drop).map(|()| file)).await?;
     }
-    waiting(move || {
+    run_blocking(move || {
         if file.finish()?.sha256 != read(&path, |_| {})?.sha256 {
             return Err(refused(format!("{} does not hold what was written to it", path.display())));
         }
@@ -162,17 +184,9 @@ async fn write(mut chunks: Chunks, path: PathBuf, keep: usize) -> Result<()> {
     .await
 }
 
-/// On a thread that may wait for the disk.
-async fn waiting<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    tokio::task::spawn_blocking(work).await.map_err(interrupted)?
-}
-
-/// Removes what processes that were killed have left behind: of all, only the holder of the lease writes here.
-fn remove_unfinished(beside: &Path) {
-    remove(
-        names(beside).filter(|name| name.starts_with("kaching-") && name.ends_with(".unfinished")),
-        beside,
-    );
+/// Removes the unfinished files of processes that were killed: only the one with the lease writes here.
+fn remove_unfinished(new: &Path) {
+    remove(names(new).filter(|name| name.starts_with("kaching-") && name.ends_with(".unfinished")), new);
 }
 
 /// Removes those of ours that are older than the newest of this number. Those to which a clock that ran ahead has given a
@@ -189,14 +203,14 @@ fn remove_old(new: &Path, keep: usize) {
     remove(others.into_iter().skip(keep.saturating_sub(1)), new);
 }
 
-fn names(beside: &Path) -> impl Iterator<Item = String> {
-    let listed = beside.parent().and_then(|directory| fs::read_dir(directory).ok());
+fn names(new: &Path) -> impl Iterator<Item = String> {
+    let listed = new.parent().and_then(|directory| fs::read_dir(directory).ok());
     listed.into_iter().flatten().flatten().filter_map(|entry| entry.file_name().into_string().ok())
 }
 
-/// What cannot be removed is told, no more.
-fn remove(names: impl Iterator<Item = String>, beside: &Path) {
-    for path in names.map(|name| beside.with_file_name(name)) {
+/// Logs what cannot be removed.
+fn remove(names: impl Iterator<Item = String>, new: &Path) {
+    for path in names.map(|name| new.with_file_name(name)) {
         match fs::remove_file(&path) {
             Ok(()) => tracing::info!(path = %path.display(), "a backup that is kept no longer was removed"),
             Err(error) => {

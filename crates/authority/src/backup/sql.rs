@@ -1,9 +1,8 @@
 //! The statements of backups and of what follows a restore.
 
 use kaching_base::{AuditId, Timestamp};
-use kaching_db::{Json, Tx, params};
+use kaching_db::{Tx, params};
 use kaching_license::RootKey;
-use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{Error, Result, keys::epoch};
 
@@ -75,25 +74,7 @@ pub(super) fn set_moved_from(tx: &mut Tx<'_>, origin: &str) -> Result<()> {
     Ok(())
 }
 
-/// What is known of the backups on the schedule; locked against others who look whether one is due.
-pub(super) fn lock_schedule<T: DeserializeOwned + Default>(tx: &mut Tx<'_>) -> Result<T> {
-    let none = "insert into settings (name, value) values ('backup', '{}') on conflict (name) do nothing";
-    tx.execute(none, &[])?;
-    let locked = "select value from settings where name = 'backup' for update";
-    Ok(tx.query_one(locked, &[], |row| row.get::<Json<T>>(0))?.0)
-}
-
-pub(super) fn schedule<T: DeserializeOwned + Default>(tx: &mut Tx<'_>) -> Result<T> {
-    let sql = "select value from settings where name = 'backup'";
-    Ok(tx.query_opt(sql, &[], |row| row.get::<Json<T>>(0))?.map(|json| json.0).unwrap_or_default())
-}
-
-pub(super) fn keep_schedule<T: Serialize>(tx: &mut Tx<'_>, state: &T) -> Result<()> {
-    tx.execute("update settings set value = ?1 where name = 'backup'", params![Json(state)])?;
-    Ok(())
-}
-
-/// Whose time it is, for the name of a file.
+/// A moment as it is written in the name of a file.
 pub(super) fn stamp(now: Timestamp) -> String {
     Timestamp::from_seconds(now.seconds()).to_string().replace(['-', ':'], "")
 }

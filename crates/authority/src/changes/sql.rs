@@ -1,8 +1,7 @@
 use kaching_base::{ActivationId, LicenseId, Seconds, Timestamp};
 use kaching_db::{Tx, params};
 
-use super::Changed;
-use crate::Result;
+use crate::{Result, op::Changed};
 
 /// How far a process has read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -39,7 +39,8 @@ impl Authority {
         self.follow_clock(&self.db).await?;
         let (now, newest) = (self.now(), self.newest());
         let goes_back = newest.since(now) > CLOCK_TOLERANCE;
-        let root = if goes_back { Some(Arc::new(self.open_root().await?)) } else { None };
+        let root =
+            if goes_back { Some(Arc::new(self.open_root(&self.stored_keys().await?).await?)) } else { None };
         let wrong = self.check_clock(now).is_err();
         let sealing = self.data.seal.clone();
         let next = self.read("clock.epoch", keys::next_epoch).await?;
@@ -49,7 +50,7 @@ impl Authority {
         }
         let accepted = self
             .write_regardless("clock.accept", cx, move |tx, op| {
-                keys::alone(tx)?;
+                keys::lock_keys(tx)?;
                 op.on("clock.accept", op.now);
                 let (newest, accepted) = sql::stored(tx)?;
                 if !wrong {
@@ -62,7 +63,7 @@ impl Authority {
                     keys::set_epoch(tx, next)?;
                     StoredKey::bring_back(tx, op.now)?;
                     licenses::sql::bring_back(tx, op.now)?;
-                    jobs::bring_back(tx, op.now)?;
+                    jobs::bring_forward(tx, op.now)?;
                     let signing = StoredKey::load(tx, &keys::Sealer::new(&sealing), op.now)?;
                     keys::sign_again(tx, root, &signing, op.now)?;
                 }

@@ -6,10 +6,10 @@ use kaching_base::{ErrorCode, LeaseAlgorithm, host_of};
 use kaching_license::KeyPurpose;
 use serde_json::json;
 
-use super::{Sealer, StoredKey, keyset, renew, withdraw};
+use super::{Sealer, StoredKey, epoch::lock_keys, keyset, signing};
 use crate::{Authority, Cx, Error, Issuer, Result, audit::Entry};
 
-/// An issuer that took the place of another, and the signing keys that were made with it.
+/// A new issuer, and the signing keys that were made with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChangedIssuer {
     pub issuer: String,
@@ -20,7 +20,7 @@ pub struct ChangedIssuer {
 }
 
 impl Issuer {
-    /// Whether this one takes the place of the one on record.
+    /// Whether this one replaces the one on record.
     ///
     /// # Errors
     /// If another one is on record that is no mere default.
@@ -47,19 +47,19 @@ impl Authority {
     /// `wrong_state` where it is the issuer already, or the root cannot be opened here.
     pub async fn change_issuer(&self, cx: Cx, issuer: String) -> Result<ChangedIssuer> {
         self.check_clock(self.now())?;
-        let root = Arc::new(self.open_root().await?);
+        let root = Arc::new(self.open_root(&self.stored_keys().await?).await?);
         let mut new = Vec::new();
         for algorithm in LeaseAlgorithm::ALL {
             if self.keys().signs(*algorithm) {
                 new.push(
-                    withdraw::make(*algorithm, KeyPurpose::Lease, self.entropy.seed(), self.now()).await?,
+                    signing::generate(*algorithm, KeyPurpose::Lease, self.entropy.seed(), self.now()).await?,
                 );
             }
         }
         let sealing = self.data.seal.clone();
         let changed = self
             .write("keys.change_issuer", cx, move |tx, op| {
-                renew::alone(tx)?;
+                lock_keys(tx)?;
                 op.on("key.issuer", &issuer);
                 let before = keyset::StoredKeyset::issuer(tx)?.unwrap_or_default();
                 if before == issuer {
@@ -82,7 +82,7 @@ impl Authority {
     }
 }
 
-/// Whether a URL names an address by which no other machine reaches this one: what stands there by default.
+/// Whether a URL names an address by which no other machine reaches this one, as the default does.
 fn is_local(url: &str) -> bool {
     let host = host_of(url);
     let local = |ip: IpAddr| ip.is_loopback() || ip.is_unspecified();

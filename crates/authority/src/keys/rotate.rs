@@ -1,17 +1,17 @@
-//! New signing keys: for an algorithm that had none, on an operator's word, and before one ends.
+//! New signing keys: for an algorithm that had none, when an operator asks for one, and before one ends.
 
 use kaching_base::{ErrorCode, LeaseAlgorithm, Seconds, Timestamp};
 use kaching_db::Tx;
 use kaching_license::KeyPurpose;
 use serde_json::json;
 
-use super::{Sealer, StoredKey, renew, withdraw};
-use crate::{Authority, Cx, Error, Op, Result, audit::Entry};
+use super::{Sealer, StoredKey, epoch::lock_keys, signing};
+use crate::{Authority, Cx, Error, Op, Result, audit::Entry, jobs::Progress};
 
 /// A key is replaced this long before it ends: time enough to bring it to a root that lives elsewhere.
 const REPLACED_BEFORE: Seconds = Seconds::days(60);
 /// A key is published this long before it signs: as long as caches may keep the list of keys, so that nobody meets a
-/// signature of a key that it has not heard of.
+/// signature of a key that it does not know.
 pub const PUBLISHED_BEFORE: Seconds = Seconds(60);
 
 impl Authority {
@@ -43,7 +43,7 @@ impl Authority {
     async fn make_key(&self, cx: Cx, algorithm: LeaseAlgorithm, unless: Option<Seconds>) -> Result<()> {
         let (seed, now) = (self.entropy.seed(), self.now());
         self.check_clock(now)?;
-        let mut key = withdraw::make(algorithm, KeyPurpose::Lease, seed, now).await?;
+        let mut key = signing::generate(algorithm, KeyPurpose::Lease, seed, now).await?;
         // If no key signs with this algorithm yet, the new one has to sign immediately.
         if self.keys().signs(algorithm) {
             key.jwk.nbf = now + PUBLISHED_BEFORE;
@@ -59,7 +59,7 @@ impl Authority {
             Some(longer_than) => {
                 let stored = self.write("keys.replace", cx, move |tx, op| {
                     let sealer = Sealer::new(&sealing);
-                    renew::alone(tx)?;
+                    lock_keys(tx)?;
                     let present = StoredKey::load(tx, &sealer, op.now)?;
                     let needed = !serves(&present, algorithm, op.now + longer_than);
                     if needed {
@@ -112,20 +112,27 @@ fn serves(keys: &[StoredKey], algorithm: LeaseAlgorithm, last: Timestamp) -> boo
     keys.iter().filter(fits).any(|key| key.signer.algorithm() == algorithm)
 }
 
-/// Makes new keys for those that end soon. How many.
-pub(crate) async fn replace_ending_keys(authority: &Authority) -> Result<u64> {
-    let (now, ring) = (authority.now(), authority.keys());
-    let mut made = 0;
+/// Makes new keys for those that end soon, the key of each algorithm apart from the others.
+pub(crate) async fn replace_ending_keys(authority: &Authority) -> Result<Progress> {
+    let mut progress = Progress::default();
     for algorithm in [LeaseAlgorithm::EdDsa, LeaseAlgorithm::Rs256] {
-        let ends_at = ring.signer_ends_at(algorithm);
+        let ends_at = authority.keys().signer_ends_at(algorithm);
         // An authority that was off for years starts with none at all.
-        let ends = ends_at.map_or(algorithm == LeaseAlgorithm::EdDsa, |at| at <= now + REPLACED_BEFORE);
-        if ends && !authority.waiting_key(algorithm, REPLACED_BEFORE).await? {
-            authority.make_key(Cx::system("keys.replace"), algorithm, Some(REPLACED_BEFORE)).await?;
-            made += 1;
+        let ends =
+            ends_at.map_or(algorithm == LeaseAlgorithm::EdDsa, |at| at <= authority.now() + REPLACED_BEFORE);
+        if ends {
+            let cx = Cx::system("keys.replace");
+            match authority.waiting_key(algorithm, REPLACED_BEFORE).await {
+                Ok(true) => {}
+                Ok(false) => {
+                    let made = authority.make_key(cx, algorithm, Some(REPLACED_BEFORE)).await;
+                    progress.item(algorithm.as_str(), made)?;
+                }
+                Err(error) => progress.item(algorithm.as_str(), Err(error))?,
+            }
         }
     }
-    Ok(made)
+    Ok(progress)
 }
 
 fn unsigned(why: &str) -> Error {

@@ -7,12 +7,12 @@ use kaching_db::{Tx, params};
 use kaching_license::{Ed25519Signer, Jwk, KeyPurpose, RsaSigner, Sign};
 
 use super::{Sealer, seal::place};
-use crate::{Error, Result};
+use crate::{Error, Result, blocking::run_blocking};
 
 /// A signing key serves for two years unless it is rotated before.
 pub(crate) const LIFE: Seconds = Seconds::days(730);
 
-/// A private key as it is kept: an Ed25519 seed, or the PKCS #8 of an RSA key.
+/// A private key as it is stored: an Ed25519 seed, or the PKCS #8 of an RSA key.
 pub(crate) struct StoredKey {
     pub(crate) jwk: Jwk,
     pub(crate) created_at: Timestamp,
@@ -23,13 +23,13 @@ pub(crate) struct StoredKey {
 impl StoredKey {
     /// A new Ed25519 key of these random bytes.
     pub(crate) fn ed25519(seed: [u8; 32], purpose: KeyPurpose, now: Timestamp) -> Result<Self> {
-        let nbf = begins(now);
+        let nbf = first_nbf(now);
         Self::of(LeaseAlgorithm::EdDsa, purpose, Secret::new(seed.to_vec()), now, nbf, nbf + LIFE)
     }
 
     /// A new RSA key; takes about a second to find.
     pub(crate) fn rsa(purpose: KeyPurpose, now: Timestamp) -> Result<Self> {
-        let nbf = begins(now);
+        let nbf = first_nbf(now);
         let private = RsaSigner::generate_pkcs8().map_err(unusable)?;
         Self::of(LeaseAlgorithm::Rs256, purpose, private, now, nbf, nbf + LIFE)
     }
@@ -58,7 +58,7 @@ impl StoredKey {
         Ok(Self { jwk, created_at, signer, private })
     }
 
-    /// Keeps it, sealed.
+    /// Stores it, sealed.
     pub(crate) fn store(&self, tx: &mut Tx<'_>, sealer: &Sealer) -> Result<()> {
         let kid = self.signer.kid();
         let sealed = sealer.seal(&place("signing_keys", "private", kid.as_bytes()), self.private.expose())?;
@@ -89,14 +89,14 @@ impl StoredKey {
     /// Lets a key sign from now on that was to begin later.
     pub(crate) fn begin(tx: &mut Tx<'_>, kid: &str, now: Timestamp) -> Result<()> {
         let sql = "update signing_keys set nbf = ?2 where kid = ?1 and nbf > ?2";
-        tx.execute(sql, params![kid, begins(now)])?;
+        tx.execute(sql, params![kid, first_nbf(now)])?;
         Ok(())
     }
 
     /// Lets every key sign from now on that a clock that ran ahead has dated later.
     pub(crate) fn bring_back(tx: &mut Tx<'_>, now: Timestamp) -> Result<()> {
         let sql = "update signing_keys set nbf = ?1, created_at = ?2 where created_at > ?2";
-        tx.execute(sql, params![begins(now), now])?;
+        tx.execute(sql, params![first_nbf(now), now])?;
         Ok(())
     }
 
@@ -128,9 +128,23 @@ impl StoredKey {
     }
 }
 
+/// Generates a signing key, which takes about a second for RSA.
+pub(super) async fn generate(
+    algorithm: LeaseAlgorithm,
+    purpose: KeyPurpose,
+    seed: [u8; 32],
+    now: Timestamp,
+) -> Result<StoredKey> {
+    let generate = move || match algorithm {
+        LeaseAlgorithm::EdDsa => StoredKey::ed25519(seed, purpose, now),
+        LeaseAlgorithm::Rs256 => StoredKey::rsa(purpose, now),
+    };
+    run_blocking(generate).await
+}
+
 /// The first moment that a new key may date, with the same leeway as a statement's `nbf`: those are dated in whole
 /// seconds, and replicas do not agree to the microsecond.
-fn begins(now: Timestamp) -> Timestamp {
+fn first_nbf(now: Timestamp) -> Timestamp {
     Timestamp::from_seconds(now.seconds() - 60)
 }
 

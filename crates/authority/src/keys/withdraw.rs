@@ -2,14 +2,10 @@
 
 use std::sync::Arc;
 
-use kaching_base::{ErrorCode, LeaseAlgorithm};
-use kaching_license::KeyPurpose;
+use kaching_base::ErrorCode;
 use serde_json::json;
 
-use super::{
-    Sealer, StoredKey, keyset,
-    renew::{self, Stored, interrupted},
-};
+use super::{Sealer, StoredKey, epoch::lock_keys, keyset, signing, stored::StoredKeys};
 use crate::{Authority, Cx, Error, Result, audit::Entry};
 
 /// A key that signs nothing any more, and that clients no longer trust once they have the newest keyset.
@@ -32,15 +28,15 @@ impl Authority {
     pub async fn withdraw_signing_key(&self, cx: Cx, kid: String) -> Result<WithdrawnKey> {
         self.check_clock(self.now())?;
         let stored = self.stored_keys().await?;
-        // One that is not there is told inside, where a repeated request finds its first answer.
+        // That there is no such key is found inside, where a repeated request finds its first answer.
         let (root, successor) = match stored.keys.iter().find(|key| key.signer.kid() == kid) {
-            Some(key) => (Some(self.open_root().await?), self.successor(&stored, key).await?),
+            Some(key) => (Some(self.open_root(&stored).await?), self.successor(&stored, key).await?),
             None => (None, None),
         };
         let (sealing, root) = (self.data.seal.clone(), root.map(Arc::new));
         let withdrawn = self
             .write("keys.withdraw", cx, move |tx, op| {
-                renew::alone(tx)?;
+                lock_keys(tx)?;
                 op.on("key.withdraw", &kid);
                 let sealer = Sealer::new(&sealing);
                 let keys = StoredKey::load(tx, &sealer, op.now)?;
@@ -50,12 +46,12 @@ impl Authority {
                     ));
                 };
                 let Some(root) = &root else { return Err(changed_meanwhile()) };
-                let successor = match alike(&keys, key).next() {
+                let successor = match others_like(&keys, key).next() {
                     Some(_) => None,
                     None => Some(successor.as_ref().ok_or_else(changed_meanwhile)?),
                 };
                 StoredKey::end(tx, &kid, op.now)?;
-                for other in alike(&keys, key) {
+                for other in others_like(&keys, key) {
                     // What was to be published for a while before it signs has no time for that now.
                     StoredKey::begin(tx, other.signer.kid(), op.now)?;
                 }
@@ -78,37 +74,23 @@ impl Authority {
         Ok(withdrawn)
     }
 
-    /// A key for those that the withdrawn one leaves without.
-    async fn successor(&self, stored: &Stored, key: &StoredKey) -> Result<Option<StoredKey>> {
-        if alike(&stored.keys, key).next().is_some() {
+    /// Makes the key that replaces the withdrawn one, where no other signs the same.
+    async fn successor(&self, stored: &StoredKeys, key: &StoredKey) -> Result<Option<StoredKey>> {
+        if others_like(&stored.keys, key).next().is_some() {
             return Ok(None);
         }
         let (algorithm, purpose) = (key.signer.algorithm(), key.jwk.purpose);
-        make(algorithm, purpose, self.entropy.seed(), self.now()).await.map(Some)
+        signing::generate(algorithm, purpose, self.entropy.seed(), self.now()).await.map(Some)
     }
 }
 
 /// The other keys that sign the same.
-fn alike<'k>(keys: &'k [StoredKey], key: &'k StoredKey) -> impl Iterator<Item = &'k StoredKey> {
+fn others_like<'k>(keys: &'k [StoredKey], key: &'k StoredKey) -> impl Iterator<Item = &'k StoredKey> {
     keys.iter().filter(|other| {
         other.signer.kid() != key.signer.kid()
             && other.signer.algorithm() == key.signer.algorithm()
             && other.jwk.purpose == key.jwk.purpose
     })
-}
-
-/// Makes a signing key, which takes about a second for RSA.
-pub(super) async fn make(
-    algorithm: LeaseAlgorithm,
-    purpose: KeyPurpose,
-    seed: [u8; 32],
-    now: kaching_base::Timestamp,
-) -> Result<StoredKey> {
-    let make = move || match algorithm {
-        LeaseAlgorithm::EdDsa => StoredKey::ed25519(seed, purpose, now),
-        LeaseAlgorithm::Rs256 => StoredKey::rsa(purpose, now),
-    };
-    tokio::task::spawn_blocking(make).await.map_err(interrupted)?
 }
 
 fn changed_meanwhile() -> Error {

@@ -153,10 +153,16 @@ pub(crate) fn lock_seen_by_key(
     Ok(tx.query_opt(sql, params![lookup[..], now], read_seen_by_key)?)
 }
 
-/// Licenses whose scheduled change is due, the longest first.
-pub(super) fn due(tx: &mut Tx<'_>, now: Timestamp) -> Result<Vec<LicenseId>> {
-    let sql = "select id from licenses where scheduled_at <= ?1 order by scheduled_at limit 100";
-    Ok(tx.query_all(sql, params![now], |row| row.get(0))?)
+/// Returns the next licenses behind this one whose scheduled change is due, the longest due first.
+pub(super) fn due(
+    tx: &mut Tx<'_>,
+    now: Timestamp,
+    after: (Timestamp, LicenseId),
+) -> Result<Vec<(Timestamp, LicenseId)>> {
+    let sql =
+        "select scheduled_at, id from licenses where scheduled_at <= ?1 and (scheduled_at, id) > (?2, ?3)
+               order by scheduled_at, id limit 100";
+    Ok(tx.query_all(sql, params![now, after.0, after.1], |row| Ok((row.get(0)?, row.get(1)?)))?)
 }
 
 pub(crate) fn insert(tx: &mut Tx<'_>, license: &License) -> Result<()> {

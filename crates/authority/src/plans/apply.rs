@@ -2,7 +2,7 @@
 
 use kaching_base::{ErrorCode, LicenseId, PlanId};
 use kaching_db::Tx;
-use kaching_domain::{Refused, TermsChange, licenses::apply_plan};
+use kaching_domain::{Plan, Refused, TermsChange, licenses::apply_plan};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -11,7 +11,7 @@ use crate::{
     Authority, Cx, Error, Op, Result,
     audit::{self, Entry},
     features::split,
-    jobs::{self, Held, Kind, Step},
+    jobs::{Job, JobError, Next},
     licenses::{self, facts::terms},
 };
 
@@ -43,11 +43,11 @@ pub struct Applied {
     pub changes: Vec<(TermsChange, u64)>,
 }
 
-/// What the job has still to do.
-#[derive(Serialize, Deserialize)]
-struct Rest {
+/// The job that gives a plan's terms to licenses: what it has still to do.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct ApplyJob {
     plan: PlanId,
-    /// The licenses that were chosen, or nothing for all.
+    /// The licenses that were chosen; `None` for all.
     chosen: Option<Vec<LicenseId>>,
     /// The last one that was looked at, where all are meant.
     after: Option<LicenseId>,
@@ -97,13 +97,7 @@ impl Authority {
             }
             if to != Apply::Renewing {
                 let chosen = if let Apply::Licenses(ids) = &to { Some(ids.clone()) } else { None };
-                jobs::enqueue(
-                    tx,
-                    op,
-                    Kind::ApplyPlan,
-                    &Rest { plan: plan.id, chosen, after: None, force },
-                    op.now,
-                )?;
+                op.enqueue(tx, &ApplyJob { plan: plan.id, chosen, after: None, force })?;
             }
             let recorded = outlook.changes.iter().take(RECORDED);
             let recorded: Vec<_> = recorded
@@ -148,32 +142,55 @@ fn check_all(tx: &mut Tx<'_>, plan: PlanId, ids: &[LicenseId]) -> Result<u64> {
     Ok(ids.len() as u64)
 }
 
-/// One step of the job: moves some licenses and says what is left.
-pub(crate) fn run(tx: &mut Tx<'_>, op: &mut Op, held: &Held) -> Result<Step> {
-    let mut rest: Rest = held.payload()?;
-    let Some(plan) = super::sql::by_id(tx, rest.plan)? else { return Ok(Step::Done) };
-    let batch = match &mut rest.chosen {
-        Some(ids) => ids.drain(..ids.len().min(BATCH)).collect(),
-        None => licenses::sql::of_plan(tx, plan.id, rest.after, BATCH)?,
-    };
-    let more = match &rest.chosen {
-        Some(ids) => !ids.is_empty(),
-        None => batch.len() == BATCH,
-    };
-    rest.after = batch.last().copied();
-    for id in batch {
-        let Some(license) = licenses::sql::lock_by_id(tx, id)? else { continue };
+impl Job for ApplyJob {
+    const KIND: &'static str = "jobs.apply_plan";
+
+    /// The licenses of one step.
+    type Prepared = Vec<LicenseId>;
+    type Performed = Vec<LicenseId>;
+
+    fn prepare(&self, tx: &mut Tx<'_>, _: &mut Op) -> Result<Vec<LicenseId>> {
+        match &self.chosen {
+            Some(ids) => Ok(ids.iter().take(BATCH).copied().collect()),
+            None => licenses::sql::of_plan(tx, self.plan, self.after, BATCH),
+        }
+    }
+
+    async fn perform(
+        &self,
+        _: &Authority,
+        batch: Vec<LicenseId>,
+    ) -> std::result::Result<Vec<LicenseId>, JobError> {
+        Ok(batch)
+    }
+
+    /// Gives the terms to the licenses of this step.
+    fn settle(&self, tx: &mut Tx<'_>, op: &mut Op, batch: &Vec<LicenseId>) -> Result<Next<Self>> {
+        let Some(plan) = super::sql::by_id(tx, self.plan)? else { return Ok(Next::Done) };
+        for id in batch {
+            self.apply(tx, op, &plan, *id)?;
+        }
+        let rest = self.chosen.as_ref().map(|ids| ids[batch.len()..].to_vec());
+        let is_last = rest.as_ref().map_or(batch.len() < BATCH, Vec::is_empty);
+        if is_last {
+            return Ok(Next::Done);
+        }
+        Ok(Next::Step(Self { chosen: rest, after: batch.last().copied(), ..self.clone() }))
+    }
+}
+
+impl ApplyJob {
+    fn apply(&self, tx: &mut Tx<'_>, op: &mut Op, plan: &Plan, id: LicenseId) -> Result<()> {
+        let Some(license) = licenses::sql::lock_by_id(tx, id)? else { return Ok(()) };
         // It may have changed to another plan since it was chosen.
         if license.plan != plan.id {
-            continue;
+            return Ok(());
         }
-        let Some(moved) = apply_plan(&license, &plan, op.now) else { continue };
-        if !rest.force && is_below(tx, &license, &moved, op.now)? {
+        let Some(changed) = apply_plan(&license, plan, op.now) else { return Ok(()) };
+        if !self.force && is_below(tx, &license, &changed, op.now)? {
             let entry = Entry::refused(ErrorCode::BelowPresentUse).of_customer(license.customer);
-            audit::append(tx, op, "license.apply_plan", Some(license.id.to_string()), entry)?;
-            continue;
+            return audit::append(tx, op, "license.apply_plan", Some(license.id.to_string()), entry);
         }
-        licenses::keep(tx, op, "license.apply_plan", &license, &moved)?;
+        licenses::keep(tx, op, "license.apply_plan", &license, &changed)
     }
-    if more { Step::again(&rest) } else { Ok(Step::Done) }
 }

@@ -1,27 +1,8 @@
 use kaching_base::{ActivationId, AuditId, Timestamp};
-use kaching_db::{Json, Sql, Tx, params};
-use serde::{Serialize, de::DeserializeOwned};
+use kaching_db::{Sql, Tx, params};
 
-use super::{Batch, MOST, Position};
+use super::{BATCH_ROWS, Batch, Position};
 use crate::Result;
-
-/// What is known of the nightly removal; locked against others who look whether one is due.
-pub(super) fn lock_state<T: DeserializeOwned + Default>(tx: &mut Tx<'_>) -> Result<T> {
-    let none = "insert into settings (name, value) values ('retention', '{}') on conflict (name) do nothing";
-    tx.execute(none, &[])?;
-    let locked = "select value from settings where name = 'retention' for update";
-    Ok(tx.query_one(locked, &[], |row| row.get::<Json<T>>(0))?.0)
-}
-
-pub(super) fn state<T: DeserializeOwned + Default>(tx: &mut Tx<'_>) -> Result<T> {
-    let sql = "select value from settings where name = 'retention'";
-    Ok(tx.query_opt(sql, &[], |row| row.get::<Json<T>>(0))?.map(|json| json.0).unwrap_or_default())
-}
-
-pub(super) fn keep_state<T: Serialize>(tx: &mut Tx<'_>, state: &T) -> Result<()> {
-    tx.execute("update settings set value = ?1 where name = 'retention'", params![Json(state)])?;
-    Ok(())
-}
 
 /// The first id of a moment: ids of entries are in the order of their milliseconds.
 fn first_id(at: Timestamp) -> AuditId {
@@ -31,7 +12,7 @@ fn first_id(at: Timestamp) -> AuditId {
 pub(super) fn remove_personal(tx: &mut Tx<'_>, before: Timestamp) -> Result<u64> {
     Ok(tx.execute(
         "delete from audit_private where id in (select id from audit_private where id < ?1 order by id limit ?2)",
-        params![first_id(before), MOST],
+        params![first_id(before), BATCH_ROWS],
     )?)
 }
 
@@ -39,11 +20,11 @@ pub(super) fn remove_personal(tx: &mut Tx<'_>, before: Timestamp) -> Result<u64>
 pub(super) fn remove_entries(tx: &mut Tx<'_>, before: Timestamp) -> Result<u64> {
     tx.execute(
         "delete from audit_private where id in (select id from audit_entries where id < ?1 order by id limit ?2)",
-        params![first_id(before), MOST],
+        params![first_id(before), BATCH_ROWS],
     )?;
     Ok(tx.execute(
         "delete from audit_entries where id in (select id from audit_entries where id < ?1 order by id limit ?2)",
-        params![first_id(before), MOST],
+        params![first_id(before), BATCH_ROWS],
     )?)
 }
 
@@ -51,7 +32,7 @@ pub(super) fn remove_usage(tx: &mut Tx<'_>, before: Timestamp) -> Result<u64> {
     Ok(tx.execute(
         "delete from usage_reports where (activation, meter, seq) in
            (select activation, meter, seq from usage_reports where received_at < ?1 order by received_at limit ?2)",
-        params![before, MOST],
+        params![before, BATCH_ROWS],
     )?)
 }
 
@@ -59,7 +40,7 @@ pub(super) fn remove_moves(tx: &mut Tx<'_>, before: Timestamp) -> Result<u64> {
     Ok(tx.execute(
         "delete from moves where (license, at, from_activation) in
            (select license, at, from_activation from moves where at < ?1 order by at limit ?2)",
-        params![before, MOST],
+        params![before, BATCH_ROWS],
     )?)
 }
 
@@ -67,15 +48,15 @@ pub(super) fn remove_displaced(tx: &mut Tx<'_>, before: Timestamp) -> Result<u64
     Ok(tx.execute(
         "delete from displaced_generations where (activation, generation) in
            (select activation, generation from displaced_generations where at < ?1 order by at limit ?2)",
-        params![before, MOST],
+        params![before, BATCH_ROWS],
     )?)
 }
 
 /// The statuses of those that hold no slot.
 const STATUSES: [&str; 4] = ["lapsed", "superseded", "deactivated", "released"];
 
-/// Looks at the next installations that hold no slot, and removes those that nobody has heard of since this moment and
-/// that may not run any more. One whose usage is kept stays with it, one under suspicion until an operator decides.
+/// Looks at the next installations that hold no slot, and removes those that have not called since this moment and may
+/// not run any more. One whose usage is kept stays with it, one under suspicion until an operator decides.
 pub(super) fn remove_installations(tx: &mut Tx<'_>, before: Timestamp, at: &mut Position) -> Result<Batch> {
     let Some(status) = STATUSES.get(at.status) else { return Ok(Batch { removed: 0, more: false }) };
     let sql =
@@ -83,13 +64,13 @@ pub(super) fn remove_installations(tx: &mut Tx<'_>, before: Timestamp, at: &mut 
                  and not exists (select 1 from usage_reports u where u.activation = a.id)
                from activations a where status = ?1 and status <> 'active' and id > ?2 order by id limit ?4";
     let after = at.after.unwrap_or(ActivationId::from_bytes([0; 16]));
-    let looked: Vec<(ActivationId, bool)> =
-        tx.query_all(sql, params![*status, after, before, MOST], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    match looked.last() {
+    let examined: Vec<(ActivationId, bool)> =
+        tx.query_all(sql, params![*status, after, before, BATCH_ROWS], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    match examined.last() {
         Some((id, _)) => at.after = Some(*id),
         None => (at.status, at.after) = (at.status + 1, None),
     }
-    let old: Vec<_> = looked.into_iter().filter(|(_, old)| *old).map(|(id, _)| id).collect();
+    let old: Vec<_> = examined.into_iter().filter(|(_, old)| *old).map(|(id, _)| id).collect();
     let removed = old.len() as u64;
     if !old.is_empty() {
         remove_installations_of(tx, &old)?;

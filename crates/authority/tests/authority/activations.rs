@@ -15,6 +15,7 @@ mod lists;
 mod model;
 mod moves;
 mod numbers;
+mod periodic;
 mod places;
 mod relocated;
 mod restored;

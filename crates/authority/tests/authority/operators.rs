@@ -4,6 +4,7 @@ mod catalogue;
 mod customers;
 mod filling;
 mod idempotency;
+mod job_phases;
 mod jobs;
 mod licenses;
 mod lifecycle;

@@ -1,5 +1,6 @@
 //! The schema, for those who look at it; and every statement, prepared on both engines.
 
+mod growth;
 mod statements;
 
 use std::{fs, path::Path};

@@ -5,6 +5,7 @@ mod audit;
 mod clock;
 mod customers;
 mod features;
+mod jobs;
 mod keys;
 mod licenses;
 mod plans;
@@ -26,6 +27,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .merge(activations::routes())
         .merge(tokens::routes())
         .merge(keys::routes())
+        .merge(jobs::routes())
         .merge(clock::routes())
         .merge(audit::routes())
         .merge(system::routes())

@@ -38,17 +38,30 @@ pub(crate) fn begin(tx: &mut Tx<'_>, id: ActivationId, action: &str, now: Timest
     Ok(())
 }
 
-/// Whether the hour of any is over.
-pub(crate) fn is_any_due(tx: &mut Tx<'_>, until: Timestamp) -> Result<bool> {
-    let sql = "select exists (select 1 from repeated_entries where written_at <= ?1)";
-    Ok(tx.query_one(sql, params![until], |row| row.get(0))?)
+/// Returns some of those whose hour is over: their last entry was written at this moment or before.
+pub(crate) fn due(tx: &mut Tx<'_>, until: Timestamp) -> Result<Vec<(ActivationId, String)>> {
+    let sql = "select activation, action from repeated_entries where written_at <= ?1
+               order by activation, action limit ?2";
+    Ok(tx.query_all(sql, params![until, MOST], |row| Ok((row.get(0)?, row.get(1)?)))?)
 }
 
-/// Locks some of those whose hour is over: their last entry was written at this moment or before.
-pub(crate) fn lock_due(tx: &mut Tx<'_>, until: Timestamp) -> Result<Vec<Counted>> {
-    let sql = "select activation, action, times, first, last from repeated_entries where written_at <= ?1
-               order by activation, action limit ?2 for update";
-    Ok(tx.query_all(sql, params![until, MOST], read)?)
+/// Locks one, if its hour is over.
+pub(crate) fn lock_due(
+    tx: &mut Tx<'_>,
+    id: ActivationId,
+    action: &str,
+    until: Timestamp,
+) -> Result<Option<Counted>> {
+    let sql = "select activation, action, times, first, last from repeated_entries
+               where activation = ?1 and action = ?2 and written_at <= ?3 for update";
+    Ok(tx.query_opt(sql, params![id, action, until], read)?)
+}
+
+/// Begins the hour of one again, with what was counted.
+pub(crate) fn put_off(tx: &mut Tx<'_>, id: ActivationId, action: &str, now: Timestamp) -> Result<()> {
+    let sql = "update repeated_entries set written_at = ?3 where activation = ?1 and action = ?2";
+    tx.execute(sql, params![id, action, now])?;
+    Ok(())
 }
 
 fn read(row: &Row<'_>) -> db::Result<Counted> {

@@ -50,13 +50,13 @@ async fn what_is_old_is_removed_each_night_and_nothing_else() {
         let (mut gone, _) = lived(&world).await;
         let entries = rows(&world, "audit_entries").await;
         let first = world.authority.remove_old_when_due().await.unwrap().expect("it was never done");
-        assert!(first.is_empty(), "nothing is old: {first:?}");
+        assert!(first.rows.is_empty(), "nothing is old: {first:?}");
         assert_eq!(world.authority.remove_old_when_due().await.unwrap(), None, "once a night");
         assert_eq!((rows(&world, "usage_reports").await, rows(&world, "activations").await), (1400, 2));
 
         world.clock.advance(Seconds::days(410));
         world.authority.store_time().await.unwrap();
-        let removed = world.authority.remove_old_when_due().await.unwrap().expect("a night has begun");
+        let removed = world.authority.remove_old_when_due().await.unwrap().expect("a night has begun").rows;
         assert_eq!(removed["usage"], 1400);
         assert_eq!((removed["moves"], removed["displaced_credentials"], removed["installations"]), (1, 1, 1));
         assert!(
@@ -71,7 +71,7 @@ async fn what_is_old_is_removed_each_night_and_nothing_else() {
 
         world.clock.advance(Seconds::days(700));
         world.authority.store_time().await.unwrap();
-        let removed = world.authority.remove_old_when_due().await.unwrap().expect("a night has begun");
+        let removed = world.authority.remove_old_when_due().await.unwrap().expect("a night has begun").rows;
         assert!(removed["audit_personal"] >= 4, "{removed:?}");
     })
     .await;
@@ -91,7 +91,8 @@ async fn entries_go_where_the_settings_say_so_and_one_server_does_it() {
         one.store_time().await.unwrap();
         let before = rows(&world, "audit_entries").await;
         let both = tokio::join!(one.remove_old_when_due(), other.remove_old_when_due());
-        let done: Vec<_> = [both.0.unwrap(), both.1.unwrap()].into_iter().flatten().collect();
+        let done: Vec<_> =
+            [both.0.unwrap(), both.1.unwrap()].into_iter().flatten().map(|done| done.rows).collect();
         assert_eq!(done.len(), 1, "{done:?}");
         assert!(done[0]["audit_entries"] >= 10, "{done:?}");
         assert!(rows(&world, "audit_entries").await < before);

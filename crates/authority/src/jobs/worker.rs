@@ -1,0 +1,203 @@
+//! Claims jobs and runs them.
+
+use std::{future::Future, pin::pin, time::Duration};
+
+use kaching_base::Seconds;
+use kaching_db::Tx;
+use tokio::time::{Instant, timeout};
+
+use super::{
+    Job, JobError, JobKind, Next,
+    queue::{ClaimedJob, claim, job_of, payload_of},
+    sql,
+};
+use crate::{Authority, Cx, Error, Op, Result};
+
+/// How long a process that has claimed a job may be silent before another one takes the job over.
+pub const LEASE: Seconds = Seconds(60);
+/// How often the lease of a job that is performed is renewed.
+const RENEWED_EVERY: Duration = Duration::from_secs(20);
+/// How often the queue is looked at for jobs that another process enqueued, or that were put off.
+const POLLED_EVERY: Duration = Duration::from_secs(5);
+/// The steps of one call of `run_jobs`.
+const STEPS: u64 = 1000;
+/// An error is stored with at most so many characters.
+const ERROR_LENGTH: usize = 500;
+
+impl Authority {
+    /// Runs the tasks of the schedule that belong to each round of jobs, then the jobs of the queue until none is due.
+    /// Returns how many steps that were. A job that failed is tried again later.
+    ///
+    /// # Errors
+    /// If the database cannot be used.
+    pub async fn run_jobs(&self) -> Result<u64> {
+        // A wrong clock makes nothing due; `/ready` and the log say that it is wrong.
+        if self.check_clock(self.now()).is_err() {
+            return Ok(0);
+        }
+        let mut steps = self.run_tasks().await?;
+        while steps < STEPS && self.run_next_job().await? {
+            steps += 1;
+        }
+        Ok(steps)
+    }
+
+    /// Runs one job after the other until `stop` ends, and then ends with the one that runs. A job that this process
+    /// enqueues begins as soon as its transaction has committed. Several of these may run in one process.
+    pub async fn work_on_jobs(&self, stop: impl Future<Output = ()>) {
+        let mut stop = pin!(stop);
+        loop {
+            // A wrong clock makes nothing due; `/ready` and the log say that it is wrong.
+            let ran = match self.check_clock(self.now()) {
+                Ok(()) => self.run_next_job().await,
+                Err(_) => Ok(false),
+            };
+            let wait = match ran {
+                Ok(true) => Duration::ZERO,
+                Ok(false) => POLLED_EVERY,
+                Err(error) => {
+                    // What makes a server not ready is logged once, by the task that measures.
+                    if error.out_of_order().is_none() {
+                        tracing::warn!(%error, "jobs could not run; they are tried again");
+                    }
+                    POLLED_EVERY
+                }
+            };
+            tokio::select! {
+                biased;
+                () = &mut stop => return,
+                () = self.jobs_enqueued.notified(), if !wait.is_zero() => {}
+                () = tokio::time::sleep(wait) => {}
+            }
+        }
+    }
+
+    /// Claims a job and runs one step of it. Returns whether one was due.
+    async fn run_next_job(&self) -> Result<bool> {
+        let Some(job) = self.write("jobs.claim", Cx::system("jobs"), claim).await? else {
+            return Ok(false);
+        };
+        // Where one was due, another may be.
+        self.jobs_enqueued.notify_one();
+        match self.job_kinds.iter().flat_map(|kinds| kinds.iter()).find(|kind| kind.name() == job.kind) {
+            Some(kind) => self.run_measured(kind, job).await?,
+            None => {
+                let reason = "this version does not know this kind of job; a later one does it";
+                self.put_off(&job, None, reason.to_owned()).await?;
+            }
+        }
+        Ok(true)
+    }
+
+    async fn run_measured(&self, kind: &JobKind, job: ClaimedJob) -> Result<()> {
+        let began = Instant::now();
+        self.metrics.jobs.began(kind.name());
+        let ran = kind.run(self, &job).await;
+        self.metrics.jobs.ended(kind.name(), began.elapsed());
+        let Err(error) = ran else { return Ok(()) };
+        let id = job.id;
+        match error {
+            JobError::Retry { reason, .. } if job.attempts >= kind.attempts() => {
+                tracing::error!(job = kind.name(), %id, reason, "a job failed too often and is a dead letter now");
+                self.bury(kind, job, reason).await
+            }
+            JobError::Retry { after, reason } => {
+                self.metrics.jobs.failed(kind.name());
+                tracing::warn!(job = kind.name(), %id, error = reason, "a job failed and is tried again");
+                self.put_off(&job, after, reason).await
+            }
+            JobError::Fail { reason } => {
+                tracing::error!(job = kind.name(), %id, reason, "a job failed and is a dead letter now");
+                self.bury(kind, job, reason).await
+            }
+        }
+    }
+
+    /// Puts a job off: for this time, or else for one that doubles from ten seconds to an hour.
+    async fn put_off(&self, job: &ClaimedJob, after: Option<Seconds>, reason: String) -> Result<()> {
+        let wait = after.unwrap_or(Seconds((10 << job.attempts.clamp(0, 9)).min(3600)));
+        let (job, reason) = (job.clone(), storable(&reason));
+        self.write("jobs.put_off", Cx::system("jobs"), move |tx, op| {
+            sql::put_off(tx, &job, op.now + wait, &reason)
+        })
+        .await
+    }
+
+    /// Makes a dead letter of a job.
+    async fn bury(&self, kind: &JobKind, job: ClaimedJob, reason: String) -> Result<()> {
+        self.metrics.jobs.failed(kind.name());
+        self.metrics.jobs.died(kind.name());
+        let reason = storable(&reason);
+        self.write("jobs.bury", Cx::system("jobs"), move |tx, op| {
+            sql::finish(tx, &job, "dead", Some(&reason), op.now).map(drop)
+        })
+        .await
+    }
+
+    async fn renew_lease(&self, job: &ClaimedJob) -> Result<bool> {
+        let job = job.clone();
+        self.write("jobs.renew_lease", Cx::system("jobs"), move |tx, op| {
+            sql::renew_lease(tx, &job, op.now + LEASE)
+        })
+        .await
+    }
+}
+
+/// Runs one step of a job: prepare, perform, settle.
+pub(super) async fn run_step<J: Job>(authority: &Authority, claimed: &ClaimedJob) -> Result<(), JobError> {
+    let job: J = job_of(&claimed.payload)?;
+    let preparing = job.clone();
+    let prepared =
+        authority.write(J::KIND, Cx::system(J::KIND), move |tx, op| preparing.prepare(tx, op)).await?;
+    let performed = perform_under_lease(authority, claimed, &job, prepared).await?;
+    let (claimed, kind) = (claimed.clone(), J::KIND);
+    let done = authority.write(kind, Cx::system(kind), move |tx, op| {
+        let next = job.settle(tx, op, &performed)?;
+        settle(tx, op, &claimed, next)
+    });
+    if done.await? {
+        authority.metrics.jobs.done(kind);
+    }
+    Ok(())
+}
+
+/// Performs a job while its lease is renewed, and drops the work where another process has taken the job over.
+async fn perform_under_lease<J: Job>(
+    authority: &Authority,
+    claimed: &ClaimedJob,
+    job: &J,
+    prepared: J::Prepared,
+) -> Result<J::Performed, JobError> {
+    let mut performing = pin!(job.perform(authority, prepared));
+    loop {
+        match timeout(RENEWED_EVERY, &mut performing).await {
+            Ok(performed) => return performed,
+            Err(_) if authority.renew_lease(claimed).await? => {}
+            Err(_) => return Err(lease_ended().into()),
+        }
+    }
+}
+
+/// Writes what is left of a job. Returns whether it is done.
+///
+/// # Errors
+/// If another process has taken the job over, so that all that this step wrote is undone.
+fn settle<J: Job>(tx: &mut Tx<'_>, op: &mut Op, claimed: &ClaimedJob, next: Next<J>) -> Result<bool> {
+    let (held, done) = match next {
+        Next::Step(job) => (sql::continue_with(tx, claimed, &payload_of(&job)?, op.now)?, false),
+        Next::Done => {
+            let held = sql::restart(tx, claimed, op.now)? || sql::finish(tx, claimed, "done", None, op.now)?;
+            (held, true)
+        }
+    };
+    if held { Ok(done) } else { Err(lease_ended()) }
+}
+
+fn lease_ended() -> Error {
+    Error::Failure("the job's lease has ended".to_owned())
+}
+
+/// An error as it is stored: without what PostgreSQL does not take, and not too long.
+fn storable(reason: &str) -> String {
+    reason.chars().filter(|c| *c != '\0').take(ERROR_LENGTH).collect()
+}

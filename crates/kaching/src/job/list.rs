@@ -1,0 +1,28 @@
+use clap::Args;
+
+use crate::{
+    failure::Failure,
+    flags::Part,
+    output::Output,
+    remote::{Client, Path},
+};
+
+/// List jobs, the newest first
+#[derive(Args)]
+pub(crate) struct JobList {
+    /// Only those in this state
+    #[arg(long, value_parser = ["queued", "running", "failing", "done", "dead"])]
+    state: Option<String>,
+    /// Only those of this kind, as in jobs.apply_plan
+    #[arg(long)]
+    kind: Option<String>,
+    #[command(flatten)]
+    part: Part,
+}
+
+impl JobList {
+    pub(super) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
+        let path = Path::admin("jobs").maybe("state", self.state.as_ref()).maybe("kind", self.kind.as_ref());
+        self.part.fetch(client, path).await?.print(output, |jobs| super::table(&jobs, output))
+    }
+}

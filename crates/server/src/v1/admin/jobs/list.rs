@@ -1,0 +1,41 @@
+use axum::{Json, extract::State};
+use kaching_api as api;
+use kaching_authority::{List, jobs::JobFilter};
+
+use crate::{
+    App,
+    extract::{Caller, Params, scope::Read},
+    problem::Result,
+    shape,
+};
+
+/// Which jobs are listed.
+#[derive(serde::Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Query {
+    /// How many, 1 to 200; 50 unless said otherwise.
+    #[param(minimum = 1, maximum = 200)]
+    limit: Option<u32>,
+    /// `next` of the page before.
+    after: Option<String>,
+    /// Only those in this state.
+    #[param(inline)]
+    state: Option<api::JobState>,
+    /// Only those of this kind, for example `jobs.apply_plan`.
+    kind: Option<String>,
+}
+
+/// Lists jobs, newest first: those that wait or run, those that were done within a week, and the dead letters of 90 days.
+#[utoipa::path(get, path = "/v1/admin/jobs", tag = "operator", params(Query), responses(
+    (status = 200, body = api::List<api::Job>, description = "A page of them")))]
+pub(crate) async fn list(
+    State(app): State<App>,
+    _: Caller<Read>,
+    Params(query): Params<Query>,
+) -> Result<Json<api::List<api::Job>>> {
+    let Query { limit, after, state, kind } = query;
+    let filter = JobFilter { state: state.map(shape::job_state), kind };
+    let page = app.authority.jobs(List { limit, after, q: None, sort: None, filter }).await?;
+    Ok(Json(shape::page(page, shape::job)))
+}

@@ -1,0 +1,16 @@
+use axum::{Json, extract::State};
+use kaching_api as api;
+
+use crate::{
+    App,
+    extract::{At, Caller, scope::Read},
+    problem::Result,
+    shape,
+};
+
+/// Shows a job.
+#[utoipa::path(get, path = "/v1/admin/jobs/{id}", tag = "operator", responses(
+    (status = 200, body = api::Job, description = "The job")))]
+pub(crate) async fn show(State(app): State<App>, _: Caller<Read>, At(id): At) -> Result<Json<api::Job>> {
+    Ok(Json(shape::job(&app.authority.job(id).await?)))
+}
