@@ -5,21 +5,23 @@ pub(crate) mod sql;
 use std::collections::{BTreeMap, BTreeSet};
 
 use kaching_base::{CustomerId, Reference};
-use kaching_db::{self as db, Sql, Tx};
+use kaching_db::{self as db, Sql, Tx, params};
 use kaching_domain::{
     Customer, EditList, check_email, check_metadata, check_name, check_notes, check_tags, licenses::merge,
 };
 use serde_json::json;
 
 use crate::{
-    Authority, Cx, Error, List, Op, Page, Result, Versioned,
+    Authority, Cx, Error, List, Op, Page, Result, Sight, Versioned,
     facts::Facts,
     licenses::{self, Owner},
     list::{Key, Paging, Sorting, sorting},
+    products::sql::printable,
     search::{
         self, Noun,
         fragments::{few_tags, many_tags},
     },
+    sight::Table,
 };
 
 /// What a customer is made from.
@@ -95,23 +97,24 @@ impl Authority {
         .await
     }
 
-    /// One customer by id or reference.
+    /// Returns one customer by id or reference.
     ///
     /// # Errors
-    /// If there is none.
-    pub async fn customer(&self, address: String) -> Result<Customer> {
-        self.read("customers.show", move |tx, _| find(tx, &address)).await
+    /// If there is none in sight.
+    pub async fn customer(&self, sight: &Sight, address: String) -> Result<Customer> {
+        self.read_in_sight("customers.show", sight, move |tx, _, sight| find(tx, sight, &address)).await
     }
 
     /// Lists customers; sorted by `created_at` or `name`.
     ///
     /// # Errors
     /// If the list makes no sense.
-    pub async fn customers(&self, list: List<CustomerFilter>) -> Result<Page<Customer>> {
-        self.read("customers.list", move |tx, _| {
+    pub async fn customers(&self, sight: &Sight, list: List<CustomerFilter>) -> Result<Page<Customer>> {
+        self.read_in_sight("customers.list", sight, move |tx, _, sight| {
             let paging = Paging::new(&list, &SORTINGS)?;
             let mut sql = Sql::new(sql::SELECT);
             sql.push(if list.filter.archived { " where 1 = 1" } else { " where c.archived_at is null" });
+            sight.limit(&mut sql, Table::Customers);
             let CustomerFilter { tag, metadata, .. } = &list.filter;
             let (few, many) = (few_tags!("c.id"), many_tags!("c.id"));
             search::tagged(tx, &mut sql, Noun::CustomerTag, tag.as_deref(), few, many)?;
@@ -169,7 +172,7 @@ impl Authority {
         mut change: impl FnMut(&mut Tx<'_>, &Customer, &Op) -> Result<Customer> + Send + 'static,
     ) -> Result<Customer> {
         self.write(name, cx, move |tx, op| {
-            let id = find(tx, &address)?.id;
+            let id = find(tx, &Sight::All, &address)?.id;
             let before = sql::lock_by_id(tx, id)?.ok_or_else(unknown)?;
             op.on(action, before.id);
             op.check_version(&before)?;
@@ -198,12 +201,18 @@ impl Authority {
     }
 }
 
-/// The customer of this id or reference.
-pub(crate) fn find(tx: &mut Tx<'_>, address: &str) -> Result<Customer> {
+/// Returns the customer of this id or reference.
+///
+/// # Errors
+/// If there is none in sight.
+pub(crate) fn find(tx: &mut Tx<'_>, sight: &Sight, address: &str) -> Result<Customer> {
     let found = match address.parse::<CustomerId>() {
-        Ok(id) => sql::by_id(tx, id)?,
-        Err(_) => sql::by_reference(tx, address)?,
-    };
+        Ok(id) => sight.find(tx, sql::SELECT, (" where c.id = ?", Table::Customers), params![id], sql::read),
+        Err(_) => {
+            let named = (" where c.reference = ?", Table::Customers);
+            sight.find(tx, sql::SELECT, named, params![printable(address)], sql::read)
+        }
+    }?;
     found.ok_or_else(|| match (address.parse::<CustomerId>(), address.parse::<Reference>()) {
         (Ok(id), _) => Error::not_found(format!("customer {id}")),
         (_, Ok(reference)) => Error::not_found(format!("customer {reference}")),

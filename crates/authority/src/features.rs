@@ -3,16 +3,17 @@
 pub(crate) mod sql;
 
 use kaching_base::{Code, ErrorCode};
-use kaching_db::{Sql, Tx};
+use kaching_db::{Sql, Tx, params};
 use kaching_domain::{Feature, Refused, check_line, check_name};
 use serde_json::json;
 
 use crate::{
-    Authority, Cx, Error, List, Op, Page, Result, Versioned,
+    Authority, Cx, Error, List, Op, Page, Result, Sight, Versioned,
     facts::Facts,
     list::{Key, Paging, Sorting, sorting},
     plans, products,
     search::{self, Noun},
+    sight::Table,
 };
 
 /// A feature with the code of its product, by which it is addressed.
@@ -57,7 +58,7 @@ impl Authority {
     /// If there is no such product, a part makes no sense, or the code is taken.
     pub async fn create_feature(&self, cx: Cx, new: NewFeature) -> Result<FeatureDetails> {
         self.write("features.create", cx, move |tx, op| {
-            let product = products::find(tx, &new.product)?;
+            let product = products::find(tx, &Sight::All, &new.product)?;
             let feature = Feature {
                 id: op.id(),
                 product: product.id,
@@ -83,14 +84,20 @@ impl Authority {
         .await
     }
 
-    /// One feature by `<product>:<code>`.
+    /// Returns one feature by `<product>:<code>`.
     ///
     /// # Errors
-    /// If there is none.
-    pub async fn feature(&self, address: String) -> Result<FeatureDetails> {
-        self.read("features.show", move |tx, _| {
+    /// If there is none in sight.
+    pub async fn feature(&self, sight: &Sight, address: String) -> Result<FeatureDetails> {
+        self.read_in_sight("features.show", sight, move |tx, _, sight| {
             let (product, code) = split(&address, "feature")?;
-            sql::by_address(tx, product, code)?.ok_or_else(|| unknown(product, code))
+            let named = (
+                " where f.product = (select id from products where code = ?) and f.code = ?",
+                Table::Features,
+            );
+            let values = [products::sql::printable(product), products::sql::printable(code)];
+            let found = sight.find(tx, sql::SELECT, named, params![values[0], values[1]], sql::read)?;
+            found.ok_or_else(|| unknown(product, code))
         })
         .await
     }
@@ -99,13 +106,14 @@ impl Authority {
     ///
     /// # Errors
     /// If the list makes no sense, or names a product that is not there.
-    pub async fn features(&self, list: List<FeatureFilter>) -> Result<Page<FeatureDetails>> {
-        self.read("features.list", move |tx, _| {
+    pub async fn features(&self, sight: &Sight, list: List<FeatureFilter>) -> Result<Page<FeatureDetails>> {
+        self.read_in_sight("features.list", sight, move |tx, _, sight| {
             let paging = Paging::new(&list, &SORTINGS)?;
             let mut sql = Sql::new(sql::SELECT);
             sql.push(if list.filter.archived { " where 1 = 1" } else { " where f.archived_at is null" });
+            sight.limit(&mut sql, Table::Features);
             if let Some(code) = &list.filter.product {
-                sql.add_if(" and f.product = ?", Some(products::find(tx, code)?.id));
+                sql.add_if(" and f.product = ?", Some(products::find(tx, sight, code)?.id));
             }
             let few =
                 " and f.id in (select target from search_words where noun = ? and word >= ? and word < ?)";

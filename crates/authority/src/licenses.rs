@@ -12,11 +12,11 @@ mod present;
 pub(crate) mod sql;
 
 use kaching_base::{LicenseId, Timestamp};
-use kaching_db::Tx;
+use kaching_db::{Tx, params};
 use kaching_domain::License;
 use kaching_license::LicenseKey;
 
-use crate::{Authority, Cx, Error, Op, Result, jobs::Progress, plans};
+use crate::{Authority, Cx, Error, Op, Result, Sight, jobs::Progress, plans, sight::Table};
 
 pub use change::{Renewal, Upgrade};
 pub use create::NewLicense;
@@ -30,27 +30,33 @@ pub(crate) use present::present;
 pub(crate) use sql::Seen;
 
 impl Authority {
-    /// One license by its id.
+    /// Returns one license by its id.
     ///
     /// # Errors
-    /// If there is none.
-    pub async fn license(&self, address: String) -> Result<LicenseDetails> {
-        self.read("licenses.show", move |tx, now| {
-            let license = sql::by_id(tx, id(&address)?)?.ok_or_else(unknown)?;
-            details::details(tx, license, now)
+    /// If there is none in sight.
+    pub async fn license(&self, sight: &Sight, address: String) -> Result<LicenseDetails> {
+        self.read_in_sight("licenses.show", sight, move |tx, now, sight| {
+            let named = (" where l.id = ? /*+ place */", Table::Licenses);
+            let found = sight.find(tx, sql::SELECT, named, params![id(&address)?], sql::read)?;
+            details::details(tx, found.ok_or_else(unknown)?, now)
         })
         .await
     }
 
-    /// The license that has this key now.
+    /// Returns the license that has this key now.
     ///
     /// # Errors
-    /// If there is none.
-    pub async fn find_license(&self, key: LicenseKey) -> Result<LicenseDetails> {
+    /// If there is none in sight.
+    pub async fn find_license(&self, sight: &Sight, key: LicenseKey) -> Result<LicenseDetails> {
         let lookup = self.keys().lookup(&key);
-        self.read("licenses.find", move |tx, now| {
-            let license = sql::by_key(tx, &lookup, now)?;
-            details::details(tx, license.ok_or_else(|| Error::not_found("license with this key"))?, now)
+        self.read_in_sight("licenses.find", sight, move |tx, now, sight| {
+            let named = (
+                " where l.id = (select license from license_keys
+                                where lookup = ? and (ends_at is null or ends_at > ?))",
+                Table::Licenses,
+            );
+            let found = sight.find(tx, sql::SELECT, named, params![lookup[..], now], sql::read)?;
+            details::details(tx, found.ok_or_else(|| Error::not_found("license with this key"))?, now)
         })
         .await
     }

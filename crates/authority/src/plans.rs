@@ -8,16 +8,17 @@ pub(crate) mod sql;
 use std::collections::{BTreeMap, BTreeSet};
 
 use kaching_base::{Code, ErrorCode, LeasePolicy, LicenseType, Limit, Limits, Price, Term};
-use kaching_db::{Sql, Tx};
+use kaching_db::{Sql, Tx, params};
 use kaching_domain::{EditList, EditPolicy, Plan, Refused, Terms, check_name};
 
 use crate::{
-    Authority, Cx, Error, List, Op, Page, Result, Versioned,
+    Authority, Cx, Error, List, Op, Page, Result, Sight, Versioned,
     features::{self, split},
     licenses::{self, Owner},
     list::{Key, Paging, Sorting, sorting},
     products,
     search::{self, Noun},
+    sight::Table,
 };
 
 pub(crate) use apply::ApplyJob;
@@ -82,7 +83,7 @@ impl Authority {
     /// If there is no such product, a part makes no sense, or the code is taken.
     pub async fn create_plan(&self, cx: Cx, new: NewPlan) -> Result<PlanDetails> {
         self.write("plans.create", cx, move |tx, op| {
-            let product = products::find(tx, &new.product)?;
+            let product = products::find(tx, &Sight::All, &new.product)?;
             if product.archived_at.is_some() {
                 return Err(Refused::new(
                     ErrorCode::WrongState,
@@ -105,25 +106,26 @@ impl Authority {
         .await
     }
 
-    /// One plan by `<product>:<code>`.
+    /// Returns one plan by `<product>:<code>`.
     ///
     /// # Errors
-    /// If there is none.
-    pub async fn plan(&self, address: String) -> Result<PlanDetails> {
-        self.read("plans.show", move |tx, _| find(tx, &address)).await
+    /// If there is none in sight.
+    pub async fn plan(&self, sight: &Sight, address: String) -> Result<PlanDetails> {
+        self.read_in_sight("plans.show", sight, move |tx, _, sight| find(tx, sight, &address)).await
     }
 
     /// Lists plans; sorted by `created_at`, `code` or `rank`.
     ///
     /// # Errors
     /// If the list makes no sense, or names a product that is not there.
-    pub async fn plans(&self, list: List<PlanFilter>) -> Result<Page<PlanDetails>> {
-        self.read("plans.list", move |tx, _| {
+    pub async fn plans(&self, sight: &Sight, list: List<PlanFilter>) -> Result<Page<PlanDetails>> {
+        self.read_in_sight("plans.list", sight, move |tx, _, sight| {
             let paging = Paging::new(&list, &SORTINGS)?;
             let mut sql = Sql::new(sql::SELECT);
             sql.push(if list.filter.archived { " where 1 = 1" } else { " where n.archived_at is null" });
+            sight.limit(&mut sql, Table::Plans);
             if let Some(code) = &list.filter.product {
-                sql.add_if(" and n.product = ?", Some(products::find(tx, code)?.id));
+                sql.add_if(" and n.product = ?", Some(products::find(tx, sight, code)?.id));
             }
             let few =
                 " and n.id in (select target from search_words where noun = ? and word >= ? and word < ?)";
@@ -193,10 +195,16 @@ impl Authority {
     }
 }
 
-/// The plan of this `<product>:<code>`.
-pub(crate) fn find(tx: &mut Tx<'_>, address: &str) -> Result<PlanDetails> {
+/// Returns the plan of this `<product>:<code>`.
+///
+/// # Errors
+/// If there is none in sight.
+pub(crate) fn find(tx: &mut Tx<'_>, sight: &Sight, address: &str) -> Result<PlanDetails> {
     let (product, code) = split(address, "plan")?;
-    sql::by_address(tx, product, code)?.ok_or_else(|| unknown(product, code))
+    let named = (" where n.product = (select id from products where code = ?) and n.code = ?", Table::Plans);
+    let values = [products::sql::printable(product), products::sql::printable(code)];
+    let found = sight.find(tx, sql::SELECT, named, params![values[0], values[1]], sql::read)?;
+    found.ok_or_else(|| unknown(product, code))
 }
 
 pub(crate) fn unknown(product: &str, code: &str) -> Error {

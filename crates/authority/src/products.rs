@@ -3,17 +3,18 @@
 pub(crate) mod sql;
 
 use kaching_base::{Code, LeaseAlgorithm};
-use kaching_db::{Sql, Tx};
+use kaching_db::{Sql, Tx, params};
 use kaching_domain::{Contact, KeyPrefix, Product, check_email, check_name, check_url};
 use kaching_license::KeyFormat;
 use serde_json::json;
 
 use crate::{
-    Authority, Cx, Error, List, Op, Page, Result, Versioned,
+    Authority, Cx, Error, List, Op, Page, Result, Sight, Versioned,
     facts::Facts,
     licenses::{self, Owner},
     list::{Key, Paging, Sorting, sorting},
     search::{self, Noun},
+    sight::Table,
     stored,
 };
 
@@ -79,23 +80,24 @@ impl Authority {
         .await
     }
 
-    /// One product by its code.
+    /// Returns one product by its code.
     ///
     /// # Errors
-    /// If there is none.
-    pub async fn product(&self, code: String) -> Result<Product> {
-        self.read("products.show", move |tx, _| find(tx, &code)).await
+    /// If there is none in sight.
+    pub async fn product(&self, sight: &Sight, code: String) -> Result<Product> {
+        self.read_in_sight("products.show", sight, move |tx, _, sight| find(tx, sight, &code)).await
     }
 
     /// Lists products; sorted by `created_at` or `code`.
     ///
     /// # Errors
     /// If the list makes no sense.
-    pub async fn products(&self, list: List<ProductFilter>) -> Result<Page<Product>> {
-        self.read("products.list", move |tx, _| {
+    pub async fn products(&self, sight: &Sight, list: List<ProductFilter>) -> Result<Page<Product>> {
+        self.read_in_sight("products.list", sight, move |tx, _, sight| {
             let paging = Paging::new(&list, &SORTINGS)?;
             let mut sql = Sql::new(sql::SELECT);
             sql.push(if list.filter.archived { " where 1 = 1" } else { " where p.archived_at is null" });
+            sight.limit(&mut sql, Table::Products);
             let few =
                 " and p.id in (select target from search_words where noun = ? and word >= ? and word < ?)";
             search::condition(tx, &mut sql, Noun::Product, list.q.as_deref(), few, few)?;
@@ -169,9 +171,14 @@ impl Authority {
     }
 }
 
-/// The product of this code.
-pub(crate) fn find(tx: &mut Tx<'_>, code: &str) -> Result<Product> {
-    sql::by_code(tx, code)?.ok_or_else(|| unknown(code))
+/// Returns the product of this code.
+///
+/// # Errors
+/// If there is none in sight.
+pub(crate) fn find(tx: &mut Tx<'_>, sight: &Sight, code: &str) -> Result<Product> {
+    let named = (" where p.code = ?", Table::Products);
+    let found = sight.find(tx, sql::SELECT, named, params![sql::printable(code)], sql::read)?;
+    found.ok_or_else(|| unknown(code))
 }
 
 /// A code is taken. Lists leave out what is archived, so that is said; a code never becomes free again.

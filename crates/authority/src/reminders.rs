@@ -4,8 +4,9 @@ use kaching_base::{Code, CustomerId, LicenseId, Seconds, Timestamp};
 use kaching_db::{self as db, Row, Sql, params};
 
 use crate::{
-    Authority, List, Page, Result,
+    Authority, List, Page, Result, Sight,
     list::{Key, Paging, Sorting, sorting},
+    sight::Table,
     stored::Fields,
 };
 
@@ -35,9 +36,9 @@ impl Authority {
     ///
     /// # Errors
     /// If the list makes no sense.
-    pub async fn reminders(&self, mut list: List<()>) -> Result<Page<Reminder>> {
+    pub async fn reminders(&self, sight: &Sight, mut list: List<()>) -> Result<Page<Reminder>> {
         list.sort = list.sort.or_else(|| Some("expires_at".to_owned()));
-        self.read("reminders.list", move |tx, now| {
+        self.read_in_sight("reminders.list", sight, move |tx, now, sight| {
             let paging = Paging::new(&list, &SORTINGS)?;
             let mut sql = Sql::new(
                 "select l.id, l.customer, c.name, c.email, (select code from products where id = l.product),
@@ -46,6 +47,7 @@ impl Authority {
             );
             let last = now + Seconds::days(i64::from(DAYS[3]));
             sql.add(" and l.expires_sort > ? and l.expires_sort <= ?", params![now, last]);
+            sight.limit(&mut sql, Table::Licenses);
             paging.finish(&mut sql);
             let found = tx.query_all(&sql, sql.params(), |row| read(row, now))?;
             Ok(paging.page(found, |it| (Key::Number(it.expires_at.micros()), *it.license.as_bytes())))

@@ -1,9 +1,9 @@
 //! How many licenses stand how.
 
-use kaching_base::{CLOCK_TOLERANCE, Seconds, Timestamp};
-use kaching_db::{Tx, params};
+use kaching_base::{CLOCK_TOLERANCE, Seconds};
+use kaching_db::{Param, Sql, Tx, params};
 
-use crate::{Authority, Result};
+use crate::{Authority, Result, Sight, sight::Table};
 
 /// How many licenses stand how; deleted ones are not counted. Active, expired, suspended, revoked and not started are
 /// the total.
@@ -28,35 +28,33 @@ pub struct Stats {
 const SOON: Seconds = Seconds::days(30);
 
 impl Authority {
-    /// Counts licenses and activations.
+    /// Counts the licenses and activations in sight.
     ///
     /// # Errors
     /// If the database cannot be used.
-    pub async fn stats(&self) -> Result<Stats> {
-        self.read("stats.count", |tx, now| {
+    pub async fn stats(&self, sight: &Sight) -> Result<Stats> {
+        self.read_in_sight("stats.count", sight, |tx, now, sight| {
             // One walk over one index.
-            let sql = "select count(*), cast(coalesce(sum(active), 0) as bigint) from licenses";
-            let (all, in_use): (i64, i64) = tx.query_one(sql, &[], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            let mut sql = Sql::new(
+                "select count(*), cast(coalesce(sum(l.active), 0) as bigint) from licenses l where 1 = 1",
+            );
+            sight.limit(&mut sql, Table::Licenses);
+            let (all, in_use): (i64, i64) =
+                tx.query_one(&sql, sql.params(), |row| Ok((row.get(0)?, row.get(1)?)))?;
             let all = all.unsigned_abs();
             // Only what is revoked is deleted.
-            let deleted = count(tx, "select count(*) from licenses where archived_at is not null", &[])?;
-            let suspended = count(tx, "select count(*) from licenses where status = 'suspended'", &[])?;
-            let revoked = count(tx, "select count(*) from licenses where status = 'revoked'", &[])?;
-            let waiting = count(
-                tx,
-                "select count(*) from licenses where status = 'active' and starts_at > ?1",
-                params![now + CLOCK_TOLERANCE],
-            )?;
-            let ended = count(
-                tx,
-                "select count(*) from licenses where status = 'active' and ends_at <= ?1",
-                params![now],
-            )?;
+            let deleted = count(tx, sight, "l.archived_at is not null", &[])?;
+            let suspended = count(tx, sight, "l.status = 'suspended'", &[])?;
+            let revoked = count(tx, sight, "l.status = 'revoked'", &[])?;
+            let waiting =
+                count(tx, sight, "l.status = 'active' and l.starts_at > ?", params![now + CLOCK_TOLERANCE])?;
+            let ended = count(tx, sight, "l.status = 'active' and l.ends_at <= ?", params![now])?;
+            let soon = "l.status = 'active' and l.expires_sort > ? and l.expires_sort <= ?";
             Ok(Stats {
                 total: all - deleted,
                 active: all.saturating_sub(suspended + revoked + waiting + ended),
                 expired: ended,
-                expiring_soon: soon(tx, now)?,
+                expiring_soon: count(tx, sight, soon, params![now, now + SOON])?,
                 suspended,
                 revoked: revoked.saturating_sub(deleted),
                 not_started: waiting,
@@ -67,13 +65,11 @@ impl Authority {
     }
 }
 
-fn soon(tx: &mut Tx<'_>, now: Timestamp) -> Result<u64> {
-    let sql = "select count(*) from licenses
-               where status = 'active' and expires_sort > ?1 and expires_sort <= ?2";
-    count(tx, sql, params![now, now + SOON])
-}
-
-fn count(tx: &mut Tx<'_>, sql: &'static str, params: &[kaching_db::Param<'_>]) -> Result<u64> {
-    let count: i64 = tx.query_one(sql, params, |row| row.get(0))?;
+/// Counts the licenses `l` in sight that meet a condition.
+fn count(tx: &mut Tx<'_>, sight: &Sight, condition: &'static str, params: &[Param<'_>]) -> Result<u64> {
+    let mut sql = Sql::new("select count(*) from licenses l where ");
+    sql.add(condition, params);
+    sight.limit(&mut sql, Table::Licenses);
+    let count: i64 = tx.query_one(&sql, sql.params(), |row| row.get(0))?;
     Ok(count.unsigned_abs())
 }

@@ -9,15 +9,16 @@ pub(crate) use adopt::adopt;
 use std::collections::BTreeSet;
 
 use kaching_base::{Base64Url, ErrorCode, Seconds, Secret, Timestamp, TokenId};
-use kaching_db::{Sql, Tx};
-use kaching_domain::{EditList, Scope, Token, check_name, tokens::may};
+use kaching_db::{Sql, Tx, params};
+use kaching_domain::{EditList, Scope, Token, check_name};
 use serde_json::json;
 
 use crate::{
-    Authority, Cx, Error, List, Op, Page, Result, Versioned,
+    Actor, Authority, Cx, Error, List, Op, Page, Principal, Result, Rights, Sight, Versioned,
     facts::Facts,
     list::{Key, Paging, Sorting, sorting},
     search::{self, Noun},
+    sight::Table,
 };
 
 /// What a token is made from.
@@ -50,52 +51,18 @@ pub struct TokenFilter {
     pub archived: bool,
 }
 
-/// Whoever proved to hold a token, and what it may do.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Caller {
-    pub token: TokenId,
-    pub scopes: BTreeSet<Scope>,
-    /// When the token ends.
-    pub expires_at: Option<Timestamp>,
-}
-
 /// How often the last use is written down.
 const USE_WRITTEN: Seconds = Seconds(60);
 
 static SORTINGS: [Sorting; 1] = [sorting!("created_at", "t.id")];
 
-impl Caller {
-    /// Whether the scopes include this one.
-    pub fn may(&self, scope: Scope) -> bool {
-        may(&self.scopes, scope)
-    }
-
-    /// Whether a token with these rights would have more than this caller has.
-    fn check_gives(&self, scopes: Option<&BTreeSet<Scope>>, end: Option<Option<Timestamp>>) -> Result<()> {
-        if let Some(scope) = scopes.into_iter().flatten().find(|scope| !self.may(**scope)) {
-            return Err(forbidden(format!(
-                "your token lacks the scope '{}', so it gives it to none",
-                scope.as_str()
-            )));
-        }
-        match (self.expires_at, end) {
-            (Some(own), Some(given)) if given.is_none_or(|given| given > own) => Err(forbidden(format!(
-                "your token ends at {own}, and gives no rights beyond that: let the token end by then, or use a token without an end"
-            ))),
-            _ => Ok(()),
-        }
-    }
-}
-
 impl Authority {
-    /// Makes a token. `by` is the token of whoever asks; a user of this machine has none, and every right.
+    /// Makes a token; `by` are the rights of the caller, beyond which it gives none.
     ///
     /// # Errors
     /// If it has no scope, its end is in the past, or it would have more rights than `by`.
-    pub async fn create_token(&self, cx: Cx, new: NewToken, by: Option<Caller>) -> Result<MadeToken> {
-        if let Some(by) = &by {
-            by.check_gives(Some(&new.scopes), Some(new.expires_at))?;
-        }
+    pub async fn create_token(&self, cx: Cx, new: NewToken, by: &Rights) -> Result<MadeToken> {
+        by.check_gives(Some(&new.scopes), Some(new.expires_at))?;
         self.write("tokens.create", cx, move |tx, op| {
             let secret = secret_of(&op.random());
             let token = make(tx, op, &new, &secret)?;
@@ -104,23 +71,28 @@ impl Authority {
         .await
     }
 
-    /// One token.
+    /// Returns one token.
     ///
     /// # Errors
-    /// If there is none.
-    pub async fn token(&self, id: String) -> Result<Token> {
-        self.read("tokens.show", move |tx, _| sql::by_id(tx, id_of(&id)?)?.ok_or_else(|| unknown(&id))).await
+    /// If there is none in sight.
+    pub async fn token(&self, sight: &Sight, id: String) -> Result<Token> {
+        self.read_in_sight("tokens.show", sight, move |tx, _, sight| {
+            let named = (" where t.id = ?", Table::Tokens);
+            sight.find(tx, sql::SELECT, named, params![id_of(&id)?], sql::read)?.ok_or_else(|| unknown(&id))
+        })
+        .await
     }
 
     /// Lists tokens; sorted by `created_at`.
     ///
     /// # Errors
     /// If the list makes no sense.
-    pub async fn tokens(&self, list: List<TokenFilter>) -> Result<Page<Token>> {
-        self.read("tokens.list", move |tx, _| {
+    pub async fn tokens(&self, sight: &Sight, list: List<TokenFilter>) -> Result<Page<Token>> {
+        self.read_in_sight("tokens.list", sight, move |tx, _, sight| {
             let paging = Paging::new(&list, &SORTINGS)?;
             let mut sql = Sql::new(sql::SELECT);
             sql.push(if list.filter.archived { " where 1 = 1" } else { " where t.archived_at is null" });
+            sight.limit(&mut sql, Table::Tokens);
             let few =
                 " and t.id in (select target from search_words where noun = ? and word >= ? and word < ?)";
             search::condition(tx, &mut sql, Noun::Token, list.q.as_deref(), few, few)?;
@@ -131,16 +103,15 @@ impl Authority {
         .await
     }
 
-    /// Changes what is said. `by` is the token of whoever asks; a user of this machine has none, and every right.
+    /// Changes a token; `by` are the rights of the caller, beyond which it gives none.
     ///
     /// # Errors
     /// If there is no such token, it would have no scope or more rights than `by`, its end is in the past, or its rights
     /// were changed in the database.
-    pub async fn edit_token(&self, cx: Cx, id: String, edit: EditToken, by: Option<Caller>) -> Result<Token> {
-        if let Some(by) = &by {
-            let given = edit.scopes.as_ref().map(|scopes| scopes.of(&BTreeSet::new()));
-            by.check_gives(given.as_ref(), edit.expires_at)?;
-        }
+    pub async fn edit_token(&self, cx: Cx, id: String, edit: EditToken, by: &Rights) -> Result<Token> {
+        let given = edit.scopes.as_ref().map(|scopes| scopes.of(&BTreeSet::new()));
+        by.check_gives(given.as_ref(), edit.expires_at)?;
+        let by = by.clone();
         self.change_token("tokens.edit", "token.edit", cx, id, move |token, op| {
             let (mut edited, edit) = (token.clone(), edit.clone());
             edited.name = edit.name.unwrap_or(edited.name);
@@ -151,7 +122,7 @@ impl Authority {
                 check_end(end, op.now)?;
                 edited.expires_at = end;
                 // A longer life gives all that the token may.
-                if let Some(by) = by.as_ref().filter(|_| lives_longer(token, &edited)) {
+                if lives_longer(token, &edited) {
                     by.check_gives(Some(&edited.scopes), None)?;
                 }
             }
@@ -172,11 +143,11 @@ impl Authority {
         .await
     }
 
-    /// Who holds this secret. The use is written down at most once a minute.
+    /// Returns the principal that holds this secret. The use is recorded at most once a minute.
     ///
     /// # Errors
     /// `unauthenticated`, if it is no token, no longer works, or has other rights than it was given.
-    pub async fn authenticate(&self, secret: Secret<String>) -> Result<Caller> {
+    pub async fn authenticate(&self, secret: Secret<String>) -> Result<Principal> {
         let keys = self.keys();
         let key = keys.tokens()?;
         let lookup = key.lookup(&secret);
@@ -200,7 +171,12 @@ impl Authority {
                 tracing::debug!(token = %id, %error, "the use of an API token could not be written down");
             }
         }
-        Ok(Caller { token: token.id, scopes: token.scopes, expires_at: token.expires_at })
+        Ok(Principal {
+            actor: Actor::Token(token.id),
+            rights: Rights { scopes: token.scopes, until: token.expires_at },
+            sight: Sight::All,
+            fresh_until: None,
+        })
     }
 
     async fn change_token(
@@ -294,10 +270,6 @@ fn unauthenticated() -> Error {
 
 fn lives_longer(before: &Token, after: &Token) -> bool {
     before.expires_at.is_some_and(|before| after.expires_at.is_none_or(|after| after > before))
-}
-
-fn forbidden(detail: String) -> Error {
-    Error::coded(ErrorCode::Forbidden, detail)
 }
 
 fn changed_outside() -> Error {

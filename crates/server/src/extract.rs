@@ -11,7 +11,7 @@ mod version;
 pub(crate) use address::At;
 pub(crate) use body::{Body, NoMembers};
 pub(crate) use caller::{Caller, Public, scope};
-pub(crate) use credential::{Bearer, Credential};
+pub(crate) use credential::{Bearer, Credential, authorization};
 pub(crate) use license_key::{HeaderKey, Offered, parse_key, read_key};
 pub(crate) use query::{Archive, Params, list_query, metadata};
 pub(crate) use version::shown;

@@ -2,11 +2,11 @@
 
 mod admission;
 mod app;
+mod auth;
 mod availability;
 pub mod config;
 mod edge;
 mod extract;
-mod guesses;
 mod health;
 mod limits;
 mod listen;

@@ -4,12 +4,13 @@ use kaching_domain::{Activation, ActivationStatus};
 
 use super::{shown, sql};
 use crate::{
-    Authority, Error, List, Page, Result,
+    Authority, Error, List, Page, Result, Sight,
     list::{Key, Paging, Sorting, sorting},
     search::{
         self, FEW, Noun,
         fragments::{few_words, many_words},
     },
+    sight::Table,
 };
 
 /// Which activations are listed.
@@ -89,13 +90,14 @@ impl Authority {
     ///
     /// # Errors
     /// If the list makes no sense.
-    pub async fn activations(&self, list: List<ActivationFilter>) -> Result<Page<Activation>> {
-        self.read("activations.list", move |tx, now| {
+    pub async fn activations(&self, sight: &Sight, list: List<ActivationFilter>) -> Result<Page<Activation>> {
+        self.read_in_sight("activations.list", sight, move |tx, now, sight| {
             let paging = Paging::new(&list, &SORTINGS)?;
             let mut found = Vec::new();
             for written in Written::of(list.filter.status) {
                 let mut sql = Sql::new(sql::SELECT);
                 sql.push(" where 1 = 1");
+                sight.limit(&mut sql, Table::Activations);
                 written.condition(tx, &mut sql, list.filter.license, now)?;
                 sql.add_if(" and a.license = ?", list.filter.license);
                 sql.add_if(" and a.kind = ?", list.filter.kind.map(FingerprintKind::as_str));
@@ -118,14 +120,15 @@ impl Authority {
         .await
     }
 
-    /// One activation.
+    /// Returns one activation.
     ///
     /// # Errors
-    /// If there is none.
-    pub async fn activation(&self, id: ActivationId) -> Result<Activation> {
-        self.read("activations.show", move |tx, now| {
-            let found = sql::by_id(tx, id)?.ok_or_else(|| Error::not_found("activation with this id"))?;
-            Ok(shown(found, now))
+    /// If there is none in sight.
+    pub async fn activation(&self, sight: &Sight, id: ActivationId) -> Result<Activation> {
+        self.read_in_sight("activations.show", sight, move |tx, now, sight| {
+            let named = (" where a.id = ? /*+ place */", Table::Activations);
+            let found = sight.find(tx, sql::SELECT, named, params![id], sql::read)?;
+            Ok(shown(found.ok_or_else(|| Error::not_found("activation with this id"))?, now))
         })
         .await
     }

@@ -4,7 +4,6 @@ use kaching_domain::Customer;
 
 use crate::{
     Result,
-    products::sql::printable,
     search::{self, Noun, words_of},
     stored::Fields,
 };
@@ -43,16 +42,8 @@ pub(super) fn sort_name(name: &str) -> String {
     name.to_lowercase()
 }
 
-pub(crate) fn by_id(tx: &mut Tx<'_>, id: CustomerId) -> Result<Option<Customer>> {
-    Ok(tx.query_opt(select!(" where c.id = ?1"), params![id], read)?)
-}
-
 pub(super) fn lock_by_id(tx: &mut Tx<'_>, id: CustomerId) -> Result<Option<Customer>> {
     Ok(tx.query_opt(select!(" where c.id = ?1 for update"), params![id], read)?)
-}
-
-pub(super) fn by_reference(tx: &mut Tx<'_>, reference: &str) -> Result<Option<Customer>> {
-    Ok(tx.query_opt(select!(" where c.reference = ?1"), params![printable(reference)], read)?)
 }
 
 /// Another customer that has the reference. Two that take it at once are told apart by the unique index.

@@ -6,7 +6,7 @@ use kaching_domain::{
 };
 
 use super::{LicenseDetails, apply_due, details::details, id, keep, present::present, sql, unknown};
-use crate::{Authority, Cx, Error, Op, Result, customers, features, plans};
+use crate::{Authority, Cx, Error, Op, Result, Sight, customers, features, plans};
 
 /// A change to another plan of the product, up or down.
 #[derive(Clone, Debug)]
@@ -140,7 +140,7 @@ impl Authority {
         customer: String,
     ) -> Result<LicenseDetails> {
         self.change_license("licenses.transfer", "license.transfer", cx, address, move |tx, op, license| {
-            let customer = customers::find(tx, &customer)?;
+            let customer = customers::find(tx, &Sight::All, &customer)?;
             Ok(rules::transfer(license, &customer, op.now)?)
         })
         .await

@@ -3,7 +3,7 @@ use kaching_domain::{Refused, licenses::Draft};
 use kaching_license::{KeyFormat, LicenseKey};
 
 use super::{LicenseDetails, facts, sql};
-use crate::{Authority, Cx, Error, Op, Result, customers, features, plans, products};
+use crate::{Authority, Cx, Error, Op, Result, Sight, customers, features, plans, products};
 
 /// What a license is made from.
 #[derive(Clone, Debug, Default)]
@@ -27,8 +27,8 @@ impl Authority {
     /// If the customer, product, plan or a feature is not there, one of them is archived, or a part makes no sense.
     pub async fn create_license(&self, cx: Cx, new: NewLicense) -> Result<LicenseDetails> {
         self.write("licenses.create", cx, move |tx, op| {
-            let customer = customers::find(tx, &new.customer)?;
-            let product = products::find(tx, &new.product)?;
+            let customer = customers::find(tx, &Sight::All, &new.customer)?;
+            let product = products::find(tx, &Sight::All, &new.product)?;
             let plan = plans::sql::by_code(tx, product.id, &new.plan)?
                 .ok_or_else(|| plans::unknown(&new.product, &new.plan))?;
             for (archived, what) in [

@@ -7,7 +7,7 @@ use kaching_license::LicenseKey;
 
 use super::{LicenseDetails, details::Codes, sql};
 use crate::{
-    Authority, List, Page, Result, customers,
+    Authority, List, Page, Result, Sight, customers,
     keys::KeyRing,
     list::{Key, Paging, Sorting, sorting},
     plans, products,
@@ -15,6 +15,7 @@ use crate::{
         self, Noun,
         fragments::{few_tags, many_tags},
     },
+    sight::Table,
 };
 
 /// Which licenses are listed.
@@ -49,15 +50,16 @@ impl Authority {
     /// or their id or key.
     ///
     /// # Errors
-    /// If the list makes no sense, or names a product, plan or customer that is not there.
-    pub async fn licenses(&self, list: List<LicenseFilter>) -> Result<Page<LicenseDetails>> {
+    /// If the list makes no sense, or names a product, plan or customer that is not in sight.
+    pub async fn licenses(&self, sight: &Sight, list: List<LicenseFilter>) -> Result<Page<LicenseDetails>> {
         let keys = self.keys();
-        self.read("licenses.list", move |tx, now| {
+        self.read_in_sight("licenses.list", sight, move |tx, now, sight| {
             let paging = Paging::new(&list, &SORTINGS)?;
             let mut sql = Sql::new(sql::SELECT);
             sql.push(if list.filter.archived { " where 1 = 1" } else { " where l.archived_at is null" });
+            sight.limit(&mut sql, Table::Licenses);
             let by_expiry = paging.sorting.name == "expires_at";
-            filter(tx, &mut sql, &list.filter, by_expiry, now)?;
+            filter(tx, &mut sql, sight, &list.filter, by_expiry, now)?;
             match named(tx, &keys, list.q.as_deref(), now)? {
                 Some(id) => {
                     sql.add_if(" and l.id = ?", Some(id));
@@ -93,18 +95,19 @@ fn place(license: &License) -> (Key, [u8; 16]) {
 fn filter(
     tx: &mut Tx<'_>,
     sql: &mut Sql,
+    sight: &Sight,
     filter: &LicenseFilter,
     by_expiry: bool,
     now: Timestamp,
 ) -> Result<()> {
     if let Some(code) = &filter.product {
-        sql.add_if(" and l.product = ?", Some(products::find(tx, code)?.id));
+        sql.add_if(" and l.product = ?", Some(products::find(tx, sight, code)?.id));
     }
     if let Some(address) = &filter.plan {
-        sql.add_if(" and l.plan = ?", Some(plans::find(tx, address)?.plan.id));
+        sql.add_if(" and l.plan = ?", Some(plans::find(tx, sight, address)?.plan.id));
     }
     if let Some(address) = &filter.customer {
-        sql.add_if(" and l.customer = ?", Some(customers::find(tx, address)?.id));
+        sql.add_if(" and l.customer = ?", Some(customers::find(tx, sight, address)?.id));
     }
     sql.add_if(" and l.license_type = ?", filter.license_type);
     let (few, many) = (few_tags!("l.id"), many_tags!("l.id"));

@@ -8,7 +8,7 @@ use kaching_domain::{
 };
 
 use super::Apply;
-use crate::{Authority, Result, licenses};
+use crate::{Authority, Result, Sight, licenses};
 
 /// Licenses that are looked at. Of the others the job decides alone, one by one.
 const EXAMINED: usize = 10_000;
@@ -32,7 +32,7 @@ pub(super) struct Outlook {
 impl Authority {
     /// Looks at the licenses in short transactions; `checked` says whether their use is compared.
     pub(super) async fn outlook(&self, address: String, to: Apply, checked: bool) -> Result<Outlook> {
-        let plan = self.plan(address).await?.plan;
+        let plan = self.plan(&Sight::All, address).await?.plan;
         let mut outlook = Outlook { plan, changes: Vec::new(), below: Vec::new(), examined: 0 };
         let mut after = None;
         loop {

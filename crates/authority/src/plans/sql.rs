@@ -57,11 +57,6 @@ pub(crate) fn of_product(tx: &mut Tx<'_>, product: ProductId) -> Result<Vec<Plan
     Ok(tx.query_all(sql, params![product], |row| Ok(read(row)?.plan))?)
 }
 
-pub(super) fn by_address(tx: &mut Tx<'_>, product: &str, code: &str) -> Result<Option<PlanDetails>> {
-    let sql = select!(" where n.product = (select id from products where code = ?1) and n.code = ?2");
-    Ok(tx.query_opt(sql, params![printable(product), printable(code)], read)?)
-}
-
 pub(super) fn lock_by_address(tx: &mut Tx<'_>, product: &str, code: &str) -> Result<Option<PlanDetails>> {
     let sql =
         select!(" where n.product = (select id from products where code = ?1) and n.code = ?2 for update");

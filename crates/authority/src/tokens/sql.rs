@@ -45,10 +45,6 @@ fn words(token: &Token) -> Json<Vec<&'static str>> {
     Json(token.scopes.iter().map(|scope| scope.as_str()).collect())
 }
 
-pub(super) fn by_id(tx: &mut Tx<'_>, id: TokenId) -> Result<Option<Token>> {
-    Ok(tx.query_opt(select!(" where t.id = ?1"), params![id], read)?)
-}
-
 pub(super) fn lock_by_id(tx: &mut Tx<'_>, id: TokenId) -> Result<Option<Token>> {
     Ok(tx.query_opt(select!(" where t.id = ?1 for update"), params![id], read)?)
 }

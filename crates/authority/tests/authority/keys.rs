@@ -13,7 +13,7 @@ use std::{
 
 use kaching_authority::{
     Actor, Authority, Clock, Cx, DatabaseConfig, Digest, Issuer, MasterKey, NewCustomer, Options, RootStore,
-    SystemClock, validate::Validate,
+    Sight, SystemClock, validate::Validate,
 };
 use kaching_base::{ErrorCode, LeaseAlgorithm, Seconds, Secret, TokenId};
 use kaching_license::{Moment, TrustedKeyset};
@@ -227,7 +227,7 @@ async fn a_withdrawn_key_is_trusted_no_more_and_its_successor_signs() {
             },
             ..Default::default()
         };
-        assert_eq!(authority.audit_entries(audit).await.unwrap().items.len(), 3);
+        assert_eq!(authority.audit_entries(&Sight::All, audit).await.unwrap().items.len(), 3);
         authority.close().await;
     }
 }

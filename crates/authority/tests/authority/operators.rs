@@ -11,4 +11,5 @@ mod lifecycle;
 mod lists;
 mod searches;
 mod setting;
+mod sight;
 mod tokens;

@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use kaching_authority::{CustomerFilter, List, ProductFilter};
+use kaching_authority::{CustomerFilter, List, ProductFilter, Sight};
 use kaching_server::{Addresses, App, config::PublicUrl};
 use serde::Serialize;
 
@@ -71,6 +71,8 @@ async fn is_empty(app: &App) -> bool {
     let products = List { limit: Some(1), filter: products, ..List::default() };
     let customers = CustomerFilter { archived: true, ..CustomerFilter::default() };
     let customers = List { limit: Some(1), filter: customers, ..List::default() };
-    let products = app.authority().products(products).await.is_ok_and(|page| page.items.is_empty());
-    products && app.authority().customers(customers).await.is_ok_and(|page| page.items.is_empty())
+    let products =
+        app.authority().products(&Sight::All, products).await.is_ok_and(|page| page.items.is_empty());
+    products
+        && app.authority().customers(&Sight::All, customers).await.is_ok_and(|page| page.items.is_empty())
 }

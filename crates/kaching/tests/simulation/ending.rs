@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use kaching_authority::ActivationStatus;
+use kaching_authority::{ActivationStatus, Sight};
 use kaching_base::{Seconds, Timestamp};
 use kaching_client::State as Shown;
 use serde_json::json;
@@ -121,7 +121,8 @@ impl Run<'_> {
     }
 
     async fn usable(&self) -> bool {
-        let license = self.house.world.authority.license(self.house.license.clone()).await.unwrap();
+        let license =
+            self.house.world.authority.license(&Sight::All, self.house.license.clone()).await.unwrap();
         license.license.status == kaching_authority::domain::Status::Active
     }
 

@@ -7,7 +7,9 @@ use axum::{
     body::{Body, to_bytes},
     http::Request,
 };
-use kaching_authority::{Activation, ActivationStatus, AuditFilter, List, activations::ActivationFilter};
+use kaching_authority::{
+    Activation, ActivationStatus, AuditFilter, List, Sight, activations::ActivationFilter,
+};
 use kaching_base::ActivationId;
 use kaching_server::{App, Peer, config::Config};
 use kaching_testkit::{Engine, SeededEntropy, World};
@@ -175,18 +177,18 @@ impl House {
     pub(crate) async fn activations(&self) -> Vec<Activation> {
         let filter =
             ActivationFilter { license: Some(self.license.parse().unwrap()), ..ActivationFilter::default() };
-        self.world.authority.activations(List { filter, ..List::default() }).await.unwrap().items
+        self.world.authority.activations(&Sight::All, List { filter, ..List::default() }).await.unwrap().items
     }
 
     pub(crate) async fn revision(&self) -> u64 {
-        let license = self.world.authority.license(self.license.clone()).await.unwrap();
+        let license = self.world.authority.license(&Sight::All, self.license.clone()).await.unwrap();
         license.license.revision.unsigned_abs()
     }
 
     /// The newest entries of the audit log: id, action, and whether it was done.
     pub(crate) async fn audit(&self, limit: u32) -> Vec<(String, String, bool)> {
         let list = List { limit: Some(limit), filter: AuditFilter::default(), ..List::default() };
-        let entries = self.world.authority.audit_entries(list).await.unwrap().items;
+        let entries = self.world.authority.audit_entries(&Sight::All, list).await.unwrap().items;
         let read = |entry: kaching_authority::AuditRecord| {
             (entry.id.to_string(), entry.action, entry.body.contains("\"outcome\":\"ok\""))
         };

@@ -6,14 +6,15 @@ use axum::{
     http::{HeaderMap, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
-use kaching_authority::{self as authority, Actor, Cx, Error, Expected, Once, Versioned, domain::Scope};
-use kaching_base::{ErrorCode, Secret, pasted};
+use kaching_authority::{Cx, Error, Expected, Once, Principal, Rights, Sight, Versioned, domain::Scope};
+use kaching_base::ErrorCode;
 use serde::Serialize;
 
-use super::{body::Sent, credential::authorization, scope::Right, version};
+use super::{body::Sent, scope::Right, version};
 use crate::{
     App, Peer,
     admission::{Class, Turn},
+    auth::lacks,
     edge::Arrival,
     problem::{Rejected, Result},
 };
@@ -31,15 +32,13 @@ impl<S: Send + Sync> FromRequestParts<S> for Public {
     }
 }
 
-/// Someone with the right that `S` names: a program with an API token, or a user of this machine.
+/// A principal with the right that `S` names.
 pub(crate) struct Caller<S> {
-    actor: Actor,
+    principal: Principal,
     arrival: Arrival,
     route: String,
     idempotency_key: Option<String>,
     expected: Option<Expected>,
-    /// `None` for a user of this machine, who may do everything.
-    token: Option<authority::Caller>,
     /// Held until the caller is answered; those on this machine need none, so that they can look at a flood.
     _turn: Option<Turn>,
     scope: PhantomData<S>,
@@ -50,12 +49,10 @@ impl<S: Right> FromRequestParts<App> for Caller<S> {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
         let arrival = *parts.extensions.get::<Arrival>().ok_or_else(|| Rejected::failure("no arrival"))?;
-        let (actor, token) = match (parts.headers.get(header::AUTHORIZATION), arrival.peer) {
-            (Some(_), _) => program(app, &arrival, authorization(&parts.headers), S::SCOPE).await?,
-            // Whoever may open the socket may read the data directory as well.
-            (None, Peer::Local(uid)) => (Actor::Local(uid), None),
-            (None, Peer::Network(_)) => return Err(nobody("operator calls need an API token")),
-        };
+        let principal = app.authenticate(&arrival, &parts.headers).await?;
+        if !principal.rights.may(S::SCOPE) {
+            return Err(lacks(S::SCOPE));
+        }
         // Strangers take no place.
         let _turn = match arrival.peer {
             Peer::Network(_) => Some(app.turn(Class::Operators).await?),
@@ -65,38 +62,8 @@ impl<S: Right> FromRequestParts<App> for Caller<S> {
         let route = format!("{} {route}", parts.method);
         let idempotency_key = idempotency_key(&parts.headers)?;
         let expected = version::expected(&parts.headers)?;
-        Ok(Self { actor, arrival, route, idempotency_key, expected, token, _turn, scope: PhantomData })
+        Ok(Self { principal, arrival, route, idempotency_key, expected, _turn, scope: PhantomData })
     }
-}
-
-fn nobody(detail: &str) -> Rejected {
-    let detail = format!("{detail}: send Authorization: Bearer kch_…");
-    Rejected::new(ErrorCode::Unauthenticated, detail).challenge("Bearer")
-}
-
-async fn program(
-    app: &App,
-    arrival: &Arrival,
-    authorization: &str,
-    scope: Scope,
-) -> Result<(Actor, Option<authority::Caller>)> {
-    let (scheme, secret) = authorization.split_once(' ').unwrap_or((authorization, ""));
-    if !scheme.eq_ignore_ascii_case("Bearer") {
-        return Err(nobody("operator calls take no other authorization"));
-    }
-    let secret = Secret::new(pasted(secret));
-    let unknown = || nobody("this API token is unknown, archived or has ended");
-    let token = app.authenticate(arrival, secret, unknown).await?;
-    app.pace_token(token.token)?;
-    if token.may(scope) {
-        return Ok((Actor::Token(token.token), Some(token)));
-    }
-    Err(lacks(scope))
-}
-
-fn lacks(scope: Scope) -> Rejected {
-    let detail = format!("this needs an API token with the scope '{}'", scope.as_str());
-    Rejected::new(ErrorCode::Forbidden, detail)
 }
 
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>> {
@@ -108,35 +75,40 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>> {
 }
 
 impl<S: Right> Caller<S> {
-    /// Whether the caller has this right as well.
-    pub(crate) fn may(&self, scope: Scope) -> bool {
-        self.token.as_ref().is_none_or(|token| token.may(scope))
+    /// What the caller may read.
+    pub(crate) fn sight(&self) -> &Sight {
+        &self.principal.sight
+    }
+
+    /// What the caller may do.
+    pub(crate) fn rights(&self) -> &Rights {
+        &self.principal.rights
     }
 
     /// Requires this right as well.
     pub(crate) fn needs(&self, scope: Scope) -> Result<()> {
-        if self.may(scope) { Ok(()) } else { Err(lacks(scope)) }
+        if self.rights().may(scope) { Ok(()) } else { Err(lacks(scope)) }
     }
 
     /// Whether the caller sees mail and network addresses.
     pub(crate) fn sees_personal(&self) -> bool {
-        self.may(Scope::PersonalRead)
-    }
-
-    /// The token of the caller, whose rights it can give on; a user of this machine has none, and every right.
-    pub(crate) fn token(&self) -> Option<authority::Caller> {
-        self.token.clone()
+        self.rights().may(Scope::PersonalRead)
     }
 
     /// Whether it is a user of the authority's own machine, who may read its data directory as well.
     pub(crate) fn is_here(&self) -> bool {
-        matches!(self.actor, Actor::Local(_))
+        self.principal.is_local()
     }
 
     /// In whose name an operation runs.
     pub(crate) fn cx(&self) -> Cx {
         let Arrival { request, address, .. } = self.arrival;
-        Cx { request: Some(request), address, expected: self.expected.clone(), ..Cx::of(self.actor) }
+        Cx {
+            request: Some(request),
+            address,
+            expected: self.expected.clone(),
+            ..Cx::of(self.principal.actor)
+        }
     }
 
     /// Runs an operation that changes an object, and answers with what `shape` makes of it and with its new version.
@@ -188,7 +160,7 @@ impl<S: Right> Caller<S> {
         R: Future<Output = kaching_authority::Result<T>>,
     {
         let cx = self.cx();
-        let (kind, id) = self.actor.describe();
+        let (kind, id) = self.principal.actor.describe();
         let once = self.idempotency_key.map(|key| {
             let (scope, shape) = (format!("{kind}:{id} {}", self.route), shape.clone());
             Once::new(key, scope, sent.digest(), move |result: &T| {

@@ -17,7 +17,7 @@ pub(crate) struct Credential(pub(crate) Authorization);
 pub(crate) struct Bearer(pub(crate) String);
 
 /// The header's text, which has the dashes and spaces of a document where a person put a key into it; empty without one.
-pub(super) fn authorization(headers: &HeaderMap) -> &str {
+pub(crate) fn authorization(headers: &HeaderMap) -> &str {
     let value = headers.get(header::AUTHORIZATION);
     value.and_then(|value| str::from_utf8(value.as_bytes()).ok()).unwrap_or("")
 }

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use kaching_authority::{
-    Activation, Clock as _, List,
+    Activation, Clock as _, List, Sight,
     activations::{Activate, ActivationFilter, Refusal},
     domain::{licenses::Draft, terms::EditPolicy},
 };
@@ -100,7 +100,7 @@ impl<'w> Play<'w> {
     async fn activations(&self) -> Vec<Activation> {
         let filter = ActivationFilter { license: Some(self.site.license), ..ActivationFilter::default() };
         let list = List { filter, limit: Some(200), ..List::default() };
-        self.world.authority.activations(list).await.unwrap().items
+        self.world.authority.activations(&Sight::All, list).await.unwrap().items
     }
 
     fn pick(&mut self, bound: usize) -> usize {

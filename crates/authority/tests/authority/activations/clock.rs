@@ -6,7 +6,7 @@ use std::{
 };
 
 use kaching_authority::{
-    Actor, AuditFilter, Clock as _, Cx, Error, List, NewCustomer, NewLicense, domain::licenses::Draft,
+    Actor, AuditFilter, Clock as _, Cx, Error, List, NewCustomer, NewLicense, Sight, domain::licenses::Draft,
 };
 use kaching_base::{ErrorCode, LeaseAlgorithm, Seconds, Timestamp};
 use kaching_testkit::World;
@@ -54,7 +54,7 @@ async fn a_jump_is_noticed_when_it_happens_and_ends_when_the_clock_returns() {
             assert!(world.authority.store_time().await.is_err(), "nor is it stored");
             assert_eq!(world.authority.run_jobs().await.unwrap(), 0, "nothing is due by it");
             back_up(&world, &format!("after {}", jump.0), None).await;
-            world.authority.stats().await.expect("reading goes on");
+            world.authority.stats(&Sight::All).await.expect("reading goes on");
             world.clock.jump(Seconds(-jump.0));
             world.authority.ready().await.expect("it returned");
         }
@@ -76,7 +76,7 @@ async fn a_step_within_what_is_tolerated_refuses_nothing_that_was_just_made() {
         one.heartbeat(&world).await.unwrap_or_else(|_| panic!("it runs"));
         world.clock.jump(Seconds(-1));
         one.heartbeat(&world).await.unwrap_or_else(|_| panic!("also by the clock of another server"));
-        assert_eq!(world.authority.stats().await.unwrap().not_started, 0);
+        assert_eq!(world.authority.stats(&Sight::All).await.unwrap().not_started, 0);
         world.authority.ready().await.unwrap();
     })
     .await;
@@ -117,7 +117,7 @@ async fn a_clock_that_once_ran_ahead_is_accepted_and_installations_go_on() {
         world.authority = world.replica(78).await;
         let told = sentence(&world.authority.ready().await.unwrap_err());
         assert!(told.contains("behind") && told.contains("ran ahead"), "both possibilities: {told}");
-        world.authority.stats().await.expect("it reads");
+        world.authority.stats(&Sight::All).await.expect("it reads");
         back_up(&world, "behind", None).await;
         unheard(&world, &old).await;
 
@@ -143,7 +143,7 @@ async fn a_clock_that_once_ran_ahead_is_accepted_and_installations_go_on() {
         third.activate(&world, &ahead).await.unwrap_or_else(|_| panic!("that license has started, too"));
         let filter = AuditFilter { action: Some("clock.accept".to_owned()), ..AuditFilter::default() };
         let list = List { filter, ..List::default() };
-        assert_eq!(world.authority.audit_entries(list).await.unwrap().items.len(), 1);
+        assert_eq!(world.authority.audit_entries(&Sight::All, list).await.unwrap().items.len(), 1);
         let again = world.authority.accept_clock(operator()).await.unwrap_err();
         assert_eq!(again.code(), ErrorCode::WrongState, "{again}");
         replica.close().await;

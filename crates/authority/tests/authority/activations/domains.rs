@@ -1,7 +1,7 @@
 //! Domains: one in any spelling is one installation, for clients of every version.
 
 use kaching_authority::{
-    Activation, Digest, Error, Fingerprint, List,
+    Activation, Digest, Error, Fingerprint, List, Sight,
     activations::{Activate, Activated, ActivationFilter, Heartbeat, MoveTo},
     validate::Validate,
 };
@@ -139,7 +139,7 @@ async fn an_operator_moves_to_a_domain_in_any_spelling() {
 
 async fn named(world: &World, word: &str) -> Vec<Activation> {
     let list = List { q: Some(word.to_owned()), ..List::<ActivationFilter>::default() };
-    world.authority.activations(list).await.unwrap().items
+    world.authority.activations(&Sight::All, list).await.unwrap().items
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! Slots given back by a credential that displaced a holder: the key alone never stops or multiplies installations.
 
 use kaching_authority::{
+    Sight,
     activations::Activate,
     domain::{ActivationStatus, licenses::Draft, terms::EditPolicy},
 };
@@ -34,10 +35,12 @@ async fn a_slot_given_back_by_the_key_alone_is_a_move() {
     World::each(|world| async move {
         let site = with_moves(&world, 1).await;
         let (mut holder, mut copy) = displaced(&world, &site).await;
-        let revision = world.authority.license(site.license.to_string()).await.unwrap().license.revision;
+        let revision =
+            world.authority.license(&Sight::All, site.license.to_string()).await.unwrap().license.revision;
         copy.deactivate(&world).await.unwrap();
         assert_eq!(counts(&world, &site).await, (0, 0), "the slot is free");
-        let after = world.authority.license(site.license.to_string()).await.unwrap().license.revision;
+        let after =
+            world.authority.license(&Sight::All, site.license.to_string()).await.unwrap().license.revision;
         assert_eq!(after, revision + 1, "a push of the same second counts for the displaced one");
         Installation::new("c2").activate(&world, &site).await.expect("the next one may use it");
 

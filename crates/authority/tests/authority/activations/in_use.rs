@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use kaching_authority::{
-    Digest, List,
+    Digest, List, Sight,
     activations::{Activate, ActivationFilter, Heartbeat, MoveTo},
     domain::ActivationStatus,
     fill::Fill,
@@ -38,7 +38,7 @@ async fn told(world: &World, site: &Site) -> (u64, u64) {
 async fn counted(world: &World, site: &Site) -> (u64, u64) {
     let filter = ActivationFilter { license: Some(site.license), ..ActivationFilter::default() };
     let list = List { limit: Some(200), filter, ..List::default() };
-    let all = world.authority.activations(list).await.unwrap().items;
+    let all = world.authority.activations(&Sight::All, list).await.unwrap().items;
     let active: Vec<_> = all.iter().filter(|one| one.status == ActivationStatus::Active).collect();
     let nodes = active.iter().filter_map(|one| one.levels.get("nodes")).max();
     (active.len() as u64, nodes.copied().unwrap_or(0))

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use kaching_authority::{
-    Clock, Digest, EditFeature, EditLicense, EditProduct, Fingerprint, Upgrade,
+    Clock, Digest, EditFeature, EditLicense, EditProduct, Fingerprint, Sight, Upgrade,
     domain::{
         Binding,
         licenses::{At, Draft},
@@ -34,7 +34,7 @@ async fn a_lease_says_what_the_license_grants() {
         assert_eq!(lease.run_until, lease.exp + Seconds(259_200));
         assert_eq!(activated.activation.run_until, lease.run_until, "the authority stores the same");
         assert!(lease.features.contains("federation") && !lease.features.contains("audit_export"));
-        let license = world.authority.license(site.license.to_string()).await.unwrap().license;
+        let license = world.authority.license(&Sight::All, site.license.to_string()).await.unwrap().license;
         assert_eq!((lease.rev, lease.lic_exp), (license.revision.unsigned_abs(), license.expires_at));
     })
     .await;
@@ -46,7 +46,7 @@ async fn no_lease_outlives_the_license() {
         let site = Site::plain(&world, 1).await;
         let mut one = Installation::new("c1");
         one.activate(&world, &site).await.unwrap();
-        let license = world.authority.license(site.license.to_string()).await.unwrap().license;
+        let license = world.authority.license(&Sight::All, site.license.to_string()).await.unwrap().license;
         let end = license.end().unwrap();
         world.clock.set(end - Seconds(100));
         world.authority.renew_keyset().await.unwrap();

@@ -1,7 +1,7 @@
 //! From the first activation to the last.
 
 use kaching_authority::{
-    Actor, Cx, EditLicense,
+    Actor, Cx, EditLicense, Sight,
     activations::{Health, Heartbeat, Proof, Usage},
     domain::{ActivationStatus, licenses::Draft},
     validate::Validate,
@@ -276,7 +276,7 @@ async fn the_first_activation_starts_the_term() {
         world.clock.advance(Seconds::days(100));
         let mut one = Installation::new("c1");
         one.activate(&world, &site).await.unwrap();
-        let license = world.authority.license(site.license.to_string()).await.unwrap().license;
+        let license = world.authority.license(&Sight::All, site.license.to_string()).await.unwrap().license;
         let starts_at = license.starts_at.unwrap();
         assert_eq!(license.expires_at, Some(starts_at.plus_days(365)));
         world.clock.set(starts_at.plus_days(365 + 14));
@@ -304,7 +304,7 @@ async fn a_term_that_starts_loses_no_edit_of_the_same_moment() {
         let edit = EditLicense { notes: Some("pays late".to_owned()), ..EditLicense::default() };
         world.authority.edit_license(operator(), site.license.to_string(), edit).await.unwrap();
         Installation::new("c1").activate(&world, &site).await.unwrap();
-        let license = world.authority.license(site.license.to_string()).await.unwrap().license;
+        let license = world.authority.license(&Sight::All, site.license.to_string()).await.unwrap().license;
         assert_eq!((license.notes.as_str(), license.starts_at.is_some()), ("pays late", true));
     })
     .await;
@@ -378,7 +378,7 @@ async fn a_clock_that_is_found_off_writes_nothing_before_it_refuses() {
         }
         let after = (shown(&world, one.id()).await, entries(&world, one.id()).await);
         assert_eq!(before, after, "nothing was written");
-        assert_eq!(world.authority.license(license).await.unwrap().license.active, 1);
+        assert_eq!(world.authority.license(&Sight::All, license).await.unwrap().license.active, 1);
 
         // Once it is right again the same requests are the first ones.
         world.clock.jump(Seconds(1800));

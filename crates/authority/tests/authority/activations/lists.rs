@@ -1,6 +1,6 @@
 //! Lists of activations: each once and in the order, however many match and wherever they stand.
 
-use kaching_authority::{List, activations::ActivationFilter, domain::ActivationStatus, fill::Fill};
+use kaching_authority::{List, Sight, activations::ActivationFilter, domain::ActivationStatus, fill::Fill};
 use kaching_base::{ActivationId, Seconds};
 use kaching_testkit::World;
 
@@ -24,7 +24,7 @@ async fn pages(world: &World, limit: u32, filter: ActivationFilter, q: &str) -> 
         let mut asked = List { limit: Some(limit), q, sort, filter: filter.clone(), after: None };
         let mut found = Vec::new();
         loop {
-            let page = world.authority.activations(asked.clone()).await.unwrap();
+            let page = world.authority.activations(&Sight::All, asked.clone()).await.unwrap();
             assert!(page.items.len() <= limit as usize);
             found.extend(page.items.into_iter().map(|one| one.id));
             match page.next {

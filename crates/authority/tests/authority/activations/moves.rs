@@ -1,6 +1,7 @@
 //! Moving house.
 
 use kaching_authority::{
+    Sight,
     activations::{Activate, MoveTo},
     domain::{ActivationStatus, licenses::Draft, terms::EditPolicy},
 };
@@ -16,7 +17,7 @@ async fn the_key_alone_moves_as_often_as_the_license_says() {
         let site = Site::new(&world, 1, Draft { policy, ..Draft::default() }).await;
         let mut homes: Vec<_> = (0..4).map(|i| Installation::new(&format!("c{i}"))).collect();
         homes[0].activate(&world, &site).await.unwrap();
-        let first_move = world.authority.activation(homes[0].id()).await.unwrap().last_seen_at;
+        let first_move = world.authority.activation(&Sight::All, homes[0].id()).await.unwrap().last_seen_at;
         for i in 1..3 {
             let from = homes[i - 1].id();
             homes[i].take_over(&world, &site, from).await.unwrap();

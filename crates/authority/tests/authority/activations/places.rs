@@ -1,6 +1,6 @@
 //! On SQLite, activations and licenses lie where their ids say; those that lie elsewhere are found all the same.
 
-use kaching_authority::{Clock as _, fill::Fill};
+use kaching_authority::{Clock as _, Sight, fill::Fill};
 use kaching_db::Db;
 use kaching_testkit::{Engine, Scratch, World};
 
@@ -52,10 +52,10 @@ async fn rows_lie_where_their_ids_say_and_are_found_wherever_they_lie() {
     .await
     .unwrap();
     assert_eq!(laid(&db).await, [(0, 9), (0, 5)]);
-    let before = world.authority.activation(one.id()).await.unwrap().last_seen_at;
+    let before = world.authority.activation(&Sight::All, one.id()).await.unwrap().last_seen_at;
     world.clock.advance(kaching_base::Seconds(60));
     one.heartbeat(&world).await.unwrap_or_else(|_| panic!("it runs"));
-    let after = world.authority.activation(one.id()).await.unwrap().last_seen_at;
+    let after = world.authority.activation(&Sight::All, one.id()).await.unwrap().last_seen_at;
     assert_eq!((after, after > before), (world.clock.now(), true));
     // What comes then is laid by its id again.
     Installation::new("two").activate(&world, &site).await.unwrap_or_else(|_| panic!("a slot is free"));

@@ -3,7 +3,7 @@
 use std::{fs, future::Future, path::Path, pin::pin, sync::Arc, task::Poll};
 
 use kaching_authority::{
-    Actor, AuditFilter, List, MasterKey, NewToken,
+    Actor, AuditFilter, List, MasterKey, NewToken, Rights, Sight,
     backup::{Contents, Restore, read, restore},
     domain::Scope,
 };
@@ -349,12 +349,14 @@ async fn an_earlier_schema_is_brought_up_to_date_and_a_later_one_refused() {
         restore(&earlier, &contents, how, &|_| {}).await.unwrap();
         let authority = open(&world, &target.config, target.folder.path()).await.unwrap();
         let audit = AuditFilter { action: Some("backup.restore".to_owned()), ..AuditFilter::default() };
-        let audit = authority.audit_entries(List { filter: audit, ..List::default() }).await.unwrap();
+        let audit =
+            authority.audit_entries(&Sight::All, List { filter: audit, ..List::default() }).await.unwrap();
         assert!(audit.items[0].body.contains("\"without_mac\":true"), "{}", audit.items[0].body);
         authority.authenticate(Secret::new(token.clone())).await.expect("its tokens live on");
-        let licenses = authority.licenses(kaching_authority::List::default()).await.unwrap();
+        let licenses = authority.licenses(&Sight::All, kaching_authority::List::default()).await.unwrap();
         assert_eq!(licenses.items.len(), 1);
-        let activations = authority.activations(kaching_authority::List::default()).await.unwrap();
+        let activations =
+            authority.activations(&Sight::All, kaching_authority::List::default()).await.unwrap();
         assert!(activations.items.is_empty(), "the later tables are there, too");
         authority.close().await;
     }
@@ -377,7 +379,7 @@ async fn a_backup_that_somebody_has_changed_is_not_restored() {
     let world = World::on(Engine::Sqlite).await;
     Site::plain(&world, 1).await;
     let reads = NewToken { name: "reports".to_owned(), scopes: [Scope::Read].into(), expires_at: None };
-    world.authority.create_token(super::setting::operator(), reads, None).await.unwrap();
+    world.authority.create_token(super::setting::operator(), reads, &Rights::all()).await.unwrap();
     let (path, contents) = back_up(&world, "backup", None).await;
     assert!(contents.has_mac());
     let text = fs::read_to_string(&path).unwrap();

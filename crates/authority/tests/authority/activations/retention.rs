@@ -1,7 +1,7 @@
 //! What grows is removed when its time is over, some rows at a time.
 
 use kaching_authority::{
-    AuditFilter, DailyLimits, List, Retention,
+    AuditFilter, DailyLimits, List, Retention, Sight,
     activations::{Heartbeat, Usage},
 };
 use kaching_base::{ErrorCode, Seconds, Timestamp};
@@ -99,7 +99,7 @@ async fn entries_go_where_the_settings_say_so_and_one_server_does_it() {
         let filter = AuditFilter { action: Some("retention.remove".to_owned()), ..AuditFilter::default() };
         let list = List { limit: Some(10), filter, ..List::default() };
         assert_eq!(
-            world.authority.audit_entries(list).await.unwrap().items.len(),
+            world.authority.audit_entries(&Sight::All, list).await.unwrap().items.len(),
             1,
             "the removal is on record"
         );

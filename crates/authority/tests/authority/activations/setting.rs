@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use kaching_authority::{
     Activation, Actor, AuditFilter, Authority, Cx, Digest, Error, Fingerprint, KeyRing, LicenseKey, List,
-    NewCustomer, NewFeature, NewLicense, NewPlan, NewProduct, Nonce, Refused,
+    NewCustomer, NewFeature, NewLicense, NewPlan, NewProduct, Nonce, Refused, Sight,
     activations::{Activate, Activated, Answer, Deactivate, Heartbeat, Proof, Refusal, Renewed},
     domain::{Contact, licenses::Draft},
 };
@@ -272,7 +272,7 @@ pub fn read_lease(world: &World, lease: &str, request: Digest) -> Lease {
 }
 
 pub async fn shown(world: &World, id: ActivationId) -> Activation {
-    world.authority.activation(id).await.unwrap()
+    world.authority.activation(&Sight::All, id).await.unwrap()
 }
 
 /// How many hold a slot, and how many the license's row counts.
@@ -286,7 +286,7 @@ pub async fn counts(world: &World, site: &Site) -> (u64, i64) {
 pub async fn entries(world: &World, target: impl ToString) -> Vec<(String, Option<String>)> {
     let filter = AuditFilter { target: Some(target.to_string()), personal: true, ..AuditFilter::default() };
     let list = List { limit: Some(200), filter, ..List::default() };
-    let found = world.authority.audit_entries(list).await.unwrap();
+    let found = world.authority.audit_entries(&Sight::All, list).await.unwrap();
     let read = |body: &str| -> Value { serde_json::from_str(body).unwrap() };
     found
         .items

@@ -1,7 +1,7 @@
 //! What one license may have stored in a day, whatever holds its key.
 
 use kaching_authority::{
-    Actor, AuditFilter, Authority, Clock as _, Cx, Error, List,
+    Actor, AuditFilter, Authority, Clock as _, Cx, Error, List, Sight,
     activations::{Heartbeat, Usage},
     reports::{Report, ReportKind},
 };
@@ -50,7 +50,7 @@ async fn entries_of(world: &World, action: &str) -> Vec<Value> {
     let mut list = List { limit: Some(200), filter, ..List::default() };
     let mut entries = Vec::new();
     loop {
-        let page = world.authority.audit_entries(list.clone()).await.unwrap();
+        let page = world.authority.audit_entries(&Sight::All, list.clone()).await.unwrap();
         entries.extend(page.items.iter().map(|entry| serde_json::from_str::<Value>(&entry.body).unwrap()));
         match page.next {
             Some(next) => list.after = Some(next),
@@ -268,7 +268,7 @@ async fn what_a_product_tells_of_itself_is_one_entry_an_hour() {
             (&"2.4.60".into(), &"2.4.89".into())
         );
         assert_eq!(change["times"], 30);
-        let shown = world.authority.activation(home.id()).await.unwrap();
+        let shown = world.authority.activation(&Sight::All, home.id()).await.unwrap();
         assert_eq!(shown.version.as_deref(), Some("2.4.89"), "what is told is stored at once");
         world.clock.advance(Seconds(3600));
         world.authority.run_jobs().await.unwrap();

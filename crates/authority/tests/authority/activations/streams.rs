@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use kaching_authority::{
-    At, Authority, Upgrade,
+    At, Authority, Sight, Upgrade,
     changes::{Change, Heard, Listener, Manner, News},
     domain::licenses::Draft,
     watching::Bearer,
@@ -136,7 +136,7 @@ async fn the_end_of_a_license_is_told_when_it_comes() {
         )
         .await;
         let open = Open::of(&world, &site, &mut Installation::new("c1")).await;
-        let license = world.authority.license(site.license.to_string()).await.unwrap().license;
+        let license = world.authority.license(&Sight::All, site.license.to_string()).await.unwrap().license;
         following(&world.authority, async {
             world.clock.set(license.end().unwrap());
             let told = open.news().await;

@@ -1,6 +1,6 @@
 use kaching_authority::{
     EditContact, EditFeature, EditPlan, EditProduct, FeatureFilter, List, NewPlan, PlanFilter, ProductFilter,
-    domain::EditPolicy,
+    Sight, domain::EditPolicy,
 };
 use kaching_base::{ErrorCode, LicenseType, Limit};
 use kaching_testkit::World;
@@ -24,13 +24,15 @@ async fn products_are_made_shown_edited_and_archived() {
         };
         let edit = EditProduct { name: Some("Chorus".to_owned()), contact, ..EditProduct::default() };
         let edited = authority.edit_product(cx(), "chorus_x".to_owned(), edit.clone()).await.unwrap();
-        assert_eq!(authority.product("chorus_x".to_owned()).await.unwrap(), edited);
+        assert_eq!(authority.product(&Sight::All, "chorus_x".to_owned()).await.unwrap(), edited);
         // The same again changes nothing and leaves no entry.
         assert_eq!(authority.edit_product(cx(), "chorus_x".to_owned(), edit).await.unwrap(), edited);
         tick(&world);
         let archived = authority.archive_product(cx(), "chorus_x".to_owned(), false).await.unwrap();
         assert!(archived.archived_at.is_some());
-        assert!(authority.products(List::<ProductFilter>::default()).await.unwrap().items.is_empty());
+        assert!(
+            authority.products(&Sight::All, List::<ProductFilter>::default()).await.unwrap().items.is_empty()
+        );
         assert_eq!(
             refusal(authority.create_plan(cx(), plan("chorus_x", "team", 1, 1, 1)).await),
             coded(ErrorCode::WrongState)
@@ -87,14 +89,17 @@ async fn what_makes_no_sense_is_told_with_its_place() {
         assert_eq!(refusal(authority.create_plan(cx(), nowhere).await), coded(ErrorCode::NotFound));
         for address in ["", "chorus", "chorus:", "chorus:none", "a\0:b", "chorus:team:x"] {
             assert_eq!(
-                refusal(authority.plan(address.to_owned()).await),
+                refusal(authority.plan(&Sight::All, address.to_owned()).await),
                 coded(ErrorCode::NotFound),
                 "{address:?}"
             );
-            let found = authority.feature(address.to_owned()).await;
+            let found = authority.feature(&Sight::All, address.to_owned()).await;
             assert_eq!(refusal(found), coded(ErrorCode::NotFound), "{address:?}");
         }
-        assert_eq!(refusal(authority.product("a\0".to_owned()).await), coded(ErrorCode::NotFound));
+        assert_eq!(
+            refusal(authority.product(&Sight::All, "a\0".to_owned()).await),
+            coded(ErrorCode::NotFound)
+        );
     })
     .await;
 }
@@ -116,16 +121,16 @@ async fn features_and_plans_are_addressed_by_product_and_code() {
         let edit = EditFeature { title: Some("Federated".to_owned()), benefit: None };
         authority.edit_feature(cx(), "chorus:federation".to_owned(), edit).await.unwrap();
         assert_eq!(
-            authority.feature("other:federation".to_owned()).await.unwrap().feature.title,
+            authority.feature(&Sight::All, "other:federation".to_owned()).await.unwrap().feature.title,
             "federation"
         );
         assert_eq!(
-            authority.feature("chorus:federation".to_owned()).await.unwrap().feature.title,
+            authority.feature(&Sight::All, "chorus:federation".to_owned()).await.unwrap().feature.title,
             "Federated"
         );
         authority.archive_feature(cx(), "chorus:federation".to_owned(), false).await.unwrap();
         let filter = FeatureFilter { product: Some("chorus".to_owned()), archived: false };
-        let left = authority.features(List { filter, ..List::default() }).await.unwrap();
+        let left = authority.features(&Sight::All, List { filter, ..List::default() }).await.unwrap();
         assert_eq!(left.items.len(), 1);
 
         let edit = EditPlan {
@@ -137,9 +142,10 @@ async fn features_and_plans_are_addressed_by_product_and_code() {
         let edited = authority.edit_plan(cx(), "chorus:team".to_owned(), edit).await.unwrap();
         let names: Vec<_> = edited.plan.terms.limits.keys().map(|name| name.as_str()).collect();
         assert_eq!(names, ["activations", "jobs"]);
-        assert_eq!(authority.plan("chorus:team".to_owned()).await.unwrap(), edited);
+        assert_eq!(authority.plan(&Sight::All, "chorus:team".to_owned()).await.unwrap(), edited);
         let sort = Some("rank".to_owned());
-        let plans = authority.plans(List::<PlanFilter> { sort, ..List::default() }).await.unwrap();
+        let plans =
+            authority.plans(&Sight::All, List::<PlanFilter> { sort, ..List::default() }).await.unwrap();
         let codes: Vec<_> = plans.items.iter().map(|details| details.plan.code.as_str()).collect();
         assert_eq!(codes, ["community", "team", "enterprise"]);
     })

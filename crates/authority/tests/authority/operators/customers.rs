@@ -1,4 +1,4 @@
-use kaching_authority::{CustomerFilter, EditCustomer, LicenseFilter, List, NewCustomer, NewLicense};
+use kaching_authority::{CustomerFilter, EditCustomer, LicenseFilter, List, NewCustomer, NewLicense, Sight};
 use kaching_base::ErrorCode;
 use kaching_testkit::World;
 
@@ -10,14 +10,14 @@ async fn customers_are_found_by_id_reference_and_words() {
         let authority = &world.authority;
         let acme = authority.create_customer(cx(), customer("Acme Rockets", "CUST-001")).await.unwrap();
         authority.create_customer(cx(), customer("Beta Boats", "CUST-002")).await.unwrap();
-        assert_eq!(authority.customer("CUST-001".to_owned()).await.unwrap(), acme);
-        assert_eq!(authority.customer(acme.id.to_string()).await.unwrap(), acme);
+        assert_eq!(authority.customer(&Sight::All, "CUST-001".to_owned()).await.unwrap(), acme);
+        assert_eq!(authority.customer(&Sight::All, acme.id.to_string()).await.unwrap(), acme);
         for (q, found) in
             [("rock", 1), ("ACME", 1), ("cust 001", 1), ("example", 2), ("acme boats", 0), ("", 2)]
         {
             let filter = CustomerFilter { personal: true, ..CustomerFilter::default() };
             let list = List { q: Some(q.to_owned()), filter, ..List::default() };
-            assert_eq!(authority.customers(list).await.unwrap().items.len(), found, "{q}");
+            assert_eq!(authority.customers(&Sight::All, list).await.unwrap().items.len(), found, "{q}");
         }
         let edit = EditCustomer {
             name: Some("Ajax".to_owned()),
@@ -27,11 +27,17 @@ async fn customers_are_found_by_id_reference_and_words() {
         };
         authority.edit_customer(cx(), "CUST-001".to_owned(), edit).await.unwrap();
         let search = |q: &str| List::<CustomerFilter> { q: Some(q.to_owned()), ..List::default() };
-        assert!(authority.customers(search("acme")).await.unwrap().items.is_empty());
-        assert_eq!(authority.customers(search("ajax")).await.unwrap().items.len(), 1);
+        assert!(authority.customers(&Sight::All, search("acme")).await.unwrap().items.is_empty());
+        assert_eq!(authority.customers(&Sight::All, search("ajax")).await.unwrap().items.len(), 1);
         let filter = CustomerFilter { tag: Some("vip".to_owned()), ..CustomerFilter::default() };
-        assert_eq!(authority.customers(List { filter, ..List::default() }).await.unwrap().items.len(), 1);
-        assert_eq!(refusal(authority.customer("CUST-001".to_owned()).await), coded(ErrorCode::NotFound));
+        assert_eq!(
+            authority.customers(&Sight::All, List { filter, ..List::default() }).await.unwrap().items.len(),
+            1
+        );
+        assert_eq!(
+            refusal(authority.customer(&Sight::All, "CUST-001".to_owned()).await),
+            coded(ErrorCode::NotFound)
+        );
     })
     .await;
 }
@@ -85,17 +91,17 @@ async fn mail_addresses_are_found_only_with_the_right_to_see_them() {
         ] {
             let of = |filter| List { q: Some(q.to_owned()), filter, ..List::default() };
             let filter = CustomerFilter { personal, ..CustomerFilter::default() };
-            let customers = authority.customers(of(filter)).await.unwrap().items;
+            let customers = authority.customers(&Sight::All, of(filter)).await.unwrap().items;
             let filter = LicenseFilter { personal, ..LicenseFilter::default() };
             let list = List { q: Some(q.to_owned()), filter, ..List::default() };
-            let licenses = authority.licenses(list).await.unwrap().items;
+            let licenses = authority.licenses(&Sight::All, list).await.unwrap().items;
             assert_eq!((customers.len(), licenses.len()), (found, found), "{q} {personal}");
         }
         let edit = EditCustomer { email: Some(None), ..EditCustomer::default() };
         authority.edit_customer(cx(), boats.id.to_string(), edit).await.unwrap();
         let filter = CustomerFilter { personal: true, ..CustomerFilter::default() };
         let gone = List { q: Some("mailhost".to_owned()), filter, ..List::default() };
-        assert!(authority.customers(gone).await.unwrap().items.is_empty());
+        assert!(authority.customers(&Sight::All, gone).await.unwrap().items.is_empty());
     })
     .await;
 }

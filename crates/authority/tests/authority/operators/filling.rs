@@ -1,4 +1,4 @@
-use kaching_authority::{Clock as _, List, activations::ActivationFilter, fill::Fill};
+use kaching_authority::{Clock as _, List, Sight, activations::ActivationFilter, fill::Fill};
 use kaching_testkit::World;
 
 use super::setting::{cx, entries, furnish, license};
@@ -8,25 +8,25 @@ async fn what_is_filled_in_is_found_like_what_was_made_one_by_one() {
     World::each(|world| async move {
         furnish(&world).await;
         let like = world.authority.create_license(cx(), license("team")).await.unwrap();
-        let before = world.authority.stats().await.unwrap();
+        let before = world.authority.stats(&Sight::All).await.unwrap();
         let fill = Fill { like: like.license.id, licenses: Some(21), each: 60, first: 100 };
         let filled = world.authority.fill(fill).await.unwrap();
         assert_eq!(filled.len(), 21 * 60);
-        let after = world.authority.stats().await.unwrap();
+        let after = world.authority.stats(&Sight::All).await.unwrap();
         assert_eq!((after.total - before.total, after.active - before.active), (21, 21));
         assert_eq!(after.activations, 21 * 60);
 
         let one = &filled[700];
         let search = |q: &str| List { q: Some(q.to_owned()), ..List::<ActivationFilter>::default() };
-        let found = world.authority.activations(search(&one.fingerprint)).await.unwrap().items;
+        let found = world.authority.activations(&Sight::All, search(&one.fingerprint)).await.unwrap().items;
         assert_eq!(found.iter().map(|found| found.id).collect::<Vec<_>>(), [one.activation]);
         assert_eq!(found[0].fingerprint.as_str(), one.fingerprint);
         assert!(found[0].holds_slot(world.clock.now()), "it runs");
         let of_license = ActivationFilter { license: Some(found[0].license), ..ActivationFilter::default() };
         let list = List { limit: Some(200), filter: of_license, ..List::default() };
-        assert_eq!(world.authority.activations(list).await.unwrap().items.len(), 60);
+        assert_eq!(world.authority.activations(&Sight::All, list).await.unwrap().items.len(), 60);
 
-        let shown = world.authority.license(found[0].license.to_string()).await.unwrap();
+        let shown = world.authority.license(&Sight::All, found[0].license.to_string()).await.unwrap();
         assert_eq!(shown.license.active, 60);
         assert!(shown.license.expires_at > like.license.expires_at, "they end at other times");
         let logged = entries(&world.authority, &one.activation.to_string()).await;
@@ -38,7 +38,7 @@ async fn what_is_filled_in_is_found_like_what_was_made_one_by_one() {
         // Onto the license itself.
         let more = Fill { licenses: None, each: 7, ..fill };
         assert_eq!(world.authority.fill(more).await.unwrap().len(), 7);
-        let shown = world.authority.license(like.license.id.to_string()).await.unwrap();
+        let shown = world.authority.license(&Sight::All, like.license.id.to_string()).await.unwrap();
         assert_eq!((shown.license.active, shown.license.revision), (7, like.license.revision));
 
         // The next ones go behind those.

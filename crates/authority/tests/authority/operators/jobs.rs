@@ -1,4 +1,4 @@
-use kaching_authority::{Apply, ApplyPlan, EditLicense, EditPlan, Renewal, domain::EditPolicy};
+use kaching_authority::{Apply, ApplyPlan, EditLicense, EditPlan, Renewal, Sight, domain::EditPolicy};
 use kaching_base::{ErrorCode, LicenseId, Limit};
 use kaching_testkit::World;
 
@@ -18,7 +18,7 @@ fn apply(to: Apply) -> ApplyPlan {
 }
 
 async fn nodes(world: &World, id: LicenseId) -> (Option<u64>, i64) {
-    let license = world.authority.license(id.to_string()).await.unwrap().license;
+    let license = world.authority.license(&Sight::All, id.to_string()).await.unwrap().license;
     (license.terms().level("nodes"), license.revision)
 }
 

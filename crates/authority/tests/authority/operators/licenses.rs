@@ -1,5 +1,5 @@
 use kaching_authority::{
-    At, EditLicense, LicenseDetails, LicenseKey, NewLicense, Renewal, Upgrade,
+    At, EditLicense, LicenseDetails, LicenseKey, NewLicense, Renewal, Sight, Upgrade,
     domain::{Binding, State, Status, licenses::Draft},
 };
 use kaching_base::{ErrorCode, FingerprintKind, LicenseType, Limit, Seconds};
@@ -24,7 +24,7 @@ async fn a_license_is_made_with_a_key_that_finds_it() {
         let key = made.key.as_ref().unwrap();
         assert!(key.expose().starts_with("CHORUS-") && key.expose().len() == 7 + 29);
         let typed = key.expose().to_lowercase().replacen('-', " ", 3);
-        let found = authority.find_license(LicenseKey::parse(&typed).unwrap()).await.unwrap();
+        let found = authority.find_license(&Sight::All, LicenseKey::parse(&typed).unwrap()).await.unwrap();
         assert_eq!(found.license, made.license);
         assert!(found.key.is_none(), "only what makes a key shows it");
         assert_eq!((found.product.as_str(), found.plan.as_str()), ("chorus", "team"));
@@ -37,13 +37,13 @@ async fn a_license_is_made_with_a_key_that_finds_it() {
             assert!(!record.body.contains(key.expose()));
         }
         for unknown in ["", "lic_", "lic_01jd6w9q2hf4rb8s0zv3k5m7n9", "CHORUS-AAAAA", "\0", key.expose()] {
-            let refused = authority.license(unknown.to_owned()).await.err().unwrap();
+            let refused = authority.license(&Sight::All, unknown.to_owned()).await.err().unwrap();
             assert_eq!(refused.to_string(), "there is no license with this id", "{unknown}");
             let changed = authority.reinstate_license(cx(), unknown.to_owned()).await;
             assert_eq!(refusal(changed), coded(ErrorCode::NotFound));
         }
         let nobodys = LicenseKey::generate("CHORUS", [7; 15]).unwrap();
-        assert_eq!(refusal(authority.find_license(nobodys).await), coded(ErrorCode::NotFound));
+        assert_eq!(refusal(authority.find_license(&Sight::All, nobodys).await), coded(ErrorCode::NotFound));
     })
     .await;
 }
@@ -85,7 +85,7 @@ async fn what_a_license_is_made_from_must_be_there_and_make_sense() {
         }
         authority.archive_plan(cx(), text("chorus:team"), false).await.unwrap();
         assert_eq!(refusal(authority.create_license(cx(), base()).await), coded(ErrorCode::WrongState));
-        assert_eq!(authority.stats().await.unwrap().total, 0, "nothing half done");
+        assert_eq!(authority.stats(&Sight::All).await.unwrap().total, 0, "nothing half done");
     })
     .await;
 }
@@ -111,7 +111,7 @@ async fn refusals_leave_an_entry_and_change_nothing() {
             refusal(authority.suspend_license(cx(), id.clone(), " ".to_owned()).await),
             invalid("/reason")
         );
-        assert_eq!(authority.license(id.clone()).await.unwrap().license, made.license);
+        assert_eq!(authority.license(&Sight::All, id.clone()).await.unwrap().license, made.license);
         let told = entries(authority, &id).await;
         assert_eq!(told.len(), 2, "what makes no sense leaves none");
         assert_eq!(told[0].1["outcome"], "refused");
@@ -135,14 +135,14 @@ async fn a_scheduled_change_takes_effect_by_the_job() {
         authority.renew_license(cx(), id.clone(), Renewal::default()).await.unwrap();
         world.clock.set(made.license.expires_at.unwrap());
         authority.run_jobs().await.unwrap();
-        let changed = authority.license(id.clone()).await.unwrap();
+        let changed = authority.license(&Sight::All, id.clone()).await.unwrap();
         assert_eq!((changed.plan.as_str(), changed.license.revision), ("community", 3));
         assert_eq!(changed.license.terms().slots(), Some(1));
         let told = entries(authority, &id).await;
         assert_eq!(told[0].1["action"], "license.change_plan");
         assert_eq!(told[0].1["actor"]["kind"], "system");
         authority.run_jobs().await.unwrap();
-        assert_eq!(authority.license(id).await.unwrap().license, changed.license);
+        assert_eq!(authority.license(&Sight::All, id).await.unwrap().license, changed.license);
     })
     .await;
 }
@@ -180,10 +180,16 @@ async fn a_new_key_ends_the_old_one_after_its_time() {
         let new = rekeyed.key.unwrap();
         assert_ne!(new.expose(), old.expose());
         assert_eq!(rekeyed.license.revision, 1, "a lease reflects no key");
-        assert_eq!(authority.find_license(old.clone()).await.unwrap().license.id, made.license.id);
+        assert_eq!(
+            authority.find_license(&Sight::All, old.clone()).await.unwrap().license.id,
+            made.license.id
+        );
         world.clock.advance(Seconds(3600));
-        assert_eq!(refusal(authority.find_license(old).await), coded(ErrorCode::NotFound));
-        assert_eq!(authority.find_license(new.clone()).await.unwrap().license.id, made.license.id);
+        assert_eq!(refusal(authority.find_license(&Sight::All, old).await), coded(ErrorCode::NotFound));
+        assert_eq!(
+            authority.find_license(&Sight::All, new.clone()).await.unwrap().license.id,
+            made.license.id
+        );
         assert_eq!(authority.reveal_key(cx(), id).await.unwrap().key.expose(), new.expose());
     })
     .await;
@@ -229,8 +235,8 @@ async fn deleting_revokes_and_hides() {
             (deleted.license.status, deleted.license.state(deleted.now)),
             (Status::Revoked, State::Revoked)
         );
-        assert!(authority.licenses(Default::default()).await.unwrap().items.is_empty());
-        assert_eq!(authority.license(id.clone()).await.unwrap().license, deleted.license);
+        assert!(authority.licenses(&Sight::All, Default::default()).await.unwrap().items.is_empty());
+        assert_eq!(authority.license(&Sight::All, id.clone()).await.unwrap().license, deleted.license);
         let again = authority.delete_license(cx(), id.clone()).await.unwrap();
         assert_eq!(again.license, deleted.license);
         assert_eq!(entries(authority, &id).await.len(), 2);

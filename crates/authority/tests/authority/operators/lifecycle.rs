@@ -1,6 +1,6 @@
 //! Random sequences of what operators do with one license, against a model of a dozen lines.
 
-use kaching_authority::{At, Renewal, Upgrade, domain::Status};
+use kaching_authority::{At, Renewal, Sight, Upgrade, domain::Status};
 use kaching_base::{Seconds, Timestamp};
 use kaching_testkit::World;
 use proptest::{prelude::*, strategy::ValueTree as _};
@@ -105,7 +105,7 @@ async fn act(world: &World, id: &str, deed: &Deed) -> bool {
         Deed::Rekey => authority.rekey_license(cx(), id, 60).await,
         Deed::Wait(days) => {
             world.clock.advance(Seconds::days(*days));
-            authority.license(id).await
+            authority.license(&Sight::All, id).await
         }
     };
     done.is_ok()
@@ -133,7 +133,7 @@ async fn a_license_lives_as_its_model_does() {
                 let now = kaching_authority::Clock::now(&*world.clock);
                 let allowed = model.follow(deed, now);
                 assert_eq!(act(&world, &id, deed).await, allowed, "{i} of {deeds:?}");
-                let found = world.authority.license(id.clone()).await.unwrap();
+                let found = world.authority.license(&Sight::All, id.clone()).await.unwrap();
                 let seen = Model {
                     status: found.license.status,
                     plan: PLANS.iter().position(|plan| *plan == found.plan.as_str()).unwrap(),

@@ -1,7 +1,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use kaching_authority::{
-    AuditFilter, CustomerFilter, LicenseDetails, LicenseFilter, List, NewCustomer, NewLicense, Page,
+    AuditFilter, CustomerFilter, LicenseDetails, LicenseFilter, List, NewCustomer, NewLicense, Page, Sight,
     domain::{State, Status, licenses::Draft},
 };
 use kaching_base::{LicenseType, Seconds};
@@ -18,7 +18,7 @@ async fn all(world: &World, limit: u32, mut list: List<LicenseFilter>) -> Vec<Li
     list.limit = Some(limit);
     let mut found = Vec::new();
     loop {
-        let Page { items, next } = world.authority.licenses(list.clone()).await.unwrap();
+        let Page { items, next } = world.authority.licenses(&Sight::All, list.clone()).await.unwrap();
         assert!(items.len() <= limit as usize);
         found.extend(items);
         match next {
@@ -104,19 +104,19 @@ async fn filters_and_words_find_what_they_say() {
             (LicenseFilter { expires_before: Some(acme.created_at.plus_days(366)), ..none() }, 2),
             (LicenseFilter { expires_after: Some(acme.created_at.plus_days(366)), ..none() }, 1),
         ] {
-            let found = authority.licenses(list(filter.clone())).await.unwrap();
+            let found = authority.licenses(&Sight::All, list(filter.clone())).await.unwrap();
             assert_eq!(found.items.len(), count, "{filter:?}");
         }
         for (q, count) in
             [("boats", 1), ("acme", 2), ("77123", 1), ("vip", 1), ("acme boats", 0), ("%", 0), (" ", 3)]
         {
             let asked = List { q: text(q), ..list(none()) };
-            assert_eq!(authority.licenses(asked).await.unwrap().items.len(), count, "{q}");
+            assert_eq!(authority.licenses(&Sight::All, asked).await.unwrap().items.len(), count, "{q}");
         }
         let by_id = List { q: Some(acme.id.to_string()), ..list(none()) };
-        assert_eq!(authority.licenses(by_id).await.unwrap().items[0].license.id, acme.id);
+        assert_eq!(authority.licenses(&Sight::All, by_id).await.unwrap().items[0].license.id, acme.id);
         let nowhere = LicenseFilter { product: text("nothing"), ..none() };
-        let nowhere = authority.licenses(list(nowhere)).await;
+        let nowhere = authority.licenses(&Sight::All, list(nowhere)).await;
         assert_eq!(refusal(nowhere), coded(kaching_base::ErrorCode::NotFound));
     })
     .await;
@@ -139,11 +139,11 @@ async fn lists_that_make_no_sense_are_refused() {
             (List { after: text("nonsense"), ..base() }, "/after"),
             (List { after: text("e30"), ..base() }, "/after"),
         ] {
-            assert_eq!(refusal(world.authority.licenses(asked).await), invalid(place));
+            assert_eq!(refusal(world.authority.licenses(&Sight::All, asked).await), invalid(place));
         }
-        let page = world.authority.licenses(List { limit: Some(1), ..base() }).await.unwrap();
+        let page = world.authority.licenses(&Sight::All, List { limit: Some(1), ..base() }).await.unwrap();
         let other = List { after: page.next, sort: text("expires_at"), ..base() };
-        assert_eq!(refusal(world.authority.licenses(other).await), invalid("/after"));
+        assert_eq!(refusal(world.authority.licenses(&Sight::All, other).await), invalid("/after"));
     })
     .await;
 }
@@ -162,22 +162,22 @@ async fn statistics_and_reminders_follow_the_dates() {
         let gone = made(&world, "team").await.license.id.to_string();
         authority.delete_license(cx(), gone).await.unwrap();
 
-        let stats = authority.stats().await.unwrap();
+        let stats = authority.stats(&Sight::All).await.unwrap();
         assert_eq!((stats.total, stats.active, stats.expired, stats.expiring_soon), (4, 4, 0, 2));
         let due = |reminders: Page<kaching_authority::Reminder>| -> Vec<_> {
             reminders.items.iter().map(|reminder| (reminder.due, reminder.days_left)).collect()
         };
-        assert_eq!(due(authority.reminders(List::default()).await.unwrap()), [(1, 1), (7, 5)]);
+        assert_eq!(due(authority.reminders(&Sight::All, List::default()).await.unwrap()), [(1, 1), (7, 5)]);
         world.clock.advance(Seconds::days(12));
-        assert_eq!(due(authority.reminders(List::default()).await.unwrap()), [(30, 28)]);
+        assert_eq!(due(authority.reminders(&Sight::All, List::default()).await.unwrap()), [(30, 28)]);
         let expired = LicenseFilter { state: Some(State::Expired), ..LicenseFilter::default() };
         let grace = LicenseFilter { state: Some(State::InGrace), ..LicenseFilter::default() };
-        assert_eq!(authority.licenses(list(grace.clone())).await.unwrap().items.len(), 2);
-        assert_eq!(authority.licenses(list(expired.clone())).await.unwrap().items.len(), 0);
+        assert_eq!(authority.licenses(&Sight::All, list(grace.clone())).await.unwrap().items.len(), 2);
+        assert_eq!(authority.licenses(&Sight::All, list(expired.clone())).await.unwrap().items.len(), 0);
         world.clock.advance(Seconds::days(4));
-        assert_eq!(authority.licenses(list(grace)).await.unwrap().items.len(), 1);
-        assert_eq!(authority.licenses(list(expired)).await.unwrap().items.len(), 1);
-        let stats = authority.stats().await.unwrap();
+        assert_eq!(authority.licenses(&Sight::All, list(grace)).await.unwrap().items.len(), 1);
+        assert_eq!(authority.licenses(&Sight::All, list(expired)).await.unwrap().items.len(), 1);
+        let stats = authority.stats(&Sight::All).await.unwrap();
         assert_eq!((stats.total, stats.active, stats.expired, stats.expiring_soon), (4, 3, 1, 1));
     })
     .await;
@@ -201,7 +201,8 @@ async fn entries_are_listed_with_their_exact_bytes_and_without_what_is_private()
         ];
         assert_eq!(keys, order);
         let filter = AuditFilter { action: Some("license.suspend".to_owned()), ..AuditFilter::default() };
-        let found = authority.audit_entries(List { filter, ..List::default() }).await.unwrap().items;
+        let found =
+            authority.audit_entries(&Sight::All, List { filter, ..List::default() }).await.unwrap().items;
         assert_eq!((found.len(), &found[0].personal), (1, &None));
     })
     .await;
@@ -262,7 +263,7 @@ async fn many_matches_are_all_found() {
             List { filter: tagged, ..List::default() },
             List { q: Some("bulk".to_owned()), ..List::default() },
         ] {
-            let page = world.authority.customers(list).await.unwrap();
+            let page = world.authority.customers(&Sight::All, list).await.unwrap();
             assert_eq!((page.items.len(), page.next.is_some()), (50, true));
         }
         world.clock.advance(Seconds::days(1));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use kaching_authority::{
     CustomerFilter, FeatureFilter, LicenseFilter, List, NewCustomer, NewFeature, NewLicense, NewPlan,
-    NewProduct, NewToken, PlanFilter, ProductFilter, TokenFilter,
+    NewProduct, NewToken, PlanFilter, ProductFilter, Rights, Sight, TokenFilter,
     domain::{Scope, licenses::Draft},
 };
 use kaching_db::{Db, Metrics};
@@ -14,12 +14,15 @@ use super::setting::{customer, cx, feature, furnish, license, made, plan, produc
 
 async fn customers(world: &World, q: &str) -> usize {
     let list = List { q: Some(q.to_owned()), ..List::<CustomerFilter>::default() };
-    world.authority.customers(list).await.unwrap().items.len()
+    world.authority.customers(&Sight::All, list).await.unwrap().items.len()
 }
 
 async fn licenses(world: &World, q: &str, archived: bool) -> Vec<String> {
     let filter = LicenseFilter { archived, ..LicenseFilter::default() };
-    let found = world.authority.licenses(List { q: Some(q.to_owned()), filter, ..List::default() }).await;
+    let found = world
+        .authority
+        .licenses(&Sight::All, List { q: Some(q.to_owned()), filter, ..List::default() })
+        .await;
     found.unwrap().items.iter().map(|details| details.license.id.to_string()).collect()
 }
 
@@ -52,9 +55,9 @@ async fn a_name_is_found_however_it_is_written() {
             assert!(licenses(&world, q, false).await.is_empty(), "{q}");
         }
         let plans = List { q: Some("--".to_owned()), ..List::<PlanFilter>::default() };
-        assert!(world.authority.plans(plans).await.unwrap().items.is_empty());
+        assert!(world.authority.plans(&Sight::All, plans).await.unwrap().items.is_empty());
         let tokens = List { q: Some("*".to_owned()), ..List::<TokenFilter>::default() };
-        assert!(world.authority.tokens(tokens).await.unwrap().items.is_empty());
+        assert!(world.authority.tokens(&Sight::All, tokens).await.unwrap().items.is_empty());
     })
     .await;
 }
@@ -103,10 +106,12 @@ async fn entries_of_metadata_filter_customers_and_licenses() {
             (entries(&[("region", "eu"), ("crm", "B")]), 0),
         ] {
             let filter = LicenseFilter { metadata: asked.clone(), ..LicenseFilter::default() };
-            let found = world.authority.licenses(List { filter, ..List::default() }).await.unwrap();
+            let found =
+                world.authority.licenses(&Sight::All, List { filter, ..List::default() }).await.unwrap();
             assert_eq!(found.items.len(), count, "{asked:?}");
             let filter = CustomerFilter { metadata: asked.clone(), ..CustomerFilter::default() };
-            let found = world.authority.customers(List { filter, ..List::default() }).await.unwrap();
+            let found =
+                world.authority.customers(&Sight::All, List { filter, ..List::default() }).await.unwrap();
             assert_eq!(found.items.len(), count, "{asked:?}");
         }
     })
@@ -133,7 +138,7 @@ async fn what_an_earlier_version_has_stored_is_indexed_at_the_start() {
         let named = NewPlan { name: "Straße".to_owned(), ..plan("roads", "solo", 1, 1, 1) };
         world.authority.create_plan(cx(), named).await.unwrap();
         let token = NewToken { name: "Straße".to_owned(), scopes: [Scope::Read].into(), expires_at: None };
-        world.authority.create_token(cx(), token, None).await.unwrap();
+        world.authority.create_token(cx(), token, &Rights::all()).await.unwrap();
         let db = Db::open(world.database.clone(), Metrics::register(&mut Default::default())).await.unwrap();
         db.write("test.store_as_before", |tx| {
             tx.execute("delete from search_words where noun = 'license_metadata'", &[])?;
@@ -148,25 +153,35 @@ async fn what_an_earlier_version_has_stored_is_indexed_at_the_start() {
             world.restart().await;
             let list =
                 List { q: Some("STRASSE".to_owned()), limit: Some(200), ..List::<CustomerFilter>::default() };
-            let mut found = world.authority.customers(list.clone()).await.unwrap();
+            let mut found = world.authority.customers(&Sight::All, list.clone()).await.unwrap();
             let mut count = found.items.len();
             while let Some(next) = found.next {
-                found = world.authority.customers(List { after: Some(next), ..list.clone() }).await.unwrap();
+                found = world
+                    .authority
+                    .customers(&Sight::All, List { after: Some(next), ..list.clone() })
+                    .await
+                    .unwrap();
                 count += found.items.len();
             }
             assert_eq!(count, MANY);
             let asked = || Some("STRASSE".to_owned());
             let products = List { q: asked(), ..List::<ProductFilter>::default() };
-            assert_eq!(world.authority.products(products).await.unwrap().items.len(), 1);
+            assert_eq!(world.authority.products(&Sight::All, products).await.unwrap().items.len(), 1);
             let features = List { q: asked(), ..List::<FeatureFilter>::default() };
-            assert_eq!(world.authority.features(features).await.unwrap().items.len(), 1);
+            assert_eq!(world.authority.features(&Sight::All, features).await.unwrap().items.len(), 1);
             let plans = List { q: asked(), ..List::<PlanFilter>::default() };
-            assert_eq!(world.authority.plans(plans).await.unwrap().items.len(), 1);
+            assert_eq!(world.authority.plans(&Sight::All, plans).await.unwrap().items.len(), 1);
             let tokens = List { q: asked(), ..List::<TokenFilter>::default() };
-            assert_eq!(world.authority.tokens(tokens).await.unwrap().items.len(), 1);
+            assert_eq!(world.authority.tokens(&Sight::All, tokens).await.unwrap().items.len(), 1);
             let filter = LicenseFilter { metadata: entries(&[("region", "eu")]), ..LicenseFilter::default() };
             assert_eq!(
-                world.authority.licenses(List { filter, ..List::default() }).await.unwrap().items.len(),
+                world
+                    .authority
+                    .licenses(&Sight::All, List { filter, ..List::default() })
+                    .await
+                    .unwrap()
+                    .items
+                    .len(),
                 1
             );
             assert_eq!(licenses(&world, "acme", false).await.len(), 1, "what needs no other form stays");

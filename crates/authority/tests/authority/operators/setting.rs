@@ -2,7 +2,7 @@
 
 use kaching_authority::{
     Actor, AuditFilter, AuditRecord, Authority, Cx, Error, LicenseDetails, List, NewCustomer, NewFeature,
-    NewLicense, NewPlan, NewProduct,
+    NewLicense, NewPlan, NewProduct, Sight,
     domain::{Contact, licenses::Draft},
 };
 use kaching_base::{Code, ErrorCode, Limit, Seconds, TokenId};
@@ -118,7 +118,7 @@ pub fn coded(code: ErrorCode) -> (ErrorCode, Option<String>) {
 pub async fn entries(authority: &Authority, target: &str) -> Vec<(AuditRecord, Value)> {
     let filter = AuditFilter { target: Some(target.to_owned()), personal: true, ..AuditFilter::default() };
     let list = List { limit: Some(200), filter, ..List::default() };
-    let found = authority.audit_entries(list).await.unwrap();
+    let found = authority.audit_entries(&Sight::All, list).await.unwrap();
     found
         .items
         .into_iter()

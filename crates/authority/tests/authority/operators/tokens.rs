@@ -1,6 +1,8 @@
 use std::fs;
 
-use kaching_authority::{Caller, Clock as _, EditToken, List, NewToken, TokenFilter, domain::Scope};
+use kaching_authority::{
+    Actor, Clock as _, EditToken, List, NewToken, Rights, Sight, TokenFilter, domain::Scope,
+};
 use kaching_base::{ErrorCode, Seconds, Secret, TokenId};
 use kaching_db::{Db, Metrics, params};
 use kaching_testkit::World;
@@ -19,10 +21,13 @@ async fn the_first_token_has_every_right_and_is_made_once() {
         let read = |world: &World| fs::read_to_string(world.directory.path().join("first-token")).unwrap();
         let text = read(&world);
         let caller = world.authority.authenticate(Secret::new(text.trim().to_owned())).await.unwrap();
-        assert!(Scope::ALL.iter().all(|scope| caller.may(*scope)));
+        assert!(Scope::ALL.iter().all(|scope| caller.rights.may(*scope)));
         world.restart().await;
         assert_eq!(read(&world), text);
-        assert_eq!(world.authority.tokens(List::<TokenFilter>::default()).await.unwrap().items.len(), 1);
+        assert_eq!(
+            world.authority.tokens(&Sight::All, List::<TokenFilter>::default()).await.unwrap().items.len(),
+            1
+        );
     }
 }
 
@@ -30,30 +35,30 @@ async fn the_first_token_has_every_right_and_is_made_once() {
 async fn a_token_works_within_its_scopes_until_it_ends() {
     World::each(|world| async move {
         let authority = &world.authority;
-        let made = authority.create_token(cx(), new(&[Scope::LicensesWrite]), None).await.unwrap();
+        let made = authority.create_token(cx(), new(&[Scope::LicensesWrite]), &Rights::all()).await.unwrap();
         assert!(made.secret.expose().starts_with("kch_") && made.secret.expose().len() == 47);
         let id = made.token.id.to_string();
         let caller = authority.authenticate(made.secret.clone()).await.unwrap();
-        assert_eq!(caller.token, made.token.id);
-        assert!(caller.may(Scope::Read) && caller.may(Scope::LicensesWrite));
-        assert!(!caller.may(Scope::LicensesKey) && !caller.may(Scope::Admin));
+        assert_eq!(caller.actor, Actor::Token(made.token.id));
+        assert!(caller.rights.may(Scope::Read) && caller.rights.may(Scope::LicensesWrite));
+        assert!(!caller.rights.may(Scope::LicensesKey) && !caller.rights.may(Scope::Admin));
 
-        let used = authority.token(id.clone()).await.unwrap().last_used_at.unwrap();
+        let used = authority.token(&Sight::All, id.clone()).await.unwrap().last_used_at.unwrap();
         world.clock.advance(Seconds(30));
         authority.authenticate(made.secret.clone()).await.unwrap();
-        assert_eq!(authority.token(id.clone()).await.unwrap().last_used_at, Some(used));
+        assert_eq!(authority.token(&Sight::All, id.clone()).await.unwrap().last_used_at, Some(used));
         world.clock.advance(Seconds(30));
         authority.authenticate(made.secret.clone()).await.unwrap();
-        assert!(authority.token(id.clone()).await.unwrap().last_used_at > Some(used));
+        assert!(authority.token(&Sight::All, id.clone()).await.unwrap().last_used_at > Some(used));
 
         let ends = used + Seconds(3600);
         let edit = EditToken { expires_at: Some(Some(ends)), ..EditToken::default() };
-        authority.edit_token(cx(), id.clone(), edit, None).await.unwrap();
+        authority.edit_token(cx(), id.clone(), edit, &Rights::all()).await.unwrap();
         world.clock.set(ends);
         let ended = authority.authenticate(made.secret.clone()).await;
         assert_eq!(refusal(ended), coded(ErrorCode::Unauthenticated));
         let edit = EditToken { expires_at: Some(None), ..EditToken::default() };
-        authority.edit_token(cx(), id.clone(), edit, None).await.unwrap();
+        authority.edit_token(cx(), id.clone(), edit, &Rights::all()).await.unwrap();
         authority.authenticate(made.secret.clone()).await.unwrap();
         authority.archive_token(cx(), id.clone()).await.unwrap();
         let archived = authority.authenticate(made.secret).await;
@@ -69,16 +74,22 @@ async fn a_token_works_within_its_scopes_until_it_ends() {
 async fn tokens_that_make_no_sense_are_refused() {
     World::each(|world| async move {
         let authority = &world.authority;
-        assert_eq!(refusal(authority.create_token(cx(), new(&[]), None).await), invalid("/scopes"));
+        assert_eq!(refusal(authority.create_token(cx(), new(&[]), &Rights::all()).await), invalid("/scopes"));
         let past = Some("2020-01-01".parse().unwrap());
         let ended = NewToken { expires_at: past, ..new(&[Scope::Read]) };
-        assert_eq!(refusal(authority.create_token(cx(), ended, None).await), invalid("/expires_at"));
+        assert_eq!(
+            refusal(authority.create_token(cx(), ended, &Rights::all()).await),
+            invalid("/expires_at")
+        );
         for secret in ["", "kch_", "kch_\0", &"x".repeat(10_000)] {
             let unknown = authority.authenticate(Secret::new((*secret).to_owned())).await;
             assert_eq!(refusal(unknown), coded(ErrorCode::Unauthenticated));
         }
         for id in ["", "tok_", "tok_01jd6w9q2hf4rb8s0zv3k5m7n9"] {
-            assert_eq!(refusal(authority.token(id.to_owned()).await), coded(ErrorCode::NotFound));
+            assert_eq!(
+                refusal(authority.token(&Sight::All, id.to_owned()).await),
+                coded(ErrorCode::NotFound)
+            );
         }
     })
     .await;
@@ -114,10 +125,11 @@ async fn hashes(db: &Db) -> Vec<[u8; 32]> {
 async fn tokens_of_the_release_before_live_on_and_are_taken_over_once() {
     World::each(|mut world| async move {
         let first = fs::read_to_string(world.directory.path().join("first-token")).unwrap().trim().to_owned();
-        let first_id = world.authority.authenticate(Secret::new(first.clone())).await.unwrap().token;
-        let made = world.authority.create_token(cx(), new(&[Scope::Read]), None).await.unwrap();
+        let first_id = world.authority.authenticate(Secret::new(first.clone())).await.unwrap().actor;
+        let made = world.authority.create_token(cx(), new(&[Scope::Read]), &Rights::all()).await.unwrap();
         let (id, secret) = (made.token.id, made.secret);
         let db = database(&world).await;
+        let Actor::Token(first_id) = first_id else { panic!("{first_id:?}") };
         let plain = vec![(first_id, sha256(&first)), (id, sha256(secret.expose()))];
         as_stored_before(&db, plain.clone()).await;
 
@@ -125,8 +137,10 @@ async fn tokens_of_the_release_before_live_on_and_are_taken_over_once() {
         let (one, two) = tokio::join!(world.replica(21), world.replica(22));
         for authority in [&one, &two] {
             let caller = authority.authenticate(secret.clone()).await.unwrap();
-            assert_eq!((caller.token, caller.scopes), (id, [Scope::Read].into()));
-            assert!(authority.authenticate(Secret::new(first.clone())).await.unwrap().may(Scope::Admin));
+            assert_eq!((caller.actor, caller.rights.scopes), (Actor::Token(id), [Scope::Read].into()));
+            assert!(
+                authority.authenticate(Secret::new(first.clone())).await.unwrap().rights.may(Scope::Admin)
+            );
         }
         let stored = hashes(&db).await;
         assert!(
@@ -147,7 +161,7 @@ async fn tokens_of_the_release_before_live_on_and_are_taken_over_once() {
 #[tokio::test]
 async fn whoever_writes_to_the_database_makes_no_token_and_gives_none_more_rights() {
     World::each(|mut world| async move {
-        let made = world.authority.create_token(cx(), new(&[Scope::Read]), None).await.unwrap();
+        let made = world.authority.create_token(cx(), new(&[Scope::Read]), &Rights::all()).await.unwrap();
         let (id, secret) = (made.token.id, made.secret);
         let db = database(&world).await;
         let forged = "kch_forged";
@@ -174,7 +188,7 @@ async fn whoever_writes_to_the_database_makes_no_token_and_gives_none_more_right
             unknown(world.authority.clone(), secret.clone()).await;
         }
         let edit = EditToken { name: Some("other".to_owned()), ..EditToken::default() };
-        let edited = world.authority.edit_token(cx(), id.to_string(), edit, None).await;
+        let edited = world.authority.edit_token(cx(), id.to_string(), edit, &Rights::all()).await;
         assert_eq!(refusal(edited), coded(ErrorCode::WrongState), "an edit would confirm what nobody gave");
         let same = "update tokens set scopes = '[\"read\"]', expires_at = null where id = ?1";
         db.write("test.same", move |tx| tx.execute(same, params![id])).await.unwrap();
@@ -204,14 +218,19 @@ async fn nobody_gives_a_token_more_than_he_has() {
         let authority = &world.authority;
         let ends = world.clock.now() + Seconds::days(7);
         let made = authority
-            .create_token(cx(), NewToken { expires_at: Some(ends), ..new(&[Scope::Admin]) }, None)
+            .create_token(cx(), NewToken { expires_at: Some(ends), ..new(&[Scope::Admin]) }, &Rights::all())
             .await
             .unwrap();
-        let short = authority.authenticate(made.secret).await.unwrap();
-        let reader = Caller { scopes: [Scope::Read].into(), expires_at: None, ..short.clone() };
+        let short = authority.authenticate(made.secret).await.unwrap().rights;
+        let reader = Rights { scopes: [Scope::Read].into(), until: None };
         let forbidden = coded(ErrorCode::Forbidden);
-        let other =
-            authority.create_token(cx(), new(&[Scope::Read]), None).await.unwrap().token.id.to_string();
+        let other = authority
+            .create_token(cx(), new(&[Scope::Read]), &Rights::all())
+            .await
+            .unwrap()
+            .token
+            .id
+            .to_string();
         for (by, new, allowed) in [
             (&reader, new(&[Scope::Read]), true),
             (&reader, new(&[Scope::Read, Scope::Backup]), false),
@@ -225,8 +244,8 @@ async fn nobody_gives_a_token_more_than_he_has() {
                 expires_at: Some(new.expires_at),
                 ..EditToken::default()
             };
-            let created = authority.create_token(cx(), new, Some(by.clone())).await;
-            let edited = authority.edit_token(cx(), other.clone(), edit, Some(by.clone())).await;
+            let created = authority.create_token(cx(), new, by).await;
+            let edited = authority.edit_token(cx(), other.clone(), edit, by).await;
             match allowed {
                 true => drop((created.unwrap(), edited.unwrap())),
                 false => {

@@ -8,7 +8,7 @@ use std::{
 
 use kaching_authority::{
     Actor, AuditFilter, Authority, Cx, DatabaseConfig, Issuer, List, MasterKey, NewCustomer, NewLicense,
-    NewPlan, NewProduct, Options, RootStore,
+    NewPlan, NewProduct, Options, RootStore, Sight,
     domain::{Contact, licenses::Draft},
 };
 use kaching_base::{Code, LicenseId, Limit, Secret, TokenId};
@@ -78,7 +78,7 @@ impl Replica {
     pub async fn done(&self, action: &str) -> usize {
         let filter = AuditFilter { action: Some(action.to_owned()), ..AuditFilter::default() };
         let list = List { limit: Some(200), filter, ..List::default() };
-        self.authority.audit_entries(list).await.unwrap().items.len()
+        self.authority.audit_entries(&Sight::All, list).await.unwrap().items.len()
     }
 }
 

@@ -1,4 +1,4 @@
-use kaching_authority::{Authority, List, Options, TokenFilter};
+use kaching_authority::{Authority, List, Options, Sight, TokenFilter};
 use kaching_base::Secret;
 use kaching_testkit::Server;
 use prometheus_client::registry::Registry;
@@ -28,7 +28,7 @@ async fn two_that_start_at_once_on_an_empty_database_make_one_of_everything() {
         let [token] = &tokens[..] else { panic!("{} of them wrote a first token", tokens.len()) };
         for replica in [&one, &two] {
             replica.authority.authenticate(Secret::new(token.trim().to_owned())).await.unwrap();
-            let listed = replica.authority.tokens(List::<TokenFilter>::default()).await.unwrap();
+            let listed = replica.authority.tokens(&Sight::All, List::<TokenFilter>::default()).await.unwrap();
             assert_eq!(listed.items.len(), 1);
             replica.authority.ready().await.unwrap();
             replica.authority.close().await;

@@ -42,7 +42,7 @@ pub(crate) async fn list(
 ) -> Result<Json<api::List<api::Activation>>> {
     let Query { limit, after, q, sort, license, status, kind } = query;
     let filter = ActivationFilter { license, status: status.map(shape::activation_status_of), kind };
-    let found = app.authority.activations(List { limit, after, q, sort, filter }).await?;
+    let found = app.authority.activations(caller.sight(), List { limit, after, q, sort, filter }).await?;
     let personal = caller.sees_personal();
     Ok(Json(shape::page(found, |one| shape::activation_for(one, personal))))
 }

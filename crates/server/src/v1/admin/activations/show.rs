@@ -17,6 +17,6 @@ pub(crate) async fn show(
     At(address): At,
 ) -> Result<Json<api::Activation>> {
     let id = shape::activation_id(&address)?;
-    let found = app.authority.activation(id).await?;
+    let found = app.authority.activation(caller.sight(), id).await?;
     Ok(Json(shape::activation_for(&found, caller.sees_personal())))
 }

@@ -34,8 +34,11 @@ pub(crate) async fn list(
     Params(query): Params<Query>,
 ) -> Result<Json<api::List<api::AuditEntry>>> {
     let Query { limit, after, target, action } = query;
-    let filter = AuditFilter { target, action, personal: caller.may(Scope::AuditPersonal) };
-    let page = app.authority.audit_entries(List { limit, after, q: None, sort: None, filter }).await?;
+    let filter = AuditFilter { target, action, personal: caller.rights().may(Scope::AuditPersonal) };
+    let page = app
+        .authority
+        .audit_entries(caller.sight(), List { limit, after, q: None, sort: None, filter })
+        .await?;
     let items = page.items.into_iter().map(shape::audit_entry).collect::<Result<_>>()?;
     Ok(Json(api::List { items, next: page.next }))
 }

@@ -38,6 +38,6 @@ pub(crate) async fn list(
 ) -> Result<Json<api::List<api::Customer>>> {
     let (personal, mut list) = (caller.sees_personal(), query.list());
     list.filter.personal = personal;
-    let found = app.authority.customers(list).await?;
+    let found = app.authority.customers(caller.sight(), list).await?;
     Ok(Json(shape::page(found, |customer| shape::customer(customer, personal))))
 }

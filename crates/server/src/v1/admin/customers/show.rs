@@ -13,6 +13,6 @@ use crate::{
     (status = 200, body = api::Customer, description = "The customer")))]
 pub(crate) async fn show(State(app): State<App>, caller: Caller<Read>, At(address): At) -> Result<Response> {
     let personal = caller.sees_personal();
-    let found = app.authority.customer(address).await?;
+    let found = app.authority.customer(caller.sight(), address).await?;
     Ok(shown(&app, &found, |customer| shape::customer(customer, personal)))
 }

@@ -24,8 +24,8 @@ list_query! {
     (status = 200, body = api::List<api::Feature>, description = "A page of them")))]
 pub(crate) async fn list(
     State(app): State<App>,
-    _: Caller<Read>,
+    caller: Caller<Read>,
     Params(query): Params<Query>,
 ) -> Result<Json<api::List<api::Feature>>> {
-    Ok(Json(shape::page(app.authority.features(query.list()).await?, shape::feature)))
+    Ok(Json(shape::page(app.authority.features(caller.sight(), query.list()).await?, shape::feature)))
 }

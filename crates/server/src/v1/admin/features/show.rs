@@ -11,6 +11,6 @@ use crate::{
 /// Shows a feature by `<product>:<code>`.
 #[utoipa::path(get, path = "/v1/admin/features/{id}", tag = "operator", responses(
     (status = 200, body = api::Feature, description = "The feature")))]
-pub(crate) async fn show(State(app): State<App>, _: Caller<Read>, At(address): At) -> Result<Response> {
-    Ok(shown(&app, &app.authority.feature(address).await?, shape::feature))
+pub(crate) async fn show(State(app): State<App>, caller: Caller<Read>, At(address): At) -> Result<Response> {
+    Ok(shown(&app, &app.authority.feature(caller.sight(), address).await?, shape::feature))
 }

@@ -13,9 +13,9 @@ use crate::{
     (status = 200, body = api::License, description = "The license")))]
 pub(crate) async fn find(
     State(app): State<App>,
-    _: Caller<Read>,
+    caller: Caller<Read>,
     Body { value, .. }: Body<api::FindRequest>,
 ) -> Result<Response> {
     let key = parse_key(&value.license_key)?;
-    Ok(shown(&app, &app.authority.find_license(key).await?, shape::license))
+    Ok(shown(&app, &app.authority.find_license(caller.sight(), key).await?, shape::license))
 }

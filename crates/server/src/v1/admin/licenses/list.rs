@@ -82,6 +82,6 @@ pub(crate) async fn list(
         archived: query.archived,
         personal: caller.sees_personal(),
     };
-    let found = app.authority.licenses(List { limit, after, q, sort, filter }).await?;
+    let found = app.authority.licenses(caller.sight(), List { limit, after, q, sort, filter }).await?;
     Ok(Json(shape::page(found, shape::license)))
 }

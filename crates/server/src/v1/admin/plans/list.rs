@@ -24,8 +24,8 @@ list_query! {
     (status = 200, body = api::List<api::Plan>, description = "A page of them")))]
 pub(crate) async fn list(
     State(app): State<App>,
-    _: Caller<Read>,
+    caller: Caller<Read>,
     Params(query): Params<Query>,
 ) -> Result<Json<api::List<api::Plan>>> {
-    Ok(Json(shape::page(app.authority.plans(query.list()).await?, shape::plan)))
+    Ok(Json(shape::page(app.authority.plans(caller.sight(), query.list()).await?, shape::plan)))
 }

@@ -22,8 +22,8 @@ list_query! {
     (status = 200, body = api::List<api::Product>, description = "A page of them")))]
 pub(crate) async fn list(
     State(app): State<App>,
-    _: Caller<Read>,
+    caller: Caller<Read>,
     Params(query): Params<Query>,
 ) -> Result<Json<api::List<api::Product>>> {
-    Ok(Json(shape::page(app.authority.products(query.list()).await?, shape::product)))
+    Ok(Json(shape::page(app.authority.products(caller.sight(), query.list()).await?, shape::product)))
 }

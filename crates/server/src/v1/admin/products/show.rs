@@ -11,6 +11,6 @@ use crate::{
 /// Shows a product by its code.
 #[utoipa::path(get, path = "/v1/admin/products/{id}", tag = "operator", responses(
     (status = 200, body = api::Product, description = "The product")))]
-pub(crate) async fn show(State(app): State<App>, _: Caller<Read>, At(address): At) -> Result<Response> {
-    Ok(shown(&app, &app.authority.product(address).await?, shape::product))
+pub(crate) async fn show(State(app): State<App>, caller: Caller<Read>, At(address): At) -> Result<Response> {
+    Ok(shown(&app, &app.authority.product(caller.sight(), address).await?, shape::product))
 }

@@ -31,6 +31,6 @@ pub(crate) async fn reminders(
     Params(Query { limit, after }): Params<Query>,
 ) -> Result<Json<api::List<api::Reminder>>> {
     let list = List { limit, after, q: None, sort: None, filter: () };
-    let (personal, found) = (caller.sees_personal(), app.authority.reminders(list).await?);
+    let (personal, found) = (caller.sees_personal(), app.authority.reminders(caller.sight(), list).await?);
     Ok(Json(shape::page(found, |reminder| shape::reminder(reminder, personal))))
 }

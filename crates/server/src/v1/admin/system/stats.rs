@@ -10,8 +10,8 @@ use crate::{
 /// How many licenses stand how.
 #[utoipa::path(get, path = "/v1/admin/stats", tag = "operator", responses(
     (status = 200, body = api::Stats, description = "The numbers")))]
-pub(crate) async fn stats(State(app): State<App>, _: Caller<Read>) -> Result<Json<api::Stats>> {
-    let s = app.authority.stats().await?;
+pub(crate) async fn stats(State(app): State<App>, caller: Caller<Read>) -> Result<Json<api::Stats>> {
+    let s = app.authority.stats(caller.sight()).await?;
     Ok(Json(api::Stats {
         total: s.total,
         active: s.active,

@@ -22,7 +22,7 @@ pub(crate) async fn create(
     let api::TokenCreate { name, scopes, expires_at } = value;
     let new =
         NewToken { name, scopes: shape::scopes_of(&scopes)?, expires_at: expires_at.map(|EndDate(at)| at) };
-    let by = caller.token();
-    let made = |cx| app.authority.create_token(cx, new, by);
+    let by = caller.rights().clone();
+    let made = |cx| app.authority.create_token(cx, new, &by);
     caller.change(&app, &sent, StatusCode::CREATED, shape::made_token, made).await
 }

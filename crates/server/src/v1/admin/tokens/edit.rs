@@ -23,7 +23,7 @@ pub(crate) async fn edit(
     let scopes = scopes.map(shape::scopes_edit).transpose()?;
     let expires_at = expires_at.map(|end| end.map(|EndDate(at)| at));
     let edit = EditToken { name, scopes, expires_at };
-    let by = caller.token();
-    let edited = |cx| app.authority.edit_token(cx, address, edit, by);
+    let by = caller.rights().clone();
+    let edited = |cx| app.authority.edit_token(cx, address, edit, &by);
     caller.change(&app, &sent, StatusCode::OK, shape::token, edited).await
 }

@@ -22,8 +22,8 @@ list_query! {
     (status = 200, body = api::List<api::Token>, description = "A page of them")))]
 pub(crate) async fn list(
     State(app): State<App>,
-    _: Caller<Admin>,
+    caller: Caller<Admin>,
     Params(query): Params<Query>,
 ) -> Result<Json<api::List<api::Token>>> {
-    Ok(Json(shape::page(app.authority.tokens(query.list()).await?, shape::token)))
+    Ok(Json(shape::page(app.authority.tokens(caller.sight(), query.list()).await?, shape::token)))
 }

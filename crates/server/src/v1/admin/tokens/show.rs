@@ -11,6 +11,6 @@ use crate::{
 /// Shows an API token.
 #[utoipa::path(get, path = "/v1/admin/tokens/{id}", tag = "operator", responses(
     (status = 200, body = api::Token, description = "The token")))]
-pub(crate) async fn show(State(app): State<App>, _: Caller<Admin>, At(address): At) -> Result<Response> {
-    Ok(shown(&app, &app.authority.token(address).await?, shape::token))
+pub(crate) async fn show(State(app): State<App>, caller: Caller<Admin>, At(address): At) -> Result<Response> {
+    Ok(shown(&app, &app.authority.token(caller.sight(), address).await?, shape::token))
 }

@@ -1,6 +1,8 @@
-//! Those who guess keys, tokens and credentials are slowed down, by address. What is known to be good goes through.
+//! The limiter of guesses: an address that sent too many unknown keys or tokens, or bad credentials, has to wait. Keys and
+//! tokens that are known to be good pass.
 
 use kaching_authority::{
+    Principal,
     activations::Proof,
     license::{Authorization, Digest},
 };
@@ -80,26 +82,26 @@ impl App {
         self.guessed(arrival, rejected.code()).err().unwrap_or(rejected)
     }
 
-    /// Finds who holds an API token. Runs before a place is taken, so that strangers hold none.
+    /// Returns the principal that holds an API token.
     ///
     /// # Errors
-    /// `rate_limited` where the address failed too often and the token is not one that works; or as `unknown` says
-    /// where it does not work, which counts as a failure.
-    pub(crate) async fn authenticate(
+    /// `rate_limited` if the address failed too often and the token is not one that is known to work; the error that
+    /// `unknown` makes if the token does not work, which counts as a failure.
+    pub(super) async fn holder_of(
         &self,
         arrival: &Arrival,
         secret: Secret<String>,
         unknown: impl FnOnce() -> Rejected,
-    ) -> Result<kaching_authority::Caller> {
+    ) -> Result<Principal> {
         let hash: SecretHash = Sha256::digest(secret.expose().as_bytes()).into();
         let (failures, spent) = (&self.limits.failures, self.spent(arrival));
         if let Some(spent) = spent.filter(|_| !failures.is_known_token(&hash)) {
             self.may_look_up(&hash, spent)?;
         }
         match self.authority.authenticate(secret).await {
-            Ok(caller) => {
+            Ok(principal) => {
                 failures.learn_token(hash, self.now());
-                Ok(caller)
+                Ok(principal)
             }
             Err(kaching_authority::Error::Invalid { .. }) => {
                 failures.learn_unknown(hash, self.now());
