@@ -10,27 +10,27 @@ use kaching_base::{ActivationId, FingerprintKind, pasted};
 use kaching_license::RootKey;
 
 use crate::{
-    Fingerprint, Guard, LicenseKey, Source, StartError, State,
+    Fingerprint, Guard, HandoverSource, LicenseKey, StartError, State,
+    checks::Checks,
     clock::{Clock, SystemClock, read},
     engine::Engine,
-    gate::Gates,
     guard::Handle,
-    place::Place,
+    key_service::AuthorityKeys,
     random::Random,
+    role::{LeaseSource, Role},
     settings::Settings,
     shared::Shared,
-    standing_by::Duty,
-    state::{Board, Shown},
-    stop::{Callback, Stops},
-    store::{Home, StateKey, Store, StoreError},
+    state_files::{FollowerFiles, HeldDirectory, StateFiles},
+    stop::{Callback, StopActions},
+    store::{StateKey, StateLocation, Store, StoreError},
     timing::Timing,
     transport::{Http, Route, Transport, checked_url},
 };
 
-/// What a guard is started with.
+/// The settings to start a guard with.
 #[must_use = "a guard runs from start()"]
 pub struct Builder {
-    from: From,
+    source: LeaseSource,
     roots: Vec<String>,
     product: Option<String>,
     license_key: Option<LicenseKey>,
@@ -48,24 +48,24 @@ pub struct Builder {
     authorities: Vec<PathBuf>,
 }
 
-/// Who gives the leases.
-enum From {
-    Authority(String),
-    Node(Arc<dyn Source>),
+impl Guard {
+    /// A guard for the authority at a URL, trusted by its root key: the line `kaching-root:…`, compiled into the product.
+    pub fn builder(url: &str, root: &str) -> Builder {
+        Builder::new(LeaseSource::Authority(url.to_owned()), root)
+    }
+
+    /// A guard for a node of an installation whose lease another node renews. It fetches the handover of that node,
+    /// verifies it up to the root key, and asks no authority. It needs product, fingerprint and a state directory of its
+    /// own, and no license key.
+    pub fn follow(source: impl HandoverSource, root: &str) -> Builder {
+        Builder::new(LeaseSource::Node(Arc::new(source)), root)
+    }
 }
 
 impl Builder {
-    pub(crate) fn of_authority(url: &str, root: &str) -> Self {
-        Self::new(From::Authority(url.to_owned()), root)
-    }
-
-    pub(crate) fn of_node(source: Arc<dyn Source>, root: &str) -> Self {
-        Self::new(From::Node(source), root)
-    }
-
-    fn new(from: From, root: &str) -> Self {
+    fn new(source: LeaseSource, root: &str) -> Self {
         Self {
-            from,
+            source,
             roots: vec![root.to_owned()],
             product: None,
             license_key: None,
@@ -84,7 +84,7 @@ impl Builder {
         }
     }
 
-    /// Pins another root key besides the first.
+    /// Pins another root key in addition to the first.
     pub fn also_root(mut self, root: &str) -> Self {
         self.roots.push(root.to_owned());
         self
@@ -96,26 +96,26 @@ impl Builder {
         self
     }
 
-    /// The license key. Needed, but where somebody enters it later ([`start_unlicensed`](Self::start_unlicensed)), and
-    /// where another node keeps the lease ([`Guard::follow`]).
+    /// The license key. Needed, except where somebody enters it later ([`start_unlicensed`](Self::start_unlicensed)), and
+    /// where another node renews the lease ([`Guard::follow`]).
     pub fn license_key(mut self, key: LicenseKey) -> Self {
         self.license_key = Some(key);
         self
     }
 
-    /// What identifies this installation. Needed.
+    /// The fingerprint that identifies this installation. Needed.
     pub fn fingerprint(mut self, fingerprint: Fingerprint) -> Self {
         self.fingerprint = Some(fingerprint);
         self
     }
 
-    /// Where lease and credential are kept: a directory of its own, on a volume that stays. Needed.
+    /// The directory that keeps lease and credential: one of its own, on a volume that stays. Needed.
     pub fn state_dir(mut self, dir: impl Into<PathBuf>) -> Self {
         self.state_dir = Some(dir.into());
         self
     }
 
-    /// What people call this installation.
+    /// The name of this installation for people.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
         self
@@ -127,51 +127,51 @@ impl Builder {
         self
     }
 
-    /// Moves the license here from an activation that holds it now; only somebody who asked for that says so.
+    /// Moves the slot of another activation here. Use it only if somebody asked for that.
     pub fn takeover(mut self, from: ActivationId) -> Self {
         self.takeover = Some(from);
         self
     }
 
-    /// Whether a shutdown gives the slot back; it does for instances, unless said otherwise.
+    /// Whether a shutdown gives the slot back. The default is yes for instances, and no otherwise.
     pub fn release_on_shutdown(mut self, release: bool) -> Self {
         self.release = Some(release);
         self
     }
 
-    /// The longest time that a start takes: 10 seconds unless said otherwise.
+    /// The longest time that a start takes. The default is 10 seconds.
     pub fn start_timeout(mut self, timeout: Duration) -> Self {
         self.timing.start = timeout;
         self
     }
 
-    /// The longest time that one call takes: 10 seconds unless said otherwise.
+    /// The longest time that one call takes. The default is 10 seconds.
     pub fn call_timeout(mut self, timeout: Duration) -> Self {
         self.timing.call = timeout;
         self
     }
 
-    /// The proxy to go through, like `http://proxy.example.com:3128`; unless said, the one that `HTTPS_PROXY` names.
+    /// The proxy, like `http://proxy.example.com:3128`. The default is the one that `HTTPS_PROXY` names.
     pub fn proxy(mut self, url: impl Into<String>) -> Self {
         self.proxy = Some(url.into());
         self
     }
 
-    /// A PEM file with more certificate authorities to trust, besides Mozilla's list: of a company's own, or of a proxy
-    /// that looks into connections. Statements are verified up to the pinned root all the same.
+    /// A PEM file with certificate authorities to trust in addition to Mozilla's list: a company's own, or that of a proxy
+    /// that inspects connections. Statements are still verified up to the pinned root.
     pub fn extra_ca(mut self, path: impl Into<PathBuf>) -> Self {
         self.authorities.push(path.into());
         self
     }
 
-    /// What to do when nothing may run any more; called on a thread of its own, after the stop stands on disk.
+    /// Adds a callback for when nothing may run any more. It is called on a thread of its own, after the stop is on disk.
     pub fn on_stop(mut self, callback: impl Fn(&State) + Send + Sync + 'static) -> Self {
         self.callbacks.push(Arc::new(callback));
         self
     }
 
-    /// Ends the process with exit code 1 when nothing may run any more and nothing has changed that within `timeout`.
-    /// Without this, the library never ends a process.
+    /// Ends the process with exit code 1 when nothing may run any more, unless that changes within `timeout`. Without this,
+    /// the library never ends a process.
     pub fn stop_with(mut self, timeout: Duration) -> Self {
         self.exit_after = Some(timeout);
         self
@@ -194,20 +194,20 @@ impl Builder {
     /// Starts: verifies, activates where needed, and keeps the lease in the background.
     ///
     /// It takes as long as the authority needs to answer, and no longer than the start's timeout. Without an answer it
-    /// goes on with the lease that was verified before, inside its time. Where another process of the same installation
-    /// holds the state directory, it runs on the lease of that one, and takes its place when it ends.
+    /// runs on a lease that was verified before and is still valid. Where another process of the same installation holds
+    /// the state directory, it runs on the lease of that process, and replaces it when it ends.
     ///
     /// # Errors
-    /// If there is no valid license, with a sentence that says what to do.
+    /// If there is no valid license. The error is a sentence that says what to do.
     pub fn start(self) -> Result<Guard, StartError> {
         self.run().and_then(|(guard, outcome)| outcome.map(|()| guard))
     }
 
-    /// Starts without a valid license, too: every check says no until there is one. For products in which somebody
+    /// Starts even without a valid license: every check denies until there is one. It is for products in which somebody
     /// enters the license key ([`Guard::activate`]), or that show why they do not run.
     ///
     /// # Errors
-    /// If it cannot start at all: a setting makes no sense, or the state directory cannot be used.
+    /// If it cannot start at all: a setting is wrong, or the state directory cannot be used.
     pub fn start_unlicensed(self) -> Result<Guard, StartError> {
         match self.run()? {
             (_, Err(error @ (StartError::InUse { .. } | StartError::WrongRoot { .. }))) => Err(error),
@@ -215,26 +215,25 @@ impl Builder {
         }
     }
 
-    /// A guard that runs, and how its start went.
+    /// Starts the threads, and returns the guard with the outcome of its start.
     fn run(self) -> Result<(Guard, Result<(), StartError>), StartError> {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let (timing, duty) = (self.timing.clone(), self.duty());
+        let (timing, polls) = (self.timing.clone(), matches!(self.source, LeaseSource::Authority(_)));
         let random = Random::new(Arc::clone(&provider));
-        let carrier = |url: &str, route| Box::new(Http::new(url, route, provider)) as Box<dyn Transport>;
-        let (shared, guard, home) = self.prepare(random, carrier)?;
+        let transport = |url: &str, route| Box::new(Http::new(url, route, provider)) as Box<dyn Transport>;
+        let (shared, guard, location) = self.prepare(random, transport)?;
         let began = shared.reading().boot;
-        let listens = matches!(duty, Duty::Keep);
-        lane("kaching-keep", &home.dir, {
-            let (shared, home) = (Arc::clone(&shared), home.clone());
-            move || shared.live(&duty, &home)
+        spawn("kaching-calls", &location.dir, {
+            let (shared, location) = (Arc::clone(&shared), location.clone());
+            move || shared.run(&location)
         })?;
-        let counting = Arc::clone(&shared);
-        lane("kaching-count", &home.dir, move || counting.count())?;
-        if listens {
+        let usage = Arc::clone(&shared);
+        spawn("kaching-usage", &location.dir, move || usage.run_usage())?;
+        if polls {
             let shared = Arc::clone(&shared);
-            lane("kaching-listen", &home.dir, move || shared.listen())?;
+            spawn("kaching-polls", &location.dir, move || shared.run_polls())?;
         }
-        let outcome = shared.wait_for(timing.start, |inner| inner.engine.started());
+        let outcome = shared.wait_for(timing.start, |inner| inner.engine.start_outcome());
         let outcome = outcome.unwrap_or_else(|| {
             let now = shared.reading();
             shared.lock().engine.give_up(now)
@@ -243,47 +242,38 @@ impl Builder {
             let left = (began + timing.start).saturating_sub(shared.reading().boot);
             shared.wait_for_catalogue(left);
         }
-        // What has never run cannot stop.
+        // A guard that has never run cannot stop.
         shared.stops.arm(outcome.is_err());
-        shared.stops.told(&shared.board.shown().state, &shared.board, None);
+        shared.stops.state_changed(&shared.state.snapshot().state, &shared.state, None);
         Ok((guard, outcome))
     }
 
-    /// Everything but the threads: what they share, the guard, and where the state is kept.
+    /// Returns everything but the threads: their shared state, the guard, and the location of the state on disk.
     pub(crate) fn prepare(
         self,
         random: Random,
         transport: impl FnOnce(&str, Route) -> Box<dyn Transport>,
-    ) -> Result<(Arc<Shared>, Guard, Home), StartError> {
+    ) -> Result<(Arc<Shared>, Guard, StateLocation), StartError> {
         let dir = self.state_dir.clone().ok_or_else(|| missing("state_dir"))?;
         let (clock, timing, release) = (Arc::clone(&self.clock), self.timing.clone(), self.release);
-        let stops = Stops::new(self.callbacks.clone(), self.exit_after);
-        let (route, duty) = (self.route()?, self.duty());
+        let stops = StopActions::new(self.callbacks.clone(), self.exit_after);
+        let route = self.route()?;
         let settings = self.settings()?;
         let release = release.unwrap_or(settings.fingerprint.kind() == FingerprintKind::Instance);
-        let transport = transport(&settings.url, route);
+        let transport = transport(settings.url(), route);
         let key = StateKey::of(&settings.product, &settings.fingerprint);
-        let home = Home { dir, key };
-        let (place, left) = take(&home, &random)?;
+        let location = StateLocation { dir, key };
+        let Opened { role, files, left } = open(&location, &settings.source, &random)?;
         let now = read(clock.as_ref());
-        let engine = Engine::new(settings, left.as_deref(), now, clock.boot_id());
-        let follows = matches!(place, Place::Beside(_)) || matches!(duty, Duty::Follow(_));
-        let mut engine = if follows { engine.follow() } else { engine };
-        if !follows && engine.settings().license_key.is_none() {
+        let mut engine = Engine::new(settings, role, left.as_deref(), now, clock.boot_id());
+        if role == Role::Holder && engine.settings().license_key.is_none() {
             engine.cannot_start(StartError::NoKey);
         }
-        let gates = Gates::new(Arc::clone(&clock), engine.gate(now), engine.levels());
-        let board = Board::new(Shown { state: engine.state(now), warnings: engine.warnings(now) });
-        let shared = Arc::new(Shared::new(engine, place, gates, board, stops, clock, random, transport));
-        let guard = Guard::new(Handle::new(Arc::clone(&shared), timing.call, release));
-        Ok((shared, guard, home))
-    }
-
-    fn duty(&self) -> Duty {
-        match &self.from {
-            From::Authority(_) => Duty::Keep,
-            From::Node(source) => Duty::Follow(Arc::clone(source)),
-        }
+        let checks = Checks::new(Arc::clone(&clock), engine.check_snapshot(now), engine.levels());
+        let shared = Arc::new(Shared::new(engine, files, checks, stops, clock, random, transport));
+        let keys = Box::new(AuthorityKeys::new(Arc::clone(&shared), timing.call));
+        let guard = Guard::new(Handle::new(Arc::clone(&shared), keys, timing.call, release));
+        Ok((shared, guard, location))
     }
 
     fn route(&self) -> Result<Route, StartError> {
@@ -306,13 +296,15 @@ impl Builder {
     fn settings(self) -> Result<Settings, StartError> {
         let setting = |error: String| StartError::Setting(error);
         let roots: Result<Vec<RootKey>, _> = self.roots.iter().map(|root| pasted(root).parse()).collect();
-        let (url, license_key) = match &self.from {
-            From::Authority(url) => (checked_url(url).map_err(setting)?, self.license_key),
-            // It asks no authority, and has no use for a key.
-            From::Node(_) => (String::new(), None),
+        let (source, license_key) = match self.source {
+            LeaseSource::Authority(url) => {
+                (LeaseSource::Authority(checked_url(&url).map_err(setting)?), self.license_key)
+            }
+            // A node that asks no authority has no use for a key.
+            source @ LeaseSource::Node(_) => (source, None),
         };
         Ok(Settings {
-            url,
+            source,
             roots: roots.map_err(|error| setting(error.to_string()))?,
             product: self
                 .product
@@ -329,15 +321,26 @@ impl Builder {
     }
 }
 
-/// Takes the state directory, or a place beside the process that holds it.
-fn take(home: &Home, random: &Random) -> Result<(Place, Option<Vec<u8>>), StartError> {
-    let Home { dir, key } = home;
+/// A state directory as this process may use it.
+struct Opened {
+    role: Role,
+    files: Box<dyn StateFiles>,
+    /// The state that was left there, where this process holds it.
+    left: Option<Vec<u8>>,
+}
+
+/// Takes the state directory, or follows the process that holds it.
+fn open(location: &StateLocation, source: &LeaseSource, random: &Random) -> Result<Opened, StartError> {
+    let StateLocation { dir, key } = location;
     let unusable = |source| StartError::StateDir { path: dir.clone(), source };
     match Store::open(dir, key) {
-        Ok((store, left)) => Ok((Place::Holds { store, followed: true }, left)),
+        Ok((store, left)) => {
+            Ok(Opened { role: source.role(), files: Box::new(HeldDirectory::new(store)), left })
+        }
         Err(StoreError::InUse) => {
             let mark = random.bytes().ok_or_else(|| unusable(std::io::Error::other("no random bytes")))?;
-            Ok((Place::beside(dir, mark).map_err(unusable)?, None))
+            let files = Box::new(FollowerFiles::open(dir, mark).map_err(unusable)?);
+            Ok(Opened { role: Role::Follower, files, left: None })
         }
         Err(StoreError::Io(source)) => Err(unusable(source)),
     }
@@ -347,7 +350,7 @@ fn missing(what: &str) -> StartError {
     StartError::Setting(format!("a guard needs {what}: name it on the builder"))
 }
 
-fn lane(name: &str, dir: &Path, run: impl FnOnce() + Send + 'static) -> Result<(), StartError> {
+fn spawn(name: &str, dir: &Path, run: impl FnOnce() + Send + 'static) -> Result<(), StartError> {
     let spawned = thread::Builder::new().name(name.to_owned()).spawn(run);
     spawned.map(drop).map_err(|source| StartError::StateDir { path: dir.to_owned(), source })
 }

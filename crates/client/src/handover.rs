@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
-/// What the holder of a lease gives to the other nodes of its installation: statements as they were signed, which each
-/// node verifies up to its own pinned root. It names no secret: who has it can run nothing that the license does not.
+/// The statements that the holder of a lease gives to the other nodes of its installation, as they were signed. Each node
+/// verifies them up to its own pinned root. They hold no secret, and allow nothing but what the license allows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Handover {
     /// `keyset+jwt`.
@@ -16,26 +16,26 @@ pub(crate) struct Handover {
     pub(crate) catalogue: Option<String>,
 }
 
-/// Where a node that follows gets what the holder hands over, by whatever means the product has.
+/// Fetches the handover of the holder for a node that follows it, by the product's own means.
 ///
 /// Closures are sources, too.
-pub trait Source: Send + Sync + 'static {
-    /// What [`Guard::handover`](crate::Guard::handover) gave on the node that holds the lease, or on another that
-    /// follows it. Asked twice a second, from a thread of its own; it may take its time, but should not hang.
+pub trait HandoverSource: Send + Sync + 'static {
+    /// Returns what [`Guard::handover`](crate::Guard::handover) returned on the node that holds the lease, or on another
+    /// that follows it. It is called twice a second on a thread of its own. It may be slow, but should not hang.
     ///
     /// # Errors
     /// If no node can be asked; the guard runs on with what it has.
-    fn fetch(&self) -> Result<Vec<u8>, SourceError>;
+    fn fetch(&self) -> Result<Vec<u8>, HandoverError>;
 }
 
 /// Why nothing was handed over.
-pub type SourceError = Box<dyn std::error::Error + Send + Sync>;
+pub type HandoverError = Box<dyn std::error::Error + Send + Sync>;
 
-impl<F> Source for F
+impl<F> HandoverSource for F
 where
-    F: Fn() -> Result<Vec<u8>, SourceError> + Send + Sync + 'static,
+    F: Fn() -> Result<Vec<u8>, HandoverError> + Send + Sync + 'static,
 {
-    fn fetch(&self) -> Result<Vec<u8>, SourceError> {
+    fn fetch(&self) -> Result<Vec<u8>, HandoverError> {
         self()
     }
 }

@@ -1,11 +1,11 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::{
-    handover::{Source, SourceError},
+    handover::{HandoverError, HandoverSource},
     transport::{Call, Http, Reply, Route, Transport as _},
 };
 
-/// A [`Source`] at a URL: what another node answers to `GET`, the mountable router's `lease` for example.
+/// A [`HandoverSource`] at a URL: what another node answers to `GET`, the mountable router's `lease` for example.
 ///
 /// Plain HTTP will do inside a cluster: what comes is verified, and is no secret.
 pub struct LeaseUrl {
@@ -25,8 +25,8 @@ impl LeaseUrl {
     }
 }
 
-impl Source for LeaseUrl {
-    fn fetch(&self) -> Result<Vec<u8>, SourceError> {
+impl HandoverSource for LeaseUrl {
+    fn fetch(&self) -> Result<Vec<u8>, HandoverError> {
         let path = String::new();
         let call = Call { method: "GET", path, body: Vec::new(), authorization: None, timeout: PATIENCE };
         match self.http.send(&call) {

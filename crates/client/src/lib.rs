@@ -2,27 +2,30 @@
 #![warn(missing_docs)]
 
 #[cfg(feature = "async")]
-mod aside;
+mod blocking;
 mod builder;
+mod checks;
 mod clock;
+mod counters;
 mod denied;
 mod engine;
 mod event_stream;
 mod fingerprint;
-mod gate;
 mod grant;
 mod guard;
 mod handover;
+mod journal;
+mod key_service;
 #[cfg(feature = "tower")]
 mod layers;
 mod lease_url;
 mod license;
 mod license_key;
-mod place;
 mod platform;
 #[cfg(any(feature = "axum", feature = "tower"))]
 mod problem;
 mod random;
+mod role;
 #[cfg(feature = "axum")]
 mod router;
 mod settings;
@@ -30,10 +33,10 @@ mod shared;
 #[cfg(feature = "simulation")]
 #[doc(hidden)]
 pub mod simulation;
-mod spool;
-mod standing_by;
+mod standby;
 mod start_error;
 mod state;
+mod state_files;
 mod stop;
 mod store;
 #[cfg(feature = "testing")]
@@ -47,8 +50,8 @@ mod warning;
 pub use builder::Builder;
 pub use denied::{Denial, Denied, OverLimit};
 pub use fingerprint::{Fingerprint, FingerprintError};
-pub use guard::{Guard, NotTold};
-pub use handover::{Source, SourceError};
+pub use guard::{DeactivateError, Guard, ReportError};
+pub use handover::{HandoverError, HandoverSource};
 pub use kaching_api::{Contact, HealthStatus, Holder, Quota, ReportKind, Upgrade};
 pub use kaching_base::{
     ActivationId, Code, ErrorCode, FingerprintKind, LicenseId, LicenseType, Limit, Limits, QuotaState,
@@ -58,13 +61,13 @@ pub use kaching_license::{RefusalCode, ValidationCode};
 #[cfg(feature = "tower")]
 pub use layers::{Gated, RequireFeature, RequireLicense};
 pub use lease_url::LeaseUrl;
-pub use license::{Granted, License, RefusalView, Standing};
+pub use license::{Granted, License, RefusalView, StateView};
 pub use license_key::{LicenseKey, LicenseKeyError};
 #[cfg(feature = "axum")]
 pub use router::{LicensingRouter, router};
 pub use start_error::StartError;
 pub use state::{State, Via, Watch};
-pub use validity::{Unproven, Validity};
+pub use validity::{ValidateError, Validity};
 pub use warning::Warning;
 
 #[doc(hidden)]

@@ -12,7 +12,7 @@ use crate::{LicenseKey, State, clock::Reading, engine::Engine, grant::Grant};
 #[non_exhaustive]
 pub struct License {
     /// How the guard stands, in one word and in a sentence.
-    pub state: Standing,
+    pub state: StateView,
     /// What the last verified lease grants; none before the first.
     pub granted: Option<Granted>,
     /// Present levels.
@@ -34,7 +34,7 @@ pub struct License {
 /// How a guard stands.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
-pub struct Standing {
+pub struct StateView {
     /// `active`, `offline`, `expiring`, `degraded`, `refused` or `unknown`.
     pub state: &'static str,
     /// The same in a sentence.
@@ -92,13 +92,13 @@ fn at_present(quota: &Quota, levels: &BTreeMap<String, u64>) -> Quota {
     Quota { used, state: QuotaState::of(used, quota.max), ..quota.clone() }
 }
 
-pub(crate) fn view(engine: &mut Engine, now: Reading) -> License {
-    let (gate, time) = (engine.gate(now), engine.now(now));
+pub(crate) fn view(engine: &Engine, now: Reading) -> License {
+    let (snapshot, time) = (engine.check_snapshot(now), engine.now(now));
     let state: State = engine.state(now);
-    let grant = gate.grant.as_deref();
+    let grant = snapshot.grant.as_deref();
     let refusal = engine.refusal();
     License {
-        state: Standing { state: state.as_str(), detail: state.to_string() },
+        state: StateView { state: state.as_str(), detail: state.to_string() },
         granted: grant.map(|grant| {
             let lease = grant.lease.clone();
             Granted {

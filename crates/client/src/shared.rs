@@ -1,5 +1,5 @@
-//! What the threads of one guard share, and the steps that they take. The engine is owned here, behind one lock that
-//! is never held while anything is sent, and never taken by a check.
+//! The state that the threads of one guard share, and the steps that they take. The engine is owned here, behind one lock
+//! that is never held while anything is sent, and never taken by a check.
 
 use std::{
     ops::ControlFlow,
@@ -10,84 +10,85 @@ use std::{
 use kaching_base::Timestamp;
 
 use crate::{
+    checks::Checks,
     clock::{Clock, Reading, read},
     engine::{Engine, Request},
-    gate::Gates,
-    place::Place,
     random::Random,
-    state::{Board, Shown},
-    stop::{Acted, Stops},
+    role::Role,
+    state::{Snapshot, StateCell},
+    state_files::{NoFiles, StateFiles},
+    stop::{StopActions, TimedChange},
     transport::{Call, Reply, Transport},
 };
 
 pub(crate) struct Shared {
-    pub(crate) gates: Gates,
-    pub(crate) board: Arc<Board>,
-    pub(crate) stops: Stops,
+    pub(crate) checks: Checks,
+    pub(crate) state: Arc<StateCell>,
+    pub(crate) stops: StopActions,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Random,
     transport: Box<dyn Transport>,
     inner: Mutex<Inner>,
-    /// Told when the lane of calls should look again; the flag is there for what happens while it does not wait.
-    nudged: (Mutex<bool>, Condvar),
-    /// Told when a question may have become due.
-    listen: Condvar,
-    /// Told when something was counted that nobody has written yet.
-    recorded: (Mutex<bool>, Condvar),
-    /// Told after each answer.
-    heard: Condvar,
+    /// A call may have become due.
+    call_signal: Signal,
+    /// Usage was recorded that is not on disk.
+    usage_signal: Signal,
+    /// A poll may have become due.
+    poll_due: Condvar,
+    /// An answer was acted upon.
+    answered: Condvar,
 }
 
 pub(crate) struct Inner {
     pub(crate) engine: Engine,
-    pub(crate) place: Place,
-    /// When usage was last taken from the counters; nothing where it is to be taken now.
-    counted: Option<Duration>,
+    pub(crate) files: Box<dyn StateFiles>,
+    /// When usage was last taken from the counters, on the boot clock; `None` where it is to be taken now.
+    usage_taken: Option<Duration>,
 }
 
-/// What a lane does next.
+/// What a thread does next.
 pub(crate) enum Next {
     /// Sends a request, and waits for its answer.
     Send(Request),
-    /// Looks again after this time, or when told to.
-    Rest(Duration),
-    /// Nothing any more: the guard is shut down.
+    /// Waits for this time, or for a signal.
+    Wait(Duration),
+    /// Ends: the guard is shut down.
     End,
 }
 
 /// How long usage may stay in memory alone.
-const USAGE: Duration = Duration::from_secs(1);
+const USAGE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How long a start, or a key that was entered, waits for the catalogue once it went well.
-const CATALOGUE: Duration = Duration::from_secs(1);
+const CATALOGUE_WAIT: Duration = Duration::from_secs(1);
 
-/// The longest rest: clocks may be set, and machines sleep.
-const REST: Duration = Duration::from_secs(20);
+/// The longest wait: clocks may be set, and machines sleep.
+const LONGEST_WAIT: Duration = Duration::from_secs(20);
 
 impl Shared {
-    #[expect(clippy::too_many_arguments, reason = "each is a part that tests replace")]
     pub(crate) fn new(
         engine: Engine,
-        place: Place,
-        gates: Gates,
-        board: Arc<Board>,
-        stops: Stops,
+        files: Box<dyn StateFiles>,
+        checks: Checks,
+        stops: StopActions,
         clock: Arc<dyn Clock>,
         random: Random,
         transport: Box<dyn Transport>,
     ) -> Self {
+        let now = read(clock.as_ref());
+        let state = StateCell::new(Snapshot { state: engine.state(now), warnings: engine.warnings(now) });
         Self {
-            gates,
-            board,
+            checks,
+            state,
             stops,
             clock,
             random,
             transport,
-            inner: Mutex::new(Inner { engine, place, counted: None }),
-            nudged: (Mutex::new(false), Condvar::new()),
-            listen: Condvar::new(),
-            recorded: (Mutex::new(false), Condvar::new()),
-            heard: Condvar::new(),
+            inner: Mutex::new(Inner { engine, files, usage_taken: None }),
+            call_signal: Signal::default(),
+            usage_signal: Signal::default(),
+            poll_due: Condvar::new(),
+            answered: Condvar::new(),
         }
     }
 
@@ -99,80 +100,79 @@ impl Shared {
         read(self.clock.as_ref())
     }
 
-    /// The lane of calls: activation, heartbeats, keyset, catalogue. Ends when the guard is shut down.
-    pub(crate) fn keep(&self) {
+    /// Makes the calls: activation, heartbeats, keyset, catalogue. Ends when the guard is shut down.
+    pub(crate) fn run_calls(&self) {
         loop {
             match self.next_call() {
                 Next::Send(request) => self.exchange(&request),
-                Next::Rest(wait) => self.rest(wait),
+                Next::Wait(wait) => self.sleep(wait),
                 Next::End => return,
             }
         }
     }
 
-    /// What the lane of calls does now; a request that it sends stands on disk already.
+    /// Returns the next call. A request that it sends is on disk already.
     pub(crate) fn next_call(&self) -> Next {
         let mut inner = self.lock();
-        if inner.place.is_left() {
+        if inner.is_closed() {
             return Next::End;
         }
-        self.settle(&mut inner);
+        self.publish(&mut inner);
         let now = self.reading();
-        if let Some((change, at)) = self.stops.acted() {
+        if let Some((change, at)) = self.stops.take_acted() {
             inner.engine.acted(change, at);
         }
-        if let Some(request) = self.random.draw().and_then(|draw| inner.engine.call(now, &draw)) {
-            self.settle(&mut inner);
+        if let Some(request) = self.random.draw().and_then(|draw| inner.engine.next_call(now, &draw)) {
+            self.publish(&mut inner);
             return Next::Send(request);
         }
-        let wake = inner.engine.wake(now).min(self.count_due(&inner));
-        // At least a moment: what is due may need another thread to happen.
-        Next::Rest(wake.saturating_sub(now.boot).clamp(Duration::from_millis(1), REST))
+        let wake = inner.engine.wake(now).min(self.usage_due(&inner));
+        // At least a moment: another thread may have to run first.
+        Next::Wait(wake.saturating_sub(now.boot).clamp(Duration::from_millis(1), LONGEST_WAIT))
     }
 
-    /// The lane of counters: what was used is on disk within a second, whatever the other lanes wait for. Ends when the
-    /// guard is shut down.
-    pub(crate) fn count(&self) {
+    /// Writes usage to disk within a second, even while the other threads wait. Ends when the guard is shut down.
+    pub(crate) fn run_usage(&self) {
         loop {
             let mut inner = self.lock();
-            if inner.place.is_left() {
+            if inner.is_closed() {
                 return;
             }
-            let (now, due) = (self.reading().boot, self.count_due(&inner));
+            let (now, due) = (self.reading().boot, self.usage_due(&inner));
             if due <= now {
-                self.settle(&mut inner);
+                self.publish(&mut inner);
                 continue;
             }
             drop(inner);
-            wait_for_news(&self.recorded, (due - now).min(REST));
+            self.usage_signal.wait((due - now).min(LONGEST_WAIT));
         }
     }
 
-    /// Something was counted, and nothing before it waits.
-    pub(crate) fn recorded(&self) {
-        tell_news(&self.recorded);
+    /// Usage was recorded where there was none.
+    pub(crate) fn wake_usage(&self) {
+        self.usage_signal.notify();
     }
 
-    /// When usage has to go to disk; followers may have some at any time.
-    fn count_due(&self, inner: &Inner) -> Duration {
-        if !self.gates.has_unsent() && !inner.place.has_followers() {
+    /// Returns when usage has to go to disk; followers may have some at any time.
+    fn usage_due(&self, inner: &Inner) -> Duration {
+        if !self.checks.counters().has_usage() && !inner.files.has_followers() {
             return Duration::MAX;
         }
-        inner.counted.map_or(Duration::ZERO, |counted| counted + USAGE)
+        inner.usage_taken.map_or(Duration::ZERO, |taken| taken + USAGE_INTERVAL)
     }
 
-    /// The lane of questions for changes. Ends when the guard is shut down.
-    pub(crate) fn listen(&self) {
+    /// Polls for changes, or receives their stream. Ends when the guard is shut down.
+    pub(crate) fn run_polls(&self) {
         let mut inner = self.lock();
         loop {
-            match self.next_question(&mut inner) {
+            match self.next_poll(&mut inner) {
                 Next::Send(request) => {
                     drop(inner);
-                    self.hear(&request);
+                    self.receive(&request);
                     inner = self.lock();
                 }
-                Next::Rest(wait) => {
-                    let waited = self.listen.wait_timeout(inner, wait);
+                Next::Wait(wait) => {
+                    let waited = self.poll_due.wait_timeout(inner, wait);
                     inner = waited.unwrap_or_else(PoisonError::into_inner).0;
                 }
                 Next::End => return,
@@ -180,17 +180,17 @@ impl Shared {
         }
     }
 
-    /// What the lane of questions does now.
-    pub(crate) fn next_question(&self, inner: &mut Inner) -> Next {
-        if inner.place.is_left() {
+    /// Returns the next poll or stream.
+    pub(crate) fn next_poll(&self, inner: &mut Inner) -> Next {
+        if inner.is_closed() {
             return Next::End;
         }
         let now = self.reading();
-        if let Some(request) = self.random.draw().and_then(|draw| inner.engine.question(now, &draw)) {
+        if let Some(request) = self.random.draw().and_then(|draw| inner.engine.next_poll(now, &draw)) {
             return Next::Send(request);
         }
-        let due = inner.engine.question_due(now).map(|due| due.saturating_sub(now.boot));
-        Next::Rest(due.unwrap_or(REST).max(Duration::from_millis(1)))
+        let due = inner.engine.poll_due(now).map(|due| due.saturating_sub(now.boot));
+        Next::Wait(due.unwrap_or(LONGEST_WAIT).max(Duration::from_millis(1)))
     }
 
     /// Sends a call that changes nothing here.
@@ -203,8 +203,8 @@ impl Shared {
         self.answered(request, reply);
     }
 
-    /// Asks for changes, or hears them for as long as their stream lives.
-    fn hear(&self, request: &Request) {
+    /// Polls, or receives a stream for as long as it lives.
+    fn receive(&self, request: &Request) {
         if !request.streams() {
             return self.exchange(request);
         }
@@ -212,23 +212,23 @@ impl Shared {
         self.answered(request, reply);
     }
 
-    /// Acts on a piece of a stream, as on an answer, and says whether more is wanted.
+    /// Acts on a piece of a stream, as on an answer, and returns whether more is wanted.
     pub(crate) fn streamed(&self, request: &Request, bytes: &[u8]) -> ControlFlow<()> {
         let Some(draw) = self.random.draw() else { return ControlFlow::Break(()) };
         let mut inner = self.lock();
-        if inner.place.is_left() {
+        if inner.is_closed() {
             return ControlFlow::Break(());
         }
         let more = inner.engine.streamed(request, bytes, self.reading(), &draw);
-        // Where nothing has changed, it is a moment to look whether somebody has begun to follow.
-        self.settle(&mut inner);
+        // Even where nothing has changed, this shows whether a process has begun to follow.
+        self.publish(&mut inner);
         drop(inner);
-        self.tell_waiting();
-        self.nudge();
+        self.notify_waiters();
+        self.wake_calls();
         if more { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     }
 
-    /// Acts on an answer: what it changes is on disk before anybody is told.
+    /// Acts on an answer. Its consequences are on disk before anybody sees them.
     pub(crate) fn answered(&self, request: &Request, reply: Reply) {
         // Without random bytes there is no next nonce: then the answer counts as lost.
         let (reply, draw) = match self.random.draw() {
@@ -236,112 +236,116 @@ impl Shared {
             None => (Reply::Unreachable("this machine gives no random bytes".to_owned()), Default::default()),
         };
         let mut inner = self.lock();
-        if inner.place.is_left() {
+        if inner.is_closed() {
             return;
         }
         inner.engine.answered(request, reply, self.reading(), &draw);
-        self.settle(&mut inner);
+        self.publish(&mut inner);
         let stale = inner.engine.has_stale_stream();
         drop(inner);
         if stale {
             self.transport.hang_up();
         }
-        self.tell_waiting();
-        self.nudge();
+        self.notify_waiters();
+        self.wake_calls();
     }
 
-    /// Lets everybody look who waits for something of the engine.
-    pub(crate) fn tell_waiting(&self) {
-        self.listen.notify_all();
-        self.heard.notify_all();
+    /// Wakes all that wait for the engine.
+    pub(crate) fn notify_waiters(&self) {
+        self.poll_due.notify_all();
+        self.answered.notify_all();
     }
 
-    /// Writes what must stand on disk, then tells checks and watchers.
-    pub(crate) fn settle(&self, inner: &mut Inner) {
-        let now = self.reading();
-        let counts = inner.counted.is_none_or(|counted| now.boot >= counted + USAGE);
-        if counts {
-            inner.counted = Some(now.boot);
+    /// Writes what has to be on disk, and then shows the state to checks and watches.
+    pub(crate) fn publish(&self, inner: &mut Inner) {
+        if inner.is_closed() {
+            return;
         }
-        inner.engine.look_at_clock(now);
-        inner.place.write(&mut inner.engine, &self.gates, counts, now);
-        self.gates.set(inner.engine.gate(now));
-        let shown = Shown { state: inner.engine.state(now), warnings: inner.engine.warnings(now) };
-        let change = inner.engine.enacted();
-        let tells = self.show(shown, change);
-        if let Some(change) = change.filter(|_| !tells) {
+        let now = self.reading();
+        let takes_usage = inner.usage_taken.is_none_or(|taken| now.boot >= taken + USAGE_INTERVAL);
+        if takes_usage {
+            inner.usage_taken = Some(now.boot);
+        }
+        inner.engine.note_clock(now);
+        inner.files.write(&mut inner.engine, self.checks.counters(), takes_usage, now);
+        self.checks.set(inner.engine.check_snapshot(now));
+        let snapshot = Snapshot { state: inner.engine.state(now), warnings: inner.engine.warnings(now) };
+        let change = inner.engine.take_enacted();
+        let calls_host = self.show(snapshot, change);
+        if let Some(change) = change.filter(|_| !calls_host) {
             inner.engine.acted(change, self.clock.boot());
         }
     }
 
-    /// Shows how the guard stands after a change of that moment; whether a stop is being told for it.
-    fn show(&self, shown: Shown, change: Option<Timestamp>) -> bool {
-        let state = shown.state.clone();
-        if !self.board.show(shown) {
+    /// Shows a state after a change of that moment, and returns whether callbacks are called for it.
+    fn show(&self, snapshot: Snapshot, change: Option<Timestamp>) -> bool {
+        let state = snapshot.state.clone();
+        if !self.state.set(snapshot) {
             return false;
         }
         tracing::info!(state = state.as_str(), "{state}");
-        let acted = change.map(|change| Acted::new(change, Arc::clone(&self.clock)));
-        self.stops.told(&state, &self.board, acted)
+        let change = change.map(|change| TimedChange::new(change, Arc::clone(&self.clock)));
+        self.stops.state_changed(&state, &self.state, change)
     }
 
-    pub(crate) fn rest(&self, wait: Duration) {
-        wait_for_news(&self.nudged, wait);
+    /// Waits for this time, or until a call may be due.
+    pub(crate) fn sleep(&self, wait: Duration) {
+        self.call_signal.wait(wait);
     }
 
-    /// Lets the lane of calls look again.
-    pub(crate) fn nudge(&self) {
-        tell_news(&self.nudged);
+    /// Lets the thread of calls check what is due.
+    pub(crate) fn wake_calls(&self) {
+        self.call_signal.notify();
     }
 
-    /// Waits until something holds of the engine, looked at after each answer.
+    /// Waits until `find` returns something, which is called after each answer.
     pub(crate) fn wait_for<T>(
         &self,
         timeout: Duration,
-        mut found: impl FnMut(&mut Inner) -> Option<T>,
+        mut find: impl FnMut(&mut Inner) -> Option<T>,
     ) -> Option<T> {
         let deadline = self.clock.boot() + timeout;
         let mut inner = self.lock();
         loop {
-            if let Some(found) = found(&mut inner) {
+            if let Some(found) = find(&mut inner) {
                 return Some(found);
             }
             let left = deadline.checked_sub(self.clock.boot()).filter(|left| !left.is_zero())?;
-            inner = self.heard.wait_timeout(inner, left).unwrap_or_else(PoisonError::into_inner).0;
+            inner = self.answered.wait_timeout(inner, left).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
-    /// Waits a moment for the catalogue, so that the first no already says which plan has what it denies.
+    /// Waits a moment for the catalogue, so that the first denial already names the plan that has more.
     pub(crate) fn wait_for_catalogue(&self, longest: Duration) {
-        self.wait_for(longest.min(CATALOGUE), |inner| inner.engine.can_explain().then_some(()));
+        self.wait_for(longest.min(CATALOGUE_WAIT), |inner| inner.engine.can_explain().then_some(()));
     }
 
-    /// Writes what is there, and ends the lanes. A call in flight may still come back; it finds nothing to change.
+    /// Writes everything, and ends the threads. A call in flight may still come back; it changes nothing.
     pub(crate) fn close(&self) {
         let mut inner = self.lock();
-        if inner.place.is_left() {
+        if inner.is_closed() {
             return;
         }
-        inner.counted = None;
-        self.settle(&mut inner);
-        inner.place = Place::Left;
+        inner.usage_taken = None;
+        self.publish(&mut inner);
+        inner.close();
         drop(inner);
         self.transport.hang_up();
-        self.board.close();
-        self.tell_waiting();
-        self.nudge();
-        self.recorded();
+        self.state.close();
+        self.notify_waiters();
+        self.wake_calls();
+        self.wake_usage();
     }
 
-    pub(crate) fn closed(&self) -> bool {
-        self.lock().place.is_left()
+    pub(crate) fn is_closed(&self) -> bool {
+        self.lock().is_closed()
     }
 
-    /// Takes what the host told, now rather than within a second.
+    /// Takes the levels and the usage that the host has recorded, now rather than within a second.
     pub(crate) fn take_counts(&self) {
         let mut inner = self.lock();
-        inner.counted = None;
-        self.settle(&mut inner);
+        inner.usage_taken = None;
+        self.publish(&mut inner);
     }
 
     /// Forgets the lease, on disk too, and then gives the slot back.
@@ -351,30 +355,51 @@ impl Shared {
         }
     }
 
-    /// Forgets the lease, on disk too; what is to be sent then, where there is a slot to give back.
+    /// Forgets the lease, on disk too. Returns the request to send then, where there is a slot to give back.
     pub(crate) fn deactivation(&self) -> Option<Request> {
         let draw = self.random.draw()?;
         let mut inner = self.lock();
-        let request = inner.engine.deactivation(self.reading(), &draw);
-        self.settle(&mut inner);
+        let request = inner.engine.deactivate(self.reading(), &draw);
+        self.publish(&mut inner);
         request
     }
 
     /// Ends as a killed process does: nothing more is written, and the directory is free.
     #[cfg(feature = "simulation")]
     pub(crate) fn kill(&self) {
-        self.lock().place = Place::Left;
+        self.lock().close();
     }
 }
 
-/// Waits until there is news, which is then taken; the flag is there for what is told while nobody waits.
-fn wait_for_news((news, told): &(Mutex<bool>, Condvar), wait: Duration) {
-    let news = news.lock().unwrap_or_else(PoisonError::into_inner);
-    let waited = told.wait_timeout_while(news, wait, |news| !*news);
-    *waited.unwrap_or_else(PoisonError::into_inner).0 = false;
+impl Inner {
+    fn is_closed(&self) -> bool {
+        self.engine.role() == Role::Closed
+    }
+
+    /// Frees the state directory; nothing more happens.
+    fn close(&mut self) {
+        self.engine.close();
+        self.files = Box::new(NoFiles);
+    }
 }
 
-fn tell_news((news, told): &(Mutex<bool>, Condvar)) {
-    *news.lock().unwrap_or_else(PoisonError::into_inner) = true;
-    told.notify_all();
+/// Wakes a thread. A signal that is sent while the thread does not wait is kept for its next wait.
+#[derive(Default)]
+struct Signal {
+    sent: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl Signal {
+    fn notify(&self) {
+        *self.sent.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.changed.notify_all();
+    }
+
+    /// Waits for a signal, which is then consumed.
+    fn wait(&self, timeout: Duration) {
+        let sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.changed.wait_timeout_while(sent, timeout, |sent| !*sent);
+        *waited.unwrap_or_else(PoisonError::into_inner).0 = false;
+    }
 }

@@ -19,21 +19,21 @@ pub struct Simulation {
     shared: Arc<Shared>,
 }
 
-/// What a lane of the guard does next.
+/// What a thread of the guard would do next.
 pub enum Step {
     /// Sends this, and waits for its answer.
     Send(Sent),
-    /// Looks again after this time, and after every answer on either lane.
-    Rest(Duration),
+    /// Waits for this time, or for an answer to any request.
+    Wait(Duration),
 }
 
 /// A request on its way.
 pub struct Sent(Request);
 
-/// Nothing leaves by itself.
-struct Nowhere;
+/// Sends nothing: a test carries the requests.
+struct NoTransport;
 
-impl Transport for Nowhere {
+impl Transport for NoTransport {
     fn send(&self, _: &Call) -> Reply {
         Reply::Unreachable("a test carries the requests".to_owned())
     }
@@ -52,61 +52,62 @@ impl Builder {
             fill(bytes);
             true
         });
-        let (shared, guard, _) = self.prepare(random, |_, _| Box::new(Nowhere))?;
+        let (shared, guard, _) = self.prepare(random, |_, _| Box::new(NoTransport))?;
         Ok(Simulation { guard, shared })
     }
 }
 
 impl Simulation {
-    /// What the host holds. What waits for an answer there (`heartbeat_now`, `deactivate`, `shutdown`) finds none.
+    /// Returns the guard of the host. Its calls that wait for an answer (`heartbeat_now`, `deactivate`, `shutdown`) get none.
     pub fn guard(&self) -> &Guard {
         &self.guard
     }
 
-    /// A step of the lane of calls, which must not wait for an answer.
+    /// Takes a step of the calls, while none of them waits for its answer.
     pub fn call(&self) -> Step {
         step(self.shared.next_call())
     }
 
-    /// A step of the lane of questions, which must not wait for an answer.
-    pub fn question(&self) -> Step {
-        step(self.shared.next_question(&mut self.shared.lock()))
+    /// Takes a step of the polls for changes, while none of them waits for its answer.
+    pub fn poll(&self) -> Step {
+        step(self.shared.next_poll(&mut self.shared.lock()))
     }
 
-    /// An answer came.
+    /// Delivers an answer.
     pub fn answer(&self, sent: &Sent, status: u16, body: Vec<u8>) {
         self.shared.answered(&sent.0, Reply::Answer { status, body, retry_after: None });
     }
 
-    /// A piece of a stream came, its head where there is nothing in it; whether more is wanted. One that ends is lost.
+    /// Delivers a piece of a stream, which is its head if it is empty. Returns whether more is wanted. A stream that ends is
+    /// lost.
     pub fn piece(&self, sent: &Sent, bytes: &[u8]) -> bool {
         self.shared.streamed(&sent.0, bytes).is_continue()
     }
 
-    /// None came in time.
+    /// Loses a request, or its answer.
     pub fn lose(&self, sent: &Sent, why: &str) {
         self.shared.answered(&sent.0, Reply::Unreachable(why.to_owned()));
     }
 
-    /// How the start went, told once.
-    pub fn started(&self) -> Option<Result<(), StartError>> {
-        self.shared.lock().engine.started()
+    /// Returns the outcome of the start once.
+    pub fn start_outcome(&self) -> Option<Result<(), StartError>> {
+        self.shared.lock().engine.start_outcome()
     }
 
-    /// The time for the start is over.
+    /// Ends the time for the start.
     ///
     /// # Errors
-    /// If nothing that was verified before lets it run.
+    /// If no lease from before lets it run.
     pub fn give_up(&self) -> Result<(), StartError> {
         self.shared.lock().engine.give_up(self.shared.reading())
     }
 
-    /// Begins what [`Guard::deactivate`] does: the lease is forgotten, and this is to be sent.
+    /// Begins [`Guard::deactivate`]: the lease is forgotten. Returns the request to send.
     pub fn deactivation(&self) -> Option<Sent> {
         self.shared.deactivation().map(Sent)
     }
 
-    /// The guard's own time.
+    /// Returns the guard's own time.
     pub fn time(&self) -> Timestamp {
         self.shared.lock().engine.now(self.shared.reading())
     }
@@ -152,7 +153,7 @@ impl Sent {
 fn step(next: Next) -> Step {
     match next {
         Next::Send(request) => Step::Send(Sent(request)),
-        Next::Rest(wait) => Step::Rest(wait),
-        Next::End => Step::Rest(Duration::MAX),
+        Next::Wait(wait) => Step::Wait(wait),
+        Next::End => Step::Wait(Duration::MAX),
     }
 }

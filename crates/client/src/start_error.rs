@@ -124,7 +124,7 @@ impl StartError {
                 Self::UnknownKey { code, detail }
             }
             Some(code) if code.signed() => {
-                let (url, code) = (settings.url.clone(), problem.code.clone());
+                let (url, code) = (settings.url().to_owned(), problem.code.clone());
                 Self::Unreachable {
                     url,
                     why: format!("it says {code} without a signature, which counts for nothing"),

@@ -9,7 +9,7 @@ use kaching_license::RefusalCode;
 
 use crate::Warning;
 
-/// How a guard stands. What checks say follows from it; every change of it is told by [`Watch`].
+/// The state of a guard. It decides what checks answer; [`Watch`] returns every change of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum State {
@@ -28,14 +28,14 @@ pub enum State {
         /// The last moment at which it may run unless it is renewed.
         until: Timestamp,
     },
-    /// It may not run as before, and its license says to go on in part (`degrade`) or to tell only (`advise`).
+    /// It may not run as before, and its license says to go on in part (`degrade`) or only to warn (`advise`).
     Degraded {
-        /// The refusal; none where the time without contact has ended.
+        /// The code of the refusal; `None` where the time without contact has ended.
         code: Option<RefusalCode>,
         /// Whether everything goes on (`advise`), or only what the license keeps (`degrade`).
         in_full: bool,
     },
-    /// The authority refuses it, signed. It keeps asking, so that reinstating needs no restart.
+    /// The authority refuses it, signed. It keeps asking, so that it runs again without a restart.
     Refused {
         /// Why.
         code: RefusalCode,
@@ -51,13 +51,13 @@ pub enum State {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Via {
-    /// The authority tells them, on a stream that it keeps open: at once.
+    /// The authority sends them immediately, on a stream that it keeps open.
     Stream,
-    /// A question that waits at the authority, where no stream lives: within a second.
+    /// A poll that waits at the authority, where no stream lives: within a second.
     LongPoll,
-    /// Questions every 20 to 30 seconds, where nothing lets a question wait.
+    /// Polls every 20 to 30 seconds, where the network lets no poll wait.
     Polling,
-    /// Another process or node of this installation keeps the lease, and this one follows it.
+    /// Another process or node of this installation renews the lease, and this one follows it.
     Holder,
 }
 
@@ -89,7 +89,7 @@ impl fmt::Display for State {
                 f.write_str("active, asking for changes every 20 to 30 seconds")
             }
             Self::Active { via: Via::Holder } => {
-                f.write_str("active, on the lease that another process keeps")
+                f.write_str("active, on the lease that another process renews")
             }
             Self::Offline { until } => write!(f, "without contact, runs on until {until}"),
             Self::Expiring { until } => write!(f, "the license has ended, runs on until {until}"),
@@ -103,146 +103,146 @@ impl fmt::Display for State {
     }
 }
 
-/// The present state, shared by whoever sets it and whoever watches.
+/// The present state, shared by the guard that sets it and the watches that read it.
 #[derive(Debug)]
-pub(crate) struct Board {
-    desk: Mutex<Desk>,
+pub(crate) struct StateCell {
+    current: Mutex<Current>,
     changed: Condvar,
     #[cfg(feature = "async")]
-    heard: tokio::sync::Notify,
+    notify: tokio::sync::Notify,
 }
 
-/// What watchers see.
+/// The state and the warnings that watches see.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Shown {
+pub(crate) struct Snapshot {
     pub(crate) state: State,
     pub(crate) warnings: Vec<Warning>,
 }
 
 #[derive(Debug)]
-struct Desk {
-    shown: Shown,
+struct Current {
+    snapshot: Snapshot,
     version: u64,
     closed: bool,
 }
 
-impl Board {
-    pub(crate) fn new(shown: Shown) -> Arc<Self> {
-        let desk = Mutex::new(Desk { shown, version: 0, closed: false });
+impl StateCell {
+    pub(crate) fn new(snapshot: Snapshot) -> Arc<Self> {
+        let current = Mutex::new(Current { snapshot, version: 0, closed: false });
         Arc::new(Self {
-            desk,
+            current,
             changed: Condvar::new(),
             #[cfg(feature = "async")]
-            heard: tokio::sync::Notify::new(),
+            notify: tokio::sync::Notify::new(),
         })
     }
 
-    fn tell(&self) {
+    fn notify(&self) {
         self.changed.notify_all();
         #[cfg(feature = "async")]
-        self.heard.notify_waiters();
+        self.notify.notify_waiters();
     }
 
-    fn lock(&self) -> MutexGuard<'_, Desk> {
-        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Current> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Shows how the guard stands, and says whether the state is another one than before.
-    pub(crate) fn show(&self, shown: Shown) -> bool {
-        let mut desk = self.lock();
-        if desk.shown == shown {
+    /// Sets the state and the warnings, and returns whether the state is another one than before.
+    pub(crate) fn set(&self, snapshot: Snapshot) -> bool {
+        let mut current = self.lock();
+        if current.snapshot == snapshot {
             return false;
         }
-        for warning in shown.warnings.iter().filter(|warning| !desk.shown.warnings.contains(warning)) {
+        let before = std::mem::replace(&mut current.snapshot, snapshot);
+        for warning in current.snapshot.warnings.iter().filter(|warning| !before.warnings.contains(warning)) {
             tracing::warn!("{warning}");
         }
-        let before = std::mem::replace(&mut desk.shown, shown);
-        desk.version += 1;
-        let news = before.state != desk.shown.state;
-        drop(desk);
-        self.tell();
-        news
+        current.version += 1;
+        let changed = before.state != current.snapshot.state;
+        drop(current);
+        self.notify();
+        changed
     }
 
     pub(crate) fn close(&self) {
         self.lock().closed = true;
-        self.tell();
+        self.notify();
     }
 
-    pub(crate) fn shown(&self) -> Shown {
-        self.lock().shown.clone()
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        self.lock().snapshot.clone()
     }
 }
 
-/// Follows how a guard stands.
+/// Follows the state of a guard.
 #[derive(Clone, Debug)]
 pub struct Watch {
-    board: Arc<Board>,
+    cell: Arc<StateCell>,
     seen: u64,
 }
 
 impl Watch {
-    /// The present state is the first that it tells.
-    pub(crate) fn new(board: Arc<Board>) -> Self {
-        Self { board, seen: u64::MAX }
+    /// The present state is the first that it returns.
+    pub(crate) fn new(cell: Arc<StateCell>) -> Self {
+        Self { cell, seen: u64::MAX }
     }
 
-    /// The present state.
+    /// Returns the present state.
     pub fn state(&self) -> State {
-        self.board.shown().state
+        self.cell.snapshot().state
     }
 
-    /// What people should look at.
+    /// Returns the warnings for people.
     pub fn warnings(&self) -> Vec<Warning> {
-        self.board.shown().warnings
+        self.cell.snapshot().warnings
     }
 
-    /// Whether the guard is shut down, so that nothing more is told.
+    /// Whether the guard is shut down, so that nothing changes any more.
     pub fn closed(&self) -> bool {
-        self.board.lock().closed
+        self.cell.lock().closed
     }
 
-    /// Waits for a state, or for warnings, that it has not told yet. What passes quickly may be skipped, the last never
-    /// is. Nothing once the guard is shut down, or after `timeout`.
+    /// Waits for a state, or for warnings, that it has not returned yet. A state that passes quickly may be skipped, the
+    /// last never is. Returns `None` once the guard is shut down, or after `timeout`.
     pub fn next(&mut self, timeout: Duration) -> Option<State> {
         let seen = self.seen;
-        let news = |desk: &mut Desk| desk.version == seen && !desk.closed;
-        let desk = self.board.lock();
-        let waited = self.board.changed.wait_timeout_while(desk, timeout, news);
-        let (desk, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        if desk.version == seen {
+        let unchanged = |current: &mut Current| current.version == seen && !current.closed;
+        let current = self.cell.lock();
+        let waited = self.cell.changed.wait_timeout_while(current, timeout, unchanged);
+        let (current, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        if current.version == seen {
             return None;
         }
-        self.seen = desk.version;
-        Some(desk.shown.state.clone())
+        self.seen = current.version;
+        Some(current.snapshot.state.clone())
     }
 
-    /// As [`next`](Self::next), without blocking the task and without an end of its own. Nothing once the guard is shut
-    /// down. It can be dropped and asked again: nothing is missed. Needs the feature `async`.
+    /// As [`next`](Self::next), without blocking the task and without a timeout. Returns `None` once the guard is shut
+    /// down. It can be dropped and called again without missing a state. Needs the feature `async`.
     #[cfg(feature = "async")]
     pub async fn changed(&mut self) -> Option<State> {
-        let board = Arc::clone(&self.board);
+        let cell = Arc::clone(&self.cell);
         loop {
-            let mut heard = std::pin::pin!(board.heard.notified());
-            // What happens between the look and the wait is heard, too.
-            heard.as_mut().enable();
+            let mut notified = std::pin::pin!(cell.notify.notified());
+            // A change between the look and the wait ends the wait, too.
+            notified.as_mut().enable();
             if let Some(state) = self.next(Duration::ZERO) {
                 return Some(state);
             }
             if self.closed() {
                 return None;
             }
-            heard.await;
+            notified.await;
         }
     }
 
-    /// Waits until a state is as wanted; nothing once the guard is shut down, or after `timeout`.
+    /// Waits until a state is as wanted. Returns `None` once the guard is shut down, or after `timeout`.
     pub fn until(&mut self, timeout: Duration, wanted: impl Fn(&State) -> bool) -> Option<State> {
-        let other = |desk: &mut Desk| !wanted(&desk.shown.state) && !desk.closed;
-        let desk = self.board.lock();
-        let waited = self.board.changed.wait_timeout_while(desk, timeout, other);
-        let (desk, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        self.seen = desk.version;
-        wanted(&desk.shown.state).then(|| desk.shown.state.clone())
+        let other = |current: &mut Current| !wanted(&current.snapshot.state) && !current.closed;
+        let current = self.cell.lock();
+        let waited = self.cell.changed.wait_timeout_while(current, timeout, other);
+        let (current, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        self.seen = current.version;
+        wanted(&current.snapshot.state).then(|| current.snapshot.state.clone())
     }
 }

@@ -1,4 +1,4 @@
-//! What happens when a guard stops its host, besides every check's no.
+//! Stopping the host: its callbacks, and the end of its process where it has asked for that.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -10,36 +10,36 @@ use kaching_base::Timestamp;
 
 use crate::{
     clock::Clock,
-    state::{Board, State, Watch},
+    state::{State, StateCell, Watch},
 };
 
-/// What a host wants to be told.
+/// A callback of the host.
 pub(crate) type Callback = Arc<dyn Fn(&State) + Send + Sync>;
 
 /// What to do when nothing may run any more.
 #[derive(Default)]
-pub(crate) struct Stops {
+pub(crate) struct StopActions {
     callbacks: Mutex<Vec<Callback>>,
     exit_after: Option<Duration>,
-    /// Whether the last state told was a stop; nothing while the start is not settled, which tells itself.
+    /// Whether the last state was a stop; `None` until the start is settled, whose outcome the host gets anyway.
     stopped: Mutex<Option<bool>>,
-    /// The last change that the callbacks were told of, and when they were done, on the boot clock.
+    /// The last change that the callbacks were called for, and when they were done, on the boot clock.
     acted: Arc<Mutex<Option<(Timestamp, Duration)>>>,
 }
 
-/// A change that callbacks are told of, whose end is to be noted.
-pub(crate) struct Acted {
+/// The change that callbacks are called for, to note when they are done.
+pub(crate) struct TimedChange {
     change: Timestamp,
     clock: Arc<dyn Clock>,
 }
 
-impl Acted {
+impl TimedChange {
     pub(crate) fn new(change: Timestamp, clock: Arc<dyn Clock>) -> Self {
         Self { change, clock }
     }
 }
 
-impl Stops {
+impl StopActions {
     pub(crate) fn new(callbacks: Vec<Callback>, exit_after: Option<Duration>) -> Self {
         Self {
             callbacks: Mutex::new(callbacks),
@@ -53,23 +53,28 @@ impl Stops {
         self.callbacks.lock().unwrap_or_else(PoisonError::into_inner).push(callback);
     }
 
-    /// The guard has started, perhaps without a license: from now on a stop is told.
+    /// The guard has started, perhaps without a license: from now on a stop is acted upon.
     pub(crate) fn arm(&self, stopped: bool) {
         *self.stopped.lock().unwrap_or_else(PoisonError::into_inner) = Some(stopped);
     }
 
-    /// The change that callbacks are done with, and since when, told once.
-    pub(crate) fn acted(&self) -> Option<(Timestamp, Duration)> {
+    /// Returns once the change that callbacks are done with, and since when.
+    pub(crate) fn take_acted(&self) -> Option<(Timestamp, Duration)> {
         self.acted.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    /// Takes the news of a state; whether callbacks are told. They run on a thread of its own, which may take its time
-    /// or panic.
-    pub(crate) fn told(&self, state: &State, board: &Arc<Board>, change: Option<Acted>) -> bool {
-        let no = matches!(state, State::Refused { .. } | State::Unknown { .. });
+    /// Acts on a change of state, and returns whether callbacks are called. They run on a thread of their own, since they
+    /// may take long or panic.
+    pub(crate) fn state_changed(
+        &self,
+        state: &State,
+        cell: &Arc<StateCell>,
+        change: Option<TimedChange>,
+    ) -> bool {
+        let stops = !allows_to_run(state);
         let mut stopped = self.stopped.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(before) = stopped.as_mut() else { return false };
-        if std::mem::replace(before, no) || !no {
+        if std::mem::replace(before, stops) || !stops {
             return false;
         }
         drop(stopped);
@@ -78,34 +83,37 @@ impl Stops {
             return false;
         }
         let acted = Arc::clone(&self.acted);
-        let (state, exit_after, watch) = (state.clone(), self.exit_after, Watch::new(Arc::clone(board)));
-        let tell = move || {
+        let (state, exit_after, watch) = (state.clone(), self.exit_after, Watch::new(Arc::clone(cell)));
+        let stop = move || {
             // The exit does not wait for a callback that never returns.
-            let told = thread::Builder::new().name("kaching-on-stop".to_owned()).spawn(move || {
+            let called = thread::Builder::new().name("kaching-on-stop".to_owned()).spawn(move || {
                 for callback in callbacks {
                     callback(&state);
                 }
-                if let Some(Acted { change, clock }) = change {
+                if let Some(TimedChange { change, clock }) = change {
                     let done = (change, clock.boot());
                     acted.lock().unwrap_or_else(PoisonError::into_inner).replace(done);
                 }
             });
-            drop(told);
+            drop(called);
             if let Some(timeout) = exit_after {
                 exit(watch, timeout);
             }
         };
-        if let Err(error) = thread::Builder::new().name("kaching-stop".to_owned()).spawn(tell) {
-            tracing::error!(%error, "no thread to tell a stop on");
+        if let Err(error) = thread::Builder::new().name("kaching-stop".to_owned()).spawn(stop) {
+            tracing::error!(%error, "no thread to call the host on");
         }
         true
     }
 }
 
+fn allows_to_run(state: &State) -> bool {
+    !matches!(state, State::Refused { .. } | State::Unknown { .. })
+}
+
 /// Ends the process, unless the license runs again within the time.
 fn exit(mut watch: Watch, timeout: Duration) {
-    let runs = |state: &State| !matches!(state, State::Refused { .. } | State::Unknown { .. });
-    if watch.until(timeout, runs).is_none() && !watch.closed() {
+    if watch.until(timeout, allows_to_run).is_none() && !watch.closed() {
         tracing::error!(
             "the license does not allow to run on: ending the process, as its host has asked for"
         );

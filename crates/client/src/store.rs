@@ -17,12 +17,12 @@ use crate::platform;
 const FILES: [&str; 2] = ["state-a.json", "state-b.json"];
 /// Where the state of another installation is kept, so that a mistyped fingerprint does not cost an installation its
 /// license.
-const ASIDE: [&str; 2] = ["other-a.json", "other-b.json"];
-/// In the lock's file: a state with a mac was written here, so one without counts no more.
+const OTHER: [&str; 2] = ["other-a.json", "other-b.json"];
+/// In the lock's file: a state with a mac was written here, so one without it does not count any more.
 const MARK: &[u8] = b"2\n";
 /// How the record in a state without a mac begins.
 const OLDER: &[u8] = b"{\"version\":1,";
-/// More than any state that we write; what is larger was not written by us.
+/// Larger than any state that this program writes.
 const LARGEST: u64 = 4 * 1024 * 1024;
 
 /// A state directory that this process holds.
@@ -37,7 +37,7 @@ pub(crate) struct Store {
 
 /// Where an installation keeps its state.
 #[derive(Clone, Debug)]
-pub(crate) struct Home {
+pub(crate) struct StateLocation {
     pub(crate) dir: PathBuf,
     pub(crate) key: StateKey,
 }
@@ -57,19 +57,19 @@ impl From<io::Error> for StoreError {
     }
 }
 
-/// What a state directory holds, whoever holds it.
+/// The state in a state directory, even if another process holds that.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Found {
+pub(crate) enum StoredState {
     /// No state.
-    Nothing,
+    None,
     /// No state of this installation, but one of another, or one that somebody has changed.
     Foreign,
     /// The newest whole state, with its number: the same number is the same state.
-    State(u64, Vec<u8>),
+    Found(u64, Vec<u8>),
 }
 
 impl Store {
-    /// Takes the directory, made if it is missing, and the newest whole state in it.
+    /// Locks the directory, made if it is missing, and returns the newest whole state in it.
     pub(crate) fn open(dir: &Path, key: &StateKey) -> Result<(Self, Option<Vec<u8>>), StoreError> {
         platform::private_dir(dir)?;
         let lock = platform::lock_file().open(dir.join("lock"))?;
@@ -80,31 +80,31 @@ impl Store {
         }
         let mut store = Self { dir: dir.to_owned(), key: key.clone(), lock, sequence: 0 };
         let state = match find(dir, key) {
-            Found::State(sequence, state) => {
+            StoredState::Found(sequence, state) => {
                 store.sequence = sequence;
                 Some(state)
             }
-            Found::Nothing | Found::Foreign => store.change_sides()?,
+            StoredState::None | StoredState::Foreign => store.swap_states()?,
         };
         Ok((store, state))
     }
 
-    /// Sets the state of another installation aside, and takes back that of this one, if it was set aside before.
-    fn change_sides(&mut self) -> io::Result<Option<Vec<u8>>> {
-        let Found::State(sequence, state) = find_in(&self.dir, &self.key, ASIDE) else {
-            self.set_aside()?;
+    /// Puts the state of another installation away, and takes back that of this one, if it was put away before.
+    fn swap_states(&mut self) -> io::Result<Option<Vec<u8>>> {
+        let StoredState::Found(sequence, state) = find_in(&self.dir, &self.key, OTHER) else {
+            self.put_away()?;
             return Ok(None);
         };
-        remove(&self.dir, &ASIDE)?;
-        self.set_aside()?;
+        remove(&self.dir, &OTHER)?;
+        self.put_away()?;
         self.sequence = sequence;
         self.save(&state)?;
         Ok(Some(state))
     }
 
-    fn set_aside(&self) -> io::Result<()> {
-        for (name, aside) in FILES.iter().zip(ASIDE) {
-            match fs::rename(self.dir.join(name), self.dir.join(aside)) {
+    fn put_away(&self) -> io::Result<()> {
+        for (name, other) in FILES.iter().zip(OTHER) {
+            match fs::rename(self.dir.join(name), self.dir.join(other)) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 _ => {}
             }
@@ -130,7 +130,7 @@ impl Store {
         Ok(())
     }
 
-    /// Removes what stands there, which needs no room on the disk.
+    /// Removes the state, which needs no room on the disk.
     ///
     /// # Errors
     /// If some of it is still there.
@@ -151,15 +151,15 @@ fn remove(dir: &Path, names: &[&str]) -> io::Result<()> {
             _ => {}
         }
     }
-    // What is removed should not come back with a power loss; where that cannot be had, it is removed all the same.
+    // A power loss should not bring it back; where that cannot be ensured, it is removed all the same.
     let _ = platform::sync_dir(dir);
     outcome
 }
 
-/// Replaces a file as a whole, and for good.
+/// Replaces a file as a whole and durably.
 pub(crate) fn replace(dir: &Path, name: &str, parts: &[&[u8]]) -> io::Result<()> {
     let fresh = dir.join(format!("{name}.new"));
-    // What an ended process left, or somebody planted, is never written to.
+    // A file that an ended process left, or somebody planted, is never written to.
     match fs::remove_file(&fresh) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
@@ -180,31 +180,31 @@ fn write(path: &Path, parts: &[&[u8]]) -> io::Result<()> {
     file.sync_all()
 }
 
-/// What a directory holds of this installation.
-pub(crate) fn find(dir: &Path, key: &StateKey) -> Found {
+/// Finds the state of this installation in a directory.
+pub(crate) fn find(dir: &Path, key: &StateKey) -> StoredState {
     find_in(dir, key, FILES)
 }
 
-fn find_in(dir: &Path, key: &StateKey, names: [&str; 2]) -> Found {
+fn find_in(dir: &Path, key: &StateKey, names: [&str; 2]) -> StoredState {
     let left: Vec<_> = names.iter().filter_map(|name| read(&dir.join(name), key)).collect();
     // A state without a mac counts where none with one was written yet: so a product is updated without contact.
     let marked = platform::open_file(&dir.join("lock")).and_then(|lock| lock.metadata());
-    let older =
-        marked.is_ok_and(|lock| lock.len() == 0) && left.iter().all(|left| matches!(left, Left::Older(..)));
+    let older = marked.is_ok_and(|lock| lock.len() == 0)
+        && left.iter().all(|left| matches!(left, StateFile::Older(..)));
     let newest = left.iter().filter_map(|left| match left {
-        Left::Proven(sequence, state) => Some((sequence, state)),
-        Left::Older(sequence, state) if older => Some((sequence, state)),
-        Left::Older(..) | Left::Unproven => None,
+        StateFile::Proven(sequence, state) => Some((sequence, state)),
+        StateFile::Older(sequence, state) if older => Some((sequence, state)),
+        StateFile::Older(..) | StateFile::Unproven => None,
     });
     match newest.max_by_key(|(sequence, _)| **sequence) {
-        Some((sequence, state)) => Found::State(*sequence, state.clone()),
-        None if left.is_empty() => Found::Nothing,
-        None => Found::Foreign,
+        Some((sequence, state)) => StoredState::Found(*sequence, state.clone()),
+        None if left.is_empty() => StoredState::None,
+        None => StoredState::Foreign,
     }
 }
 
-/// What one file holds.
-enum Left {
+/// The contents of one file.
+enum StateFile {
     /// A state of this installation.
     Proven(u64, Vec<u8>),
     /// A state as older versions of this program wrote it, with a mere checksum.
@@ -213,16 +213,16 @@ enum Left {
     Unproven,
 }
 
-fn read(path: &Path, key: &StateKey) -> Option<Left> {
+fn read(path: &Path, key: &StateKey) -> Option<StateFile> {
     let bytes = match platform::read_file(path, LARGEST) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
-        Err(_) => return Some(Left::Unproven),
+        Err(_) => return Some(StateFile::Unproven),
     };
-    Some(parse(&bytes, key).unwrap_or(Left::Unproven))
+    Some(parse(&bytes, key).unwrap_or(StateFile::Unproven))
 }
 
-fn parse(bytes: &[u8], key: &StateKey) -> Option<Left> {
+fn parse(bytes: &[u8], key: &StateKey) -> Option<StateFile> {
     let end = bytes.iter().position(|byte| *byte == b'\n')?;
     let (head, state) = (str::from_utf8(&bytes[..end]).ok()?, &bytes[end + 1..]);
     let mut parts = head.split(' ');
@@ -231,10 +231,10 @@ fn parse(bytes: &[u8], key: &StateKey) -> Option<Left> {
     let counts = sequence < u64::MAX;
     match (parts.next()?, parts.next(), parts.next()) {
         ("mac", Some(mac), None) if key.proves(mac, sequence, state) && counts => {
-            Some(Left::Proven(sequence, state.to_vec()))
+            Some(StateFile::Proven(sequence, state.to_vec()))
         }
         (sum, None, None) if checksum(sequence, state) == sum && counts && state.starts_with(OLDER) => {
-            Some(Left::Older(sequence, state.to_vec()))
+            Some(StateFile::Older(sequence, state.to_vec()))
         }
         _ => None,
     }
@@ -248,7 +248,6 @@ fn checksum(sequence: u64, state: &[u8]) -> String {
 mod tests {
     use super::*;
 
-    /// A process that another test is just starting holds for a moment what is open here.
     fn key() -> StateKey {
         key_of("one")
     }
@@ -258,6 +257,7 @@ mod tests {
         StateKey::of(&product, &crate::Fingerprint::instance(name).unwrap())
     }
 
+    /// Opens the directory. A process that another test is just starting may have its files open for a moment.
     fn opened(dir: &Path) -> (Store, Option<Vec<u8>>) {
         loop {
             match Store::open(dir, &key()) {

@@ -3,7 +3,7 @@
 
 use std::{fs, io, path::Path, time::Duration};
 
-use kaching_client::{Fingerprint, Guard, LeaseUrl, Source, SourceError};
+use kaching_client::{Fingerprint, Guard, HandoverError, HandoverSource, LeaseUrl};
 use serde_json::{Value, json};
 
 use crate::{app::LICENSING, run::RunError};
@@ -20,8 +20,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// How often usage is carried over.
 const CARRIED: Duration = Duration::from_secs(1);
 
-impl Source for Peers {
-    fn fetch(&self) -> Result<Vec<u8>, SourceError> {
+impl HandoverSource for Peers {
+    fn fetch(&self) -> Result<Vec<u8>, HandoverError> {
         self.first(|url| LeaseUrl::new(format!("{url}{LICENSING}/lease")).fetch())
     }
 }
@@ -32,7 +32,7 @@ impl Peers {
         Self { urls, agent: config.http_status_as_error(false).build().new_agent() }
     }
 
-    fn first<T>(&self, ask: impl Fn(&str) -> Result<T, SourceError>) -> Result<T, SourceError> {
+    fn first<T>(&self, ask: impl Fn(&str) -> Result<T, HandoverError>) -> Result<T, HandoverError> {
         let mut why = "there is no node to ask".into();
         for url in &self.urls {
             match ask(url) {
@@ -56,13 +56,13 @@ impl Peers {
         Ok(Fingerprint::cluster(path)?)
     }
 
-    fn get(&self, url: &str) -> Result<Value, SourceError> {
+    fn get(&self, url: &str) -> Result<Value, HandoverError> {
         let mut answer = self.agent.get(url).call()?;
         Ok(serde_json::from_str(&answer.body_mut().read_to_string()?)?)
     }
 
     /// Sends something to whichever node keeps the lease: its status and its answer.
-    fn send(&self, path: &str, body: &Value) -> Result<(u16, Value), SourceError> {
+    fn send(&self, path: &str, body: &Value) -> Result<(u16, Value), HandoverError> {
         self.first(|url| {
             let request = self.agent.post(format!("{url}{path}"));
             let mut answer = request.content_type("application/json").send(body.to_string())?;
@@ -114,6 +114,6 @@ impl Peers {
     }
 }
 
-fn unreachable(error: SourceError) -> RunError {
+fn unreachable(error: HandoverError) -> RunError {
     RunError::System(io::Error::other(format!("no node of the cluster can be asked: {error}")))
 }

@@ -1,6 +1,6 @@
 use std::{io, net::SocketAddr, sync::Arc, thread};
 
-use kaching_client::{FingerprintError, Guard, NotTold, StartError};
+use kaching_client::{DeactivateError, FingerprintError, Guard, StartError};
 use tokio::net::TcpListener;
 
 use crate::{Options, app, cluster::Cluster, follow::Peers, options::Source, setup::SetupError};
@@ -22,7 +22,7 @@ pub enum RunError {
     NotJoined(String),
     /// The slot was not given back.
     #[error(transparent)]
-    NotTold(#[from] NotTold),
+    NotReleased(#[from] DeactivateError),
     /// The address is taken, or not ours.
     #[error("{address} cannot be listened on: {source}")]
     Listen {

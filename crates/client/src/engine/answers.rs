@@ -1,63 +1,68 @@
-//! What answers mean. Only what is signed stops or permits anything.
+//! Answers to calls. Only a signed one stops or permits anything.
 
 use std::time::Duration;
 
-use kaching_api::{ActivateAnswer, Discovery, HeartbeatAnswer, Problem, SecretText};
+use kaching_api::{ActivateAnswer, Discovery, HeartbeatAnswer, Problem};
 use kaching_base::ErrorCode;
-use kaching_license::{Credential, Invalid, Keyset, Moment, TrustedKeyset};
+use kaching_license::{Credential, Invalid};
 use serde::de::DeserializeOwned;
 
-use super::{Ask, Contact, Engine, LastRefusal, Request, record::Beat, requests::USAGE};
+use super::{
+    CallKind, Contact, Engine, Request,
+    refusal::{LastRefusal, Stop},
+};
 use crate::{clock::Reading, random::Draw, start_error::StartError, transport::Reply};
 
-/// How long after its timeout an answer may still be looked at.
+/// An answer that comes later than this after its timeout is ignored.
 const LATE: Duration = Duration::from_secs(5);
 
-/// A report that the authority does not take yet is told again after this at the latest.
+/// A report that the authority does not accept yet is sent again after this at the latest.
 const LONGEST_REPORT_WAIT: Duration = Duration::from_secs(3600);
 
 impl Engine {
     /// Takes the answer to a request that it gave.
     pub(crate) fn answered(&mut self, request: &Request, reply: Reply, now: Reading, draw: &Draw) {
-        match request.ask {
-            Ask::Changes | Ask::Events => self.asking = false,
-            _ => self.calling = false,
+        match request.kind {
+            CallKind::Poll | CallKind::Stream => self.changes.end(),
+            _ => self.calls.end(),
         }
-        if request.ask == Ask::Events {
+        if request.kind == CallKind::Stream {
             return self.stream_over(reply, now, draw);
         }
-        self.turned = self.turned.max(request.turn);
-        if self.ended && !matches!(request.ask, Ask::Deactivate | Ask::Enter | Ask::Keyset) {
+        self.calls.settle(request.number);
+        if self.deactivated
+            && !matches!(request.kind, CallKind::Deactivate | CallKind::Enter | CallKind::Keyset)
+        {
             return;
         }
         let late = now.boot > request.sent + request.call.timeout + LATE;
-        // While a machine sleeps, timeouts may stand still, and what came before would pass for new.
+        // While a machine sleeps, timeouts may not run, and an old answer would pass for a new one.
         let reply = if late { Reply::Unreachable("its answer came too late".to_owned()) } else { reply };
-        if request.ask == Ask::Enter {
-            return self.trial_came(request, reply, now, draw);
+        if request.kind == CallKind::Enter {
+            return self.trial_answered(request, reply, now, draw);
         }
         let (status, body, retry_after) = match reply {
             Reply::Answer { status, body, retry_after } => (status, body, retry_after),
             Reply::Unreachable(why) => return self.unanswered(request, why, None, now, draw),
         };
-        match (request.ask, status) {
-            (Ask::Keyset, 200) => self.keyset_came(request, &body, now, draw),
-            (Ask::Activate, 200 | 201) => self.activation_came(request, &body, now, draw),
-            (Ask::Heartbeat, 200) => self.heartbeat_came(request, &body, now, draw),
-            (Ask::Catalogue, 200) => self.catalogue_came(&body),
-            (Ask::Changes, 200) => self.changes_came(request, &body, now, draw),
-            (Ask::Deactivate, 204) => self.deactivated(),
-            (Ask::Report, 204) => self.report_done(),
-            (Ask::Changes, 504) if self.pace.hearing.gave_up(&self.settings.timing) => {
-                tracing::info!("a gateway does not wait as long as the question: the next one waits less");
-                self.pace.hearing.due = now.boot + self.settings.timing.pause;
+        match (request.kind, status) {
+            (CallKind::Keyset, 200) => self.keyset_answered(request, &body, now, draw),
+            (CallKind::Activate, 200 | 201) => self.activation_answered(request, &body, now, draw),
+            (CallKind::Heartbeat, 200) => self.heartbeat_granted(request, &body, now, draw),
+            (CallKind::Catalogue, 200) => self.catalogue_answered(&body),
+            (CallKind::Poll, 200) => self.poll_answered(request, &body, now, draw),
+            (CallKind::Deactivate, 204) => self.activation.forget_credential(),
+            (CallKind::Report, 204) => self.outbox.report_done(),
+            (CallKind::Poll, 504) if self.changes.transport.gateway_timed_out(&self.settings.timing) => {
+                tracing::info!("a gateway does not wait as long as the poll: the next one waits less");
+                self.changes.transport.set_due(now.boot + self.settings.timing.pause);
             }
-            (Ask::Changes | Ask::Catalogue, 400..) => {
-                tracing::info!(call = ?request.ask, status, "the license authority does not answer this now");
+            (CallKind::Poll | CallKind::Catalogue, 400..) => {
+                tracing::info!(call = ?request.kind, status, "the license authority does not answer this now");
                 self.put_off(request, retry_after, now, draw);
             }
             _ => match serde_json::from_slice::<Problem>(&body) {
-                Ok(problem) => self.problem_came(request, problem, retry_after, now, draw),
+                Ok(problem) => self.problem_answered(request, problem, retry_after, now, draw),
                 Err(_) => {
                     let why = format!("it answers {status} where a license authority would answer otherwise");
                     self.unanswered(request, why, retry_after, now, draw);
@@ -66,7 +71,7 @@ impl Engine {
         }
     }
 
-    /// No answer that counts: unknown. It tries again, later and later.
+    /// Handles a call without an answer that counts. The next attempts come later and later.
     pub(super) fn unanswered(
         &mut self,
         request: &Request,
@@ -75,66 +80,65 @@ impl Engine {
         now: Reading,
         draw: &Draw,
     ) {
-        tracing::info!(call = ?request.ask, %why, "the license authority did not answer");
-        match request.ask {
-            Ask::Catalogue => return,
-            Ask::Deactivate => return self.lost(why),
-            // The next heartbeat shows whether it is the question or the authority.
-            Ask::Changes => {
-                self.pace.hearing.question_lost(now.boot);
-                if !self.pace.hearing.waits() {
+        tracing::info!(call = ?request.kind, %why, "the license authority did not answer");
+        match request.kind {
+            CallKind::Catalogue => return,
+            CallKind::Deactivate => return self.lost(why),
+            // The next heartbeat shows whether the poll fails or the authority.
+            CallKind::Poll => {
+                self.changes.transport.poll_lost(now.boot);
+                if !self.changes.transport.waits() {
                     let (low, high) = self.settings.timing.poll;
-                    self.pace.hearing.due = now.boot + draw.between(low, high);
+                    self.changes.transport.set_due(now.boot + draw.between(low, high));
                 }
-                self.pace.heartbeat = now.boot;
+                self.calls.heartbeat_at(now.boot);
             }
             // Likewise: the keys that are held verify its answer.
-            Ask::Keyset if self.keyset.is_some() && self.pending.is_none() => {
-                self.pace.heartbeat = now.boot;
+            CallKind::Keyset if self.keys.trusted().is_some() && self.lease.pending().is_none() => {
+                self.calls.heartbeat_at(now.boot);
             }
-            Ask::Keyset => self.pace.keyset.anew(),
-            Ask::Activate => self.pace.activation.anew(),
-            Ask::Heartbeat | Ask::Report | Ask::Enter | Ask::Events => {}
+            CallKind::Keyset => self.keys.retry_now(),
+            CallKind::Activate => self.activation.retry_now(),
+            CallKind::Heartbeat | CallKind::Report | CallKind::Enter | CallKind::Stream => {}
         }
         self.lost(why);
-        self.pace.failed(now.boot, &self.settings.timing, retry_after, draw);
+        self.calls.failed(now.boot, &self.settings.timing, retry_after, draw);
         self.start_offline(now);
     }
 
     pub(super) fn lost(&mut self, why: String) {
-        self.contact = Contact::Lost(why);
+        self.calls.set_contact(Contact::Lost(why));
     }
 
     pub(super) fn reached(&mut self, now: Reading) {
-        self.contact = Contact::Made;
-        self.pace.reached(now.boot);
+        self.calls.reached(now.boot);
     }
 
-    /// A start that gets no answer goes on with what was verified before, where that still says yes.
+    /// Starts without an answer, where a lease from before still permits it.
     pub(super) fn start_offline(&mut self, now: Reading) {
-        if self.starting && self.permits(now) {
-            self.settle_start(Ok(()));
+        if self.permits(now) {
+            self.start.settle(Ok(()));
         }
     }
 
-    /// A start that got an answer which no waiting will change; where a lease still says yes, it runs on.
+    /// Fails the start on an answer that will not change with time, unless a lease still permits it.
     pub(super) fn start_failed(&mut self, error: StartError, now: Reading) {
         self.start_offline(now);
-        self.settle_start(Err(error));
+        self.start.settle(Err(error));
     }
 
-    fn keyset_came(&mut self, request: &Request, body: &[u8], now: Reading, draw: &Draw) {
-        let Some(discovery) = self.read::<Discovery>(request, body, now, draw) else { return };
+    fn keyset_answered(&mut self, request: &Request, body: &[u8], now: Reading, draw: &Draw) {
+        let Some(discovery) = self.parse::<Discovery>(request, body, now, draw) else { return };
         match self.trust(discovery.keysets.iter().map(String::as_str), now) {
             Ok(()) => {
-                self.pace.keyset.wanted = false;
+                self.keys.fetched();
                 self.reached(now);
                 self.bound_withdrawn(now);
                 self.resume_pending(now, draw);
             }
             Err(invalid) => {
                 if invalid == Invalid::UnknownRoot {
-                    let url = self.settings.url.clone();
+                    let url = self.settings.url().to_owned();
                     self.start_failed(StartError::WrongRoot { url, answered: discovery.roots }, now);
                 }
                 self.unanswered(request, format!("its keys do not verify: {invalid}"), None, now, draw);
@@ -142,123 +146,74 @@ impl Engine {
         }
     }
 
-    /// Takes the first keyset that a pinned root has signed.
+    /// Trusts the first keyset that a pinned root has signed.
     pub(super) fn trust<'a>(
         &mut self,
         texts: impl Iterator<Item = &'a str>,
         now: Reading,
     ) -> Result<(), Invalid> {
-        let held = self.keyset.as_ref().map(|held| held.keyset().version);
-        let epoch = self.keyset.as_ref().map(|held| held.keyset().epoch);
-        // Before any contact the clock may be wrong, and in a later epoch the authority's time may have gone back: then the
-        // keyset's end bounds the time of what it verifies.
-        let judges = |keyset: &Keyset| self.time.is_set() && epoch.is_none_or(|epoch| keyset.epoch <= epoch);
-        let mut reason = Invalid::UnknownRoot;
-        for text in texts {
-            match TrustedKeyset::verify(text, &self.settings.roots, held, Moment::Inspect) {
-                Ok(keyset) if judges(keyset.keyset()) && self.now(now) >= keyset.keyset().exp => {
-                    reason = Invalid::KeysetExpired;
-                }
-                Ok(keyset) => {
-                    self.time.at_least(keyset.keyset().iat, now);
-                    if held != Some(keyset.keyset().version) {
-                        self.record.keyset = Some(text.to_owned());
-                        self.dirty = true;
-                    }
-                    self.keyset = Some(keyset);
-                    return Ok(());
-                }
-                Err(Invalid::UnknownRoot) => {}
-                Err(invalid) => reason = invalid,
-            }
-        }
-        Err(reason)
+        let time = self.time.is_set().then(|| self.now(now));
+        let issued_at = self.keys.accept(texts, &self.settings.roots, time)?;
+        self.time.at_least(issued_at, now);
+        Ok(())
     }
 
-    fn activation_came(&mut self, request: &Request, body: &[u8], now: Reading, draw: &Draw) {
-        let Some(answer) = self.read::<ActivateAnswer>(request, body, now, draw) else { return };
+    fn activation_answered(&mut self, request: &Request, body: &[u8], now: Reading, draw: &Draw) {
+        let Some(answer) = self.parse::<ActivateAnswer>(request, body, now, draw) else { return };
         let Ok(credential) = Credential::parse(answer.credential.expose()) else {
             return self.unanswered(request, "its credential cannot be read".to_owned(), None, now, draw);
         };
-        // One that does not verify changes nothing: the keys of the discovery stay.
+        // A keyset that does not verify changes nothing: the keys of the discovery stay.
         let _ = self.trust(std::iter::once(answer.keyset.as_str()), now);
-        self.quotas = answer.quotas;
-        let text = SecretText::new(answer.credential.expose().to_owned());
-        let before = (self.credential.replace(credential), self.record.credential.replace(text));
-        if self.lease_came(request, answer.lease, now, draw) {
-            self.record.beat = Some(Beat { number: 1, nonce: draw.nonce(), unsent: true });
-            self.durable = None;
-            self.record.activating = None;
-            self.pace.activation.wanted = false;
-            self.pace.hearing.anew();
+        self.lease.set_quotas(answer.quotas);
+        if self.lease_answered(request, answer.lease, Some(credential.activation), now, draw) {
+            self.activation.begin(credential, &answer.credential, draw.nonce());
+            self.changes.transport.retry_streams();
             self.settings.takeover = None;
-            self.dirty = true;
             if self.owes_usage() {
-                self.beat_soon(now);
+                self.heartbeat_soon(now);
             }
-        } else {
-            (self.credential, self.record.credential) = before;
         }
     }
 
-    fn heartbeat_came(&mut self, request: &Request, body: &[u8], now: Reading, draw: &Draw) {
-        let Some(answer) = self.read::<HeartbeatAnswer>(request, body, now, draw) else { return };
+    fn heartbeat_granted(&mut self, request: &Request, body: &[u8], now: Reading, draw: &Draw) {
+        let Some(answer) = self.parse::<HeartbeatAnswer>(request, body, now, draw) else { return };
         for warning in &answer.warnings {
             tracing::warn!(%warning, "the license authority warns");
         }
-        if self.lease_came(request, answer.lease, now, draw) {
-            self.quotas = answer.quotas;
+        if self.lease_answered(request, answer.lease, self.activation.id(), now, draw) {
+            self.lease.set_quotas(answer.quotas);
             self.heartbeat_answered(request, now, draw);
         }
     }
 
-    /// The next heartbeat has the next number, and a nonce that is stored in the same write.
+    /// A heartbeat was answered, with a lease or a refusal: the next one has the next number.
     pub(super) fn heartbeat_answered(&mut self, request: &Request, now: Reading, draw: &Draw) {
-        if let Some(beat) = &mut self.record.beat {
-            *beat = Beat { number: beat.number + 1, nonce: draw.nonce(), unsent: true };
-        }
-        let owed = self.record.usage.len();
-        self.record.usage.retain(|entry| entry.seq > request.usage);
+        self.activation.heartbeat_answered(draw.nonce());
         // More than one heartbeat takes does not wait for the usual time of the next.
-        if owed > USAGE {
-            self.beat_soon(now);
+        if self.outbox.usage_acknowledged(request.usage) {
+            self.heartbeat_soon(now);
         }
-        self.heard_ms.take_if(|heard| Some(*heard) == request.heard_ms);
-        self.dirty = true;
+        self.delay.acknowledged(request.heard_ms);
     }
 
-    fn catalogue_came(&mut self, body: &[u8]) {
-        let Some(grant) = self.grant.as_ref() else { return };
-        let Ok(text) = str::from_utf8(body) else { return };
-        // What is not the catalogue that the lease names is not shown.
-        let Some(catalogue) = super::catalogue(text, grant.lease.cat) else {
-            tracing::info!("the catalogue is another one than the lease names");
-            return;
-        };
-        self.grant =
-            Some(crate::grant::Grant { lease: grant.lease.clone(), catalogue: Some(catalogue) }.into());
-        self.record.catalogue = Some(text.to_owned());
-        self.pace.catalogue.wanted = false;
-        self.dirty = true;
+    fn catalogue_answered(&mut self, body: &[u8]) {
+        if let Ok(body) = str::from_utf8(body) {
+            self.lease.set_catalogue(body);
+        }
     }
 
-    /// Neither question nor catalogue is worth more than another try later.
+    /// Asks for changes again later; a failed fetch of the catalogue needs nothing.
     fn put_off(&mut self, request: &Request, retry_after: Option<Duration>, now: Reading, draw: &Draw) {
-        if request.ask == Ask::Changes {
+        if request.kind == CallKind::Poll {
             let (low, high) = self.settings.timing.poll;
-            self.pace.hearing.due = now.boot + draw.between(low, high).max(retry_after.unwrap_or_default());
+            self.changes
+                .transport
+                .set_due(now.boot + draw.between(low, high).max(retry_after.unwrap_or_default()));
         }
     }
 
-    fn deactivated(&mut self) {
-        self.credential = None;
-        self.record.credential = None;
-        self.record.beat = None;
-        self.durable = None;
-        self.dirty = true;
-    }
-
-    fn problem_came(
+    fn problem_answered(
         &mut self,
         request: &Request,
         problem: Problem,
@@ -267,80 +222,70 @@ impl Engine {
         draw: &Draw,
     ) {
         if let Some(statement) = &problem.statement {
-            return self.refusal_came(request, statement, &problem, now, draw);
+            return self.refusal_answered(request, statement, &problem, now, draw);
         }
         use ErrorCode::{
             ActivationNotFound, CredentialInvalid, Failure, InvalidRequest, MalformedBody, OutcomeUnknown,
             Overloaded, RateLimited,
         };
         match problem.code.parse() {
-            Ok(CredentialInvalid | ActivationNotFound) if request.ask == Ask::Heartbeat => {
-                tracing::info!(code = problem.code, "the credential does not fit: activating again");
+            Ok(CredentialInvalid | ActivationNotFound) if request.kind == CallKind::Heartbeat => {
+                tracing::info!(
+                    code = problem.code,
+                    "the credential is not the present one: activating again"
+                );
                 self.reached(now);
-                self.displaced(now);
-                let ended = self.record.stop.as_ref().is_some_and(super::record::Stop::ends_activation);
-                self.pace.activation.wanted = !ended;
-                self.beat_later(now, draw);
+                self.activation.note_displaced(self.now(now));
+                let ended = self.lease.stop().is_some_and(Stop::ends_activation);
+                self.activation.want(!ended);
+                self.heartbeat_later(now, draw);
             }
-            Ok(CredentialInvalid | ActivationNotFound) if request.ask == Ask::Deactivate => {
-                self.deactivated()
+            Ok(CredentialInvalid | ActivationNotFound) if request.kind == CallKind::Deactivate => {
+                self.activation.forget_credential();
             }
-            // An authority that does not know the field has answered nothing yet: the same again, without it.
+            // An authority that does not know the field has answered nothing yet: the heartbeat is sent again without it.
             Ok(InvalidRequest | MalformedBody) if request.heard_ms.is_some() => {
-                (self.tells_heard, self.heard_ms) = (false, None);
-                self.pace.heartbeat = now.boot;
+                self.delay.refused();
+                self.calls.heartbeat_at(now.boot);
             }
-            // The answer to this nonce was lost, and somebody holds its credential: a new nonce makes a new one.
-            Ok(CredentialInvalid) if request.ask == Ask::Activate && request.again => {
+            // The answer to this nonce was lost, and another process holds its credential: a new nonce makes a new one.
+            Ok(CredentialInvalid) if request.kind == CallKind::Activate && request.again => {
                 self.reached(now);
-                self.record.activating = None;
-                self.dirty = true;
-                self.pace.activation.anew();
+                self.activation.drop_nonce();
+                self.activation.retry_now();
             }
             // The next heartbeat settles what is wrong with the credential.
-            Ok(CredentialInvalid | ActivationNotFound) if request.ask == Ask::Report => {
-                self.pace.heartbeat = now.boot;
+            Ok(CredentialInvalid | ActivationNotFound) if request.kind == CallKind::Report => {
+                self.calls.heartbeat_at(now.boot);
                 self.unanswered(request, problem.detail, retry_after, now, draw);
             }
-            // It answers, and has been told enough for now: only reports wait.
-            Ok(RateLimited) if request.ask == Ask::Report => {
+            // It answers, and accepts no more for now: only reports wait.
+            Ok(RateLimited) if request.kind == CallKind::Report => {
                 let asked = problem.retry_after_s.map_or(LONGEST_REPORT_WAIT, Duration::from_secs);
-                self.pace.report = now.boot + asked.min(LONGEST_REPORT_WAIT);
+                self.outbox.report_at(now.boot + asked.min(LONGEST_REPORT_WAIT));
             }
             Ok(RateLimited | Overloaded | OutcomeUnknown | Failure) => {
                 let asked = problem.retry_after_s.map(|wait| Duration::from_secs(wait.min(300)));
                 self.unanswered(request, problem.detail, retry_after.or(asked), now, draw);
             }
-            _ if request.ask == Ask::Report => {
-                tracing::warn!(code = problem.code, detail = problem.detail, "a report is not taken");
-                self.report_done();
+            _ if request.kind == CallKind::Report => {
+                tracing::warn!(code = problem.code, detail = problem.detail, "a report is not accepted");
+                self.outbox.report_done();
             }
             code => {
                 let error = StartError::of_problem(code.ok(), &problem, &self.settings);
-                self.refusal = Some(LastRefusal::of_problem(&problem));
+                self.lease.set_refusal(LastRefusal::of_problem(&problem));
                 self.start_failed(error, now);
-                if request.ask == Ask::Activate {
-                    // Nothing was bound: the next attempt is another one.
-                    self.record.activating = None;
-                    self.dirty = true;
+                if request.kind == CallKind::Activate {
+                    // Nothing was activated: the next attempt is another one.
+                    self.activation.drop_nonce();
                 }
                 self.unanswered(request, problem.detail, retry_after, now, draw);
             }
         }
     }
 
-    /// A credential that never left this process was displaced all the same. Once may be a restore from a backup.
-    fn displaced(&mut self, now: Reading) {
-        let at = self.now(now);
-        let displaced = &mut self.record.displaced;
-        displaced.push(at);
-        if displaced.len() > 2 {
-            displaced.remove(0);
-        }
-        self.dirty = true;
-    }
-
-    pub(super) fn read<T: DeserializeOwned>(
+    pub(super) fn parse<T: DeserializeOwned>(
         &mut self,
         request: &Request,
         body: &[u8],

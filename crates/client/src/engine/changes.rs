@@ -1,119 +1,141 @@
-//! What the authority says of the license between two heartbeats, by whatever way it comes. A refusal counts where it
-//! is signed. All else is a hint, which nobody has signed: it does no more than bring a heartbeat.
+//! The changes that were announced and are not in a lease yet, and the stream or poll that announces them.
 
 use std::time::Duration;
 
 use kaching_base::Timestamp;
-use serde::Deserialize;
 
-use super::{Engine, Request, hearing::Way};
-use crate::{clock::Reading, random::Draw};
+use super::{change_transport::ChangeTransport, stream::Stream};
 
-/// The longest time over which an authority spreads the heartbeats after a change.
-const SPREAD: Duration = Duration::from_secs(60);
-
-/// An event of a stream, or the answer to a question.
-#[derive(Debug, Deserialize)]
-pub(super) struct Told {
-    /// The license's present revision; none in a ping.
-    pub(super) rev: Option<u64>,
-    epoch: Option<u64>,
-    refusal: Option<String>,
-    within_ms: Option<u64>,
-    /// The moment of the change.
-    at: Option<Timestamp>,
-    /// The authority's clock.
-    pub(super) now: Option<Timestamp>,
-    /// In the last event of a stream: why the authority ends it.
-    pub(super) ends: Option<String>,
-}
-
-/// A change of which no lease tells yet.
+/// A change that no lease contains yet.
 #[derive(Clone, Debug)]
-pub(super) struct Hint {
+struct Hint {
     epoch: u64,
     rev: u64,
     came: Duration,
-    /// The heartbeat that it asks for.
+    /// When the heartbeat that it asks for is due.
     due: Duration,
     at: Option<Timestamp>,
 }
 
-impl Engine {
-    /// The answer to a question.
-    pub(super) fn changes_came(&mut self, request: &Request, body: &[u8], now: Reading, draw: &Draw) {
-        let Some(told) = self.read::<Told>(request, body, now, draw) else { return };
-        let Some(rev) = told.rev else {
-            return self.unanswered(request, "its answer cannot be read".to_owned(), None, now, draw);
-        };
-        if let (Some(clock), Some(said)) = (&mut self.their_clock, told.now) {
-            clock.again(said, now.boot);
-        }
-        let waited = self.pace.hearing.waits();
-        self.pace.hearing.question_answered(now.boot);
-        let news = self.told(&told, rev, now, draw);
-        self.pace.hearing.due = if self.pace.hearing.way() == Way::Stream {
-            now.boot
-        } else if !waited {
-            let (low, high) = self.settings.timing.poll;
-            now.boot + draw.between(low, high)
-        } else if news {
-            now.boot
-        } else {
-            now.boot.max(request.sent + self.settings.timing.pause)
-        };
+/// What became of a hint when a statement came.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum HintOutcome {
+    /// There was none, or one that the statement does not confirm.
+    None,
+    /// The statement contains the change of this moment.
+    Confirmed(Option<Timestamp>),
+    /// It came after the statement was asked for: a heartbeat is still due then.
+    Due(Duration),
+}
+
+/// The changes that this process knows of. Times are those of the boot clock.
+#[derive(Debug)]
+pub(super) struct Changes {
+    pub(super) transport: ChangeTransport,
+    in_flight: bool,
+    /// The stream that is open, or asked for.
+    stream: Option<Stream>,
+    /// The highest epoch and revision that were announced.
+    announced: (u64, u64),
+    hint: Option<Hint>,
+}
+
+impl Changes {
+    pub(super) fn new(now: Duration) -> Self {
+        let transport = ChangeTransport::new(now);
+        Self { transport, in_flight: false, stream: None, announced: (0, 0), hint: None }
     }
 
-    /// Acts on what is told of this revision; whether it was news.
-    pub(super) fn told(&mut self, told: &Told, rev: u64, now: Reading, draw: &Draw) -> bool {
-        let stopped = told.refusal.as_ref().is_some_and(|refusal| self.pushed(refusal, now));
-        if stopped {
-            self.enacted = told.at;
-        }
-        let (known_epoch, known_rev) = self.known();
-        let epoch = told.epoch.unwrap_or(known_epoch);
-        let hints = (epoch, rev) > (known_epoch, known_rev);
-        if hints {
-            if epoch > known_epoch {
-                // The authority was restored: its keyset says so too, and before the next yes it has to.
-                self.pace.keyset.wanted = true;
-            }
-            (self.seen_epoch, self.seen_rev) = (epoch, rev);
-            let within = Duration::from_millis(told.within_ms.unwrap_or(0)).min(SPREAD);
-            let due = now.boot + draw.between(Duration::ZERO, within);
-            self.pace.heartbeat = self.pace.heartbeat.min(due);
-            self.hint = Some(Hint { epoch, rev, came: now.boot, due, at: told.at });
-        }
-        hints || stopped
+    pub(super) fn begin(&mut self) {
+        self.in_flight = true;
     }
 
-    /// Epoch and revision that are known, signed or not.
-    pub(super) fn known(&self) -> (u64, u64) {
-        (self.record.epoch, self.record.rev).max((self.seen_epoch, self.seen_rev))
+    pub(super) fn end(&mut self) {
+        self.in_flight = false;
     }
 
-    /// A statement came that was asked for at this time: the hint that it answers is done with. One that came
-    /// meanwhile, and of which the statement does not tell, still stands.
-    pub(super) fn answers_hint(&mut self, asked: Duration, epoch: u64, rev: Option<u64>) {
-        let Some(hint) = self.hint.take() else { return };
+    pub(super) fn is_in_flight(&self) -> bool {
+        self.in_flight
+    }
+
+    pub(super) fn stream(&self) -> Option<&Stream> {
+        self.stream.as_ref()
+    }
+
+    pub(super) fn set_stream(&mut self, stream: Stream) {
+        self.stream = Some(stream);
+    }
+
+    pub(super) fn take_stream(&mut self) -> Option<Stream> {
+        self.stream.take()
+    }
+
+    /// Returns the highest epoch and revision that are known, by a signed statement (`signed`) or an announcement.
+    pub(super) fn known(&self, signed: (u64, u64)) -> (u64, u64) {
+        signed.max(self.announced)
+    }
+
+    /// Announcements without a signature, or from before a restore, end with a signed statement.
+    pub(super) fn reset_to(&mut self, epoch: u64, rev: u64) {
+        self.announced = (epoch, rev);
+    }
+
+    /// Notes a change that was announced at `came`, with the heartbeat that it asks for.
+    pub(super) fn announce(
+        &mut self,
+        (epoch, rev): (u64, u64),
+        came: Duration,
+        due: Duration,
+        at: Option<Timestamp>,
+    ) {
+        self.announced = (epoch, rev);
+        self.hint = Some(Hint { epoch, rev, came, due, at });
+    }
+
+    /// A statement of this epoch and revision came that was asked for at `asked`. It settles the hint, unless that came
+    /// later and the statement does not contain its change.
+    pub(super) fn answer_hint(&mut self, asked: Duration, epoch: u64, rev: Option<u64>) -> HintOutcome {
+        let Some(hint) = self.hint.take() else { return HintOutcome::None };
         if rev.is_some_and(|rev| (epoch, rev) >= (hint.epoch, hint.rev)) {
-            self.enacted = hint.at;
-        } else if hint.came >= asked {
-            (self.seen_epoch, self.seen_rev) = (hint.epoch, hint.rev);
-            self.pace.heartbeat = self.pace.heartbeat.min(hint.due);
-            self.hint = Some(hint);
+            return HintOutcome::Confirmed(hint.at);
         }
+        if hint.came < asked {
+            return HintOutcome::None;
+        }
+        let due = hint.due;
+        self.announced = (hint.epoch, hint.rev);
+        self.hint = Some(hint);
+        HintOutcome::Due(due)
     }
 
-    /// The change whose consequences are in force since the last time this was asked.
-    pub(crate) fn enacted(&mut self) -> Option<Timestamp> {
-        self.enacted.take()
+    /// The license is another one.
+    pub(super) fn begin_license(&mut self) {
+        (self.announced, self.hint) = ((0, 0), None);
+        self.transport.retry_streams();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn s(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
     }
 
-    /// A change of that moment is acted upon: the next heartbeat tells how long that took.
-    pub(crate) fn acted(&mut self, change: Timestamp, boot: Duration) {
-        if let Some(clock) = self.their_clock.as_ref().filter(|_| self.tells_heard) {
-            self.heard_ms = Some(clock.since(change, boot));
-        }
+    #[test]
+    fn a_hint_stays_until_a_statement_that_was_asked_for_later() {
+        let moment = Some(Timestamp::from_seconds(1));
+        let mut changes = Changes::new(s(0));
+        assert_eq!(changes.answer_hint(s(5), 1, Some(9)), HintOutcome::None);
+        changes.announce((1, 8), s(10), s(12), moment);
+        assert_eq!(changes.known((1, 7)), (1, 8));
+        changes.reset_to(1, 7);
+        assert_eq!(changes.answer_hint(s(9), 1, Some(7)), HintOutcome::Due(s(12)), "it came meanwhile");
+        assert_eq!(changes.known((1, 7)), (1, 8));
+        assert_eq!(changes.answer_hint(s(9), 1, Some(8)), HintOutcome::Confirmed(moment));
+        changes.announce((1, 9), s(20), s(22), moment);
+        assert_eq!(changes.answer_hint(s(21), 1, Some(8)), HintOutcome::None, "the authority knows better");
+        assert_eq!(changes.answer_hint(s(9), 1, Some(9)), HintOutcome::None);
     }
 }

@@ -53,7 +53,7 @@ pub(super) async fn activate(
     let offered = Offered::read(&router, request).await?;
     let Entry { license_key } = offered.body()?;
     enter(&router.guard, &license_key, offered.fingerprint).await?;
-    let license = router.guard.aside(Guard::license).await.ok_or_else(Rejected::busy)?;
+    let license = router.guard.blocking(Guard::license).await.ok_or_else(Rejected::busy)?;
     let granted = license.granted.ok_or_else(showing::nothing)?;
     Ok(json(&Activated {
         status: "activated",
@@ -102,8 +102,8 @@ pub(super) async fn validate(
             code: validity.code.to_string(),
         },
         // Without proof it is no yes, and no no either.
-        Err(unproven) => {
-            Validated { is_valid: false, error: Some(unproven.to_string()), code: "unknown".to_owned() }
+        Err(unknown) => {
+            Validated { is_valid: false, error: Some(unknown.to_string()), code: "unknown".to_owned() }
         }
     }))
 }

@@ -29,7 +29,7 @@ pub(super) async fn status(State(router): State<LicensingRouter>) -> Result<Resp
 
 /// How the license stands, as it is known here.
 pub(super) async fn show(guard: &Guard) -> Result<Response, Rejected> {
-    let license = guard.aside(Guard::license).await.ok_or_else(Rejected::busy)?;
+    let license = guard.blocking(Guard::license).await.ok_or_else(Rejected::busy)?;
     let granted = license.granted.ok_or_else(nothing)?;
     Ok(json(&Status {
         customer_id: license.customer,
@@ -46,7 +46,7 @@ pub(super) async fn show(guard: &Guard) -> Result<Response, Rejected> {
 
 /// `GET /lease`
 pub(super) async fn lease(State(router): State<LicensingRouter>) -> Result<Response, Rejected> {
-    let handover = router.guard.aside(Guard::handover).await.ok_or_else(Rejected::busy)?;
+    let handover = router.guard.blocking(Guard::handover).await.ok_or_else(Rejected::busy)?;
     let handover = handover.ok_or_else(nothing)?;
     Ok(respond(StatusCode::OK, "application/json", handover))
 }

@@ -3,7 +3,9 @@
 use std::sync::{Arc, Mutex};
 
 use kaching_base::ErrorCode;
-use kaching_client::{Builder, Clock, Fingerprint, Guard, ReportKind, Source as _, StartError, State, Via};
+use kaching_client::{
+    Builder, Clock, Fingerprint, Guard, HandoverSource as _, ReportKind, StartError, State, Via,
+};
 
 use crate::world::{World, eventually, until, until_active, until_refused};
 

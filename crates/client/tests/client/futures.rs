@@ -12,7 +12,7 @@ use std::{
 };
 
 use kaching_base::ErrorCode;
-use kaching_client::{LicenseKey, State, testing::Licensed};
+use kaching_client::{LicenseKey, State, testing::FakeLicense};
 
 use crate::world::{DEADLINE, KEY, World};
 
@@ -22,7 +22,7 @@ async fn it_starts_beats_and_ends_without_holding_the_task() {
     let guard = world.builder().start_async().await.unwrap();
     guard.record("jobs", 5);
     assert!(matches!(guard.heartbeat_async().await, State::Active { .. }));
-    let beat = world.authority.until(|desk| desk.beats.first().cloned());
+    let beat = world.authority.until(|control| control.beats.first().cloned());
     assert_eq!(beat.body["usage"][0]["amount"], 5);
     assert!(guard.validate_async(LicenseKey::new(KEY), None).await.unwrap().valid);
     guard.shutdown_async().await.unwrap();
@@ -36,14 +36,14 @@ async fn it_starts_beats_and_ends_without_holding_the_task() {
 
 #[tokio::test]
 async fn a_change_is_heard_and_so_is_the_end() {
-    let (guard, desk) = Licensed::new("team").start();
+    let (guard, control) = FakeLicense::new("team").start();
     let mut watch = guard.watch();
     assert!(matches!(watch.changed().await, Some(State::Active { .. })), "the present state comes first");
     let hearing = tokio::spawn(async move {
         let told = watch.changed().await;
         (told, watch)
     });
-    desk.refuse(ErrorCode::LicenseRevoked);
+    control.refuse(ErrorCode::LicenseRevoked);
     let (told, mut watch) = tokio::time::timeout(DEADLINE, hearing).await.unwrap().unwrap();
     assert_eq!(told, Some(State::Refused { code: ErrorCode::LicenseRevoked.into() }));
     let hearing = tokio::spawn(async move { watch.changed().await });
@@ -63,7 +63,7 @@ impl Wake for Woken {
 
 #[test]
 fn a_watch_needs_no_runtime_and_one_that_is_dropped_misses_nothing() {
-    let (guard, desk) = Licensed::new("team").start();
+    let (guard, control) = FakeLicense::new("team").start();
     let mut watch = guard.watch();
     watch.next(Duration::ZERO).unwrap();
     let woken = Arc::new(Woken::default());
@@ -73,7 +73,7 @@ fn a_watch_needs_no_runtime_and_one_that_is_dropped_misses_nothing() {
         let mut changed = pin!(watch.changed());
         assert_eq!(changed.as_mut().poll(&mut cx), Poll::Pending);
     }
-    desk.refuse(ErrorCode::LicenseSuspended);
+    control.refuse(ErrorCode::LicenseSuspended);
     assert_eq!(woken.0.load(Ordering::SeqCst), 0, "who was dropped is not woken");
     let mut changed = pin!(watch.changed());
     assert!(matches!(changed.as_mut().poll(&mut cx), Poll::Ready(Some(State::Refused { .. }))));
@@ -90,7 +90,7 @@ async fn a_call_whose_future_is_dropped_goes_on_to_its_end() {
         Poll::Ready(())
     })
     .await;
-    world.authority.until(|desk| desk.beats.first().map(drop));
+    world.authority.until(|control| control.beats.first().map(drop));
     guard.check().unwrap();
 }
 
@@ -105,12 +105,12 @@ async fn a_start_whose_future_is_dropped_gives_the_directory_back() {
         })
         .await;
     }
-    world.authority.until(|desk| (desk.generation == 1).then_some(()));
+    world.authority.until(|control| (control.generation == 1).then_some(()));
     // The next start either takes the directory at once or follows the last one until that is gone.
     let guard = world.builder().start_async().await.unwrap();
     guard.check().unwrap();
     crate::world::eventually("holding the directory", || {
         guard.heartbeat_now();
-        !world.authority.desk().beats.is_empty()
+        !world.authority.control().beats.is_empty()
     });
 }

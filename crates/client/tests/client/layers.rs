@@ -18,7 +18,7 @@ use axum::{
 use http_body_util::BodyExt as _;
 use kaching_client::{
     ErrorCode, RequireFeature, RequireLicense,
-    testing::{Licensed, Plan},
+    testing::{FakeLicense, Plan},
 };
 use serde_json::{Value, json};
 use tower::{Layer as _, Service, ServiceExt as _};
@@ -65,7 +65,7 @@ impl Service<Request<()>> for Moody {
 
 #[tokio::test]
 async fn the_service_inside_is_asked_when_ready_and_only_when_licensed() {
-    let (guard, desk) = Licensed::new("team").start();
+    let (guard, control) = FakeLicense::new("team").start();
     let inside = Moody::default();
     let calls = Arc::clone(&inside.calls);
     let mut service = RequireLicense::new(guard).layer(inside);
@@ -73,19 +73,19 @@ async fn the_service_inside_is_asked_when_ready_and_only_when_licensed() {
         let answer = service.ready().await.unwrap().call(Request::new(())).await.unwrap();
         assert_eq!(answer.body(), "done");
     }
-    desk.refuse(ErrorCode::LicenseSuspended);
+    control.refuse(ErrorCode::LicenseSuspended);
     let answer = service.ready().await.unwrap().call(Request::new(())).await.unwrap();
     assert_eq!(answer.status(), StatusCode::FORBIDDEN);
     assert!(answer.body().contains("license_suspended"));
     assert_eq!(calls.load(Ordering::SeqCst), 2);
-    desk.reinstate();
+    control.reinstate();
     let answer = service.clone().oneshot(Request::new(())).await.unwrap();
     assert_eq!(answer.body(), "done");
 }
 
 #[tokio::test]
 async fn a_feature_is_denied_with_what_to_do() {
-    let (guard, desk) = Licensed::new("community")
+    let (guard, control) = FakeLicense::new("community")
         .offer("federation", "Federation", "Link clusters across regions")
         .plan_above(Plan::new("team", "Team").feature("federation"))
         .contact("sales@example.com")
@@ -113,10 +113,10 @@ async fn a_feature_is_denied_with_what_to_do() {
         })
     );
     assert_eq!(asked(&app, "/jobs").await.0, StatusCode::OK);
-    desk.grant("federation");
+    control.grant("federation");
     assert_eq!(asked(&app, "/links").await.0, StatusCode::OK);
 
-    desk.refuse(ErrorCode::LicenseRevoked);
+    control.refuse(ErrorCode::LicenseRevoked);
     for path in ["/links", "/jobs"] {
         let (status, _, body) = asked(&app, path).await;
         assert_eq!((status, &body["code"]), (StatusCode::FORBIDDEN, &json!("license_revoked")));
@@ -126,7 +126,7 @@ async fn a_feature_is_denied_with_what_to_do() {
 
 #[tokio::test]
 async fn where_nothing_says_yes_or_no_the_code_is_unknown() {
-    let (guard, _desk) = Licensed::new("team").start_unlicensed();
+    let (guard, _control) = FakeLicense::new("team").start_unlicensed();
     let app = Router::new().route("/", get(async || "in")).layer(RequireLicense::new(guard));
     let (status, _, body) = asked(&app, "/").await;
     assert_eq!(status, StatusCode::FORBIDDEN);

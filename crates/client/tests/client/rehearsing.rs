@@ -7,11 +7,11 @@ use std::{
 
 use kaching_client::{
     ErrorCode, HealthStatus, LicenseKey, ReportKind, StartError, State,
-    testing::{Licensed, Plan},
+    testing::{FakeLicense, Plan},
 };
 
-fn licensed() -> Licensed {
-    Licensed::new("community")
+fn licensed() -> FakeLicense {
+    FakeLicense::new("community")
         .feature("audit_export")
         .limit("nodes", 3)
         .offer("federation", "Federation", "Link clusters across regions")
@@ -22,7 +22,7 @@ fn licensed() -> Licensed {
 
 #[test]
 fn it_grants_and_denies_with_the_sentences_of_a_real_one() {
-    let (guard, desk) = licensed().start();
+    let (guard, control) = licensed().start();
     assert!(matches!(guard.state(), State::Active { .. }));
     guard.check().unwrap();
     guard.require("audit_export").unwrap();
@@ -37,83 +37,83 @@ fn it_grants_and_denies_with_the_sentences_of_a_real_one() {
     assert_eq!(denied.upgrade.as_ref().unwrap().plan.as_str(), "team");
     assert_eq!(guard.license().upgrade.unwrap().name, "Team");
 
-    desk.grant("federation");
+    control.grant("federation");
     guard.require("federation").unwrap();
-    desk.withdraw("federation");
+    control.withdraw("federation");
     guard.require("federation").unwrap_err();
-    desk.limit("nodes", 4);
+    control.limit("nodes", 4);
     guard.ensure("nodes", 4).unwrap();
 }
 
 #[test]
 fn a_refusal_is_watched_told_and_taken_back() {
-    let (guard, desk) = licensed().start();
+    let (guard, control) = licensed().start();
     let mut watch = guard.watch();
     watch.next(Duration::ZERO).unwrap();
     let (told, stops) = mpsc::channel();
     guard.on_stop(move |state| drop(told.send(state.clone())));
-    desk.refuse(ErrorCode::LicenseSuspended);
+    control.refuse(ErrorCode::LicenseSuspended);
     assert_eq!(guard.check().unwrap_err().code, Some(ErrorCode::LicenseSuspended.into()));
     let refused = State::Refused { code: ErrorCode::LicenseSuspended.into() };
     assert_eq!(watch.next(Duration::ZERO), Some(refused.clone()));
     assert_eq!(stops.recv_timeout(crate::world::DEADLINE), Ok(refused));
-    desk.reinstate();
+    control.reinstate();
     guard.check().unwrap();
 }
 
 #[test]
 fn time_passes_for_the_guard_alone() {
-    let (guard, desk) = licensed().start();
-    desk.advance(Duration::from_secs(30 * 86_400));
+    let (guard, control) = licensed().start();
+    control.advance(Duration::from_secs(30 * 86_400));
     assert!(matches!(guard.state(), State::Active { .. }), "in contact it is renewed");
-    desk.offline(Duration::from_secs(3600));
+    control.offline(Duration::from_secs(3600));
     assert!(matches!(guard.state(), State::Offline { .. }));
-    desk.advance(Duration::from_secs(3599));
+    control.advance(Duration::from_secs(3599));
     guard.check().unwrap();
-    desk.advance(Duration::from_secs(2));
+    control.advance(Duration::from_secs(2));
     assert!(guard.check().unwrap_err().to_string().contains("no contact"));
     assert!(matches!(guard.state(), State::Unknown { .. }));
-    desk.reinstate();
+    control.reinstate();
     guard.check().unwrap();
-    desk.expire();
+    control.expire();
     assert_eq!(guard.check().unwrap_err().code_text(), "license_expired");
 }
 
 #[test]
 fn modes_leave_what_they_leave() {
-    let (guard, desk) = licensed().feature("backup").degrade(&["audit_export"]).start();
-    desk.refuse(ErrorCode::LicenseSuspended);
+    let (guard, control) = licensed().feature("backup").degrade(&["audit_export"]).start();
+    control.refuse(ErrorCode::LicenseSuspended);
     guard.require("audit_export").unwrap();
     guard.require("backup").unwrap_err();
     assert!(matches!(guard.state(), State::Degraded { .. }));
 
-    let (guard, desk) = licensed().advise().start();
-    desk.expire();
+    let (guard, control) = licensed().advise().start();
+    control.expire();
     guard.require("audit_export").unwrap();
     assert!(matches!(guard.state(), State::Degraded { code: Some(_), .. }), "{:?}", guard.state());
 }
 
 #[test]
 fn what_the_product_tells_is_seen() {
-    let (guard, desk) = licensed().start();
+    let (guard, control) = licensed().start();
     guard.record("jobs", 3);
     guard.record("jobs", 4);
     guard.set_level("nodes", 2);
     guard.set_health(HealthStatus::Degraded, Some("a disk is slow"));
     guard.report(ReportKind::Security, "Somebody tried.").unwrap();
-    assert_eq!((desk.used("jobs"), desk.used("requests")), (7, 0));
+    assert_eq!((control.used("jobs"), control.used("requests")), (7, 0));
     guard.record("jobs", 1);
     guard.shutdown().unwrap();
-    assert_eq!(desk.used("jobs"), 8);
-    assert_eq!(desk.level("nodes"), Some(2));
-    assert_eq!(desk.reports(), [(ReportKind::Security, "Somebody tried.".to_owned())]);
-    assert_eq!(desk.health(), Some((HealthStatus::Degraded, Some("a disk is slow".to_owned()))));
+    assert_eq!(control.used("jobs"), 8);
+    assert_eq!(control.level("nodes"), Some(2));
+    assert_eq!(control.reports(), [(ReportKind::Security, "Somebody tried.".to_owned())]);
+    assert_eq!(control.health(), Some((HealthStatus::Degraded, Some("a disk is slow".to_owned()))));
     assert!(guard.watch().closed());
 }
 
 #[test]
 fn a_key_can_be_entered() {
-    let (guard, desk) = licensed().key("CHORUS-GOOD").start_unlicensed();
+    let (guard, control) = licensed().key("CHORUS-GOOD").start_unlicensed();
     assert_eq!(guard.check().unwrap_err().to_string(), "No license key has been entered yet.");
     assert!(guard.license().granted.is_none());
     let wrong = guard.activate(LicenseKey::new("CHORUS-BAD")).unwrap_err();
@@ -122,7 +122,7 @@ fn a_key_can_be_entered() {
     guard.check().unwrap_err();
     guard.activate(LicenseKey::new("CHORUS-GOOD")).unwrap();
     guard.check().unwrap();
-    assert_eq!(desk.entered().as_deref(), Some("CHORUS-GOOD"));
+    assert_eq!(control.entered().as_deref(), Some("CHORUS-GOOD"));
 
     guard.deactivate().unwrap();
     assert_eq!(guard.check().unwrap_err().code_text(), "activation_deactivated");
@@ -133,8 +133,8 @@ fn a_key_can_be_entered() {
 #[test]
 fn no_call_waits() {
     let began = Instant::now();
-    let (guard, desk) = licensed().start();
-    desk.offline(Duration::from_secs(60));
+    let (guard, control) = licensed().start();
+    control.offline(Duration::from_secs(60));
     assert!(matches!(guard.heartbeat_now(), State::Offline { .. }));
     guard.record("jobs", 1);
     guard.deactivate().unwrap();

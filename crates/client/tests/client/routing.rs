@@ -11,7 +11,7 @@ use axum::{
     http::{Method, Request, StatusCode, request::Parts},
 };
 use http_body_util::BodyExt as _;
-use kaching_client::{Fingerprint, Guard, router, testing::Licensed};
+use kaching_client::{Fingerprint, Guard, router, testing::FakeLicense};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
@@ -106,7 +106,7 @@ async fn the_status_is_as_caio_had_it() {
 async fn the_customer_is_the_one_whom_the_key_names() {
     let key = "CAIO-v1-CUST-001-e30=-00ff";
     let world = World::new();
-    world.authority.change(|desk| desk.key = key.to_owned());
+    world.authority.change(|control| control.key = key.to_owned());
     let guard = world.keyless().start_unlicensed().unwrap();
     let app = nested(&guard);
     let done = posted(&app, "activate", json!({"license_key": key})).await;
@@ -130,7 +130,7 @@ async fn the_instance_of_the_header_is_the_fingerprint() {
     assert_eq!(long.status, StatusCode::BAD_REQUEST);
     assert!(long.body["detail"].as_str().unwrap().contains("1 to 256 bytes"), "{}", long.body);
 
-    world.authority.change(|desk| desk.fingerprint = "caio-7".to_owned());
+    world.authority.change(|control| control.fingerprint = "caio-7".to_owned());
     let done = send(&app, named("caio-7")).await;
     assert_eq!(done.status, StatusCode::OK, "{}", done.body);
     let sent = world.authority.desk().activations.last().cloned().unwrap();
@@ -143,7 +143,7 @@ async fn a_renewal_asks_the_authority_and_shows_what_it_says() {
     let guard = world.start();
     until_active(&guard);
     let app = nested(&guard);
-    world.authority.change(|desk| desk.plan = "team");
+    world.authority.change(|control| control.plan = "team");
     let empty = request(Method::POST, "renew").header("x-admin", "yes").body(Body::empty()).unwrap();
     let renewed = send(&app, empty).await;
     assert_eq!(renewed.status, StatusCode::OK);
@@ -171,7 +171,7 @@ async fn a_validation_is_what_the_authority_has_signed() {
     let other = posted(&app, "validate", json!({"license_key": OTHER})).await;
     let error = "It is license_not_found.";
     assert_eq!(other.body, json!({"is_valid": false, "error": error, "code": "license_not_found"}));
-    world.authority.change(|desk| desk.down = true);
+    world.authority.change(|control| control.down = true);
     let unknown = posted(&app, "validate", json!({"license_key": KEY})).await;
     assert_eq!((&unknown.body["is_valid"], &unknown.body["code"]), (&json!(false), &json!("unknown")));
     assert!(unknown.body["error"].as_str().unwrap().contains("cannot be reached"), "{}", unknown.body);
@@ -246,7 +246,7 @@ async fn a_node_runs_on_what_the_router_hands_over() {
 
 #[tokio::test]
 async fn who_may_not_write_is_told_so_and_nothing_happens() {
-    let (guard, desk) = Licensed::new("team").start_unlicensed();
+    let (guard, control) = FakeLicense::new("team").start_unlicensed();
     let unsaid = Router::new().nest("/api/v1/licensing", router(guard.clone()).into_router());
     for call in ["activate", "renew", "validate"] {
         let denied = posted(&unsaid, call, json!({"license_key": KEY})).await;
@@ -254,12 +254,12 @@ async fn who_may_not_write_is_told_so_and_nothing_happens() {
         let other = request(Method::POST, call).body(Body::from("{}")).unwrap();
         assert_eq!(send(&nested(&guard), other).await.status, StatusCode::FORBIDDEN);
     }
-    assert_eq!(desk.entered(), None);
+    assert_eq!(control.entered(), None);
 }
 
 #[tokio::test]
 async fn a_body_that_makes_no_sense_is_named() {
-    let (guard, _desk) = Licensed::new("team").start();
+    let (guard, _control) = FakeLicense::new("team").start();
     let app = nested(&guard);
     let unknown = posted(&app, "activate", json!({"license_key": KEY, "takeover": "act_1"})).await;
     assert_eq!(unknown.status, StatusCode::UNPROCESSABLE_ENTITY);

@@ -28,7 +28,7 @@ impl Stepped {
         let simulation = world.builder().timing(Timing::default()).simulate(fill).unwrap();
         let stepped = Self { world, simulation, waited: Cell::new(0) };
         stepped.calls();
-        stepped.simulation.started().unwrap().unwrap();
+        stepped.simulation.start_outcome().unwrap().unwrap();
         stepped
     }
 
@@ -46,9 +46,9 @@ impl Stepped {
 
     /// What the lane that hears of changes does now.
     fn asks(&self) -> Result<Sent, Duration> {
-        match self.simulation.question() {
+        match self.simulation.poll() {
             Step::Send(sent) => Ok(sent),
-            Step::Rest(wait) => Err(wait),
+            Step::Wait(wait) => Err(wait),
         }
     }
 

@@ -48,10 +48,10 @@ impl Run<'_> {
             State::Rests(_) => {
                 let step = match lane {
                     Lane::Calls => product.simulation.call(),
-                    Lane::Questions => product.simulation.question(),
+                    Lane::Questions => product.simulation.poll(),
                 };
                 match step {
-                    Step::Rest(wait) => {
+                    Step::Wait(wait) => {
                         let wait = i64::try_from(wait.as_micros()).unwrap_or(i64::MAX / 2);
                         product.lanes[at] = State::Rests(now + wait);
                     }
@@ -323,7 +323,7 @@ impl Run<'_> {
         let Some(product) = machine.product.as_mut().filter(|product| !product.started) else {
             return Ok(());
         };
-        let outcome = product.simulation.started().or_else(|| {
+        let outcome = product.simulation.start_outcome().or_else(|| {
             // It waits no longer than its bound.
             (product.start_by <= now).then(|| product.simulation.give_up())
         });

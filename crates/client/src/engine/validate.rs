@@ -1,31 +1,32 @@
-//! The question whether a license key would do, which changes nothing, and what its answer proves.
+//! Validation of a license key, which changes nothing, and what its answer proves.
 
 use kaching_api::{Problem, SecretText, ValidateAnswer, ValidateRequest};
 use kaching_license::{Digest, Expected, Invalid, Moment, request_hash};
 
-use super::{Engine, requests::json};
+use super::{Engine, request::json};
 use crate::{
-    Fingerprint, LicenseKey, Unproven, Validity,
+    Fingerprint, LicenseKey, ValidateError, Validity,
+    role::LeaseSource,
     transport::{Call, Reply},
 };
 
-/// A question as it is sent.
-pub(crate) struct Question {
+/// A validation as it is sent.
+pub(crate) struct ValidationCall {
     pub(crate) call: Call,
-    /// What its answer must name.
+    /// The request that its answer must name.
     hash: Digest,
 }
 
 impl Engine {
-    /// The question about a key; none where there is nobody to ask.
+    /// Returns the call that validates a key; `None` where no authority can be asked.
     pub(crate) fn validation(
         &self,
         license_key: &LicenseKey,
         fingerprint: Option<&Fingerprint>,
         nonce: String,
-    ) -> Option<Question> {
+    ) -> Option<ValidationCall> {
         let settings = &self.settings;
-        if settings.url.is_empty() {
+        if matches!(settings.source, LeaseSource::Node(_)) {
             return None;
         }
         let body = json(&ValidateRequest {
@@ -39,19 +40,19 @@ impl Engine {
         let path = "/v1/validate";
         let hash = request_hash("POST", path, "", &body);
         let timeout = settings.timing.call;
-        Some(Question {
+        Some(ValidationCall {
             call: Call { method: "POST", path: path.to_owned(), body, authorization: None, timeout },
             hash,
         })
     }
 
-    /// What the reply proves; nothing yet while the keys for it are on their way.
+    /// Judges the reply; `None` while the keys to verify it with are on their way.
     pub(crate) fn judge_validation(
         &mut self,
-        question: &Question,
+        sent: &ValidationCall,
         reply: &Reply,
-    ) -> Option<Result<Validity, Unproven>> {
-        let unproven = |why: String| Some(Err(Unproven { why }));
+    ) -> Option<Result<Validity, ValidateError>> {
+        let unproven = |why: String| Some(Err(ValidateError { why }));
         let body = match reply {
             Reply::Answer { status: 200, body, .. } => body,
             Reply::Answer { status, body, .. } => {
@@ -59,14 +60,14 @@ impl Engine {
                 return unproven(problem.unwrap_or_else(|_| {
                     format!(
                         "{} answers {status} where a license authority would answer otherwise",
-                        self.settings.url
+                        self.settings.url()
                     )
                 }));
             }
             Reply::Unreachable(why) => {
                 return unproven(format!(
                     "the license authority at {} cannot be reached: {why}",
-                    self.settings.url
+                    self.settings.url()
                 ));
             }
         };
@@ -78,20 +79,18 @@ impl Engine {
         };
         let expected = Expected {
             aud: Some(self.settings.product.as_str()),
-            req: Some(question.hash),
+            req: Some(sent.hash),
             ..Expected::default()
         };
-        let verified = self
-            .keyset
-            .as_ref()
-            .map(|keyset| keyset.verify_validation(&statement, &expected, Moment::Answer));
-        let version = self.keyset.as_ref().map_or(0, |keyset| keyset.keyset().version);
+        let keyset = self.keys.trusted();
+        let verified = keyset.map(|keyset| keyset.verify_validation(&statement, &expected, Moment::Answer));
+        let version = keyset.map_or(0, |keyset| keyset.keyset().version);
         match verified {
             Some(Ok(validation)) if validation.ks <= version => {
                 Some(Ok(Validity::new(validation.code, validation.valid, answer.detail)))
             }
             None | Some(Ok(_) | Err(Invalid::UnknownKey | Invalid::KeysetExpired)) => {
-                self.pace.keyset.wanted = true;
+                self.keys.want();
                 None
             }
             Some(Err(invalid)) => unproven(format!("the answer does not count: {invalid}")),

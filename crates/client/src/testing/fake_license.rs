@@ -1,31 +1,22 @@
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use kaching_api::{Catalogue, CatalogueFeature, CataloguePlan, Contact};
-use kaching_base::{Limit, Limits, Mode};
+use kaching_base::{Code, Limit, Limits, Mode};
 
 use super::{
-    Desk, MovedClock, code,
-    stage::{Set, Stage, Standing},
+    TestControl,
+    clock::MovedClock,
+    fake_state::{FakeAuthority, FakeState, FakeStatus, show},
+    seams::{FakeKeys, MemoryOnly, NoNetwork},
 };
 use crate::{
-    Clock, Fingerprint, Guard, LicenseKey,
-    clock::read,
-    engine::Engine,
-    gate::Gates,
-    guard::Handle,
-    place::Place,
-    random::Random,
-    settings::Settings,
-    shared::Shared,
-    state::{Board, Shown},
-    stop::Stops,
-    timing::Timing,
-    transport::{Call, Reply, Transport},
+    Clock, Fingerprint, Guard, LicenseKey, checks::Checks, clock::read, engine::Engine, guard::Handle,
+    random::Random, role::Role, settings::Settings, shared::Shared, stop::StopActions,
 };
 
-/// What a test grants.
+/// The license that a test grants.
 #[must_use = "a guard runs from start()"]
-pub struct Licensed(Set);
+pub struct FakeLicense(FakeState);
 
 /// A plan that has more, as a denial names it.
 #[derive(Clone, Debug)]
@@ -60,8 +51,8 @@ impl Plan {
     }
 }
 
-impl Licensed {
-    /// A license for a plan, of which only people read the code.
+impl FakeLicense {
+    /// Creates a license for a plan of this code.
     pub fn new(plan: &str) -> Self {
         let catalogue = Catalogue {
             product: code("test"),
@@ -69,7 +60,7 @@ impl Licensed {
             features: Vec::new(),
             plans: vec![Plan::new(plan, plan).0],
         };
-        Self(Set {
+        Self(FakeState {
             licensed: true,
             features: BTreeSet::new(),
             limits: Limits::new(),
@@ -78,7 +69,7 @@ impl Licensed {
             catalogue,
             key: None,
             entered: None,
-            standing: Standing::Granted,
+            status: FakeStatus::Granted,
         })
     }
 
@@ -94,7 +85,7 @@ impl Licensed {
         self
     }
 
-    /// What people call a feature, and what it is good for; it is on only by [`feature`](Self::feature).
+    /// The title of a feature, and its benefit. Only [`feature`](Self::feature) switches it on.
     pub fn offer(mut self, feature: &str, title: &str, benefit: &str) -> Self {
         let (title, benefit) = (title.to_owned(), benefit.to_owned());
         self.0.catalogue.features.push(CatalogueFeature { code: code(feature), title, benefit });
@@ -109,84 +100,63 @@ impl Licensed {
         self
     }
 
-    /// Whom to ask for more.
+    /// The mail address to ask for more.
     pub fn contact(mut self, email: &str) -> Self {
         self.0.catalogue.contact.email = Some(email.to_owned());
         self
     }
 
-    /// A refusal, or the end of its time, leaves these features on and takes the others.
+    /// A refusal, or the end of the license, leaves these features on and switches off the others.
     pub fn degrade(mut self, keep: &[&str]) -> Self {
         self.0.mode = Mode::Degrade;
         self.0.keep = keep.iter().map(|feature| code(feature)).collect();
         self
     }
 
-    /// A refusal, or the end of its time, is told and denies nothing.
+    /// A refusal, or the end of the license, is shown and denies nothing.
     pub fn advise(mut self) -> Self {
         self.0.mode = Mode::Advise;
         self
     }
 
-    /// Of the keys that are entered or asked about, only this one works; unless said, all do.
+    /// The only license key that works. Without one, every key does.
     pub fn key(mut self, license_key: &str) -> Self {
         self.0.key = Some(LicenseKey::new(license_key));
         self
     }
 
-    /// Starts, with a license. It waits for nothing.
-    pub fn start(self) -> (Guard, Desk) {
+    /// Starts with a license, without waiting.
+    pub fn start(self) -> (Guard, TestControl) {
         start(self.0)
     }
 
     /// Starts without a license, as [`Builder::start_unlicensed`](crate::Builder::start_unlicensed) does, until a key
     /// is entered with [`Guard::activate`].
-    pub fn start_unlicensed(self) -> (Guard, Desk) {
-        start(Set { licensed: false, ..self.0 })
+    pub fn start_unlicensed(self) -> (Guard, TestControl) {
+        start(FakeState { licensed: false, ..self.0 })
     }
 }
 
-/// Where the tests of a product end.
-struct NoNetwork;
-
-impl Transport for NoNetwork {
-    fn send(&self, _: &Call) -> Reply {
-        Reply::Unreachable("a test has no network".to_owned())
-    }
-}
-
-fn start(set: Set) -> (Guard, Desk) {
-    let clock = Arc::new(MovedClock::default());
+fn start(fake: FakeState) -> (Guard, TestControl) {
+    let moved = Arc::new(MovedClock::default());
+    let clock = Arc::clone(&moved) as Arc<dyn Clock>;
     let now = read(clock.as_ref());
-    let settings = Settings {
-        url: "https://licenses.example.com".to_owned(),
-        roots: Vec::new(),
-        product: set.catalogue.product.clone(),
-        license_key: None,
-        fingerprint: Fingerprint::of_test(),
-        name: None,
-        version: None,
-        takeover: None,
-        timing: Timing::default(),
-    };
-    let licensed = set.licensed;
-    let stage = Stage::new(set);
-    let engine = Engine::new(settings, None, now, clock.boot_id());
-    let gates = Gates::new(Arc::clone(&clock) as Arc<dyn Clock>, engine.gate(now), engine.levels());
-    let board = Board::new(Shown { state: engine.state(now), warnings: Vec::new() });
-    let shared = Arc::new(Shared::new(
-        engine,
-        Place::Nowhere(stage.clone()),
-        gates,
-        board,
-        Stops::default(),
-        Arc::clone(&clock) as Arc<dyn Clock>,
-        Random::new(Arc::new(rustls::crypto::aws_lc_rs::default_provider())),
-        Box::new(NoNetwork),
-    ));
-    stage.lock().show(&shared, &mut shared.lock());
+    let settings = Settings::of_test(Fingerprint::of_test());
+    let licensed = fake.licensed;
+    let authority = FakeAuthority::new(fake);
+    let engine = Engine::new(settings, Role::Holder, None, now, clock.boot_id());
+    let checks = Checks::new(Arc::clone(&clock), engine.check_snapshot(now), engine.levels());
+    let random = Random::new(Arc::new(rustls::crypto::aws_lc_rs::default_provider()));
+    let (files, stops) = (Box::new(MemoryOnly), StopActions::default());
+    let shared = Arc::new(Shared::new(engine, files, checks, stops, clock, random, Box::new(NoNetwork)));
+    show(&authority.lock(), &shared, &mut shared.lock());
     shared.stops.arm(!licensed);
+    let keys = Box::new(FakeKeys { shared: Arc::clone(&shared), authority: authority.clone() });
     // Nobody answers, so no call waits for an answer.
-    let guard = Guard::new(Handle::new(Arc::clone(&shared), std::time::Duration::ZERO, false));
-    (guard, Desk::new(shared, stage, clock))
+    let guard = Guard::new(Handle::new(Arc::clone(&shared), keys, Duration::ZERO, false));
+    (guard, TestControl::new(shared, authority, moved))
+}
+
+fn code(text: &str) -> Code {
+    Code::verbatim(text.to_owned())
 }

@@ -1,71 +1,68 @@
-//! Running on a lease that another process or node of the same installation keeps.
+//! Runs on a lease that another process or node of the same installation renews.
 
 use kaching_license::{Expected, Invalid, Lease, Moment, TrustedKeyset};
 
-use super::{Contact, Engine, LastRefusal, Record, record::Stop};
+use super::{Contact, Engine, LastRefusal, Stop, outbox::OutboxRecord, record::Record};
 use crate::{Fingerprint, clock::Reading, handover::Handover, start_error::StartError, time::TrustedTime};
 
 impl Engine {
-    /// Takes what the process that holds the state directory has on disk, as if this one had been started on it.
+    /// Loads the state that the holder of the state directory has on disk, as if this process had been started on it.
     ///
     /// # Errors
     /// If it belongs to another license or installation.
     pub(crate) fn observe(&mut self, left: &[u8], now: Reading, boot_id: String) -> Result<(), ()> {
         let record = Record::observed(left, &mut self.settings).ok_or(())?;
         self.time = TrustedTime::restore(record.time.as_ref(), boot_id, now);
-        self.record = record;
-        self.contact = Contact::Made;
-        (self.grant, self.refusal) = (None, None);
-        self.recall(now);
+        self.calls.set_contact(Contact::Made);
+        self.load(record, now);
         Ok(())
     }
 
-    /// The process that holds the state directory has nothing there any more. So it is where it could not write down a
-    /// stop.
+    /// The holder has no state on disk any more, which happens where it could not write down a stop.
     pub(crate) fn observe_nothing(&mut self) {
-        self.record = Record::new(self.settings.identity());
-        (self.grant, self.refusal, self.credential) = (None, None, None);
+        self.activation.forget_license();
+        self.lease.forget_license();
+        self.outbox.load(OutboxRecord::default());
         self.lost("the process that keeps the license cannot write its state".to_owned());
     }
 
-    /// Takes what another node handed over; only what verifies counts.
-    pub(crate) fn handed(&mut self, handover: Result<Handover, String>, now: Reading) {
+    /// Takes the handover of another node, of which only verified statements count.
+    pub(crate) fn handed_over(&mut self, handover: Result<Handover, String>, now: Reading) {
         match handover.and_then(|handover| self.judge(handover, now)) {
-            Ok(()) => self.contact = Contact::Made,
+            Ok(()) => self.calls.set_contact(Contact::Made),
             Err(why) => {
-                tracing::info!(%why, "nothing that counts was handed over");
+                tracing::info!(%why, "no valid lease was handed over");
                 self.lost(why);
                 self.start_offline(now);
             }
         }
-        self.looked(now);
+        self.followed(now);
     }
 
-    /// Once more was looked at what another has, which may settle the start.
-    pub(crate) fn looked(&mut self, now: Reading) {
-        self.turns += 1;
-        self.turned = self.turns;
-        match &self.record.stop {
-            _ if self.permits(now) => self.settle_start(Ok(())),
+    /// Looked at the state of the holder or the other node, which may settle the start.
+    pub(crate) fn followed(&mut self, now: Reading) {
+        self.calls.count_look();
+        match self.lease.stop() {
+            _ if self.permits(now) => self.start.settle(Ok(())),
             Some(stop) => {
                 let (code, detail) = (stop.code.clone(), stop.detail.clone());
-                self.settle_start(Err(StartError::Refused { code, detail, contact: None }));
+                self.start.settle(Err(StartError::Refused { code, detail, contact: None }));
             }
             None => {}
         }
     }
 
     fn judge(&mut self, handover: Handover, now: Reading) -> Result<(), String> {
-        let held = (self.record.keyset.as_deref(), self.record.lease.as_deref());
+        let held = (self.keys.stored().keyset.as_deref(), self.lease.jws());
         let same = held == (Some(&handover.keyset), Some(&handover.lease));
         if same && handover.refusal.as_ref() == self.stop_statement() {
             return Ok(());
         }
         let not = |invalid: Invalid| format!("what it hands over does not count: {invalid}");
         self.trust(std::iter::once(handover.keyset.as_str()), now).map_err(not)?;
-        let Some(keyset) = self.keyset.clone() else { return Err(not(Invalid::UnknownRoot)) };
+        let Some(keyset) = self.keys.trusted().cloned() else { return Err(not(Invalid::UnknownRoot)) };
         let aud = Some(self.settings.product.as_str());
-        // Its own times are judged with every verdict.
+        // The lease's own times are judged with every verdict.
         let verify = |fingerprint: &Fingerprint| {
             let expected = Expected { aud, fpr: Some(fingerprint.hash()), ..Expected::default() };
             keyset.verify_lease(&handover.lease, &expected, Moment::Inspect)
@@ -79,7 +76,7 @@ impl Engine {
         if lease.iat >= keyset.keyset().exp || lease.ks > keyset.keyset().version {
             return Err(not(Invalid::KeysetExpired));
         }
-        if lease.epoch > self.record.epoch {
+        if lease.epoch > self.lease.epoch() {
             self.time.begin_epoch(lease.iat, now);
         }
         self.time.at_least(lease.iat, now);
@@ -93,7 +90,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Whether the refusal that came with a lease stops what runs on that lease. One of anything else proves nothing.
+    /// Whether the refusal that came with a lease stops the client. A refusal of another activation proves nothing.
     fn handed_refusal(
         &mut self,
         statement: &str,
@@ -110,66 +107,65 @@ impl Engine {
         let refusal = keyset
             .verify_refusal(statement, &expected, Moment::Inspect)
             .map_err(|invalid| format!("the refusal that it hands over does not count: {invalid}"))?;
-        let held = self.lease().unwrap_or(lease);
-        // Times are whole seconds: of the same one, the higher revision is later.
+        let held = self.lease.lease().unwrap_or(lease);
+        // Times are whole seconds: within the same one, the higher revision is later.
         let same_second = refusal.epoch == held.epoch && refusal.iat == held.iat;
         let after = same_second && refusal.rev.is_none_or(|rev| rev >= held.rev);
-        // Of a slot that is lost the holder has judged: that answers a request of its own.
+        // The holder has judged whether its slot is lost, since that answers a request of its own.
         let stops = refusal.code.stops() || refusal.act.is_some() && refusal.takes_slot_of(lease);
         if refusal.sub.is_none() || !stops || !(after || refusal.outdates(held)) {
             return Ok(false);
         }
         self.time.at_least(refusal.iat, now);
-        let known = self.record.stop.as_ref().is_some_and(|stop| {
+        let known = self.lease.stop().is_some_and(|stop| {
             stop.outdates(refusal.iat, refusal.epoch, refusal.rev) || *stop == Stop::of(&refusal, statement)
         });
         if !known {
-            self.refusal = Some(LastRefusal::of_push(&refusal));
+            self.lease.set_refusal(LastRefusal::of_push(&refusal));
             self.stop(&refusal, statement);
         }
         Ok(true)
     }
 
     fn handed_lease(&mut self, lease: Lease, handover: Handover) -> Result<(), String> {
-        let record = &self.record;
-        if record.lease.as_ref() == Some(&handover.lease) && record.stop.is_none() {
+        if self.lease.jws() == Some(&handover.lease) && self.lease.stop().is_none() {
             return Ok(());
         }
-        // Of one license; another one's revisions say nothing about this one's.
-        let held = self.lease().filter(|held| held.sub == lease.sub);
-        let same_epoch = lease.epoch == record.epoch;
+        let (epoch, rev) = (self.lease.epoch(), self.lease.rev());
+        // The revisions of another license say nothing about those of this one.
+        let held = self.lease.lease().filter(|held| held.sub == lease.sub);
+        let same_epoch = lease.epoch == epoch;
         let outdated = held.is_some_and(|held| {
-            lease.epoch < record.epoch || same_epoch && (lease.iat < held.iat || lease.rev < record.rev)
+            lease.epoch < epoch || same_epoch && (lease.iat < held.iat || lease.rev < rev)
         });
-        // Times are whole seconds: of the same one, only a higher revision is later than the stop.
-        let undone = record.stop.as_ref().is_none_or(|stop| {
+        // Times are whole seconds: within the same one, only a higher revision is later than the stop.
+        let undone = self.lease.stop().is_none_or(|stop| {
             lease.epoch > stop.epoch
                 || lease.epoch == stop.epoch && (lease.iat > stop.iat || Some(lease.rev) > stop.rev)
         });
         if outdated || !undone {
             return Err("what it hands over is older than what is known".to_owned());
         }
-        if self.lease().is_none_or(|held| lease.iat > held.iat) {
+        if self.lease.lease().is_none_or(|held| lease.iat > held.iat) {
             // Its holder is in contact, as far as a node that asks nobody can tell.
             self.time.reassured();
         }
-        self.record.catalogue = handover.catalogue.or_else(|| self.record.catalogue.take());
+        self.lease.keep_catalogue(handover.catalogue);
         self.adopt(lease, handover.lease);
         Ok(())
     }
 
     fn stop_statement(&self) -> Option<&String> {
-        self.record.stop.as_ref()?.statement.as_ref()
+        self.lease.stop()?.statement.as_ref()
     }
 
-    /// What another node may run on, as far as this one has it.
+    /// Returns the statements that another node may run on; `None` before the first lease.
     pub(crate) fn handover(&self) -> Option<Handover> {
-        let record = &self.record;
         Some(Handover {
-            keyset: record.keyset.clone()?,
-            lease: record.lease.clone()?,
-            refusal: record.stop.as_ref().and_then(|stop| stop.statement.clone()),
-            catalogue: record.catalogue.clone(),
+            keyset: self.keys.stored().keyset.clone()?,
+            lease: self.lease.jws()?.to_owned(),
+            refusal: self.stop_statement().cloned(),
+            catalogue: self.lease.catalogue().map(str::to_owned),
         })
     }
 }

@@ -11,32 +11,31 @@ use kaching_license::{Digest, Grace, Lease, ValidationCode};
 use crate::{
     LicenseKey, Validity,
     clock::after,
-    engine::Scene,
     grant::Grant,
     shared::{Inner, Shared},
 };
 
-/// What a test has set, shared by the guard and the desk.
+/// The authority that a test plays, shared by the guard and the test's control.
 #[derive(Clone)]
-pub(crate) struct Stage(Arc<Mutex<Set>>);
+pub(super) struct FakeAuthority(Arc<Mutex<FakeState>>);
 
-/// What a test has set.
-pub(crate) struct Set {
+/// The license that a test has set.
+pub(super) struct FakeState {
     pub(super) licensed: bool,
     pub(super) features: BTreeSet<Code>,
     pub(super) limits: Limits,
     pub(super) mode: Mode,
     pub(super) keep: BTreeSet<Code>,
-    /// The present plan stands first.
+    /// The present plan is the first.
     pub(super) catalogue: Catalogue,
-    /// The one key that works; any where there is none.
+    /// The only key that works; any does if there is none.
     pub(super) key: Option<LicenseKey>,
     pub(super) entered: Option<LicenseKey>,
-    pub(super) standing: Standing,
+    pub(super) status: FakeStatus,
 }
 
-/// How the license stands.
-pub(super) enum Standing {
+/// The status of the license.
+pub(super) enum FakeStatus {
     Granted,
     Refused(ErrorCode),
     Offline { until: Timestamp },
@@ -48,23 +47,23 @@ const OFFLINE: Seconds = Seconds::days(3);
 const EXPIRY: Seconds = Seconds::days(14);
 const TERM: Seconds = Seconds::days(365);
 
-impl Stage {
-    pub(super) fn new(set: Set) -> Self {
-        Self(Arc::new(Mutex::new(set)))
+impl FakeAuthority {
+    pub(super) fn new(state: FakeState) -> Self {
+        Self(Arc::new(Mutex::new(state)))
     }
 
-    pub(crate) fn lock(&self) -> MutexGuard<'_, Set> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, FakeState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Set {
+impl FakeState {
     fn works(&self, license_key: &LicenseKey) -> bool {
         self.key.as_ref().is_none_or(|key| key.expose() == license_key.expose())
     }
 
-    /// Takes a key that somebody entered, if it is the one that works; then there is a license.
-    pub(super) fn takes(&mut self, license_key: &LicenseKey) -> bool {
+    /// Takes a key that somebody entered, and returns whether it works; then there is a license.
+    pub(super) fn enter(&mut self, license_key: &LicenseKey) -> bool {
         let works = self.works(license_key);
         if works {
             self.entered = Some(license_key.clone());
@@ -73,43 +72,29 @@ impl Set {
         works
     }
 
-    /// What the authority would say of a key.
-    pub(crate) fn validity(&self, license_key: &LicenseKey) -> Validity {
+    /// Returns the authority's answer about a key.
+    pub(super) fn validity(&self, license_key: &LicenseKey) -> Validity {
         let no = |code: ErrorCode| {
             Validity::new(ValidationCode::No(code.into()), false, format!("{}.", kaching_api::title(code)))
         };
-        match self.standing {
+        match self.status {
             _ if !self.works(license_key) => no(ErrorCode::LicenseNotFound),
-            Standing::Refused(code) => no(code),
-            Standing::Expired => no(ErrorCode::LicenseExpired),
-            Standing::Granted | Standing::Offline { .. } => {
+            FakeStatus::Refused(code) => no(code),
+            FakeStatus::Expired => no(ErrorCode::LicenseExpired),
+            FakeStatus::Granted | FakeStatus::Offline { .. } => {
                 Validity::new(ValidationCode::Valid, true, "The license is valid.".to_owned())
             }
         }
     }
 
-    /// Lets the guard stand so.
-    pub(super) fn show(&self, shared: &Shared, inner: &mut Inner) {
-        let now = shared.reading();
-        let time = inner.engine.scene_time(now);
-        let refused = match self.standing {
-            Standing::Refused(code) => Some((code.into(), format!("{}.", kaching_api::title(code)))),
-            _ => None,
-        };
-        let grant =
-            self.licensed.then(|| Grant { lease: self.lease(time), catalogue: Some(self.catalogue.clone()) });
-        let contact = !matches!(self.standing, Standing::Offline { .. });
-        inner.engine.stand(Scene { grant, refused, contact }, now);
-        shared.settle(inner);
-    }
-
     fn lease(&self, time: Timestamp) -> Lease {
         let soon = after(time, LEASE);
-        let (exp, run_until, lic_exp) = match self.standing {
-            Standing::Granted | Standing::Refused(_) => (soon, soon + OFFLINE, time + TERM),
-            Standing::Offline { until } => (time, until, until + TERM),
-            Standing::Expired => (time, time - Seconds(1), time - EXPIRY),
+        let (exp, run_until, lic_exp) = match self.status {
+            FakeStatus::Granted | FakeStatus::Refused(_) => (soon, soon + OFFLINE, time + TERM),
+            FakeStatus::Offline { until } => (time, until, until + TERM),
+            FakeStatus::Expired => (time, time - Seconds(1), time - EXPIRY),
         };
+        let plan = self.catalogue.plans.first().map(|plan| plan.code.clone());
         Lease {
             iss: String::new(),
             aud: self.catalogue.product.clone(),
@@ -126,7 +111,7 @@ impl Set {
             run_until,
             epoch: 1,
             rev: 1,
-            plan: self.catalogue.plans.first().map_or_else(|| super::code("test"), |plan| plan.code.clone()),
+            plan: plan.unwrap_or_else(|| Code::verbatim("test".to_owned())),
             r#type: LicenseType::Standard,
             features: self.features.clone(),
             limits: self.limits.clone(),
@@ -141,4 +126,19 @@ impl Set {
             log: None,
         }
     }
+}
+
+/// Puts the guard into the state that a test has set.
+pub(super) fn show(fake: &FakeState, shared: &Shared, inner: &mut Inner) {
+    let now = shared.reading();
+    let time = inner.engine.fake_time(now);
+    let refused = match fake.status {
+        FakeStatus::Refused(code) => Some((code.into(), format!("{}.", kaching_api::title(code)))),
+        _ => None,
+    };
+    let grant =
+        fake.licensed.then(|| Grant { lease: fake.lease(time), catalogue: Some(fake.catalogue.clone()) });
+    let contact = !matches!(fake.status, FakeStatus::Offline { .. });
+    inner.engine.fake(grant, refused, contact, now);
+    shared.publish(inner);
 }

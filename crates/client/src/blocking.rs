@@ -1,17 +1,19 @@
-//! Waiting calls as futures, on any runtime: each runs on a thread of its own, and whoever awaits it waits for no
-//! thread. A future that is dropped takes nothing back: its call goes on to its end.
+//! Blocking calls as futures, on any runtime: each runs on a thread of its own, so the task that awaits it blocks no thread
+//! of the runtime. A future that is dropped takes nothing back: its call goes on to its end.
 
 use std::thread;
 
 use tokio::sync::oneshot;
 
-use crate::{Builder, Fingerprint, Guard, LicenseKey, NotTold, StartError, State, Unproven, Validity};
+use crate::{
+    Builder, DeactivateError, Fingerprint, Guard, LicenseKey, StartError, State, ValidateError, Validity,
+};
 
-/// Runs something that may wait, elsewhere; nothing where the system gives no thread.
-pub(crate) async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+/// Runs blocking work on a thread of its own; `None` where the system gives no thread.
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
     let (done, outcome) = oneshot::channel();
     let run = move || drop(done.send(work()));
-    match thread::Builder::new().name("kaching-aside".to_owned()).spawn(run) {
+    match thread::Builder::new().name("kaching-blocking".to_owned()).spawn(run) {
         Ok(_) => outcome.await.ok(),
         Err(error) => {
             tracing::error!(%error, "no thread to wait on");
@@ -26,8 +28,8 @@ fn not_started() -> StartError {
     StartError::Setting(NO_THREAD.to_owned())
 }
 
-fn not_told() -> NotTold {
-    NotTold { why: NO_THREAD.to_owned() }
+fn not_deactivated() -> DeactivateError {
+    DeactivateError { why: NO_THREAD.to_owned() }
 }
 
 /// Needs the feature `async`.
@@ -37,7 +39,7 @@ impl Builder {
     /// # Errors
     /// As there.
     pub async fn start_async(self) -> Result<Guard, StartError> {
-        aside(|| self.start()).await.unwrap_or_else(|| Err(not_started()))
+        blocking(|| self.start()).await.unwrap_or_else(|| Err(not_started()))
     }
 
     /// As [`start_unlicensed`](Self::start_unlicensed), without blocking the task.
@@ -45,23 +47,23 @@ impl Builder {
     /// # Errors
     /// As there.
     pub async fn start_unlicensed_async(self) -> Result<Guard, StartError> {
-        aside(|| self.start_unlicensed()).await.unwrap_or_else(|| Err(not_started()))
+        blocking(|| self.start_unlicensed()).await.unwrap_or_else(|| Err(not_started()))
     }
 }
 
 /// Needs the feature `async`.
 impl Guard {
-    pub(crate) async fn aside<T: Send + 'static>(
+    pub(crate) async fn blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Self) -> T + Send + 'static,
     ) -> Option<T> {
         let guard = self.clone();
-        aside(move || work(&guard)).await
+        blocking(move || work(&guard)).await
     }
 
     /// As [`heartbeat_now`](Self::heartbeat_now), without blocking the task.
     pub async fn heartbeat_async(&self) -> State {
-        self.aside(Self::heartbeat_now).await.unwrap_or_else(|| self.state())
+        self.blocking(Self::heartbeat_now).await.unwrap_or_else(|| self.state())
     }
 
     /// As [`activate`](Self::activate), without blocking the task.
@@ -69,7 +71,7 @@ impl Guard {
     /// # Errors
     /// As there.
     pub async fn activate_async(&self, license_key: LicenseKey) -> Result<(), StartError> {
-        let done = self.aside(|guard| guard.activate(license_key)).await;
+        let done = self.blocking(|guard| guard.activate(license_key)).await;
         done.unwrap_or_else(|| Err(not_started()))
     }
 
@@ -82,7 +84,7 @@ impl Guard {
         license_key: LicenseKey,
         fingerprint: Fingerprint,
     ) -> Result<(), StartError> {
-        let done = self.aside(|guard| guard.activate_as(license_key, fingerprint)).await;
+        let done = self.blocking(|guard| guard.activate_as(license_key, fingerprint)).await;
         done.unwrap_or_else(|| Err(not_started()))
     }
 
@@ -94,24 +96,24 @@ impl Guard {
         &self,
         license_key: LicenseKey,
         fingerprint: Option<Fingerprint>,
-    ) -> Result<Validity, Unproven> {
-        let done = self.aside(move |guard| guard.validate(&license_key, fingerprint.as_ref())).await;
-        done.unwrap_or_else(|| Err(Unproven { why: NO_THREAD.to_owned() }))
+    ) -> Result<Validity, ValidateError> {
+        let done = self.blocking(move |guard| guard.validate(&license_key, fingerprint.as_ref())).await;
+        done.unwrap_or_else(|| Err(ValidateError { why: NO_THREAD.to_owned() }))
     }
 
     /// As [`deactivate`](Self::deactivate), without blocking the task.
     ///
     /// # Errors
     /// As there.
-    pub async fn deactivate_async(&self) -> Result<(), NotTold> {
-        self.aside(Self::deactivate).await.unwrap_or_else(|| Err(not_told()))
+    pub async fn deactivate_async(&self) -> Result<(), DeactivateError> {
+        self.blocking(Self::deactivate).await.unwrap_or_else(|| Err(not_deactivated()))
     }
 
     /// As [`shutdown`](Self::shutdown), without blocking the task.
     ///
     /// # Errors
     /// As there.
-    pub async fn shutdown_async(&self) -> Result<(), NotTold> {
-        self.aside(Self::shutdown).await.unwrap_or_else(|| Err(not_told()))
+    pub async fn shutdown_async(&self) -> Result<(), DeactivateError> {
+        self.blocking(Self::shutdown).await.unwrap_or_else(|| Err(not_deactivated()))
     }
 }
