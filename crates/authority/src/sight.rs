@@ -38,6 +38,8 @@ pub(crate) enum Table {
     Activations,
     /// `tokens t`, which belong to the authority alone.
     Tokens,
+    /// The jobs `j`, which belong to the authority alone.
+    Jobs,
 }
 
 impl Table {
@@ -54,7 +56,7 @@ impl Table {
             Self::Activations => {
                 Some([" and exists (select 1 from licenses o where o.id = a.license and o.product in ", ")"])
             }
-            Self::Tokens => None,
+            Self::Tokens | Self::Jobs => None,
         }
     }
 
@@ -72,7 +74,7 @@ impl Table {
             Self::Activations => {
                 Some(" and exists (select 1 from licenses o where o.id = a.license and o.customer = ?)")
             }
-            Self::Tokens => None,
+            Self::Tokens | Self::Jobs => None,
         }
     }
 }

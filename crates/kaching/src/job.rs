@@ -3,20 +3,22 @@ use kaching_api::Job;
 
 use crate::{
     failure::Failure,
-    output::{Card, Output, Table, ago, word},
-    remote::{Client, Path},
+    noun::{Noun, Show},
+    output::{Card, Output, Table, word},
+    remote::Client,
+    words::ago,
 };
 
 mod list;
 mod retry;
-mod show;
 
 /// Work that the authority does outside the requests that asked for it
 #[derive(Subcommand)]
 pub(crate) enum JobCommand {
-    List(list::JobList),
-    Show(show::JobShow),
-    Retry(retry::JobRetry),
+    List(list::ListJobs),
+    /// Show a job, and why its last attempt failed
+    Show(Show<Job>),
+    Retry(retry::RetryJob),
 }
 
 impl JobCommand {
@@ -29,20 +31,22 @@ impl JobCommand {
     }
 }
 
-fn path(id: &str) -> Path {
-    Path::admin("jobs").then(id)
-}
+impl Noun for Job {
+    const PLURAL: &'static str = "jobs";
+    const ARGUMENT: &'static str = "JOB";
+    const ARGUMENT_HELP: &'static str = "The job's id";
 
-fn card(job: &Job, output: &Output) -> String {
-    Card::new(format!("Job {}", job.id))
-        .line("Kind", &job.kind)
-        .line("State", word(&job.state))
-        .line("Attempts", job.attempts.to_string())
-        .maybe("Last error", job.last_error.clone())
-        .line("Enqueued", ago(job.created_at, output.now))
-        .maybe("Due", job.due_at.map(|at| ago(at, output.now)))
-        .maybe("Ended", job.finished_at.map(|at| ago(at, output.now)))
-        .text(output.style)
+    fn card(&self, output: &Output) -> String {
+        Card::new(format!("Job {}", self.id))
+            .line("Kind", &self.kind)
+            .line("State", word(&self.state))
+            .line("Attempts", self.attempts.to_string())
+            .maybe("Last error", self.last_error.clone())
+            .line("Enqueued", ago(self.created_at, output.now))
+            .maybe("Due", self.due_at.map(|at| ago(at, output.now)))
+            .maybe("Ended", self.finished_at.map(|at| ago(at, output.now)))
+            .text(output.style)
+    }
 }
 
 fn table(jobs: &[Job], output: &Output) -> String {

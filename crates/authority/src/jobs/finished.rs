@@ -6,9 +6,10 @@ use serde_json::json;
 
 use super::sql;
 use crate::{
-    Authority, Cx, Error, List, Page, Result,
+    Authority, Cx, Error, List, Page, Result, Sight,
     audit::Entry,
     list::{Key, Paging, Sorting, sorting},
+    sight::Table,
     stored::Fields,
 };
 
@@ -82,10 +83,11 @@ impl Authority {
     ///
     /// # Errors
     /// If the list makes no sense.
-    pub async fn jobs(&self, list: List<JobFilter>) -> Result<Page<JobRecord>> {
-        self.read("jobs.list", move |tx, now| {
+    pub async fn jobs(&self, sight: &Sight, list: List<JobFilter>) -> Result<Page<JobRecord>> {
+        self.read_in_sight("jobs.list", sight, move |tx, now, sight| {
             let paging = Paging::new(&list, &SORTINGS)?;
             let mut sql = select(now);
+            sight.limit(&mut sql, Table::Jobs);
             sql.add_if(" and j.state = ?", list.filter.state.map(JobState::as_str));
             sql.add_if(" and j.kind = ?", list.filter.kind.clone().map(|kind| kind.replace('\0', "")));
             paging.finish(&mut sql);
@@ -99,10 +101,11 @@ impl Authority {
     ///
     /// # Errors
     /// If there is none with this id.
-    pub async fn job(&self, id: String) -> Result<JobRecord> {
+    pub async fn job(&self, sight: &Sight, id: String) -> Result<JobRecord> {
         let id = parse_id(&id)?;
-        self.read("jobs.show", move |tx, now| {
+        self.read_in_sight("jobs.show", sight, move |tx, now, sight| {
             let mut sql = select(now);
+            sight.limit(&mut sql, Table::Jobs);
             sql.add(" and j.id = ?", params![id]);
             tx.query_opt(&sql, sql.params(), read)?.ok_or_else(|| unknown(id))
         })

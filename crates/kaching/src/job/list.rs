@@ -2,14 +2,14 @@ use clap::Args;
 
 use crate::{
     failure::Failure,
-    flags::Part,
+    flags::PageArguments,
     output::Output,
     remote::{Client, Path},
 };
 
 /// List jobs, the newest first
 #[derive(Args)]
-pub(crate) struct JobList {
+pub(crate) struct ListJobs {
     /// Only those in this state
     #[arg(long, value_parser = ["queued", "running", "failing", "done", "dead"])]
     state: Option<String>,
@@ -17,12 +17,12 @@ pub(crate) struct JobList {
     #[arg(long)]
     kind: Option<String>,
     #[command(flatten)]
-    part: Part,
+    part: PageArguments,
 }
 
-impl JobList {
+impl ListJobs {
     pub(super) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
         let path = Path::admin("jobs").maybe("state", self.state.as_ref()).maybe("kind", self.kind.as_ref());
-        self.part.fetch(client, path).await?.print(output, |jobs| super::table(&jobs, output))
+        self.part.fetch(client, path).await?.print(output, |jobs: Vec<_>| super::table(&jobs, output))
     }
 }

@@ -1,6 +1,6 @@
 //! Periodic work: what cannot be read or done stops nothing else, and is reported.
 
-use kaching_authority::{At, NewLicense, Upgrade, domain::licenses::Draft, jobs::TaskReport};
+use kaching_authority::{At, NewLicense, Sight, Upgrade, domain::licenses::Draft, jobs::TaskReport};
 use kaching_base::{LicenseId, Seconds};
 use kaching_db::{Db, params};
 
@@ -38,7 +38,7 @@ fn metric(world: &World, line: &str) -> bool {
 }
 
 async fn plan_of(world: &World, site: &Site) -> String {
-    world.authority.license(site.license.to_string()).await.unwrap().plan.to_string()
+    world.authority.license(&Sight::All, site.license.to_string()).await.unwrap().plan.to_string()
 }
 
 #[tokio::test]

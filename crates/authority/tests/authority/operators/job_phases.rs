@@ -7,7 +7,7 @@ use std::{
 };
 
 use kaching_authority::{
-    Authority, List, Op, Result,
+    Authority, List, Op, Result, Sight,
     jobs::{Job, JobError, JobFilter, JobKind, JobRecord, JobState, LEASE, Next},
 };
 use kaching_base::{ErrorCode, Seconds};
@@ -139,7 +139,7 @@ fn scripted(name: &str, act: Act) -> Scripted {
 
 async fn jobs(authority: &Authority, state: Option<JobState>) -> Vec<JobRecord> {
     let filter = JobFilter { state, kind: None };
-    authority.jobs(List { filter, ..List::default() }).await.unwrap().items
+    authority.jobs(&Sight::All, List { filter, ..List::default() }).await.unwrap().items
 }
 
 async fn only(authority: &Authority) -> JobRecord {
@@ -211,7 +211,7 @@ async fn a_job_that_fails_too_often_is_a_dead_letter_until_an_operator_retries_i
             ("job.retry", &"dead".into())
         );
         assert_eq!(server.run_jobs().await.unwrap(), 1);
-        let failing = server.job(dead.id.to_string()).await.unwrap();
+        let failing = server.job(&Sight::All, dead.id.to_string()).await.unwrap();
         assert_eq!((failing.state, failing.attempts), (JobState::Failing, 1), "all attempts begin again");
         // One that waits for its next attempt has it immediately.
         server.retry_job(cx(), dead.id.to_string()).await.unwrap();
@@ -235,7 +235,10 @@ async fn a_job_that_cannot_succeed_dies_immediately_and_only_failed_ones_are_ret
         server.run_jobs().await.unwrap();
         assert_eq!(refusal(server.retry_job(cx(), queued).await), coded(ErrorCode::WrongState));
         for unknown in ["job_01h455vb4pex5vsknk084sn02q", "job", "lic_01h455vb4pex5vsknk084sn02q"] {
-            assert_eq!(refusal(server.job(unknown.to_owned()).await), coded(ErrorCode::NotFound));
+            assert_eq!(
+                refusal(server.job(&Sight::All, unknown.to_owned()).await),
+                coded(ErrorCode::NotFound)
+            );
             assert_eq!(refusal(server.retry_job(cx(), unknown.to_owned()).await), coded(ErrorCode::NotFound));
         }
         server.close().await;

@@ -3,9 +3,10 @@
 use std::{collections::BTreeSet, fs, path::Path};
 
 use kaching_authority::{
-    AuditFilter, Authority, Error, LicenseFilter, LicenseKey, List, NewLicense, NewToken, Rights, Sight,
+    Apply, ApplyPlan, AuditFilter, Authority, Error, LicenseFilter, LicenseKey, List, NewLicense, NewToken,
+    Rights, Sight,
     domain::{Scope, licenses::Draft},
-    filling::Fill,
+    fill::Fill,
 };
 use kaching_base::{ActivationId, CustomerId, ErrorCode, ProductId, Term};
 use kaching_testkit::World;
@@ -51,6 +52,9 @@ const WITHOUT_SIGHT: [(&str, &[&str]); 3] = [
     ),
 ];
 
+/// What belongs to the authority alone, and to no product or customer.
+const OF_THE_AUTHORITY: [&str; 2] = ["tokens.", "jobs."];
+
 /// A product with one of everything, for one customer.
 struct Side {
     product: ProductId,
@@ -60,6 +64,7 @@ struct Side {
     key: LicenseKey,
     activation: ActivationId,
     token: String,
+    job: String,
     /// The ids of all that belongs to it.
     ids: BTreeSet<String>,
 }
@@ -81,9 +86,13 @@ impl Side {
         let scopes = [Scope::Read].into();
         let token = NewToken { name: code.to_owned(), scopes, expires_at: None };
         let token = authority.create_token(cx(), token, &Rights::all()).await.unwrap().token.id.to_string();
+        let before = jobs(authority, &Sight::All).await;
+        let apply = ApplyPlan { to: Apply::All, force: false };
+        authority.apply_plan(cx(), format!("{code}:team"), apply).await.unwrap();
+        let job = jobs(authority, &Sight::All).await.difference(&before).next().unwrap().clone();
         let mut ids: BTreeSet<String> = filled.iter().map(|one| one.activation.to_string()).collect();
         ids.extend([product.id.to_string(), feature.feature.id.to_string(), plan.plan.id.to_string()]);
-        ids.extend([customer.id.to_string(), like.to_string(), token.clone()]);
+        ids.extend([customer.id.to_string(), like.to_string(), token.clone(), job.clone()]);
         Self {
             product: product.id,
             code,
@@ -92,6 +101,7 @@ impl Side {
             key: made.key.unwrap(),
             activation: filled[0].activation,
             token,
+            job,
             ids,
         }
     }
@@ -99,6 +109,12 @@ impl Side {
     fn address(&self, code: &str) -> String {
         format!("{}:{code}", self.code)
     }
+}
+
+/// The ids of the jobs in sight.
+async fn jobs(authority: &Authority, sight: &Sight) -> BTreeSet<String> {
+    let page = authority.jobs(sight, List::default()).await.unwrap();
+    page.items.into_iter().map(|job| job.id.to_string()).collect()
 }
 
 /// Two sides that have nothing in common; the second has two activations.
@@ -163,6 +179,8 @@ async fn read(name: &str, authority: &Authority, sight: &Sight, sides: &[Side; 2
         "activations.list" => listed!(sides, sight, a.activations(sight, List::default()), one => one.id),
         "tokens.show" => shown!(sides, side => a.token(sight, side.token.clone())),
         "tokens.list" => listed!(sides, sight, a.tokens(sight, List::default()), one => one.id),
+        "jobs.show" => shown!(sides, side => a.job(sight, side.job.clone())),
+        "jobs.list" => owners(sides, sight, jobs(a, sight).await),
         "reminders.list" => listed!(sides, sight, a.reminders(sight, List::default()), one => one.license),
         "audit.list" => {
             let page = a.audit_entries(sight, List { limit: Some(200), ..List::default() }).await.unwrap();
@@ -230,10 +248,13 @@ async fn each_read_shows_what_is_in_sight() {
             ];
             for (sight, expected) in cases {
                 for name in &reads {
-                    let expected: BTreeSet<_> = match name.starts_with("tokens.") && sight != Sight::All {
-                        true => BTreeSet::new(),
-                        false => expected.iter().copied().collect(),
-                    };
+                    let expected: BTreeSet<_> =
+                        match OF_THE_AUTHORITY.iter().any(|noun| name.starts_with(noun))
+                            && sight != Sight::All
+                        {
+                            true => BTreeSet::new(),
+                            false => expected.iter().copied().collect(),
+                        };
                     let found = read(name, &world.authority, &sight, &sides).await;
                     assert_eq!(found, expected, "{name} within {sight:?}");
                 }

@@ -31,11 +31,11 @@ pub(crate) struct Query {
     (status = 200, body = api::List<api::Job>, description = "A page of them")))]
 pub(crate) async fn list(
     State(app): State<App>,
-    _: Caller<Read>,
+    caller: Caller<Read>,
     Params(query): Params<Query>,
 ) -> Result<Json<api::List<api::Job>>> {
     let Query { limit, after, state, kind } = query;
     let filter = JobFilter { state: state.map(shape::job_state), kind };
-    let page = app.authority.jobs(List { limit, after, q: None, sort: None, filter }).await?;
+    let page = app.authority.jobs(caller.sight(), List { limit, after, q: None, sort: None, filter }).await?;
     Ok(Json(shape::page(page, shape::job)))
 }

@@ -11,6 +11,6 @@ use crate::{
 /// Shows a job.
 #[utoipa::path(get, path = "/v1/admin/jobs/{id}", tag = "operator", responses(
     (status = 200, body = api::Job, description = "The job")))]
-pub(crate) async fn show(State(app): State<App>, _: Caller<Read>, At(id): At) -> Result<Json<api::Job>> {
-    Ok(Json(shape::job(&app.authority.job(id).await?)))
+pub(crate) async fn show(State(app): State<App>, caller: Caller<Read>, At(id): At) -> Result<Json<api::Job>> {
+    Ok(Json(shape::job(&app.authority.job(caller.sight(), id).await?)))
 }
