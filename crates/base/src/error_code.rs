@@ -77,7 +77,7 @@ words! {
         NotFound = "not_found",
         /// Nobody is signed in.
         Unauthenticated = "unauthenticated",
-        /// Whoever asks has no right to this.
+        /// The caller has no right to this.
         Forbidden = "forbidden",
         /// Too many requests.
         RateLimited = "rate_limited",
@@ -91,7 +91,7 @@ words! {
 }
 
 impl ErrorCode {
-    /// The codes whose signed refusal stops a running client at once.
+    /// The codes whose signed refusal stops a running client immediately.
     pub fn stops(self) -> bool {
         use ErrorCode::*;
         matches!(

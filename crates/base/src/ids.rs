@@ -4,7 +4,7 @@ use std::{cmp::Ordering, fmt, hash, marker::PhantomData, str::FromStr};
 
 use crate::{ParseError, Timestamp, text_serde};
 
-/// What an id names; its prefix keeps ids of different things apart.
+/// The kind of thing that an id names; its prefix distinguishes the ids of different kinds.
 pub trait IdKind: Send + Sync + 'static {
     /// The text before the underscore.
     const PREFIX: &'static str;

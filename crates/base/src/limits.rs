@@ -41,7 +41,7 @@ pub enum Overage {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Wire", into = "Wire")]
 pub enum Limit {
-    /// How many installations may be active at once.
+    /// The number of installations that may be active at the same time.
     Slots {
         /// Nothing is unlimited.
         max: Option<u64>,

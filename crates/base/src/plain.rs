@@ -1,4 +1,4 @@
-//! What a parser says of a value, in words of the people who wrote it: no type of Rust, no notion of its libraries.
+//! Parser messages in the words of the people who wrote the value: no Rust types, no terms of libraries.
 
 /// The message of serde, or of a parser of the standard library, as one would say it. What is already plain stays.
 pub fn in_plain_words(message: &str) -> String {
@@ -22,7 +22,7 @@ pub fn in_plain_words(message: &str) -> String {
 
 type Rewrite = fn(&str) -> String;
 
-/// What begins a message that has parts.
+/// The beginning of a message that has parts.
 const REWRITES: [(&str, Rewrite); 4] = [
     ("invalid type: ", mismatch),
     ("invalid value: ", mismatch),

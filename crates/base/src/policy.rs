@@ -21,7 +21,7 @@ words! {
     CopyPolicy, "a copy policy" {
         /// Nothing.
         Allow = "allow",
-        /// The operator is told.
+        /// The operator is warned.
         Alert = "alert",
         /// Both copies are refused until an operator decides.
         Refuse = "refuse",

@@ -50,8 +50,8 @@ impl Term {
     }
 
     /// The end of this term from a moment, and the day of the month that is kept where it goes by the calendar: a month
-    /// without that day ends on its last, and later months have it again. `kept` is what an earlier term has kept; else it
-    /// is the moment's own day.
+    /// without that day ends on its last, and later months have it again. `kept` is what an earlier term has kept; else
+    /// it is the moment's own day.
     pub fn end(self, from: Timestamp, kept: Option<u8>) -> (Timestamp, Option<u8>) {
         match self.0 {
             Length::Days(days) => (from + Seconds::days(days), None),
@@ -94,7 +94,7 @@ impl FromStr for Term {
         if digits.is_empty() || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
             return Err(malformed());
         }
-        // What is too long for a number is too long for a term.
+        // A value too long for a number is too long for a term.
         let count = digits.parse().unwrap_or(i64::MAX);
         match unit {
             'd' => Self::of_days(count),

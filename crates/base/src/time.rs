@@ -56,7 +56,8 @@ impl Timestamp {
         if self.is_midnight() { format!("{day} UTC") } else { format!("{day} {time} UTC") }
     }
 
-    /// For people, of a moment from which something has ended: at midnight the day before, which is the last that counts.
+    /// For people, of a moment from which something has ended: at midnight the day before, which is the last that
+    /// counts.
     pub fn end_in_words(self) -> String {
         self.last_day().in_words()
     }
@@ -75,8 +76,8 @@ impl Timestamp {
         self.civil().day().unsigned_abs()
     }
 
-    /// The same time of day so many months later, on this day of the month, or on the last where the month is shorter. After
-    /// every date, where that is after the year 9999.
+    /// The same time of day so many months later, on this day of the month, or on the last where the month is shorter.
+    /// After every date, where that is after the year 9999.
     pub(crate) fn months_later(self, months: i64, day: u8) -> Self {
         let now = self.civil();
         let month = i64::from(now.year()) * 12 + i64::from(now.month()) - 1 + months;
@@ -235,13 +236,13 @@ mod tests {
             ("2027-04-00", "there is no day 0"),
             ("2027-13-01", "an instant like"),
         ] {
-            let told = text.parse::<EndDate>().unwrap_err().to_string();
-            assert!(told.contains(why), "{told}");
+            let reason = text.parse::<EndDate>().unwrap_err().to_string();
+            assert!(reason.contains(why), "{reason}");
         }
     }
 
     #[test]
-    fn people_are_told_the_last_day_that_counts() {
+    fn people_see_the_last_day_that_counts() {
         for (text, start, end) in [
             ("2028-01-01T00:00:00Z", "2028-01-01 UTC", "2027-12-31 UTC"),
             ("2027-12-31T10:30:59Z", "2027-12-31 10:30 UTC", "2027-12-31 10:30 UTC"),

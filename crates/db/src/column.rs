@@ -1,6 +1,6 @@
 use crate::param::is_text;
 
-/// What a column holds in one row.
+/// The value of a column in one row.
 #[derive(Clone, Copy)]
 pub enum Value<'r> {
     /// Nothing.

@@ -23,24 +23,24 @@ impl Engine {
     }
 }
 
-/// Where the database is and how much may be asked of it at once.
+/// The location of the database, and how many transactions it takes at the same time.
 #[derive(Clone)]
 pub struct Config {
-    pub(crate) place: Place,
+    pub(crate) location: Location,
     /// Threads that write, on PostgreSQL; SQLite has one.
     pub writers: usize,
     /// Threads that only read.
     pub readers: usize,
     /// Transactions that may wait for a thread, for writers and for readers each; more are refused.
     pub queue: usize,
-    /// How long a transaction may take from the call to its answer.
+    /// The time that a transaction may take from the call to its answer.
     pub deadline: Duration,
-    /// The size in bytes that a SQLite file may not outgrow; PostgreSQL takes no notice.
+    /// The largest size of a SQLite file in bytes; PostgreSQL ignores it.
     pub max_bytes: Option<u64>,
 }
 
 #[derive(Clone)]
-pub(crate) enum Place {
+pub(crate) enum Location {
     Sqlite(PathBuf),
     Postgres(String),
 }
@@ -48,24 +48,24 @@ pub(crate) enum Place {
 impl Config {
     /// A file, made when it is missing; its folder must exist.
     pub fn sqlite(path: impl AsRef<Path>) -> Self {
-        Self::at(Place::Sqlite(path.as_ref().to_owned()), 4)
+        Self::at(Location::Sqlite(path.as_ref().to_owned()), 4)
     }
 
     /// A server, as `postgresql://user:password@host:port/database`.
     pub fn postgres(url: impl Into<String>) -> Self {
-        Self::at(Place::Postgres(url.into()), 4)
+        Self::at(Location::Postgres(url.into()), 4)
     }
 
-    fn at(place: Place, readers: usize) -> Self {
+    fn at(location: Location, readers: usize) -> Self {
         let deadline = Duration::from_secs(5);
-        Self { place, writers: 8, readers, queue: 4096, deadline, max_bytes: None }
+        Self { location, writers: 8, readers, queue: 4096, deadline, max_bytes: None }
     }
 
     /// Which database this is.
     pub fn engine(&self) -> Engine {
-        match self.place {
-            Place::Sqlite(_) => Engine::Sqlite,
-            Place::Postgres(_) => Engine::Postgres,
+        match self.location {
+            Location::Sqlite(_) => Engine::Sqlite,
+            Location::Postgres(_) => Engine::Postgres,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Tables as they are, whatever they hold: what a backup reads, and what a restore or a move to another engine writes.
+//! Reads and writes whole tables of any schema: for a backup, a restore, and a migration to another engine.
 
 mod progress;
 mod sum;
@@ -8,14 +8,14 @@ use std::fmt::Write as _;
 
 use crate::{Engine, Error, Param, Result, Row, Statement, Tx, Value, column::Column};
 
-pub use progress::Progress;
+pub use progress::CopyProgress;
 pub use sum::Sum;
 pub use tables::Table;
 
-/// What a column holds in one row, the same on both engines.
+/// The value of a column in one row, the same on both engines.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cell {
-    /// Nothing.
+    /// No value.
     Null,
     /// A whole number; yes and no are 1 and 0.
     Int(i64),
@@ -28,9 +28,9 @@ pub enum Cell {
 /// The cells of one row, in the order of the table's columns.
 pub type Cells = Vec<Cell>;
 
-/// How a column takes its cells.
+/// The type of a column's cells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum CellKind {
     Int,
     Bool,
     Text,
@@ -40,7 +40,7 @@ pub(crate) enum Kind {
 
 /// Parameters of one statement: SQLite takes 32,766.
 const PARAMETERS: usize = 32_000;
-/// Rows of one statement: more save nothing.
+/// Rows of one statement: more would save no time.
 const ROWS: usize = 200;
 
 impl Tx<'_> {
@@ -90,7 +90,7 @@ impl Tx<'_> {
         self.execute(Statement(&format!("delete from \"{}\"", table.name())), &[])
     }
 
-    /// How many rows a table has, and their sum: what tells whether two hold the same.
+    /// The number of rows of a table and their checksum, to find out whether two tables hold the same.
     ///
     /// # Errors
     /// As the database answers.
@@ -105,8 +105,8 @@ impl Tx<'_> {
         }
     }
 
-    /// Has PostgreSQL look at these tables, as it would by itself some minutes after so much was written: until then it
-    /// does not know what is in them, and may read them in ways that take long. SQLite needs nothing.
+    /// Has PostgreSQL analyze these tables, as its autovacuum would some minutes after so many writes: until then it
+    /// has no statistics of them, and may choose slow plans. SQLite needs nothing.
     ///
     /// # Errors
     /// As the database answers.
@@ -147,14 +147,14 @@ fn cell(row: &Row<'_>, at: usize) -> Result<Cell> {
     row.get::<Any>(at).map(|any| any.0)
 }
 
-/// What does not fit its column is handed over as it is, for the database to refuse.
-fn param(cell: &Cell, kind: Kind) -> Param<'_> {
+/// A cell that does not fit its column is passed on unchanged, and the database refuses it.
+fn param(cell: &Cell, kind: CellKind) -> Param<'_> {
     match (cell, kind) {
         (Cell::Null, _) => Param::Null,
-        (Cell::Int(n), Kind::Bool) => Param::Bool(*n != 0),
+        (Cell::Int(n), CellKind::Bool) => Param::Bool(*n != 0),
         (Cell::Int(n), _) => Param::Int(*n),
         (Cell::Text(text), _) => Param::Text(text.into()),
-        (Cell::Bytes(bytes), Kind::Uuid) => match bytes.as_slice().try_into() {
+        (Cell::Bytes(bytes), CellKind::Uuid) => match bytes.as_slice().try_into() {
             Ok(uuid) => Param::Uuid(uuid),
             Err(_) => Param::Bytes(bytes.into()),
         },

@@ -9,21 +9,23 @@ use tracing::Instrument as _;
 
 use crate::{
     Config, Engine, Error, Metrics, Result, Tx,
-    config::Place,
+    config::Location,
     job::{Claim, Job, Work},
-    metrics::{Kind, PING},
-    moment, postgres, sqlite,
+    metrics::{PING, TxKind},
+    moment, postgres,
+    queues::Queues,
+    sqlite,
 };
 
 /// A database. Clones are the same one; it lives on threads of its own until [`close`](Self::close), or until the
 /// last clone is dropped.
 #[derive(Clone)]
 pub struct Db {
-    shared: Arc<Shared>,
+    shared: Arc<DbState>,
     deadline: Duration,
 }
 
-struct Shared {
+struct DbState {
     engine: Engine,
     /// None once the database is closed: then the threads finish what waits, and end.
     queues: RwLock<Option<Queues>>,
@@ -33,19 +35,6 @@ struct Shared {
     threads: tokio::sync::Mutex<mpsc::Receiver<()>>,
 }
 
-struct Queues {
-    write: Sender<Job>,
-    read: Sender<Job>,
-}
-
-/// What an engine hands over when its threads run.
-pub(crate) struct Started {
-    pub(crate) write: Sender<Job>,
-    pub(crate) read: Sender<Job>,
-    pub(crate) fatal: watch::Receiver<Option<Error>>,
-    pub(crate) threads: mpsc::Receiver<()>,
-}
-
 impl Db {
     /// Opens the database and starts its threads. A SQLite file is made when it is missing.
     ///
@@ -53,13 +42,13 @@ impl Db {
     /// [`Error::Unavailable`] if it cannot be reached, [`Error::Corrupt`] if the file is not a sound database,
     /// [`Error::ReadOnly`] if it cannot be written.
     pub async fn open(config: Config, metrics: Metrics) -> Result<Self> {
-        let started = match &config.place {
-            Place::Sqlite(path) => sqlite::start(path.clone(), &config, metrics.clone()).await?,
-            Place::Postgres(url) => postgres::start(url, &config).await?,
+        let started = match &config.location {
+            Location::Sqlite(path) => sqlite::start(path.clone(), &config, metrics.clone()).await?,
+            Location::Postgres(url) => postgres::start(url, &config).await?,
         };
-        let shared = Shared {
+        let shared = DbState {
             engine: config.engine(),
-            queues: RwLock::new(Some(Queues { write: started.write, read: started.read })),
+            queues: RwLock::new(Some(started.queues)),
             metrics,
             fatal: started.fatal,
             threads: tokio::sync::Mutex::new(started.threads),
@@ -83,7 +72,7 @@ impl Db {
     /// has returned. Dropping the future gives up a transaction that still waits; one that runs is finished.
     ///
     /// # Errors
-    /// What the closure returns, or the database's error made into one of those.
+    /// The closure's error, or the database's error converted to its type.
     pub async fn write<T, E>(
         &self,
         name: &'static str,
@@ -93,13 +82,13 @@ impl Db {
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        self.submit(name, Kind::Write, body).await
+        self.submit(name, TxKind::Write, body).await
     }
 
     /// Runs a transaction that only reads, on one state of the database; it sees everything acknowledged before.
     ///
     /// # Errors
-    /// What the closure returns, or the database's error made into one of those; [`Error::ReadOnly`] for a write.
+    /// The closure's error, or the database's error converted to its type; [`Error::ReadOnly`] for a write.
     pub async fn read<T, E>(
         &self,
         name: &'static str,
@@ -109,7 +98,7 @@ impl Db {
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        self.submit(name, Kind::Read, body).await
+        self.submit(name, TxKind::Read, body).await
     }
 
     /// Whether the database answers.
@@ -198,12 +187,12 @@ impl Db {
     }
 
     /// Waits until the database can no longer be trusted (a sync to disk failed), and says why: the process must
-    /// end and start anew. Waits forever while all is well.
+    /// end and start again. Waits forever while all is well.
     pub async fn fatal(&self) -> Error {
         let mut fatal = self.shared.fatal.clone();
         match fatal.wait_for(Option::is_some).await.map(|error| error.clone()) {
             Ok(Some(error)) => error,
-            // The threads have ended in good order: there is nothing to tell any more.
+            // The threads have ended in good order: no error will come any more.
             Ok(None) | Err(_) => std::future::pending().await,
         }
     }
@@ -217,7 +206,7 @@ impl Db {
     async fn submit<T, E>(
         &self,
         name: &'static str,
-        kind: Kind,
+        kind: TxKind,
         body: impl FnMut(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
     ) -> Result<T, E>
     where
@@ -234,34 +223,34 @@ impl Db {
         &self.shared.metrics
     }
 
-    /// How long a transaction may take from the call to its answer.
+    /// The time that a transaction may take from the call to its answer.
     pub(crate) fn deadline(&self) -> Duration {
         self.deadline
     }
 
-    /// Has a thread do this work in a transaction that writes; the work itself tells whoever waits for it.
+    /// Enqueues work for a transaction that writes; the work answers its own callers.
     pub(crate) fn enqueue(&self, name: &'static str, work: Box<dyn Work>) {
         let deadline = moment::now() + self.deadline;
-        self.shared.enqueue(Job::of(name, Kind::Write, deadline, &self.shared.metrics, work));
+        self.shared.enqueue(Job::of(name, TxKind::Write, deadline, &self.shared.metrics, work));
     }
 }
 
-/// What a transaction is in a trace: from the call to its answer, as its caller sees it.
-pub(crate) fn span(name: &'static str, kind: Kind) -> tracing::Span {
+/// The span of a transaction in a trace: from the call to its answer, as its caller sees it.
+pub(crate) fn span(name: &'static str, kind: TxKind) -> tracing::Span {
     tracing::debug_span!("transaction", name, kind = kind.as_str())
 }
 
-/// Waits for the answer to what a thread was asked to do.
+/// Waits for the answer of the thread that has the job.
 pub(crate) async fn answer<T, E: From<Error>>(
     mut answered: oneshot::Receiver<Result<T, E>>,
     claim: Claim,
-    kind: Kind,
+    kind: TxKind,
     deadline: Instant,
 ) -> Result<T, E> {
-    let waiting = Waiting(claim);
-    // A thread that died with the job left no answer: what had not started will not start.
-    let lost = |waiting: &Waiting| match (waiting.0.abandon(), kind) {
-        (false, Kind::Write) => E::from(Error::OutcomeUnknown),
+    let waiting = AbandonOnDrop(claim);
+    // A thread that died with the job left no answer: a job that had not started will not start.
+    let lost = |waiting: &AbandonOnDrop| match (waiting.0.abandon(), kind) {
+        (false, TxKind::Write) => E::from(Error::OutcomeUnknown),
         _ => E::from(Error::Closed),
     };
     if let Ok(answer) = tokio::time::timeout_at(deadline.into(), &mut answered).await {
@@ -270,38 +259,38 @@ pub(crate) async fn answer<T, E: From<Error>>(
     if waiting.0.abandon() {
         return Err(E::from(Error::Deadline));
     }
-    // It runs. Its thread ends it soon after the deadline; only a connection that hangs takes longer.
+    // It runs. Its thread ends it soon after the deadline; only a hanging connection takes longer.
     let late = deadline + GRACE;
     match (tokio::time::timeout_at(late.into(), answered).await, kind) {
         (Ok(answer), _) => answer.unwrap_or_else(|_| Err(lost(&waiting))),
-        (Err(_), Kind::Read) => Err(E::from(Error::Deadline)),
-        (Err(_), Kind::Write) => Err(E::from(Error::OutcomeUnknown)),
+        (Err(_), TxKind::Read) => Err(E::from(Error::Deadline)),
+        (Err(_), TxKind::Write) => Err(E::from(Error::OutcomeUnknown)),
     }
 }
 
-/// How much longer than its deadline a transaction that runs is waited for.
+/// The time after its deadline for which a transaction that runs is still awaited.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// A caller that goes away takes its waiting job with it.
-struct Waiting(Claim);
+struct AbandonOnDrop(Claim);
 
-impl Drop for Waiting {
+impl Drop for AbandonOnDrop {
     fn drop(&mut self) {
         self.0.abandon();
     }
 }
 
-impl Shared {
-    /// A job that finds no place is finished with the reason.
+impl DbState {
+    /// Adds a job to its queue. A job that finds the queue full or closed is finished with that error.
     fn enqueue(&self, job: Job) {
         let queues = self.queues.read().unwrap_or_else(PoisonError::into_inner);
         let kind = job.kind;
         let sent = match (queues.as_ref(), kind) {
             (None, _) => Err(TrySendError::Disconnected(job)),
-            (Some(queues), Kind::Write) => self.send(&queues.write, job),
-            (Some(queues), Kind::Read) => self.send(&queues.read, job),
+            (Some(queues), TxKind::Write) => self.send(&queues.write, job),
+            (Some(queues), TxKind::Read) => self.send(&queues.read, job),
         };
-        // What finishes may ask for more.
+        // A job that finishes may enqueue another.
         drop(queues);
         match sent {
             Ok(()) => {}

@@ -1,4 +1,4 @@
-/// What a database operation returns.
+/// The result of a database operation.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Why a transaction did not succeed; no variant holds the value of a parameter.
@@ -30,7 +30,8 @@ pub enum Error {
     /// The file or a table is damaged.
     #[error("the database is damaged: {0}; restore it from a backup")]
     Corrupt(String),
-    /// A value exists already: `table.column` (`table.a, table.b` for several), or the index's name if it is over an expression.
+    /// A value exists already: `table.column` (`table.a, table.b` for several), or the index's name if it is over an
+    /// expression.
     #[error("{0} exists already")]
     Unique(String),
     /// Another constraint does not hold: a foreign key, a check, a missing value.
@@ -41,7 +42,7 @@ pub enum Error {
     Statement {
         /// The transaction's name.
         name: &'static str,
-        /// What the database said, without values.
+        /// The database's message, without values.
         reason: String,
     },
     /// A column holds what its type cannot be read from.
@@ -63,7 +64,7 @@ pub enum Error {
     Migration {
         /// The migration's name.
         name: String,
-        /// What is wrong and what to do.
+        /// The cause and the remedy.
         reason: String,
     },
 }
@@ -88,10 +89,10 @@ impl Error {
     }
 }
 
-/// What an engine says about a statement: the error, and what its transaction may do about it.
+/// A failed statement: the error, and whether its transaction may run again.
 #[derive(Debug)]
 pub(crate) enum Fault {
-    /// The error stands.
+    /// The error is final.
     Final(Error),
     /// Another transaction was in the way: this one may run again.
     Again,

@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 use crate::{
     Error, Tx,
     error::Fault,
-    metrics::{Kind, Metrics},
+    metrics::{Metrics, TxKind},
     moment,
     tx::Link,
 };
@@ -22,7 +22,7 @@ use crate::{
 /// A closure that waits for a connection.
 pub(crate) struct Job {
     pub(crate) name: &'static str,
-    pub(crate) kind: Kind,
+    pub(crate) kind: TxKind,
     pub(crate) deadline: Instant,
     /// Whether the last run asked for anything to be written.
     pub(crate) wrote: bool,
@@ -32,7 +32,7 @@ pub(crate) struct Job {
     metrics: Metrics,
 }
 
-/// How one run of a closure went.
+/// The outcome of one run of a closure.
 pub(crate) enum Ran {
     /// Commit, then tell the caller.
     Keep,
@@ -117,7 +117,7 @@ where
 impl Job {
     pub(crate) fn new<T, E>(
         name: &'static str,
-        kind: Kind,
+        kind: TxKind,
         deadline: Instant,
         metrics: &Metrics,
         body: impl FnMut(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
@@ -135,7 +135,7 @@ impl Job {
 
     pub(crate) fn of(
         name: &'static str,
-        kind: Kind,
+        kind: TxKind,
         deadline: Instant,
         metrics: &Metrics,
         work: Box<dyn Work>,
@@ -194,8 +194,8 @@ impl Job {
         };
         self.metrics.finished(self.name, self.kind, word);
         match (self.kind, &outcome) {
-            (Kind::Write, Err(Error::Full | Error::ReadOnly)) => self.metrics.stored(false),
-            (Kind::Write, Ok(())) if self.wrote && self.work.kept() => self.metrics.stored(true),
+            (TxKind::Write, Err(Error::Full | Error::ReadOnly)) => self.metrics.stored(false),
+            (TxKind::Write, Ok(())) if self.wrote && self.work.kept() => self.metrics.stored(true),
             _ => {}
         }
         self.work.finish(outcome);

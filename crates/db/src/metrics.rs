@@ -14,7 +14,7 @@ use prometheus_client::{
 
 use crate::moment;
 
-/// What the database tells about itself, labelled with the names of the transactions.
+/// The metrics of the database, labelled with the names of the transactions.
 #[derive(Clone)]
 pub struct Metrics {
     finished: Family<Finished, Counter>,
@@ -34,12 +34,12 @@ pub struct Metrics {
 
 /// Whether a transaction may write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
-pub(crate) enum Kind {
+pub(crate) enum TxKind {
     Write,
     Read,
 }
 
-impl Kind {
+impl TxKind {
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Write => "write",
@@ -56,13 +56,13 @@ struct Name {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Finished {
     name: &'static str,
-    kind: Kind,
+    kind: TxKind,
     outcome: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Queue {
-    kind: Kind,
+    kind: TxKind,
 }
 
 /// The transaction that asks whether the database answers.
@@ -81,7 +81,8 @@ fn counts() -> Histogram {
 }
 
 impl Metrics {
-    /// Makes the metrics known to a registry; their names begin with `db_`, before which the registry may put its prefix.
+    /// Makes the metrics known to a registry; their names begin with `db_`, before which the registry may put its
+    /// prefix.
     pub fn register(registry: &mut Registry) -> Self {
         let metrics = Self {
             finished: Family::default(),
@@ -144,19 +145,19 @@ impl Metrics {
             "1 while the last write found the disk full, or the database read-only",
             metrics.no_room.clone(),
         );
-        // What never happened is told as 0, so that its first time is seen as a change.
+        // A series starts at 0 before its first event, so that the first one is seen as a change.
         drop(metrics.retries.get_or_create(&Name { name: PING }));
-        for kind in [Kind::Write, Kind::Read] {
+        for kind in [TxKind::Write, TxKind::Read] {
             drop(metrics.queue.get_or_create(&Queue { kind }));
         }
         metrics
     }
 
-    pub(crate) fn enqueued(&self, kind: Kind) {
+    pub(crate) fn enqueued(&self, kind: TxKind) {
         self.queue.get_or_create(&Queue { kind }).inc();
     }
 
-    pub(crate) fn dequeued(&self, kind: Kind) {
+    pub(crate) fn dequeued(&self, kind: TxKind) {
         self.queue.get_or_create(&Queue { kind }).dec();
     }
 
@@ -180,7 +181,7 @@ impl Metrics {
         }
     }
 
-    pub(crate) fn finished(&self, name: &'static str, kind: Kind, outcome: &'static str) {
+    pub(crate) fn finished(&self, name: &'static str, kind: TxKind, outcome: &'static str) {
         self.finished.get_or_create(&Finished { name, kind, outcome }).inc();
     }
 

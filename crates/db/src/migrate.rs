@@ -60,7 +60,8 @@ impl Migration {
 }
 
 impl Db {
-    /// Applies the migrations that the database lacks, and returns their names. Several servers may do this at once.
+    /// Applies the migrations that the database lacks, and returns their names. Several servers may do this at the same
+    /// time.
     ///
     /// # Errors
     /// [`Error::SchemaTooNew`] if a later program has made a change that this one cannot serve;
@@ -184,7 +185,7 @@ impl Migrations {
         Ok(())
     }
 
-    /// What is still to apply to a database that has these.
+    /// The migrations still to apply to a database that has these.
     fn missing(&self, engine: Engine, applied: &BTreeMap<String, Applied>) -> Result<Vec<Migration>> {
         let ours = Version::parse(self.version);
         let unknown = || applied.iter().filter(|(name, _)| self.list.iter().all(|m| m.name != name.as_str()));

@@ -11,7 +11,7 @@ pub(crate) fn now() -> Instant {
 
 /// Between half of a pause and one and a half, so that those who met once do not meet again.
 pub(crate) fn jitter(pause: Duration) -> Duration {
-    // The standard library seeds each hasher anew; nothing depends on this but who waits how long.
+    // The standard library seeds each hasher differently; nothing depends on this but who waits how long.
     let random = RandomState::new().hash_one(0_u8) % 1000;
     pause.mul_f64(0.5 + random as f64 / 1000.0)
 }

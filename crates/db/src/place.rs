@@ -1,16 +1,17 @@
-//! Where SQLite lays a row that has an id: at a rowid that follows from it, so that it is found without the index of ids,
-//! whose pages no cache holds where millions are stored.
+//! The rowid of a row that has an id: on SQLite it follows from the id, so that the row is found without the index of
+//! ids, whose pages no cache holds where millions are stored.
 //!
-//! A statement asks for this by a hint behind the id, which changes nothing of what it means: a row that lies elsewhere,
-//! since its place was taken, an older version wrote it or a VACUUM moved it, is found by its id. PostgreSQL reads a comment.
+//! A statement asks for this by a hint behind the id, which changes nothing of what it means: a row that lies
+//! elsewhere, since its place was taken, an older version wrote it or a VACUUM moved it, is found by its id. PostgreSQL
+//! reads a comment.
 
 use rusqlite::{Connection, ErrorCode, ffi, functions::FunctionFlags};
 
 /// Behind `?1` or an expression that is an id: in `values`, behind `id` in the list of columns, or behind `a.id = `.
 pub(crate) const HINT: &str = " /*+ place */";
 
-/// The rowid of this id: the millisecond in which it was made, until 2109, and 21 of its random bits. So rows lie in the
-/// order in which they are made, and of ten made in one millisecond two share a place once in fifty thousand times.
+/// The rowid of this id: the millisecond in which it was made, until 2109, and 21 of its random bits. So rows lie in
+/// the order in which they are made, and of ten made in one millisecond two share a place once in fifty thousand times.
 fn place(id: [u8; 16]) -> i64 {
     let millis = u64::from_be_bytes([0, 0, id[0], id[1], id[2], id[3], id[4], id[5]]);
     let random = u64::from_be_bytes([0, 0, 0, 0, 0, id[13], id[14], id[15]]);
@@ -26,7 +27,7 @@ pub(crate) fn teach(connection: &Connection) -> rusqlite::Result<()> {
     })
 }
 
-/// The statement with its hints carried out; nothing where there are none.
+/// The statement with its hints carried out; `None` if it has none.
 pub(crate) fn placed(text: &str) -> Option<String> {
     let mut hint = find(text)?;
     let (mut placed, mut rest) = (String::with_capacity(text.len() + 64), text);
@@ -48,7 +49,7 @@ pub(crate) fn placed(text: &str) -> Option<String> {
     }
 }
 
-/// Where the next hint begins. Every statement is looked through before it runs: for one byte, which is quick.
+/// The start of the next hint. Every statement is searched before it runs: for one byte, which is quick.
 fn find(text: &str) -> Option<usize> {
     const BEFORE: usize = " /*".len();
     let mut starts = text.match_indices('+').filter_map(|(plus, _)| plus.checked_sub(BEFORE));

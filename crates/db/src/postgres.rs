@@ -15,7 +15,12 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 pub(crate) use session::Session;
 
-use crate::{Config, Error, Result, database::Started, job::Job, metrics::Kind};
+use crate::{
+    Config, Error, Result,
+    job::Job,
+    metrics::TxKind,
+    queues::{Queues, Started},
+};
 
 /// Connects once, to say early what is wrong, and starts the threads.
 pub(crate) async fn start(url: &str, config: &Config) -> Result<Started> {
@@ -28,7 +33,7 @@ pub(crate) async fn start(url: &str, config: &Config) -> Result<Started> {
     for number in 0..config.writers.max(1) + config.readers.max(1) {
         let writes_too = number < config.writers.max(1);
         let (kind, jobs) =
-            if writes_too { (Kind::Write, writes.clone()) } else { (Kind::Read, reads.clone()) };
+            if writes_too { (TxKind::Write, writes.clone()) } else { (TxKind::Read, reads.clone()) };
         let (server, alive, connected) = (server.clone(), alive.clone(), connected.take());
         // The connection must be made inside its thread: the synchronous client may not be used by async code.
         let spawned = thread::Builder::new().name(format!("db-{number}")).spawn(move || {
@@ -45,5 +50,5 @@ pub(crate) async fn start(url: &str, config: &Config) -> Result<Started> {
     answer.await.map_err(|_| Error::Unavailable("it could not be opened".to_owned()))??;
     // A server that fails is reached again or replaced: nothing ends the process.
     let (_, fatal) = watch::channel(None);
-    Ok(Started { write, read, fatal, threads })
+    Ok(Started { queues: Queues { write, read }, fatal, threads })
 }

@@ -5,18 +5,19 @@ mod fault;
 mod file;
 mod open;
 mod reader;
+pub(crate) mod statement;
 mod writer;
 
 use std::{path::PathBuf, sync::Arc, thread};
 
 use crossbeam_channel::bounded;
+use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot, watch};
 
-pub(crate) use rusqlite::Connection;
-
 use crate::{
-    Config, Engine, Error, Metrics, Param, Result, Statement, database::Started, error::Fault, job::Job,
-    place, sql::dialect,
+    Config, Error, Metrics, Result,
+    job::Job,
+    queues::{Queues, Started},
 };
 
 /// Opens every connection and starts their threads.
@@ -42,8 +43,8 @@ pub(crate) async fn start(path: PathBuf, config: &Config, metrics: Metrics) -> R
             .map_err(|e| fault::meaning("open", e))?;
             // Each of the others holds one end until its connection is closed.
             let (other, others) = bounded::<()>(1);
-            let pace = checkpoint::Pace::new(&path, due);
-            let writer = writer::Writer::new(connections.writer, writes, fail, pace, tail);
+            let schedule = checkpoint::CheckpointSchedule::new(&path, due);
+            let writer = writer::Writer::new(connections.writer, writes, fail, schedule, tail);
             spawn("db-writer", move || {
                 let connection = writer.run();
                 // The last to close moves the whole log into the file and removes it, which a reader cannot.
@@ -66,11 +67,11 @@ pub(crate) async fn start(path: PathBuf, config: &Config, metrics: Metrics) -> R
                 })
             })
         });
-        // Whoever opened it may have gone away: then the queues are gone, too, and the threads end.
+        // The caller may have gone away: then the queues are gone, too, and the threads end.
         let _ = opened.send(started);
     })?;
     answer.await.map_err(|_| Error::Unavailable("it could not be opened".to_owned()))??;
-    Ok(Started { write, read, fatal, threads })
+    Ok(Started { queues: Queues { write, read }, fatal, threads })
 }
 
 fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<()> {
@@ -78,73 +79,7 @@ fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<()> {
     spawned.map(drop).map_err(|e| Error::Unavailable(format!("no thread for it: {e}")))
 }
 
-pub(crate) fn execute(
-    connection: &Connection,
-    name: &'static str,
-    sql: Statement<'_>,
-    params: &[Param<'_>],
-) -> Result<u64, Fault> {
-    let run = |text: &str| connection.prepare_cached(text)?.execute(rusqlite::params_from_iter(params));
-    let rows = hinted(sql, run, |rows| *rows > 0).map_err(|e| fault::of(name, e))?;
-    Ok(rows as u64)
-}
-
-/// Hands each row to `take` until it says no.
-pub(crate) fn each(
-    connection: &Connection,
-    name: &'static str,
-    sql: Statement<'_>,
-    params: &[Param<'_>],
-    mut take: impl FnMut(&rusqlite::Row<'_>) -> bool,
-) -> Result<(), Fault> {
-    let run = |text: &str| {
-        let mut statement = connection.prepare_cached(text)?;
-        let mut rows = statement.query(rusqlite::params_from_iter(params))?;
-        let mut found = false;
-        while let Some(row) = rows.next()? {
-            found = true;
-            if !take(row) {
-                break;
-            }
-        }
-        Ok(found)
-    };
-    hinted(sql, run, |found| *found).map(drop).map_err(|e| fault::of(name, e))
-}
-
-/// Runs a statement as its hints say where it has any, and without them where that found nothing, or a place taken.
-fn hinted<T>(
-    sql: Statement<'_>,
-    mut run: impl FnMut(&str) -> rusqlite::Result<T>,
-    found: impl Fn(&T) -> bool,
-) -> rusqlite::Result<T> {
-    let text = dialect(Engine::Sqlite, sql.0);
-    if let Some(placed) = place::placed(&text) {
-        match run(&placed) {
-            Ok(outcome) if found(&outcome) => return Ok(outcome),
-            Err(error) if !place::is_taken(&error) => return Err(error),
-            _ => {}
-        }
-    }
-    run(&text)
-}
-
-pub(crate) fn prepare(
-    connection: &Connection,
-    name: &'static str,
-    sql: Statement<'_>,
-) -> Result<usize, Fault> {
-    let text = dialect(Engine::Sqlite, sql.0);
-    let prepare = |text: &str| connection.prepare_cached(text).map(|statement| statement.parameter_count());
-    let placed = place::placed(&text).map_or(Ok(0), |placed| prepare(&placed));
-    placed.and_then(|_| prepare(&text)).map_err(|e| fault::of(name, e))
-}
-
 /// Begins or ends a transaction, or a savepoint in it.
 fn control(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
     connection.prepare_cached(sql)?.execute([]).map(drop)
-}
-
-pub(crate) fn script(connection: &Connection, name: &'static str, sql: &str) -> Result<(), Fault> {
-    connection.execute_batch(sql).map_err(|e| fault::of(name, e))
 }

@@ -1,19 +1,17 @@
 use std::time::Instant;
 
+use rusqlite::Connection;
+
 use crate::{
-    Engine, Error, Param, Result, Row, Statement,
-    error::Fault,
-    moment,
-    postgres::Session,
-    row::Cells,
-    sqlite::{self, Connection},
+    Engine, Error, Param, Result, Row, Statement, error::Fault, moment, postgres::Session, row::EngineRow,
+    sqlite::statement,
 };
 
 /// A transaction that is under way, the same on both engines.
 ///
 /// A statement that fails ends it, whatever the closure makes of the error: every later statement fails with the
-/// same error, and nothing is committed. To meet a conflict without failing, say `on conflict do nothing` and look
-/// at the number of rows.
+/// same error, and nothing is committed. To handle a conflict without a failure, write `on conflict do nothing` and
+/// check the number of rows.
 pub struct Tx<'c> {
     name: &'static str,
     connection: Link<'c>,
@@ -37,12 +35,12 @@ impl<'c> Tx<'c> {
         self.wrote
     }
 
-    /// What ended the transaction, if a statement did.
+    /// The fault of the statement that ended the transaction, if one did.
     pub(crate) fn into_fault(self) -> Option<Fault> {
         self.fault
     }
 
-    /// Which database this runs on. What differs between the engines asks this; there are few such places.
+    /// The engine that this runs on. Few places differ between the engines; they ask this.
     pub fn engine(&self) -> Engine {
         match self.connection {
             Link::Sqlite(_) => Engine::Sqlite,
@@ -63,7 +61,7 @@ impl<'c> Tx<'c> {
         let sql = sql.into();
         self.wrote = true;
         self.guarded(|name, connection| match connection {
-            Link::Sqlite(connection) => sqlite::execute(connection, name, sql, params),
+            Link::Sqlite(connection) => statement::execute(connection, name, sql, params),
             Link::Postgres(session) => session.execute(name, sql, params),
         })
     }
@@ -86,7 +84,7 @@ impl<'c> Tx<'c> {
         Ok(found)
     }
 
-    /// The one row of the answer, or nothing if it is empty.
+    /// The one row of the answer; `None` if there is no row.
     ///
     /// # Errors
     /// As the database answers, or as `map` does, or if there are several rows.
@@ -131,7 +129,7 @@ impl<'c> Tx<'c> {
     pub fn prepare<'s>(&mut self, sql: impl Into<Statement<'s>>) -> Result<usize> {
         let sql = sql.into();
         self.guarded(|name, connection| match connection {
-            Link::Sqlite(connection) => sqlite::prepare(connection, name, sql),
+            Link::Sqlite(connection) => statement::prepare(connection, name, sql),
             Link::Postgres(session) => session.prepare(name, sql),
         })
     }
@@ -140,7 +138,7 @@ impl<'c> Tx<'c> {
     pub(crate) fn script(&mut self, sql: &str) -> Result<()> {
         self.wrote = true;
         self.guarded(|name, connection| match connection {
-            Link::Sqlite(connection) => sqlite::script(connection, name, sql),
+            Link::Sqlite(connection) => statement::script(connection, name, sql),
             Link::Postgres(session) => session.script(name, sql),
         })
     }
@@ -154,29 +152,26 @@ impl<'c> Tx<'c> {
         // An error of `take` is not the database's: the transaction could go on.
         let mut taken = Ok(());
         self.guarded(|name, connection| match connection {
-            Link::Sqlite(connection) => sqlite::each(connection, name, sql, params, |row| {
-                taken = take(&Row(Cells::Sqlite(row)));
+            Link::Sqlite(connection) => statement::each(connection, name, sql, params, |row| {
+                taken = take(&Row(EngineRow::Sqlite(row)));
                 taken.is_ok()
             }),
             Link::Postgres(session) => session.each(name, sql, params, |row| {
-                taken = take(&Row(Cells::Postgres(row)));
+                taken = take(&Row(EngineRow::Postgres(row)));
                 taken.is_ok()
             }),
         })?;
         taken
     }
 
-    fn guarded<T>(
-        &mut self,
-        statement: impl FnOnce(&'static str, &mut Link<'c>) -> Result<T, Fault>,
-    ) -> Result<T> {
+    fn guarded<T>(&mut self, run: impl FnOnce(&'static str, &mut Link<'c>) -> Result<T, Fault>) -> Result<T> {
         if let Some(fault) = &self.fault {
             return Err(fault.error());
         }
         let outcome = if moment::now() > self.deadline {
             Err(Fault::Final(Error::Deadline))
         } else {
-            statement(self.name, &mut self.connection)
+            run(self.name, &mut self.connection)
         };
         outcome.map_err(|fault| {
             let error = fault.error();

@@ -22,7 +22,7 @@ impl<T: serde::Serialize> ToParam for Json<T> {
 impl<T: serde::de::DeserializeOwned> Column for Json<T> {
     fn from_value(value: Value<'_>) -> Result<Self, String> {
         let Value::Text(text) = value else { return Err("JSON".to_owned()) };
-        // The parser's message may quote the value: only the place is told.
+        // The parser's message may quote the value: only the position is reported.
         serde_json::from_str(text)
             .map(Self)
             .map_err(|e| format!("JSON of the expected shape (it differs at {}:{})", e.line(), e.column()))

@@ -10,16 +10,16 @@ mod fingerprint;
 pub mod heartbeat;
 mod lapse;
 mod levels;
+mod moves;
 mod nonce;
+pub mod operator_move;
 mod release;
-pub mod relocate;
-mod takeover;
 
 use std::collections::BTreeMap;
 
 use kaching_base::{ActivationId, Code, ErrorCode, FingerprintKind, LicenseId, Seconds, Timestamp};
 
-use crate::licenses::word;
+use crate::word::word;
 
 pub use admission::{accepts_kind, admit, bound_elsewhere};
 pub(crate) use admission::{end, start};
@@ -29,9 +29,9 @@ pub use fingerprint::Fingerprint;
 pub use heartbeat::standing;
 pub use lapse::lapse;
 pub use levels::known_levels;
+pub use moves::{MOVES_COUNT_FOR, Mover};
 pub use nonce::Nonce;
 pub use release::release;
-pub use takeover::{MOVES_COUNT_FOR, Mover};
 
 /// A license in use by one fingerprint; holds one slot while it is active.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,11 +59,11 @@ pub struct Activation {
     pub levels: BTreeMap<Code, u64>,
     /// The last answer, where that was a refusal.
     pub refused: Option<ErrorCode>,
-    /// What speaks for two holders of one credential.
+    /// The evidence for two holders of one credential.
     pub suspicion: Suspicion,
 }
 
-/// What is stored of an activation's life. An active one whose `lapses_at` has passed counts as lapsed.
+/// The stored status of an activation. An active one whose `lapses_at` has passed counts as lapsed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ActivationStatus {
     Active,
@@ -73,7 +73,7 @@ pub enum ActivationStatus {
     Released,
 }
 
-/// Who holds a slot, as told to those who find none free.
+/// The holder of a slot, as it is shown to a caller that finds none free.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Holder {
     pub id: ActivationId,
@@ -87,7 +87,7 @@ pub struct Holder {
 const CLEARANCE: Seconds = Seconds(60);
 
 impl Activation {
-    /// When the slot is free without another heartbeat; nothing where it already is.
+    /// The time at which the slot is free without another heartbeat; `None` if it is free already.
     pub fn lapses_at(&self) -> Option<Timestamp> {
         (self.status == ActivationStatus::Active).then_some(self.run_until + CLEARANCE)
     }
@@ -117,7 +117,7 @@ impl Activation {
         i64::from(self.status == ActivationStatus::Active)
     }
 
-    /// How it is named to those who find no slot free.
+    /// Returns the holder as it is shown to a caller that finds no slot free.
     pub fn as_holder(&self) -> Holder {
         Holder {
             id: self.id,

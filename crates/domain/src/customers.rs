@@ -1,10 +1,10 @@
-//! Who bought.
+//! Customers.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use kaching_base::{CustomerId, Reference, Timestamp};
 
-/// Who bought.
+/// Customers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Customer {
     pub id: CustomerId,

@@ -84,7 +84,7 @@ fn check_length(pointer: &str, text: &str, longest: usize) -> Result<(), Invalid
     }
 }
 
-/// What a sentence calls the member: the last part of its pointer.
+/// The name of the member in a sentence: the last part of its pointer.
 fn member(pointer: &str) -> &str {
     pointer.rsplit('/').next().filter(|name| !name.is_empty()).unwrap_or("the text")
 }

@@ -12,6 +12,7 @@ pub mod quotas;
 mod refused;
 pub mod terms;
 pub mod tokens;
+mod word;
 
 pub use activations::{Activation, ActivationStatus, Fingerprint, Holder, Nonce};
 pub use customers::Customer;

@@ -20,7 +20,7 @@ use kaching_base::{
     PlanId, ProductId, Seconds, Timestamp,
 };
 
-use crate::{Overrides, Refused, Terms};
+use crate::{Overrides, Refused, Terms, word::word};
 
 pub use change_plan::{
     At, ChangePlan, Present, apply_plan, change_plan, check_applied, due_change, is_lowered,
@@ -46,8 +46,8 @@ pub struct License {
     pub starts_at: Option<Timestamp>,
     /// Nothing for a perpetual license, and until the first activation.
     pub expires_at: Option<Timestamp>,
-    /// The day of the month on which the license ends, term for term, where it has terms of months or years: one that began
-    /// on the 31st ends on the last day of a shorter month, and on the 31st again of a longer one.
+    /// The day of the month on which the license ends, term for term, where it has terms of months or years: one that
+    /// began on the 31st ends on the last day of a shorter month, and on the 31st again of a longer one.
     pub kept_day: Option<u8>,
     /// Whether the first activation sets the dates, and has not yet come.
     pub starts_at_first_activation: bool,
@@ -62,14 +62,14 @@ pub struct License {
     pub suspended_reason: Option<String>,
     /// A change of plan that waits for the period's end.
     pub scheduled: Option<ScheduledChange>,
-    /// How many activations the row counts as active; lapses may not be written down yet.
+    /// The number of activations that the row counts as active; some may have lapsed since.
     pub active: i64,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
     pub archived_at: Option<Timestamp>,
 }
 
-/// What is stored of a license's life.
+/// The stored status of a license.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
     Active,
@@ -78,7 +78,7 @@ pub enum Status {
     Revoked,
 }
 
-/// What people see of a license's life.
+/// The state of a license as people see it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
     NotYetValid,
@@ -89,7 +89,7 @@ pub enum State {
     Revoked,
 }
 
-/// What a license may be used on.
+/// A restriction of the installations that may use a license.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Binding {
     pub kind: FingerprintKind,
@@ -105,7 +105,7 @@ pub struct ScheduledChange {
 }
 
 impl License {
-    /// What is granted: the copied terms with the license's own overrides.
+    /// The effective terms: the copied terms with the license's own overrides.
     pub fn terms(&self) -> Arc<Terms> {
         match *self.overrides == Overrides::default() {
             true => Arc::clone(&self.granted),
@@ -113,7 +113,7 @@ impl License {
         }
     }
 
-    /// How its leases live and end.
+    /// The lease policy.
     pub fn policy(&self) -> &LeasePolicy {
         self.overrides.policy.as_ref().unwrap_or(&self.granted.policy)
     }
@@ -123,7 +123,7 @@ impl License {
         self.overrides.limits.get(name).or_else(|| self.granted.limits.get(name)).copied()
     }
 
-    /// How many installations may be active at once, as [`Terms::slots`].
+    /// The number of installations that may be active at the same time, as [`Terms::slots`].
     pub fn slots(&self) -> Option<u64> {
         self.limit("activations").map_or(Some(1), |limit| limit.max())
     }
@@ -139,7 +139,7 @@ impl License {
         self.expires_at.map(|at| at + self.expiry_grace())
     }
 
-    /// What people see at this moment.
+    /// Returns the state at this moment.
     pub fn state(&self, now: Timestamp) -> State {
         match self.status {
             Status::Revoked => State::Revoked,
@@ -173,22 +173,6 @@ impl License {
         }
     }
 }
-
-macro_rules! word {
-    ($type:ident { $($variant:ident = $word:literal),+ }) => {
-        impl $type {
-            /// The word as it is written.
-            pub fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $word),+ }
-            }
-            /// The one of this word.
-            pub fn from_word(word: &str) -> Option<Self> {
-                match word { $($word => Some(Self::$variant),)+ _ => None }
-            }
-        }
-    };
-}
-pub(crate) use word;
 
 word!(Status { Active = "active", Suspended = "suspended", Revoked = "revoked" });
 word!(State {

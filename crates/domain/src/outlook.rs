@@ -1,4 +1,4 @@
-//! What comes next for a license, as people are told it.
+//! The next event in a license's life, in words for people.
 
 use kaching_base::{Code, Limit, Timestamp};
 
@@ -12,7 +12,8 @@ pub fn days_left(license: &License, now: Timestamp) -> Option<i64> {
     license.expires_at.map(|at| at.since(now).0.div_euclid(86_400).max(0))
 }
 
-/// What happens when: one sentence. `scheduled` is the name of the plan that a scheduled change brings.
+/// Returns the next event and its date in one sentence. `scheduled` is the name of the plan that a scheduled change
+/// brings.
 pub fn next(license: &License, scheduled: Option<&str>, now: Timestamp) -> String {
     let (expires, ends) = (end(license.expires_at), end(license.end()));
     let graceless = license.end() == license.expires_at;

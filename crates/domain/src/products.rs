@@ -1,4 +1,4 @@
-//! What is licensed: products, their features and their plans.
+//! Products, their features and their plans.
 
 use std::{fmt, str::FromStr};
 
@@ -15,25 +15,25 @@ pub struct Product {
     pub id: ProductId,
     pub code: Code,
     pub name: String,
-    /// What its license keys begin with.
+    /// The prefix of its license keys.
     pub key_prefix: KeyPrefix,
     pub contact: Contact,
     pub lease_alg: LeaseAlgorithm,
-    /// How its new license keys are written.
+    /// The format of its new license keys.
     pub key_format: KeyFormat,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
     pub archived_at: Option<Timestamp>,
 }
 
-/// Whom to ask for more.
+/// The contact for customers who need more.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Contact {
     pub url: Option<String>,
     pub email: Option<String>,
 }
 
-/// What the license keys of a product begin with: `[A-Z0-9][A-Z0-9-]{0,31}`, not ending in a hyphen.
+/// The prefix of a product's license keys: `[A-Z0-9][A-Z0-9-]{0,31}`, not ending in a hyphen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyPrefix(String);
 

@@ -17,7 +17,7 @@ pub struct Quota {
     pub max: Option<u64>,
     /// The period of a counter.
     pub per: Option<Period>,
-    /// When a counter starts again.
+    /// The next start of a counter's period.
     pub resets_at: Option<Timestamp>,
     pub state: QuotaState,
 }

@@ -9,11 +9,11 @@ pub struct Refused {
     pub code: ErrorCode,
     /// One sentence that says what to do.
     pub detail: String,
-    /// Who holds the slots, where all are held.
+    /// The holders of the slots, if all are held.
     pub holders: Vec<Holder>,
     /// The plan that would allow it.
     pub upgrade: Option<Upgrade>,
-    /// Whom to ask for more.
+    /// The contact for customers who need more.
     pub contact: Option<Contact>,
     /// Seconds after which asking again may help.
     pub retry_after_s: Option<i64>,
@@ -26,7 +26,7 @@ pub struct Upgrade {
     pub plan: Code,
     /// The plan's name.
     pub name: String,
-    /// What the customer gains, in one line.
+    /// The customer's benefit, in one line.
     pub benefit: Option<String>,
 }
 

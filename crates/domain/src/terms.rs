@@ -1,4 +1,5 @@
-//! What is granted. A license copies the terms of its plan and then carries its own overrides.
+//! Terms: the features, limits, term and lease policy that a plan or a license grants. A license copies those of its
+//! plan and has its own overrides.
 
 mod change;
 mod check;
@@ -14,7 +15,7 @@ use kaching_base::{Code, LeasePolicy, Limit, Limits, Term};
 pub use change::TermsChange;
 pub use edit_policy::EditPolicy;
 
-/// What a plan, or a license, grants.
+/// The terms of a plan or a license.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Terms {
     /// The features that are on.
@@ -23,11 +24,11 @@ pub struct Terms {
     pub limits: Limits,
     /// From start to end; nothing has no end.
     pub term: Option<Term>,
-    /// How leases live and end.
+    /// The lease policy.
     pub policy: LeasePolicy,
 }
 
-/// Where a license differs from the terms that it copied.
+/// The differences of a license from the terms that it copied.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Overrides {
     /// Features that are on besides the plan's.
@@ -53,7 +54,7 @@ impl Terms {
         terms
     }
 
-    /// How many installations may be active at once: one unless said otherwise; nothing is unlimited.
+    /// The number of installations that may be active at the same time: one by default; `None` is unlimited.
     pub fn slots(&self) -> Option<u64> {
         match self.limits.get("activations") {
             Some(limit) => limit.max(),
@@ -61,7 +62,7 @@ impl Terms {
         }
     }
 
-    /// The maximum of a level; nothing where there is none or it is unlimited.
+    /// The maximum of a level; `None` if it has none or is unlimited.
     pub fn level(&self, name: &str) -> Option<u64> {
         match self.limits.get(name) {
             Some(Limit::Level { max }) => *max,

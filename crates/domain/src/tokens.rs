@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use kaching_base::{Timestamp, TokenId};
 
-use crate::licenses::word;
+use crate::word::word;
 
 /// A program with rights on the authority; its secret is known to nobody but its holder.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,8 +26,8 @@ pub struct Token {
 pub enum Scope {
     /// Everything.
     Admin,
-    /// Lists and shows, without license keys, without mail and network addresses, and without the personal part of audit
-    /// entries.
+    /// Lists and shows, without license keys, without mail and network addresses, and without the personal part of
+    /// audit entries.
     Read,
     /// Makes and changes products, features and plans.
     CatalogueWrite,
@@ -42,7 +42,7 @@ pub enum Scope {
     PersonalRead,
     /// Sees the personal part of audit entries.
     AuditPersonal,
-    /// Takes backups, in which everything stands.
+    /// Takes backups, which contain everything.
     Backup,
 }
 

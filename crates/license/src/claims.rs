@@ -1,4 +1,4 @@
-//! What statements say: the table of claims, as types. Times are written in whole seconds, rounded down.
+//! The claims of statements, as types. Times are written in whole seconds, rounded down.
 
 use std::collections::BTreeSet;
 
@@ -25,7 +25,7 @@ pub struct Lease {
     /// The product.
     #[serde(deserialize_with = "one_code")]
     pub aud: Code,
-    /// When it was signed.
+    /// The time of signing.
     #[serde(with = "numeric_date")]
     pub iat: Timestamp,
     /// The first moment at which it counts: [`not_before`] its `iat`.
@@ -58,7 +58,7 @@ pub struct Lease {
     /// The plan, for people to read: never check a plan, check features.
     #[serde(deserialize_with = "one_code")]
     pub plan: Code,
-    /// What it was sold as.
+    /// The license type.
     pub r#type: LicenseType,
     /// The features that are on.
     #[serde(deserialize_with = "codes")]
@@ -69,16 +69,16 @@ pub struct Lease {
     /// The license's end; nothing is perpetual.
     #[serde(with = "nullable_date")]
     pub lic_exp: Option<Timestamp>,
-    /// What happens when it is not renewed.
+    /// The times after which a missing renewal has an effect.
     pub grace: Grace,
     /// The SHA-256 of the catalogue's body.
     pub cat: Digest,
-    /// Where the audit log stood.
+    /// The end of the audit log.
     #[serde(default, deserialize_with = "known", skip_serializing_if = "Option::is_none")]
     pub log: Option<Checkpoint>,
 }
 
-/// How a product runs on when something is due.
+/// The grace of a product when something is due.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Grace {
     /// Seconds without contact after a lease's end.
@@ -92,12 +92,12 @@ pub struct Grace {
     pub keep: BTreeSet<Code>,
 }
 
-/// Where the audit log stood, at most an hour ago.
+/// The end of the audit log, at most an hour ago.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Checkpoint {
     /// The log's name.
     pub origin: String,
-    /// How many entries it had.
+    /// The number of entries.
     pub size: u64,
     /// The hash of its tree.
     pub root: Digest,
@@ -111,7 +111,7 @@ pub struct Refusal {
     /// The product, where known.
     #[serde(default, deserialize_with = "known_code", skip_serializing_if = "Option::is_none")]
     pub aud: Option<Code>,
-    /// When it was signed.
+    /// The time of signing.
     #[serde(with = "numeric_date")]
     pub iat: Timestamp,
     /// 60 seconds later.
@@ -135,7 +135,7 @@ pub struct Refusal {
     pub rev: Option<u64>,
     /// Why.
     pub code: RefusalCode,
-    /// What to do, in a sentence.
+    /// The remedy, in a sentence.
     pub detail: String,
 }
 
@@ -147,7 +147,7 @@ pub struct Validation {
     /// The product, where known.
     #[serde(default, deserialize_with = "known_code", skip_serializing_if = "Option::is_none")]
     pub aud: Option<Code>,
-    /// When it was signed.
+    /// The time of signing.
     #[serde(with = "numeric_date")]
     pub iat: Timestamp,
     /// 60 seconds later.
@@ -180,14 +180,14 @@ pub struct Keyset {
     pub version: u64,
     /// The authority's epoch.
     pub epoch: u64,
-    /// When it was signed.
+    /// The time of signing.
     #[serde(with = "numeric_date")]
     pub iat: Timestamp,
     /// The moment from which it verifies nothing new.
     #[serde(with = "numeric_date")]
     pub exp: Timestamp,
     /// The keys. Those of an algorithm or purpose that this version doesn't know are passed over.
-    #[serde(deserialize_with = "wire::keys")]
+    #[serde(deserialize_with = "crate::jwk::known_keys")]
     pub keys: Vec<Jwk>,
 }
 

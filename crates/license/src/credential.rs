@@ -8,7 +8,7 @@ use crate::{
     request::{bytes32, decimal, identity, request_hash},
 };
 
-/// What an installation proves its activation with: `<activation id>.<generation>.<secret>`.
+/// The credential with which an installation proves its activation: `<activation id>.<generation>.<secret>`.
 #[derive(Clone)]
 pub struct Credential {
     /// The activation.

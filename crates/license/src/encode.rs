@@ -8,7 +8,7 @@ use crate::{
 };
 
 #[derive(Serialize)]
-struct Header<'a> {
+struct SignedHeader<'a> {
     alg: &'a str,
     typ: &'a str,
     kid: &'a str,
@@ -21,7 +21,7 @@ struct Header<'a> {
 pub fn encode<C: Claims>(claims: &C, signer: &dyn Sign) -> Result<String, SignError> {
     // A usual lease takes about 1,300 bytes with Ed25519 and 1,750 with RS256.
     let mut text = String::with_capacity(2048);
-    let header = Header { alg: signer.algorithm().as_str(), typ: C::TYPE.as_str(), kid: signer.kid() };
+    let header = SignedHeader { alg: signer.algorithm().as_str(), typ: C::TYPE.as_str(), kid: signer.kid() };
     append(&header, &mut text);
     text.push('.');
     append(claims, &mut text);

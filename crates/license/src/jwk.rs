@@ -14,7 +14,7 @@ pub enum PublicKey {
     Rsa3072(Box<[u8; 384]>),
 }
 
-/// What a signing key may sign; a key verifies only the statements of its purpose.
+/// The purpose of a signing key; a key verifies only the statements of its purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum KeyPurpose {
     /// Leases, refusals, validations.
@@ -75,7 +75,7 @@ impl<'de> Deserialize<'de> for KeyPurpose {
 pub struct Jwk {
     /// The key itself.
     pub public: PublicKey,
-    /// What it signs.
+    /// Its purpose.
     pub purpose: KeyPurpose,
     /// The first moment at which it signs.
     pub nbf: Timestamp,
@@ -83,7 +83,7 @@ pub struct Jwk {
     pub exp: Timestamp,
 }
 
-/// What `/.well-known/jwks.json` answers: a JWK Set that any JWT library reads.
+/// The answer of `/.well-known/jwks.json`: a JWK Set that any JWT library reads.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Jwks {
     /// The keys.
@@ -99,7 +99,7 @@ impl PublicKey {
         (modulus[0] >= 0x80 && exponent == EXPONENT).then_some(Self::Rsa3072(modulus))
     }
 
-    /// What it verifies.
+    /// The algorithm.
     pub fn algorithm(&self) -> LeaseAlgorithm {
         match self {
             Self::Ed25519(_) => LeaseAlgorithm::EdDsa,
@@ -198,6 +198,26 @@ impl TryFrom<Wire> for Jwk {
         }
         Ok(Self { public, purpose: wire.purpose, nbf: wire.nbf, exp: wire.exp })
     }
+}
+
+/// Reads the keys of a keyset. It skips keys of a later version, so that a keyset may list them; the others must be
+/// valid.
+pub(crate) fn known_keys<'de, D: Deserializer<'de>>(d: D) -> Result<Vec<Jwk>, D::Error> {
+    #[derive(Deserialize)]
+    struct Words {
+        alg: String,
+        purpose: String,
+    }
+    let mut keys = Vec::new();
+    for listed in Vec::<serde_json::Value>::deserialize(d)? {
+        let words = Words::deserialize(&listed).map_err(serde::de::Error::custom)?;
+        let known =
+            words.alg.parse::<LeaseAlgorithm>().is_ok() && words.purpose.parse::<KeyPurpose>().is_ok();
+        if known {
+            keys.push(serde_json::from_value(listed).map_err(serde::de::Error::custom)?);
+        }
+    }
+    Ok(keys)
 }
 
 #[cfg(test)]

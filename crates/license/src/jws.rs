@@ -20,7 +20,7 @@ pub(crate) struct Header {
 pub(crate) struct Compact<'a> {
     pub(crate) header: Header,
     pub(crate) payload: Vec<u8>,
-    /// What was signed.
+    /// The signed bytes.
     pub(crate) message: &'a str,
     pub(crate) signature: Vec<u8>,
 }

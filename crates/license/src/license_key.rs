@@ -9,7 +9,7 @@ pub struct LicenseKey {
     format: KeyFormat,
 }
 
-/// How a license key is written.
+/// The format of a license key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum KeyFormat {
@@ -34,7 +34,8 @@ const MAX_PREFIX: usize = 32;
 const SYMBOLS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
 impl LicenseKey {
-    /// The key of these 120 random bits. The prefix is the product's: `[A-Z0-9][A-Z0-9-]{0,31}`, not ending in a hyphen.
+    /// The key of these 120 random bits. The prefix is the product's: `[A-Z0-9][A-Z0-9-]{0,31}`, not ending in a
+    /// hyphen.
     ///
     /// # Errors
     /// If the prefix is not of that form.
@@ -86,13 +87,13 @@ impl LicenseKey {
         self.text.expose()
     }
 
-    /// How the key is written.
+    /// The format of the key.
     pub fn format(&self) -> KeyFormat {
         self.format
     }
 
-    /// The vendor's reference of the customer, in the formats that name it. It is as true as the key: whoever looks up
-    /// the whole of it looks up this, too.
+    /// The vendor's reference of the customer, in the formats that name it. It is as reliable as the key, of which
+    /// it is a part.
     pub fn customer(&self) -> Option<&str> {
         let text = self.text.expose();
         // A reference may hold hyphens, what comes after it does not.

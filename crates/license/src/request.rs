@@ -17,7 +17,7 @@ pub fn request_hash(method: &str, path_with_query: &str, identity: &str, body: &
     Digest(hash.finalize().into())
 }
 
-/// Who sends the request, as it is hashed.
+/// The sender of a request, as it is hashed.
 pub(crate) fn identity(activation: ActivationId, generation: u64, number: u64) -> String {
     format!("{activation}.{generation}.{number}")
 }

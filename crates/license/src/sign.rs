@@ -1,4 +1,4 @@
-//! Signing through a trait, so that whoever keeps the private keys decides how they are kept.
+//! Signing through a trait, so that the keeper of the private keys decides how they are stored.
 
 use kaching_base::LeaseAlgorithm;
 
@@ -9,7 +9,7 @@ pub use keys::{Ed25519Signer, RsaSigner};
 
 /// One private key that signs.
 pub trait Sign: Send + Sync {
-    /// What it signs with.
+    /// The algorithm.
     fn algorithm(&self) -> LeaseAlgorithm;
 
     /// The name under which the keyset lists its public half.

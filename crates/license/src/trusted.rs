@@ -21,7 +21,7 @@ pub struct TrustedKeyset {
     keys: BTreeMap<String, (Jwk, VerifyingKey)>,
 }
 
-/// What the one who verifies knows already; what is left out is not compared.
+/// The values that the verifier already knows; a `None` is not compared.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Expected<'a> {
     /// The product.
@@ -40,7 +40,7 @@ pub struct Expected<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Moment {
     /// Its own `iat`: it answers the request that was just sent, which [`Expected::req`] must name.
-    /// Whoever receives it takes the time from it, however wrong the clock is.
+    /// The recipient takes the time from it, however wrong its clock is.
     Answer,
     /// This moment: between `nbf` and `exp`, with a keyset that has not expired.
     Now(Timestamp),
@@ -96,7 +96,7 @@ impl TrustedKeyset {
         Ok(Self { keyset, keys })
     }
 
-    /// What the keyset says.
+    /// The claims of the keyset.
     pub fn keyset(&self) -> &Keyset {
         &self.keyset
     }
@@ -233,7 +233,7 @@ impl Expected<'_> {
 
 impl Refusal {
     /// Whether it says, in the epoch of this lease and of its license, that no slot is left for an installation that
-    /// asked to be activated: whoever holds this lease has lost the slot that the lease stands for.
+    /// asked to be activated: then the holder of this lease has lost its slot.
     ///
     /// After a restore of the authority, in a higher epoch, it does not: the slot may only have been forgotten.
     pub fn takes_slot_of(&self, held: &Lease) -> bool {
@@ -242,7 +242,8 @@ impl Refusal {
         full && self.epoch == held.epoch && self.sub == Some(held.sub)
     }
 
-    /// Whether it tells something newer than this lease: a later epoch, or, of the same one, a higher revision or a later time.
+    /// Whether it tells something newer than this lease: a later epoch, or, of the same one, a higher revision or a
+    /// later time.
     ///
     /// A refusal from before a restore of the authority tells nothing about a lease from after it.
     pub fn outdates(&self, held: &Lease) -> bool {

@@ -2,7 +2,7 @@ use serde_json::Value;
 
 use crate::{Invalid, json, jws::Compact};
 
-/// What a statement says, **without any proof that it is true**: to show to people, never to act on.
+/// The content of a statement **without any proof that it is true**: to show to people, never to act on.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Unverified {
     /// The header's `typ`.

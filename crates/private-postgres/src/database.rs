@@ -18,7 +18,7 @@ impl Database {
         Ok(Self { server: server.to_owned(), name: name.to_owned() })
     }
 
-    /// Where it is.
+    /// Its location.
     pub fn url(&self) -> String {
         named(&self.server, &self.name)
     }
@@ -31,7 +31,7 @@ impl Drop for Database {
     }
 }
 
-/// Has a server look at all that a database holds, and clear up behind what was written, as it does by itself some
+/// Vacuums and analyzes a database, as the server's autovacuum does some
 /// minutes later.
 ///
 /// # Errors
@@ -56,12 +56,12 @@ pub(crate) fn copy(server: &str, name: &str, other: &str) -> Result<String, Unav
 /// On a thread of its own: the synchronous client may not be used by async code.
 pub(crate) fn tell(server: &str, statement: String) -> Result<(), Unavailable> {
     let url = server.to_owned();
-    let told =
+    let ran =
         thread::spawn(move || postgres::Client::connect(&url, postgres::NoTls)?.batch_execute(&statement));
-    let told = told.join().map_err(|_| Unavailable("the PostgreSQL client panicked".to_owned()))?;
-    told.map_err(|error| {
+    let ran = ran.join().map_err(|_| Unavailable("the PostgreSQL client panicked".to_owned()))?;
+    ran.map_err(|error| {
         let reason = error.source().map_or_else(|| error.to_string(), ToString::to_string);
-        Unavailable(format!("the PostgreSQL server does not do as it is told ({reason})"))
+        Unavailable(format!("the PostgreSQL server does not follow a command ({reason})"))
     })
 }
 

@@ -14,7 +14,7 @@ pub struct Pair {
     name: String,
 }
 
-/// How often it is looked whether the standby has caught up.
+/// The interval between checks whether the standby has caught up.
 const LOOK: Duration = Duration::from_millis(20);
 /// So many looks, and it never will.
 const LOOKS: u32 = 1500;

@@ -21,16 +21,16 @@ pub struct Server {
     databases: AtomicU32,
 }
 
-/// Where a server keeps its data, and what it is told at its start.
+/// The folder of a server's data, and its settings at the start.
 #[derive(Clone, Copy, Default)]
 pub struct Place<'a> {
     /// The folder of `initdb` and `pg_ctl`; looked for unless named.
     pub programs: Option<&'a Path>,
     /// The folder in which its own is made, for all users to pass; `/tmp` unless named.
     pub parent: Option<&'a Path>,
-    /// Settings beside its defaults, as in `jit=off`.
+    /// Settings that differ from the defaults, such as `jit=off`.
     pub settings: &'a [&'a str],
-    /// Whether it listens on 127.0.0.1, at a port that is free, beside its socket.
+    /// Whether it listens on 127.0.0.1, at a free port, in addition to its socket.
     pub listens: bool,
     /// The certificate chain and the private key that it shows there, PEM: it offers TLS if it has them.
     pub certificate: Option<(&'a Path, &'a Path)>,
@@ -143,7 +143,7 @@ impl Server {
         self.tell("start")
     }
 
-    /// Ends every process of the server at once, as a power cut would.
+    /// Kills every process of the server, as a power cut would.
     ///
     /// # Errors
     /// If its keeper is gone.
@@ -159,7 +159,7 @@ impl Server {
         self.tell("promote")
     }
 
-    /// Begins anew as a standby of that server, which must not listen; its own data goes.
+    /// Starts again as a standby of that server, which must not listen; its own data is removed.
     ///
     /// # Errors
     /// If that one does not let itself be followed, or the keeper is gone.
@@ -182,7 +182,7 @@ impl Keeper {
         match line.strip_suffix('\n') {
             Some(answer) => Ok(answer.to_owned()),
             None => Err(Unavailable(
-                "the private PostgreSQL did not do as it was told: see its log above".to_owned(),
+                "the private PostgreSQL did not follow a command: see its log above".to_owned(),
             )),
         }
     }
@@ -209,7 +209,7 @@ impl Drop for Server {
 
 /// The folder of `initdb` and `pg_ctl`, if they are installed.
 fn programs() -> Option<PathBuf> {
-    let told = || {
+    let configured = || {
         let output = Command::new("pg_config").arg("--bindir").output().ok()?;
         Some(PathBuf::from(String::from_utf8(output.stdout).ok()?.trim()))
     };
@@ -218,5 +218,5 @@ fn programs() -> Option<PathBuf> {
         let number = |folder: &PathBuf| folder.file_name()?.to_str()?.parse::<u32>().ok();
         versions.flatten().map(|entry| entry.path()).max_by_key(number).map(|folder| folder.join("bin"))
     };
-    [told(), packaged()].into_iter().flatten().find(|folder| folder.join("pg_ctl").exists())
+    [configured(), packaged()].into_iter().flatten().find(|folder| folder.join("pg_ctl").exists())
 }

@@ -1,4 +1,4 @@
-//! A clock that stands still until a test moves it, and randomness that a test can repeat.
+//! A clock that a test moves, and randomness that a test can repeat.
 
 use std::{
     sync::atomic::{AtomicI64, AtomicU64, Ordering},
@@ -12,7 +12,7 @@ use rand_chacha::{
     rand_core::{Rng as _, SeedableRng as _},
 };
 
-/// Stands at 2026-11-22T00:00:00Z until it is moved.
+/// Shows 2026-11-22T00:00:00Z until it is moved.
 pub struct FakeClock {
     wall: AtomicI64,
     boot: AtomicI64,

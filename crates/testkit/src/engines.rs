@@ -6,11 +6,11 @@ use crate::postgres;
 
 /// An empty database of its own on one of the engines; SQLite's file is removed with it.
 pub struct Scratch {
-    /// Where it is.
+    /// Its location.
     pub config: Config,
     /// The folder of SQLite's file, and a place for other files of the test.
     pub folder: TempDir,
-    /// Where another process finds it on PostgreSQL.
+    /// The URL of the database for another process, on PostgreSQL.
     pub url: Option<String>,
 }
 

@@ -13,13 +13,13 @@ use crate::{
     postgres::{self, postgres},
 };
 
-/// A fresh authority with a clock that stands still and randomness that repeats itself.
+/// A fresh authority with a clock that only the test moves and randomness that repeats itself.
 pub struct World {
     /// The authority.
     pub authority: Arc<Authority>,
     /// Its clock.
     pub clock: Arc<FakeClock>,
-    /// What it runs on.
+    /// Its database.
     pub engine: Engine,
     /// Its metrics.
     pub registry: Registry,
@@ -38,7 +38,7 @@ pub struct Held {
     _db: Db,
 }
 
-/// What one installation told of a counter.
+/// One installation's report of a counter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Increment {
     /// The installation.
@@ -47,7 +47,7 @@ pub struct Increment {
     pub meter: String,
     /// Its number at the installation.
     pub seq: i64,
-    /// How many.
+    /// The number.
     pub amount: i64,
 }
 
@@ -80,7 +80,7 @@ impl World {
     }
 
     /// A world of its own on a copy of this one's data, which is sooner there than one that begins from nothing. Close
-    /// this one's authority before. Its clock begins where this one's stands, its randomness with this sequence.
+    /// this one's authority before. Its clock begins at this one's time, its randomness with this sequence.
     pub async fn copy(&self, sequence: u64) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         for entry in std::fs::read_dir(self.directory.path()).expect("the directory can be read").flatten() {

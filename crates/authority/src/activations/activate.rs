@@ -6,7 +6,7 @@ use kaching_domain::{
     Activation, License, Refused,
     activations::{
         Mover,
-        activate::{self as rules, Decision, Outcome},
+        activate::{self as rules, ActivateOutcome, Decision},
         known_levels,
     },
     quotas,
@@ -67,7 +67,7 @@ impl Authority {
             .map_err(after_commit)?;
         let generation = activation.credential.generation.unsigned_abs();
         Ok(Answer::Granted(Activated {
-            created: decision.outcome == Outcome::Created,
+            created: decision.outcome == ActivateOutcome::Created,
             first,
             lease,
             credential: Credential::derive(keys.credential_key(), activation.id, generation).text(),
@@ -98,7 +98,7 @@ fn bind(tx: &mut Tx<'_>, op: &mut Op, mut around: Around, ask: &Activate) -> Res
     op.charge(&around.license);
     let license = &around.license;
     let (levels, warnings) = known_levels(&around.terms.limits, &ask.levels);
-    let request = rules::Request {
+    let request = rules::ActivateRequest {
         product: ask.product.clone(),
         fingerprint: ask.fingerprint.clone(),
         kind: ask.kind,
@@ -113,7 +113,7 @@ fn bind(tx: &mut Tx<'_>, op: &mut Op, mut around: Around, ask: &Activate) -> Res
     let slots = slots::count(tx, op, license, present.as_ref())?;
     let full = license.slots().is_some_and(|max| slots.held >= max);
     let holders = if full || moving.is_some() { slots::holders(tx, op, license)? } else { Vec::new() };
-    let situation = rules::Situation {
+    let situation = rules::ActivateContext {
         license,
         product: &around.names.product,
         nonce_seen: match &present {
@@ -157,7 +157,7 @@ fn bind(tx: &mut Tx<'_>, op: &mut Op, mut around: Around, ask: &Activate) -> Res
 /// Counts an activation for the day. Each leaves an entry and a credential, so this is what bounds them; the last one
 /// that is admitted says so.
 fn count(tx: &mut Tx<'_>, op: &mut Op, license: &License, decision: &Decision) -> Result<()> {
-    if decision.outcome == Outcome::Repeated {
+    if decision.outcome == ActivateOutcome::Repeated {
         return Ok(());
     }
     let detail = "the license was activated as often as it may be in a day (UTC)";
@@ -178,7 +178,7 @@ fn refuse(
     tx: &mut Tx<'_>,
     op: &mut Op,
     around: &Around,
-    request: &rules::Request,
+    request: &rules::ActivateRequest,
     present: Option<&Activation>,
     refused: Refused,
 ) -> Result<Refused> {

@@ -7,8 +7,8 @@ pub(super) mod sql;
 use std::{collections::HashMap, sync::Arc};
 
 use kaching_base::{ActivationId, Timestamp};
-use kaching_db::{self as db, Db, Engine, Pace, Together, Tx};
-use kaching_domain::activations::heartbeat::{self as rules, Answered, Outcome};
+use kaching_db::{self as db, BatchLimits, Db, Engine, Tx, WriteBatcher};
+use kaching_domain::activations::heartbeat::{self as rules, Answered, HeartbeatOutcome};
 
 use super::{
     Heartbeat,
@@ -20,7 +20,7 @@ pub(crate) use grounds::Grounds;
 use sql::Stood;
 
 /// The heartbeats that wait.
-pub(crate) type Beats = Together<Beat, Option<Box<Kept>>>;
+pub(crate) type Beats = WriteBatcher<Beat, Option<Box<Kept>>>;
 
 /// A heartbeat, with the moment and the statement's id that it would have on its own.
 pub(crate) struct Beat {
@@ -31,19 +31,19 @@ pub(crate) struct Beat {
 }
 
 /// Two transactions, so that one gathers while the other commits.
-fn pace(engine: Engine) -> Pace {
-    let (few, inputs) = match engine {
+fn limits(engine: Engine) -> BatchLimits {
+    let (min_inputs, max_inputs) = match engine {
         Engine::Sqlite => (24, 256),
         // The ways to the server and back are most of what a transaction costs, so more share one. With yet more in it,
         // few connections would fill one transaction and leave nothing to the other.
         Engine::Postgres => (32, 64),
     };
-    Pace { few, inputs, at_once: 2, queue: 4096 }
+    BatchLimits { min_inputs, max_inputs, transactions: 2, queue: 4096 }
 }
 
 /// Gathers heartbeats for this database.
 pub(crate) fn gather(db: &Db, grounds: Arc<Grounds>) -> Beats {
-    Together::new(db, "activations.heartbeats", pace(db.engine()), move |tx, beats| {
+    WriteBatcher::new(db, "activations.heartbeats", limits(db.engine()), move |tx, beats| {
         hear_all(tx, beats, &grounds)
     })
 }
@@ -87,7 +87,7 @@ fn hear(beat: &Beat, stood: Stood, around: Arc<Around>) -> Option<Kept> {
     if request.generation != before.credential.generation {
         return None;
     }
-    let situation = rules::Situation {
+    let situation = rules::HeartbeatContext {
         license,
         product: &around.names.product,
         activation: &before,
@@ -95,7 +95,7 @@ fn hear(beat: &Beat, stood: Stood, around: Arc<Around>) -> Option<Kept> {
         free_slot: None,
         now: *now,
     };
-    let Outcome::Answered(answered) = rules::heartbeat(&request, &situation) else { return None };
+    let HeartbeatOutcome::Answered(answered) = rules::heartbeat(&request, &situation) else { return None };
     let Answered { activation, answer, .. } = *answered;
     let times = answer.ok()?;
     let active = stood.license.active;

@@ -2,7 +2,7 @@ use kaching_base::Timestamp;
 use kaching_db::Tx;
 use kaching_domain::{
     Activation, License,
-    activations::deactivate::{GivenBack, Situation, deactivate},
+    activations::deactivate::{DeactivateContext, GivenBack, deactivate},
 };
 use serde_json::json;
 
@@ -46,7 +46,13 @@ fn decide(
     let mut in_grace = if displaces { sql::in_grace(tx, license.id, now)? } else { Vec::new() };
     in_grace.retain(|id| *id != before.id);
     let moves = if displaces { sql::moves(tx, license.id, now)? } else { Vec::new() };
-    Ok(deactivate(&Situation { license, activation: before, in_grace: &in_grace, moves: &moves, now }))
+    Ok(deactivate(&DeactivateContext {
+        license,
+        activation: before,
+        in_grace: &in_grace,
+        moves: &moves,
+        now,
+    }))
 }
 
 fn write(

@@ -55,7 +55,7 @@ pub(super) fn audit_refusal(
     tx: &mut Tx<'_>,
     op: &mut Op,
     license: &License,
-    request: &activate::Request,
+    request: &activate::ActivateRequest,
     present: Option<(ActivationId, Option<ErrorCode>)>,
     refused: &Refused,
 ) -> Result<()> {

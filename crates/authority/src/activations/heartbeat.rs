@@ -6,7 +6,7 @@ use kaching_domain::{
     Activation, License, Refused,
     activations::{
         credential::{CredentialState, Verdict},
-        heartbeat::{self as rules, Answered, Outcome, Remembered, heartbeat},
+        heartbeat::{self as rules, Answered, HeartbeatOutcome, Remembered, heartbeat},
         known_levels,
     },
     leases::Times,
@@ -134,7 +134,7 @@ fn hear(tx: &mut Tx<'_>, op: &mut Op, beat: &Heartbeat, locks_license: bool) -> 
         false => None,
     };
     let free_slot = slots.as_ref().map(|slots| around.terms.slots().is_none_or(|max| slots.held < max));
-    let situation = rules::Situation {
+    let situation = rules::HeartbeatContext {
         license: &around.license,
         product: &around.names.product,
         activation: &before,
@@ -144,7 +144,7 @@ fn hear(tx: &mut Tx<'_>, op: &mut Op, beat: &Heartbeat, locks_license: bool) -> 
     };
     let outcome = heartbeat(&request, &situation);
     let mut counted = slots.map_or(around.license.active, |slots| slots.counted);
-    if let Outcome::Answered(answered) = &outcome {
+    if let HeartbeatOutcome::Answered(answered) = &outcome {
         counted += answered.delta;
     }
     if counted != around.license.active {
@@ -152,24 +152,24 @@ fn hear(tx: &mut Tx<'_>, op: &mut Op, beat: &Heartbeat, locks_license: bool) -> 
         around.license.active = counted;
     }
     match outcome {
-        Outcome::NeedsSlot => Ok(Heard::NeedsLicense),
-        Outcome::Fails(remembered) => {
+        HeartbeatOutcome::NeedsSlot => Ok(Heard::NeedsLicense),
+        HeartbeatOutcome::Fails(remembered) => {
             if remembered.differs_from(&before) {
                 remember(tx, op, &around.license, &before, &remembered, beat)?;
             }
             let CredentialState { generation, number, .. } = before.credential;
             Ok(Heard::Invalid { generation, number })
         }
-        Outcome::Moved(Ok(times)) => {
+        HeartbeatOutcome::Moved(Ok(times)) => {
             warnings.extend(usage::keep(tx, op, &around, before.id, &beat.usage)?);
             let activation = before;
             Ok(granted(around, activation, spelled.then_some(beat.fpr), (times, warnings, jti)))
         }
-        Outcome::Moved(Err(refused)) => {
+        HeartbeatOutcome::Moved(Err(refused)) => {
             refuse_moved(tx, op, &around.license, &before, request.generation, &refused)?;
             denied(tx, op, around, before.id, refused)
         }
-        Outcome::Answered(answered) => {
+        HeartbeatOutcome::Answered(answered) => {
             keep(tx, op, &around.license, &before, &answered, beat)?;
             warnings.extend(usage::keep(tx, op, &around, answered.activation.id, &beat.usage)?);
             let Answered { activation, answer, .. } = *answered;
@@ -210,12 +210,12 @@ pub(super) fn request_of(
     before: &Activation,
     limits: &Limits,
     address: Option<String>,
-) -> (rules::Request, Vec<String>) {
+) -> (rules::HeartbeatRequest, Vec<String>) {
     let (levels, warnings) = match &beat.levels {
         Some(told) => known_levels(limits, told),
         None => Default::default(),
     };
-    let request = rules::Request {
+    let request = rules::HeartbeatRequest {
         generation: i64::try_from(beat.proof.authorization.generation).unwrap_or(i64::MAX),
         number: i64::try_from(beat.proof.authorization.number).unwrap_or(i64::MAX),
         nonce: beat.nonce.clone(),

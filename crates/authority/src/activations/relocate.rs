@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use kaching_base::ActivationId;
 use kaching_domain::{
     Activation, Fingerprint,
-    activations::{Mover, activate as rules, relocate::relocate},
+    activations::{Mover, activate as rules, operator_move::move_by_operator},
 };
 
 use super::{
@@ -35,7 +35,7 @@ impl Authority {
                 .map_err(|error| Error::invalid("/fingerprint", error.to_string()))?
                 .canonical();
             let present = sql::lock_by_fingerprint(tx, license.id, &fingerprint)?;
-            let request = rules::Request {
+            let request = rules::ActivateRequest {
                 product: around.names.product.clone(),
                 fingerprint,
                 kind,
@@ -47,7 +47,7 @@ impl Authority {
                 address: None,
             };
             let in_grace = sql::in_grace(tx, license.id, op.now)?;
-            let situation = rules::Situation {
+            let situation = rules::ActivateContext {
                 license: &license,
                 product: &around.names.product,
                 present: present.as_ref(),
@@ -61,7 +61,7 @@ impl Authority {
                 now: op.now,
             };
             op.on("activation.move", id);
-            let decision = relocate(&request, &from, &situation)?;
+            let decision = move_by_operator(&request, &from, &situation)?;
             let deed = Deed { action: "activation.admit", moved: word(Mover::Operator) };
             store::keep(tx, op, &deed, &license, license.active, present.as_ref(), &decision)?;
             Ok(decision.activation)

@@ -2,7 +2,7 @@ use kaching_base::ActivationId;
 use kaching_db::Tx;
 use kaching_domain::{
     Activation, License,
-    activations::activate::{Decision, Outcome},
+    activations::activate::{ActivateOutcome, Decision},
 };
 use serde_json::json;
 
@@ -123,7 +123,7 @@ pub(super) fn cut_short(
 
 /// A repeat changed nothing but times.
 fn audit(tx: &mut Tx<'_>, op: &mut Op, deed: &Deed, license: &License, decision: &Decision) -> Result<()> {
-    if decision.outcome == Outcome::Repeated {
+    if decision.outcome == ActivateOutcome::Repeated {
         return Ok(());
     }
     let Activation { id, kind, credential, fingerprint, name, version, levels, .. } = &decision.activation;
@@ -132,7 +132,7 @@ fn audit(tx: &mut Tx<'_>, op: &mut Op, deed: &Deed, license: &License, decision:
         "license": license.id,
         "kind": kind,
         "generation": credential.generation,
-        "again": decision.outcome == Outcome::Renewed,
+        "again": decision.outcome == ActivateOutcome::Renewed,
         "version": version,
         "levels": levels,
     });

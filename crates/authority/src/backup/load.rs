@@ -2,7 +2,7 @@
 
 use std::{fs::File, io::Read as _, path::Path, time::Duration};
 
-use kaching_db::{Cells, Db, Progress, Table};
+use kaching_db::{Cells, CopyProgress, Db, Table};
 
 use super::{
     Chunks, Contents, Head, Seen, TableCount,
@@ -85,7 +85,7 @@ struct Loader {
     /// The tables of the schema that the backup has.
     tables: Vec<Table>,
     /// Where an earlier load stopped; nothing once that place is reached.
-    resume: Option<Progress>,
+    resume: Option<CopyProgress>,
     /// The table that is being filled.
     at: Option<Table>,
     /// Rows of it that are there already.

@@ -1,15 +1,15 @@
-//! What a copy into this database has done: it may be ended at any moment, and goes on from there.
+//! The progress of a copy into this database: it may end at any moment, and continues from there.
 
 use crate::{Db, Result, Tx, params};
 
-/// Where a copy stands.
+/// The progress of a copy.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Progress {
-    /// What is copied, in a text that is the same only for the same source.
+pub struct CopyProgress {
+    /// A text that identifies the source: it is the same only for the same source.
     pub origin: String,
     /// The table that is being filled; empty at the beginning.
     pub table: String,
-    /// How many of its rows are here.
+    /// The number of its rows that are already here.
     pub rows: u64,
 }
 
@@ -18,7 +18,7 @@ impl Db {
     ///
     /// # Errors
     /// As of any read.
-    pub async fn unfinished(&self) -> Result<Option<Progress>> {
+    pub async fn unfinished(&self) -> Result<Option<CopyProgress>> {
         self.read("db.unfinished", |tx| tx.unfinished()).await
     }
 }
@@ -28,13 +28,13 @@ impl Tx<'_> {
     ///
     /// # Errors
     /// As the database answers.
-    pub fn unfinished(&mut self) -> Result<Option<Progress>> {
+    pub fn unfinished(&mut self) -> Result<Option<CopyProgress>> {
         if !self.has_table("unfinished_copy")? {
             return Ok(None);
         }
         self.query_opt("select origin, at_table, done_rows from unfinished_copy", &[], |row| {
             let (origin, table, rows) = (row.get(0)?, row.get(1)?, row.get::<i64>(2)?);
-            Ok(Progress { origin, table, rows: rows.unsigned_abs() })
+            Ok(CopyProgress { origin, table, rows: rows.unsigned_abs() })
         })
     }
 

@@ -1,17 +1,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Cell, Kind, odd};
+use super::{Cell, CellKind, odd};
 use crate::{Engine, Result, Tx, params, place::HINT};
 
-/// Tables of this crate's own: which migrations were applied, and what a copy that is under way has done.
+/// This crate's own tables: the applied migrations, and the progress of a copy.
 const OWN: [&str; 2] = ["schema_migrations", "unfinished_copy"];
 
 /// A table of the live schema. Its columns are in the order of their names, which is the same on both engines; what the
-/// database computes by itself is not among them.
+/// database computes is not among them.
 #[derive(Clone, Debug)]
 pub struct Table {
     name: String,
-    columns: Vec<(String, Kind)>,
+    columns: Vec<(String, CellKind)>,
     /// The places of the primary key's columns.
     key: Vec<usize>,
     /// Whether SQLite lays its rows by their ids, as [`crate::place`] says.
@@ -34,12 +34,12 @@ impl Table {
         self.key.iter().map(|at| row[*at].clone()).collect()
     }
 
-    /// What stands behind a column's name or value where a row is written.
+    /// The hint behind a column's name or value in an insert.
     pub(super) fn hint(&self, column: usize) -> &'static str {
         if self.by_id && self.key == [column] { HINT } else { "" }
     }
 
-    pub(super) fn kinds(&self) -> impl Iterator<Item = Kind> {
+    pub(super) fn kinds(&self) -> impl Iterator<Item = CellKind> {
         self.columns.iter().map(|(_, kind)| *kind)
     }
 
@@ -47,14 +47,14 @@ impl Table {
         self.key.iter().map(|at| self.columns[*at].0.as_str())
     }
 
-    pub(super) fn key_kinds(&self) -> impl Iterator<Item = Kind> {
+    pub(super) fn key_kinds(&self) -> impl Iterator<Item = CellKind> {
         self.key.iter().map(|at| self.columns[*at].1)
     }
 }
 
-/// A column as the catalogue tells of it: its table, its name, its type, its place in the primary key from 1, or 0, and
-/// whether the table's rows have rowids.
-type Told = (String, String, String, i64, bool);
+/// A column as the database's catalogue describes it: table, name, type, position in the primary key (from 1; 0 if it
+/// is not part of it), and whether the table's rows have rowids.
+type ColumnInfo = (String, String, String, i64, bool);
 
 const SQLITE_COLUMNS: &str = "select m.name, c.name, lower(c.type), c.pk, t.wr = 0
     from sqlite_schema m, pragma_table_list(m.name) t, pragma_table_xinfo(m.name) c
@@ -90,16 +90,16 @@ impl Tx<'_> {
         };
         let refers: Vec<(String, String)> =
             self.query_all(references, &[], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        let tables = self.told()?.into_iter().map(|(name, columns)| table(name, columns));
+        let tables = self.column_infos()?.into_iter().map(|(name, columns)| table(name, columns));
         in_order(tables.collect::<Result<_>>()?, &refers)
     }
 
-    /// The name of the first table, whoever made it, if there is any.
+    /// The name of the first table, if there is any, ours or not.
     ///
     /// # Errors
     /// As the database answers.
     pub fn first_table(&mut self) -> Result<Option<String>> {
-        Ok(self.told()?.into_keys().next())
+        Ok(self.column_infos()?.into_keys().next())
     }
 
     /// Whether there is a table of this name.
@@ -117,43 +117,43 @@ impl Tx<'_> {
         Ok(self.query_one(tables, params![name], |row| row.get::<i64>(0))? > 0)
     }
 
-    /// What the catalogue tells of each table that is not this crate's own.
-    fn told(&mut self) -> Result<BTreeMap<String, Vec<Told>>> {
+    /// The columns of each table that is not this crate's own.
+    fn column_infos(&mut self) -> Result<BTreeMap<String, Vec<ColumnInfo>>> {
         let columns = match self.engine() {
             Engine::Sqlite => SQLITE_COLUMNS,
             Engine::Postgres => POSTGRES_COLUMNS,
         };
-        let told: Vec<Told> = self.query_all(columns, &[], |row| {
+        let infos: Vec<ColumnInfo> = self.query_all(columns, &[], |row| {
             Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
         })?;
-        let mut by_name: BTreeMap<String, Vec<Told>> = BTreeMap::new();
-        for column in told.into_iter().filter(|(table, ..)| !OWN.contains(&table.as_str())) {
+        let mut by_name: BTreeMap<String, Vec<ColumnInfo>> = BTreeMap::new();
+        for column in infos.into_iter().filter(|(table, ..)| !OWN.contains(&table.as_str())) {
             by_name.entry(column.0.clone()).or_default().push(column);
         }
         Ok(by_name)
     }
 }
 
-fn table(name: String, mut told: Vec<Told>) -> Result<Table> {
+fn table(name: String, mut infos: Vec<ColumnInfo>) -> Result<Table> {
     // By bytes: the engines sort names differently.
-    told.sort_by(|a, b| a.1.cmp(&b.1));
+    infos.sort_by(|a, b| a.1.cmp(&b.1));
     let mut key: Vec<(i64, usize)> = Vec::new();
     let mut columns = Vec::new();
     let mut by_id = false;
-    for (at, (_, column, ty, place, rowid)) in told.into_iter().enumerate() {
+    for (at, (_, column, ty, place, rowid)) in infos.into_iter().enumerate() {
         let kind = match ty.as_str() {
-            "integer" | "bigint" | "smallint" => Kind::Int,
-            "boolean" => Kind::Bool,
-            "text" | "character varying" => Kind::Text,
-            "blob" | "bytea" => Kind::Bytes,
-            "uuid" => Kind::Uuid,
+            "integer" | "bigint" | "smallint" => CellKind::Int,
+            "boolean" => CellKind::Bool,
+            "text" | "character varying" => CellKind::Text,
+            "blob" | "bytea" => CellKind::Bytes,
+            "uuid" => CellKind::Uuid,
             other => {
                 return Err(odd(format!("{name}.{column} is a column of type {other}, which is not copied")));
             }
         };
         if place > 0 {
             key.push((place, at));
-            by_id = rowid && column == "id" && kind == Kind::Bytes;
+            by_id = rowid && column == "id" && kind == CellKind::Bytes;
         }
         columns.push((column, kind));
     }
@@ -172,7 +172,7 @@ fn in_order(mut tables: Vec<Table>, refers: &[(String, String)]) -> Result<Vec<T
             refers.iter().any(|(from, to)| *from == table.name && to != from && !done.contains(to))
         };
         let Some(at) = tables.iter().position(|table| !waits(table, &done)) else {
-            return Err(odd(format!("{} and others refer to each other in a ring", tables[0].name)));
+            return Err(odd(format!("{} and others refer to each other in a circle", tables[0].name)));
         };
         let next = tables.remove(at);
         done.insert(next.name.clone());

@@ -9,14 +9,14 @@ use crate::{Error, Result};
 
 /// One server of an address.
 #[derive(Clone)]
-pub(super) struct Place {
+pub(super) struct HostPort {
     /// For messages: never more than a host's name and port, or a folder.
     pub(super) name: String,
     pub(super) config: postgres::Config,
     pub(super) tls: Tls,
 }
 
-/// What the driver knows nothing of, or less than libpq.
+/// Settings that the driver does not know, or handles less strictly than libpq.
 #[derive(Default)]
 struct Ours {
     sslmode: Option<String>,
@@ -24,11 +24,11 @@ struct Ours {
     target: Option<String>,
 }
 
-/// How long one server of several may keep the others waiting.
+/// The time after which the next of several servers is tried.
 const ONE_OF_SEVERAL: Duration = Duration::from_secs(2);
 
 /// Every server of an address, in its order. A connection waits at most `patience` for an answer.
-pub(super) fn parse(text: &str, patience: Duration) -> Result<Vec<Place>> {
+pub(super) fn parse(text: &str, patience: Duration) -> Result<Vec<HostPort>> {
     let (rest, ours) = split(text).ok_or_else(malformed)?;
     let all: postgres::Config = rest.parse().map_err(|error: postgres::Error| refused(&error))?;
     ours.check_target()?;
@@ -68,12 +68,12 @@ pub(super) fn parse(text: &str, patience: Duration) -> Result<Vec<Place>> {
             if let Some(number) = number {
                 config.hostaddr(number);
             }
-            Ok(Place { name, config, tls })
+            Ok(HostPort { name, config, tls })
         })
         .collect()
 }
 
-/// What all servers of an address share.
+/// The settings that all servers of an address share.
 fn common(all: &postgres::Config) -> postgres::Config {
     let mut config = postgres::Config::new();
     config.application_name(all.get_application_name().unwrap_or("kaching"));
@@ -151,17 +151,17 @@ fn is_here(host: Option<&Host>, number: Option<IpAddr>) -> bool {
 fn split(text: &str) -> Option<(String, Ours)> {
     let mut ours = Ours::default();
     let mut take = |key: &str, value: &str| {
-        let place = match key {
+        let field = match key {
             "sslmode" => &mut ours.sslmode,
             "sslrootcert" => &mut ours.sslrootcert,
             "target_session_attrs" => &mut ours.target,
             _ => return false,
         };
-        *place = Some(value.to_owned());
+        *field = Some(value.to_owned());
         true
     };
     let rest = if text.starts_with("postgres://") || text.starts_with("postgresql://") {
-        let (place, settings) = text.split_once('?').unwrap_or((text, ""));
+        let (base, settings) = text.split_once('?').unwrap_or((text, ""));
         let mut kept = Vec::new();
         for setting in settings.split('&').filter(|setting| !setting.is_empty()) {
             let (key, value) = setting.split_once('=')?;
@@ -169,7 +169,7 @@ fn split(text: &str) -> Option<(String, Ours)> {
                 kept.push(setting);
             }
         }
-        if kept.is_empty() { place.to_owned() } else { format!("{place}?{}", kept.join("&")) }
+        if kept.is_empty() { base.to_owned() } else { format!("{base}?{}", kept.join("&")) }
     } else {
         let mut kept = String::new();
         for (written, key, value) in settings(text)? {

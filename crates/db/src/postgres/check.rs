@@ -1,4 +1,4 @@
-//! What a database must be like before anything is stored in it.
+//! The requirements on a database before anything is stored in it.
 
 use postgres::{Client, SimpleQueryMessage, SimpleQueryRow};
 

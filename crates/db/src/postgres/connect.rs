@@ -8,14 +8,14 @@ use std::{
 
 use postgres::{Client, SimpleQueryMessage};
 
-use super::{address, address::Place, fault};
+use super::{address, address::HostPort, fault};
 use crate::{Error, Result};
 
-/// Where the server is, and how to reach it.
+/// The servers of an address, and which one to try first.
 #[derive(Clone)]
 pub(super) struct Server {
-    places: Arc<[Place]>,
-    /// The place of the last connection, which all that are made anew try first.
+    servers: Arc<[HostPort]>,
+    /// The index of the server of the last connection: new connections try it first.
     last: Arc<AtomicUsize>,
 }
 
@@ -40,28 +40,28 @@ const SETTLE: &str = "set client_min_messages = warning; set statement_timeout =
 
 impl Server {
     pub(super) fn new(url: &str, patience: Duration) -> Result<Self> {
-        Ok(Self { places: address::parse(url, patience)?.into(), last: Arc::default() })
+        Ok(Self { servers: address::parse(url, patience)?.into(), last: Arc::default() })
     }
 
     /// Makes one connection to the server that takes writes, and sets what every transaction relies on.
     pub(super) fn connect(&self) -> Result<(Client, Warned)> {
-        let (count, first) = (self.places.len(), self.last.load(Ordering::Relaxed));
+        let (count, first) = (self.servers.len(), self.last.load(Ordering::Relaxed));
         let mut why = Vec::new();
         for at in (first..first + count).map(|at| at % count) {
-            let place = &self.places[at];
-            match place.connect() {
+            let server = &self.servers[at];
+            match server.connect() {
                 Ok(connected) => {
                     self.last.store(at, Ordering::Relaxed);
                     return Ok(connected);
                 }
-                Err(reason) => why.push(format!("{}: {reason}", place.name)),
+                Err(reason) => why.push(format!("{}: {reason}", server.name)),
             }
         }
         Err(Error::Unavailable(why.join("; ")))
     }
 }
 
-impl Place {
+impl HostPort {
     fn connect(&self) -> std::result::Result<(Client, Warned), String> {
         let reason = |error| self.tls.explain(&error).unwrap_or_else(|| fault::reason(&error));
         let warned = Warned::default();

@@ -2,7 +2,7 @@ use postgres::error::{DbError, Severity, SqlState};
 
 use crate::{Error, error::Fault};
 
-/// What a failed statement means for its transaction.
+/// The consequence of a failed statement for its transaction.
 pub(super) fn of(name: &'static str, error: &postgres::Error) -> Fault {
     match error.as_db_error() {
         Some(db) if ended(db) => Fault::Lost(reason(error)),
@@ -23,7 +23,7 @@ pub(super) fn ended(db: &DbError) -> bool {
     !matches!(db.parsed_severity(), Some(Severity::Error)) || db.code().code().starts_with("08")
 }
 
-/// What happened, in words, without the values of parameters.
+/// Describes the error without the values of parameters.
 pub(super) fn reason(error: &postgres::Error) -> String {
     use std::error::Error as _;
     match (error.as_db_error(), error.source()) {
@@ -44,7 +44,7 @@ fn words(db: &DbError) -> String {
 
 fn answered(name: &'static str, db: &DbError) -> Fault {
     let code = db.code();
-    // The last: a migration has changed what a prepared statement answers; prepared anew, it fits.
+    // The last: a migration has changed what a prepared statement answers; it must be prepared again.
     let again = *code == SqlState::T_R_SERIALIZATION_FAILURE
         || *code == SqlState::T_R_DEADLOCK_DETECTED
         || db.routine() == Some("RevalidateCachedQuery");

@@ -6,7 +6,7 @@ use std::{
 use postgres::{Client, error::SqlState};
 
 use super::{connect::Warned, fault};
-use crate::{Engine, Error, Param, Result, Statement, error::Fault, metrics::Kind, moment, sql::dialect};
+use crate::{Engine, Error, Param, Result, Statement, error::Fault, metrics::TxKind, moment, sql::dialect};
 
 /// One connection with the statements that it has prepared.
 pub(crate) struct Session {
@@ -18,15 +18,15 @@ pub(crate) struct Session {
 /// Prepared statements that a connection keeps: more than the product has, so that only lists come and go.
 const STATEMENTS: usize = 256;
 
-/// Every statement has an index that leads to its rows, in their order where a page of them is read. Of a table that the
-/// server has not looked at yet, or of a statement whose values it is told later, it estimates that reading all and
-/// sorting costs less, and with a million rows that takes seconds; of a small table, that reading all of it for the
-/// rows of 64 heartbeats does.
+/// Every statement has an index that leads to its rows, in their order where a page of them is read. For a table
+/// without statistics, or a statement whose values come later, the planner estimates that a full scan and a sort cost
+/// less, which takes seconds with a million rows; for a small table, it prefers a full scan for the rows of 64
+/// heartbeats.
 const BY_INDEX: &str = "set enable_seqscan = off; set enable_bitmapscan = off; set enable_hashjoin = off;
     set enable_mergejoin = off; set max_parallel_workers_per_gather = 0; set jit = off";
 
-/// What became of a COMMIT that did not succeed.
-pub(super) enum Commit {
+/// The outcome of a COMMIT that did not succeed.
+pub(super) enum CommitFailure {
     /// The server undid it, and may be asked again, or not.
     Undone(Fault),
     /// Its answer did not arrive, or says that a standby may not have it.
@@ -40,16 +40,16 @@ impl Session {
     }
 
     /// Begins a transaction that the server itself ends at the deadline.
-    pub(super) fn begin(&mut self, name: &'static str, kind: Kind, deadline: Instant) -> Result<(), Fault> {
+    pub(super) fn begin(&mut self, name: &'static str, kind: TxKind, deadline: Instant) -> Result<(), Fault> {
         let left =
             deadline.saturating_duration_since(moment::now()).max(Duration::from_millis(1)).as_millis();
         let (mode, then) = match kind {
-            Kind::Write => ("read committed", ""),
+            TxKind::Write => ("read committed", ""),
             // One state of the database, as SQLite shows it.
-            Kind::Read => ("repeatable read", "; set transaction read only"),
+            TxKind::Read => ("repeatable read", "; set transaction read only"),
         };
-        // That it could write is asked of one that reads, too: behind a pooler a connection may have come to a standby,
-        // which is behind by what it has not heard yet.
+        // A read asks for a writable server, too: behind a pooler a connection may have come to a standby,
+        // which may be behind the primary.
         let begin = format!(
             "begin isolation level {mode}, read write; set local statement_timeout = {left};
              set local lock_timeout = {left}; set local idle_in_transaction_session_timeout = {}{then}",
@@ -63,15 +63,15 @@ impl Session {
         })
     }
 
-    pub(super) fn commit(&mut self, name: &'static str) -> Result<(), Commit> {
+    pub(super) fn commit(&mut self, name: &'static str) -> Result<(), CommitFailure> {
         self.warned.take();
         match self.client.batch_execute("commit") {
             // "The transaction has already committed locally, but might not have been replicated to the standby."
-            Ok(()) if self.warned.take() => Err(Commit::Unknown),
+            Ok(()) if self.warned.take() => Err(CommitFailure::Unknown),
             Ok(()) => Ok(()),
             Err(error) => match fault::of(name, &error) {
-                Fault::Lost(_) => Err(Commit::Unknown),
-                undone => Err(Commit::Undone(undone)),
+                Fault::Lost(_) => Err(CommitFailure::Unknown),
+                undone => Err(CommitFailure::Undone(undone)),
             },
         }
     }
@@ -135,7 +135,7 @@ fn borrowed<'p>(params: &'p [Param<'p>]) -> Vec<&'p (dyn postgres::types::ToSql 
     params.iter().map(|param| param as _).collect()
 }
 
-impl From<Error> for Commit {
+impl From<Error> for CommitFailure {
     fn from(error: Error) -> Self {
         Self::Undone(Fault::Final(error))
     }

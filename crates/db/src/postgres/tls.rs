@@ -59,7 +59,7 @@ impl Tls {
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(verifier))
             .with_no_client_auth();
-        // Asked for where the handshake begins at once (sslnegotiation=direct), and ignored elsewhere.
+        // Asked for where the handshake begins immediately (sslnegotiation=direct), and ignored elsewhere.
         config.alpn_protocols = vec![b"postgresql".to_vec()];
         Ok(Self {
             mode,
@@ -70,7 +70,7 @@ impl Tls {
         })
     }
 
-    /// What went wrong with the encryption and what to do about it, where that is it.
+    /// Explains an error of the encryption, with its remedy; `None` for any other error.
     pub(super) fn explain(&self, error: &postgres::Error) -> Option<String> {
         words::explain(error, self.roots.as_deref())
     }

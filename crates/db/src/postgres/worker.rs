@@ -8,13 +8,13 @@ use crossbeam_channel::Receiver;
 use super::{
     check,
     connect::Server,
-    session::{Commit, Session},
+    session::{CommitFailure, Session},
 };
 use crate::{
     Error, Result,
     error::Fault,
     job::{Job, Ran},
-    metrics::Kind,
+    metrics::TxKind,
     moment,
     tx::Link,
 };
@@ -22,13 +22,13 @@ use crate::{
 /// A thread with a connection, which it makes again when it is lost.
 pub(super) struct Worker {
     server: Server,
-    kind: Kind,
+    kind: TxKind,
     session: Option<Session>,
-    /// Whether there was a connection that was lost, which is worth a word when it is back.
+    /// Whether a connection was lost: then its return is logged.
     lost: bool,
 }
 
-/// Runs of one transaction before those in its way are told to be too many.
+/// Runs of one transaction before it fails because too many others are in its way.
 const RUNS: u32 = 12;
 const RETRY: Duration = Duration::from_millis(2);
 const RETRY_MOST: Duration = Duration::from_millis(200);
@@ -36,16 +36,16 @@ const RECONNECT: Duration = Duration::from_millis(25);
 /// A standby that takes over is found this soon.
 const RECONNECT_MOST: Duration = Duration::from_millis(250);
 
-/// How one attempt at a transaction ended.
+/// The outcome of one attempt at a transaction.
 enum Attempt {
-    /// The caller is told.
+    /// The caller gets this answer.
     Ended(Result<()>),
     /// Nothing was changed, and it may be tried again.
     Retry(Error),
 }
 
 impl Worker {
-    pub(super) fn new(server: Server, kind: Kind) -> Self {
+    pub(super) fn new(server: Server, kind: TxKind) -> Self {
         Self { server, kind, session: None, lost: false }
     }
 
@@ -125,16 +125,20 @@ impl Worker {
         match job.run(Link::Postgres(session)) {
             Ran::Keep => match session.commit(job.name) {
                 Ok(()) => Attempt::Ended(Ok(())),
-                Err(Commit::Undone(fault)) => self.failed(job.name, fault),
-                Err(Commit::Unknown) => {
+                Err(CommitFailure::Undone(fault)) => self.failed(job.name, fault),
+                Err(CommitFailure::Unknown) => {
                     self.lose("the answer to a commit did not arrive");
                     // A read has nothing to commit: what it saw is what it saw.
-                    Attempt::Ended(if self.kind == Kind::Read { Ok(()) } else { Err(Error::OutcomeUnknown) })
+                    Attempt::Ended(if self.kind == TxKind::Read {
+                        Ok(())
+                    } else {
+                        Err(Error::OutcomeUnknown)
+                    })
                 }
             },
             Ran::Undo => self.undo(job.name, Ok(())),
             Ran::Panicked => self.undo(job.name, Err(Error::Panicked)),
-            // The closure has made an error of its own out of one that is final: that one is told.
+            // The closure has made an error of its own out of one that is final: the caller gets that one.
             Ran::Fault(Fault::Final(_), false) => self.undo(job.name, Ok(())),
             Ran::Fault(fault, _) => self.failed(job.name, fault),
         }
@@ -158,7 +162,7 @@ impl Worker {
         }
     }
 
-    /// Rolls back; a connection on which that fails is of no more use, and the server rolls back by itself.
+    /// Rolls back; a connection on which that fails is of no more use, and the server rolls back when it closes.
     fn undo(&mut self, name: &'static str, outcome: Result<()>) -> Attempt {
         if let Some(session) = &mut self.session
             && session.rollback(name).is_err()

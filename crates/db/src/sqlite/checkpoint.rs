@@ -23,13 +23,13 @@ pub(super) struct Checkpoint {
     metrics: Metrics,
     /// The size of a page in bytes.
     page: u64,
-    /// Whether a reader that stays was told of.
-    told: bool,
+    /// Whether the warning of a long reader was logged.
+    warned: bool,
 }
 
-/// How far the log is moved, in pages.
+/// The progress of moving the log, in pages.
 #[derive(Clone, Copy)]
-struct Progress {
+struct LogProgress {
     log: i64,
     moved: i64,
 }
@@ -42,14 +42,14 @@ pub(super) struct Tail(Arc<AtomicBool>);
 /// Pages in the log at which the writer is asked to help: 8 MiB of those that a new file has.
 const LONG: i64 = 4096;
 
-/// Pages in the log that a reader keeps from being moved at which that is told: 64 MiB of those that a new file has.
+/// Pages of the log held back by a reader from which a warning is logged: 64 MiB of those that a new file has.
 const HELD_BACK: i64 = 32_768;
 
-/// How long the writer waits for readers that still use the log.
+/// The time for which the writer waits for readers that still use the log.
 const READERS: Duration = Duration::from_millis(20);
 
-/// Says when the next checkpoint is due; owned by the writer.
-pub(super) struct Pace {
+/// Decides when the next checkpoint is due; owned by the writer.
+pub(super) struct CheckpointSchedule {
     log: PathBuf,
     due: Sender<()>,
     commits: u32,
@@ -65,7 +65,7 @@ const GROWTH: u64 = 8 << 20;
 /// Commits between two looks at the file.
 const LOOK: u32 = 16;
 
-impl Pace {
+impl CheckpointSchedule {
     pub(super) fn new(database: &Path, due: Sender<()>) -> Self {
         let mut log = database.as_os_str().to_owned();
         log.push("-wal");
@@ -101,7 +101,7 @@ impl Checkpoint {
         metrics: Metrics,
     ) -> rusqlite::Result<Self> {
         let page: i64 = connection.query_row("pragma page_size", [], |row| row.get(0))?;
-        Ok(Self { connection, file, fatal, tail, metrics, page: page.unsigned_abs(), told: false })
+        Ok(Self { connection, file, fatal, tail, metrics, page: page.unsigned_abs(), warned: false })
     }
 
     /// Works whenever the writer says that it is due, and ends with the writer.
@@ -112,26 +112,26 @@ impl Checkpoint {
                 continue;
             }
             let mut passed = self.pass();
-            // What was written in the meantime is moved as well, so that little is left for the writer.
+            // A second pass moves the pages written in the meantime, so that little is left for the writer.
             if passed.is_some_and(|passed| passed.log > LONG) {
                 passed = self.pass();
-                // Where more than that is left, a reader stays, for which the writer would wait in vain each time.
+                // If more than that is left, a long reader is in the way, and the writer would wait in vain each time.
                 if passed.is_some_and(|passed| passed.left() <= LONG) {
                     self.tail.ask();
                 }
             }
             if let Some(passed) = passed {
-                self.tell(passed);
+                self.report(passed);
             }
         }
     }
 
-    /// Says how long the log is, and once, what to look for where a reader keeps it from starting again.
-    fn tell(&mut self, passed: Progress) {
+    /// Records the length of the log, and warns once if a reader keeps it from starting again.
+    fn report(&mut self, passed: LogProgress) {
         let bytes = |pages: i64| pages.unsigned_abs() * self.page;
         self.metrics.log(bytes(passed.log), bytes(passed.left()));
         let held_back = passed.left() > HELD_BACK;
-        if held_back && !self.told {
+        if held_back && !self.warned {
             let mib = bytes(passed.log) >> 20;
             tracing::warn!(
                 mib,
@@ -140,12 +140,12 @@ impl Checkpoint {
                  transaction, and end it (fuser and lsof name who has the file open)"
             );
         }
-        self.told = held_back;
+        self.warned = held_back;
     }
 
     /// Moves what there is and waits for the disk, which SQLite leaves to the last one, the writer. How far the log
     /// is moved, unless it failed.
-    fn pass(&self) -> Option<Progress> {
+    fn pass(&self) -> Option<LogProgress> {
         let passed = match checkpoint(&self.connection, "pragma wal_checkpoint(passive)") {
             Ok(passed) => passed,
             // Nothing is lost by it: the log stays, and is tried again.
@@ -156,7 +156,7 @@ impl Checkpoint {
         };
         if let Err(error) = self.file.sync() {
             tracing::error!(%error, "the disk did not keep a checkpoint: the process must end");
-            // Another sync might succeed without them, and the log start again. A start moves all of it anew.
+            // Another sync might succeed without them, and the log start again. The next start moves all of it again.
             self.fatal.send_replace(Some(Error::Unavailable(error.to_string())));
             return None;
         }
@@ -164,7 +164,7 @@ impl Checkpoint {
     }
 }
 
-impl Progress {
+impl LogProgress {
     /// Pages that are not moved yet.
     fn left(self) -> i64 {
         (self.log - self.moved).max(0)
@@ -193,13 +193,13 @@ impl Tail {
         if let Err(error) = connection.busy_timeout(super::open::BUSY).and(finished) {
             tracing::warn!(%error, "a checkpoint failed; the log keeps growing");
         }
-        // Where a long reader was in the way, the next checkpoint asks again.
+        // If a long reader was in the way, the next checkpoint asks again.
         self.0.store(false, Ordering::Release);
     }
 }
 
 /// Moves what it can.
-fn checkpoint(connection: &Connection, sql: &str) -> rusqlite::Result<Progress> {
-    let read = |row: &rusqlite::Row<'_>| Ok(Progress { log: row.get(1)?, moved: row.get(2)? });
+fn checkpoint(connection: &Connection, sql: &str) -> rusqlite::Result<LogProgress> {
+    let read = |row: &rusqlite::Row<'_>| Ok(LogProgress { log: row.get(1)?, moved: row.get(2)? });
     connection.prepare_cached(sql)?.query_row([], read)
 }

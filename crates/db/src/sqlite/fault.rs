@@ -2,7 +2,7 @@ use rusqlite::ErrorCode;
 
 use crate::{Error, error::Fault};
 
-/// What a failed statement means for its transaction.
+/// The consequence of a failed statement for its transaction.
 pub(super) fn of(name: &'static str, error: rusqlite::Error) -> Fault {
     Fault::Final(meaning(name, error))
 }
@@ -45,20 +45,20 @@ fn constraint(extended: i32, message: &str) -> Error {
     }
 }
 
-/// What became of a COMMIT that failed.
+/// The outcome of a COMMIT that failed.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Commit {
+pub(super) enum CommitError {
     /// Nothing of it will ever be seen.
     Undone(Error),
     /// The disk did not say what it kept: it may come back after a crash.
     Unknown(Error),
 }
 
-pub(super) fn commit(error: rusqlite::Error) -> Commit {
+pub(super) fn commit(error: rusqlite::Error) -> CommitError {
     let failed = error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure);
     match meaning("commit", error) {
-        error if failed => Commit::Unknown(error),
-        error => Commit::Undone(error),
+        error if failed => CommitError::Unknown(error),
+        error => CommitError::Undone(error),
     }
 }
 
@@ -75,11 +75,14 @@ mod tests {
     fn only_a_failed_disk_leaves_a_commit_unknown() {
         assert_eq!(
             commit(failure(ffi::SQLITE_FULL, "database or disk is full")),
-            Commit::Undone(Error::Full)
+            CommitError::Undone(Error::Full)
         );
-        assert!(matches!(commit(failure(ffi::SQLITE_BUSY, "busy")), Commit::Undone(Error::Unavailable(_))));
+        assert!(matches!(
+            commit(failure(ffi::SQLITE_BUSY, "busy")),
+            CommitError::Undone(Error::Unavailable(_))
+        ));
         for code in [ffi::SQLITE_IOERR_FSYNC, ffi::SQLITE_IOERR_WRITE, ffi::SQLITE_IOERR] {
-            assert!(matches!(commit(failure(code, "disk I/O error")), Commit::Unknown(_)), "{code}");
+            assert!(matches!(commit(failure(code, "disk I/O error")), CommitError::Unknown(_)), "{code}");
         }
     }
 }

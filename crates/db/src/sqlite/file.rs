@@ -1,7 +1,7 @@
-//! A database's file, to be synced past SQLite: by itself it syncs only what a checkpoint has moved whole, and then the
+//! A database's file, to be synced past SQLite: SQLite syncs only what a checkpoint has moved whole, and then the
 //! writer waits for the disk.
 //!
-//! Whoever closes a descriptor of a file gives up the locks that the process holds on it through others (fcntl(2)), and
+//! Closing a descriptor of a file gives up the locks that the process holds on it through others (fcntl(2)), and
 //! SQLite's are such locks. So a process has one of each file, closed when nothing else of it has the file open.
 
 use std::{

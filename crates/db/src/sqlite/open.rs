@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{Error, Result, place};
 
-/// What the threads will own.
+/// The connections, to be owned by the threads.
 pub(super) struct Connections {
     pub(super) writer: Connection,
     pub(super) readers: Vec<Connection>,
@@ -19,16 +19,17 @@ pub(super) struct Connections {
 /// Prepared statements that a connection keeps: more than the product has, so that only lists come and go.
 const STATEMENTS: usize = 256;
 
-/// How long a file that another process holds is waited for.
+/// The time for which a file held by another process is awaited.
 pub(super) const BUSY: Duration = Duration::from_secs(5);
 
-/// Bytes of a page, in a file that is made: a row that changes alone on its page is read, logged and moved with all of it.
+/// Bytes of a page, in a file that is made: a row that changes alone on its page is read, logged and moved with all of
+/// it.
 const PAGE: u32 = 2048;
 
-/// KiB of pages that a connection keeps. A writer's SQLite goes through all of them at the end of a transaction in which
-/// a tree was balanced: with 20 MB that was a tenth of what an activation costs. A reader fills its own with the first
-/// backup or count that it runs, and never gives it back: with 20 MB, four of them kept 90 MB for work that is rare, and
-/// lists were no faster.
+/// KiB of pages that a connection keeps. A writer's SQLite goes through all of them at the end of a transaction in
+/// which a tree was balanced: with 20 MB that was a tenth of what an activation costs. A reader fills its own with the
+/// first backup or count that it runs, and never gives it back: with 20 MB, four of them kept 90 MB for work that is
+/// rare, and lists were no faster.
 const CACHE: u32 = 4000;
 
 /// The log may keep this many bytes on disk after it was moved into the file.
@@ -75,8 +76,8 @@ fn writing(path: &Path) -> rusqlite::Result<Connection> {
         let reason = "its file system cannot share memory between connections; use a local disk".to_owned();
         return Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_CANTOPEN), Some(reason)));
     }
-    // Never checkpoint inside a commit: the checkpoint thread does it. What undoes a savepoint is of no use after a crash:
-    // it needs no file.
+    // Never checkpoint inside a commit: the checkpoint thread does it. What undoes a savepoint is of no use after a
+    // crash: it needs no file.
     connection.execute_batch(&format!(
         "pragma synchronous = full;
          pragma foreign_keys = on;
@@ -105,7 +106,7 @@ fn reader(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-/// Prepares each statement once: a plan that may depend on the values is made anew for each of them.
+/// Prepares each statement once: a plan that may depend on the values is made again for each of them.
 fn keep_statements(connection: &Connection) -> rusqlite::Result<()> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);

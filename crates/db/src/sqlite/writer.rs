@@ -5,8 +5,8 @@ use rusqlite::Connection;
 use tokio::sync::watch;
 
 use super::{
-    checkpoint::{Pace, Tail},
-    fault::{self, Commit},
+    checkpoint::{CheckpointSchedule, Tail},
+    fault::{self, CommitError},
 };
 use crate::{
     Error,
@@ -24,7 +24,7 @@ pub(super) struct Writer {
     connection: Connection,
     jobs: Receiver<Job>,
     fatal: watch::Sender<Option<Error>>,
-    pace: Pace,
+    schedule: CheckpointSchedule,
     tail: Tail,
 }
 
@@ -35,17 +35,17 @@ const FEW: usize = 24;
 const MANY: usize = 256;
 const GATHER: Duration = Duration::from_millis(10);
 
-/// How a job's failure is kept from the others of its transaction.
+/// How a job's failure is isolated from the other jobs of its transaction.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Care {
-    /// It is hoped that there is none.
-    Hope,
+enum Isolation {
+    /// No isolation: nearly all jobs succeed.
+    None,
     Savepoints,
 }
 
-/// What one job in a shared transaction came to.
+/// The result of one job in a shared transaction.
 enum Ended {
-    /// What it wrote stays, or it wrote nothing; it is told this after the commit.
+    /// Its writes stay, or it wrote nothing; its caller gets this after the commit.
     Held(Result<(), Error>),
     /// It failed and has written, and the transaction holds what it wrote.
     Spoiled(Result<(), Error>),
@@ -53,7 +53,7 @@ enum Ended {
     Broken(Error),
 }
 
-/// A job that is told this after the commit.
+/// A job and the outcome that its caller gets after the commit.
 type Held = (Job, Result<(), Error>);
 
 impl Writer {
@@ -61,10 +61,10 @@ impl Writer {
         connection: Connection,
         jobs: Receiver<Job>,
         fatal: watch::Sender<Option<Error>>,
-        pace: Pace,
+        schedule: CheckpointSchedule,
         tail: Tail,
     ) -> Self {
-        Self { connection, jobs, fatal, pace, tail }
+        Self { connection, jobs, fatal, schedule, tail }
     }
 
     /// Works until the queue is closed and empty.
@@ -76,18 +76,18 @@ impl Writer {
                 continue;
             }
             self.tail.finish(&self.connection);
-            self.together(job);
-            self.pace.committed();
+            self.run_shared(job);
+            self.schedule.committed();
         }
         self.connection
     }
 
     /// Runs a job and those that wait behind it in one transaction.
-    fn together(&mut self, first: Job) {
+    fn run_shared(&mut self, first: Job) {
         let began = moment::now();
         let most = (self.jobs.len() / 2).clamp(FEW, MANY);
         let mut next = Some(first);
-        self.transaction(Care::Hope, |jobs, held| {
+        self.transaction(Isolation::None, |jobs, held| {
             let full = held.len() >= most || held.last().is_some_and(|(job, _)| job.is_batch());
             let more = !full && began.elapsed() < GATHER;
             next.take().or_else(|| if more { waiting(jobs) } else { None })
@@ -96,7 +96,7 @@ impl Writer {
 
     /// Runs each of these again in a transaction of its own: they had shared one that was lost through no fault of
     /// theirs, or that was too large for the disk.
-    fn apart(&mut self, jobs: Vec<Held>) {
+    fn run_separately(&mut self, jobs: Vec<Held>) {
         for (job, outcome) in jobs {
             if outcome == Err(Error::Panicked) {
                 job.finish(outcome);
@@ -108,12 +108,12 @@ impl Writer {
             }
             job.retried();
             let mut only = Some(job);
-            self.transaction(Care::Savepoints, |_, _| only.take());
+            self.transaction(Isolation::Savepoints, |_, _| only.take());
         }
     }
 
     /// Runs all of these again in one transaction, in their order.
-    fn carefully(&mut self, jobs: Vec<Held>) {
+    fn run_with_savepoints(&mut self, jobs: Vec<Held>) {
         let mut again = VecDeque::with_capacity(jobs.len());
         for (job, outcome) in jobs {
             match outcome {
@@ -124,10 +124,14 @@ impl Writer {
                 }
             }
         }
-        self.transaction(Care::Savepoints, |_, _| again.pop_front());
+        self.transaction(Isolation::Savepoints, |_, _| again.pop_front());
     }
 
-    fn transaction(&mut self, care: Care, mut next: impl FnMut(&Receiver<Job>, &[Held]) -> Option<Job>) {
+    fn transaction(
+        &mut self,
+        isolation: Isolation,
+        mut next: impl FnMut(&Receiver<Job>, &[Held]) -> Option<Job>,
+    ) {
         let Some(mut job) = next(&self.jobs, &[]) else { return };
         if let Err(error) = self.control("begin immediate") {
             let error = fault::meaning(job.name, error);
@@ -135,9 +139,9 @@ impl Writer {
         }
         let mut held = Vec::new();
         loop {
-            let ended = match care {
-                Care::Hope => self.hopefully(&mut job),
-                Care::Savepoints => self.in_savepoint(&mut job),
+            let ended = match isolation {
+                Isolation::None => self.run_unprotected(&mut job),
+                Isolation::Savepoints => self.in_savepoint(&mut job),
             };
             match ended {
                 Ended::Held(outcome) => held.push((job, outcome)),
@@ -148,14 +152,14 @@ impl Writer {
                         return job.finish(outcome);
                     }
                     held.push((job, outcome));
-                    return self.carefully(held);
+                    return self.run_with_savepoints(held);
                 }
                 Ended::Broken(error) => {
                     if error == Error::Full {
                         self.tail.ask();
                     }
                     job.finish(Err(error));
-                    return self.apart(held);
+                    return self.run_separately(held);
                 }
             }
             match next(&self.jobs, &held) {
@@ -166,7 +170,7 @@ impl Writer {
         self.commit(held);
     }
 
-    fn hopefully(&self, job: &mut Job) -> Ended {
+    fn run_unprotected(&self, job: &mut Job) -> Ended {
         let before = self.connection.total_changes();
         let (keep, outcome) = match self.once(job) {
             Ok(ran) => ran,
@@ -178,8 +182,8 @@ impl Writer {
         }
     }
 
-    /// Runs a job in the transaction that was begun: whether to keep what it wrote, and what it is told. An error is
-    /// that of a transaction which is gone.
+    /// Runs a job in the transaction that was begun: whether to keep its writes, and the outcome for its caller. An
+    /// error is that of a transaction that is gone.
     fn once(&self, job: &mut Job) -> Result<(bool, Result<(), Error>), Error> {
         let ran = job.run(Link::Sqlite(&self.connection));
         // A full disk or a failed read may have ended the transaction around it.
@@ -239,14 +243,14 @@ impl Writer {
             let _ = self.control("rollback");
         }
         match fault::commit(error) {
-            Commit::Unknown(error) => {
+            CommitError::Unknown(error) => {
                 tracing::error!(%error, "a commit failed on disk: the process must end");
                 for (job, _) in held {
                     job.finish(Err(Error::OutcomeUnknown));
                 }
                 self.fatal.send_replace(Some(error));
             }
-            Commit::Undone(error) if held.len() == 1 => {
+            CommitError::Undone(error) if held.len() == 1 => {
                 if error == Error::Full {
                     self.tail.ask();
                 }
@@ -254,7 +258,7 @@ impl Writer {
                     job.finish(Err(error.clone()));
                 }
             }
-            Commit::Undone(_) => self.apart(held),
+            CommitError::Undone(_) => self.run_separately(held),
         }
     }
 

@@ -1,6 +1,6 @@
 //! A table as it is, from one engine to the other.
 
-use kaching_db::{Cell, Engine, Migration, Migrations, Progress, Sum};
+use kaching_db::{Cell, CopyProgress, Engine, Migration, Migrations, Sum};
 
 use crate::*;
 
@@ -113,14 +113,14 @@ async fn what_cannot_be_copied_is_named() {
 }
 
 #[tokio::test]
-async fn a_copy_knows_where_it_stands() {
+async fn a_copy_knows_its_progress() {
     for scratch in engines() {
         let db = scratch.open().await;
         assert_eq!(db.unfinished().await.unwrap(), None);
         db.write("test.begin", |tx| tx.begin_copy("a backup")).await.unwrap();
         db.write("test.copied", |tx| tx.copied("things", 12)).await.unwrap();
-        let stands = Progress { origin: "a backup".to_owned(), table: "things".to_owned(), rows: 12 };
-        assert_eq!(db.unfinished().await.unwrap(), Some(stands));
+        let progress = CopyProgress { origin: "a backup".to_owned(), table: "things".to_owned(), rows: 12 };
+        assert_eq!(db.unfinished().await.unwrap(), Some(progress));
         assert!(
             db.read("test.tables", |tx| tx.tables()).await.unwrap().is_empty(),
             "what is ours is not copied"
@@ -132,7 +132,7 @@ async fn a_copy_knows_where_it_stands() {
 }
 
 #[test]
-fn a_backup_of_a_later_schema_is_told_as_such() {
+fn a_backup_of_a_later_schema_is_reported_as_such() {
     let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
     assert_eq!(STEPS.those(&names(&["0001_things"]), "0.1.0").unwrap().list.len(), 1);
     assert_eq!(STEPS.those(&[], "0.1.0").unwrap().list.len(), 0);

@@ -11,7 +11,7 @@ use crate::{Held, begin, count, make, put, with_numbers};
 const ALL: &str = "select count(*) from numbers";
 
 #[tokio::test]
-async fn a_full_queue_refuses_at_once() {
+async fn a_full_queue_refuses_immediately() {
     for mut scratch in engines() {
         (scratch.config.writers, scratch.config.queue) = (1, 3);
         let db = scratch.open().await;

@@ -15,10 +15,10 @@ mod postgres;
 mod sqlite;
 mod standby;
 mod tls;
-mod together;
 mod transactions;
 mod types;
 mod unsuitable;
+mod write_batches;
 
 use std::{
     pin::Pin,

@@ -86,8 +86,8 @@ async fn servers_that_start_together_apply_each_once() {
 async fn an_edited_migration_is_refused() {
     on_each(async |_, db| {
         db.migrate(&at("0.1.0", &[FIRST])).await.unwrap();
-        let told = refusal(db.migrate(&at("0.1.0", &[EDITED, SECOND])).await);
-        assert!(told.starts_with("migration 0001_things: its text differs"), "{told}");
+        let reason = refusal(db.migrate(&at("0.1.0", &[EDITED, SECOND])).await);
+        assert!(reason.starts_with("migration 0001_things: its text differs"), "{reason}");
         assert_eq!(db.migrate(&at("0.1.0", &[FIRST])).await, Ok(vec![]));
     })
     .await;
@@ -112,8 +112,8 @@ async fn the_previous_release_serves_an_expanded_schema_and_refuses_a_contracted
 async fn histories_that_parted_are_refused() {
     on_each(async |_, db| {
         db.migrate(&at("0.2.0", &[SECOND_ALONE])).await.unwrap();
-        let told = refusal(db.migrate(&at("0.2.0", &[FIRST])).await);
-        assert!(told.contains("the database lacks it but has 0002_alone"), "{told}");
+        let reason = refusal(db.migrate(&at("0.2.0", &[FIRST])).await);
+        assert!(reason.contains("the database lacks it but has 0002_alone"), "{reason}");
     })
     .await;
 }
@@ -124,8 +124,8 @@ const SECOND_ALONE: Migration =
 #[tokio::test]
 async fn a_migration_that_fails_leaves_nothing_half_done() {
     on_each(async |_, db| {
-        let told = refusal(db.migrate(&at("0.2.0", &[FIRST, SECOND, FAULTY])).await);
-        assert!(told.contains("0003_faulty") && told.contains("nowhere"), "{told}");
+        let reason = refusal(db.migrate(&at("0.2.0", &[FIRST, SECOND, FAULTY])).await);
+        assert!(reason.contains("0003_faulty") && reason.contains("nowhere"), "{reason}");
         let schema = db.schema_text().await.unwrap();
         assert!(schema.contains("things") && !schema.contains("half"), "{schema}");
         assert_eq!(count(&db, "select count(*) from schema_migrations").await, 2);

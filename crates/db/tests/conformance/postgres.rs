@@ -57,7 +57,7 @@ async fn a_page_is_read_in_its_order_before_the_server_knows_the_table() {
 }
 
 #[tokio::test]
-async fn what_never_gets_through_is_told_so() {
+async fn a_transaction_that_never_gets_through_fails() {
     let (_scratch, db) = numbers().await;
     make(
         &db,
@@ -117,7 +117,7 @@ async fn connections_lost_while_idle_are_not_noticed_by_callers() {
 }
 
 #[tokio::test]
-async fn a_lost_answer_to_a_commit_is_told_as_unknown() {
+async fn a_lost_answer_to_a_commit_is_reported_as_unknown() {
     let (_scratch, db) = numbers().await;
     make(
         &db,
@@ -151,7 +151,7 @@ async fn a_constraint_that_fails_in_the_commit_undoes_it() {
 }
 
 #[tokio::test]
-async fn a_server_that_stops_is_told_and_one_that_returns_is_used() {
+async fn a_server_that_stops_is_reported_and_used_again_when_it_returns() {
     let server = Server::start();
     let db = open(Config::postgres(server.database())).await.unwrap();
     make(&db, "create table numbers (id bigint primary key, n bigint not null)").await;
@@ -188,7 +188,7 @@ async fn a_server_that_syncs_nothing_is_not_called_durable() {
 }
 
 #[tokio::test]
-async fn an_address_that_does_not_serve_is_told_without_its_password() {
+async fn an_address_that_does_not_serve_is_reported_without_its_password() {
     for url in [
         "postgresql://kaching:hunter2@127.0.0.1:1/kaching",
         "postgresql://kaching:hunter2@/kaching?host=/nowhere",

@@ -59,7 +59,7 @@ async fn a_full_disk_spares_those_that_share_the_commit() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_no_database_is_told_with_its_name() {
+async fn a_file_that_is_no_database_is_reported_with_its_name() {
     let scratch = Scratch::new(Engine::Sqlite);
     let path = scratch.folder.path().join("kaching.db");
     std::fs::write(&path, "a letter to a friend\n".repeat(500)).unwrap();
@@ -70,7 +70,7 @@ async fn a_file_that_is_no_database_is_told_with_its_name() {
 }
 
 #[tokio::test]
-async fn a_damaged_file_is_told_and_the_rest_is_served() {
+async fn a_damaged_file_is_reported_and_the_rest_is_served() {
     let scratch = Scratch::new(Engine::Sqlite);
     let path = scratch.folder.path().join("kaching.db");
     let db = scratch.open().await;
@@ -108,7 +108,7 @@ async fn a_folder_that_is_missing_is_named() {
 }
 
 #[tokio::test]
-async fn a_file_that_another_program_holds_is_told_and_waited_for() {
+async fn a_file_that_another_program_holds_is_reported_and_awaited() {
     let scratch = Scratch::new(Engine::Sqlite);
     let db = scratch.open().await;
     make(&db, "create table numbers (id bigint primary key, n bigint not null)").await;
@@ -122,7 +122,7 @@ async fn a_file_that_another_program_holds_is_told_and_waited_for() {
 }
 
 #[tokio::test]
-async fn whoever_closes_a_file_leaves_the_locks_of_the_others() {
+async fn closing_a_file_leaves_the_locks_of_the_others() {
     let scratch = Scratch::new(Engine::Sqlite);
     let path = scratch.folder.path().join("kaching.db");
     let (one, other) = (scratch.open().await, scratch.open().await);
@@ -181,7 +181,7 @@ async fn the_log_does_not_grow_without_end() {
 
 /// A copy of the file that is being made, or a forgotten shell.
 #[tokio::test]
-async fn a_reader_that_stays_is_told_and_holds_up_nobody() {
+async fn a_long_reader_is_reported_and_blocks_nobody() {
     let scratch = Scratch::new(Engine::Sqlite);
     let mut registry = Registry::default();
     let db = Db::open(scratch.config.clone(), Metrics::register(&mut registry)).await.unwrap();
@@ -206,7 +206,7 @@ async fn a_reader_that_stays_is_told_and_holds_up_nobody() {
     };
     let reader = rusqlite::Connection::open(scratch.folder.path().join("kaching.db")).unwrap();
     reader.execute_batch("begin; select count(*) from numbers").unwrap();
-    assert!(write_until(&|bytes| bytes > 64 << 20).await, "it is told: {}", held_back());
+    assert!(write_until(&|bytes| bytes > 64 << 20).await, "the warning comes: {}", held_back());
     reader.execute_batch("rollback").unwrap();
     assert!(write_until(&|bytes| bytes < 16 << 20).await, "it is over: {}", held_back());
     db.close().await;

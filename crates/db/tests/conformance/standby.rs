@@ -22,7 +22,7 @@ async fn transactions_go_to_the_primary_wherever_it_is() {
 
     let failing = std::sync::Arc::clone(&pair);
     tokio::task::spawn_blocking(move || failing.fail_over().unwrap()).await.unwrap();
-    // Connections to the one that was lost, of writers and of readers, are made anew to the other.
+    // Connections to the one that was lost, of writers and of readers, are made again to the other.
     assert_eq!(count(&db, "select count(*) from numbers").await, 1);
     put(&db, 2).await.unwrap();
     assert_eq!(count(&db, "select count(*) from numbers").await, 2);

@@ -109,7 +109,7 @@ async fn a_connection_is_encrypted_as_its_address_says() {
 }
 
 #[tokio::test]
-async fn a_server_that_does_not_prove_itself_is_told_with_what_to_do() {
+async fn a_server_that_does_not_prove_itself_is_reported_with_a_remedy() {
     let (good, ended) = (Encrypting::start(Certificate::Good), Encrypting::start(Certificate::Ended));
     for (server, name, settings, said) in [
         (&good, "db.test", "sslmode=verify-full", "no authority of the web signed its certificate"),
@@ -128,7 +128,7 @@ async fn a_server_that_does_not_prove_itself_is_told_with_what_to_do() {
         assert!(why.starts_with(&format!("{name}:{}: ", server.server.port())), "{settings}: {why}");
         assert!(why.contains(said), "{settings}: {why}");
     }
-    // Whoever asks for no proof gets none.
+    // An address that asks for no proof gets none.
     ended.open("db.test", "sslmode=require").await.unwrap().close().await;
 }
 

@@ -90,7 +90,7 @@ async fn words_names_and_json_are_texts() {
 }
 
 #[tokio::test]
-async fn a_column_of_another_type_is_told_without_its_value() {
+async fn a_column_of_another_type_is_reported_without_its_value() {
     on_each(async |_, db| {
         crate::make(&db, "create table words (secret text, n bigint)").await;
         let wrong = db.write("wrong", |tx| {
@@ -107,9 +107,12 @@ async fn a_column_of_another_type_is_told_without_its_value() {
                 tx.query_one(read, &[], |row| row.get::<i64>(2)).unwrap_err().to_string(),
             ])
         });
-        let told = wrong.await.unwrap();
-        assert!(told.iter().all(|text| text.contains("column") && !text.contains("hunter2")), "{told:?}");
-        assert!(told[0].contains("column 0 (secret) should be a whole number"), "{}", told[0]);
+        let reasons = wrong.await.unwrap();
+        assert!(
+            reasons.iter().all(|text| text.contains("column") && !text.contains("hunter2")),
+            "{reasons:?}"
+        );
+        assert!(reasons[0].contains("column 0 (secret) should be a whole number"), "{}", reasons[0]);
     })
     .await;
 }

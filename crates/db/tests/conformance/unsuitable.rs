@@ -42,9 +42,12 @@ async fn only_utf8_holds_every_name() {
     for (name, encoding) in [("latin", "LATIN1"), ("bytes", "SQL_ASCII"), ("\"Old Data\"", "EUC_JP")] {
         let make = format!("create database {name} template template0 encoding '{encoding}' locale 'C'");
         administer(&url, &[&make]);
-        let told = refusal(&in_database(&url, &name.replace('"', "").replace(' ', "%20"))).await;
+        let reason = refusal(&in_database(&url, &name.replace('"', "").replace(' ', "%20"))).await;
         let expected = format!("the encoding of {name} is {encoding}, and it must be UTF8");
-        assert!(told.contains(&expected) && told.contains("template template0 encoding 'UTF8'"), "{told}");
+        assert!(
+            reason.contains(&expected) && reason.contains("template template0 encoding 'UTF8'"),
+            "{reason}"
+        );
     }
     let remedy = "create database kaching template template0 encoding 'UTF8' locale 'C'";
     administer(&url, &[remedy]);
@@ -52,21 +55,21 @@ async fn only_utf8_holds_every_name() {
 }
 
 #[tokio::test]
-async fn a_role_that_may_not_create_tables_is_told_which_grant_it_lacks() {
+async fn a_role_that_may_not_create_tables_learns_which_grant_it_lacks() {
     let server = Server::start();
     let url = server.database();
     administer(&url, &["create role \"License Desk\" login", "revoke create on schema public from public"]);
     let guest = as_role(&url, "License%20Desk");
-    let told = refusal(&guest).await;
-    assert!(told.contains("may not create tables in the schema public of own"), "{told}");
+    let reason = refusal(&guest).await;
+    assert!(reason.contains("may not create tables in the schema public of own"), "{reason}");
     let remedy = "grant create on schema public to \"License Desk\"";
-    assert!(told.contains(remedy), "{told}");
+    assert!(reason.contains(remedy), "{reason}");
     administer(&url, &[remedy]);
     open(&guest).await.unwrap().close().await;
 }
 
 #[tokio::test]
-async fn a_search_path_without_a_schema_is_told() {
+async fn a_search_path_without_a_schema_is_reported() {
     let server = Server::start();
     let url = server.database();
     let name = url.rsplit_once('/').unwrap().1;
@@ -74,11 +77,11 @@ async fn a_search_path_without_a_schema_is_told() {
     let guest = as_role(&url, "desk");
     for path in ["''", "pg_catalog", "missing", "hidden"] {
         administer(&url, &[&format!("alter role desk set search_path = {path}")]);
-        let told = refusal(&guest).await;
+        let reason = refusal(&guest).await;
         let expected =
             format!("desk can use no schema of its search_path ('{}')", path.replace("''", "\"\""));
-        assert!(told.contains(&expected), "{told}");
-        assert!(told.contains("create schema kaching authorization desk"), "{told}");
+        assert!(reason.contains(&expected), "{reason}");
+        assert!(reason.contains("create schema kaching authorization desk"), "{reason}");
     }
     let remedy = format!("alter role desk in database {name} set search_path = kaching");
     assert!(refusal(&guest).await.contains(&remedy));
@@ -87,7 +90,7 @@ async fn a_search_path_without_a_schema_is_told() {
 }
 
 #[tokio::test]
-async fn a_database_that_is_read_only_by_default_is_told_how_to_take_writes() {
+async fn a_database_that_is_read_only_by_default_is_reported_with_the_remedy() {
     let server = Server::start();
     let url = server.database();
     let name = url.rsplit_once('/').unwrap().1;
@@ -96,10 +99,10 @@ async fn a_database_that_is_read_only_by_default_is_told_how_to_take_writes() {
         (format!("database {name}"), format!("alter database {name} reset all")),
     ] {
         administer(&url, &[&format!("alter {scope} set default_transaction_read_only = on")]);
-        let told = refusal(&url).await;
+        let reason = refusal(&url).await;
         let remedy = format!("alter role kaching in database {name} set default_transaction_read_only = off");
         let remedy = format!("begin read write; {remedy}; commit");
-        assert!(told.contains("it takes no writes") && told.contains(&remedy), "{told}");
+        assert!(reason.contains("it takes no writes") && reason.contains(&remedy), "{reason}");
         administer(&url, &[&remedy]);
         open(&url).await.unwrap().close().await;
         let forget = format!("alter role kaching in database {name} reset all");
@@ -108,18 +111,18 @@ async fn a_database_that_is_read_only_by_default_is_told_how_to_take_writes() {
 }
 
 #[tokio::test]
-async fn tables_of_another_role_are_told_with_the_role_that_they_need() {
+async fn tables_of_another_role_are_reported_with_the_role_that_they_need() {
     let server = Server::start();
     let url = server.database();
     administer(&url, &["create role desk login", "grant create on schema public to desk"]);
     administer(&url, &["create table numbers (id bigint primary key)"]);
     let db = open(&as_role(&url, "desk")).await.unwrap();
     for statement in ["insert into numbers values (1)", "alter table numbers add column n bigint"] {
-        let told = db.write("test.denied", move |tx| tx.execute(statement, &[])).await.unwrap_err();
-        assert!(matches!(told, Error::Unavailable(_)), "{told:?}");
+        let reason = db.write("test.denied", move |tx| tx.execute(statement, &[])).await.unwrap_err();
+        assert!(matches!(reason, Error::Unavailable(_)), "{reason:?}");
         assert!(
-            told.to_string().contains("numbers") && told.to_string().contains("the role that owns"),
-            "{told}"
+            reason.to_string().contains("numbers") && reason.to_string().contains("the role that owns"),
+            "{reason}"
         );
     }
     db.close().await;

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use kaching_base::{ActivationId, Code, ErrorCode, FingerprintKind, Timestamp, printable};
 
 use super::{
-    Activation, ActivationStatus, CredentialState, Displaced, Mover, Suspicion, admission, levels, takeover,
+    Activation, ActivationStatus, CredentialState, Displaced, Mover, Suspicion, admission, levels, moves,
 };
 use crate::{Fingerprint, Holder, License, Nonce, Refused, leases::Times, licenses};
 
-/// What is asked for.
+/// A request to activate.
 #[derive(Clone, Debug)]
-pub struct Request {
+pub struct ActivateRequest {
     pub product: Code,
     pub fingerprint: Fingerprint,
     pub kind: FingerprintKind,
@@ -22,9 +22,9 @@ pub struct Request {
     pub address: Option<String>,
 }
 
-/// What stands, under the license's lock.
+/// The stored state, read under the license's lock.
 #[derive(Clone, Debug)]
-pub struct Situation<'a> {
+pub struct ActivateContext<'a> {
     pub license: &'a License,
     /// The product that the license is for.
     pub product: &'a Code,
@@ -34,44 +34,44 @@ pub struct Situation<'a> {
     pub nonce_seen: bool,
     /// The activation that moves here, and who asks for that.
     pub moving: Option<(&'a Activation, Mover)>,
-    /// How many hold a slot. Where none is free, lapses were looked for.
+    /// The number of activations that hold a slot. If none is free, lapsed ones are already written down.
     pub held: u64,
-    /// Who they are; needed only where no slot is free.
+    /// The holders; needed only if no slot is free.
     pub holders: &'a [Holder],
-    /// Those in move grace, the one whose grace ends first first.
+    /// The activations in move grace, ordered by the end of their grace.
     pub in_grace: &'a [ActivationId],
-    /// When the license moved by its key alone within the time that counts, the oldest first.
+    /// The times of the license's moves by its key alone within the period that counts, the oldest first.
     pub moves: &'a [Timestamp],
     /// The id of a new activation.
     pub new_id: ActivationId,
     pub now: Timestamp,
 }
 
-/// What is to be done.
+/// The decision.
 #[derive(Clone, Debug)]
 pub struct Decision {
-    pub outcome: Outcome,
+    pub outcome: ActivateOutcome,
     /// As it is afterwards.
     pub activation: Activation,
     /// The credential that the new one displaces.
     pub displaced: Option<Displaced>,
     /// The one that moved away, as it is afterwards.
     pub superseded: Option<Activation>,
-    /// Whose move grace ends at once.
+    /// The activations whose move grace ends immediately.
     pub cut_short: Vec<ActivationId>,
     /// Whether it spends one of the license's moves.
     pub spends_move: bool,
-    /// What is added to the license's count of active ones.
+    /// The change of the license's count of active activations.
     pub delta: i64,
     /// The license as it is afterwards, where this activation starts its term.
     pub started: Option<License>,
-    /// What the lease says.
+    /// The times of the lease.
     pub times: Times,
 }
 
-/// What an activation is.
+/// The outcome of an activation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum ActivateOutcome {
     /// It was not active.
     Created,
     /// It was active, and has a new credential.
@@ -91,7 +91,7 @@ impl Decision {
 ///
 /// # Errors
 /// Why not: the first reason of [`admit`](super::admit), then a suspected copy, a move away, the moves, the slots.
-pub fn activate(request: &Request, s: &Situation<'_>) -> Result<Decision, Refused> {
+pub fn activate(request: &ActivateRequest, s: &ActivateContext<'_>) -> Result<Decision, Refused> {
     let installation = Some((request.kind, &request.fingerprint));
     admission::admit(s.license, s.product, Some(&request.product), installation, s.now)?;
     let moving =
@@ -106,7 +106,7 @@ pub fn activate(request: &Request, s: &Situation<'_>) -> Result<Decision, Refuse
         }
     }
     if let Some((_, Mover::Key)) = moving {
-        takeover::has_move(s.license, s.moves, s.now)
+        moves::has_move(s.license, s.moves, s.now)
             .map_err(|refused| Refused { holders: s.holders.to_vec(), ..refused })?;
     }
     has_slot(s, moving.is_some())?;
@@ -120,12 +120,12 @@ fn answered_before() -> Refused {
     )
 }
 
-fn may_return(present: &Activation, s: &Situation<'_>) -> Result<(), Refused> {
+fn may_return(present: &Activation, s: &ActivateContext<'_>) -> Result<(), Refused> {
     if present.suspicion.refuses(s.license.policy().copies) {
         return Err(copy_suspected());
     }
     if present.status == ActivationStatus::Superseded && s.moving.is_none() {
-        return Err(superseded());
+        return Err(moved_away());
     }
     Ok(())
 }
@@ -137,7 +137,7 @@ pub(super) fn copy_suspected() -> Refused {
     )
 }
 
-pub(super) fn superseded() -> Refused {
+pub(super) fn moved_away() -> Refused {
     Refused::new(
         ErrorCode::ActivationSuperseded,
         "This activation was moved to another installation: to run here again, start with a takeover.",
@@ -161,7 +161,7 @@ pub(super) fn no_free_slot(license: &License, holders: &[Holder]) -> Refused {
 }
 
 /// A mover brings its slot along; beyond a maximum that was lowered by force it does not.
-fn has_slot(s: &Situation<'_>, moves: bool) -> Result<(), Refused> {
+fn has_slot(s: &ActivateContext<'_>, moves: bool) -> Result<(), Refused> {
     let held = s.held.saturating_sub(u64::from(moves));
     let keeps = s.present.is_some_and(|present| present.holds_slot(s.now));
     match s.license.slots() {
@@ -171,36 +171,40 @@ fn has_slot(s: &Situation<'_>, moves: bool) -> Result<(), Refused> {
 }
 
 /// The same lease is lost as the same answer was: the credential stays, the time goes on.
-fn repeat(present: &Activation, s: &Situation<'_>) -> Result<Decision, Refused> {
+fn repeat(present: &Activation, s: &ActivateContext<'_>) -> Result<Decision, Refused> {
     if present.credential.number > 0 {
         return Err(answered_before());
     }
     let times = Times::of(s.license, None, s.now);
     let run_until = present.run_until.max(times.run_until);
     let activation = Activation { run_until, last_seen_at: s.now, refused: None, ..present.clone() };
-    Ok(Decision { activation, times, ..Decision::of(Outcome::Repeated, present.clone(), times) })
+    Ok(Decision { activation, times, ..Decision::of(ActivateOutcome::Repeated, present.clone(), times) })
 }
 
-fn grant(request: &Request, s: &Situation<'_>, moving: Option<(&Activation, Mover)>) -> Decision {
+fn grant(
+    request: &ActivateRequest,
+    s: &ActivateContext<'_>,
+    moving: Option<(&Activation, Mover)>,
+) -> Decision {
     let started = licenses::start(s.license, s.now);
     let license = started.as_ref().unwrap_or(s.license);
     let times = Times::of(license, None, s.now);
     let renewed = s.present.is_some_and(|present| present.holds_slot(s.now));
-    let outcome = if renewed { Outcome::Renewed } else { Outcome::Created };
+    let outcome = if renewed { ActivateOutcome::Renewed } else { ActivateOutcome::Created };
     let nonce = Some(request.nonce.clone());
     let (activation, displaced) = enter(license, s.present, request, nonce, s.new_id, &times, s.now);
     let mut decision = Decision::of(outcome, activation, times);
     decision.displaced = displaced;
     decision.delta = 1 - s.present.map_or(0, Activation::counted);
     if let Some((from, mover)) = moving {
-        decision.superseded = Some(takeover::supersede(license, from, s.now));
+        decision.superseded = Some(moves::mark_moved(license, from, s.now));
         decision.spends_move = mover == Mover::Key;
         decision.delta -= from.counted();
         // A superseded one that returns is in move grace no more.
         let returns = s.present.filter(|present| present.status == ActivationStatus::Superseded);
         let others: Vec<_> =
             s.in_grace.iter().copied().filter(|id| returns.is_none_or(|present| present.id != *id)).collect();
-        decision.cut_short = takeover::cut_short(license, &others);
+        decision.cut_short = moves::cut_short(license, &others);
     }
     decision.started = started;
     decision
@@ -210,7 +214,7 @@ fn grant(request: &Request, s: &Situation<'_>, moving: Option<(&Activation, Move
 pub(super) fn enter(
     license: &License,
     present: Option<&Activation>,
-    request: &Request,
+    request: &ActivateRequest,
     made_by: Option<Nonce>,
     new_id: ActivationId,
     times: &Times,
@@ -258,7 +262,7 @@ fn displaced_until(present: &Activation, now: Timestamp) -> Option<Timestamp> {
 }
 
 impl Decision {
-    pub(super) fn of(outcome: Outcome, activation: Activation, times: Times) -> Self {
+    pub(super) fn of(outcome: ActivateOutcome, activation: Activation, times: Times) -> Self {
         Self {
             outcome,
             activation,

@@ -3,7 +3,7 @@ use kaching_base::{Code, ErrorCode, FingerprintKind, Timestamp};
 use super::bindings;
 use crate::{Binding, Fingerprint, License, Refused, State};
 
-/// Whether the license lets an installation run, in the order in which reasons are told: product, status, dates,
+/// Whether the license lets an installation run, in the order in which reasons are reported: product, status, dates,
 /// kind, bindings. `asked` is the product that asks, `product` the one that is licensed.
 ///
 /// # Errors
@@ -80,7 +80,7 @@ fn suspended(license: &License) -> String {
     format!("The license is suspended{why}: ask your vendor to reinstate it.")
 }
 
-/// For people; nothing where there is no date.
+/// A date for people; `None` if there is none.
 pub(crate) fn start(at: Option<Timestamp>) -> String {
     at.map(Timestamp::in_words).unwrap_or_default()
 }

@@ -7,12 +7,12 @@ use kaching_base::{CopyPolicy, Seconds, Timestamp};
 
 use crate::Nonce;
 
-/// What is known of an activation's present credential.
+/// The state of an activation's present credential.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CredentialState {
     /// Raised by each new activation of the fingerprint; nobody holds the credential of generation 0.
     pub generation: i64,
-    /// The nonce of the activation that made it; nothing where an operator's move did.
+    /// The nonce of the activation that made it; `None` if an operator's move made it.
     pub made_by: Option<Nonce>,
     /// The number of the last heartbeat that was answered; 0 before the first.
     pub number: i64,
@@ -26,16 +26,16 @@ pub struct Displaced {
     pub generation: i64,
     /// The highest number that it was seen to use.
     pub number: i64,
-    /// When it was displaced.
+    /// The time at which it was displaced.
     pub at: Timestamp,
 }
 
-/// What speaks for two holders of one credential.
+/// The evidence for two holders of one credential.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Suspicion {
-    /// When a displaced credential last did something new.
+    /// The last time at which a displaced credential did something new.
     pub displaced_use_at: Option<Timestamp>,
-    /// When two holders were last seen.
+    /// The last time at which two holders were seen.
     pub sighted_at: Option<Timestamp>,
     /// Both are refused until an operator decides.
     pub copy_suspected: bool,
@@ -49,7 +49,7 @@ pub struct Shown<'a> {
     pub nonce: &'a Nonce,
 }
 
-/// What a heartbeat is by its number and nonce.
+/// The meaning of a heartbeat by its number and nonce.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// The next one.
@@ -60,7 +60,7 @@ pub enum Verdict {
     Fails,
 }
 
-/// What a heartbeat's credential shows.
+/// The credential data in a heartbeat.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Presented {
     pub verdict: Verdict,
@@ -72,7 +72,7 @@ pub struct Presented {
     pub displaced: Option<Displaced>,
 }
 
-/// How long requests of a displaced credential may still be under way.
+/// The time for which requests of a displaced credential may still be under way.
 const UNDER_WAY: Seconds = Seconds(60);
 /// Within this time the second occurrence counts.
 const WATCHED: Seconds = Seconds::days(1);
@@ -96,7 +96,7 @@ impl CredentialState {
         if shown.generation == self.generation {
             presented.verdict = self.judge(shown);
             presented.sighting = presented.verdict == Verdict::Fails && self.is_taken(shown);
-        } else if let Some(old) = displaced.filter(|old| old.is_used_anew(shown, now)) {
+        } else if let Some(old) = displaced.filter(|old| old.is_used_again(shown, now)) {
             presented.displaced = Some(Displaced { number: shown.number, ..old.clone() });
             presented.sighting = within(suspicion.displaced_use_at, now);
             presented.suspicion.displaced_use_at = Some(now);
@@ -139,7 +139,7 @@ impl CredentialState {
 }
 
 impl Displaced {
-    fn is_used_anew(&self, shown: Shown<'_>, now: Timestamp) -> bool {
+    fn is_used_again(&self, shown: Shown<'_>, now: Timestamp) -> bool {
         shown.generation == self.generation && shown.number > self.number && now > self.at + UNDER_WAY
     }
 }

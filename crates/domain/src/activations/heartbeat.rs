@@ -11,9 +11,9 @@ use super::{
 };
 use crate::{License, Nonce, Refused, leases::Times};
 
-/// What a heartbeat with a good mac says.
+/// The content of a heartbeat with a valid MAC.
 #[derive(Clone, Debug)]
-pub struct Request {
+pub struct HeartbeatRequest {
     pub generation: i64,
     pub number: i64,
     pub nonce: Nonce,
@@ -24,33 +24,33 @@ pub struct Request {
     pub address: Option<String>,
 }
 
-/// What stands, under the activation's lock.
+/// The stored state, read under the activation's lock.
 #[derive(Clone, Debug)]
-pub struct Situation<'a> {
+pub struct HeartbeatContext<'a> {
     pub license: &'a License,
     pub product: &'a Code,
     pub activation: &'a Activation,
-    /// What is known of the shown generation, where that is an old one.
+    /// The stored data of the shown generation, if that is an old one.
     pub displaced: Option<&'a Displaced>,
     /// Whether a slot is free for one that lapsed: known only under the license's lock.
     pub free_slot: Option<bool>,
     pub now: Timestamp,
 }
 
-/// What is to be done.
+/// The decision.
 #[derive(Clone, Debug)]
-pub enum Outcome {
+pub enum HeartbeatOutcome {
     /// Decide again under the license's lock: it lapsed, and needs a slot.
     NeedsSlot,
     /// `credential_invalid`.
     Fails(Remembered),
-    /// Of a generation that was moved away: it runs on for the move grace, and is then told to stop. Nothing of the
+    /// Of a generation that was moved away: it runs on for the move grace, and is then refused. Nothing of the
     /// activation changes.
     Moved(Result<Times, Refused>),
     Answered(Box<Answered>),
 }
 
-/// What a credential showed beyond itself.
+/// The traces of a second holder that a credential showed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Remembered {
     pub sighting: bool,
@@ -65,16 +65,16 @@ pub struct Answered {
     pub activation: Activation,
     pub verdict: Verdict,
     pub remembered: Remembered,
-    /// What the lease says, or why there is none.
+    /// The times of the lease, or the refusal.
     pub answer: Result<Times, Refused>,
-    /// What is added to the license's count of active ones.
+    /// The change of the license's count of active activations.
     pub delta: i64,
 }
 
 /// Decides.
-pub fn heartbeat(request: &Request, s: &Situation<'_>) -> Outcome {
+pub fn heartbeat(request: &HeartbeatRequest, s: &HeartbeatContext<'_>) -> HeartbeatOutcome {
     if is_moved_away(request, s.activation) {
-        return Outcome::Moved(permit_moved(request, s));
+        return HeartbeatOutcome::Moved(permit_moved(request, s));
     }
     let copies = s.license.policy().copies;
     let shown = Shown { generation: request.generation, number: request.number, nonce: &request.nonce };
@@ -84,35 +84,35 @@ pub fn heartbeat(request: &Request, s: &Situation<'_>) -> Outcome {
     let answer = if remembered.suspicion.refuses(copies) {
         Err(activate::copy_suspected())
     } else if verdict == Verdict::Fails {
-        return Outcome::Fails(remembered);
+        return HeartbeatOutcome::Fails(remembered);
     } else {
         match permit(request, s) {
-            None => return Outcome::NeedsSlot,
+            None => return HeartbeatOutcome::NeedsSlot,
             Some(answer) => answer,
         }
     };
     let activation = record(request, s, verdict, &remembered, &answer);
     let delta = activation.counted() - s.activation.counted();
-    Outcome::Answered(Box::new(Answered { activation, verdict, remembered, answer, delta }))
+    HeartbeatOutcome::Answered(Box::new(Answered { activation, verdict, remembered, answer, delta }))
 }
 
 /// Whether it is of a generation that a later one displaced and moved away.
-fn is_moved_away(request: &Request, activation: &Activation) -> bool {
+fn is_moved_away(request: &HeartbeatRequest, activation: &Activation) -> bool {
     request.generation < activation.credential.generation && request.generation <= activation.moved_generation
 }
 
-fn permit_moved(request: &Request, s: &Situation<'_>) -> Result<Times, Refused> {
+fn permit_moved(request: &HeartbeatRequest, s: &HeartbeatContext<'_>) -> Result<Times, Refused> {
     if !request.own_fingerprint {
         return Err(fingerprint_mismatch());
     }
     admitted(s)?;
     match s.activation.is_in_move_grace(s.now) {
         true => Ok(Times::of(s.license, s.activation.move_ends_at, s.now)),
-        false => Err(activate::superseded()),
+        false => Err(activate::moved_away()),
     }
 }
 
-fn admitted(s: &Situation<'_>) -> Result<(), Refused> {
+fn admitted(s: &HeartbeatContext<'_>) -> Result<(), Refused> {
     let installation = Some((s.activation.kind, &s.activation.fingerprint));
     admission::admit(s.license, s.product, None, installation, s.now)
 }
@@ -127,14 +127,14 @@ fn fingerprint_mismatch() -> Refused {
     Refused::new(ErrorCode::FingerprintMismatch, detail)
 }
 
-/// What the lease may say, or why there is none; nothing where that hangs on a slot that is not known.
-fn permit(request: &Request, s: &Situation<'_>) -> Option<Result<Times, Refused>> {
+/// Returns the times of the lease or the refusal; `None` if that depends on a free slot and nobody has looked for one.
+fn permit(request: &HeartbeatRequest, s: &HeartbeatContext<'_>) -> Option<Result<Times, Refused>> {
     let held = s.activation;
     if !request.own_fingerprint {
         return Some(Err(fingerprint_mismatch()));
     }
     let standing = match held.status {
-        // Its present credential gave the slot back, whoever else is in move grace.
+        // Its present credential gave the slot back, even if another one is in move grace.
         ActivationStatus::Deactivated => admitted(s).and(Err(deactivated())),
         _ => standing(s.license, s.product, held, s.now),
     };
@@ -167,9 +167,9 @@ pub fn standing(
     match activation.status {
         ActivationStatus::Active | ActivationStatus::Lapsed => Ok(()),
         ActivationStatus::Superseded if activation.is_in_move_grace(now) => Ok(()),
-        ActivationStatus::Superseded => Err(activate::superseded()),
+        ActivationStatus::Superseded => Err(activate::moved_away()),
         ActivationStatus::Deactivated if activation.is_in_move_grace(now) => Ok(()),
-        ActivationStatus::Deactivated if activation.move_ends_at.is_some() => Err(activate::superseded()),
+        ActivationStatus::Deactivated if activation.move_ends_at.is_some() => Err(activate::moved_away()),
         ActivationStatus::Deactivated => Err(deactivated()),
         ActivationStatus::Released => Err(Refused::new(
             ErrorCode::ActivationReleased,
@@ -179,8 +179,8 @@ pub fn standing(
 }
 
 fn record(
-    request: &Request,
-    s: &Situation<'_>,
+    request: &HeartbeatRequest,
+    s: &HeartbeatContext<'_>,
     verdict: Verdict,
     remembered: &Remembered,
     answer: &Result<Times, Refused>,

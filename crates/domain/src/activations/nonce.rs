@@ -2,7 +2,7 @@ use std::{fmt, str::FromStr};
 
 use kaching_base::ParseError;
 
-/// What makes two requests differ: 16 to 64 characters of `[A-Za-z0-9_-]`.
+/// A nonce distinguishes two requests: 16 to 64 characters of `[A-Za-z0-9_-]`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Nonce(String);
 

@@ -4,7 +4,7 @@ use kaching_license::{Digest, Grace, Lease};
 use super::{Stretch, Times};
 use crate::{Activation, License, Terms};
 
-/// What all statements of an authority have in common at a moment.
+/// The data that all statements of an authority share at a moment.
 #[derive(Clone, Debug)]
 pub struct Issuer {
     /// The public URL.
@@ -12,12 +12,12 @@ pub struct Issuer {
     pub epoch: u64,
     /// The newest keyset's version.
     pub keyset: u64,
-    /// How busy it is.
+    /// The load of the authority.
     pub stretch: Stretch,
 }
 
-/// What a lease says of an activation; `terms` are those of the license. `jti` names this statement, `request` is the
-/// request that it answers, `catalogue` the hash of the product's catalogue.
+/// The claims of a lease of an activation; `terms` are those of the license. `jti` names this statement, `request` is
+/// the request that it answers, `catalogue` the hash of the product's catalogue.
 #[expect(clippy::too_many_arguments, reason = "a lease says this much, and each part comes from elsewhere")]
 pub fn lease(
     issuer: &Issuer,

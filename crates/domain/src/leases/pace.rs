@@ -1,4 +1,4 @@
-/// How much longer than usual clients wait between heartbeats, in thousandths.
+/// The factor, in thousandths, by which clients wait longer than usual between heartbeats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stretch(u16);
 

@@ -75,7 +75,7 @@ proptest! {
         if moved.is_some() {
             prop_assert_eq!(times.exp, times.run_until);
         }
-        // Where nothing ends, everything is given.
+        // A license without an end gets the full times.
         if license.end().is_none() && moved.is_none() {
             prop_assert_eq!(times.run_until, times.iat + Seconds(lease_s + offline_s));
         }

@@ -13,7 +13,7 @@ pub struct ChangePlan {
     pub force: bool,
 }
 
-/// When a change of plan takes effect.
+/// The time at which a change of plan takes effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum At {
     Now,
@@ -21,7 +21,7 @@ pub enum At {
     PeriodEnd,
 }
 
-/// What is in use now.
+/// The present use.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Present {
     /// The installations that hold a slot.

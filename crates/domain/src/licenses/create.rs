@@ -11,7 +11,7 @@ use crate::{
     check_notes, check_tags,
 };
 
-/// What is said of a license when it is made; the rest comes from the plan.
+/// The given members of a new license; the others come from the plan.
 #[derive(Clone, Debug, Default)]
 pub struct Draft {
     /// The plan's unless said otherwise.
@@ -23,7 +23,7 @@ pub struct Draft {
     pub starts_at: Option<Timestamp>,
     /// The first activation sets both dates.
     pub starts_at_first_activation: bool,
-    /// Beside those of the plan.
+    /// In addition to those of the plan.
     pub features: BTreeSet<Code>,
     /// In place of the plan's of the same name.
     pub limits: Limits,

@@ -34,7 +34,7 @@ pub(super) fn end_of(
     }
 }
 
-/// Where in a request a term stands: days may be said as a number.
+/// The position of a term in a request: days may be given as a number.
 pub(super) fn pointer(term: Term) -> &'static str {
     if term.days().is_some() { "/days" } else { "/term" }
 }

@@ -15,14 +15,14 @@ use crate::{
     check_tags,
 };
 
-/// What is said of a license; the rest stays.
+/// The changed members of a license; the others stay.
 #[derive(Clone, Debug, Default)]
 pub struct EditLicense {
     pub license_type: Option<LicenseType>,
     pub starts_at: Option<Timestamp>,
     /// Nothing inside is perpetual.
     pub expires_at: Option<Option<Timestamp>>,
-    /// Those that are on.
+    /// The features that are on.
     pub features: Option<EditList<Code>>,
     /// Limits to set; nothing inside gives the plan's again.
     pub limits: BTreeMap<Code, Option<Limit>>,
@@ -131,7 +131,7 @@ fn date(license: &mut License, edit: &EditLicense, now: Timestamp) -> Result<(),
         }
         Some(end) if end == license.expires_at => {}
         Some(end) => (license.expires_at, license.kept_day) = (end, None),
-        // Who makes a license perpetual means that it has no end.
+        // A perpetual license has no end.
         None if edit.license_type == Some(LicenseType::Perpetual) => license.expires_at = None,
         None => {}
     }

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{Invalid, License, Plan, Refused, Rejected};
 
-/// How far a renewal reaches.
+/// The new end of a renewal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Renew {
     /// By the term of the plan.

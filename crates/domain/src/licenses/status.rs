@@ -9,7 +9,7 @@ use crate::{Customer, Invalid, License, Refused, Rejected, Status, check_prose};
 pub fn suspend(license: &License, reason: &str, now: Timestamp) -> Result<License, Rejected> {
     let reason = reason.trim();
     if reason.is_empty() {
-        return Err(Invalid::new("/reason", "say why: the customer is told the reason").into());
+        return Err(Invalid::new("/reason", "say why: the customer reads the reason").into());
     }
     check_prose("/reason", reason, 1000)?;
     license.living()?;

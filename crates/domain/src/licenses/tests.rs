@@ -75,7 +75,7 @@ fn a_license_copies_its_plan() {
 }
 
 #[test]
-fn dates_that_make_no_sense_are_told_with_their_place() {
+fn invalid_dates_are_reported_with_their_position() {
     let team = plan(2, 3, None);
     let at = |days: i64| Some(NOW.plus_days(days));
     let perpetual = Some(LicenseType::Perpetual);

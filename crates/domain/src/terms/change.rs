@@ -4,7 +4,7 @@ use kaching_base::{Code, LeasePolicy, Limit, Limits};
 
 use crate::Terms;
 
-/// What differs between the terms before a change and those after it, by name.
+/// The difference between the terms before and after a change, by name.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct TermsChange {
     pub features_added: BTreeSet<Code>,
@@ -18,7 +18,7 @@ pub struct TermsChange {
 }
 
 impl TermsChange {
-    /// What turns the first terms into the second.
+    /// Returns the change from the first terms to the second.
     pub fn between(old: &Terms, new: &Terms) -> Self {
         let only = |of: &Limits, other: &Limits| {
             let alone = of.iter().filter(|(name, _)| !other.contains_key(*name));

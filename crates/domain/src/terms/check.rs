@@ -4,7 +4,7 @@ use kaching_base::{Code, Limit, Limits};
 
 use crate::{Invalid, Terms};
 
-/// A statement has 16 KiB, of which two thirds are left for granted terms and as many overrides beside them.
+/// A statement has 16 KiB, of which two thirds are left for granted terms and as many overrides.
 const LONGEST_BYTES: usize = 5_000;
 
 impl Terms {

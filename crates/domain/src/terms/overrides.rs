@@ -5,7 +5,8 @@ use kaching_base::{Code, Limit};
 use crate::{Overrides, Terms};
 
 impl Overrides {
-    /// What turns the granted terms into the effective ones. A limit that only the granted terms have stays.
+    /// Returns the overrides that turn the granted terms into the effective ones. A limit that only the granted terms
+    /// have stays.
     pub fn between(granted: &Terms, effective: &Terms) -> Self {
         let differs = |(name, limit): &(&Code, &Limit)| granted.limits.get(*name) != Some(*limit);
         let limits = effective.limits.iter().filter(differs).map(|(name, limit)| (name.clone(), *limit));
@@ -17,7 +18,7 @@ impl Overrides {
         }
     }
 
-    /// What stays of these overrides when the terms are replaced by those of another plan: features beyond the
+    /// Returns the overrides that remain when the terms are replaced by those of another plan: features beyond the
     /// plan, and limits that were raised above the old plan and are above the new one, too. What was held back
     /// from the old plan is not held back from the new one.
     pub fn carried(&self, old: &Terms, new: &Terms) -> Self {

@@ -25,7 +25,7 @@ fn never_accuses_a_single_installation() {
 }
 
 #[test]
-fn a_lost_state_beside_an_old_snapshot_is_at_most_a_sighting() {
+fn a_lost_state_and_an_old_snapshot_are_at_most_a_sighting() {
     for seed in 0..2000 {
         let mut network = Network::new(Ledger::new(CopyPolicy::Refuse), seed);
         let mut client = Client::new('a', START);
@@ -75,7 +75,7 @@ fn finds_two_copies_within_five_intervals_where_nothing_is_lost() {
 }
 
 #[test]
-fn a_copy_is_only_told_where_the_policy_says_so() {
+fn a_copy_is_only_reported_if_the_policy_says_so() {
     for (policy, seen) in [(CopyPolicy::Allow, false), (CopyPolicy::Alert, true)] {
         let mut network = Network::new(Ledger::new(policy), 7);
         let mut first = Client::new('a', START);

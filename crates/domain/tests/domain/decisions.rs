@@ -8,9 +8,9 @@ use kaching_domain::{
     Activation, ActivationStatus, Binding, Fingerprint, License, Refused, Status, Terms,
     activations::{
         Mover,
-        activate::{Decision, Request, Situation, activate},
+        activate::{ActivateContext, ActivateRequest, Decision, activate},
         deactivate::{self, GivenBack, deactivate},
-        heartbeat::{self, Outcome, heartbeat},
+        heartbeat::{self, HeartbeatOutcome, heartbeat},
         release,
     },
 };
@@ -54,8 +54,8 @@ fn license(slots: u64, policy: LeasePolicy) -> License {
     }
 }
 
-fn request(fingerprint: &str) -> Request {
-    Request {
+fn request(fingerprint: &str) -> ActivateRequest {
+    ActivateRequest {
         product: code("chorus"),
         fingerprint: Fingerprint::new(FingerprintKind::Cluster, fingerprint).unwrap(),
         kind: FingerprintKind::Cluster,
@@ -70,7 +70,7 @@ fn request(fingerprint: &str) -> Request {
 /// Decides with nothing else in the world than what is said here.
 fn decide(
     license: &License,
-    request: &Request,
+    request: &ActivateRequest,
     present: Option<&Activation>,
     moving: Option<(&Activation, Mover)>,
     held: u64,
@@ -78,7 +78,7 @@ fn decide(
 ) -> Result<Decision, Refused> {
     activate(
         request,
-        &Situation {
+        &ActivateContext {
             license,
             product: &code("chorus"),
             present,
@@ -98,7 +98,7 @@ fn active(license: &License, fingerprint: &str) -> Activation {
     decide(license, &request(fingerprint), None, None, 0, NOW).unwrap().activation
 }
 
-fn refusal(license: &License, request: &Request) -> ErrorCode {
+fn refusal(license: &License, request: &ActivateRequest) -> ErrorCode {
     decide(license, request, None, None, 0, NOW).unwrap_err().code
 }
 
@@ -137,8 +137,8 @@ fn tells_the_first_reason() {
 fn a_forced_downgrade_admits_none_and_keeps_those_that_are() {
     let license = license(1, LeasePolicy::default());
     let one = active(&license, "c1");
-    let again = Request { nonce: "fedcba9876543210".parse().unwrap(), ..request("c1") };
-    assert!(decide(&license, &again, Some(&one), None, 3, NOW).is_ok(), "whoever holds a slot keeps it");
+    let again = ActivateRequest { nonce: "fedcba9876543210".parse().unwrap(), ..request("c1") };
+    assert!(decide(&license, &again, Some(&one), None, 3, NOW).is_ok(), "a holder of a slot keeps it");
     let moving = Some((&one, Mover::Operator));
     assert_eq!(
         decide(&license, &request("c2"), None, moving, 3, NOW).unwrap_err().code,
@@ -162,7 +162,8 @@ fn the_deactivated_hold_nothing_and_the_superseded_stay_so() {
 
 /// The activation after its own holder gave it back.
 fn freed(license: &License, activation: &Activation, now: Timestamp) -> Option<Activation> {
-    match deactivate(&deactivate::Situation { license, activation, in_grace: &[], moves: &[], now })? {
+    match deactivate(&deactivate::DeactivateContext { license, activation, in_grace: &[], moves: &[], now })?
+    {
         GivenBack::Freed(after) => Some(after),
         other => panic!("{other:?}"),
     }
@@ -174,12 +175,12 @@ fn beat(
     number: i64,
     free_slot: Option<bool>,
     now: Timestamp,
-) -> Outcome {
-    hear(license, held, &beat_request(held, number), free_slot, now)
+) -> HeartbeatOutcome {
+    process(license, held, &beat_request(held, number), free_slot, now)
 }
 
-fn beat_request(held: &Activation, number: i64) -> heartbeat::Request {
-    heartbeat::Request {
+fn beat_request(held: &Activation, number: i64) -> heartbeat::HeartbeatRequest {
+    heartbeat::HeartbeatRequest {
         generation: held.credential.generation,
         number,
         nonce: format!("beat-{number:016}").parse().unwrap(),
@@ -190,15 +191,15 @@ fn beat_request(held: &Activation, number: i64) -> heartbeat::Request {
     }
 }
 
-fn hear(
+fn process(
     license: &License,
     held: &Activation,
-    request: &heartbeat::Request,
+    request: &heartbeat::HeartbeatRequest,
     free_slot: Option<bool>,
     now: Timestamp,
-) -> Outcome {
+) -> HeartbeatOutcome {
     let product = code("chorus");
-    let s = heartbeat::Situation {
+    let s = heartbeat::HeartbeatContext {
         license,
         product: &product,
         activation: held,
@@ -214,7 +215,9 @@ fn a_refused_heartbeat_is_an_answer_too() {
     let mut license = license(1, LeasePolicy::default());
     let one = active(&license, "c1");
     license.status = Status::Suspended;
-    let Outcome::Answered(answered) = beat(&license, &one, 1, None, NOW) else { panic!("it is answered") };
+    let HeartbeatOutcome::Answered(answered) = beat(&license, &one, 1, None, NOW) else {
+        panic!("it is answered")
+    };
     assert_eq!(answered.answer.unwrap_err().code, ErrorCode::LicenseSuspended);
     assert_eq!(answered.activation.credential.number, 1);
     assert_eq!(answered.activation.run_until, one.run_until, "nothing more is given, and nothing is taken");
@@ -225,18 +228,18 @@ fn what_a_refused_heartbeat_tells_of_itself_is_not_kept() {
     let mut license = license(1, LeasePolicy::default());
     let one = active(&license, "c1");
     license.status = Status::Suspended;
-    let mut told = beat_request(&one, 1);
-    told.levels = [(code("nodes"), 2)].into();
-    told.version = Some("9.9".to_owned());
-    let Outcome::Answered(answered) = hear(&license, &one, &told, None, NOW) else {
+    let mut report = beat_request(&one, 1);
+    report.levels = [(code("nodes"), 2)].into();
+    report.version = Some("9.9".to_owned());
+    let HeartbeatOutcome::Answered(answered) = process(&license, &one, &report, None, NOW) else {
         panic!("it is answered")
     };
     assert_eq!((&answered.activation.levels, &answered.activation.version), (&one.levels, &one.version));
     license.status = Status::Active;
-    let Outcome::Answered(answered) = hear(&license, &one, &told, None, NOW) else {
+    let HeartbeatOutcome::Answered(answered) = process(&license, &one, &report, None, NOW) else {
         panic!("it is answered")
     };
-    assert_eq!(answered.activation.levels, told.levels);
+    assert_eq!(answered.activation.levels, report.levels);
 }
 
 proptest! {
@@ -255,7 +258,7 @@ proptest! {
         for (i, step) in steps.iter().enumerate() {
             now = now + Seconds(*step);
             let number = i as i64 + 1;
-            let Outcome::Answered(answered) = beat(&license, &held, number, Some(true), now) else {
+            let HeartbeatOutcome::Answered(answered) = beat(&license, &held, number, Some(true), now) else {
                 return Err(TestCaseError::fail("it is answered"));
             };
             prop_assert!(answered.activation.run_until >= held.run_until);
@@ -280,13 +283,13 @@ proptest! {
             present.status = ActivationStatus::Lapsed;
         }
         let row = |activation: &Activation| i64::from(activation.status == ActivationStatus::Active);
-        let again = Request { nonce: "fedcba9876543210".parse().unwrap(), ..request("c1") };
+        let again = ActivateRequest { nonce: "fedcba9876543210".parse().unwrap(), ..request("c1") };
         let moving = (taken && !lapsed).then_some((&other, Mover::Holder));
         let decision = decide(&license, &again, Some(&present), moving, 1, now).unwrap();
         let before = row(&present) + moving.map_or(0, |(from, _)| row(from));
         let after = row(&decision.activation) + decision.superseded.as_ref().map_or(0, &row);
         prop_assert_eq!(decision.delta, after - before);
-        if let Outcome::Answered(answered) = beat(&license, &present, 1, Some(free), now) {
+        if let HeartbeatOutcome::Answered(answered) = beat(&license, &present, 1, Some(free), now) {
             prop_assert_eq!(answered.delta, row(&answered.activation) - row(&present));
         }
     }

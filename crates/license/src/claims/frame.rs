@@ -24,12 +24,12 @@ macro_rules! claims {
 }
 claims!(Lease Refusal Validation Keyset);
 
-/// What a signing key signs.
+/// A statement that a signing key signs.
 pub(crate) trait Framed: Claims + DeserializeOwned {
     fn frame(&self) -> Frame<'_>;
 }
 
-/// What verification compares, whatever the statement says besides.
+/// The claims that verification compares in every statement.
 pub(crate) struct Frame<'a> {
     pub(crate) iss: &'a str,
     pub(crate) aud: Option<&'a Code>,

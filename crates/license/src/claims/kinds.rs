@@ -5,7 +5,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::KeyPurpose;
 
-/// What a statement is: the `typ` of its header.
+/// The type of a statement: the `typ` of its header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum StatementType {

@@ -1,11 +1,9 @@
-//! How claims are read where serde's own way would be too lenient or, for names made elsewhere, too strict.
+//! Readers of claims for which serde's own are too lenient or, for names made elsewhere, too strict.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use kaching_base::{Code, Limit, Limits, Timestamp};
 use serde::{Deserialize, Deserializer, de::Error};
-
-use crate::{Jwk, KeyPurpose};
 
 /// NumericDate in whole seconds.
 pub(crate) mod numeric_date {
@@ -69,23 +67,4 @@ pub(super) fn codes<'de, D: Deserializer<'de>>(d: D) -> Result<BTreeSet<Code>, D
 pub(super) fn limits<'de, D: Deserializer<'de>>(d: D) -> Result<Limits, D::Error> {
     let limits = BTreeMap::<String, Limit>::deserialize(d)?;
     Ok(limits.into_iter().map(|(name, limit)| (Code::verbatim(name), limit)).collect())
-}
-
-/// Keys of a later version are passed over, so that it may list them; those that we know must be right.
-pub(super) fn keys<'de, D: Deserializer<'de>>(d: D) -> Result<Vec<Jwk>, D::Error> {
-    #[derive(Deserialize)]
-    struct Words {
-        alg: String,
-        purpose: String,
-    }
-    let mut keys = Vec::new();
-    for listed in Vec::<serde_json::Value>::deserialize(d)? {
-        let words = Words::deserialize(&listed).map_err(D::Error::custom)?;
-        let known = words.alg.parse::<kaching_base::LeaseAlgorithm>().is_ok()
-            && words.purpose.parse::<KeyPurpose>().is_ok();
-        if known {
-            keys.push(serde_json::from_value(listed).map_err(D::Error::custom)?);
-        }
-    }
-    Ok(keys)
 }

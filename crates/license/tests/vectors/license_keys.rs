@@ -129,7 +129,7 @@ fn a_key_says_how_it_is_written() {
 }
 
 #[test]
-fn what_is_written_as_a_key_is_told_from_what_is_not() {
+fn a_text_is_recognised_as_a_key_or_not() {
     let key = made("CHORUS", RANDOM);
     let mistyped = format!("{}{}", &key[..key.len() - 1], if key.ends_with('0') { '1' } else { '0' });
     for text in [&key, &key.to_lowercase(), &mistyped, &key.replace('-', " "), &format!(" {key}\n")] {

@@ -1,6 +1,6 @@
 //! The vectors that every implementation must pass, and what else must hold for any input.
 //!
-//! `KACHING_ACCEPT=1` writes the files of vectors anew; their outcomes are those that the tests state.
+//! `KACHING_ACCEPT=1` rewrites the files of vectors; their outcomes are those that the tests state.
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 mod credentials;

@@ -132,7 +132,7 @@ fn check(keyset: &TrustedKeyset, case: &Value) {
     }
 }
 
-/// Whatever was understood stands in the statement as it was understood.
+/// A statement contains each understood claim as it was understood.
 fn assert_said(understood: &Value, said: &Value, name: &str) {
     match understood {
         Value::Object(members) => {

@@ -20,7 +20,7 @@ fn a_database_goes_with_its_owner_and_leaves_the_others() {
 }
 
 #[test]
-fn what_cannot_be_reached_is_told() {
-    let told = Database::make("postgresql://nobody@127.0.0.1:1/x", "measured").err().unwrap().to_string();
-    assert!(told.starts_with("the PostgreSQL server does not do as it is told ("), "{told}");
+fn an_unreachable_server_is_reported() {
+    let reason = Database::make("postgresql://nobody@127.0.0.1:1/x", "measured").err().unwrap().to_string();
+    assert!(reason.starts_with("the PostgreSQL server does not follow a command ("), "{reason}");
 }

@@ -11,8 +11,8 @@ fn a_pair_keeps_what_it_acknowledged() {
     for round in 0..2_i64 {
         let mut client = connect();
         client.execute("insert into things values ($1)", &[&round]).unwrap();
-        let mut beside = Client::connect(&pair.standby_url(), NoTls).unwrap();
-        assert!(beside.execute("insert into things values (9)", &[]).is_err());
+        let mut standby = Client::connect(&pair.standby_url(), NoTls).unwrap();
+        assert!(standby.execute("insert into things values (9)", &[]).is_err());
         pair.fail_over().unwrap();
         assert!(client.execute("insert into things values (9)", &[]).is_err(), "it is gone");
         let kept: i64 = connect().query_one("select count(*) from things", &[]).unwrap().get(0);

@@ -1,6 +1,6 @@
 use super::*;
 
-fn of(text: &str) -> Vec<Place> {
+fn of(text: &str) -> Vec<HostPort> {
     parse(text, Duration::from_secs(5)).unwrap_or_else(|error| panic!("{text}: {error}"))
 }
 
@@ -36,35 +36,35 @@ fn what_leaves_the_machine_is_encrypted_and_verified_unless_said_otherwise() {
         (format!("postgres://u@localhost/n?sslrootcert={file}"), Require, Verify::Full),
         (format!(r"sslrootcert = '{file}' host=h  sslmode=verify-ca user='u' "), Require, Verify::Chain),
     ] {
-        let [place] = &of(&text)[..] else { panic!("{text}") };
-        assert_eq!((place.tls.mode, place.tls.verify), (mode, verify), "{text}");
-        assert_eq!(place.config.get_ssl_mode(), mode, "{text}");
+        let [server] = &of(&text)[..] else { panic!("{text}") };
+        assert_eq!((server.tls.mode, server.tls.verify), (mode, verify), "{text}");
+        assert_eq!(server.config.get_ssl_mode(), mode, "{text}");
     }
 }
 
 #[test]
 fn each_of_several_servers_has_its_own_port_and_its_own_encryption() {
-    let places = of("postgresql://u:p%40ss@a:1,%2Ftmp%2Fx:2,[::1]:3/n?target_session_attrs=primary");
-    let seen: Vec<_> = places.iter().map(|place| (place.name.as_str(), place.tls.mode)).collect();
+    let servers = of("postgresql://u:p%40ss@a:1,%2Ftmp%2Fx:2,[::1]:3/n?target_session_attrs=primary");
+    let seen: Vec<_> = servers.iter().map(|server| (server.name.as_str(), server.tls.mode)).collect();
     assert_eq!(seen, [("a:1", SslMode::Require), ("/tmp/x", SslMode::Disable), ("::1:3", SslMode::Prefer)]);
-    for (place, port) in places.iter().zip(1..) {
-        assert_eq!(place.config.get_ports(), [port]);
-        assert_eq!(place.config.get_hosts().len(), 1);
-        assert_eq!(place.config.get_user(), Some("u"));
-        assert_eq!(place.config.get_password(), Some(&b"p@ss"[..]));
-        assert_eq!(place.config.get_dbname(), Some("n"));
-        assert_eq!(place.config.get_connect_timeout(), Some(&ONE_OF_SEVERAL));
+    for (server, port) in servers.iter().zip(1..) {
+        assert_eq!(server.config.get_ports(), [port]);
+        assert_eq!(server.config.get_hosts().len(), 1);
+        assert_eq!(server.config.get_user(), Some("u"));
+        assert_eq!(server.config.get_password(), Some(&b"p@ss"[..]));
+        assert_eq!(server.config.get_dbname(), Some("n"));
+        assert_eq!(server.config.get_connect_timeout(), Some(&ONE_OF_SEVERAL));
     }
-    let places =
+    let servers =
         of(r"host=a,b port=7 password='it\'s a \\ secret' user=u options='-c geqo=off' connect_timeout=9");
-    assert_eq!(places[1].name, "b:7");
-    assert_eq!(places[1].config.get_password(), Some(&br"it's a \ secret"[..]));
-    assert_eq!(places[1].config.get_options(), Some("-c geqo=off"));
-    assert_eq!(places[1].config.get_connect_timeout(), Some(&Duration::from_secs(9)));
+    assert_eq!(servers[1].name, "b:7");
+    assert_eq!(servers[1].config.get_password(), Some(&br"it's a \ secret"[..]));
+    assert_eq!(servers[1].config.get_options(), Some("-c geqo=off"));
+    assert_eq!(servers[1].config.get_connect_timeout(), Some(&Duration::from_secs(9)));
 }
 
 #[test]
-fn what_makes_no_sense_is_told_without_the_password() {
+fn an_invalid_address_is_reported_without_its_password() {
     for (text, said) in [
         ("hunter2", "should look like"),
         ("postgres://u:hunter2@/n", "should look like"),

@@ -1,9 +1,9 @@
-//! What binds a password's proof to the connection that it is given on, so that nobody in between can pass it on:
+//! The data that binds a password's proof to its connection, so that nobody in between can pass it on:
 //! `tls-server-end-point` of RFC 5929, section 4.
 
 use sha2::{Digest as _, Sha256, Sha384, Sha512};
 
-/// The hash of a server's certificate by the hash function of its signature, or nothing where that is not defined:
+/// The hash of a server's certificate by the hash function of its signature, or `None` if that is not defined:
 /// Ed25519 names none.
 pub(super) fn end_point(certificate: &[u8]) -> Option<Vec<u8>> {
     // The object identifiers of RFC 5758 and RFC 8017, without their tag and length.

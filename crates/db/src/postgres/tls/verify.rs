@@ -11,7 +11,7 @@ use rustls::{
     server::ParsedCertificate,
 };
 
-/// What a server's certificate has to prove.
+/// The extent to which a server's certificate is verified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in super::super) enum Verify {
     /// Nothing: the connection is encrypted, but it may be with anybody.

@@ -1,16 +1,16 @@
-//! What went wrong with an encrypted connection, and what to do about it.
+//! Explains errors of encrypted connections, with remedies.
 
 use std::{error::Error as _, io, path::Path};
 
 use rustls::{CertificateError, Error, OtherError};
 
-/// Nothing where the error is no matter of encryption.
+/// `None` if the error has nothing to do with encryption.
 pub(super) fn explain(error: &postgres::Error, roots: Option<&Path>) -> Option<String> {
     let source = error.source()?;
     if source.to_string() == "server does not support TLS" {
         return Some(
-            "it offers no TLS: switch that on there (ssl = on), or say sslmode=disable where nobody else can reach \
-             the way to it"
+            "it offers no TLS: switch it on there (ssl = on), or set sslmode=disable if nobody else can reach \
+             the network between the two"
                 .to_owned(),
         );
     }

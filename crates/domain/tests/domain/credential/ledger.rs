@@ -11,7 +11,7 @@ use kaching_domain::{
     activations::{
         Displaced,
         activate::{self, activate},
-        heartbeat::{self, Outcome, heartbeat},
+        heartbeat::{self, HeartbeatOutcome, heartbeat},
     },
 };
 
@@ -42,8 +42,8 @@ impl Ledger {
         }
     }
 
-    fn request(&self, nonce: &str) -> activate::Request {
-        activate::Request {
+    fn request(&self, nonce: &str) -> activate::ActivateRequest {
+        activate::ActivateRequest {
             product: self.product.clone(),
             fingerprint: Fingerprint::new(FingerprintKind::Cluster, "c1").unwrap(),
             kind: FingerprintKind::Cluster,
@@ -59,7 +59,7 @@ impl Ledger {
 impl Authority for Ledger {
     fn activate(&mut self, now: Timestamp, nonce: &str) -> Reply {
         let seen = self.nonces.get(nonce).is_some_and(|at| now <= *at + Seconds::days(1));
-        let situation = activate::Situation {
+        let situation = activate::ActivateContext {
             license: &self.license,
             product: &self.product,
             present: self.activation.as_ref(),
@@ -90,7 +90,7 @@ impl Authority for Ledger {
 
     fn heartbeat(&mut self, now: Timestamp, beat: &Beat) -> Reply {
         let activation = self.activation.as_ref().expect("it was activated");
-        let request = heartbeat::Request {
+        let request = heartbeat::HeartbeatRequest {
             generation: beat.generation,
             number: beat.number,
             nonce: beat.nonce.parse::<Nonce>().unwrap(),
@@ -99,7 +99,7 @@ impl Authority for Ledger {
             levels: BTreeMap::new(),
             address: None,
         };
-        let situation = heartbeat::Situation {
+        let situation = heartbeat::HeartbeatContext {
             license: &self.license,
             product: &self.product,
             activation,
@@ -108,14 +108,14 @@ impl Authority for Ledger {
             now,
         };
         let (remembered, reply) = match heartbeat(&request, &situation) {
-            Outcome::NeedsSlot => unreachable!("the slot is free"),
-            Outcome::Moved(_) => unreachable!("nothing moves away"),
-            Outcome::Fails(remembered) => {
+            HeartbeatOutcome::NeedsSlot => unreachable!("the slot is free"),
+            HeartbeatOutcome::Moved(_) => unreachable!("nothing moves away"),
+            HeartbeatOutcome::Fails(remembered) => {
                 let activation = self.activation.as_mut().expect("it was activated");
                 activation.suspicion = remembered.suspicion.clone();
                 (remembered, Reply::Invalid)
             }
-            Outcome::Answered(answered) => {
+            HeartbeatOutcome::Answered(answered) => {
                 let reply = match answered.answer {
                     Ok(_) => Reply::Renewed,
                     Err(refused) if refused.code == ErrorCode::CopySuspected => Reply::Suspected,

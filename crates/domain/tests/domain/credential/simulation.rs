@@ -35,7 +35,7 @@ pub struct Beat {
 pub struct Faults {
     pub lost_request: u64,
     pub lost_answer: u64,
-    /// A proxy sends a request twice, at once or up to 23 hours later.
+    /// A proxy sends a request twice, immediately or up to 23 hours later.
     pub duplicate: u64,
     /// The process ends after the answer, before its state is on disk.
     pub crash: u64,
@@ -116,7 +116,7 @@ impl<A: Authority> Network<A> {
         Self { authority, random: Random(seed), late: Vec::new() }
     }
 
-    /// Sends a request; nothing where it or its answer was lost.
+    /// Sends a request; returns `None` if the request or its answer was lost.
     fn send(&mut self, request: Request, now: Timestamp, faults: &Faults) -> Option<Reply> {
         if self.random.happens(faults.lost_request) {
             return None;

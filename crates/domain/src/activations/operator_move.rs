@@ -4,17 +4,21 @@ use kaching_base::ErrorCode;
 
 use super::{
     Activation,
-    activate::{Decision, Outcome, Request, Situation, enter},
-    admission, takeover,
+    activate::{ActivateContext, ActivateOutcome, ActivateRequest, Decision, enter},
+    admission, moves,
 };
 use crate::{Refused, activations::bindings, leases::Times};
 
-/// Decides. The new installation holds the slot at once, and gets its credential when it activates; the license
+/// Decides. The new installation holds the slot immediately, and gets its credential when it activates; the license
 /// need not be usable at the moment.
 ///
 /// # Errors
 /// If nothing is there to move, the new place is already active, or the license does not accept it.
-pub fn relocate(request: &Request, from: &Activation, s: &Situation<'_>) -> Result<Decision, Refused> {
+pub fn move_by_operator(
+    request: &ActivateRequest,
+    from: &Activation,
+    s: &ActivateContext<'_>,
+) -> Result<Decision, Refused> {
     if !from.holds_slot(s.now) {
         let detail = "This activation holds no slot: there is nothing to move.";
         return Err(Refused::new(ErrorCode::WrongState, detail));
@@ -30,10 +34,10 @@ pub fn relocate(request: &Request, from: &Activation, s: &Situation<'_>) -> Resu
     let times = Times::of(s.license, None, s.now);
     let (activation, displaced) = enter(s.license, s.present, request, None, s.new_id, &times, s.now);
     let others: Vec<_> = s.in_grace.iter().copied().filter(|id| *id != activation.id).collect();
-    let mut decision = Decision::of(Outcome::Created, activation, times);
+    let mut decision = Decision::of(ActivateOutcome::Created, activation, times);
     decision.displaced = displaced;
-    decision.superseded = Some(takeover::supersede(s.license, from, s.now));
-    decision.cut_short = takeover::cut_short(s.license, &others);
+    decision.superseded = Some(moves::mark_moved(s.license, from, s.now));
+    decision.cut_short = moves::cut_short(s.license, &others);
     decision.delta = 1 - s.present.map_or(0, Activation::counted) - from.counted();
     Ok(decision)
 }

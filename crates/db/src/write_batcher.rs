@@ -1,4 +1,4 @@
-//! Many small writes of one kind: those that wait at the same time share one transaction.
+//! Gathers small writes of one kind: those that wait at the same time share one transaction.
 
 use std::{
     collections::VecDeque,
@@ -14,39 +14,39 @@ use crate::{
     Db, Error, Result, Tx,
     database::{answer, span},
     job::{Claim, Work},
-    metrics::Kind,
+    metrics::TxKind,
     moment,
 };
 
-/// Inputs that wait for one kind of transaction. Each has an answer of its own; they have the commit in common.
+/// A queue of inputs for one kind of transaction. Each input has an answer of its own; a batch of them shares a commit.
 ///
 /// An input is taken by at most one transaction, and one whose caller went away before is left out. Where the
-/// transaction fails, each of its inputs is told so, and nothing of any of them was written.
-pub struct Together<I, O> {
+/// transaction fails, each of its inputs gets the error, and nothing of any of them was written.
+pub struct WriteBatcher<I, O> {
     db: Db,
-    shared: Arc<Shared<I, O>>,
+    shared: Arc<BatcherState<I, O>>,
 }
 
-/// What the callers and the transactions share.
-struct Shared<I, O> {
+/// The state that callers and transactions share.
+struct BatcherState<I, O> {
     name: &'static str,
-    pace: Pace,
+    limits: BatchLimits,
     body: Box<Body<I, O>>,
-    waiting: Mutex<Waiting<I, O>>,
-    /// How many wait, for whoever looks from outside.
-    told: Gauge,
+    waiting: Mutex<WaitingInputs<I, O>>,
+    /// The number of inputs that wait.
+    waiting_gauge: Gauge,
 }
 
-/// How much goes into one transaction, and how many there are.
+/// The size of a batch, the number of batches, and the length of the queue.
 #[derive(Clone, Copy, Debug)]
-pub struct Pace {
-    /// A transaction takes half of the inputs that wait: while it commits, the others keep the rest of the machine busy.
-    /// It takes so many in any case; no more than `inputs`.
-    pub few: usize,
+pub struct BatchLimits {
+    /// A transaction takes half of the inputs that wait: while it commits, the others keep the rest of the machine
+    /// busy. It takes so many in any case; no more than `max_inputs`.
+    pub min_inputs: usize,
     /// Inputs of one transaction at most.
-    pub inputs: usize,
-    /// Transactions that wait or run at once: what comes in the meantime gathers for the next.
-    pub at_once: usize,
+    pub max_inputs: usize,
+    /// Transactions that wait or run at the same time; inputs that come in the meantime wait for the next one.
+    pub transactions: usize,
     /// Inputs that may wait; more are refused.
     pub queue: usize,
 }
@@ -54,9 +54,9 @@ pub struct Pace {
 /// Answers each input, in their order.
 type Body<I, O> = dyn Fn(&mut Tx<'_>, &[I]) -> Result<Vec<O>> + Send + Sync;
 
-struct Waiting<I, O> {
+struct WaitingInputs<I, O> {
     inputs: VecDeque<Input<I, O>>,
-    /// Those that wait for a connection, or run.
+    /// The number of transactions that wait for a connection or run.
     transactions: usize,
 }
 
@@ -67,24 +67,27 @@ struct Input<I, O> {
     reply: oneshot::Sender<Result<O>>,
 }
 
-impl<I: Send + Sync + 'static, O: Send + 'static> Together<I, O> {
+impl<I: Send + Sync + 'static, O: Send + 'static> WriteBatcher<I, O> {
     /// Gathers inputs for transactions of this name. `body` may run more than once on the same inputs, as that of
     /// [`Db::write`], and gives one answer for each.
     pub fn new(
         db: &Db,
         name: &'static str,
-        pace: Pace,
+        limits: BatchLimits,
         body: impl Fn(&mut Tx<'_>, &[I]) -> Result<Vec<O>> + Send + Sync + 'static,
     ) -> Self {
-        let waiting = Mutex::new(Waiting { inputs: VecDeque::new(), transactions: 0 });
-        let told = db.metrics().gathered(name);
-        Self { db: db.clone(), shared: Arc::new(Shared { name, pace, body: Box::new(body), waiting, told }) }
+        let waiting = Mutex::new(WaitingInputs { inputs: VecDeque::new(), transactions: 0 });
+        let waiting_gauge = db.metrics().gathered(name);
+        Self {
+            db: db.clone(),
+            shared: Arc::new(BatcherState { name, limits, body: Box::new(body), waiting, waiting_gauge }),
+        }
     }
 
-    /// Has this input answered by the next transaction; it is durable when this returns.
+    /// Answers this input in the next transaction; the write is durable when this returns.
     ///
     /// # Errors
-    /// As of [`Db::write`]; what the body returns is told to every input of its transaction.
+    /// As of [`Db::write`]; an error that the body returns goes to every input of its transaction.
     pub async fn write(&self, input: I) -> Result<O> {
         let deadline = moment::now() + self.db.deadline();
         let (reply, answered) = oneshot::channel();
@@ -93,64 +96,66 @@ impl<I: Send + Sync + 'static, O: Send + 'static> Together<I, O> {
         if self.shared.gather(input)? {
             Batch::enqueue(&self.db, &self.shared);
         }
-        answer(answered, claim, Kind::Write, deadline).instrument(span(self.shared.name, Kind::Write)).await
+        answer(answered, claim, TxKind::Write, deadline)
+            .instrument(span(self.shared.name, TxKind::Write))
+            .await
     }
 }
 
-impl<I, O> Shared<I, O> {
-    fn waiting(&self) -> std::sync::MutexGuard<'_, Waiting<I, O>> {
+impl<I, O> BatcherState<I, O> {
+    fn waiting(&self) -> std::sync::MutexGuard<'_, WaitingInputs<I, O>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether one more transaction is to be asked for.
+    /// Adds an input to the queue; returns whether one more transaction must be enqueued.
     fn gather(&self, input: Input<I, O>) -> Result<bool> {
         let mut waiting = self.waiting();
-        if waiting.inputs.len() >= self.pace.queue {
+        if waiting.inputs.len() >= self.limits.queue {
             return Err(Error::Overloaded);
         }
         waiting.inputs.push_back(input);
-        self.told.inc();
-        let more = waiting.transactions < self.pace.at_once;
+        self.waiting_gauge.inc();
+        let more = waiting.transactions < self.limits.transactions;
         waiting.transactions += usize::from(more);
         Ok(more)
     }
 }
 
-/// Who waits for the answers, in the order of the inputs.
+/// The channels for the answers, in the order of the inputs.
 type Replies<O> = Vec<oneshot::Sender<Result<O>>>;
 
 /// One transaction, from the queue to its answers.
 struct Batch<I, O> {
-    shared: Arc<Shared<I, O>>,
+    shared: Arc<BatcherState<I, O>>,
     db: Db,
-    /// Taken by the first run; a further run does the same ones.
+    /// Taken by the first run; a later run works on the same inputs.
     inputs: Option<(Vec<I>, Replies<O>)>,
     returned: Option<Result<Vec<O>>>,
 }
 
 impl<I: Send + Sync + 'static, O: Send + 'static> Batch<I, O> {
-    fn enqueue(db: &Db, shared: &Arc<Shared<I, O>>) {
+    fn enqueue(db: &Db, shared: &Arc<BatcherState<I, O>>) {
         let batch = Self { shared: Arc::clone(shared), db: db.clone(), inputs: None, returned: None };
-        // Refused, the batch is finished with the reason.
+        // A batch that the queue refuses is finished with the reason.
         db.enqueue(shared.name, Box::new(batch));
     }
 
-    /// Takes what it will answer, unless it did before.
+    /// Takes the inputs of this batch, unless an earlier run took them.
     fn take(&mut self) {
         if self.inputs.is_none() {
             let (mut inputs, mut replies) = (Vec::new(), Vec::new());
             let mut waiting = self.shared.waiting();
-            let pace = self.shared.pace;
-            let most = (waiting.inputs.len() / 2).clamp(pace.few, pace.inputs);
+            let limits = self.shared.limits;
+            let most = (waiting.inputs.len() / 2).clamp(limits.min_inputs, limits.max_inputs);
             while inputs.len() < most
                 && let Some(Input { input, deadline, claim, reply }) = waiting.inputs.pop_front()
             {
-                self.shared.told.dec();
+                self.shared.waiting_gauge.dec();
                 if !claim.start() {
                     continue;
                 }
                 if moment::now() > deadline {
-                    // Whoever went away in this moment has no use for it.
+                    // The caller may have gone away in this moment.
                     let _ = reply.send(Err(Error::Deadline));
                     continue;
                 }
@@ -183,7 +188,7 @@ impl<I: Send + Sync + 'static, O: Send + 'static> Work for Batch<I, O> {
     }
 
     fn finish(mut self: Box<Self>, outcome: Result<(), Error>) {
-        // One that was refused before it ran answers those that it would have taken.
+        // A batch that was refused before it ran answers the inputs that it would have taken.
         self.take();
         let (_, replies) = self.inputs.take().expect("it was taken just now");
         if outcome.is_ok() && !replies.is_empty() {

@@ -1,10 +1,10 @@
-use kaching_db::{Db, Error, Pace, Result, Together, Tx, params};
+use kaching_db::{BatchLimits, Db, Error, Result, Tx, WriteBatcher, params};
 
 use crate::{Held, begin, count, make, on_each, with_numbers};
 
-const PACE: Pace = Pace { few: 3, inputs: 3, at_once: 1, queue: 8 };
+const LIMITS: BatchLimits = BatchLimits { min_inputs: 3, max_inputs: 3, transactions: 1, queue: 8 };
 
-/// Puts each number into the table beside how many came with it.
+/// Inserts each number with the number of inputs in its batch.
 fn put_all(tx: &mut Tx<'_>, numbers: &[i64]) -> Result<Vec<usize>> {
     for number in numbers {
         tx.execute(
@@ -15,8 +15,8 @@ fn put_all(tx: &mut Tx<'_>, numbers: &[i64]) -> Result<Vec<usize>> {
     Ok(vec![numbers.len(); numbers.len()])
 }
 
-fn putting(db: &Db) -> Together<i64, usize> {
-    Together::new(db, "numbers.put", PACE, put_all)
+fn putting(db: &Db) -> WriteBatcher<i64, usize> {
+    WriteBatcher::new(db, "numbers.put", LIMITS, put_all)
 }
 
 #[tokio::test]
@@ -39,8 +39,8 @@ async fn what_waits_shares_a_transaction_of_bounded_size() {
 #[tokio::test]
 async fn half_of_what_waits_is_left_to_the_next_transaction() {
     with_numbers(async |_, db| {
-        let pace = Pace { few: 2, inputs: 4, at_once: 1, queue: 16 };
-        let numbers = Together::new(&db, "numbers.put", pace, put_all);
+        let limits = BatchLimits { min_inputs: 2, max_inputs: 4, transactions: 1, queue: 16 };
+        let numbers = WriteBatcher::new(&db, "numbers.put", limits, put_all);
         let held = Held::hold(&db).await;
         let mut waiting: Vec<_> = (0..11).map(|number| begin(numbers.write(number))).collect();
         held.release().await;
@@ -63,7 +63,7 @@ async fn one_alone_waits_for_nobody() {
 }
 
 #[tokio::test]
-async fn a_failure_is_told_to_all_of_its_transaction_and_to_no_other() {
+async fn a_failure_goes_to_all_of_its_transaction_and_to_no_other() {
     with_numbers(async |_, db| {
         let numbers = putting(&db);
         numbers.write(2).await.unwrap();
@@ -95,7 +95,7 @@ async fn who_goes_away_before_is_left_out() {
 }
 
 #[tokio::test]
-async fn more_than_may_wait_are_refused_at_once() {
+async fn inputs_beyond_the_queue_are_refused_immediately() {
     with_numbers(async |_, db| {
         let numbers = putting(&db);
         let held = Held::hold(&db).await;
@@ -111,7 +111,7 @@ async fn more_than_may_wait_are_refused_at_once() {
 }
 
 #[tokio::test]
-async fn a_closed_database_is_told_and_what_waits_is_finished() {
+async fn a_closed_database_is_reported_and_waiting_inputs_are_finished() {
     with_numbers(async |_, db| {
         let numbers = putting(&db);
         let held = Held::hold(&db).await;
@@ -127,9 +127,9 @@ async fn a_closed_database_is_told_and_what_waits_is_finished() {
 }
 
 #[tokio::test]
-async fn a_panic_is_told_to_all_and_the_next_ones_are_answered() {
+async fn a_panic_goes_to_all_and_the_next_inputs_are_answered() {
     on_each(async |_, db| {
-        let numbers = Together::new(&db, "numbers.divide", PACE, |_, numbers: &[i64]| {
+        let numbers = WriteBatcher::new(&db, "numbers.divide", LIMITS, |_, numbers: &[i64]| {
             Ok(numbers.iter().map(|number| 12 / number).collect())
         });
         assert_eq!(numbers.write(0).await, Err(Error::Panicked));
@@ -139,11 +139,11 @@ async fn a_panic_is_told_to_all_and_the_next_ones_are_answered() {
 }
 
 #[tokio::test]
-async fn many_at_once_are_each_answered_once() {
+async fn many_concurrent_inputs_are_each_answered_once() {
     on_each(async |_, db| {
         make(&db, "create table numbers (id bigint primary key, n bigint not null)").await;
-        let pace = Pace { few: 64, inputs: 64, at_once: 2, queue: 4096 };
-        let numbers = std::sync::Arc::new(Together::new(&db, "numbers.put", pace, put_all));
+        let limits = BatchLimits { min_inputs: 64, max_inputs: 64, transactions: 2, queue: 4096 };
+        let numbers = std::sync::Arc::new(WriteBatcher::new(&db, "numbers.put", limits, put_all));
         let mut all = tokio::task::JoinSet::new();
         for number in 0..2000 {
             let numbers = std::sync::Arc::clone(&numbers);

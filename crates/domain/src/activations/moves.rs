@@ -5,18 +5,18 @@ use kaching_base::{ActivationId, ErrorCode, Seconds, Timestamp};
 use super::{Activation, ActivationStatus};
 use crate::{License, Refused};
 
-/// Who asks for a move.
+/// The party that asks for a move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mover {
     /// The present holder, with its credential.
     Holder,
     Operator,
-    /// Whoever has the key: spends one of the license's moves.
+    /// Anyone with the license key: it spends one of the license's moves.
     Key,
 }
 
 impl Mover {
-    /// Who moves an activation by showing its present credential. One that displaced a holder whose lease still runs was
+    /// The holder of the activation's present credential. One that displaced a holder whose lease still runs was
     /// obtained by the key alone, and proves no more than the key does.
     pub fn with_credential(from: &Activation, now: Timestamp) -> Self {
         if from.displaced_runs_until(now).is_some() { Self::Key } else { Self::Holder }
@@ -46,7 +46,7 @@ pub(crate) fn has_move(license: &License, spent: &[Timestamp], now: Timestamp) -
 }
 
 /// The one that moves away, with all its credentials: it runs on for the move grace.
-pub(crate) fn supersede(license: &License, activation: &Activation, now: Timestamp) -> Activation {
+pub(crate) fn mark_moved(license: &License, activation: &Activation, now: Timestamp) -> Activation {
     Activation {
         status: ActivationStatus::Superseded,
         move_ends_at: Some(now + grace(license)),
@@ -55,13 +55,13 @@ pub(crate) fn supersede(license: &License, activation: &Activation, now: Timesta
     }
 }
 
-/// How long an installation runs on that moved away.
+/// How long an installation may still run after its activation moved.
 pub(crate) fn grace(license: &License) -> Seconds {
     Seconds(license.policy().move_grace_s)
 }
 
-/// Whose move grace ends at once, so that no more are in it than there are slots. `in_grace` are the others, the
-/// one whose grace ends first first.
+/// The activations whose move grace ends immediately, so that no more are in it than there are slots. `in_grace` are
+/// the others, ordered by the end of their grace.
 pub(crate) fn cut_short(license: &License, in_grace: &[ActivationId]) -> Vec<ActivationId> {
     let Some(slots) = license.slots() else { return Vec::new() };
     let slots = usize::try_from(slots).unwrap_or(usize::MAX);
