@@ -1,5 +1,5 @@
-//! What the targets share: fixed keys, and statements of any payload under a good signature, so that the fuzzer
-//! reaches what stands behind it.
+//! Shared by the targets: fixed keys, and statements of any payload under a good signature, so that the fuzzer
+//! reaches the parser behind the verification.
 
 use ed25519_dalek::{Signer as _, SigningKey};
 use kaching_base::{Base64Url, LeaseAlgorithm, Timestamp};
