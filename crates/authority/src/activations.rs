@@ -1,19 +1,18 @@
 //! Activations: what a product's client asks for, and what operators do about it.
 
 mod activate;
-mod beats;
 mod deactivate;
 mod decided;
 mod heartbeat;
 mod lapse;
 mod list;
+mod move_activation;
+mod record;
 mod release;
-mod relocate;
 mod repeated;
 mod respell;
 mod slots;
 pub(crate) mod sql;
-mod store;
 mod usage;
 
 use std::collections::BTreeMap;
@@ -24,18 +23,19 @@ use kaching_license::{Authorization, Credential, Digest, LicenseKey};
 
 use crate::{Error, Result, keys::KeyRing};
 
-pub(crate) use beats::{Beats, Grounds, gather};
+pub(crate) use heartbeat::{HeartbeatBatcher, heartbeat_batcher};
 pub(crate) use lapse::{forget_nonces, lapse_due};
 pub use list::ActivationFilter;
 pub(crate) use repeated::write_repeated;
+pub(crate) use usage::roll_up_usage;
 
-/// What a product call gives: what was asked for, or the answer no. Both are committed.
+/// The answer to a product's call: granted or refused. Both are committed.
 pub enum Answer<T> {
     Granted(T),
     Refused(Refusal),
 }
 
-/// The answer no, with the statement on which a client acts.
+/// A refusal, with the statement on which a client acts.
 #[derive(Debug)]
 pub struct Refusal {
     pub refused: Box<Refused>,
@@ -43,7 +43,7 @@ pub struct Refusal {
     pub statement: Option<String>,
 }
 
-/// That the sender of a call holds the secret of the credential that it names: there is none that was not checked.
+/// Proof that the sender of a call holds the secret of the credential that it names. Only a check makes one.
 #[derive(Clone, Debug)]
 pub struct Proof {
     authorization: Authorization,
@@ -68,8 +68,8 @@ pub struct Activate {
     pub nonce: Nonce,
     /// The request hash, whose identity is that of the proof or empty.
     pub request: Digest,
-    /// Whether an installation may be admitted that the license never had and that takes over from none; a refusal comes
-    /// before `rate_limited`.
+    /// Whether an installation that the license never had may be admitted without a move. A refusal comes before
+    /// `rate_limited`.
     pub admits_new: bool,
 }
 
@@ -78,7 +78,7 @@ pub struct Activated {
     pub activation: Activation,
     /// Whether it was not active before.
     pub created: bool,
-    /// Whether the license never had this installation, and it took the place of none.
+    /// Whether the license never had this installation, and no other one moved to it.
     pub first: bool,
     /// `lease+jwt`.
     pub lease: String,
@@ -87,7 +87,7 @@ pub struct Activated {
     pub quotas: Vec<Quota>,
     /// `keyset+jwt` of the first root.
     pub keyset: String,
-    /// What was ignored.
+    /// One for each part of the request that was ignored.
     pub warnings: Vec<String>,
 }
 
@@ -100,12 +100,12 @@ pub struct Heartbeat {
     pub fpr: Digest,
     pub version: Option<String>,
     pub health: Option<Health>,
-    /// By limit; nothing where the client said nothing.
+    /// By limit; `None` where the client reported none.
     pub levels: Option<BTreeMap<String, u64>>,
     pub usage: Vec<Usage>,
 }
 
-/// How a product says it is.
+/// The health that a product reports.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Health {
     /// `ok`, `degraded` or `down`.
@@ -113,7 +113,7 @@ pub struct Health {
     pub detail: Option<String>,
 }
 
-/// An increment of a counter, as the product told it.
+/// An increment of a counter, as the product reported it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Usage {
     pub meter: String,
@@ -127,7 +127,7 @@ pub struct Usage {
 pub struct Renewed {
     pub lease: String,
     pub quotas: Vec<Quota>,
-    /// What was ignored.
+    /// One for each part of the request that was ignored.
     pub warnings: Vec<String>,
 }
 
@@ -138,11 +138,11 @@ pub struct Deactivate {
     pub nonce: Nonce,
 }
 
-/// Where an operator moves an activation to.
+/// The installation to which an operator moves an activation.
 #[derive(Clone)]
 pub struct MoveTo {
     pub fingerprint: String,
-    /// That of the present one unless said otherwise.
+    /// The kind of the present fingerprint by default.
     pub kind: Option<FingerprintKind>,
     pub name: Option<String>,
 }
@@ -160,12 +160,12 @@ impl Proof {
         if good { Ok(Self { authorization, request }) } else { Err(credential_invalid()) }
     }
 
-    /// What the call showed: this activation, generation and number.
+    /// Returns the activation, generation and number that the call showed.
     pub fn authorization(&self) -> &Authorization {
         &self.authorization
     }
 
-    /// The hash that the credential signed, and that the answer repeats in `req`.
+    /// Returns the hash that the credential signed and the answer repeats in `req`.
     pub fn request(&self) -> Digest {
         self.request
     }
@@ -179,18 +179,18 @@ impl Proof {
     }
 }
 
-/// What a client is told whose credential proves nothing; it activates again.
+/// Returns the error for a credential that proves nothing any more. The client activates again.
 pub(crate) fn credential_invalid() -> Error {
     let detail = "This credential does not prove the activation any more: activate again.";
     Error::coded(ErrorCode::CredentialInvalid, detail)
 }
 
-/// There is no such activation; a client activates again.
+/// Returns the error for an activation that does not exist. A client activates again.
 pub(crate) fn unknown() -> Error {
     Error::coded(ErrorCode::ActivationNotFound, "There is no such activation.")
 }
 
-/// The activation as people see it: an active one whose time has passed is lapsed.
+/// Returns the activation as people see it: an active one whose time has passed is lapsed.
 pub(crate) fn shown(mut activation: Activation, now: Timestamp) -> Activation {
     if activation.is_lapsed(now) {
         activation.status = ActivationStatus::Lapsed;

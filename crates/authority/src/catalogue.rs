@@ -1,7 +1,5 @@
 //! A product's features and plans as its customers may see them: the bytes that are served and hashed.
 
-pub(crate) mod sql;
-
 use std::{
     collections::{BTreeSet, HashMap},
     sync::{Arc, Mutex},
@@ -12,7 +10,12 @@ use kaching_db::Tx;
 use kaching_license::Digest;
 use serde::Serialize;
 
-use crate::{Authority, Error, Result, features, plans, products, status::Asker};
+use crate::{
+    Authority, Error, Result,
+    entitlement::{CatalogueVersion, sql},
+    features, plans, products,
+    status::Asker,
+};
 
 /// The catalogue of a product. The server sends `body` as it is, so that its hash is the `cat` of the leases.
 pub struct Catalogue {
@@ -22,13 +25,9 @@ pub struct Catalogue {
     pub etag: Digest,
 }
 
-/// The catalogues that were asked for, as long as they are true.
+/// CatalogueCache that were read recently, each with its version.
 #[derive(Default)]
-pub(crate) struct Catalogues(Mutex<HashMap<ProductId, (Stamp, Arc<Catalogue>)>>);
-
-/// Differs when a catalogue does: the last changes of the product, its features and its plans, and how many
-/// there are.
-pub(crate) type Stamp = [i64; 5];
+pub(crate) struct CatalogueCache(Mutex<HashMap<ProductId, (CatalogueVersion, Arc<Catalogue>)>>);
 
 impl Authority {
     /// The catalogue of the product that a lease or key is for.
@@ -37,45 +36,52 @@ impl Authority {
     /// If there is no such license.
     pub async fn catalogue(&self, asker: Asker) -> Result<Arc<Catalogue>> {
         let keys = self.keys();
-        let (product, stamp) = self
+        let (product, version) = self
             .read("catalogue.show", move |tx, now| {
                 let license = asker.license(tx, &keys, now)?;
-                Ok((license.product, sql::stamp(tx, license.product)?))
+                Ok((license.product, sql::catalogue_version(tx, license.product)?))
             })
             .await?;
-        self.catalogue_of(product, stamp).await
+        self.catalogue_of(product, version).await
     }
 
-    pub(crate) async fn catalogue_of(&self, product: ProductId, stamp: Stamp) -> Result<Arc<Catalogue>> {
-        if let Some(kept) = self.statements.catalogues.find(product, stamp) {
-            return Ok(kept);
+    pub(crate) async fn catalogue_of(
+        &self,
+        product: ProductId,
+        version: CatalogueVersion,
+    ) -> Result<Arc<Catalogue>> {
+        if let Some(cached) = self.statements.catalogues.find(product, version) {
+            return Ok(cached);
         }
-        let (stamp, catalogue) = self
-            .read("catalogue.build", move |tx, _| Ok((sql::stamp(tx, product)?, build(tx, product)?)))
+        let (version, catalogue) = self
+            .read("catalogue.build", move |tx, _| {
+                Ok((sql::catalogue_version(tx, product)?, build(tx, product)?))
+            })
             .await?;
         let catalogue = Arc::new(catalogue);
-        self.statements.catalogues.keep(product, stamp, Arc::clone(&catalogue));
+        self.statements.catalogues.insert(product, version, Arc::clone(&catalogue));
         Ok(catalogue)
     }
 }
 
-impl Catalogues {
-    fn find(&self, product: ProductId, stamp: Stamp) -> Option<Arc<Catalogue>> {
-        let kept = self.0.lock().expect("nothing panics while it is held");
-        kept.get(&product).filter(|(at, _)| *at == stamp).map(|(_, catalogue)| Arc::clone(catalogue))
+impl CatalogueCache {
+    fn find(&self, product: ProductId, version: CatalogueVersion) -> Option<Arc<Catalogue>> {
+        let cached = self.0.lock().expect("nothing panics while it is held");
+        cached.get(&product).filter(|(at, _)| *at == version).map(|(_, catalogue)| Arc::clone(catalogue))
     }
 
-    fn keep(&self, product: ProductId, stamp: Stamp, catalogue: Arc<Catalogue>) {
-        self.0.lock().expect("nothing panics while it is held").insert(product, (stamp, catalogue));
+    fn insert(&self, product: ProductId, version: CatalogueVersion, catalogue: Arc<Catalogue>) {
+        self.0.lock().expect("nothing panics while it is held").insert(product, (version, catalogue));
     }
 
-    pub(crate) fn forget(&self) {
-        self.0.lock().expect("nothing panics while it is held").clear();
+    /// Forgets the catalogue of a product that has changed.
+    pub(crate) fn forget_product(&self, product: ProductId) {
+        self.0.lock().expect("nothing panics while it is held").remove(&product);
     }
 }
 
 #[derive(Serialize)]
-struct Body {
+struct CatalogueBody {
     product: Code,
     contact: Contact,
     features: Vec<Feature>,
@@ -112,7 +118,7 @@ fn build(tx: &mut Tx<'_>, id: ProductId) -> Result<Catalogue> {
     let features =
         features::sql::of_product(tx, id)?.into_iter().filter(|feature| feature.archived_at.is_none());
     let plans = plans::sql::of_product(tx, id)?.into_iter().filter(|plan| plan.archived_at.is_none());
-    let body = Body {
+    let body = CatalogueBody {
         product: product.code,
         contact: Contact { url: product.contact.url, email: product.contact.email },
         features: features

@@ -1,15 +1,16 @@
-//! Tells those who listen what changes, on whatever replica it was committed.
+//! Notifies listeners of changes, whichever replica has committed them.
 //!
 //! Each change takes a number as the last thing that its transaction does, so that numbers are in the order of the
-//! commits. One task of each process reads what is above the last number that it knows, looks at each license once,
-//! signs once, and puts the same piece of news before all that listen. What waits before a listener is one thing at
-//! most: whoever is slow, or was left out, looks anew.
+//! commits. One task of each process reads the changes above the last number that it knows, reads each license once,
+//! signs once, and gives the same piece of news to all listeners. At most one notification waits for each listener: one
+//! that is slow, or was left out, takes a new snapshot.
 
 mod follow;
 mod listener;
 mod metrics;
 mod news;
 mod slot;
+mod snapshot;
 pub(crate) mod sql;
 mod topics;
 
@@ -19,62 +20,81 @@ use prometheus_client::registry::Registry;
 use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 
 pub(crate) use follow::forget_old;
-pub use listener::{Heard, Listener};
-pub(crate) use metrics::Metrics;
+pub use listener::Listener;
+pub(crate) use metrics::ChangeMetrics;
 pub(crate) use news::FRESH;
 pub use news::{Change, News};
-pub use slot::Manner;
+pub(crate) use snapshot::{Snapshot, due, own_due, spread};
 use topics::Topics;
 
-use crate::watching::Bearer;
+use crate::Bearer;
 
-/// The listeners of this process, and how far it has read.
-pub(crate) struct Changes {
-    topics: Arc<Topics>,
-    /// Something was committed here: no need to wait for the next look.
-    woken: Notify,
-    /// Owned by the one task that follows.
-    seen: tokio::sync::Mutex<sql::Mark>,
-    /// Listeners that look at the same moment; the others wait, so that the readers are there for other calls, too.
-    looks: Semaphore,
-    metrics: Metrics,
+/// A message to a listener.
+#[derive(Debug)]
+pub enum Notification {
+    News(Arc<News>),
+    /// Something may have changed: only a new snapshot shows it.
+    Resync,
+    /// The last one: a newer stream has replaced this one, or the process stops.
+    Ended,
 }
 
-const LOOKS: usize = 32;
+/// How long a listener stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ListenMode {
+    /// Until the connection ends. An activation has one stream: a newer one ends the older.
+    Stream,
+    /// Until the first notification.
+    LongPoll,
+}
+
+/// The listeners of this process, and the position up to which it has read.
+pub(crate) struct Changes {
+    topics: Arc<Topics>,
+    /// Wakes the task after a commit of this process.
+    woken: Notify,
+    /// Owned by the one task that follows.
+    position: tokio::sync::Mutex<sql::ChangePosition>,
+    /// Bounds the snapshots that are taken at the same time, so that readers are left for other calls.
+    snapshots: Semaphore,
+    metrics: ChangeMetrics,
+}
+
+const SNAPSHOTS: usize = 32;
 
 impl Changes {
-    /// `seen` is how far the changes went when the process began: nobody listened before.
-    pub(crate) fn new(metrics: Metrics, seen: sql::Mark) -> Self {
+    /// `position` is that of the newest change when the process began, before which it had no listeners.
+    pub(crate) fn new(metrics: ChangeMetrics, position: sql::ChangePosition) -> Self {
         Self {
             topics: Arc::new(Topics::new(metrics.clone())),
             woken: Notify::new(),
-            seen: tokio::sync::Mutex::new(seen),
-            looks: Semaphore::new(LOOKS),
+            position: tokio::sync::Mutex::new(position),
+            snapshots: Semaphore::new(SNAPSHOTS),
             metrics,
         }
     }
 
-    /// For an authority to which nobody can listen.
-    pub(crate) fn unheard() -> Self {
-        Self::new(Metrics::register(&mut Registry::default()), sql::Mark::default())
+    /// Returns the changes of an authority that has no listeners.
+    pub(crate) fn without_listeners() -> Self {
+        Self::new(ChangeMetrics::register(&mut Registry::default()), sql::ChangePosition::default())
     }
 
-    pub(crate) fn listen(&self, bearer: Bearer, manner: Manner) -> Listener {
-        self.topics.listen(bearer, manner)
+    pub(crate) fn listen(&self, bearer: Bearer, mode: ListenMode) -> Listener {
+        Listener::new(Arc::clone(&self.topics), bearer, mode)
     }
 
-    /// A change was committed by this process.
+    /// Has the task read a change that this process has committed.
     pub(crate) fn wake(&self) {
         self.woken.notify_one();
     }
 
-    /// A refusal was signed to be pushed.
+    /// Counts a refusal that was signed to be pushed.
     pub(crate) fn signed_one(&self) {
         self.metrics.signed.inc();
     }
 
-    /// A listener's turn to look; nothing only where the process ends.
-    pub(crate) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
-        self.looks.acquire().await.ok()
+    /// Waits for a listener's turn to take a snapshot; `None` only where the process ends.
+    pub(crate) async fn snapshot_permit(&self) -> Option<SemaphorePermit<'_>> {
+        self.snapshots.acquire().await.ok()
     }
 }

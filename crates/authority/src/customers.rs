@@ -1,4 +1,4 @@
-//! Customers: who bought.
+//! Customers, who buy licenses.
 
 pub(crate) mod sql;
 
@@ -13,9 +13,9 @@ use serde_json::json;
 
 use crate::{
     Authority, Cx, Error, List, Op, Page, Result, Sight, Versioned,
-    facts::Facts,
-    licenses::{self, Owner},
+    audit_view::AuditView,
     list::{Key, Paging, Sorting, sorting},
+    owners::{self, Owner},
     products::sql::printable,
     search::{
         self, Noun,
@@ -24,7 +24,7 @@ use crate::{
     sight::Table,
 };
 
-/// What a customer is made from.
+/// The input for a new customer.
 #[derive(Clone, Debug, Default)]
 pub struct NewCustomer {
     /// The vendor's own name for it.
@@ -37,7 +37,7 @@ pub struct NewCustomer {
     pub metadata: BTreeMap<String, String>,
 }
 
-/// What is said of a customer; the rest stays.
+/// The members of a customer to change; the others remain.
 #[derive(Clone, Debug, Default)]
 pub struct EditCustomer {
     pub name: Option<String>,
@@ -46,7 +46,7 @@ pub struct EditCustomer {
     pub company: Option<Option<String>>,
     pub tags: Option<EditList<String>>,
     pub notes: Option<String>,
-    /// Entries to set; nothing inside takes one away.
+    /// Entries to set; `None` inside removes one.
     pub metadata: BTreeMap<String, Option<String>>,
 }
 
@@ -65,7 +65,7 @@ pub struct CustomerFilter {
 static SORTINGS: [Sorting; 2] = [sorting!("created_at", "c.id"), sorting!("name", "c.sort_name", "c.id")];
 
 impl Authority {
-    /// Makes a customer.
+    /// Creates a customer.
     ///
     /// # Errors
     /// If a part of it makes no sense, or the reference is taken.
@@ -91,7 +91,7 @@ impl Authority {
                 return Err(taken(holder.as_ref().unwrap_or(&customer)));
             }
             op.on("customer.create", customer.id);
-            op.audit(tx, facts(&customer).made())?;
+            op.audit(tx, audit_view(&customer).created())?;
             Ok(customer)
         })
         .await
@@ -127,7 +127,7 @@ impl Authority {
         .await
     }
 
-    /// Changes what is said.
+    /// Changes the members that are given.
     ///
     /// # Errors
     /// If there is no such customer, a part makes no sense, or the reference is taken.
@@ -149,14 +149,14 @@ impl Authority {
         .await
     }
 
-    /// Hides a customer: no new license is made for it. Its licenses stay.
+    /// Archives a customer: no license is created for it any more. Its licenses remain.
     ///
     /// # Errors
     /// If there is no such customer, or licenses of it run and that is not forced.
     pub async fn archive_customer(&self, cx: Cx, address: String, force: bool) -> Result<Customer> {
         let archive = move |tx: &mut Tx<'_>, customer: &Customer, op: &Op| {
             if customer.archived_at.is_none() && !force {
-                licenses::check_unused(tx, Owner::Customer(customer.id), op.now)?;
+                owners::check_unused(tx, Owner::Customer(customer.id), op.now)?;
             }
             Ok(Customer { archived_at: customer.archived_at.or(Some(op.now)), ..customer.clone() })
         };
@@ -187,12 +187,12 @@ impl Authority {
             }
             let after = Customer { updated_at: op.now, ..after };
             sql::update(tx, &after)?;
-            op.audit(tx, facts(&before).became(facts(&after)))?;
+            op.audit(tx, audit_view(&before).changed(audit_view(&after)))?;
             Ok(after)
         })
         .await
         .map_err(|error| match error {
-            // Another took the reference between our look and our write.
+            // Another took the reference between our read and our write.
             Error::Database(db::Error::Unique(_)) => {
                 Error::exists("another customer has this reference already")
             }
@@ -224,7 +224,7 @@ fn unknown() -> Error {
     Error::not_found("such customer")
 }
 
-/// Lists leave archived customers out: who looks for the one that has the reference has to be told which it is.
+/// Returns the error for a reference that is taken. It names an archived holder, which lists hide.
 fn taken(holder: &Customer) -> Error {
     let reference = holder.reference.as_ref().map_or("", Reference::as_str);
     Error::exists(match holder.archived_at {
@@ -239,7 +239,7 @@ fn taken(holder: &Customer) -> Error {
 
 impl Versioned for Customer {
     fn content(&self) -> String {
-        facts(self).content(self.id, self.updated_at)
+        audit_view(self).content(self.id, self.updated_at)
     }
 }
 
@@ -251,7 +251,7 @@ fn check(customer: &Customer) -> Result<()> {
     if let Some(company) = &customer.company {
         check_name("/company", company)?;
     }
-    // Such a reference could not be told from an id.
+    // Such a reference would be taken for an id.
     if customer.reference.as_ref().is_some_and(|r| r.as_str().parse::<CustomerId>().is_ok()) {
         return Err(Error::invalid("/reference", "this reference looks like an id; choose another"));
     }
@@ -260,8 +260,8 @@ fn check(customer: &Customer) -> Result<()> {
     Ok(check_metadata(&customer.metadata)?)
 }
 
-fn facts(customer: &Customer) -> Facts {
-    Facts {
+fn audit_view(customer: &Customer) -> AuditView {
+    AuditView {
         open: json!({ "reference": customer.reference, "archived_at": customer.archived_at }),
         personal: json!({
             "name": customer.name,

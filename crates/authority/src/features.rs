@@ -9,7 +9,8 @@ use serde_json::json;
 
 use crate::{
     Authority, Cx, Error, List, Op, Page, Result, Sight, Versioned,
-    facts::Facts,
+    address::split,
+    audit_view::AuditView,
     list::{Key, Paging, Sorting, sorting},
     plans, products,
     search::{self, Noun},
@@ -23,7 +24,7 @@ pub struct FeatureDetails {
     pub product: Code,
 }
 
-/// What a feature is made from.
+/// The input for a new feature.
 #[derive(Clone, Debug)]
 pub struct NewFeature {
     /// The product's code.
@@ -33,7 +34,7 @@ pub struct NewFeature {
     pub benefit: String,
 }
 
-/// What is said of a feature; the rest stays.
+/// The members of a feature to change; the others remain.
 #[derive(Clone, Debug, Default)]
 pub struct EditFeature {
     pub title: Option<String>,
@@ -52,7 +53,7 @@ pub struct FeatureFilter {
 static SORTINGS: [Sorting; 2] = [sorting!("created_at", "f.id"), sorting!("code", "f.code", "f.id")];
 
 impl Authority {
-    /// Makes a feature of a product.
+    /// Creates a feature of a product.
     ///
     /// # Errors
     /// If there is no such product, a part makes no sense, or the code is taken.
@@ -76,9 +77,10 @@ impl Authority {
                 let address = format!("{}:{}", product.code, feature.code);
                 return Err(products::exists("feature", address, archived));
             }
+            op.catalogue_changed(product.id);
             let details = FeatureDetails { feature, product: product.code };
             op.on("feature.create", details.feature.id);
-            op.audit(tx, facts(&details).made())?;
+            op.audit(tx, audit_view(&details).created())?;
             Ok(details)
         })
         .await
@@ -125,7 +127,7 @@ impl Authority {
         .await
     }
 
-    /// Changes what is said.
+    /// Changes the members that are given.
     ///
     /// # Errors
     /// If there is no such feature, or a part makes no sense.
@@ -140,7 +142,7 @@ impl Authority {
         .await
     }
 
-    /// Hides a feature: it stands in no catalogue. Licenses that have it keep it.
+    /// Archives a feature: no catalogue lists it any more. Licenses that have it keep it.
     ///
     /// # Errors
     /// If there is no such feature, or a plan switches it on and that is not forced.
@@ -173,20 +175,13 @@ impl Authority {
             }
             let feature = Feature { updated_at: op.now, ..feature };
             sql::update(tx, &feature)?;
+            op.catalogue_changed(feature.product);
             let after = FeatureDetails { feature, product: before.product.clone() };
-            op.audit(tx, facts(&before).became(facts(&after)))?;
+            op.audit(tx, audit_view(&before).changed(audit_view(&after)))?;
             Ok(after)
         })
         .await
     }
-}
-
-/// The two halves of `<product>:<code>`.
-pub(crate) fn split<'a>(address: &'a str, noun: &str) -> Result<(&'a str, &'a str)> {
-    let halves = address.split_once(':');
-    halves.ok_or_else(|| {
-        Error::not_found(format!("such {noun}: it is named <product>:<code>, like chorus:team"))
-    })
 }
 
 fn unknown(product: &str, code: &str) -> Error {
@@ -196,15 +191,7 @@ fn unknown(product: &str, code: &str) -> Error {
     }
 }
 
-/// The codes of all features that the product has, archived ones too: a license may keep those.
-pub(crate) fn known(
-    tx: &mut Tx<'_>,
-    product: kaching_base::ProductId,
-) -> Result<std::collections::BTreeSet<Code>> {
-    Ok(sql::of_product(tx, product)?.into_iter().map(|feature| feature.code).collect())
-}
-
-/// Refuses while plans that are sold switch the feature on. Licenses keep it in any case.
+/// Refuses while plans that are not archived have the feature. Licenses keep it in any case.
 fn check_unused(tx: &mut Tx<'_>, feature: &Feature) -> Result<()> {
     let plans = plans::sql::of_product(tx, feature.product)?;
     let plans = plans.iter().filter(|plan| plan.archived_at.is_none());
@@ -222,7 +209,7 @@ fn check_unused(tx: &mut Tx<'_>, feature: &Feature) -> Result<()> {
 
 impl Versioned for FeatureDetails {
     fn content(&self) -> String {
-        facts(self).content(self.feature.id, self.feature.updated_at)
+        audit_view(self).content(self.feature.id, self.feature.updated_at)
     }
 }
 
@@ -231,9 +218,9 @@ fn check(feature: &Feature) -> Result<()> {
     Ok(check_line("/benefit", &feature.benefit, 300)?)
 }
 
-fn facts(details: &FeatureDetails) -> Facts {
+fn audit_view(details: &FeatureDetails) -> AuditView {
     let FeatureDetails { feature, product } = details;
-    Facts::open(json!({
+    AuditView::open(json!({
         "product": product,
         "code": feature.code,
         "title": feature.title,

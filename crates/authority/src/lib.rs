@@ -1,9 +1,12 @@
 #![doc = include_str!("../README.md")]
 
 pub mod activations;
+mod address;
 mod audit;
 mod audit_log;
+mod audit_view;
 pub mod backup;
+mod bearer;
 mod blocking;
 pub mod catalogue;
 pub mod changes;
@@ -11,8 +14,8 @@ mod clock;
 mod customers;
 mod cx;
 mod daily;
+mod entitlement;
 mod error;
-mod facts;
 mod features;
 pub mod fill;
 mod health;
@@ -25,6 +28,7 @@ mod metrics;
 mod migrations;
 mod op;
 mod open;
+mod owners;
 mod pace;
 mod plans;
 mod principal;
@@ -40,11 +44,12 @@ mod statements;
 mod stats;
 pub mod status;
 mod stored;
+mod subscriptions;
+mod table;
 mod tokens;
 mod transaction;
 pub mod validate;
 mod versions;
-pub mod watching;
 
 use std::sync::Arc;
 
@@ -52,6 +57,7 @@ use arc_swap::ArcSwap;
 use kaching_db::Db;
 
 pub use audit_log::{AuditFilter, AuditRecord};
+pub use bearer::Bearer;
 pub use clock::{AcceptedClock, Clock, Entropy, SystemClock, SystemEntropy};
 pub use customers::{CustomerFilter, EditCustomer, NewCustomer};
 pub use cx::{Actor, Cx, Expected, Once};
@@ -93,8 +99,8 @@ pub struct Authority {
     pub(crate) statements: statements::Statements,
     pub(crate) metrics: metrics::Metrics,
     /// Heartbeats that wait for the next transaction.
-    pub(crate) beats: activations::Beats,
-    pub(crate) grounds: Arc<activations::Grounds>,
+    pub(crate) heartbeats: activations::HeartbeatBatcher,
+    pub(crate) entitlements: Arc<entitlement::EntitlementCache>,
     pub(crate) pace: pace::Pace,
     pub(crate) daily: DailyLimits,
     pub(crate) retention: Retention,

@@ -1,13 +1,12 @@
-//! Licenses: what operators do with them.
+//! Licenses, as operators manage them.
 
+pub(crate) mod audit_view;
 mod change;
 mod create;
 mod details;
-pub(crate) mod facts;
 mod key;
 mod licensed;
 mod list;
-mod owners;
 mod present;
 pub(crate) mod sql;
 
@@ -25,9 +24,7 @@ pub use kaching_domain::licenses::{At, EditLicense};
 pub use key::RevealedKey;
 pub use licensed::Licensed;
 pub use list::LicenseFilter;
-pub(crate) use owners::{Owner, check_unused};
 pub(crate) use present::present;
-pub(crate) use sql::Seen;
 
 impl Authority {
     /// Returns one license by its id.
@@ -71,9 +68,8 @@ pub(crate) fn unknown() -> Error {
     Error::not_found("license with this id")
 }
 
-/// Writes a change down: the row, the audit entry under this action, and, where the revision was raised, the word to
-/// those who wait.
-pub(crate) fn keep(
+/// Writes a changed license: the row, an audit entry with this action, and a notification where the revision is higher.
+pub(crate) fn record(
     tx: &mut Tx<'_>,
     op: &mut Op,
     action: &'static str,
@@ -81,7 +77,7 @@ pub(crate) fn keep(
     after: &License,
 ) -> Result<()> {
     sql::update(tx, after)?;
-    let entry = facts::changed(before, after);
+    let entry = audit_view::changed(before, after);
     crate::audit::append(tx, op, action, Some(after.id.to_string()), entry)?;
     if after.revision != before.revision {
         op.changed(after.id, after.revision);
@@ -89,18 +85,18 @@ pub(crate) fn keep(
     Ok(())
 }
 
-/// Writes down a scheduled change that is due; call it after locking the license and before deciding on it.
+/// Applies a scheduled change that is due. Call it after the license is locked, and before a decision about it.
 pub(crate) fn apply_due(tx: &mut Tx<'_>, op: &mut Op, license: License) -> Result<License> {
     match due(tx, &license, op.now)? {
         Some(changed) => {
-            keep(tx, op, "license.change_plan", &license, &changed)?;
+            record(tx, op, "license.change_plan", &license, &changed)?;
             Ok(changed)
         }
         None => Ok(license),
     }
 }
 
-/// The license after its scheduled change, if that is due: for those who only read.
+/// Returns the license after its scheduled change if that is due, without writing it.
 pub(crate) fn due(tx: &mut Tx<'_>, license: &License, now: Timestamp) -> Result<Option<License>> {
     let Some(scheduled) = license.scheduled.as_ref().filter(|scheduled| scheduled.at <= now) else {
         return Ok(None);
@@ -113,8 +109,8 @@ pub(crate) fn due(tx: &mut Tx<'_>, license: &License, now: Timestamp) -> Result<
     Ok(kaching_domain::licenses::due_change(license, &from, &to, now))
 }
 
-/// Applies the scheduled changes that are due, whether or not anybody asks. A license that cannot be changed is passed
-/// over with the next page, so that it keeps no other from its turn.
+/// Applies all scheduled changes that are due. A license that cannot be changed is passed over with the next page, so that
+/// it delays no other.
 pub(crate) async fn apply_due_changes(authority: &Authority) -> Result<Progress> {
     let mut progress = Progress::default();
     let mut after = (Timestamp::from_micros(i64::MIN), LicenseId::from_bytes([0; 16]));

@@ -33,6 +33,7 @@ pub(crate) const ALL: Migrations = Migrations {
         "0014_long_rows" for "0.1.0",
         "0015_search" for "0.1.0",
         "0016_terms" for "0.1.0",
+        "0017_usage_inbox" for "0.1.0",
         "0018_jobs" for "0.1.0",
     },
 };

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use kaching_base::{ActivationId, ErrorCode, Id, IdKind, LicenseId, Timestamp};
+use kaching_base::{ActivationId, ErrorCode, Id, IdKind, LicenseId, ProductId, Timestamp};
 use kaching_domain::License;
 use rand_chacha::{
     ChaCha20Rng,
@@ -41,6 +41,8 @@ pub struct Op {
 pub(crate) struct AfterCommit {
     /// What listeners are told.
     pub(crate) changes: Vec<Changed>,
+    /// Products whose catalogue has changed, which the caches forget.
+    pub(crate) catalogues: Vec<ProductId>,
     /// Refusals that repeat the last one, which are counted in memory.
     pub(crate) repeated: Vec<ErrorCode>,
     /// Whether a job was enqueued.
@@ -108,6 +110,11 @@ impl Op {
     /// Records that this one activation may do something else: only its listeners are told after COMMIT.
     pub(crate) fn changed_one(&mut self, license: LicenseId, activation: ActivationId, revision: i64) {
         self.after.changes.push(Changed { license, activation: Some(activation), revision });
+    }
+
+    /// Has the caches forget the catalogue of a product after COMMIT. Other processes notice the change by its version.
+    pub(crate) fn catalogue_changed(&mut self, product: ProductId) {
+        self.after.catalogues.push(product);
     }
 
     /// Records a refusal that repeats the last one: it leaves no entry of its own, and is counted after COMMIT.

@@ -15,10 +15,11 @@ use tokio::sync::{Notify, Semaphore};
 
 use crate::{
     Authority, Clock, Cx, DailyLimits, Entropy, Error, Result, Retention,
-    activations::{Grounds, gather},
+    activations::heartbeat_batcher,
     backup,
     changes::{self, Changes},
     clock::ClockWatch,
+    entitlement::EntitlementCache,
     jobs::{self, TaskReports},
     keys::{
         DataKeys, KeyRing, MasterKey, RootKeeper, RootStore, Sealer, StoredKey, StoredKeyset, write_private,
@@ -70,7 +71,7 @@ impl Authority {
         let Options { database, directory, master, root_store, root_passphrase, issuer, clock, entropy } =
             options;
         let registry = registry.sub_registry_with_prefix("kaching");
-        let listening = changes::Metrics::register(registry);
+        let listening = changes::ChangeMetrics::register(registry);
         let db = Db::open(database, db::Metrics::register(registry)).await?;
         if db.unfinished().await?.is_some() {
             return Err(Error::Failure(
@@ -102,7 +103,7 @@ impl Authority {
         let recorded = db.read("keys.issuer", StoredKeyset::issuer).await?;
         let changed = issuer.replaces(recorded.as_deref())?;
         let (Issuer::Named(issuer) | Issuer::Default(issuer)) = issuer;
-        let changes = Changes::new(listening, db.read("changes.mark", changes::sql::mark).await?);
+        let changes = Changes::new(listening, db.read("changes.mark", changes::sql::newest).await?);
         let authority = Self::of(db, (master, data), root, issuer, (clock, entropy), changes);
         authority.metrics.register(registry);
         authority.begin_watch().await?;
@@ -142,11 +143,11 @@ impl Authority {
         (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>),
         changes: Changes,
     ) -> Self {
-        let (grounds, metrics) = (Arc::new(Grounds::default()), Metrics::default());
+        let (entitlements, metrics) = (Arc::new(EntitlementCache::default()), Metrics::default());
         let watch = ClockWatch::begin(clock.as_ref());
         Self {
-            beats: gather(&db, Arc::clone(&grounds)),
-            grounds,
+            heartbeats: heartbeat_batcher(&db, Arc::clone(&entitlements)),
+            entitlements,
             db,
             ring: ArcSwap::from_pointee(KeyRing::empty(&data)),
             root,

@@ -1,28 +1,27 @@
 //! Plans: the tiers of a product.
 
 mod apply;
-mod facts;
-mod outlook;
+mod audit_view;
+mod preview;
 pub(crate) mod sql;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kaching_base::{Code, ErrorCode, LeasePolicy, LicenseType, Limit, Limits, Price, Term};
+use kaching_base::{Code, ErrorCode, LeasePolicy, LicenseId, LicenseType, Limit, Limits, Price, Term};
 use kaching_db::{Sql, Tx, params};
-use kaching_domain::{EditList, EditPolicy, Plan, Refused, Terms, check_name};
+use kaching_domain::{EditList, EditPolicy, Plan, Refused, Terms, TermsChange, check_name};
 
 use crate::{
     Authority, Cx, Error, List, Op, Page, Result, Sight, Versioned,
-    features::{self, split},
-    licenses::{self, Owner},
+    address::split,
     list::{Key, Paging, Sorting, sorting},
+    owners::{self, Owner},
     products,
     search::{self, Noun},
     sight::Table,
 };
 
 pub(crate) use apply::ApplyJob;
-pub use apply::{Applied, Apply, ApplyPlan};
 
 /// A plan with the code of its product, by which it is addressed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,7 +30,7 @@ pub struct PlanDetails {
     pub product: Code,
 }
 
-/// What a plan is made from.
+/// The input for a new plan.
 #[derive(Clone, Debug)]
 pub struct NewPlan {
     /// The product's code.
@@ -40,7 +39,7 @@ pub struct NewPlan {
     pub name: String,
     /// Higher is more.
     pub rank: i64,
-    /// Perpetual without a term, else standard, unless said otherwise.
+    /// By default perpetual without a term, else standard.
     pub license_type: Option<LicenseType>,
     pub features: BTreeSet<Code>,
     pub limits: Limits,
@@ -49,15 +48,15 @@ pub struct NewPlan {
     pub price: Option<Price>,
 }
 
-/// What is said of a plan; the rest stays.
+/// The members of a plan to change; the others remain.
 #[derive(Clone, Debug, Default)]
 pub struct EditPlan {
     pub name: Option<String>,
     pub rank: Option<i64>,
     pub license_type: Option<LicenseType>,
-    /// Those that it switches on.
+    /// The features that it switches on.
     pub features: Option<EditList<Code>>,
-    /// Limits to set; nothing inside takes one away.
+    /// Limits to set; `None` inside removes one.
     pub limits: BTreeMap<Code, Option<Limit>>,
     pub term: Option<Option<Term>>,
     pub policy: EditPolicy,
@@ -73,11 +72,39 @@ pub struct PlanFilter {
     pub archived: bool,
 }
 
+/// The licenses to which a plan's terms are applied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Apply {
+    /// All licenses of the plan, by a job that begins immediately.
+    All,
+    /// Each license at its next renewal, which copies the plan's terms anyway.
+    Renewing,
+    /// These licenses, by a job that begins immediately.
+    Licenses(Vec<LicenseId>),
+}
+
+/// A request to apply a plan.
+#[derive(Clone, Debug)]
+pub struct ApplyPlan {
+    pub to: Apply,
+    /// Also below present use.
+    pub force: bool,
+}
+
+/// The effect of applying a plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Applied {
+    /// The number of licenses that get the terms, now or at their renewal.
+    pub licenses: u64,
+    /// The most frequent changes of their terms, each with its number of licenses.
+    pub changes: Vec<(TermsChange, u64)>,
+}
+
 static SORTINGS: [Sorting; 3] =
     [sorting!("created_at", "n.id"), sorting!("code", "n.code", "n.id"), sorting!("rank", "n.rank", "n.id")];
 
 impl Authority {
-    /// Makes a plan of a product.
+    /// Creates a plan of a product.
     ///
     /// # Errors
     /// If there is no such product, a part makes no sense, or the code is taken.
@@ -98,9 +125,10 @@ impl Authority {
                 let archived = taken.is_some_and(|taken| taken.archived_at.is_some());
                 return Err(products::exists("plan", format!("{}:{}", product.code, plan.code), archived));
             }
+            op.catalogue_changed(product.id);
             let details = PlanDetails { plan, product: product.code };
             op.on("plan.create", details.plan.id);
-            op.audit(tx, facts::of(&details).made())?;
+            op.audit(tx, audit_view::of(&details).created())?;
             Ok(details)
         })
         .await
@@ -141,7 +169,7 @@ impl Authority {
         .await
     }
 
-    /// Changes what is said: for new licenses. Those that were made keep the terms that they copied.
+    /// Changes the members that are given, for new licenses. Existing licenses keep the terms that they copied.
     ///
     /// # Errors
     /// If there is no such plan, or a part makes no sense.
@@ -154,14 +182,14 @@ impl Authority {
         .await
     }
 
-    /// Hides a plan: no license is made with it or changes to it. Licenses that have it keep it.
+    /// Archives a plan: no license is created with it or changes to it. Licenses that have it keep it.
     ///
     /// # Errors
     /// If there is no such plan, or licenses of it run and that is not forced.
     pub async fn archive_plan(&self, cx: Cx, address: String, force: bool) -> Result<PlanDetails> {
         self.change_plan("plans.archive", "plan.archive", cx, address, move |tx, plan, op| {
             if plan.archived_at.is_none() && !force {
-                licenses::check_unused(tx, Owner::Plan(plan.id), op.now)?;
+                owners::check_unused(tx, Owner::Plan(plan.id), op.now)?;
             }
             Ok(Plan { archived_at: plan.archived_at.or(Some(op.now)), ..plan.clone() })
         })
@@ -187,8 +215,9 @@ impl Authority {
             }
             let plan = Plan { updated_at: op.now, ..plan };
             sql::update(tx, &plan)?;
+            op.catalogue_changed(plan.product);
             let after = PlanDetails { plan, product: before.product.clone() };
-            op.audit(tx, facts::of(&before).became(facts::of(&after)))?;
+            op.audit(tx, audit_view::of(&before).changed(audit_view::of(&after)))?;
             Ok(after)
         })
         .await
@@ -216,7 +245,7 @@ pub(crate) fn unknown(product: &str, code: &str) -> Error {
 
 impl Versioned for PlanDetails {
     fn content(&self) -> String {
-        facts::of(self).content(self.plan.id, self.plan.updated_at)
+        audit_view::of(self).content(self.plan.id, self.plan.updated_at)
     }
 }
 
@@ -285,6 +314,6 @@ fn check(tx: &mut Tx<'_>, plan: &Plan) -> Result<()> {
     if let Some(price) = &plan.price {
         price.check().map_err(|error| Error::parse("/price", &error))?;
     }
-    plan.terms.check(&features::known(tx, plan.product)?)?;
+    plan.terms.check(&products::sql::feature_codes(tx, plan.product)?)?;
     Ok(())
 }

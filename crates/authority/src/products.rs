@@ -1,4 +1,4 @@
-//! Products: what is licensed.
+//! Products, which are licensed.
 
 pub(crate) mod sql;
 
@@ -10,29 +10,29 @@ use serde_json::json;
 
 use crate::{
     Authority, Cx, Error, List, Op, Page, Result, Sight, Versioned,
-    facts::Facts,
-    licenses::{self, Owner},
+    audit_view::AuditView,
     list::{Key, Paging, Sorting, sorting},
+    owners::{self, Owner},
     search::{self, Noun},
     sight::Table,
     stored,
 };
 
-/// What a product is made from.
+/// The input for a new product.
 #[derive(Clone, Debug)]
 pub struct NewProduct {
     pub code: Code,
     pub name: String,
-    /// The code upper-cased unless said otherwise.
+    /// The code in upper case by default.
     pub key_prefix: Option<String>,
     pub contact: Contact,
-    /// EdDSA unless said otherwise.
+    /// EdDSA by default.
     pub lease_alg: Option<LeaseAlgorithm>,
-    /// Short unless said otherwise.
+    /// Short by default.
     pub key_format: Option<KeyFormat>,
 }
 
-/// What is said of a product; the rest stays.
+/// The members of a product to change; the others remain.
 #[derive(Clone, Debug, Default)]
 pub struct EditProduct {
     pub name: Option<String>,
@@ -42,7 +42,7 @@ pub struct EditProduct {
     pub key_format: Option<KeyFormat>,
 }
 
-/// What is said of a contact; nothing inside takes a member away.
+/// The members of a contact to change; `None` inside removes one.
 #[derive(Clone, Debug, Default)]
 pub struct EditContact {
     pub url: Option<Option<String>>,
@@ -59,7 +59,7 @@ pub struct ProductFilter {
 static SORTINGS: [Sorting; 2] = [sorting!("created_at", "p.id"), sorting!("code", "p.code", "p.id")];
 
 impl Authority {
-    /// Makes a product.
+    /// Creates a product.
     ///
     /// # Errors
     /// If a part of it makes no sense, or the code is taken.
@@ -74,7 +74,7 @@ impl Authority {
                 return Err(exists("product", &taken.code, taken.archived_at.is_some()));
             }
             op.on("product.create", product.id);
-            op.audit(tx, facts(&product).made())?;
+            op.audit(tx, audit_view(&product).created())?;
             Ok(product)
         })
         .await
@@ -108,7 +108,7 @@ impl Authority {
         .await
     }
 
-    /// Changes what is said.
+    /// Changes the members that are given.
     ///
     /// # Errors
     /// If there is no such product, or a part makes no sense.
@@ -132,14 +132,14 @@ impl Authority {
         .await
     }
 
-    /// Hides a product: no new plan or license is made of it. What was made stays.
+    /// Archives a product: no plan or license is created for it any more. Existing ones remain.
     ///
     /// # Errors
     /// If there is no such product, or licenses of it run and that is not forced.
     pub async fn archive_product(&self, cx: Cx, code: String, force: bool) -> Result<Product> {
         let archive = move |tx: &mut Tx<'_>, product: &Product, op: &Op| {
             if product.archived_at.is_none() && !force {
-                licenses::check_unused(tx, Owner::Product(product.id), op.now)?;
+                owners::check_unused(tx, Owner::Product(product.id), op.now)?;
             }
             Ok(Product { archived_at: product.archived_at.or(Some(op.now)), ..product.clone() })
         };
@@ -164,7 +164,8 @@ impl Authority {
             }
             let after = Product { updated_at: op.now, ..after };
             sql::update(tx, &after)?;
-            op.audit(tx, facts(&before).became(facts(&after)))?;
+            op.catalogue_changed(after.id);
+            op.audit(tx, audit_view(&before).changed(audit_view(&after)))?;
             Ok(after)
         })
         .await
@@ -181,7 +182,7 @@ pub(crate) fn find(tx: &mut Tx<'_>, sight: &Sight, code: &str) -> Result<Product
     found.ok_or_else(|| unknown(code))
 }
 
-/// A code is taken. Lists leave out what is archived, so that is said; a code never becomes free again.
+/// Returns the error for a code that is taken. It names an archived holder, which lists hide; a code never becomes free.
 pub(crate) fn exists(noun: &str, code: impl std::fmt::Display, archived: bool) -> Error {
     Error::exists(if archived {
         format!("an archived {noun} has the code {code}, which is not given again: choose another")
@@ -192,7 +193,7 @@ pub(crate) fn exists(noun: &str, code: impl std::fmt::Display, archived: bool) -
 
 impl Versioned for Product {
     fn content(&self) -> String {
-        facts(self).content(self.id, self.updated_at)
+        audit_view(self).content(self.id, self.updated_at)
     }
 }
 
@@ -247,8 +248,8 @@ pub(crate) fn check_key_format(format: KeyFormat) -> Result<()> {
     }
 }
 
-fn facts(product: &Product) -> Facts {
-    Facts {
+fn audit_view(product: &Product) -> AuditView {
+    AuditView {
         open: json!({
             "code": product.code,
             "name": product.name,

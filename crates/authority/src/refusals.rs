@@ -1,4 +1,4 @@
-//! Refusals that repeat the one before: counted in memory, and told as one entry a minute.
+//! Refusals that repeat the one before are counted in memory, and recorded by one entry a minute.
 
 use std::{collections::BTreeMap, sync::Mutex};
 
@@ -10,7 +10,7 @@ use crate::{
     audit::{self, Entry},
 };
 
-/// How often each code was repeated, by minute. A process that is killed loses those of its last minute.
+/// The number of repeated refusals by minute and code. A process that is killed loses those of its last minute.
 #[derive(Default)]
 pub(crate) struct Repeated(Mutex<BTreeMap<i64, BTreeMap<ErrorCode, u64>>>);
 
@@ -39,12 +39,13 @@ fn minute(now: Timestamp) -> i64 {
     now.seconds().div_euclid(60)
 }
 
-/// Writes one entry for each minute that has passed. How many.
+/// Writes one entry for each minute that has passed. Returns how many.
 pub(crate) async fn write_digests(authority: &Authority) -> Result<u64> {
     let mut written = 0;
     while let Some((at, counts)) = authority.refusals.oldest_before(authority.now()) {
-        let told: Map<_, _> = counts.iter().map(|(code, count)| (code.to_string(), json!(count))).collect();
-        let change = json!({ "minute": Timestamp::from_seconds(at * 60), "repeated": told });
+        let repeated: Map<_, _> =
+            counts.iter().map(|(code, count)| (code.to_string(), json!(count))).collect();
+        let change = json!({ "minute": Timestamp::from_seconds(at * 60), "repeated": repeated });
         let done = authority.write("refusals.digest", Cx::system("refusals.digest"), move |tx, op| {
             audit::append(tx, op, "refusals.digest", None, Entry::ok(change.clone()))
         });

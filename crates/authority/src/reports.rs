@@ -1,4 +1,4 @@
-//! What products tell the audit log.
+//! Reports of products to the audit log.
 
 use kaching_base::Timestamp;
 use kaching_domain::{ActivationStatus, Nonce};
@@ -22,7 +22,7 @@ pub struct Report {
     pub at: Timestamp,
 }
 
-/// What a report is about.
+/// The subject of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReportKind {
     Security,
@@ -45,11 +45,11 @@ impl ReportKind {
 }
 
 impl Authority {
-    /// Writes down what a product tells. A repeated nonce is the same report.
+    /// Records the report of a product. A repeated nonce is the same report.
     ///
     /// # Errors
-    /// `credential_invalid` or `activation_not_found`, `rate_limited` where the license has told all that it may
-    /// on this day, or if there is nothing to write down or too much.
+    /// `credential_invalid` or `activation_not_found`, `rate_limited` where the license has reported all that it may
+    /// on this day, or if the report is empty or too long.
     pub async fn report(&self, cx: Cx, report: Report) -> Result<()> {
         if report.detail.trim().is_empty() || report.detail.len() > LONGEST {
             return Err(Error::invalid("/detail", format!("a report is 1 to {LONGEST} bytes long")));
@@ -57,7 +57,7 @@ impl Authority {
         self.write("reports.write", cx, move |tx, op| {
             let id = report.proof.authorization().activation;
             let activation = sql::lock_by_id(tx, id)?.ok_or_else(activations::unknown)?;
-            // A superseded one still reports while it runs on; whoever gave its slot back has nothing to tell.
+            // A superseded activation still reports while it runs on; one whose slot was given back does not.
             let may = match activation.status {
                 ActivationStatus::Active | ActivationStatus::Lapsed => true,
                 ActivationStatus::Superseded => activation.move_ends_at.is_some_and(|end| op.now < end),
@@ -72,7 +72,7 @@ impl Authority {
             let license = licenses::sql::by_id(tx, activation.license)?.ok_or_else(activations::unknown)?;
             let detail = "the license has reported as much as is stored in a day (UTC)";
             op.daily.admit(tx, Charged::to(&license), DailyCount::Reports, detail, op.now)?;
-            sql::keep_nonce(tx, id, &report.nonce, op.now)?;
+            sql::put_nonce(tx, id, &report.nonce, op.now)?;
             op.on(report.kind.action(), id);
             let entry = Entry::ok(json!({ "license": license.id, "at": report.at }));
             // It has a limit of its own, and is not charged with other entries.

@@ -2,6 +2,7 @@
 
 pub(crate) mod fragments;
 mod index;
+mod reindex;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,6 +15,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::Result;
 
+pub(crate) use reindex::Reindex;
 pub(crate) use words::words_of;
 
 /// What is searched; the word that stands in the table.

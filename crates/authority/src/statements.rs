@@ -1,4 +1,4 @@
-//! What the authority signs: leases, refusals, validations. Always after COMMIT.
+//! Statements that the authority signs, always after COMMIT: leases, refusals, validations.
 
 mod pushed;
 mod slow;
@@ -6,16 +6,15 @@ mod slow;
 use std::sync::{Arc, Mutex};
 
 use kaching_base::{ActivationId, Base64Url, ErrorCode, LeaseAlgorithm, Seconds, Timestamp};
-use kaching_db::Tx;
-use kaching_domain::{Activation, License, Refused, Terms, activations as rules, leases};
+use kaching_domain::{Activation, Refused, activations as rules, leases};
 use kaching_license::{
     Claims, Digest, Keyset, Refusal, RefusalCode, TrustedKeyset, Validation, ValidationCode,
 };
 
 use crate::{
     Authority, Error, Result,
-    activations::{self, sql::Names},
-    catalogue::{Catalogues, Stamp},
+    catalogue::CatalogueCache,
+    entitlement::{Entitlement, Names},
     keys::KeyRing,
     metrics::{Kind, since},
 };
@@ -23,20 +22,20 @@ use prometheus_client::metrics::gauge::Gauge;
 use pushed::Pushed;
 use slow::SlowSigning;
 
-/// What is kept in memory for the product's calls. Everything in it can be made again.
+/// Memory for the calls of products. Everything in it can be read or made again.
 pub(crate) struct Statements {
-    pub(crate) catalogues: Catalogues,
+    pub(crate) catalogues: CatalogueCache,
     pub(crate) pushed: Pushed,
     slow: SlowSigning,
-    /// The authority's own keys, ready to verify leases that are shown; of the keyset's version that is named.
+    /// The authority's own keyset and its version, to verify leases that bearers show.
     verifier: Mutex<Option<(u64, Arc<TrustedKeyset>)>>,
 }
 
 impl Statements {
-    /// `asked` tells how many slow signatures are asked for.
+    /// `asked` counts the slow signatures that are made or wait.
     pub(crate) fn new(asked: Gauge) -> Self {
         Self {
-            catalogues: Catalogues::default(),
+            catalogues: CatalogueCache::default(),
             pushed: Pushed::default(),
             slow: SlowSigning::new(asked),
             verifier: Mutex::default(),
@@ -47,29 +46,8 @@ impl Statements {
 /// Refusals and validations count for this long.
 const LIFE: Seconds = Seconds(60);
 
-/// A license with what statements name around it.
-pub(crate) struct Around {
-    pub(crate) license: License,
-    /// What the license grants.
-    pub(crate) terms: Arc<Terms>,
-    pub(crate) names: Arc<Names>,
-    /// Which catalogue its product has.
-    pub(crate) stamp: Stamp,
-}
-
-impl Around {
-    pub(crate) fn read(tx: &mut Tx<'_>, license: License) -> Result<Self> {
-        let (names, stamp) = activations::sql::names(tx, &license)?;
-        Ok(Self::new(license, Arc::new(names), stamp))
-    }
-
-    pub(crate) fn new(license: License, names: Arc<Names>, stamp: Stamp) -> Self {
-        Self { terms: license.terms(), license, names, stamp }
-    }
-}
-
-/// What a failure after COMMIT is: what was asked for is done, and only the answer to it could not be made. The same
-/// request again is answered.
+/// Turns a failure after COMMIT into *outcome unknown*: the change was made, and only its answer could not be. The same
+/// request will be answered when it is sent again.
 pub(crate) fn after_commit(error: Error) -> Error {
     tracing::error!(%error, "what was stored could not be answered");
     Error::Database(kaching_db::Error::OutcomeUnknown)
@@ -79,13 +57,13 @@ impl Authority {
     /// Signs the lease of an activation, which was committed.
     pub(crate) async fn sign_lease(
         &self,
-        around: &Around,
+        entitlement: &Entitlement,
         activation: &Activation,
         times: leases::Times,
         jti: [u8; 16],
         request: Digest,
     ) -> Result<String> {
-        let catalogue = self.catalogue_of(around.license.product, around.stamp).await?;
+        let catalogue = self.catalogue_of(entitlement.license.product, entitlement.catalogue).await?;
         let ring = self.keys();
         let issuer = leases::Issuer {
             iss: ring.issuer.clone(),
@@ -93,14 +71,14 @@ impl Authority {
             keyset: ring.version,
             stretch: self.pace.present(),
         };
-        let Names { product, plan, lease_alg, .. } = &*around.names;
+        let Names { product, plan, lease_alg, .. } = &*entitlement.names;
         let jti = Base64Url(jti).to_string();
         let lease = leases::lease(
             &issuer,
             product,
             plan,
-            &around.license,
-            &around.terms,
+            &entitlement.license,
+            &entitlement.terms,
             activation,
             times,
             jti,
@@ -122,10 +100,10 @@ impl Authority {
         }
     }
 
-    /// Signs a refusal where its code is one of those that are signed. Whether the clock may date it was looked at before.
+    /// Signs a refusal where its code is one of those that are signed. The caller has checked that the clock may date it.
     pub(crate) fn sign_refusal(
         &self,
-        around: &Around,
+        entitlement: &Entitlement,
         act: Option<ActivationId>,
         refused: &Refused,
         request: Option<Digest>,
@@ -138,18 +116,18 @@ impl Authority {
         // A client takes only what names its own product, in an algorithm that it surely has: where the license is for
         // another one, neither is this license's.
         let foreign = is_foreign(refused.code);
-        let algorithm = if foreign { LeaseAlgorithm::EdDsa } else { around.names.lease_alg };
+        let algorithm = if foreign { LeaseAlgorithm::EdDsa } else { entitlement.names.lease_alg };
         let refusal = Refusal {
             iss: ring.issuer.clone(),
-            aud: (!foreign).then(|| around.names.product.clone()),
+            aud: (!foreign).then(|| entitlement.names.product.clone()),
             iat: now,
             exp: now + LIFE,
             ks: ring.version,
-            sub: Some(around.license.id),
+            sub: Some(entitlement.license.id),
             act,
             req: request,
             epoch: ring.epoch,
-            rev: Some(around.license.revision.unsigned_abs()),
+            rev: Some(entitlement.license.revision.unsigned_abs()),
             code: RefusalCode::Known(refused.code),
             detail: refused.detail.clone(),
         };
@@ -159,7 +137,7 @@ impl Authority {
     /// Signs whether a key is good; `refused` is the reason why not.
     pub(crate) fn sign_validation(
         &self,
-        around: Option<&Around>,
+        entitlement: Option<&Entitlement>,
         code: Result<ValidationCode, ErrorCode>,
         request: Digest,
         now: Timestamp,
@@ -167,21 +145,21 @@ impl Authority {
         self.check_clock(now)?;
         let ring = self.keys();
         let valid = code.is_ok();
-        let own = around.filter(|_| !code.as_ref().is_err_and(|code| is_foreign(*code)));
+        let own = entitlement.filter(|_| !code.as_ref().is_err_and(|code| is_foreign(*code)));
         let validation = Validation {
             iss: ring.issuer.clone(),
-            aud: own.map(|around| around.names.product.clone()),
+            aud: own.map(|entitlement| entitlement.names.product.clone()),
             iat: now,
             exp: now + LIFE,
             ks: ring.version,
-            sub: around.map(|around| around.license.id),
+            sub: entitlement.map(|entitlement| entitlement.license.id),
             req: request,
             epoch: ring.epoch,
-            rev: around.map(|around| around.license.revision.unsigned_abs()),
+            rev: entitlement.map(|entitlement| entitlement.license.revision.unsigned_abs()),
             code: code.unwrap_or_else(|code| ValidationCode::No(RefusalCode::Known(code))),
             valid,
         };
-        let algorithm = own.map_or(LeaseAlgorithm::EdDsa, |around| around.names.lease_alg);
+        let algorithm = own.map_or(LeaseAlgorithm::EdDsa, |entitlement| entitlement.names.lease_alg);
         self.sign(Kind::Validation, &ring, &validation, algorithm)
     }
 
@@ -198,71 +176,75 @@ impl Authority {
         Ok(statement)
     }
 
-    /// Why this activation may not run at the moment, signed for those who wait rather than ask.
+    /// Signs the refusal to push to this activation; `None` where it may run.
     pub(crate) fn push_refusal(
         &self,
-        around: &Around,
+        entitlement: &Entitlement,
         activation: &Activation,
         now: Timestamp,
     ) -> Result<Option<String>> {
-        // What the license itself refuses is the same for all of its activations, and signed once.
-        if let Some(refusal) = self.push_license_refusal(around, now)? {
+        // A refusal by the license itself is the same for all of its activations, and signed once.
+        if let Some(refusal) = self.push_license_refusal(entitlement, now)? {
             return Ok(Some(refusal));
         }
-        match rules::standing(&around.license, &around.names.product, activation, now) {
+        match rules::standing(&entitlement.license, &entitlement.names.product, activation, now) {
             Ok(()) => Ok(None),
-            Err(refused) => self.push(around, Some(activation.id), &refused, now),
+            Err(refused) => self.push(entitlement, Some(activation.id), &refused, now),
         }
     }
 
-    /// Why no activation of this license may run at the moment.
-    pub(crate) fn push_license_refusal(&self, around: &Around, now: Timestamp) -> Result<Option<String>> {
-        match rules::admit(&around.license, &around.names.product, None, None, now) {
+    /// Signs the refusal to push to all activations of a license; `None` where they may run.
+    pub(crate) fn push_license_refusal(
+        &self,
+        entitlement: &Entitlement,
+        now: Timestamp,
+    ) -> Result<Option<String>> {
+        match rules::admit(&entitlement.license, &entitlement.names.product, None, None, now) {
             Ok(()) => Ok(None),
-            Err(refused) => self.push(around, None, &refused, now),
+            Err(refused) => self.push(entitlement, None, &refused, now),
         }
     }
 
     /// Signs a refusal that answers no request, unless that was done a moment ago.
     fn push(
         &self,
-        around: &Around,
+        entitlement: &Entitlement,
         act: Option<ActivationId>,
         refused: &Refused,
         now: Timestamp,
     ) -> Result<Option<String>> {
         let name = pushed::Name {
-            license: around.license.id,
+            license: entitlement.license.id,
             act,
-            rev: around.license.revision,
+            rev: entitlement.license.revision,
             code: refused.code,
         };
         if let Some(statement) = self.statements.pushed.find(&name, now) {
             return Ok(Some(statement));
         }
         self.check_clock(now)?;
-        let statement = self.sign_refusal(around, act, refused, None, now)?;
+        let statement = self.sign_refusal(entitlement, act, refused, None, now)?;
         if let Some(statement) = &statement {
             self.changes.signed_one();
-            self.statements.pushed.keep(name, statement.clone(), now);
+            self.statements.pushed.insert(name, statement.clone(), now);
         }
         Ok(statement)
     }
 
-    /// The authority's own keyset, to verify what it signed.
+    /// Returns the authority's own keyset, to verify its own statements.
     pub(crate) fn own_keyset(&self) -> Result<Arc<TrustedKeyset>> {
         let ring = self.keys();
-        let mut kept = self.statements.verifier.lock().expect("nothing panics while it is held");
-        if let Some((_, keyset)) = kept.as_ref().filter(|(version, _)| *version == ring.version) {
+        let mut cached = self.statements.verifier.lock().expect("nothing panics while it is held");
+        if let Some((_, keyset)) = cached.as_ref().filter(|(version, _)| *version == ring.version) {
             return Ok(Arc::clone(keyset));
         }
         let keyset = Arc::new(trusted(&ring)?);
-        *kept = Some((ring.version, Arc::clone(&keyset)));
+        *cached = Some((ring.version, Arc::clone(&keyset)));
         Ok(keyset)
     }
 }
 
-/// Whether whoever asked is another product than the one that is licensed.
+/// Whether the refusal concerns a caller of another product than the licensed one.
 fn is_foreign(code: ErrorCode) -> bool {
     code == ErrorCode::ProductMismatch
 }

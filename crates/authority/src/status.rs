@@ -1,4 +1,4 @@
-//! How a license stands, for the people of the customer.
+//! The status of a license, for the people of the customer.
 
 use std::sync::Arc;
 
@@ -8,21 +8,21 @@ use kaching_domain::{Holder, License, Quota, State, Terms, Upgrade, outlook, quo
 use kaching_license::LicenseKey;
 
 use crate::{
-    Authority, Error, Result, activations::sql, keys::KeyRing, licenses, plans, statements::Around,
-    watching::Bearer,
+    Authority, Bearer, Error, Result, activations::sql, entitlement::Entitlement, keys::KeyRing, licenses,
+    plans,
 };
 
-/// Who asks: a lease shows its own activation, the key shows all.
+/// The caller: a lease shows its own activation, the key shows all.
 #[derive(Clone)]
 pub enum Asker {
     Lease(Bearer),
     Key(LicenseKey),
 }
 
-/// A license with the names that its ids stand for, as products see it.
+/// A license as products see it, with the names of its product and plan.
 pub struct ProductLicense {
     pub license: License,
-    /// What the license grants.
+    /// The effective terms.
     pub terms: Arc<Terms>,
     pub product: Code,
     pub plan: Code,
@@ -30,8 +30,8 @@ pub struct ProductLicense {
 }
 
 impl ProductLicense {
-    pub(crate) fn new(around: &Around, now: Timestamp) -> Self {
-        let Around { license, terms, names, .. } = around;
+    pub(crate) fn new(entitlement: &Entitlement, now: Timestamp) -> Self {
+        let Entitlement { license, terms, names, .. } = entitlement;
         Self {
             license: license.clone(),
             terms: Arc::clone(terms),
@@ -48,14 +48,14 @@ pub struct Standing {
     pub plan_name: String,
     pub plan_rank: i64,
     pub quotas: Vec<Quota>,
-    /// How many hold a slot.
+    /// The number of activations that hold a slot.
     pub active: u64,
     /// With the key all that hold a slot; with a lease only its own. Neither fingerprints nor addresses: the key may be in
     /// many hands, and with a fingerprint another installation's slot could be taken.
     pub activations: Vec<Holder>,
-    /// Whole days until the end date; nothing if perpetual or not started.
+    /// Whole days until the end date; `None` if perpetual or not started.
     pub days_left: Option<i64>,
-    /// What happens when: one sentence.
+    /// One sentence about the next event and its date.
     pub next: String,
     /// The next higher plan.
     pub upgrade: Option<Upgrade>,
@@ -66,7 +66,7 @@ pub struct Standing {
 const LISTED: i64 = 200;
 
 impl Authority {
-    /// How the license of a lease or key stands.
+    /// Returns the status of the license of a lease or key.
     ///
     /// # Errors
     /// If there is no such license.
@@ -74,9 +74,9 @@ impl Authority {
         let keys = self.keys();
         self.read("status.show", move |tx, now| {
             let license = asker.license(tx, &keys, now)?;
-            let around = Around::read(tx, license)?;
-            let (license, names) = (&around.license, &around.names);
-            let limits = matches!(asker, Asker::Key(_)).then_some(&around.terms.limits);
+            let entitlement = Entitlement::of(tx, license)?;
+            let (license, names) = (&entitlement.license, &entitlement.names);
+            let limits = matches!(asker, Asker::Key(_)).then_some(&entitlement.terms.limits);
             let present = sql::in_use(tx, license, license.active, limits, now)?;
             let (shown, levels) = match &asker {
                 Asker::Key(_) => (sql::active(tx, license.id, LISTED)?, present.levels),
@@ -92,7 +92,7 @@ impl Authority {
             let scheduled = license.scheduled.as_ref();
             let scheduled = scheduled.and_then(|change| plans.iter().find(|plan| plan.id == change.plan));
             Ok(Standing {
-                quotas: quotas(&around.terms, present.active, &levels),
+                quotas: quotas(&entitlement.terms, present.active, &levels),
                 active: present.active,
                 activations: activations.map(|one| one.as_holder()).collect(),
                 days_left: outlook::days_left(license, now),
@@ -100,7 +100,7 @@ impl Authority {
                 upgrade: outlook::upgrade(&plans, names.rank, None, |_| true),
                 plan_name: names.plan_name.clone(),
                 plan_rank: names.rank,
-                license: ProductLicense::new(&around, now),
+                license: ProductLicense::new(&entitlement, now),
                 now,
             })
         })
@@ -109,7 +109,7 @@ impl Authority {
 }
 
 impl Asker {
-    /// The license as it is, a change that is due included.
+    /// Returns the license, with a scheduled change that is due.
     pub(crate) fn license(&self, tx: &mut Tx<'_>, keys: &KeyRing, now: Timestamp) -> Result<License> {
         let found = match self {
             Self::Lease(bearer) => licenses::sql::by_id(tx, bearer.license)?,
@@ -120,7 +120,7 @@ impl Asker {
     }
 }
 
-/// What is told to whoever shows a key that opens nothing.
+/// Returns the error for a key that no license has.
 pub(crate) fn no_license() -> Error {
     Error::coded(
         ErrorCode::LicenseNotFound,

@@ -1,4 +1,4 @@
-//! How domain types stand in the database: rows read column by column, sets and objects as JSON.
+//! Domain types as the database stores them: rows read column by column, sets and objects as JSON.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -85,10 +85,10 @@ impl From<StoredOverrides> for Overrides {
     }
 }
 
-/// What a license grants: its plan's terms, and how it differs from them.
+/// The terms that a license copied from its plan, and its overrides.
 pub(crate) type Granted = (Arc<Terms>, Arc<Overrides>);
 
-/// What a license grants, from the two texts that hold it.
+/// Parses the terms and overrides of a license.
 pub(crate) fn granted(terms: &str, overrides: &str) -> db::Result<Granted> {
     let terms: StoredTerms = parsed(terms)?;
     let overrides: StoredOverrides = parsed(overrides)?;

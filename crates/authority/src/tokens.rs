@@ -15,7 +15,7 @@ use serde_json::json;
 
 use crate::{
     Actor, Authority, Cx, Error, List, Op, Page, Principal, Result, Rights, Sight, Versioned,
-    facts::Facts,
+    audit_view::AuditView,
     list::{Key, Paging, Sorting, sorting},
     search::{self, Noun},
     sight::Table,
@@ -202,7 +202,7 @@ impl Authority {
             }
             let after = Token { updated_at: op.now, ..after };
             sql::update(tx, &after, &op.keys.tokens()?.rights(&after, &lookup))?;
-            op.audit(tx, facts(&before).became(facts(&after)))?;
+            op.audit(tx, audit_view(&before).changed(audit_view(&after)))?;
             Ok(after)
         })
         .await
@@ -227,7 +227,7 @@ fn make(tx: &mut Tx<'_>, op: &mut Op, new: &NewToken, secret: &Secret<String>) -
     let lookup = key.lookup(secret);
     sql::insert(tx, &token, &lookup, &key.rights(&token, &lookup))?;
     op.on("token.create", token.id);
-    op.audit(tx, facts(&token).made())?;
+    op.audit(tx, audit_view(&token).created())?;
     Ok(token)
 }
 
@@ -281,7 +281,7 @@ fn changed_outside() -> Error {
 
 impl Versioned for Token {
     fn content(&self) -> String {
-        facts(self).content(self.id, self.updated_at)
+        audit_view(self).content(self.id, self.updated_at)
     }
 }
 
@@ -291,8 +291,8 @@ impl Versioned for MadeToken {
     }
 }
 
-fn facts(token: &Token) -> Facts {
-    Facts {
+fn audit_view(token: &Token) -> AuditView {
+    AuditView {
         open: json!({
             "scopes": token.scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>(),
             "expires_at": token.expires_at,

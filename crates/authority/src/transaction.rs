@@ -52,10 +52,9 @@ impl Authority {
         for code in after.repeated {
             self.refusals.count(now, code);
         }
-        if ["products.", "features.", "plans."].iter().any(|noun| name.starts_with(noun)) {
-            // Two changes in one microsecond have one stamp.
-            self.statements.catalogues.forget();
-            self.grounds.forget();
+        for product in after.catalogues {
+            self.statements.catalogues.forget_product(product);
+            self.entitlements.forget_product(product);
         }
         outcome.map_err(Error::from)
     }

@@ -1,4 +1,4 @@
-//! Whether a key would do; changes nothing.
+//! Validates license keys, without changing anything.
 
 use std::sync::Arc;
 
@@ -9,17 +9,17 @@ use kaching_license::{Digest, LicenseKey, ValidationCode};
 
 use crate::{
     Authority, Result,
-    activations::{Grounds, sql},
+    activations::sql,
+    entitlement::{self, Entitlement, EntitlementCache},
     keys::KeyRing,
     licenses,
-    statements::Around,
     status::{ProductLicense, no_license},
 };
 
 /// `POST /v1/validate`.
 #[derive(Clone)]
 pub struct Validate {
-    /// Nothing where what came is not a license key.
+    /// `None` where the text is no license key.
     pub key: Option<LicenseKey>,
     pub product: Option<Code>,
     pub fingerprint: Option<Fingerprint>,
@@ -30,7 +30,7 @@ pub struct Validate {
     pub request: Digest,
 }
 
-/// Whether the key would do.
+/// The answer to a validation.
 pub struct Validated {
     pub code: ValidityCode,
     /// One sentence for people.
@@ -65,29 +65,29 @@ impl ValidityCode {
     }
 }
 
-/// What was found: the license, the fingerprint's levels and the slots in use.
-struct Found {
-    around: Arc<Around>,
+/// A validated license, with the quotas in use.
+struct ValidatedLicense {
+    entitlement: Arc<Entitlement>,
     quotas: Vec<Quota>,
     refused: Option<Refused>,
 }
 
 impl Authority {
-    /// Whether a key would do. A no is an answer, too.
+    /// Validates a key. A refusal is an answer as well.
     ///
     /// # Errors
     /// If the database cannot be read, or the answer not be signed.
     pub async fn validate(&self, ask: Validate) -> Result<Validated> {
         let keys = self.keys();
-        let (asked, grounds) = (ask.clone(), Arc::clone(&self.grounds));
-        let look = move |tx: &mut Tx<'_>, now| Ok((look(tx, &keys, &grounds, &asked, now)?, now));
-        let (found, now) = self.read("licenses.validate", look).await?;
+        let (asked, entitlements) = (ask.clone(), Arc::clone(&self.entitlements));
+        let query = move |tx: &mut Tx<'_>, now| Ok((read(tx, &keys, &entitlements, &asked, now)?, now));
+        let (found, now) = self.read("licenses.validate", query).await?;
         let (code, detail) = match &found {
             Err(refused) => (ValidityCode::Refused(refused.code), refused.detail.clone()),
-            Ok(Found { refused: Some(refused), .. }) => {
+            Ok(ValidatedLicense { refused: Some(refused), .. }) => {
                 (ValidityCode::Refused(refused.code), refused.detail.clone())
             }
-            Ok(Found { around, .. }) if around.license.state(now) == State::InGrace => (
+            Ok(ValidatedLicense { entitlement, .. }) if entitlement.license.state(now) == State::InGrace => (
                 ValidityCode::ValidInGrace,
                 "The license has ended and runs on for its grace: renew it.".to_owned(),
             ),
@@ -101,55 +101,57 @@ impl Authority {
             ValidityCode::ValidInGrace => Ok(ValidationCode::ValidInGrace),
             ValidityCode::Refused(code) => Err(code),
         };
-        let around = found.as_ref().ok().map(|found| &*found.around);
+        let entitlement = found.as_ref().ok().map(|found| &*found.entitlement);
         let statement = match ask.nonce {
-            Some(_) => Some(self.sign_validation(around, signed, ask.request, now)?),
+            Some(_) => Some(self.sign_validation(entitlement, signed, ask.request, now)?),
             None => None,
         };
         let (license, quotas) = match found {
-            Ok(Found { around, quotas, .. }) => (Some(ProductLicense::new(&around, now)), quotas),
+            Ok(ValidatedLicense { entitlement, quotas, .. }) => {
+                (Some(ProductLicense::new(&entitlement, now)), quotas)
+            }
             Err(_) => (None, Vec::new()),
         };
         Ok(Validated { code, detail, license, quotas, statement })
     }
 }
 
-/// What there is of the key, or why nothing.
-fn look(
+/// Returns the license of the key, or the refusal where no license has it.
+fn read(
     tx: &mut Tx<'_>,
     keys: &KeyRing,
-    grounds: &Grounds,
+    entitlements: &EntitlementCache,
     ask: &Validate,
     now: Timestamp,
-) -> Result<Result<Found, Refused>> {
+) -> Result<Result<ValidatedLicense, Refused>> {
     let Some(key) = &ask.key else {
         let error = kaching_license::KeyError;
         return Ok(Err(Refused::new(ErrorCode::KeyMalformed, error.to_string())));
     };
     let unknown = || Ok(Err(Refused::new(ErrorCode::LicenseNotFound, no_license().to_string())));
-    let Some((seen, stamp)) = licenses::sql::seen_by_key(tx, &keys.lookup(key), now)? else {
+    let Some((version, catalogue)) = entitlement::sql::versions_by_key(tx, &keys.lookup(key), now)? else {
         return unknown();
     };
-    let Some(around) = grounds.around_one(tx, seen, stamp)? else { return unknown() };
-    let around = match licenses::due(tx, &around.license, now)? {
-        Some(license) => Arc::new(Around::read(tx, license)?),
-        None => around,
+    let Some(entitlement) = entitlements.get(tx, version, catalogue)? else { return unknown() };
+    let entitlement = match licenses::due(tx, &entitlement.license, now)? {
+        Some(license) => Arc::new(Entitlement::of(tx, license)?),
+        None => entitlement,
     };
-    let license = &around.license;
+    let license = &entitlement.license;
     let active = match &ask.fingerprint {
         Some(fingerprint) => find(tx, license.id, fingerprint, ask.kind)?.filter(|one| one.holds_slot(now)),
         None => None,
     };
-    let limits = active.is_none().then_some(&around.terms.limits);
-    let present = sql::in_use(tx, license, seen.active, limits, now)?;
+    let limits = active.is_none().then_some(&entitlement.terms.limits);
+    let present = sql::in_use(tx, license, version.active, limits, now)?;
     let kind = ask.kind.or_else(|| active.as_ref().map(|one| one.kind));
-    let refused = reason(ask, &around, kind, active.is_some(), now);
+    let refused = reason(ask, &entitlement, kind, active.is_some(), now);
     let levels = active.map_or(present.levels, |one| one.levels);
-    let quotas = quotas(&around.terms, present.active, &levels);
-    Ok(Ok(Found { around, quotas, refused }))
+    let quotas = quotas(&entitlement.terms, present.active, &levels);
+    Ok(Ok(ValidatedLicense { entitlement, quotas, refused }))
 }
 
-/// The activation of a fingerprint. Where its kind is not known, it may be a domain in another spelling.
+/// Returns the activation of a fingerprint. Where its kind is not known, it may be a domain in another spelling.
 fn find(
     tx: &mut Tx<'_>,
     license: LicenseId,
@@ -168,12 +170,12 @@ fn find(
 
 fn reason(
     ask: &Validate,
-    around: &Around,
+    entitlement: &Entitlement,
     kind: Option<FingerprintKind>,
     active: bool,
     now: Timestamp,
 ) -> Option<Refused> {
-    let (license, product) = (&around.license, &around.names.product);
+    let (license, product) = (&entitlement.license, &entitlement.names.product);
     let installation = kind.zip(ask.fingerprint.as_ref());
     if let Err(refused) = rules::admit(license, product, ask.product.as_ref(), installation, now) {
         return Some(refused);
@@ -190,7 +192,7 @@ fn reason(
         let detail = "The license is not active on this installation: activate it there.";
         return Some(Refused::new(ErrorCode::ActivationNotFound, detail));
     }
-    let features = &around.terms.features;
+    let features = &entitlement.terms.features;
     let missing = ask.features.iter().find(|feature| !features.contains(*feature))?;
     let detail =
         format!("The license does not have the feature {missing}: ask your vendor for a plan that has it.");

@@ -84,7 +84,7 @@ pub struct Holder {
 }
 
 /// A slot is free this long after its holder may last have run: clocks differ.
-const CLEARANCE: Seconds = Seconds(60);
+pub const CLEARANCE: Seconds = Seconds(60);
 
 impl Activation {
     /// The time at which the slot is free without another heartbeat; `None` if it is free already.

@@ -7,7 +7,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use kaching_authority::watching::Bearer;
+use kaching_authority::Bearer;
 use kaching_base::{ActivationId, LicenseId};
 
 use crate::limits::network;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use kaching_authority::{Authority, Clock as _, Issuer, MasterKey, Options, RootStore};
 use kaching_base::Secret;
-use kaching_db::{Config, Db, Engine};
+use kaching_db::{Config, Db, Engine, Json};
 use prometheus_client::registry::Registry;
 use tempfile::TempDir;
 
@@ -38,8 +38,8 @@ pub struct Held {
     _db: Db,
 }
 
-/// One installation's report of a counter.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// An increment that an installation has reported.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Increment {
     /// The installation.
     pub fingerprint: String,
@@ -124,24 +124,40 @@ impl World {
         Held { _release: release, _db: db }
     }
 
-    /// The increments of counters as they were kept.
+    /// Returns the increments of counters that are stored, each once, whether or not they have been rolled up.
     pub async fn usage(&self) -> Vec<Increment> {
         let metrics = kaching_db::Metrics::register(&mut Registry::default());
         let db = Db::open(self.database.clone(), metrics).await.expect("the database can be opened twice");
         let sql = "select a.fingerprint, u.meter, u.seq, u.amount from usage_reports u, activations a
                    where a.id = u.activation order by a.fingerprint, u.meter, u.seq";
+        let inbox =
+            "select a.fingerprint, i.increments from usage_inbox i, activations a where a.id = i.activation";
         let read = db.read("testkit.usage", move |tx| {
-            tx.query_all(sql, &[], |row| {
+            let mut usage = tx.query_all(sql, &[], |row| {
                 Ok(Increment {
                     fingerprint: row.get(0)?,
                     meter: row.get(1)?,
                     seq: row.get(2)?,
                     amount: row.get(3)?,
                 })
-            })
+            })?;
+            let waiting = tx.query_all(inbox, &[], |row| {
+                Ok((row.get::<String>(0)?, row.get::<Json<Vec<serde_json::Value>>>(1)?.0))
+            })?;
+            for (fingerprint, increments) in waiting {
+                usage.extend(increments.iter().map(|one| Increment {
+                    fingerprint: fingerprint.clone(),
+                    meter: one["meter"].as_str().expect("a meter").to_owned(),
+                    seq: one["seq"].as_i64().expect("a seq"),
+                    amount: one["amount"].as_i64().expect("an amount"),
+                }));
+            }
+            Ok::<_, kaching_db::Error>(usage)
         });
-        let usage = read.await.expect("the increments can be read");
+        let mut usage = read.await.expect("the increments can be read");
         db.close().await;
+        usage.sort();
+        usage.dedup_by(|a, b| (&a.fingerprint, &a.meter, a.seq) == (&b.fingerprint, &b.meter, b.seq));
         usage
     }
 

@@ -15,32 +15,33 @@ use kaching_license::Credential;
 use serde_json::json;
 
 use super::{
-    Activate, Activated, Answer, Grounds, Proof,
+    Activate, Activated, Answer, Proof,
     decided::{Decided, Denied, advise, audit_refusal},
+    record::{self, AuditAction},
     slots, sql,
-    store::{self, Deed},
 };
 use crate::{
     Authority, Cx, Error, Op, Result,
     audit::{self, Entry},
     daily::{self, Charged, DailyCount},
+    entitlement::{self, Entitlement, EntitlementCache},
     licenses,
-    statements::{Around, after_commit},
+    statements::after_commit,
     status::no_license,
 };
 
-/// What was committed, to be signed.
+/// A committed activation whose lease has to be signed.
 struct Bound {
-    around: Around,
+    entitlement: Entitlement,
     decision: Decision,
-    /// Whether it is a new installation, in nobody's place.
+    /// Whether the installation is new and no other one moved to it.
     first: bool,
     warnings: Vec<String>,
     jti: [u8; 16],
 }
 
 impl Authority {
-    /// Binds a license to an installation, or finds that it already is.
+    /// Activates an installation, or finds that it is active already.
     ///
     /// # Errors
     /// `license_not_found`, `activation_not_found` for a takeover of nothing, `rate_limited`.
@@ -48,21 +49,21 @@ impl Authority {
         let keys = self.keys();
         let no_keyset = || Error::Failure("there is no keyset: the root has to sign one".to_owned());
         let keyset = keys.keysets.first().cloned().ok_or_else(no_keyset)?;
-        let (lookup, request, told) = (keys.lookup(&ask.key), ask.request, ask.fingerprint.clone());
-        let grounds = Arc::clone(&self.grounds);
+        let (lookup, request, fingerprint) = (keys.lookup(&ask.key), ask.request, ask.fingerprint.clone());
+        let entitlements = Arc::clone(&self.entitlements);
         let decided = self
             .write("activations.activate", cx, move |tx, op| {
-                let around = lock(tx, op, &grounds, &lookup)?;
-                bind(tx, op, around, &ask)
+                let entitlement = lock(tx, op, &entitlements, &lookup)?;
+                bind(tx, op, entitlement, &ask)
             })
             .await?;
-        let Bound { around, decision, first, warnings, jti } = match decided {
+        let Bound { entitlement, decision, first, warnings, jti } = match decided {
             Decided::Granted(bound) => bound,
             Decided::Refused(denied) => return self.deny(*denied, request),
         };
-        let activation = Activation { fingerprint: told, ..decision.activation };
+        let activation = Activation { fingerprint, ..decision.activation };
         let lease = self
-            .sign_lease(&around, &activation, decision.times, jti, request)
+            .sign_lease(&entitlement, &activation, decision.times, jti, request)
             .await
             .map_err(after_commit)?;
         let generation = activation.credential.generation.unsigned_abs();
@@ -71,7 +72,7 @@ impl Authority {
             first,
             lease,
             credential: Credential::derive(keys.credential_key(), activation.id, generation).text(),
-            quotas: quotas(&around.terms, around.license.active.unsigned_abs(), &activation.levels),
+            quotas: quotas(&entitlement.terms, entitlement.license.active.unsigned_abs(), &activation.levels),
             keyset,
             warnings,
             activation,
@@ -79,25 +80,36 @@ impl Authority {
     }
 }
 
-/// The license of a key, locked, after a change that is due.
-fn lock(tx: &mut Tx<'_>, op: &mut Op, grounds: &Grounds, lookup: &[u8; 32]) -> Result<Around> {
-    let (seen, stamp) = licenses::sql::lock_seen_by_key(tx, lookup, op.now)?.ok_or_else(no_license)?;
-    let known = grounds.around_one(tx, seen, stamp)?.ok_or_else(no_license)?;
-    // A row that is going to be written as a whole is read as a whole, not taken from memory.
-    if known.license.scheduled.is_some() || known.license.starts_at_first_activation {
-        let license = licenses::sql::by_id(tx, seen.license)?.ok_or_else(no_license)?;
+/// Returns the entitlement of a key, its license locked for update and a change that is due applied.
+fn lock(
+    tx: &mut Tx<'_>,
+    op: &mut Op,
+    entitlements: &EntitlementCache,
+    lookup: &[u8; 32],
+) -> Result<Entitlement> {
+    let (version, catalogue) =
+        entitlement::sql::lock_versions_by_key(tx, lookup, op.now)?.ok_or_else(no_license)?;
+    let cached = entitlements.get(tx, version, catalogue)?.ok_or_else(no_license)?;
+    // A row that will be written as a whole is read as a whole, not taken from the cache.
+    if cached.license.scheduled.is_some() || cached.license.starts_at_first_activation {
+        let license = licenses::sql::by_id(tx, version.license)?.ok_or_else(no_license)?;
         let license = licenses::apply_due(tx, op, license)?;
-        return Around::read(tx, license);
+        return Entitlement::of(tx, license);
     }
-    let license = License { active: seen.active, ..known.license.clone() };
-    Ok(Around::new(license, Arc::clone(&known.names), stamp))
+    let license = License { active: version.active, ..cached.license.clone() };
+    Ok(Entitlement::new(license, Arc::clone(&cached.names), catalogue))
 }
 
-fn bind(tx: &mut Tx<'_>, op: &mut Op, mut around: Around, ask: &Activate) -> Result<Decided<Bound>> {
+fn bind(
+    tx: &mut Tx<'_>,
+    op: &mut Op,
+    mut entitlement: Entitlement,
+    ask: &Activate,
+) -> Result<Decided<Bound>> {
     let jti = op.random();
-    op.charge(&around.license);
-    let license = &around.license;
-    let (levels, warnings) = known_levels(&around.terms.limits, &ask.levels);
+    op.charge(&entitlement.license);
+    let license = &entitlement.license;
+    let (levels, warnings) = known_levels(&entitlement.terms.limits, &ask.levels);
     let request = rules::ActivateRequest {
         product: ask.product.clone(),
         fingerprint: ask.fingerprint.clone(),
@@ -115,7 +127,7 @@ fn bind(tx: &mut Tx<'_>, op: &mut Op, mut around: Around, ask: &Activate) -> Res
     let holders = if full || moving.is_some() { slots::holders(tx, op, license)? } else { Vec::new() };
     let situation = rules::ActivateContext {
         license,
-        product: &around.names.product,
+        product: &entitlement.names.product,
         nonce_seen: match &present {
             Some(present) => sql::activated_by(tx, present, &request.nonce, op.now)?,
             None => false,
@@ -135,9 +147,10 @@ fn bind(tx: &mut Tx<'_>, op: &mut Op, mut around: Around, ask: &Activate) -> Res
             let first = is_new(present.as_ref(), &decision);
             count(tx, op, license, &decision)?;
             let how = moving.as_ref().map_or("", |(_, mover)| word(*mover));
-            let deed = Deed { action: "activation.activate", moved: how };
-            around.license = store::keep(tx, op, &deed, license, slots.counted, present.as_ref(), &decision)?;
-            Ok(Decided::Granted(Bound { around, decision, first, warnings, jti }))
+            let action = AuditAction { action: "activation.activate", mover: how };
+            entitlement.license =
+                record::decision(tx, op, &action, license, slots.counted, present.as_ref(), &decision)?;
+            Ok(Decided::Granted(Bound { entitlement, decision, first, warnings, jti }))
         }
         // A late duplicate: it changes nothing and leaves nothing.
         Err(refused) if refused.code == ErrorCode::CredentialInvalid => {
@@ -147,15 +160,15 @@ fn bind(tx: &mut Tx<'_>, op: &mut Op, mut around: Around, ask: &Activate) -> Res
             if slots.counted != license.active {
                 licenses::sql::set_active(tx, license.id, slots.counted)?;
             }
-            let refused = refuse(tx, op, &around, &request, present.as_ref(), refused)?;
+            let refused = refuse(tx, op, &entitlement, &request, present.as_ref(), refused)?;
             let act = present.map(|present| present.id);
-            Ok(Decided::Refused(Box::new(Denied { around, act, refused, now: op.now })))
+            Ok(Decided::Refused(Box::new(Denied { entitlement, act, refused, now: op.now })))
         }
     }
 }
 
-/// Counts an activation for the day. Each leaves an entry and a credential, so this is what bounds them; the last one
-/// that is admitted says so.
+/// Counts an activation against the limit of the day, which bounds the entries and credentials that activations leave.
+/// The last one within the limit leaves an entry that says so.
 fn count(tx: &mut Tx<'_>, op: &mut Op, license: &License, decision: &Decision) -> Result<()> {
     if decision.outcome == ActivateOutcome::Repeated {
         return Ok(());
@@ -169,7 +182,7 @@ fn count(tx: &mut Tx<'_>, op: &mut Op, license: &License, decision: &Decision) -
     Ok(())
 }
 
-/// Whether the license never had this installation, and none gave its place to it.
+/// Whether the license never had this installation, and no other one moved to it.
 fn is_new(present: Option<&Activation>, decision: &Decision) -> bool {
     present.is_none() && decision.superseded.is_none()
 }
@@ -177,20 +190,20 @@ fn is_new(present: Option<&Activation>, decision: &Decision) -> bool {
 fn refuse(
     tx: &mut Tx<'_>,
     op: &mut Op,
-    around: &Around,
+    entitlement: &Entitlement,
     request: &rules::ActivateRequest,
     present: Option<&Activation>,
     refused: Refused,
 ) -> Result<Refused> {
     let last = present.map(|present| (present.id, present.refused));
-    audit_refusal(tx, op, &around.license, request, last, &refused)?;
+    audit_refusal(tx, op, &entitlement.license, request, last, &refused)?;
     if let Some(present) = present.filter(|present| present.refused != Some(refused.code)) {
         sql::set_refused(tx, present.id, refused.code)?;
     }
-    advise(tx, around, refused)
+    advise(tx, entitlement, refused)
 }
 
-/// The activation that is to move here, and who asks for it.
+/// Returns the activation that is to move here, and who asks for it.
 fn moving(
     tx: &mut Tx<'_>,
     license: &License,
@@ -207,13 +220,13 @@ fn moving(
     Ok(Some((from, mover)))
 }
 
-/// Nothing is written where an installation came too soon after others.
+/// Returns the error for a new installation that comes too soon after others. Nothing is written.
 fn too_many() -> Error {
     let detail = "Too many new installations of this license came lately: this one has to wait.";
     Error::coded(ErrorCode::RateLimited, detail)
 }
 
-/// How a move came about, as its entry says.
+/// Returns the word for a mover in audit entries.
 pub(super) fn word(mover: Mover) -> &'static str {
     match mover {
         Mover::Holder => "holder",

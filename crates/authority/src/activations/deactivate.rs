@@ -6,7 +6,7 @@ use kaching_domain::{
 };
 use serde_json::json;
 
-use super::{Deactivate, credential_invalid, sql, store, unknown};
+use super::{Deactivate, credential_invalid, record, sql, unknown};
 use crate::{Authority, Cx, Op, Result, audit::Entry, licenses};
 
 impl Authority {
@@ -22,7 +22,7 @@ impl Authority {
             op.charge(&license);
             let before = sql::lock_by_id(tx, id)?.ok_or_else(unknown)?;
             if !ask.proof.is_present(&before) {
-                // Where the slot stays held, its credential ended with the first of these calls.
+                // The first of these calls ended the credential where the slot remains held.
                 let repeated = sql::nonce_seen(tx, id, &ask.nonce, op.now)?;
                 return if repeated { Ok(()) } else { Err(credential_invalid()) };
             }
@@ -72,7 +72,7 @@ fn write(
             (activation, entry, Some(cut_short))
         }
         GivenBack::Held { activation, displaced } => {
-            sql::keep_displaced(tx, activation.id, &displaced)?;
+            sql::put_displaced(tx, activation.id, &displaced)?;
             let entry = entry.also("held_until", json!(activation.lapses_at()));
             (activation, entry, None)
         }
@@ -85,8 +85,8 @@ fn write(
     if let Some(cut_short) = cut_short {
         license.revision += 1;
         licenses::sql::set_revision(tx, license.id, license.revision)?;
-        sql::keep_move(tx, license.id, after.id, after.id, true, op.now)?;
-        store::cut_short(tx, op, &license, &cut_short)?;
+        sql::insert_move(tx, license.id, after.id, after.id, true, op.now)?;
+        record::cut_short(tx, op, &license, &cut_short)?;
     }
     op.changed_one(license.id, after.id, license.revision);
     op.on("activation.deactivate", after.id);

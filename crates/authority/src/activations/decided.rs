@@ -5,22 +5,17 @@ use kaching_license::Digest;
 use serde_json::json;
 
 use super::{Answer, Refusal, sql};
-use crate::{
-    Authority, Op, Result,
-    audit::Entry,
-    plans,
-    statements::{Around, after_commit},
-};
+use crate::{Authority, Op, Result, audit::Entry, entitlement::Entitlement, plans, statements::after_commit};
 
-/// What a transaction decided about a product's call; a no is committed like a yes.
+/// The decision of a transaction about a product's call. A refusal is committed as well.
 pub(super) enum Decided<T> {
     Granted(T),
     Refused(Box<Denied>),
 }
 
-/// The answer no, with what its statement says.
+/// A refusal, with everything that its statement says.
 pub(super) struct Denied {
-    pub(super) around: Around,
+    pub(super) entitlement: Entitlement,
     pub(super) act: Option<ActivationId>,
     pub(super) refused: Refused,
     pub(super) now: Timestamp,
@@ -29,24 +24,24 @@ pub(super) struct Denied {
 impl Authority {
     /// Signs a refusal that was committed.
     pub(super) fn deny<T>(&self, denied: Denied, request: Digest) -> Result<Answer<T>> {
-        let Denied { around, act, refused, now } = denied;
+        let Denied { entitlement, act, refused, now } = denied;
         let statement =
-            self.sign_refusal(&around, act, &refused, Some(request), now).map_err(after_commit)?;
+            self.sign_refusal(&entitlement, act, &refused, Some(request), now).map_err(after_commit)?;
         self.metrics.refused(refused.code);
         Ok(Answer::Refused(Refusal { refused: Box::new(refused), statement }))
     }
 }
 
-/// Adds whom to ask, and the plan that would allow it.
-pub(super) fn advise(tx: &mut Tx<'_>, around: &Around, refused: Refused) -> Result<Refused> {
+/// Adds the contact, and the plan that would allow it.
+pub(super) fn advise(tx: &mut Tx<'_>, entitlement: &Entitlement, refused: Refused) -> Result<Refused> {
     let mut refused = refused;
     if refused.code == ErrorCode::ActivationLimitReached {
-        let slots = around.license.slots().unwrap_or(u64::MAX);
-        let plans = plans::sql::of_product(tx, around.license.product)?;
+        let slots = entitlement.license.slots().unwrap_or(u64::MAX);
+        let plans = plans::sql::of_product(tx, entitlement.license.product)?;
         let more = |plan: &_| outlook::allows_more(plan, &kaching_base::Code::activations(), slots);
-        refused.upgrade = outlook::upgrade(&plans, around.names.rank, None, more);
+        refused.upgrade = outlook::upgrade(&plans, entitlement.names.rank, None, more);
     }
-    refused.contact = Some(around.names.contact.clone());
+    refused.contact = Some(entitlement.names.contact.clone());
     Ok(refused)
 }
 
@@ -59,14 +54,14 @@ pub(super) fn audit_refusal(
     present: Option<(ActivationId, Option<ErrorCode>)>,
     refused: &Refused,
 ) -> Result<()> {
-    let anew = match present {
+    let is_new = match present {
         Some((_, last)) => last != Some(refused.code),
         None => {
             let fingerprint = hash(&request.fingerprint);
-            sql::refused_anew(tx, license.id, fingerprint, refused.code, op.now)?
+            sql::record_refusal(tx, license.id, fingerprint, refused.code, op.now)?
         }
     };
-    if !anew {
+    if !is_new {
         op.repeated(refused.code);
         return Ok(());
     }
@@ -74,11 +69,11 @@ pub(super) fn audit_refusal(
         Some((id, _)) => op.on("activation.activate", id),
         None => op.on("activation.activate", license.id),
     }
-    let told = json!({ "fingerprint": request.fingerprint.as_str(), "name": request.name });
-    op.audit_limited(tx, Entry::refused(refused.code).private(told).of_customer(license.customer))
+    let private = json!({ "fingerprint": request.fingerprint.as_str(), "name": request.name });
+    op.audit_limited(tx, Entry::refused(refused.code).private(private).of_customer(license.customer))
 }
 
-/// Fingerprints may be long, and are looked up by their hash.
+/// Returns the hash by which a fingerprint is looked up, since it may be long.
 pub(super) fn hash(fingerprint: &Fingerprint) -> [u8; 32] {
     Digest::of(fingerprint.as_str()).0
 }

@@ -7,14 +7,14 @@ use crate::{Authority, Cx, Error, Result, jobs::Progress, licenses};
 const STEPS: u64 = 64;
 const PUT_OFF: Seconds = Seconds(3600);
 
-/// Writes down what lapsed, a bounded number at a time. Those that live on, which are nearly all, are looked at again
-/// when they would lapse: that is moved for many of them together. Returns how many were looked at.
+/// Records the activations that have lapsed, a bounded number at a time. Nearly all have had heartbeats since: they are
+/// checked again when they would lapse, which is written for many of them together. Returns how many were checked.
 pub(crate) async fn lapse_due(authority: &Authority) -> Result<Progress> {
     let mut progress = Progress::default();
     for _ in 0..STEPS {
         let due = authority.read("activations.to_check", sql::to_check).await?;
         let all = (due.len() as u64) < sql::TO_CHECK.unsigned_abs();
-        look(authority, due, &mut progress).await?;
+        check(authority, due, &mut progress).await?;
         if all {
             break;
         }
@@ -22,7 +22,7 @@ pub(crate) async fn lapse_due(authority: &Authority) -> Result<Progress> {
     Ok(progress)
 }
 
-async fn look(authority: &Authority, due: Vec<sql::Due>, progress: &mut Progress) -> Result<()> {
+async fn check(authority: &Authority, due: Vec<sql::Due>, progress: &mut Progress) -> Result<()> {
     let (living, lapsed): (Vec<_>, Vec<_>) = due.into_iter().partition(|due| due.lives_on);
     if !living.is_empty() {
         progress.done += living.len() as u64;
@@ -51,7 +51,7 @@ async fn lapse(authority: &Authority, id: ActivationId, license: LicenseId) -> R
             if write_lapse(tx, op, &license, &activation)? {
                 licenses::sql::set_active(tx, license.id, license.active - 1)
             } else {
-                // It came back in this moment, or was given up by another way.
+                // A heartbeat came in the meantime, or its slot was freed in another way.
                 sql::check_again(tx, &[id], op.now)?;
                 sql::stop_checking(tx, id)
             }
@@ -59,7 +59,7 @@ async fn lapse(authority: &Authority, id: ActivationId, license: LicenseId) -> R
         .await
 }
 
-/// Looks again in an hour at an activation that could not be lapsed, so that it keeps no place of those that can.
+/// Checks an activation that could not be lapsed again in an hour, so that it delays no other.
 async fn put_off(authority: &Authority, id: ActivationId) -> Result<()> {
     authority
         .write("activations.put_off", Cx::system("activations.lapse"), move |tx, op| {
@@ -68,7 +68,7 @@ async fn put_off(authority: &Authority, id: ActivationId) -> Result<()> {
         .await
 }
 
-/// Forgets the nonces and refusals of more than a day ago, a bounded number at a time. How many.
+/// Deletes the nonces and refusals of more than a day ago, a bounded number at a time. Returns how many.
 pub(crate) async fn forget_nonces(authority: &Authority) -> Result<u64> {
     authority
         .write("activations.forget", Cx::system("activations.forget"), |tx, op| sql::forget(tx, op.now))

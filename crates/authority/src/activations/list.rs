@@ -1,6 +1,6 @@
-use kaching_base::{ActivationId, FingerprintKind, LicenseId, Seconds, Timestamp};
+use kaching_base::{ActivationId, FingerprintKind, LicenseId, Timestamp};
 use kaching_db::{Sql, Tx, params};
-use kaching_domain::{Activation, ActivationStatus};
+use kaching_domain::{Activation, ActivationStatus, activations::CLEARANCE};
 
 use super::{shown, sql};
 use crate::{
@@ -24,15 +24,15 @@ pub struct ActivationFilter {
 
 static SORTINGS: [Sorting; 1] = [sorting!("created_at", "a.id")];
 
-/// How it is written down what is asked for. Those that lapsed are read in two parts, each in the list's order: with
-/// both in one condition, no index would lead to them.
+/// A condition on the stored status. Lapsed activations are read in two parts, each in the order of the list, since no
+/// index would serve one condition for both.
 #[derive(Clone, Copy)]
 enum Written {
     Any,
     As(ActivationStatus),
     /// Active, and its time has not passed.
     Running,
-    /// Active, and its time has passed: the job has not come to it yet.
+    /// Active, and its time has passed: the job has not recorded it yet.
     Overdue,
 }
 
@@ -53,7 +53,7 @@ impl Written {
         license: Option<LicenseId>,
         now: Timestamp,
     ) -> Result<()> {
-        let free_since = now - Seconds(60);
+        let free_since = now - CLEARANCE;
         match (self, license) {
             (Self::Any, _) => {}
             // A license has an index of its own.
@@ -67,8 +67,7 @@ impl Written {
                 sql.add(" and a.status = 'active' and a.run_until > ?", params![free_since]);
             }
             (Self::Overdue, _) => {
-                // Heartbeats only move `run_until` up: whatever is overdue is also due to be looked at, and found by
-                // that.
+                // Heartbeats only raise `run_until`: an overdue activation is also due to be checked, and found by that.
                 match sql::few_overdue(tx, now, free_since)? {
                     true => sql.add(
                         concat!(" and a.id in (select id", sql::overdue!("?", "?", "?"), ")"),

@@ -9,7 +9,7 @@ use crate::{Authority, Cx, Error, Result, audit::Entry, licenses};
 const LONGEST: usize = 1000;
 
 impl Authority {
-    /// Frees an activation's slot at once, and ends the suspicion of a copy. The reason is personal data.
+    /// Frees an activation's slot immediately, and ends the suspicion of a copy. The reason is personal data.
     ///
     /// # Errors
     /// If there is no such activation, or nothing to release.

@@ -1,7 +1,7 @@
-//! Entries of what a product can repeat as often as it likes: one an hour for each activation and action.
+//! Entries that a product can cause as often as it likes: one an hour for each activation and action.
 //!
-//! The first is written at once. What comes within an hour of the last entry is counted, and one entry tells of the
-//! first, the last and how many there were.
+//! The first one is written immediately. Those within an hour of the last entry are counted, and one entry gives the
+//! first, the last and their number.
 
 use kaching_base::{ActivationId, Seconds};
 use kaching_db::Tx;
@@ -35,7 +35,7 @@ pub(super) fn audit(
     op.audit(tx, entry(change))
 }
 
-/// Writes the entries of those whose hour is over: some together, or, where that fails, each apart from the others.
+/// Writes the counted entries whose hour is over: some together, or, if that fails, each in a transaction of its own.
 pub(crate) async fn write_repeated(authority: &Authority) -> Result<Progress> {
     let due = authority.read("activations.repeated_due", |tx, now| sql::due(tx, now - HOUR)).await?;
     if due.is_empty() {
@@ -71,11 +71,11 @@ async fn put_off(authority: &Authority, id: ActivationId, action: String) -> Res
 }
 
 fn write_all(tx: &mut Tx<'_>, op: &mut Op, due: &[(ActivationId, String)]) -> Result<u64> {
-    let mut looked_at = 0;
+    let mut checked = 0;
     for (id, action) in due {
         // Another server may have written it.
         let Some(counted) = sql::lock_due(tx, *id, action, op.now - HOUR)? else { continue };
-        looked_at += 1;
+        checked += 1;
         if counted.times == 0 {
             sql::end(tx, &counted)?;
             continue;
@@ -85,5 +85,5 @@ fn write_all(tx: &mut Tx<'_>, op: &mut Op, due: &[(ActivationId, String)]) -> Re
         audit::append(tx, op, &counted.action, Some(target), Entry::ok(change))?;
         sql::begin(tx, counted.activation, &counted.action, op.now)?;
     }
-    Ok(looked_at)
+    Ok(checked)
 }

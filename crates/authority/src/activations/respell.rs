@@ -1,4 +1,4 @@
-//! Brings domains that an earlier version stored in other spellings into their canonical form.
+//! Rewrites domains that an earlier version has stored in other spellings in their canonical form.
 
 use kaching_base::{ActivationId, FingerprintKind, LicenseId};
 use kaching_db::Tx;
@@ -14,8 +14,8 @@ use crate::{
 };
 
 impl Authority {
-    /// Respells the stored domains of a database that has not been through it: in steps of one transaction for each, so
-    /// that a start that is ended on the way goes on with the next one.
+    /// Rewrites the stored domains of a database once. Each has a transaction of its own, so that a start which is
+    /// interrupted goes on where it ended.
     pub(crate) async fn respell_domains(&self) -> Result<()> {
         if self.read("activations.respelled", |tx, _| sql::are_respelled(tx)).await? {
             return Ok(());
@@ -73,6 +73,6 @@ fn respell(tx: &mut Tx<'_>, op: &mut Op, before: Activation, to: &Fingerprint) -
     sql::put_spelling(tx, id, fingerprint.hash())?;
     search::put(tx, Noun::Activation, id, &sql::words(to, name.as_deref()))?;
     op.on("activation.respell", id);
-    let told = json!({ "was": fingerprint.as_str(), "fingerprint": to.as_str() });
-    op.audit(tx, Entry::ok(json!({ "license": before.license })).private(told))
+    let private = json!({ "was": fingerprint.as_str(), "fingerprint": to.as_str() });
+    op.audit(tx, Entry::ok(json!({ "license": before.license })).private(private))
 }

@@ -5,19 +5,19 @@ use serde_json::json;
 use super::sql;
 use crate::{Op, Result, audit::Entry};
 
-/// How many slots are held, under the license's lock.
+/// The number of held slots, under the license's lock.
 pub(super) struct Slots {
-    /// Those held now, the lapsed apart.
+    /// Held now, without those that have lapsed.
     pub(super) held: u64,
-    /// The count as it is written on the license's row.
+    /// The count in the license's row.
     pub(super) counted: i64,
 }
 
-/// As many holders are named as a person can look through.
+/// Holders that a refusal names at most, for a person to read.
 const NAMED: i64 = 50;
 
 /// Counts the slots that are held. `own` is the activation that asks: it is not counted if its time has passed.
-/// Only where no slot is free are the lapsed of others looked for, and written down.
+/// Lapsed activations of others are looked up and recorded only where no slot is free.
 pub(super) fn count(
     tx: &mut Tx<'_>,
     op: &mut Op,
@@ -38,7 +38,7 @@ pub(super) fn count(
     Ok(Slots { held: held(counted), counted })
 }
 
-/// Writes down that an activation lapsed, if it did; the count is the caller's.
+/// Records that an activation has lapsed, if it has. The caller writes the count.
 pub(super) fn write_lapse(
     tx: &mut Tx<'_>,
     op: &mut Op,
@@ -53,7 +53,7 @@ pub(super) fn write_lapse(
     Ok(true)
 }
 
-/// Who holds the slots.
+/// Returns the holders of the slots.
 pub(super) fn holders(tx: &mut Tx<'_>, op: &Op, license: &License) -> Result<Vec<Holder>> {
     let active = sql::active(tx, license.id, NAMED)?;
     Ok(active.iter().filter(|one| one.holds_slot(op.now)).map(Activation::as_holder).collect())

@@ -3,13 +3,11 @@ pub(super) mod repeated;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kaching_base::{
-    ActivationId, Code, ErrorCode, FingerprintKind, LeaseAlgorithm, LicenseId, Seconds, Timestamp,
-};
-use kaching_db::{self as db, Json, Row, Sql, Tx, params};
+use kaching_base::{ActivationId, Code, ErrorCode, FingerprintKind, LicenseId, Seconds, Timestamp};
+use kaching_db::{self as db, Json, Param, Row, Sql, Tx, params};
 use kaching_domain::{
-    Activation, ActivationStatus, Contact, Fingerprint, License, Nonce,
-    activations::{CredentialState, Displaced, MOVES_COUNT_FOR, Suspicion},
+    Activation, ActivationStatus, Fingerprint, Nonce,
+    activations::{CLEARANCE, CredentialState, Displaced, MOVES_COUNT_FOR, Suspicion},
     licenses::Present,
 };
 use kaching_license::Digest;
@@ -17,14 +15,13 @@ use kaching_license::Digest;
 use super::Health;
 use crate::{
     Result,
-    catalogue::{self, Stamp},
-    search::{self, FEW, Noun, is_few, words_of},
+    search::{self, FEW, Noun, Reindex, is_few, words_of},
     stored::Fields,
+    table::Table,
 };
 
 pub(crate) use levels::in_use;
 
-/// All columns in the order of [`read`].
 macro_rules! columns {
     () => {
         "a.id, a.license, a.fingerprint, a.kind, a.name, a.version, a.status, a.generation, a.activate_nonce, a.number,
@@ -33,6 +30,9 @@ macro_rules! columns {
     };
 }
 pub(super) use columns;
+
+const ACTIVATIONS: Table =
+    Table { name: "activations", columns: columns!(), fixed: 3, derived: &["check_at"], placed: true };
 
 macro_rules! select {
     ($rest:literal) => {
@@ -105,31 +105,31 @@ pub(super) fn lock_by_fingerprint(
     Ok(tx.query_opt(sql, params![license, fingerprint.as_str()], read)?)
 }
 
-/// Those that are written as active, the oldest first; some may have lapsed since.
+/// Returns activations that are stored as active, the oldest first; some may have lapsed since.
 pub(crate) fn active(tx: &mut Tx<'_>, license: LicenseId, most: i64) -> Result<Vec<Activation>> {
     let sql = select!(" where a.license = ?1 and a.status = 'active' order by a.activated_at, a.id limit ?2");
     Ok(tx.query_all(sql, params![license, most], read)?)
 }
 
-/// Those that are written as active and may no longer run, clearance included; locked.
+/// Locks the activations that are stored as active and whose time, with the clearance, has passed.
 pub(super) fn lock_lapsed(tx: &mut Tx<'_>, license: LicenseId, now: Timestamp) -> Result<Vec<Activation>> {
     let sql = select!(
         " where a.license = ?1 and a.status = 'active' and a.run_until <= ?2 order by a.id for update"
     );
-    Ok(tx.query_all(sql, params![license, now - Seconds(60)], read)?)
+    Ok(tx.query_all(sql, params![license, now - CLEARANCE], read)?)
 }
 
-/// Those in move grace, the one whose grace ends first first.
+/// Returns the activations in move grace, in the order in which it ends.
 pub(super) fn in_grace(tx: &mut Tx<'_>, license: LicenseId, now: Timestamp) -> Result<Vec<ActivationId>> {
     let sql = "select id from activations where license = ?1 and move_ends_at > ?2 order by move_ends_at, id";
     Ok(tx.query_all(sql, params![license, now], |row| row.get(0))?)
 }
 
-/// What is in use at this moment: those that hold a slot, and of each level the highest.
+/// Returns the present use: the number of held slots, and the highest of each level.
 pub(crate) fn present(tx: &mut Tx<'_>, license: LicenseId, now: Timestamp) -> Result<Present> {
     let sql = "select levels from activations where license = ?1 and status = 'active' and run_until > ?2";
-    let all = tx
-        .query_all(sql, params![license, now - Seconds(60)], |row| row.get::<Json<BTreeMap<Code, u64>>>(0))?;
+    let all =
+        tx.query_all(sql, params![license, now - CLEARANCE], |row| row.get::<Json<BTreeMap<Code, u64>>>(0))?;
     let mut present = Present { active: all.len() as u64, levels: BTreeMap::new() };
     for (name, level) in all.into_iter().flat_map(|json| json.0) {
         let highest = present.levels.entry(name).or_default();
@@ -138,88 +138,56 @@ pub(crate) fn present(tx: &mut Tx<'_>, license: LicenseId, now: Timestamp) -> Re
     Ok(present)
 }
 
-pub(crate) fn insert(tx: &mut Tx<'_>, activation: &Activation) -> Result<()> {
+/// Calls `write` with the values of all columns.
+fn with_values<T>(activation: &Activation, write: impl FnOnce(&[Param<'_>]) -> T) -> T {
     let Activation { credential, suspicion, .. } = activation;
-    tx.execute(
-        "insert into activations (id /*+ place */, license, fingerprint, kind, name, version, status, generation, activate_nonce,
-                number, nonce, activated_at, last_seen_at, run_until, move_ends_at, address, levels, refused,
-                displaced_use_at, sighted_at, suspected, check_at, moved_generation, displaced_until)
-         values (?1 /*+ place */, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19,
-                ?20, ?21, ?22, ?23, ?24)",
-        params![
-            activation.id,
-            activation.license,
-            activation.fingerprint.as_str(),
-            activation.kind,
-            activation.name,
-            activation.version,
-            activation.status.as_str(),
-            credential.generation,
-            credential.made_by.as_ref().map_or("", Nonce::as_str),
-            credential.number,
-            credential.nonce.as_ref().map(Nonce::as_str),
-            activation.activated_at,
-            activation.last_seen_at,
-            activation.run_until,
-            activation.move_ends_at,
-            activation.address,
-            Json(&activation.levels),
-            activation.refused.map(ErrorCode::as_str),
-            suspicion.displaced_use_at,
-            suspicion.sighted_at,
-            suspicion.copy_suspected,
-            activation.lapses_at(),
-            activation.moved_generation,
-            activation.displaced_until
-        ],
-    )?;
+    write(params![
+        activation.id,
+        activation.license,
+        activation.fingerprint.as_str(),
+        activation.kind,
+        activation.name,
+        activation.version,
+        activation.status.as_str(),
+        credential.generation,
+        credential.made_by.as_ref().map_or("", Nonce::as_str),
+        credential.number,
+        credential.nonce.as_ref().map(Nonce::as_str),
+        activation.activated_at,
+        activation.last_seen_at,
+        activation.run_until,
+        activation.move_ends_at,
+        activation.address,
+        Json(&activation.levels),
+        activation.refused.map(ErrorCode::as_str),
+        suspicion.displaced_use_at,
+        suspicion.sighted_at,
+        suspicion.copy_suspected,
+        activation.moved_generation,
+        activation.displaced_until,
+        activation.lapses_at()
+    ])
+}
+
+pub(crate) fn insert(tx: &mut Tx<'_>, activation: &Activation) -> Result<()> {
+    with_values(activation, |values| ACTIVATIONS.insert(tx, values, ""))?;
     levels::insert(tx, activation)
 }
 
-/// Writes the whole row but for health, when the job looks at it next, and the levels in use. `before` is the row as it
-/// was, where the caller has it: then nothing more is written than what changed of the levels.
+/// Writes the whole row, except for the health, and the levels in use. With the row as it was `before`, levels are only
+/// written where they have changed.
 pub(super) fn update(tx: &mut Tx<'_>, before: Option<&Activation>, activation: &Activation) -> Result<()> {
-    let Activation { credential, suspicion, .. } = activation;
-    tx.execute(
-        "update activations set kind = ?2, name = ?3, version = ?4, status = ?5, generation = ?6, activate_nonce = ?7,
-                number = ?8, nonce = ?9, activated_at = ?10, last_seen_at = ?11, run_until = ?12, move_ends_at = ?13,
-                address = ?14, levels = ?15, refused = ?16, displaced_use_at = ?17, sighted_at = ?18, suspected = ?19,
-                check_at = ?20, moved_generation = ?21, displaced_until = ?22 where id = ?1",
-        params![
-            activation.id,
-            activation.kind,
-            activation.name,
-            activation.version,
-            activation.status.as_str(),
-            credential.generation,
-            credential.made_by.as_ref().map_or("", Nonce::as_str),
-            credential.number,
-            credential.nonce.as_ref().map(Nonce::as_str),
-            activation.activated_at,
-            activation.last_seen_at,
-            activation.run_until,
-            activation.move_ends_at,
-            activation.address,
-            Json(&activation.levels),
-            activation.refused.map(ErrorCode::as_str),
-            suspicion.displaced_use_at,
-            suspicion.sighted_at,
-            suspicion.copy_suspected,
-            activation.lapses_at(),
-            activation.moved_generation,
-            activation.displaced_until
-        ],
-    )?;
+    with_values(activation, |values| ACTIVATIONS.update(tx, values))?;
     levels::replace(tx, before, activation)
 }
 
-/// Remembers the last answer, where that was a refusal.
+/// Stores the code of the last refusal.
 pub(super) fn set_refused(tx: &mut Tx<'_>, id: ActivationId, code: ErrorCode) -> Result<()> {
     tx.execute("update activations set refused = ?2 where id = ?1", params![id, code.as_str()])?;
     Ok(())
 }
 
-/// What spoke for two holders.
+/// Writes the signs of two holders.
 pub(super) fn set_suspicion(tx: &mut Tx<'_>, id: ActivationId, suspicion: &Suspicion) -> Result<()> {
     tx.execute(
         "update activations set displaced_use_at = ?2, sighted_at = ?3, suspected = ?4 where id = ?1",
@@ -228,17 +196,12 @@ pub(super) fn set_suspicion(tx: &mut Tx<'_>, id: ActivationId, suspicion: &Suspi
     Ok(())
 }
 
-pub(super) fn health(tx: &mut Tx<'_>, id: ActivationId) -> Result<Option<Health>> {
-    let sql = "select health from activations where id = ?1";
-    Ok(tx.query_one(sql, params![id], |row| row.get::<Option<Json<Health>>>(0))?.map(|json| json.0))
-}
-
 pub(super) fn set_health(tx: &mut Tx<'_>, id: ActivationId, health: &Health) -> Result<()> {
     tx.execute("update activations set health = ?2 where id = ?1", params![id, Json(health)])?;
     Ok(())
 }
 
-/// Remembers the spelling by which the installation knows itself.
+/// Stores the spelling by which the installation knows itself.
 pub(super) fn put_spelling(tx: &mut Tx<'_>, id: ActivationId, fpr: Digest) -> Result<()> {
     tx.execute(
         "insert into fingerprint_spellings (activation, fpr) values (?1, ?2)
@@ -254,7 +217,7 @@ pub(super) fn is_spelling(tx: &mut Tx<'_>, id: ActivationId, fpr: Digest) -> Res
     Ok(tx.query_opt(sql, params![id, fpr.0], |row| row.get::<i64>(0))?.is_some())
 }
 
-/// An activation with what identifies it.
+/// An activation with its fingerprint.
 pub(super) struct Spelled {
     pub(super) id: ActivationId,
     pub(super) license: LicenseId,
@@ -262,7 +225,7 @@ pub(super) struct Spelled {
     pub(super) fingerprint: Fingerprint,
 }
 
-/// The next activations behind this one in the order of their ids.
+/// Returns the next activations behind this one in the order of their ids.
 pub(super) fn spellings(tx: &mut Tx<'_>, after: ActivationId) -> Result<Vec<Spelled>> {
     let sql = "select id, license, kind, fingerprint from activations where id > ?1 order by id limit 1000";
     Ok(tx.query_all(sql, params![after], |row| {
@@ -281,19 +244,16 @@ pub(crate) fn words(fingerprint: &Fingerprint, name: Option<&str>) -> BTreeSet<S
     words_of([fingerprint.as_str(), name.unwrap_or_default()])
 }
 
-/// Indexes the next activations behind this one that an earlier version may have indexed in another form, and returns
-/// the last one's id.
-pub(crate) fn index_words(tx: &mut Tx<'_>, after: ActivationId) -> Result<Option<ActivationId>> {
-    let sql = select!(
+/// Indexes activations again that an earlier version may have indexed in another form.
+pub(crate) const REINDEX: Reindex<Activation, ActivationId> = Reindex {
+    select: select!(
         " where a.id > ?1 and (octet_length(a.fingerprint) > length(a.fingerprint) or octet_length(a.name) > length(a.name))
           order by a.id limit 500 for update"
-    );
-    let found = tx.query_all(sql, params![after], read)?;
-    for one in &found {
-        search::put(tx, Noun::Activation, one.id, &words(&one.fingerprint, one.name.as_deref()))?;
-    }
-    Ok(found.last().map(|one| one.id))
-}
+    ),
+    read,
+    id: |one| one.id,
+    put_words: |tx, one| search::put(tx, Noun::Activation, one.id, &words(&one.fingerprint, one.name.as_deref())),
+};
 
 pub(super) fn set_fingerprint(tx: &mut Tx<'_>, id: ActivationId, fingerprint: &str) -> Result<()> {
     tx.execute("update activations set fingerprint = ?2 where id = ?1", params![id, fingerprint])?;
@@ -327,7 +287,7 @@ pub(super) fn displaced(tx: &mut Tx<'_>, id: ActivationId, generation: i64) -> R
     })?)
 }
 
-/// Whether a displaced generation was not refused in this way before; remembers it.
+/// Stores the refusal of a displaced generation. Returns whether it differs from the last one.
 pub(super) fn refuse_displaced(
     tx: &mut Tx<'_>,
     id: ActivationId,
@@ -342,7 +302,7 @@ pub(super) fn refuse_displaced(
     Ok(changed == 1)
 }
 
-pub(super) fn keep_displaced(tx: &mut Tx<'_>, id: ActivationId, displaced: &Displaced) -> Result<()> {
+pub(super) fn put_displaced(tx: &mut Tx<'_>, id: ActivationId, displaced: &Displaced) -> Result<()> {
     tx.execute(
         "insert into displaced_generations (activation, generation, number, at) values (?1, ?2, ?3, ?4)
          on conflict (activation, generation) do update set number = excluded.number",
@@ -351,10 +311,10 @@ pub(super) fn keep_displaced(tx: &mut Tx<'_>, id: ActivationId, displaced: &Disp
     Ok(())
 }
 
-/// How long the nonces of calls other than heartbeats are remembered.
+/// The time for which the nonces of calls other than heartbeats are remembered.
 const REMEMBERED: Seconds = Seconds::days(1);
 
-/// Whether it was activated by this nonce within a day. That of the present credential stands on its row.
+/// Whether it was activated by this nonce within a day. The nonce of the present credential is in its row.
 pub(super) fn activated_by(
     tx: &mut Tx<'_>,
     activation: &Activation,
@@ -371,7 +331,7 @@ pub(crate) fn nonce_seen(tx: &mut Tx<'_>, id: ActivationId, nonce: &Nonce, now: 
     Ok(seen.is_some())
 }
 
-pub(crate) fn keep_nonce(tx: &mut Tx<'_>, id: ActivationId, nonce: &Nonce, now: Timestamp) -> Result<()> {
+pub(crate) fn put_nonce(tx: &mut Tx<'_>, id: ActivationId, nonce: &Nonce, now: Timestamp) -> Result<()> {
     tx.execute(
         "insert into activation_nonces (activation, nonce, at) values (?1, ?2, ?3)
          on conflict (activation, nonce) do update set at = excluded.at",
@@ -380,16 +340,16 @@ pub(crate) fn keep_nonce(tx: &mut Tx<'_>, id: ActivationId, nonce: &Nonce, now: 
     Ok(())
 }
 
-/// Whether the nonce is new within a day; remembers it.
+/// Stores a nonce. Returns whether it is new within a day.
 pub(crate) fn is_first(tx: &mut Tx<'_>, id: ActivationId, nonce: &Nonce, now: Timestamp) -> Result<bool> {
     let first = !nonce_seen(tx, id, nonce, now)?;
     if first {
-        keep_nonce(tx, id, nonce, now)?;
+        put_nonce(tx, id, nonce, now)?;
     }
     Ok(first)
 }
 
-/// Forgets what is remembered for a day, a bounded number at a time. How many were forgotten.
+/// Deletes nonces and refusals of more than a day ago, a bounded number at a time. Returns how many.
 pub(super) fn forget(tx: &mut Tx<'_>, now: Timestamp) -> Result<u64> {
     let before = now - REMEMBERED;
     let nonces = tx.execute(
@@ -405,13 +365,13 @@ pub(super) fn forget(tx: &mut Tx<'_>, now: Timestamp) -> Result<u64> {
     Ok(nonces + refused)
 }
 
-/// When the license moved by its key alone, within the time that counts, the oldest first.
+/// Returns the moments of the license's moves by its key alone within the time that counts, the oldest first.
 pub(super) fn moves(tx: &mut Tx<'_>, license: LicenseId, now: Timestamp) -> Result<Vec<Timestamp>> {
     let sql = "select at from moves where license = ?1 and at > ?2 and by_key = ?3 order by at";
     Ok(tx.query_all(sql, params![license, now - MOVES_COUNT_FOR, true], |row| row.get(0))?)
 }
 
-pub(super) fn keep_move(
+pub(super) fn insert_move(
     tx: &mut Tx<'_>,
     license: LicenseId,
     from: ActivationId,
@@ -427,8 +387,8 @@ pub(super) fn keep_move(
     Ok(())
 }
 
-/// Whether this refusal of a fingerprint without an activation differs from its last one; remembers it.
-pub(super) fn refused_anew(
+/// Stores the refusal of a fingerprint that has no activation. Returns whether it differs from the last one.
+pub(super) fn record_refusal(
     tx: &mut Tx<'_>,
     license: LicenseId,
     fingerprint: [u8; 32],
@@ -444,8 +404,8 @@ pub(super) fn refused_anew(
     Ok(changed == 1)
 }
 
-/// Active ones that are due at this moment and have not been heard of since another one, the longest due first, up to a
-/// number: in that order they are found by when they are due, whatever PostgreSQL thinks of how many are active.
+/// Selects active rows that are due at one moment and have had no heartbeat since another, the longest due first. The
+/// order makes PostgreSQL use the index of due rows, however many active ones it expects.
 macro_rules! overdue {
     ($due:literal, $heard:literal, $most:literal) => {
         concat!(
@@ -460,100 +420,52 @@ macro_rules! overdue {
 }
 pub(super) use overdue;
 
-/// Whether so few active ones have not been heard of since this moment that they are quickly read one by one.
+/// Whether few enough active ones have had no heartbeat since this moment to be read one by one.
 pub(super) fn few_overdue(tx: &mut Tx<'_>, now: Timestamp, free_since: Timestamp) -> Result<bool> {
     let counting = concat!("select count(*) from (select 1 as one", overdue!("?1", "?2", "?3"), ") as found");
     is_few(tx, counting, params![now, free_since, FEW + 1])
 }
 
-/// Keeps an increment as it was told; a repeated one changes nothing.
-pub(super) fn keep_usage(
-    tx: &mut Tx<'_>,
-    id: ActivationId,
-    meter: &Code,
-    (seq, amount, at): (i64, i64, Timestamp),
-    now: Timestamp,
-) -> Result<()> {
-    tx.execute(
-        "insert into usage_reports (activation, meter, seq, amount, at, received_at) values (?1, ?2, ?3, ?4, ?5, ?6)
-         on conflict (activation, meter, seq) do nothing",
-        params![id, meter, seq, amount, at, now],
-    )?;
-    Ok(())
-}
-
-/// How many the job looks at in one step: so many are moved in a few milliseconds.
+/// Activations that the job checks in one step, which takes a few milliseconds.
 pub(super) const TO_CHECK: i64 = 256;
 
-/// Those at which the job should look, the longest due first.
+/// Returns the activations that the job should check, the longest due first.
 pub(super) fn to_check(tx: &mut Tx<'_>, now: Timestamp) -> Result<Vec<Due>> {
     let sql = "select id, license, status = 'active' and run_until > ?2 from activations
                where check_at <= ?1 order by check_at limit ?3";
-    Ok(tx.query_all(sql, params![now, now - Seconds(60), TO_CHECK], |row| {
+    Ok(tx.query_all(sql, params![now, now - CLEARANCE, TO_CHECK], |row| {
         Ok(Due { id: row.get(0)?, license: row.get(1)?, lives_on: row.get(2)? })
     })?)
 }
 
-/// An activation at which the job should look.
+/// An activation that the job should check.
 pub(super) struct Due {
     pub(super) id: ActivationId,
     pub(super) license: LicenseId,
-    /// Heartbeats have come since it was written down when to look.
+    /// Whether heartbeats have come since its check was scheduled.
     pub(super) lives_on: bool,
 }
 
-/// Has the job look again when these would lapse, those apart that lapsed in the meantime or are locked. How many.
+/// Schedules the next check of these for when they would lapse, unless they have lapsed or are locked. Returns how many.
 pub(super) fn check_again(tx: &mut Tx<'_>, ids: &[ActivationId], now: Timestamp) -> Result<u64> {
-    let lives_on = now - Seconds(60);
+    let lives_on = now - CLEARANCE;
     let mut select = Sql::new("select id from activations where id in ");
     select.list(ids.iter().copied()).add(" and status = 'active' and run_until > ?", params![lives_on]);
     select.push(" order by id for update skip locked");
     let locked: Vec<ActivationId> = tx.query_all(&select, select.params(), |row| row.get(0))?;
-    let mut update = Sql::new("update activations set check_at = run_until + 60000000 where id in ");
-    update.list(locked);
+    let mut update = Sql::new("update activations set check_at = run_until + ");
+    update.add("?", params![CLEARANCE.0 * 1_000_000]).push(" where id in ").list(locked);
     Ok(tx.execute(&update, update.params())?)
 }
 
-/// Has the job look at one at this moment.
+/// Sets when the activation is checked for a lapse.
 pub(super) fn set_check_at(tx: &mut Tx<'_>, id: ActivationId, at: Timestamp) -> Result<()> {
     tx.execute("update activations set check_at = ?2 where id = ?1", params![id, at])?;
     Ok(())
 }
 
-/// Has the job never look again at one that holds no slot.
+/// Ends the checks of an activation that holds no slot.
 pub(super) fn stop_checking(tx: &mut Tx<'_>, id: ActivationId) -> Result<()> {
     tx.execute("update activations set check_at = null where id = ?1 and status <> 'active'", params![id])?;
     Ok(())
-}
-
-/// What statements and answers name around a license.
-#[derive(Clone)]
-pub(crate) struct Names {
-    pub(crate) product: Code,
-    pub(crate) lease_alg: LeaseAlgorithm,
-    pub(crate) contact: Contact,
-    pub(crate) plan: Code,
-    pub(crate) plan_name: String,
-    pub(crate) rank: i64,
-}
-
-/// With the catalogue that they stand in.
-pub(crate) fn names(tx: &mut Tx<'_>, license: &License) -> db::Result<(Names, Stamp)> {
-    let sql = concat!(
-        "select p.code, p.lease_alg, p.contact_url, p.contact_email, n.code, n.name, n.rank, ",
-        catalogue::sql::columns!(),
-        " from products p, plans n where p.id = ?1 and n.id = ?2"
-    );
-    tx.query_one(sql, params![license.product, license.plan], |row| {
-        let mut fields = Fields::of(row);
-        let names = Names {
-            product: fields.take()?,
-            lease_alg: fields.take()?,
-            contact: Contact { url: fields.take()?, email: fields.take()? },
-            plan: fields.take()?,
-            plan_name: fields.take()?,
-            rank: fields.take()?,
-        };
-        Ok((names, catalogue::sql::read(&mut fields)?))
-    })
 }

@@ -91,7 +91,7 @@ pub async fn relocate(how: Relocate, told: Told<'_>) -> Result<Contents> {
         keeper,
         issuer,
         (how.clock, how.entropy),
-        Changes::unheard(),
+        Changes::without_listeners(),
     );
     let done = authority.end_move(Cx::of(how.by), (origin, keeps), &contents).await;
     authority.close().await;

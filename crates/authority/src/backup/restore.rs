@@ -73,8 +73,14 @@ pub async fn restore(path: &Path, contents: &Contents, how: Restore, told: Told<
         None => db.read("backup.issuer", StoredKeyset::issuer).await?.unwrap_or_default(),
     };
     let keeper = Arc::new(RootKeeper::new(RootStore::Database, Secret::new(String::new())));
-    let authority =
-        Authority::of(db, (how.master, data), keeper, issuer, (how.clock, how.entropy), Changes::unheard());
+    let authority = Authority::of(
+        db,
+        (how.master, data),
+        keeper,
+        issuer,
+        (how.clock, how.entropy),
+        Changes::without_listeners(),
+    );
     let sealed = how.keeps_root.then_some(sealed);
     let done = authority.begin_epoch(Cx::of(how.by), root, sealed, &loaded).await;
     authority.close().await;

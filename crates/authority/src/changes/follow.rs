@@ -1,4 +1,4 @@
-//! The one task of a process that reads what changed and tells it on.
+//! The one task of a process that reads changes and notifies the listeners.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -6,139 +6,144 @@ use kaching_base::{LicenseId, Timestamp};
 use tokio::time::Instant;
 
 use super::{
-    Change, News,
-    slot::{Reach, Slot},
-    sql::{self, Mark, Row},
-    topics::Wanted,
+    Change, News, Snapshot,
+    slot::{Scope, Slot},
+    snapshot::{due, spread},
+    sql::{self, ChangePosition, CommittedChange},
+    topics::Subscribed,
 };
-use crate::{
-    Authority, Cx, Result,
-    watching::{self, Looked},
-};
+use crate::{Authority, Cx, Result};
 
-/// How often it looks for what other servers committed. Beside a file there are none: what a process of the same machine
-/// may have changed in it is looked for with what the clock changed.
-const LOOK: Duration = Duration::from_millis(100);
-/// How often it looks for what the clock alone changed.
+/// How often changes of other servers are read. SQLite has one server: changes of another process of the same machine
+/// are read together with those of the clock.
+const READ: Duration = Duration::from_millis(100);
+/// How often the changes of the clock alone are looked up.
 const CLOCK: Duration = Duration::from_secs(1);
-/// Licenses that are looked at in one transaction.
-const TOGETHER: usize = 16;
-/// Listeners that are woken before others of this thread get their turn.
-const AT_ONCE: usize = 256;
+/// Licenses that are read in one transaction.
+const LICENSES: usize = 16;
+/// Listeners that are woken before other tasks of this thread get their turn.
+const LISTENERS: usize = 256;
 
-/// What a look for changes found.
-enum Found {
-    /// These follow on what was known.
-    Next(Vec<Row>),
-    /// Some are missing, or these are not the numbers that were known: everybody looks anew.
+/// The changes above a known position.
+enum NextChanges {
+    /// They follow on the position without a gap.
+    Next(Vec<CommittedChange>),
+    /// Some are missing, or the numbers have gone back: all listeners take a new snapshot.
     Gap,
 }
 
 impl Authority {
-    /// Tells those who listen what changes, on whatever replica. Runs until it is dropped; a process runs it once.
+    /// Notifies listeners of changes, whichever replica has committed them. Runs until it is dropped; a process runs it
+    /// once.
     pub async fn follow_changes(&self) {
-        let mut deaf = false;
+        let mut failed = false;
         let mut clock = Instant::now();
-        let look = if self.is_shared() { LOOK } else { CLOCK };
+        let interval = if self.is_shared() { READ } else { CLOCK };
         loop {
-            let mut told = self.tell_changes().await;
-            if told.is_ok() && clock <= Instant::now() {
-                told = self.tell_of_time().await;
+            let mut outcome = self.notify_of_changes().await;
+            if outcome.is_ok() && clock <= Instant::now() {
+                outcome = self.notify_of_time().await;
                 clock = Instant::now() + CLOCK;
             }
-            match &told {
-                Ok(()) if deaf => tracing::info!("changes of licenses are heard again"),
-                Err(error) if !deaf => tracing::warn!(%error, "changes of licenses are not heard for now"),
+            match &outcome {
+                Ok(()) if failed => tracing::info!("changes of licenses are read again"),
+                Err(error) if !failed => tracing::warn!(%error, "changes of licenses cannot be read for now"),
                 _ => {}
             }
-            deaf = told.is_err();
-            let _ = tokio::time::timeout(look, self.changes.woken.notified()).await;
+            failed = outcome.is_err();
+            let _ = tokio::time::timeout(interval, self.changes.woken.notified()).await;
         }
     }
 
-    /// Ends all who listen, and whoever comes later: the process stops, and they go to another.
+    /// Ends all present and later listeners: the process stops, and they connect to another.
     pub fn end_listening(&self) {
         self.changes.topics.close();
     }
 
-    async fn tell_changes(&self) -> Result<()> {
-        let mut seen = self.changes.seen.lock().await;
+    async fn notify_of_changes(&self) -> Result<()> {
+        let mut position = self.changes.position.lock().await;
         loop {
-            let known = *seen;
-            let (mark, rows) = self
+            let known = *position;
+            let (newest, rows) = self
                 .read("changes.read", move |tx, _| {
-                    let mark = sql::mark(tx)?;
-                    let rows = if mark == known { Vec::new() } else { sql::above(tx, known.number)? };
-                    Ok((mark, rows))
+                    let newest = sql::newest(tx)?;
+                    let rows = if newest == known { Vec::new() } else { sql::above(tx, known.number)? };
+                    Ok((newest, rows))
                 })
                 .await?;
-            if known == mark {
+            if known == newest {
                 return Ok(());
             }
-            match found(known, mark, rows) {
-                Found::Next(rows) => {
-                    self.tell(self.changes.topics.wanted(&rows)).await?;
+            match check_next(known, newest, rows) {
+                NextChanges::Next(rows) => {
+                    self.notify(self.changes.topics.subscribed(&rows)).await?;
                     self.changes.metrics.read.inc_by(rows.len() as u64);
-                    // Only what was told is known: after an error it is read again.
-                    let number = rows.last().map_or(mark.number, |row| row.number);
-                    *seen = Mark { number, epoch: mark.epoch };
+                    // Changes count as read once the listeners are notified: after an error they are read again.
+                    let number = rows.last().map_or(newest.number, |row| row.number);
+                    *position = ChangePosition { number, epoch: newest.epoch };
                     if rows.len() < sql::MOST {
                         return Ok(());
                     }
                 }
-                Found::Gap => {
+                NextChanges::Gap => {
                     self.changes.metrics.gaps.inc();
-                    each(&self.changes.topics.all(), |slot| slot.look_anew()).await;
-                    *seen = mark;
+                    each(&self.changes.topics.all(), |slot| slot.resync()).await;
+                    *position = newest;
                     return Ok(());
                 }
             }
         }
     }
 
-    async fn tell_of_time(&self) -> Result<()> {
-        self.tell(self.changes.topics.due(self.now())).await
+    async fn notify_of_time(&self) -> Result<()> {
+        self.notify(self.changes.topics.due(self.now())).await
     }
 
-    /// Looks at each of these licenses once, and tells those who listen.
-    async fn tell(&self, wanted: BTreeMap<LicenseId, Wanted>) -> Result<()> {
-        let wanted: Vec<_> = wanted.into_iter().collect();
-        for some in wanted.chunks(TOGETHER) {
-            let mark = self.changes.topics.mark();
+    /// Reads each of these licenses once, and notifies its listeners.
+    async fn notify(&self, subscribed: BTreeMap<LicenseId, Subscribed>) -> Result<()> {
+        let subscribed: Vec<_> = subscribed.into_iter().collect();
+        for some in subscribed.chunks(LICENSES) {
+            let sequence = self.changes.topics.next_sequence();
             let asked = some.to_vec();
             let (found, now) = self
                 .read("changes.tell", move |tx, now| {
                     let mut found = Vec::with_capacity(asked.len());
-                    for (license, wanted) in &asked {
-                        found.extend(Looked::read(tx, *license, wanted.own.keys().copied(), now)?);
+                    for (license, subscribed) in &asked {
+                        found.extend(Snapshot::read(tx, *license, subscribed.own.keys().copied(), now)?);
                     }
                     Ok((found, now))
                 })
                 .await?;
-            for looked in found {
-                let license = looked.around.license.id;
-                let Some((_, wanted)) = some.iter().find(|(id, _)| *id == license) else { continue };
-                self.tell_of(&looked, wanted, mark, now).await?;
+            for snapshot in found {
+                let license = snapshot.entitlement.license.id;
+                let Some((_, subscribed)) = some.iter().find(|(id, _)| *id == license) else { continue };
+                self.notify_license(&snapshot, subscribed, sequence, now).await?;
             }
         }
         Ok(())
     }
 
-    async fn tell_of(&self, looked: &Looked, wanted: &Wanted, mark: u64, now: Timestamp) -> Result<()> {
+    async fn notify_license(
+        &self,
+        snapshot: &Snapshot,
+        subscribed: &Subscribed,
+        sequence: u64,
+        now: Timestamp,
+    ) -> Result<()> {
         let topics = &self.changes.topics;
-        let license = &looked.around.license;
-        topics.set_due(license.id, watching::due(license, now), None);
-        if let Some(at) = wanted.general {
-            let refusal = self.push_license_refusal(&looked.around, now)?;
-            let news = self.news(looked, refusal, watching::spread(license), at, now);
-            each(&topics.of_license(license.id), |slot| slot.put(Reach::License, &news, mark)).await;
+        let license = &snapshot.entitlement.license;
+        topics.set_due(license.id, due(license, now), None);
+        if let Some(at) = subscribed.general {
+            let refusal = self.push_license_refusal(&snapshot.entitlement, now)?;
+            let news = self.news(snapshot, refusal, spread(license), at, now);
+            each(&topics.of_license(license.id), |slot| slot.put(Scope::License, &news, sequence)).await;
         }
-        for activation in &looked.activations {
-            let Some(at) = wanted.own.get(&activation.id) else { continue };
-            let refusal = self.push_refusal(&looked.around, activation, now)?;
-            let news = self.news(looked, refusal, 0, *at, now);
+        for activation in &snapshot.activations {
+            let Some(at) = subscribed.own.get(&activation.id) else { continue };
+            let refusal = self.push_refusal(&snapshot.entitlement, activation, now)?;
+            let news = self.news(snapshot, refusal, 0, *at, now);
             each(&topics.of_activation(license.id, activation.id), |slot| {
-                slot.put(Reach::Activation, &news, mark)
+                slot.put(Scope::Activation, &news, sequence)
             })
             .await;
         }
@@ -147,36 +152,36 @@ impl Authority {
 
     fn news(
         &self,
-        looked: &Looked,
+        snapshot: &Snapshot,
         refusal: Option<String>,
         within_ms: u64,
         at: Timestamp,
         now: Timestamp,
     ) -> Arc<News> {
-        let (rev, epoch) = (looked.around.license.revision, self.keys().epoch);
+        let (rev, epoch) = (snapshot.entitlement.license.revision, self.keys().epoch);
         Arc::new(News::new(Change { rev, epoch, refusal, within_ms: Some(within_ms), at: Some(at) }, now))
     }
 }
 
-/// Whether these rows are all that lie between what was known and the newest mark.
-fn found(known: Mark, mark: Mark, rows: Vec<Row>) -> Found {
-    if known.epoch != mark.epoch || known.number > mark.number {
-        return Found::Gap;
+/// Checks that these rows are all between the known position and the newest.
+fn check_next(known: ChangePosition, newest: ChangePosition, rows: Vec<CommittedChange>) -> NextChanges {
+    if known.epoch != newest.epoch || known.number > newest.number {
+        return NextChanges::Gap;
     }
     let follows = rows.iter().map(|row| row.number).eq((known.number + 1..).take(rows.len()));
-    // A look that was cut at its bound goes on behind it.
-    let reaches = rows.len() == sql::MOST || rows.last().is_some_and(|row| row.number >= mark.number);
-    if follows && reaches { Found::Next(rows) } else { Found::Gap }
+    // Rows that were cut off at the bound are read next.
+    let reaches = rows.len() == sql::MOST || rows.last().is_some_and(|row| row.number >= newest.number);
+    if follows && reaches { NextChanges::Next(rows) } else { NextChanges::Gap }
 }
 
 async fn each(slots: &[Arc<Slot>], act: impl Fn(&Slot)) {
-    for some in slots.chunks(AT_ONCE) {
+    for some in slots.chunks(LISTENERS) {
         some.iter().for_each(|slot| act(slot));
         tokio::task::yield_now().await;
     }
 }
 
-/// Forgets the changes of more than an hour ago, a bounded number at a time. How many.
+/// Deletes the changes of more than an hour ago, a bounded number at a time. Returns how many.
 pub(crate) async fn forget_old(authority: &Authority) -> Result<u64> {
     authority.write("changes.forget", Cx::system("changes.forget"), |tx, op| sql::forget(tx, op.now)).await
 }
@@ -188,23 +193,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_follows_without_a_gap_is_told() {
-        let mark = |number, epoch| Mark { number, epoch };
-        let rows = |numbers: std::ops::RangeInclusive<i64>| -> Vec<Row> {
+    fn changes_with_a_gap_are_not_taken_as_the_next_ones() {
+        let at = |number, epoch| ChangePosition { number, epoch };
+        let rows = |numbers: std::ops::RangeInclusive<i64>| -> Vec<CommittedChange> {
             let (license, at) = (LicenseId::from_bytes([1; 16]), Timestamp::from_seconds(0));
-            numbers.map(|number| Row { number, license, activation: None, at }).collect()
+            numbers.map(|number| CommittedChange { number, license, activation: None, at }).collect()
         };
-        let follows = |known, newest, rows| matches!(found(known, newest, rows), Found::Next(_));
-        assert!(follows(mark(4, 1), mark(6, 1), rows(5..=6)));
-        assert!(
-            follows(mark(4, 1), mark(6, 1), rows(5..=7)),
-            "one more was committed after the mark was read"
-        );
-        assert!(follows(mark(0, 1), mark(2000, 1), rows(1..=1000)), "the rest is read next");
-        assert!(!follows(mark(4, 1), mark(6, 1), rows(6..=6)), "one is missing at the beginning");
-        assert!(!follows(mark(4, 1), mark(6, 1), rows(5..=5)), "and at the end");
-        assert!(!follows(mark(4, 1), mark(6, 1), Vec::new()), "all were forgotten");
-        assert!(!follows(mark(4, 1), mark(3, 1), Vec::new()), "the database went back");
-        assert!(!follows(mark(4, 1), mark(5, 2), rows(5..=5)), "and went on under another epoch");
+        let follows = |known, newest, rows| matches!(check_next(known, newest, rows), NextChanges::Next(_));
+        assert!(follows(at(4, 1), at(6, 1), rows(5..=6)));
+        assert!(follows(at(4, 1), at(6, 1), rows(5..=7)), "one more was committed after the newest was read");
+        assert!(follows(at(0, 1), at(2000, 1), rows(1..=1000)), "the rest is read next");
+        assert!(!follows(at(4, 1), at(6, 1), rows(6..=6)), "one is missing at the beginning");
+        assert!(!follows(at(4, 1), at(6, 1), rows(5..=5)), "and at the end");
+        assert!(!follows(at(4, 1), at(6, 1), Vec::new()), "all were forgotten");
+        assert!(!follows(at(4, 1), at(3, 1), Vec::new()), "the database went back");
+        assert!(!follows(at(4, 1), at(5, 2), rows(5..=5)), "and went on under another epoch");
     }
 }

@@ -2,53 +2,43 @@ use std::sync::Arc;
 
 use kaching_base::Timestamp;
 
-use super::{News, slot::Slot, topics::Topics};
-use crate::watching::Bearer;
+use super::{ListenMode, Notification, slot::Slot, topics::Topics};
+use crate::Bearer;
 
-/// One who listens for changes of its own license and activation, until it is dropped.
+/// Listens for the changes of one license and activation until it is dropped.
 pub struct Listener {
     bearer: Bearer,
     slot: Arc<Slot>,
     topics: Arc<Topics>,
 }
 
-/// What a listener is told.
-#[derive(Debug)]
-pub enum Heard {
-    /// This happened.
-    News(Arc<News>),
-    /// Something may have happened: only a look at the present state says what.
-    Anew,
-    /// Nothing more comes: a newer stream took its place, or the process stops.
-    Ended,
-}
-
 impl Listener {
-    pub(super) fn new(topics: Arc<Topics>, bearer: Bearer, slot: Arc<Slot>) -> Self {
+    pub(super) fn new(topics: Arc<Topics>, bearer: Bearer, mode: ListenMode) -> Self {
+        let slot = topics.add(bearer, mode);
         Self { bearer, slot, topics }
     }
 
-    /// Who listens.
+    /// Returns the installation that listens.
     pub fn bearer(&self) -> Bearer {
         self.bearer
     }
 
-    /// Waits for what comes next. The future may be dropped and asked for again: nothing is lost.
-    pub async fn heard(&self) -> Heard {
-        let heard = self.slot.heard().await;
-        if let Heard::Anew = heard {
-            self.topics.looks_anew();
+    /// Waits for the next notification. The future may be dropped and asked for again: none is lost.
+    pub async fn next(&self) -> Notification {
+        let notification = self.slot.next().await;
+        if let Notification::Resync = notification {
+            self.topics.count_resync();
         }
-        heard
+        notification
     }
 
-    /// What the listener reads from now on holds all that was told so far.
-    pub(crate) fn begin_look(&self) {
-        self.slot.begin_look(self.topics.mark());
+    /// Drops news that the snapshot which is read from now on will contain.
+    pub(crate) fn begin_snapshot(&self) {
+        self.slot.begin_snapshot(self.topics.next_sequence());
     }
 
-    /// When the clock alone will change what was seen: of the license, and of this activation.
-    pub(crate) fn looked(&self, license: Option<Timestamp>, own: Option<Timestamp>) {
+    /// Sets when the clock alone will change the snapshot: by the license, and by this activation.
+    pub(crate) fn set_due(&self, license: Option<Timestamp>, own: Option<Timestamp>) {
         self.slot.set_due(own);
         self.topics.set_due(self.bearer.license, license, own);
     }

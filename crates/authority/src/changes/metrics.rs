@@ -3,17 +3,17 @@ use prometheus_client::{
     registry::Registry,
 };
 
-/// What the following of changes tells about itself.
+/// Counts of listeners and of the changes that were read for them.
 #[derive(Clone, Default)]
-pub(crate) struct Metrics {
+pub(crate) struct ChangeMetrics {
     pub(super) listening: Gauge,
     pub(super) read: Counter,
     pub(super) signed: Counter,
-    pub(super) anew: Counter,
+    pub(super) resyncs: Counter,
     pub(super) gaps: Counter,
 }
 
-impl Metrics {
+impl ChangeMetrics {
     pub(crate) fn register(registry: &mut Registry) -> Self {
         let metrics = Self::default();
         let registry = registry.sub_registry_with_prefix("changes");
@@ -34,12 +34,12 @@ impl Metrics {
         );
         registry.register(
             "looks_anew",
-            "Times that a listener looked at the present state because it was slow or something was missing",
-            metrics.anew.clone(),
+            "Times that a listener took a new snapshot because it was slow or a change was missing",
+            metrics.resyncs.clone(),
         );
         registry.register(
             "gaps",
-            "Times that everybody looked anew because changes were missing or the database was restored",
+            "Times that all listeners took a new snapshot because changes were missing or the database was restored",
             metrics.gaps.clone(),
         );
         metrics

@@ -3,7 +3,7 @@ use std::sync::OnceLock;
 use bytes::Bytes;
 use kaching_base::{Seconds, Timestamp};
 
-/// What one who waits is told.
+/// A change as a listener receives it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
     /// The license's revision.
@@ -12,13 +12,13 @@ pub struct Change {
     pub epoch: u64,
     /// A pushed refusal, where it must stop.
     pub refusal: Option<String>,
-    /// Where it is not what the lease says: a heartbeat that asks should come at a random moment within this.
+    /// Set where the lease has changed: the next heartbeat should be sent at a random moment within this time.
     pub within_ms: Option<u64>,
-    /// The moment of the change, where it was one that brought this.
+    /// The moment of the change; `None` in a snapshot.
     pub at: Option<Timestamp>,
 }
 
-/// A change that many are told of: it is signed once and written out once.
+/// A change for many listeners: signed once and serialized once.
 #[derive(Debug)]
 pub struct News {
     change: Change,
@@ -26,7 +26,7 @@ pub struct News {
     bytes: OnceLock<Bytes>,
 }
 
-/// A pushed refusal counts for 60 seconds; the second half of that is left to those who receive it.
+/// A pushed refusal counts for 60 seconds. It is sent only within the first half, so that time is left for its receiver.
 pub(crate) const FRESH: Seconds = Seconds(30);
 
 impl News {
@@ -34,17 +34,17 @@ impl News {
         Self { change, made_at, bytes: OnceLock::new() }
     }
 
-    /// What is told.
+    /// Returns the change.
     pub fn change(&self) -> &Change {
         &self.change
     }
 
-    /// How `write` puts it, which is asked once for all who are told.
+    /// Returns the change as `write` serializes it, which is called once for all listeners.
     pub fn bytes(&self, write: impl FnOnce(&Change) -> Vec<u8>) -> Bytes {
         self.bytes.get_or_init(|| write(&self.change).into()).clone()
     }
 
-    /// Whether it may still be sent: whoever was too slow for it looks anew.
+    /// Whether it may still be sent: a listener that was too slow for it takes a new snapshot.
     pub fn is_fresh(&self, now: Timestamp) -> bool {
         now < self.made_at + FRESH
     }

@@ -1,66 +1,58 @@
-//! What waits before one listener: one thing at most, however slow it is.
+//! The slot of one listener, which holds at most one notification, however slow the listener is.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use kaching_base::{ActivationId, Timestamp};
 use tokio::sync::Notify;
 
-use super::{Heard, News};
-
-/// How one listens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Manner {
-    /// Until the connection ends. An activation has one stream: a newer one ends the older.
-    Stream,
-    /// Until something is told.
-    Question,
-}
+use super::{ListenMode, News, Notification};
 
 pub(super) struct Slot {
     pub(super) activation: ActivationId,
-    pub(super) manner: Manner,
-    state: Mutex<State>,
+    pub(super) mode: ListenMode,
+    state: Mutex<SlotState>,
     wake: Notify,
 }
 
-struct State {
-    /// Taken when the listener last began to look: what was looked up before that is nothing new to it.
-    mark: u64,
-    /// When the clock alone changes what this activation may do.
+struct SlotState {
+    /// When the listener began its last snapshot: news that were read before are in it.
+    snapshot_sequence: u64,
+    /// When the clock alone changes what this activation is allowed.
     due: Option<Timestamp>,
-    pending: Pending,
+    pending: PendingNotification,
 }
 
-enum Pending {
+enum PendingNotification {
     Nothing,
     /// For all of the license: the next one replaces it.
     General(Arc<News>),
     /// For this activation: the next one replaces it.
     Own(Arc<News>),
-    /// More than one thing happened, or nobody knows what: look.
-    Anew,
+    /// More than one change happened, or an unknown one.
+    Resync,
     Ended,
 }
 
-/// Whom a piece of news is for.
+/// The listeners that a piece of news concerns.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reach {
+pub(super) enum Scope {
     License,
     Activation,
 }
 
 impl Slot {
-    pub(super) fn new(activation: ActivationId, manner: Manner, mark: u64) -> Self {
-        let state = State { mark, due: None, pending: Pending::Nothing };
-        Self { activation, manner, state: Mutex::new(state), wake: Notify::new() }
+    pub(super) fn new(activation: ActivationId, mode: ListenMode, sequence: u64) -> Self {
+        let state =
+            SlotState { snapshot_sequence: sequence, due: None, pending: PendingNotification::Nothing };
+        Self { activation, mode, state: Mutex::new(state), wake: Notify::new() }
     }
 
-    /// The listener begins to look: whatever waits for it is in what it will find.
-    pub(super) fn begin_look(&self, mark: u64) {
+    /// Drops the notification that waits: the snapshot which begins now will contain it.
+    pub(super) fn begin_snapshot(&self, sequence: u64) {
         let mut state = self.state();
-        state.mark = mark;
-        if !matches!(state.pending, Pending::Ended) {
-            state.pending = Pending::Nothing;
+        state.snapshot_sequence = sequence;
+        if !matches!(state.pending, PendingNotification::Ended) {
+            state.pending = PendingNotification::Nothing;
         }
     }
 
@@ -68,35 +60,40 @@ impl Slot {
         self.state().due = due;
     }
 
-    /// Puts news before the listener that were looked up after `mark` was taken.
-    pub(super) fn put(&self, reach: Reach, news: &Arc<News>, mark: u64) {
+    /// Puts news into the slot that were read after `sequence` was taken.
+    pub(super) fn put(&self, scope: Scope, news: &Arc<News>, sequence: u64) {
         let mut state = self.state();
-        if state.mark > mark {
+        if state.snapshot_sequence > sequence {
             return;
         }
-        state.pending = match (&state.pending, reach) {
-            (Pending::Nothing | Pending::General(_), Reach::License) => Pending::General(Arc::clone(news)),
-            (Pending::Nothing | Pending::Own(_), Reach::Activation) => Pending::Own(Arc::clone(news)),
-            // One does not hold what the other says.
-            (Pending::Own(_), Reach::License) | (Pending::General(_), Reach::Activation) => Pending::Anew,
-            (Pending::Anew | Pending::Ended, _) => return,
+        state.pending = match (&state.pending, scope) {
+            (PendingNotification::Nothing | PendingNotification::General(_), Scope::License) => {
+                PendingNotification::General(Arc::clone(news))
+            }
+            (PendingNotification::Nothing | PendingNotification::Own(_), Scope::Activation) => {
+                PendingNotification::Own(Arc::clone(news))
+            }
+            // Neither contains the other.
+            (PendingNotification::Own(_), Scope::License)
+            | (PendingNotification::General(_), Scope::Activation) => PendingNotification::Resync,
+            (PendingNotification::Resync | PendingNotification::Ended, _) => return,
         };
         drop(state);
         self.wake.notify_one();
     }
 
-    /// Has the listener look anew.
-    pub(super) fn look_anew(&self) {
+    /// Has the listener take a new snapshot.
+    pub(super) fn resync(&self) {
         let mut state = self.state();
-        if !matches!(state.pending, Pending::Ended) {
-            state.pending = Pending::Anew;
+        if !matches!(state.pending, PendingNotification::Ended) {
+            state.pending = PendingNotification::Resync;
         }
         drop(state);
         self.wake.notify_one();
     }
 
-    /// Has it look anew if its time has come; else says when that will be.
-    pub(super) fn look_if_due(&self, now: Timestamp) -> Option<Timestamp> {
+    /// Has the listener take a new snapshot if that is due, or returns when it will be.
+    pub(super) fn resync_if_due(&self, now: Timestamp) -> Option<Timestamp> {
         let mut state = self.state();
         let due = state.due?;
         if due > now {
@@ -104,40 +101,42 @@ impl Slot {
         }
         state.due = None;
         drop(state);
-        self.look_anew();
+        self.resync();
         None
     }
 
     pub(super) fn end(&self) {
-        self.state().pending = Pending::Ended;
+        self.state().pending = PendingNotification::Ended;
         self.wake.notify_one();
     }
 
-    /// Waits until there is something, and takes it. May be dropped and called again.
-    pub(super) async fn heard(&self) -> Heard {
+    /// Waits for a notification and takes it. The future may be dropped and asked for again.
+    pub(super) async fn next(&self) -> Notification {
         loop {
-            if let Some(heard) = self.take() {
-                return heard;
+            if let Some(notification) = self.take() {
+                return notification;
             }
             self.wake.notified().await;
         }
     }
 
-    fn take(&self) -> Option<Heard> {
+    fn take(&self) -> Option<Notification> {
         let mut state = self.state();
-        let pending = std::mem::replace(&mut state.pending, Pending::Nothing);
+        let pending = std::mem::replace(&mut state.pending, PendingNotification::Nothing);
         match pending {
-            Pending::Nothing => None,
-            Pending::General(news) | Pending::Own(news) => Some(Heard::News(news)),
-            Pending::Anew => Some(Heard::Anew),
-            Pending::Ended => {
-                state.pending = Pending::Ended;
-                Some(Heard::Ended)
+            PendingNotification::Nothing => None,
+            PendingNotification::General(news) | PendingNotification::Own(news) => {
+                Some(Notification::News(news))
+            }
+            PendingNotification::Resync => Some(Notification::Resync),
+            PendingNotification::Ended => {
+                state.pending = PendingNotification::Ended;
+                Some(Notification::Ended)
             }
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, SlotState> {
         self.state.lock().expect("nothing panics while it is held")
     }
 }
@@ -153,36 +152,36 @@ mod tests {
     }
 
     fn slot() -> Slot {
-        Slot::new(ActivationId::from_bytes([1; 16]), Manner::Stream, 5)
+        Slot::new(ActivationId::from_bytes([1; 16]), ListenMode::Stream, 5)
     }
 
     #[test]
-    fn what_was_looked_up_before_the_listener_looked_is_nothing_new() {
+    fn news_older_than_the_snapshot_are_dropped() {
         let slot = slot();
-        slot.put(Reach::License, &news(1), 4);
+        slot.put(Scope::License, &news(1), 4);
         assert!(slot.take().is_none());
-        slot.put(Reach::License, &news(1), 6);
-        assert!(matches!(slot.take(), Some(Heard::News(_))));
-        slot.put(Reach::License, &news(2), 7);
-        slot.begin_look(8);
-        slot.put(Reach::Activation, &news(2), 7);
-        assert!(slot.take().is_none(), "the look that began holds it");
+        slot.put(Scope::License, &news(1), 6);
+        assert!(matches!(slot.take(), Some(Notification::News(_))));
+        slot.put(Scope::License, &news(2), 7);
+        slot.begin_snapshot(8);
+        slot.put(Scope::Activation, &news(2), 7);
+        assert!(slot.take().is_none(), "the snapshot that began contains it");
     }
 
     #[test]
-    fn one_thing_waits_and_what_cannot_be_replaced_becomes_a_look() {
+    fn one_notification_waits_and_news_of_two_scopes_become_a_resync() {
         let slot = slot();
-        (1..100).for_each(|rev| slot.put(Reach::License, &news(rev), 6));
+        (1..100).for_each(|rev| slot.put(Scope::License, &news(rev), 6));
         let taken = slot.take();
-        assert!(matches!(taken, Some(Heard::News(news)) if news.change().rev == 99));
-        slot.put(Reach::Activation, &news(1), 6);
-        slot.put(Reach::License, &news(2), 6);
-        slot.put(Reach::License, &news(3), 6);
-        assert!(matches!(slot.take(), Some(Heard::Anew)));
+        assert!(matches!(taken, Some(Notification::News(news)) if news.change().rev == 99));
+        slot.put(Scope::Activation, &news(1), 6);
+        slot.put(Scope::License, &news(2), 6);
+        slot.put(Scope::License, &news(3), 6);
+        assert!(matches!(slot.take(), Some(Notification::Resync)));
         assert!(slot.take().is_none());
         slot.end();
-        slot.look_anew();
-        slot.begin_look(9);
-        assert!(matches!((slot.take(), slot.take()), (Some(Heard::Ended), Some(Heard::Ended))));
+        slot.resync();
+        slot.begin_snapshot(9);
+        assert!(matches!((slot.take(), slot.take()), (Some(Notification::Ended), Some(Notification::Ended))));
     }
 }

@@ -3,31 +3,31 @@ use kaching_db::{Tx, params};
 
 use crate::{Result, op::Changed};
 
-/// How far a process has read.
+/// The position up to which a process has read the changes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Mark {
+pub(crate) struct ChangePosition {
     /// The newest number.
     pub(crate) number: i64,
-    /// A database that was restored has another one.
+    /// Restoring the database raises it.
     pub(crate) epoch: i64,
 }
 
-/// One change as it was committed.
+/// A change that was committed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Row {
+pub(crate) struct CommittedChange {
     pub(crate) number: i64,
     pub(crate) license: LicenseId,
     pub(crate) activation: Option<ActivationId>,
     pub(crate) at: Timestamp,
 }
 
-/// Rows of one look.
+/// Rows that are read together.
 pub(crate) const MOST: usize = 1000;
-/// A process that heard nothing for longer finds a gap, and everybody looks anew.
+/// A process that has read nothing for longer finds a gap, and all of its listeners take a new snapshot.
 const KEPT: Seconds = Seconds(3600);
 
-/// Numbers what a transaction changed; the last thing that it does, because whoever changes something waits here for
-/// the one before to commit. That makes numbers come to light in their order, without a gap.
+/// Numbers the changes of a transaction. It comes last in the transaction, since every other transaction with a change
+/// waits here for the commit: so numbers become visible in their order and without a gap.
 pub(crate) fn append(tx: &mut Tx<'_>, changes: &[Changed], now: Timestamp) -> Result<()> {
     let taken = i64::try_from(changes.len()).unwrap_or(i64::MAX);
     if taken == 0 {
@@ -45,23 +45,28 @@ pub(crate) fn append(tx: &mut Tx<'_>, changes: &[Changed], now: Timestamp) -> Re
     Ok(())
 }
 
-/// How far one could read.
-pub(crate) fn mark(tx: &mut Tx<'_>) -> Result<Mark> {
+/// Returns the position of the newest change.
+pub(crate) fn newest(tx: &mut Tx<'_>) -> Result<ChangePosition> {
     let sql = "select c.number, s.value from change_numbers c, settings s where s.name = 'epoch'";
     let (number, epoch) = tx.query_one(sql, &[], |row| Ok((row.get(0)?, row.get::<String>(1)?)))?;
-    Ok(Mark { number, epoch: epoch.parse().unwrap_or(0) })
+    Ok(ChangePosition { number, epoch: epoch.parse().unwrap_or(0) })
 }
 
-/// The changes above this number, in the order of their commits.
-pub(crate) fn above(tx: &mut Tx<'_>, number: i64) -> Result<Vec<Row>> {
+/// Returns the changes above this number, in the order of their commits.
+pub(crate) fn above(tx: &mut Tx<'_>, number: i64) -> Result<Vec<CommittedChange>> {
     let sql = "select number, license, activation, at from license_changes where number > ?1
                order by number limit 1000";
     Ok(tx.query_all(sql, params![number], |row| {
-        Ok(Row { number: row.get(0)?, license: row.get(1)?, activation: row.get(2)?, at: row.get(3)? })
+        Ok(CommittedChange {
+            number: row.get(0)?,
+            license: row.get(1)?,
+            activation: row.get(2)?,
+            at: row.get(3)?,
+        })
     })?)
 }
 
-/// Deletes the oldest where their time is over, a bounded number. How many.
+/// Deletes the oldest changes where their time is over, a bounded number. Returns how many.
 pub(crate) fn forget(tx: &mut Tx<'_>, now: Timestamp) -> Result<u64> {
     Ok(tx.execute(
         "delete from license_changes where at < ?1 and number in

@@ -1,4 +1,4 @@
-//! Who listens to what.
+//! The listeners of this process, by license and activation.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -10,20 +10,20 @@ use std::{
 
 use kaching_base::{ActivationId, LicenseId, Timestamp};
 
-use super::{Listener, Manner, Metrics, slot::Slot, sql::Row};
-use crate::watching::Bearer;
+use super::{ChangeMetrics, ListenMode, slot::Slot, sql::CommittedChange};
+use crate::Bearer;
 
 pub(super) struct Topics {
     licenses: Mutex<Licenses>,
-    /// Puts looks and listeners in an order.
-    marks: AtomicU64,
-    metrics: Metrics,
+    /// Puts snapshots, reads and listeners in an order.
+    sequence: AtomicU64,
+    metrics: ChangeMetrics,
 }
 
 #[derive(Default)]
 struct Licenses {
     topics: HashMap<LicenseId, Topic>,
-    /// The process stops: nobody listens any more.
+    /// The process stops, and accepts no listener any more.
     closed: bool,
 }
 
@@ -32,44 +32,45 @@ struct Topic {
     slots: HashMap<ActivationId, Vec<Arc<Slot>>>,
     /// When the clock alone changes what the license allows.
     due: Option<Timestamp>,
-    /// The same of one of the activations that listen: the first such moment.
+    /// The first moment at which it changes what one of the listening activations is allowed.
     own_due: Option<Timestamp>,
 }
 
-/// What is to be told of a license: the moments of the newest changes.
+/// The newest changes of a license that listeners here have to learn about, by their moments.
 #[derive(Clone, Default)]
-pub(super) struct Wanted {
-    /// To all.
+pub(super) struct Subscribed {
+    /// For all of its activations.
     pub(super) general: Option<Timestamp>,
-    /// To these.
+    /// For these activations.
     pub(super) own: BTreeMap<ActivationId, Timestamp>,
 }
 
 impl Topics {
-    pub(super) fn new(metrics: Metrics) -> Self {
-        Self { licenses: Mutex::default(), marks: AtomicU64::new(1), metrics }
+    pub(super) fn new(metrics: ChangeMetrics) -> Self {
+        Self { licenses: Mutex::default(), sequence: AtomicU64::new(1), metrics }
     }
 
-    /// A place in the order of looks: what is read after this was taken holds all that was committed before.
-    pub(super) fn mark(&self) -> u64 {
-        self.marks.fetch_add(1, Ordering::SeqCst)
+    /// Takes the next number: a read that begins afterwards sees everything that was committed before.
+    pub(super) fn next_sequence(&self) -> u64 {
+        self.sequence.fetch_add(1, Ordering::SeqCst)
     }
 
-    pub(super) fn listen(self: &Arc<Self>, bearer: Bearer, manner: Manner) -> Listener {
-        let slot = Arc::new(Slot::new(bearer.activation, manner, self.mark()));
+    /// Adds a listener.
+    pub(super) fn add(&self, bearer: Bearer, mode: ListenMode) -> Arc<Slot> {
+        let slot = Arc::new(Slot::new(bearer.activation, mode, self.next_sequence()));
         let mut licenses = self.licenses();
         if licenses.closed {
             slot.end();
         }
         let topic = licenses.topics.entry(bearer.license).or_default();
         let own = topic.slots.entry(bearer.activation).or_default();
-        if manner == Manner::Stream {
-            own.iter().filter(|older| older.manner == Manner::Stream).for_each(|older| older.end());
+        if mode == ListenMode::Stream {
+            own.iter().filter(|older| older.mode == ListenMode::Stream).for_each(|older| older.end());
         }
         own.push(Arc::clone(&slot));
         drop(licenses);
         self.metrics.listening.inc();
-        Listener::new(Arc::clone(self), bearer, slot)
+        slot
     }
 
     pub(super) fn remove(&self, license: LicenseId, slot: &Arc<Slot>) {
@@ -96,40 +97,42 @@ impl Topics {
         }
     }
 
-    /// The licenses that a moment changed by itself, to be told to all. Activations that one changed look anew.
-    pub(super) fn due(&self, now: Timestamp) -> BTreeMap<LicenseId, Wanted> {
+    /// Returns the licenses that the clock alone has changed for all listeners. Activations that it has changed are
+    /// resynchronized.
+    pub(super) fn due(&self, now: Timestamp) -> BTreeMap<LicenseId, Subscribed> {
         let mut due = BTreeMap::new();
         for (license, topic) in &mut self.licenses().topics {
-            // It stays due until it was looked at.
+            // It stays due until it has been read.
             if let Some(at) = topic.due.filter(|at| *at <= now) {
-                due.insert(*license, Wanted { general: Some(at), own: BTreeMap::new() });
+                due.insert(*license, Subscribed { general: Some(at), own: BTreeMap::new() });
             }
             if topic.own_due.take_if(|at| *at <= now).is_some() {
-                topic.own_due = topic.slots.values().flatten().filter_map(|slot| slot.look_if_due(now)).min();
+                topic.own_due =
+                    topic.slots.values().flatten().filter_map(|slot| slot.resync_if_due(now)).min();
             }
         }
         due
     }
 
-    /// Of these changes, what anybody here listens for.
-    pub(super) fn wanted(&self, rows: &[Row]) -> BTreeMap<LicenseId, Wanted> {
-        let mut wanted: BTreeMap<LicenseId, Wanted> = BTreeMap::new();
+    /// Returns those of these changes for which there are listeners here.
+    pub(super) fn subscribed(&self, rows: &[CommittedChange]) -> BTreeMap<LicenseId, Subscribed> {
+        let mut subscribed: BTreeMap<LicenseId, Subscribed> = BTreeMap::new();
         let licenses = self.licenses();
         for row in rows {
             let Some(topic) = licenses.topics.get(&row.license) else { continue };
             match row.activation {
-                None => wanted.entry(row.license).or_default().general = Some(row.at),
+                None => subscribed.entry(row.license).or_default().general = Some(row.at),
                 Some(id) if topic.slots.contains_key(&id) => {
-                    wanted.entry(row.license).or_default().own.insert(id, row.at);
+                    subscribed.entry(row.license).or_default().own.insert(id, row.at);
                 }
                 Some(_) => {}
             }
         }
-        wanted
+        subscribed
     }
 
-    pub(super) fn looks_anew(&self) {
-        self.metrics.anew.inc();
+    pub(super) fn count_resync(&self) {
+        self.metrics.resyncs.inc();
     }
 
     pub(super) fn of_license(&self, license: LicenseId) -> Vec<Arc<Slot>> {
@@ -152,7 +155,7 @@ impl Topics {
         self.licenses().topics.values().flat_map(|topic| topic.slots.values().flatten().cloned()).collect()
     }
 
-    /// Ends all who listen, and whoever comes later.
+    /// Ends all present and later listeners.
     pub(super) fn close(&self) {
         self.licenses().closed = true;
         self.all().iter().for_each(|slot| slot.end());

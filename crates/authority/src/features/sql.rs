@@ -1,21 +1,31 @@
 use kaching_base::{FeatureId, ProductId};
-use kaching_db::{self as db, Row, Tx, params};
+use kaching_db::{self as db, Param, Row, Tx, params};
 use kaching_domain::Feature;
 
 use super::FeatureDetails;
 use crate::{
     Result,
     products::sql::printable,
-    search::{self, Noun, words_of},
+    search::{self, Noun, Reindex, words_of},
     stored::Fields,
+    table::Table,
 };
 
-/// All columns in the order of [`read`].
+macro_rules! columns {
+    () => {
+        "f.id, f.product, f.code, f.created_at, f.title, f.benefit, f.updated_at, f.archived_at"
+    };
+}
+
+const FEATURES: Table =
+    Table { name: "features", columns: columns!(), fixed: 4, derived: &[], placed: false };
+
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "select f.id, f.product, f.code, f.title, f.benefit, f.created_at, f.updated_at, f.archived_at,
-                    (select code from products where id = f.product) from features f",
+            "select ",
+            columns!(),
+            ", (select code from products where id = f.product) from features f",
             $rest
         )
     };
@@ -29,9 +39,9 @@ pub(super) fn read(row: &Row<'_>) -> db::Result<FeatureDetails> {
             id: fields.take()?,
             product: fields.take()?,
             code: fields.take()?,
+            created_at: fields.take()?,
             title: fields.take()?,
             benefit: fields.take()?,
-            created_at: fields.take()?,
             updated_at: fields.take()?,
             archived_at: fields.take()?,
         },
@@ -56,22 +66,24 @@ pub(super) fn lock_by_address(tx: &mut Tx<'_>, product: &str, code: &str) -> Res
     Ok(tx.query_opt(sql, params![printable(product), printable(code)], read)?)
 }
 
-/// Whether the code was free.
+/// Calls `write` with the values of all columns.
+fn with_values<T>(feature: &Feature, write: impl FnOnce(&[Param<'_>]) -> T) -> T {
+    write(params![
+        feature.id,
+        feature.product,
+        feature.code,
+        feature.created_at,
+        feature.title,
+        feature.benefit,
+        feature.updated_at,
+        feature.archived_at
+    ])
+}
+
+/// Inserts a feature. Returns whether its code was free.
 pub(super) fn insert(tx: &mut Tx<'_>, feature: &Feature) -> Result<bool> {
-    let inserted = tx.execute(
-        "insert into features (id, product, code, title, benefit, created_at, updated_at, archived_at)
-         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) on conflict (product, code) do nothing",
-        params![
-            feature.id,
-            feature.product,
-            feature.code,
-            feature.title,
-            feature.benefit,
-            feature.created_at,
-            feature.updated_at,
-            feature.archived_at
-        ],
-    )?;
+    let free = " on conflict (product, code) do nothing";
+    let inserted = with_values(feature, |values| FEATURES.insert(tx, values, free))?;
     if inserted == 1 {
         put_words(tx, feature)?;
     }
@@ -79,26 +91,20 @@ pub(super) fn insert(tx: &mut Tx<'_>, feature: &Feature) -> Result<bool> {
 }
 
 pub(super) fn update(tx: &mut Tx<'_>, feature: &Feature) -> Result<()> {
-    tx.execute(
-        "update features set title = ?2, benefit = ?3, updated_at = ?4, archived_at = ?5 where id = ?1",
-        params![feature.id, feature.title, feature.benefit, feature.updated_at, feature.archived_at],
-    )?;
+    with_values(feature, |values| FEATURES.update(tx, values))?;
     put_words(tx, feature)
 }
 
-/// Indexes the next features behind this one that an earlier version may have indexed in another form, and returns the
-/// last one's id.
-pub(crate) fn index_words(tx: &mut Tx<'_>, after: FeatureId) -> Result<Option<FeatureId>> {
-    let sql = select!(
+/// Indexes features again that an earlier version may have indexed in another form.
+pub(crate) const REINDEX: Reindex<FeatureDetails, FeatureId> = Reindex {
+    select: select!(
         " where f.id > ?1 and octet_length(f.title) > length(f.title)
           order by f.id limit 500 for update"
-    );
-    let found = tx.query_all(sql, params![after], read)?;
-    for one in &found {
-        put_words(tx, &one.feature)?;
-    }
-    Ok(found.last().map(|one| one.feature.id))
-}
+    ),
+    read,
+    id: |one| one.feature.id,
+    put_words: |tx, one| put_words(tx, &one.feature),
+};
 
 fn put_words(tx: &mut Tx<'_>, feature: &Feature) -> Result<()> {
     search::put(tx, Noun::Feature, feature.id, &words_of([feature.code.as_str(), &feature.title]))

@@ -54,11 +54,12 @@ macro_rules! task {
 }
 
 /// The schedule.
-pub static TASKS: [Task; 13] = [
+pub static TASKS: [Task; 14] = [
     task!("licenses.change_plan", ROUND, Finish, licenses::apply_due_changes),
     task!("activations.lapse", ROUND, Finish, activations::lapse_due),
     task!("activations.write_repeated", ROUND, Finish, activations::write_repeated),
     task!("activations.forget", ROUND, Finish, activations::forget_nonces),
+    task!("usage.roll_up", ROUND, Finish, activations::roll_up_usage),
     task!("idempotency.forget", ROUND, Finish, idempotency::forget_old),
     task!("changes.forget", ROUND, Finish, changes::forget_old),
     task!("keys.replace", ROUND, Finish, keys::replace_ending_keys),

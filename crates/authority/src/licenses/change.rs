@@ -5,8 +5,8 @@ use kaching_domain::{
     licenses::{self as rules, At, ChangePlan, EditLicense, Renew, RenewLicense},
 };
 
-use super::{LicenseDetails, apply_due, details::details, id, keep, present::present, sql, unknown};
-use crate::{Authority, Cx, Error, Op, Result, Sight, customers, features, plans};
+use super::{LicenseDetails, apply_due, details::details, id, present::present, record, sql, unknown};
+use crate::{Authority, Cx, Error, Op, Result, Sight, customers, plans, products};
 
 /// A change to another plan of the product, up or down.
 #[derive(Clone, Debug)]
@@ -18,7 +18,7 @@ pub struct Upgrade {
     pub force: bool,
 }
 
-/// How far a renewal reaches: a term, a date, or neither for the plan's term.
+/// A renewal: by a term, to a date, or by the plan's term.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Renewal {
     pub term: Option<Term>,
@@ -28,13 +28,13 @@ pub struct Renewal {
 }
 
 impl Authority {
-    /// Changes what is said; terms are said as they are to be, and kept as what differs from the plan's.
+    /// Changes the members that are given. Terms are given as they should be, and stored as overrides of the plan's.
     ///
     /// # Errors
     /// If there is no such license, a part makes no sense, or it is revoked and more than its labels change.
     pub async fn edit_license(&self, cx: Cx, address: String, edit: EditLicense) -> Result<LicenseDetails> {
         self.change_license("licenses.edit", "license.edit", cx, address, move |tx, op, license| {
-            let known = features::known(tx, license.product)?;
+            let known = products::sql::feature_codes(tx, license.product)?;
             let present = present(tx, license, op.now)?;
             Ok(rules::edit(license, &known, &edit, &present, op.now)?)
         })
@@ -85,7 +85,7 @@ impl Authority {
         .await
     }
 
-    /// Gives a license another plan, now or at the period's end; to the plan that it has, ends a scheduled change.
+    /// Changes the plan of a license, now or at the period's end. A change to its present plan cancels a scheduled one.
     ///
     /// # Errors
     /// If there is no such license or plan, the license is revoked, or more is in use than the plan allows.
@@ -146,7 +146,7 @@ impl Authority {
         .await
     }
 
-    /// Locks the license, writes down what is due, decides, and keeps what was decided.
+    /// Locks the license, applies a change that is due, decides, and writes the decision.
     async fn change_license(
         &self,
         name: &'static str,
@@ -159,7 +159,7 @@ impl Authority {
             let before = lock(tx, op, &address, action)?;
             let after = decide(tx, op, &before)?;
             if after != before {
-                keep(tx, op, action, &before, &after)?;
+                record(tx, op, action, &before, &after)?;
             }
             let change = TermsChange::between(&before.terms(), &after.terms());
             let details = details(tx, after, op.now)?;
@@ -169,7 +169,7 @@ impl Authority {
     }
 }
 
-/// The locked license of this address, which the operation is about, after what was due.
+/// Locks the license of this address, names it as the subject, and applies a change that is due.
 pub(super) fn lock(tx: &mut Tx<'_>, op: &mut Op, address: &str, action: &'static str) -> Result<License> {
     let id = id(address)?;
     let license = sql::lock_by_id(tx, id)?.ok_or_else(unknown)?;

@@ -2,10 +2,10 @@ use kaching_base::ErrorCode;
 use kaching_domain::{Refused, licenses::Draft};
 use kaching_license::{KeyFormat, LicenseKey};
 
-use super::{LicenseDetails, facts, sql};
-use crate::{Authority, Cx, Error, Op, Result, Sight, customers, features, plans, products};
+use super::{LicenseDetails, audit_view, sql};
+use crate::{Authority, Cx, Error, Op, Result, Sight, customers, plans, products};
 
-/// What a license is made from.
+/// The input for a new license.
 #[derive(Clone, Debug, Default)]
 pub struct NewLicense {
     /// Id or reference.
@@ -14,14 +14,14 @@ pub struct NewLicense {
     pub product: String,
     /// The plan's code within the product.
     pub plan: String,
-    /// The product's unless said otherwise.
+    /// The product's by default.
     pub key_format: Option<KeyFormat>,
-    /// The rest, which the plan says unless it is said here.
+    /// All other members, which come from the plan by default.
     pub draft: Draft,
 }
 
 impl Authority {
-    /// Makes a license, with its key.
+    /// Creates a license with its key.
     ///
     /// # Errors
     /// If the customer, product, plan or a feature is not there, one of them is archived, or a part makes no sense.
@@ -44,14 +44,14 @@ impl Authority {
                 }
             }
             products::check_key_format(new.key_format.unwrap_or(product.key_format))?;
-            let known = features::known(tx, product.id)?;
+            let known = products::sql::feature_codes(tx, product.id)?;
             let license =
                 kaching_domain::licenses::create(op.id(), customer.id, &plan, &known, &new.draft, op.now)?;
             let key = make_key(op, product.key_prefix.as_str())?;
             sql::insert(tx, &license)?;
             sql::insert_key(tx, &op.keys, license.id, &key, op.now)?;
             op.on("license.create", license.id);
-            op.audit(tx, facts::of(&license).made())?;
+            op.audit(tx, audit_view::of(&license).created())?;
             Ok(LicenseDetails {
                 license,
                 product: product.code,

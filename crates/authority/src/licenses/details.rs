@@ -16,15 +16,15 @@ pub struct LicenseDetails {
     pub plan: Code,
     /// The plan of the scheduled change.
     pub scheduled_plan: Option<Code>,
-    /// Only from what makes a key.
+    /// Only from an operation that makes a key.
     pub key: Option<LicenseKey>,
-    /// What the operation changed of its terms; nothing if that is nothing.
+    /// The change of its terms by the operation; `None` without one.
     pub change: Option<TermsChange>,
-    /// When it was looked at, for its state.
+    /// When it was read, which decides its state.
     pub now: Timestamp,
 }
 
-/// The codes of products and plans; each is asked for once.
+/// The codes of products and plans, each read once.
 #[derive(Default)]
 pub(super) struct Codes {
     products: BTreeMap<ProductId, Code>,

@@ -12,7 +12,7 @@ pub struct RevealedKey {
     pub key: LicenseKey,
 }
 
-/// The longest time for which an old key works beside the new one.
+/// The longest time for which an old key works together with the new one.
 const LONGEST: Seconds = Seconds::days(365);
 
 impl Authority {

@@ -45,7 +45,7 @@ static SORTINGS: [Sorting; 2] =
     [sorting!("created_at", "l.id"), sorting!("expires_at", "l.expires_sort", "l.id")];
 
 impl Authority {
-    /// Lists licenses; sorted by `created_at` or `expires_at`, where those without an end stand last. `q` finds them
+    /// Lists licenses; sorted by `created_at` or `expires_at`, where licenses without an end come last. `q` finds them
     /// by their customer's words, with the right to see personal data those of its mail address, their tags and metadata,
     /// or their id or key.
     ///

@@ -4,7 +4,7 @@ use kaching_domain::{License, Status, licenses::Present};
 
 use crate::{Result, activations};
 
-/// What is in use now; nothing is asked where nothing can be.
+/// Returns the present use, without a query where the license has no active activation.
 pub(crate) fn present(tx: &mut Tx<'_>, license: &License, now: Timestamp) -> Result<Present> {
     if license.status == Status::Revoked || license.active == 0 {
         return Ok(Present::default());

@@ -1,72 +1,48 @@
-//! Gives a plan's present terms to licenses that have it.
+//! Applies a plan's present terms to licenses of the plan.
 
 use kaching_base::{ErrorCode, LicenseId, PlanId};
 use kaching_db::Tx;
-use kaching_domain::{Plan, Refused, TermsChange, licenses::apply_plan};
+use kaching_domain::{Plan, Refused, licenses::apply_plan};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::outlook::{NAMED, is_below};
+use super::{
+    Applied, Apply, ApplyPlan,
+    preview::{NAMED, is_below},
+};
 use crate::{
     Authority, Cx, Error, Op, Result,
+    address::split,
     audit::{self, Entry},
-    features::split,
     jobs::{Job, JobError, Next},
-    licenses::{self, facts::terms},
+    licenses::{self, audit_view::terms},
 };
-
-/// Which licenses take over the plan's terms.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Apply {
-    /// All that have it, by a job that begins at once.
-    All,
-    /// Each at its next renewal, which copies the plan's terms anyway.
-    Renewing,
-    /// These, by a job that begins at once.
-    Licenses(Vec<LicenseId>),
-}
-
-/// To which licenses the terms are given.
-#[derive(Clone, Debug)]
-pub struct ApplyPlan {
-    pub to: Apply,
-    /// Also below present use.
-    pub force: bool,
-}
-
-/// What was begun.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Applied {
-    /// How many licenses take over the terms, now or at their renewal.
-    pub licenses: u64,
-    /// What changes for them, with the number of licenses that each change concerns: the most frequent ones.
-    pub changes: Vec<(TermsChange, u64)>,
-}
 
 /// The job that gives a plan's terms to licenses: what it has still to do.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct ApplyJob {
     plan: PlanId,
-    /// The licenses that were chosen; `None` for all.
+    /// The licenses that were chosen; `None` for all of the plan.
     chosen: Option<Vec<LicenseId>>,
-    /// The last one that was looked at, where all are meant.
+    /// The last license that was processed.
     after: Option<LicenseId>,
     #[serde(default)]
     force: bool,
 }
 
-/// An answer names at most so many changes that differ, and an audit entry, which has less room, so many.
-const TOLD: usize = 100;
+/// Different changes that an answer lists at most.
+const LISTED: usize = 100;
+/// Different changes that an audit entry lists, which has less room.
 const RECORDED: usize = 3;
 
-/// How many licenses one transaction moves.
+/// Licenses of one transaction.
 const BATCH: usize = 50;
 
 impl Authority {
-    /// Gives the plan's present terms to licenses that have it. Their own overrides stay.
+    /// Applies the plan's present terms to licenses of the plan. Their own overrides stay.
     ///
-    /// The use of the licenses is compared before. A license whose use grows above the terms until its turn comes is
-    /// left as it is, with an audit entry that says so.
+    /// The terms are compared with the use of the licenses first. A license whose use grows above the terms before its
+    /// turn comes is left as it is, with an audit entry.
     ///
     /// # Errors
     /// If there is no such plan, one of the licenses is not there or has another plan, or more is in use than the terms
@@ -75,7 +51,7 @@ impl Authority {
         let ApplyPlan { to, force } = apply;
         // Each renewal compares for itself.
         let checked = !force && to != Apply::Renewing;
-        let outlook = self.outlook(address.clone(), to.clone(), checked).await?;
+        let preview = self.preview_plan(address.clone(), to.clone(), checked).await?;
         self.write("plans.apply", cx, move |tx, op| {
             let (product, code) = split(&address, "plan")?;
             let details = super::sql::lock_by_address(tx, product, code)?
@@ -83,7 +59,7 @@ impl Authority {
             op.on("plan.apply", details.plan.id);
             op.check_version(&details)?;
             let plan = details.plan;
-            if plan != outlook.plan {
+            if plan != preview.plan {
                 let detail = "the plan was changed at the same moment: look at it, and apply it again";
                 return Err(Refused::new(ErrorCode::PreconditionFailed, detail).into());
             }
@@ -92,19 +68,19 @@ impl Authority {
                 Apply::Renewing => ("renewing", licenses::sql::count_of_plan(tx, plan.id)?),
                 Apply::Licenses(ids) => ("licenses", check_all(tx, plan.id, ids)?),
             };
-            if checked && !outlook.below.is_empty() {
-                return Err(below_present_use(&outlook.below).into());
+            if checked && !preview.below.is_empty() {
+                return Err(below_present_use(&preview.below).into());
             }
             if to != Apply::Renewing {
                 let chosen = if let Apply::Licenses(ids) = &to { Some(ids.clone()) } else { None };
                 op.enqueue(tx, &ApplyJob { plan: plan.id, chosen, after: None, force })?;
             }
-            let recorded = outlook.changes.iter().take(RECORDED);
+            let recorded = preview.changes.iter().take(RECORDED);
             let recorded: Vec<_> = recorded
                 .map(|(change, count)| json!({ "licenses": count, "terms": terms(change) }))
                 .collect();
             op.audit(tx, Entry::ok(json!({ "to": word, "licenses": licenses, "changes": recorded })))?;
-            Ok(Applied { licenses, changes: outlook.changes.iter().take(TOLD).cloned().collect() })
+            Ok(Applied { licenses, changes: preview.changes.iter().take(LISTED).cloned().collect() })
         })
         .await
     }
@@ -191,6 +167,6 @@ impl ApplyJob {
             let entry = Entry::refused(ErrorCode::BelowPresentUse).of_customer(license.customer);
             return audit::append(tx, op, "license.apply_plan", Some(license.id.to_string()), entry);
         }
-        licenses::keep(tx, op, "license.apply_plan", &license, &changed)
+        licenses::record(tx, op, "license.apply_plan", &license, &changed)
     }
 }

@@ -1,21 +1,31 @@
 use kaching_base::{PlanId, Price, ProductId};
-use kaching_db::{self as db, Json, Row, Tx, params};
+use kaching_db::{self as db, Json, Param, Row, Tx, params};
 use kaching_domain::Plan;
 
 use super::PlanDetails;
 use crate::{
     Result,
     products::sql::printable,
-    search::{self, Noun, words_of},
+    search::{self, Noun, Reindex, words_of},
     stored::{Fields, StoredTerms},
+    table::Table,
 };
 
-/// All columns in the order of [`read`].
+macro_rules! columns {
+    () => {
+        "n.id, n.product, n.code, n.created_at, n.name, n.rank, n.license_type, n.terms, n.price, n.updated_at,
+                n.archived_at"
+    };
+}
+
+const PLANS: Table = Table { name: "plans", columns: columns!(), fixed: 4, derived: &[], placed: false };
+
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "select n.id, n.product, n.code, n.name, n.rank, n.license_type, n.terms, n.price, n.created_at,
-                    n.updated_at, n.archived_at, (select code from products where id = n.product) from plans n",
+            "select ",
+            columns!(),
+            ", (select code from products where id = n.product) from plans n",
             $rest
         )
     };
@@ -29,12 +39,12 @@ pub(super) fn read(row: &Row<'_>) -> db::Result<PlanDetails> {
             id: fields.take()?,
             product: fields.take()?,
             code: fields.take()?,
+            created_at: fields.take()?,
             name: fields.take()?,
             rank: fields.take()?,
             license_type: fields.take()?,
             terms: fields.json::<StoredTerms>()?.into(),
             price: fields.take::<Option<Json<Price>>>()?.map(|json| json.0),
-            created_at: fields.take()?,
             updated_at: fields.take()?,
             archived_at: fields.take()?,
         },
@@ -63,26 +73,27 @@ pub(super) fn lock_by_address(tx: &mut Tx<'_>, product: &str, code: &str) -> Res
     Ok(tx.query_opt(sql, params![printable(product), printable(code)], read)?)
 }
 
-/// Whether the code was free.
+/// Calls `write` with the values of all columns.
+fn with_values<T>(plan: &Plan, write: impl FnOnce(&[Param<'_>]) -> T) -> T {
+    write(params![
+        plan.id,
+        plan.product,
+        plan.code,
+        plan.created_at,
+        plan.name,
+        plan.rank,
+        plan.license_type,
+        Json(StoredTerms::from(&plan.terms)),
+        plan.price.as_ref().map(Json),
+        plan.updated_at,
+        plan.archived_at
+    ])
+}
+
+/// Inserts a plan. Returns whether its code was free.
 pub(super) fn insert(tx: &mut Tx<'_>, plan: &Plan) -> Result<bool> {
-    let inserted = tx.execute(
-        "insert into plans (id, product, code, name, rank, license_type, terms, price, created_at, updated_at,
-                            archived_at)
-         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) on conflict (product, code) do nothing",
-        params![
-            plan.id,
-            plan.product,
-            plan.code,
-            plan.name,
-            plan.rank,
-            plan.license_type,
-            Json(StoredTerms::from(&plan.terms)),
-            plan.price.as_ref().map(Json),
-            plan.created_at,
-            plan.updated_at,
-            plan.archived_at
-        ],
-    )?;
+    let free = " on conflict (product, code) do nothing";
+    let inserted = with_values(plan, |values| PLANS.insert(tx, values, free))?;
     if inserted == 1 {
         put_words(tx, plan)?;
     }
@@ -90,36 +101,20 @@ pub(super) fn insert(tx: &mut Tx<'_>, plan: &Plan) -> Result<bool> {
 }
 
 pub(super) fn update(tx: &mut Tx<'_>, plan: &Plan) -> Result<()> {
-    tx.execute(
-        "update plans set name = ?2, rank = ?3, license_type = ?4, terms = ?5, price = ?6, updated_at = ?7,
-                archived_at = ?8 where id = ?1",
-        params![
-            plan.id,
-            plan.name,
-            plan.rank,
-            plan.license_type,
-            Json(StoredTerms::from(&plan.terms)),
-            plan.price.as_ref().map(Json),
-            plan.updated_at,
-            plan.archived_at
-        ],
-    )?;
+    with_values(plan, |values| PLANS.update(tx, values))?;
     put_words(tx, plan)
 }
 
-/// Indexes the next plans behind this one that an earlier version may have indexed in another form, and returns the
-/// last one's id.
-pub(crate) fn index_words(tx: &mut Tx<'_>, after: PlanId) -> Result<Option<PlanId>> {
-    let sql = select!(
+/// Indexes plans again that an earlier version may have indexed in another form.
+pub(crate) const REINDEX: Reindex<PlanDetails, PlanId> = Reindex {
+    select: select!(
         " where n.id > ?1 and octet_length(n.name) > length(n.name)
           order by n.id limit 500 for update"
-    );
-    let found = tx.query_all(sql, params![after], read)?;
-    for one in &found {
-        put_words(tx, &one.plan)?;
-    }
-    Ok(found.last().map(|one| one.plan.id))
-}
+    ),
+    read,
+    id: |one| one.plan.id,
+    put_words: |tx, one| put_words(tx, &one.plan),
+};
 
 fn put_words(tx: &mut Tx<'_>, plan: &Plan) -> Result<()> {
     search::put(tx, Noun::Plan, plan.id, &words_of([plan.code.as_str(), &plan.name]))

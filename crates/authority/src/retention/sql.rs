@@ -62,6 +62,7 @@ pub(super) fn remove_installations(tx: &mut Tx<'_>, before: Timestamp, at: &mut 
     let sql =
         "select id, last_seen_at < ?3 and run_until < ?3 and coalesce(move_ends_at, 0) < ?3 and not suspected
                  and not exists (select 1 from usage_reports u where u.activation = a.id)
+                 and not exists (select 1 from usage_inbox i where i.activation = a.id)
                from activations a where status = ?1 and status <> 'active' and id > ?2 order by id limit ?4";
     let after = at.after.unwrap_or(ActivationId::from_bytes([0; 16]));
     let examined: Vec<(ActivationId, bool)> =

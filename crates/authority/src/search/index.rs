@@ -3,13 +3,11 @@
 use kaching_base::{Id, IdKind};
 use kaching_db::{Tx, params};
 
+use super::Reindex;
 use crate::{Authority, Cx, Result, activations, customers, features, licenses, plans, products, tokens};
 
 /// The form that [`words`](super::words) gives; the next number has everything indexed again.
 const FORM: &str = "1";
-
-/// Indexes the next things behind this id, and returns the last one's.
-type Step<K> = fn(&mut Tx<'_>, Id<K>) -> Result<Option<Id<K>>>;
 
 impl Authority {
     /// Indexes what is stored, where that has not been done in the present form: in steps of one transaction for each,
@@ -19,20 +17,25 @@ impl Authority {
             return Ok(());
         }
         tracing::info!("names are indexed for searches, once");
-        self.index("search.products", products::sql::index_words).await?;
-        self.index("search.features", features::sql::index_words).await?;
-        self.index("search.plans", plans::sql::index_words).await?;
-        self.index("search.customers", customers::sql::index_words).await?;
-        self.index("search.licenses", licenses::sql::index_words).await?;
-        self.index("search.tokens", tokens::sql::index_words).await?;
-        self.index("search.activations", activations::sql::index_words).await?;
+        self.index("search.products", &products::sql::REINDEX).await?;
+        self.index("search.features", &features::sql::REINDEX).await?;
+        self.index("search.plans", &plans::sql::REINDEX).await?;
+        self.index("search.customers", &customers::sql::REINDEX).await?;
+        self.index("search.licenses", &licenses::sql::REINDEX).await?;
+        self.index("search.tokens", &tokens::sql::REINDEX).await?;
+        self.index("search.activations", &activations::sql::REINDEX).await?;
         self.write_regardless("search.set_indexed", Cx::system("search.index"), |tx, _| set_indexed(tx)).await
     }
 
-    async fn index<K: IdKind>(&self, name: &'static str, step: Step<K>) -> Result<()> {
+    async fn index<T: 'static, K: IdKind>(
+        &self,
+        name: &'static str,
+        reindex: &'static Reindex<T, Id<K>>,
+    ) -> Result<()> {
         let mut after = Id::from_bytes([0; 16]);
-        let next =
-            |after| self.write_regardless(name, Cx::system("search.index"), move |tx, _| step(tx, after));
+        let next = |after| {
+            self.write_regardless(name, Cx::system("search.index"), move |tx, _| reindex.step(tx, after))
+        };
         while let Some(last) = next(after).await? {
             after = last;
         }

@@ -6,10 +6,10 @@ use tokio::sync::Semaphore;
 
 use crate::{Error, Result};
 
-/// Where RS256 signs: a signature takes most of a millisecond, which would hold up everyone behind it.
+/// Threads for RS256, whose signatures take most of a millisecond and would hold up the calls behind them.
 pub(crate) struct SlowSigning {
     threads: Arc<Semaphore>,
-    /// Those that sign or wait to.
+    /// The number of calls that sign or wait.
     asked: Gauge,
     most: usize,
 }
@@ -24,10 +24,10 @@ impl SlowSigning {
         Self { threads: Arc::new(Semaphore::new(threads)), asked, most: threads * WAITING }
     }
 
-    /// Signs on a thread of its own, after those that came before.
+    /// Signs on a thread of its own, in the order of the calls.
     ///
     /// # Errors
-    /// As the signing; at once, where too many wait.
+    /// As the signing; immediately, where too many wait.
     pub(crate) async fn sign(
         &self,
         signing: impl FnOnce() -> Result<String> + Send + 'static,

@@ -6,7 +6,7 @@ use kaching_domain::{Scope, Token};
 
 use crate::{
     Result,
-    search::{self, Noun, words_of},
+    search::{self, Noun, Reindex, words_of},
     stored::Fields,
 };
 
@@ -116,19 +116,16 @@ pub(super) fn update(tx: &mut Tx<'_>, token: &Token, rights: &[u8; 32]) -> Resul
     put_words(tx, token)
 }
 
-/// Indexes the next tokens behind this one that an earlier version may have indexed in another form, and returns the
-/// last one's id.
-pub(crate) fn index_words(tx: &mut Tx<'_>, after: TokenId) -> Result<Option<TokenId>> {
-    let sql = select!(
+/// Indexes tokens again that an earlier version may have indexed in another form.
+pub(crate) const REINDEX: Reindex<Token, TokenId> = Reindex {
+    select: select!(
         " where t.id > ?1 and octet_length(t.name) > length(t.name)
           order by t.id limit 500 for update"
-    );
-    let found = tx.query_all(sql, params![after], read)?;
-    for one in &found {
-        put_words(tx, one)?;
-    }
-    Ok(found.last().map(|one| one.id))
-}
+    ),
+    read,
+    id: |one| one.id,
+    put_words,
+};
 
 fn put_words(tx: &mut Tx<'_>, token: &Token) -> Result<()> {
     search::put(tx, Noun::Token, token.id, &words_of([token.name.as_str()]))

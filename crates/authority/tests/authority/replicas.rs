@@ -1,5 +1,6 @@
 //! Several servers on one PostgreSQL.
 
+mod catalogue;
 mod jobs;
 mod keys;
 mod setting;

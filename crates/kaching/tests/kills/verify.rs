@@ -134,6 +134,19 @@ pub(crate) fn stored(server: &Server) -> (BTreeMap<String, u64>, BTreeMap<String
         for (id, seq, amount) in usage.await.unwrap_or_else(|error| panic!("{error}")) {
             by_activation.entry(id).or_default().insert(seq, amount);
         }
+        // Those that the server had not rolled up when it was killed.
+        let waiting = db.read("test.usage_inbox", |tx| {
+            tx.query_all("select activation, increments from usage_inbox", &[], |row| {
+                Ok((row.get::<ActivationId>(0)?.to_string(), row.get::<String>(1)?))
+            })
+        });
+        for (id, increments) in waiting.await.unwrap_or_else(|error| panic!("{error}")) {
+            let increments: Vec<serde_json::Value> = serde_json::from_str(&increments).unwrap();
+            for one in increments {
+                let (seq, amount) = (one["seq"].as_u64().unwrap(), one["amount"].as_u64().unwrap());
+                by_activation.entry(id.clone()).or_default().insert(seq, amount);
+            }
+        }
         db.close().await;
         (numbers.into_iter().collect(), by_activation)
     })

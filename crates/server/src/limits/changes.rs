@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use kaching_authority::watching::Bearer;
+use kaching_authority::Bearer;
 use kaching_base::{ActivationId, LicenseId, Timestamp};
 
 use super::{Limit, buckets::Buckets, headers::Budget, limited, network, rate::Rate};

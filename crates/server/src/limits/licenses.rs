@@ -24,8 +24,8 @@ pub(crate) struct Licenses {
     validations: Option<Rate>,
     /// What a license without a limit of slots counts as.
     unlimited: u64,
-    /// By the HMAC by which a key is found.
-    known: Mutex<Recent<SecretHash, Known>>,
+    /// Licenses by the HMAC of their key, with the moment when the key was last looked up.
+    known: Mutex<Recent<SecretHash, (LicenseId, Timestamp)>>,
     calls: Buckets<LicenseId>,
     validated: Buckets<LicenseId>,
     newcomers: Buckets<LicenseId>,
@@ -67,9 +67,9 @@ pub(crate) enum Newcomer {
 
 /// Keys and licenses that are remembered; those that were in use longest ago are forgotten as new ones come.
 const MOST: usize = 65_536;
-/// So long nobody looks whether a license has other slots by now,
+/// A key that was looked up within this time is not looked up again,
 const FRESH: Seconds = Seconds(60);
-/// and so long at least where a call would be turned away otherwise.
+/// unless its call would be turned away, and it was not looked up within this time either.
 const RECENT: Seconds = Seconds(1);
 
 impl Licenses {
@@ -88,19 +88,17 @@ impl Licenses {
         }
     }
 
-    fn known(&self, lookup: &SecretHash) -> Option<Known> {
-        self.lock().get(lookup)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Recent<SecretHash, Known>> {
+    fn lock(&self) -> MutexGuard<'_, Recent<SecretHash, (LicenseId, Timestamp)>> {
         self.known.lock().expect("nothing panics while it is held")
     }
 
     fn learn(&self, lookup: SecretHash, licensed: &Licensed, now: Timestamp) -> Known {
-        let slots = licensed.slots.unwrap_or(self.unlimited);
-        let found = Known { license: licensed.license, slots, read_at: now };
-        self.lock().put(lookup, found, now.micros());
-        found
+        self.lock().put(lookup, (licensed.license, now), now.micros());
+        self.known(licensed, now)
+    }
+
+    fn known(&self, licensed: &Licensed, read_at: Timestamp) -> Known {
+        Known { license: licensed.license, slots: licensed.slots.unwrap_or(self.unlimited), read_at }
     }
 
     fn take_call(
@@ -170,12 +168,16 @@ impl App {
         purpose: KeyPurpose,
     ) -> Result<ByKey> {
         let (lookup, licenses) = (self.authority.keys().lookup(key), &self.limits.licenses);
-        let remembered = licenses.known(&lookup);
+        let remembered = licenses.lock().get(&lookup);
         let spent = self.spent(arrival);
         if let (None, Some(spent)) = (remembered, spent) {
             self.may_look_up(&lookup, spent)?;
         }
-        let paced = remembered.filter(|known| !known.is_older(FRESH, self.now()));
+        let recent = remembered.filter(|(_, read_at)| self.now().since(*read_at) < FRESH);
+        // The slots are those that the authority's cache has. A license that it does not have is looked up.
+        let paced = recent.and_then(|(license, read_at)| {
+            Some(licenses.known(&self.authority.cached_slots(license)?, read_at))
+        });
         let mut taken = paced.as_ref().and_then(|known| licenses.take_call(known, purpose, self.now()));
         // More slots, which are looked for, do not change how often one may validate.
         if let (Some(Err(spent)), Some(known)) = (taken, &paced)

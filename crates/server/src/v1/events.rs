@@ -7,7 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use kaching_api::Changes;
-use kaching_authority::changes::Manner;
+use kaching_authority::changes::ListenMode;
 use kaching_base::ErrorCode;
 
 use crate::{
@@ -46,8 +46,8 @@ pub(crate) async fn events(
         let cause = format!("there is no place for another stream: {full}");
         Rejected::overloaded().because(cause).retry_after(NO_PLACE_S)
     })?;
-    let listener = app.authority.listen(bearer, Manner::Stream);
-    let first = app.authority.look(&listener, bearer.rev).await?;
+    let listener = app.authority.listen(bearer, ListenMode::Stream);
+    let first = app.authority.snapshot(&listener, bearer.rev).await?;
     let headers = [
         (header::CONTENT_TYPE, "text/event-stream"),
         (header::CACHE_CONTROL, "no-store"),

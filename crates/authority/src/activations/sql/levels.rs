@@ -1,19 +1,19 @@
 //! The levels of the activations that count as active, by license, so that the highest is found without reading them all.
 //!
-//! They are written with the row of their activation, under its lock. Those of an activation that has lapsed stay until that
-//! is written down, so whoever reads them looks at when it may last have run.
+//! They are written with the row of their activation, under its lock. The levels of a lapsed activation remain until the
+//! lapse is recorded, so a reader compares its `run_until`.
 
 use std::collections::BTreeMap;
 
-use kaching_base::{Code, Limit, Limits, Seconds, Timestamp};
+use kaching_base::{Code, Limit, Limits, Timestamp};
 use kaching_db::{Sql, Tx, params};
-use kaching_domain::{Activation, ActivationStatus, License, licenses::Present};
+use kaching_domain::{Activation, ActivationStatus, License, activations::CLEARANCE, licenses::Present};
 
 use crate::Result;
 
-/// What is in use at this moment: how many activations hold a slot, and of each level that is named the highest.
+/// Returns the present use: the number of activations that hold a slot, and the highest of each level in `limits`.
 ///
-/// The license's row counts the active ones; those that have lapsed since, and for which the job has not come yet, are few.
+/// `active` is the count in the license's row. Activations that have lapsed without a record yet are few, and subtracted.
 pub(crate) fn in_use(
     tx: &mut Tx<'_>,
     license: &License,
@@ -21,7 +21,7 @@ pub(crate) fn in_use(
     limits: Option<&Limits>,
     now: Timestamp,
 ) -> Result<Present> {
-    let last = now - Seconds(60);
+    let last = now - CLEARANCE;
     let names: Vec<_> = limits.into_iter().flatten().filter_map(level).collect();
     let mut sql = Sql::new("select (select count(*) from activations a");
     sql.add(
@@ -51,7 +51,7 @@ fn level<'l>((name, limit): (&'l Code, &Limit)) -> Option<&'l Code> {
     matches!(limit, Limit::Level { .. }).then_some(name)
 }
 
-/// The levels that count: those of an active one.
+/// Returns the levels that count: those of an active activation.
 fn counted(activation: &Activation) -> Option<&BTreeMap<Code, u64>> {
     let counts = activation.status == ActivationStatus::Active && !activation.levels.is_empty();
     counts.then_some(&activation.levels)
@@ -69,7 +69,7 @@ pub(super) fn insert(tx: &mut Tx<'_>, activation: &Activation) -> Result<()> {
     Ok(())
 }
 
-/// Writes the levels of an activation where they are not as they were; `before` is nothing where that is not known.
+/// Writes the levels of an activation where they have changed; `before` is `None` where the old row is not known.
 pub(super) fn replace(tx: &mut Tx<'_>, before: Option<&Activation>, after: &Activation) -> Result<()> {
     let known = before.map(counted);
     if known == Some(counted(after)) {

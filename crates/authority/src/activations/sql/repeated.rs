@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use crate::Result;
 
-/// What was counted of one activation and action.
-pub(crate) struct Counted {
+/// The entries of one activation and action that were counted rather than written.
+pub(crate) struct RepeatedEntry {
     pub(crate) activation: ActivationId,
     pub(crate) action: String,
     pub(crate) times: i64,
@@ -16,7 +16,7 @@ pub(crate) struct Counted {
 /// Rows of one transaction.
 const MOST: i64 = 200;
 
-/// Counts a change where the last entry is younger than `after`, or others wait to be written. Returns whether it did.
+/// Counts a change where the last entry is younger than `after`, or other changes are counted. Returns whether it did.
 pub(crate) fn count_recent(
     tx: &mut Tx<'_>,
     id: ActivationId,
@@ -45,28 +45,28 @@ pub(crate) fn due(tx: &mut Tx<'_>, until: Timestamp) -> Result<Vec<(ActivationId
     Ok(tx.query_all(sql, params![until, MOST], |row| Ok((row.get(0)?, row.get(1)?)))?)
 }
 
-/// Locks one, if its hour is over.
+/// Locks a row, if its last entry was written at this moment or before.
 pub(crate) fn lock_due(
     tx: &mut Tx<'_>,
     id: ActivationId,
     action: &str,
     until: Timestamp,
-) -> Result<Option<Counted>> {
+) -> Result<Option<RepeatedEntry>> {
     let sql = "select activation, action, times, first, last from repeated_entries
                where activation = ?1 and action = ?2 and written_at <= ?3 for update";
     Ok(tx.query_opt(sql, params![id, action, until], read)?)
 }
 
-/// Begins the hour of one again, with what was counted.
+/// Begins the hour of a row again, with what was counted.
 pub(crate) fn put_off(tx: &mut Tx<'_>, id: ActivationId, action: &str, now: Timestamp) -> Result<()> {
     let sql = "update repeated_entries set written_at = ?3 where activation = ?1 and action = ?2";
     tx.execute(sql, params![id, action, now])?;
     Ok(())
 }
 
-fn read(row: &Row<'_>) -> db::Result<Counted> {
+fn read(row: &Row<'_>) -> db::Result<RepeatedEntry> {
     let json = |at| Ok::<_, db::Error>(row.get::<Option<Json<Value>>>(at)?.map(|json| json.0));
-    Ok(Counted {
+    Ok(RepeatedEntry {
         activation: row.get(0)?,
         action: row.get(1)?,
         times: row.get(2)?,
@@ -75,9 +75,9 @@ fn read(row: &Row<'_>) -> db::Result<Counted> {
     })
 }
 
-/// Forgets one for which nothing was counted.
-pub(crate) fn end(tx: &mut Tx<'_>, counted: &Counted) -> Result<()> {
+/// Deletes a row without counted changes.
+pub(crate) fn end(tx: &mut Tx<'_>, entry: &RepeatedEntry) -> Result<()> {
     let sql = "delete from repeated_entries where activation = ?1 and action = ?2";
-    tx.execute(sql, params![counted.activation, counted.action.as_str()])?;
+    tx.execute(sql, params![entry.activation, entry.action.as_str()])?;
     Ok(())
 }

@@ -27,7 +27,7 @@ pub(in crate::licenses) fn dates(
     let counting = "select count(*) from (select 1 as one from licenses
                     where expires_sort >= ?1 and expires_sort < ?2 limit ?3) as found";
     let indexed = by_expiry || is_few(tx, counting, params![from, to, FEW + 1])?;
-    // Without `before`, those that never end are in the range, too.
+    // Without `before`, the range includes licenses that never end.
     match (indexed, before) {
         (true, Some(_)) => sql.add(" and l.expires_sort >= ? and l.expires_sort < ?", params![from, to]),
         (true, None) => sql.add(" and l.expires_sort >= ?", params![from]),
@@ -84,7 +84,7 @@ pub(in crate::licenses) fn state(
     Ok(())
 }
 
-/// Those in grace ended no longer ago than the longest grace is.
+/// A license in grace ended no longer ago than the longest grace.
 fn in_grace<'s>(tx: &mut Tx<'_>, sql: &'s mut Sql, by_expiry: bool, now: Timestamp) -> Result<&'s mut Sql> {
     let longest = "select coalesce(max(ends_at - expires_at), 0) from licenses";
     let longest: i64 = tx.query_one(longest, &[], |row| row.get(0))?;

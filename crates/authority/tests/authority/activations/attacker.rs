@@ -251,7 +251,7 @@ async fn run(world: &World, seed: u64, steps: usize) {
 }
 
 #[tokio::test]
-async fn with_the_key_alone_no_more_run_than_slots_and_move_grace_allow() {
+async fn a_key_alone_runs_no_more_installations_than_slots_and_move_grace_allow() {
     World::each(|world| async move {
         for seed in 0..8 {
             run(&World::on(world.engine).await, seed, 150).await;

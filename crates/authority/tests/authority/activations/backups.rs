@@ -52,7 +52,7 @@ pub async fn open(
 }
 
 #[tokio::test]
-async fn a_backup_that_was_cut_or_changed_is_told_as_such() {
+async fn a_truncated_or_changed_backup_is_reported_as_such() {
     World::each(|world| async move {
         let site = Site::plain(&world, 2).await;
         Installation::new("a").activate(&world, &site).await.unwrap_or_else(|_| panic!("a slot is free"));
@@ -104,7 +104,7 @@ async fn a_backup_that_was_cut_or_changed_is_told_as_such() {
 }
 
 #[tokio::test]
-async fn a_line_that_is_longer_than_any_of_ours_is_refused_before_it_is_read() {
+async fn a_too_long_line_is_refused_before_it_is_read() {
     let world = World::on(Engine::Sqlite).await;
     let (path, _) = back_up(&world, "whole", None).await;
     let whole = fs::read(&path).unwrap();
@@ -127,7 +127,7 @@ async fn a_line_that_is_longer_than_any_of_ours_is_refused_before_it_is_read() {
 }
 
 #[tokio::test]
-async fn what_a_later_version_has_made_is_told_before_it_is_read() {
+async fn a_backup_of_a_later_version_is_reported_before_it_is_read() {
     let world = World::on(Engine::Sqlite).await;
     let (path, _) = back_up(&world, "whole", None).await;
     let text = fs::read_to_string(&path).unwrap();
@@ -145,7 +145,7 @@ async fn what_a_later_version_has_made_is_told_before_it_is_read() {
 }
 
 #[tokio::test]
-async fn holds_no_private_half_of_the_root_and_the_master_key_only_when_asked() {
+async fn a_backup_has_no_private_root_and_the_master_key_only_on_request() {
     World::each(|world| async move {
         let text = |path: &Path| fs::read_to_string(path).unwrap();
         let (plain, contents) = back_up(&world, "plain", None).await;
@@ -184,7 +184,7 @@ async fn the_root_in_a_shared_database_stays_there() {
 }
 
 #[tokio::test]
-async fn nothing_is_written_over_and_what_is_not_whole_is_removed() {
+async fn no_file_is_overwritten_and_an_incomplete_one_is_removed() {
     let world = World::on(Engine::Sqlite).await;
     let (path, _) = back_up(&world, "once", None).await;
     assert_eq!(BackupFile::create(&path).err().unwrap().code(), ErrorCode::AlreadyExists);
@@ -205,7 +205,7 @@ async fn nothing_is_written_over_and_what_is_not_whole_is_removed() {
 }
 
 #[tokio::test]
-async fn one_is_made_at_a_time_and_whoever_goes_away_frees_its_place() {
+async fn one_backup_runs_at_a_time_and_a_cancelled_one_lets_the_next_begin() {
     World::each(|world| async move {
         let first = world.authority.backup(operator(), None).await.unwrap();
         let second = world.authority.backup(operator(), None).await.err().unwrap();
@@ -218,7 +218,7 @@ async fn one_is_made_at_a_time_and_whoever_goes_away_frees_its_place() {
 
 /// Slots come and go while the backup is read: what it holds is one moment.
 #[tokio::test]
-async fn a_backup_under_load_holds_one_moment() {
+async fn a_backup_under_load_shows_one_moment() {
     World::each(|world| async move {
         let site = Site::plain(&world, 40).await;
         let stop = std::sync::atomic::AtomicBool::new(false);
@@ -259,7 +259,7 @@ async fn a_backup_under_load_holds_one_moment() {
 }
 
 #[tokio::test]
-async fn whoever_took_a_backup_is_on_record() {
+async fn an_audit_entry_names_the_actor_of_a_backup() {
     World::each(|world| async move {
         let by = Cx::of(Actor::Local(1234));
         drop(world.authority.backup(by, None).await.unwrap());

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kaching_authority::{Error, watching::Bearer};
+use kaching_authority::{Bearer, Error};
 use kaching_base::{ErrorCode, Seconds};
 use kaching_license::Moment;
 use kaching_testkit::World;
@@ -10,7 +10,7 @@ use kaching_testkit::World;
 use super::setting::{Installation, Site, following, operator, trusted};
 
 #[tokio::test]
-async fn whoever_waits_hears_of_a_suspension_at_once() {
+async fn a_waiting_installation_learns_of_a_suspension_immediately() {
     World::each(|world| async move {
         let site = Site::plain(&world, 1).await;
         let mut one = Installation::new("c1");
@@ -38,7 +38,7 @@ async fn whoever_waits_hears_of_a_suspension_at_once() {
 }
 
 #[tokio::test]
-async fn nothing_new_is_told_when_the_time_is_over() {
+async fn a_wait_that_times_out_returns_the_present_state() {
     World::each(|world| async move {
         let site = Site::plain(&world, 1).await;
         let mut one = Installation::new("c1");
@@ -52,7 +52,7 @@ async fn nothing_new_is_told_when_the_time_is_over() {
 }
 
 #[tokio::test]
-async fn only_a_lease_of_ours_that_still_runs_counts() {
+async fn only_a_running_lease_of_this_authority_is_accepted() {
     World::each(|world| async move {
         let site = Site::plain(&world, 1).await;
         let mut one = Installation::new("c1");

@@ -38,7 +38,7 @@ async fn unheard(world: &World, installation: &Installation) -> String {
 }
 
 #[tokio::test]
-async fn a_jump_is_noticed_when_it_happens_and_ends_when_the_clock_returns() {
+async fn a_clock_jump_is_detected_and_ends_when_the_clock_returns() {
     World::each(|world| async move {
         let site = Site::plain(&world, 3).await;
         let mut one = Installation::new("first");
@@ -64,7 +64,7 @@ async fn a_jump_is_noticed_when_it_happens_and_ends_when_the_clock_returns() {
 }
 
 #[tokio::test]
-async fn a_step_within_what_is_tolerated_refuses_nothing_that_was_just_made() {
+async fn a_clock_step_within_the_tolerance_refuses_nothing_new() {
     World::each(|world| async move {
         world.clock.advance(Seconds(60));
         world.authority.store_time().await.unwrap();
@@ -135,7 +135,7 @@ async fn a_clock_that_once_ran_ahead_is_accepted_and_installations_go_on() {
         for one in [&mut old, &mut new] {
             let beat = one.beat();
             let request = beat.proof.request();
-            let renewed = one.hear(&world, beat).await.unwrap_or_else(|_| panic!("it goes on"));
+            let renewed = one.send_heartbeat(&world, beat).await.unwrap_or_else(|_| panic!("it goes on"));
             let lease = read_lease(&world, &renewed.lease, request);
             assert_eq!((lease.iat, lease.epoch), (accepted.now, epoch), "dated by the present time");
         }

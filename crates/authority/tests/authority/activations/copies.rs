@@ -52,7 +52,7 @@ async fn both_copies_are_refused_until_an_operator_decides() {
 /// Too close to each other to tell a copy from a request that was under way; the client warns all the same, and what it
 /// names shows who displaced whom.
 #[tokio::test]
-async fn starts_that_displace_each_other_within_a_minute_are_found_by_their_activation() {
+async fn starts_that_displace_each_other_within_a_minute_are_detected_by_their_activation() {
     World::each(|world| async move {
         let policy = EditPolicy { copies: Some(CopyPolicy::Refuse), ..EditPolicy::default() };
         let site = Site::new(&world, 1, Draft { policy, ..Draft::default() }).await;

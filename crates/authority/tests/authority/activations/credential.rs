@@ -58,7 +58,7 @@ impl Authority for Whole<'_> {
         let mut request = installation.beat();
         request.proof = installation.prove(beat.number.unsigned_abs(), &nonce);
         request.nonce = nonce;
-        match self.wait(installation.hear(self.world, request)) {
+        match self.wait(installation.send_heartbeat(self.world, request)) {
             Ok(_) => Reply::Renewed,
             Err(refusal) => reply(refusal.refused.code),
         }

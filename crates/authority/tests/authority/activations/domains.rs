@@ -26,7 +26,7 @@ async fn activate(world: &World, site: &Site, one: &mut Installation) -> Activat
 async fn beat_as(world: &World, one: &mut Installation, name: &str) -> Result<(), ErrorCode> {
     let beat = Heartbeat { fpr: Digest::of(name), ..one.beat() };
     let request = beat.proof.request();
-    let answer = one.hear(world, beat).await;
+    let answer = one.send_heartbeat(world, beat).await;
     one.number += 1;
     let renewed = answer.map_err(|refusal| refusal.refused.code)?;
     assert_eq!(read_lease(world, &renewed.lease, request).fpr, Digest::of(name));
@@ -87,7 +87,7 @@ async fn one_domain_in_any_spelling_holds_one_slot() {
 }
 
 #[tokio::test]
-async fn a_question_about_a_domain_needs_no_kind_and_no_spelling() {
+async fn a_validation_of_a_domain_needs_no_kind_and_no_exact_spelling() {
     World::each(|world| async move {
         let site = Site::plain(&world, 2).await;
         activate(&world, &site, &mut Installation::new(NAME)).await;
@@ -178,7 +178,7 @@ async fn stored_spellings_are_migrated_and_their_clients_go_on() {
 }
 
 #[tokio::test]
-async fn of_two_that_become_one_domain_neither_is_stopped() {
+async fn neither_of_two_activations_that_become_one_domain_is_stopped() {
     World::each(|mut world| async move {
         let site = Site::plain(&world, 3).await;
         let (mut one, mut two) = (Installation::new(NAME), Installation::new("two.example"));
@@ -202,7 +202,7 @@ async fn of_two_that_become_one_domain_neither_is_stopped() {
 }
 
 #[tokio::test]
-async fn of_two_that_become_one_domain_the_one_that_runs_has_the_name() {
+async fn the_running_one_of_two_that_become_one_domain_gets_the_name() {
     World::each(|mut world| async move {
         let site = Site::plain(&world, 2).await;
         let (mut gone, mut runs) = (Installation::new(NAME), Installation::new("two.example"));

@@ -50,13 +50,13 @@ fn nodes(level: u64) -> BTreeMap<String, u64> {
 
 async fn beat_with(world: &World, one: &mut Installation, level: u64) {
     let beat = Heartbeat { levels: Some(nodes(level)), ..one.beat() };
-    if one.hear(world, beat).await.is_ok() {
+    if one.send_heartbeat(world, beat).await.is_ok() {
         one.number += 1;
     }
 }
 
 #[tokio::test]
-async fn what_is_in_use_is_told_alike_at_any_number() {
+async fn present_use_is_the_same_for_any_number_of_activations() {
     World::each(|world| async move {
         let site = Site::plain(&world, 10_000).await;
         let mut one = Installation::new("one");
@@ -92,7 +92,7 @@ fn draw(seed: &mut u64, below: u64) -> u64 {
 }
 
 #[tokio::test]
-async fn whatever_happens_to_activations_what_is_in_use_is_what_they_use() {
+async fn present_use_follows_every_change_of_activations() {
     World::each(|mut world| async move {
         let site = Site::plain(&world, 4).await;
         let mut all: Vec<_> = (0..6).map(|at| Installation::new(&format!("c{at}"))).collect();
@@ -137,7 +137,7 @@ async fn whatever_happens_to_activations_what_is_in_use_is_what_they_use() {
 }
 
 #[tokio::test]
-async fn the_levels_of_an_earlier_version_are_counted_after_the_update() {
+async fn levels_of_an_earlier_version_are_counted_after_the_upgrade() {
     World::each(|mut world| async move {
         let site = Site::plain(&world, 4).await;
         for (name, level) in [("a", 5), ("b", 7), ("c", 9)] {

@@ -18,7 +18,7 @@ use kaching_testkit::{ISSUER, World};
 use super::setting::{Installation, Site, code, operator, read_lease, trusted};
 
 #[tokio::test]
-async fn a_lease_says_what_the_license_grants() {
+async fn a_lease_has_the_terms_of_its_license() {
     World::each(|world| async move {
         let site = Site::plain(&world, 1).await;
         let mut one = Installation::new("c1");
@@ -53,14 +53,14 @@ async fn no_lease_outlives_the_license() {
         one.activate(&world, &site).await.unwrap();
         let beat = one.beat();
         let request = beat.proof.request();
-        let lease = read_lease(&world, &one.hear(&world, beat).await.unwrap().lease, request);
+        let lease = read_lease(&world, &one.send_heartbeat(&world, beat).await.unwrap().lease, request);
         assert_eq!((lease.exp, lease.run_until), (end, end));
     })
     .await;
 }
 
 #[tokio::test]
-async fn the_catalogue_is_the_one_that_leases_name() {
+async fn leases_name_the_hash_of_the_catalogue() {
     World::each(|world| async move {
         let site = Site::plain(&world, 1).await;
         let mut one = Installation::new("c1");
@@ -75,7 +75,7 @@ async fn the_catalogue_is_the_one_that_leases_name() {
         world.authority.edit_feature(operator(), "chorus:federation".to_owned(), edit).await.unwrap();
         let beat = one.beat();
         let hash = beat.proof.request();
-        let lease = read_lease(&world, &one.hear(&world, beat).await.unwrap().lease, hash);
+        let lease = read_lease(&world, &one.send_heartbeat(&world, beat).await.unwrap().lease, hash);
         let changed = world.authority.catalogue(asker).await.unwrap();
         assert_ne!(changed.etag, catalogue.etag);
         assert_eq!(lease.cat, changed.etag);
@@ -85,7 +85,7 @@ async fn the_catalogue_is_the_one_that_leases_name() {
 }
 
 #[tokio::test]
-async fn validation_tells_the_first_reason() {
+async fn a_validation_gives_the_first_reason() {
     World::each(|world| async move {
         let site = Site::plain(&world, 1).await;
         let ask = Validate {
@@ -134,7 +134,7 @@ async fn validation_tells_the_first_reason() {
 }
 
 #[tokio::test]
-async fn a_change_is_in_the_next_validation_whoever_made_it() {
+async fn a_change_of_any_replica_is_in_the_next_validation() {
     World::each(|world| async move {
         let site = Site::plain(&world, 3).await;
         let (replica, license) = (world.replica(7).await, || site.license.to_string());
@@ -186,7 +186,7 @@ async fn a_change_is_in_the_next_validation_whoever_made_it() {
 }
 
 #[tokio::test]
-async fn a_bound_license_is_not_valid_elsewhere_whatever_kind_that_is() {
+async fn a_bound_license_is_not_valid_elsewhere_for_any_kind() {
     World::each(|world| async move {
         let bindings = vec![Binding { kind: FingerprintKind::Cluster, value: "c1".to_owned() }];
         let site = Site::new(&world, 1, Draft { bindings, ..Draft::default() }).await;
@@ -213,7 +213,7 @@ async fn a_bound_license_is_not_valid_elsewhere_whatever_kind_that_is() {
 }
 
 #[tokio::test]
-async fn a_product_that_chose_rs256_gets_all_its_statements_so() {
+async fn a_product_with_rs256_gets_all_statements_in_it() {
     World::each(|world| async move {
         // Keys are made within a second, statements dated at its beginning.
         world.clock.set(Timestamp::from_micros(Clock::now(&*world.clock).micros() + 700_000));
@@ -244,7 +244,7 @@ async fn a_product_that_chose_rs256_gets_all_its_statements_so() {
         trusted(&world.authority).verify_pushed(&pushed, &lease, Clock::now(&*world.clock)).unwrap();
         let beat = one.beat();
         let expected = Expected { req: Some(beat.proof.request()), ..Expected::default() };
-        let refused = one.hear(&world, beat).await.err().unwrap().statement.unwrap();
+        let refused = one.send_heartbeat(&world, beat).await.err().unwrap().statement.unwrap();
         assert!(is_rs256(&refused));
         trusted(&world.authority).verify_refusal(&refused, &expected, Moment::Answer).unwrap();
     })
@@ -252,7 +252,7 @@ async fn a_product_that_chose_rs256_gets_all_its_statements_so() {
 }
 
 #[tokio::test]
-async fn status_says_what_comes_next() {
+async fn the_status_names_the_next_event() {
     World::each(|world| async move {
         let site = Site::plain(&world, 2).await;
         let (mut one, mut two) = (Installation::new("c1"), Installation::new("c2"));

@@ -38,7 +38,7 @@ async fn the_same_installation_is_the_same_activation() {
 }
 
 #[tokio::test]
-async fn a_request_that_was_answered_activates_nothing_for_a_day() {
+async fn an_answered_request_activates_nothing_for_a_day() {
     World::each(|world| async move {
         let site = Site::plain(&world, 1).await;
         let mut one = Installation::new("c1");
@@ -106,7 +106,7 @@ async fn a_suspension_refuses_until_it_is_lifted() {
 }
 
 #[tokio::test]
-async fn what_is_given_back_is_free() {
+async fn a_deactivated_slot_is_free() {
     World::each(|world| async move {
         let site = Site::plain(&world, 1).await;
         let mut one = Installation::new("c1");
@@ -151,7 +151,7 @@ async fn a_slot_is_free_when_its_time_has_passed() {
 }
 
 #[tokio::test]
-async fn the_job_writes_lapses_and_leaves_the_living() {
+async fn the_job_records_lapses_and_leaves_active_ones() {
     World::each(|world| async move {
         let site = Site::plain(&world, 5).await;
         let (mut one, mut two) = (Installation::new("c1"), Installation::new("c2"));
@@ -172,7 +172,7 @@ async fn the_job_writes_lapses_and_leaves_the_living() {
 }
 
 #[tokio::test]
-async fn the_job_looks_at_the_living_once_in_a_lease() {
+async fn the_job_checks_active_ones_once_in_a_lease() {
     World::each(|world| async move {
         let site = Site::plain(&world, 400).await;
         let mut homes: Vec<_> = (0..300).map(|n| Installation::new(&format!("c{n}"))).collect();
@@ -214,7 +214,7 @@ async fn an_operator_releases() {
 }
 
 #[tokio::test]
-async fn what_a_product_tells_is_kept_and_never_refused() {
+async fn reports_of_a_product_are_stored_and_never_refused() {
     World::each(|world| async move {
         let site = Site::plain(&world, 1).await;
         let mut one = Installation::new("c1");
@@ -228,11 +228,11 @@ async fn what_a_product_tells_is_kept_and_never_refused() {
         let used = Usage { meter: "jobs".to_owned(), amount: 5, seq: 1, at };
         beat.usage =
             vec![used.clone(), used, Usage { meter: "Not A Code".to_owned(), amount: 1, seq: 2, at }];
-        let renewed = one.hear(&world, beat.clone()).await.unwrap();
+        let renewed = one.send_heartbeat(&world, beat.clone()).await.unwrap();
         let nodes = renewed.quotas.iter().find(|quota| quota.name.as_str() == "nodes").unwrap();
         assert_eq!((nodes.used, nodes.max, nodes.state.as_str()), (7, Some(3), "over"));
         assert_eq!(renewed.warnings.len(), 2, "{:?}", renewed.warnings);
-        one.hear(&world, beat).await.expect("a repeat is answered");
+        one.send_heartbeat(&world, beat).await.expect("a repeat is answered");
         one.number += 1;
         one.heartbeat(&world).await.unwrap();
         assert_eq!(shown(&world, one.id()).await.levels[&super::setting::code("nodes")], 7);
@@ -253,7 +253,7 @@ async fn a_refused_heartbeat_changes_nothing_and_leaves_one_entry() {
         for nodes in 1..4 {
             world.clock.advance(Seconds(30));
             let told = Heartbeat { levels: Some([("nodes".to_owned(), nodes)].into()), ..one.beat() };
-            assert_eq!(refused(one.hear(&world, told).await), ErrorCode::LicenseSuspended);
+            assert_eq!(refused(one.send_heartbeat(&world, told).await), ErrorCode::LicenseSuspended);
             one.number += 1;
         }
         assert!(shown(&world, one.id()).await.levels.is_empty(), "no change without an entry");
@@ -261,7 +261,7 @@ async fn a_refused_heartbeat_changes_nothing_and_leaves_one_entry() {
         world.authority.reinstate_license(operator(), address).await.unwrap();
         world.clock.set(shown(&world, one.id()).await.lapses_at().unwrap());
         let told = Heartbeat { levels: Some([("nodes".to_owned(), 3)].into()), ..one.beat() };
-        one.hear(&world, told).await.unwrap();
+        one.send_heartbeat(&world, told).await.unwrap();
         let told = entries(&world, one.id()).await;
         assert_eq!((told.len(), told[0].0.as_str()), (3, "activation.resume"), "one entry for the return");
     })
@@ -286,7 +286,7 @@ async fn the_first_activation_starts_the_term() {
 }
 
 #[tokio::test]
-async fn a_term_that_starts_loses_no_edit_of_the_same_moment() {
+async fn the_start_of_a_term_loses_no_edit_of_the_same_moment() {
     World::each(|world| async move {
         let draft = Draft { starts_at_first_activation: true, ..Draft::default() };
         let site = Site::new(&world, 1, draft).await;
@@ -311,7 +311,7 @@ async fn a_term_that_starts_loses_no_edit_of_the_same_moment() {
 }
 
 #[tokio::test]
-async fn wrong_keys_and_wrong_proofs_open_nothing() {
+async fn wrong_keys_and_wrong_proofs_are_refused() {
     World::each(|world| async move {
         let site = Site::plain(&world, 1).await;
         let mut one = Installation::new("c1");
@@ -328,7 +328,7 @@ async fn wrong_keys_and_wrong_proofs_open_nothing() {
         assert_eq!(forged.unwrap_err().code(), ErrorCode::CredentialInvalid);
         let mut elsewhere = one.beat();
         elsewhere.fpr = kaching_authority::Digest::of("c2");
-        assert_eq!(refused(one.hear(&world, elsewhere).await), ErrorCode::FingerprintMismatch);
+        assert_eq!(refused(one.send_heartbeat(&world, elsewhere).await), ErrorCode::FingerprintMismatch);
     })
     .await;
 }
@@ -349,7 +349,7 @@ impl ParseKey for str {
 }
 
 #[tokio::test]
-async fn a_clock_that_is_found_off_writes_nothing_before_it_refuses() {
+async fn a_wrong_clock_is_refused_before_anything_is_written() {
     World::each(|world| async move {
         let site = Site::plain(&world, 2).await;
         let mut one = Installation::new("c1");
@@ -382,7 +382,7 @@ async fn a_clock_that_is_found_off_writes_nothing_before_it_refuses() {
 
         // Once it is right again the same requests are the first ones.
         world.clock.jump(Seconds(1800));
-        one.hear(&world, beat).await.expect("the number was not used up");
+        one.send_heartbeat(&world, beat).await.expect("the number was not used up");
         Installation::new("c2").send(&world, new).await.expect("it holds no slot yet");
         one.send(&world, again).await.expect("its nonce was not used up");
     })

@@ -50,7 +50,7 @@ fn sorted(mut ids: Vec<ActivationId>) -> Vec<ActivationId> {
 }
 
 #[tokio::test]
-async fn those_that_lapsed_are_found_written_down_or_not() {
+async fn lapsed_activations_are_listed_recorded_or_not() {
     World::each(|world| async move {
         let site = Site::plain(&world, 1000).await;
         let first = fill(&world, &site, 9, 1).await;
@@ -81,7 +81,7 @@ async fn those_that_lapsed_are_found_written_down_or_not() {
 }
 
 #[tokio::test]
-async fn many_are_all_found() {
+async fn a_list_of_many_finds_them_all() {
     World::each(|world| async move {
         let site = Site::plain(&world, 5000).await;
         let all = sorted(fill(&world, &site, MANY, 1).await);

@@ -202,7 +202,7 @@ async fn run(world: &World, seed: u64) {
 }
 
 #[tokio::test]
-async fn slots_are_as_the_model_says() {
+async fn slots_agree_with_the_model() {
     World::each(|world| async move {
         for seed in 0..8 {
             run(&World::on(world.engine).await, seed).await;

@@ -11,7 +11,7 @@ use kaching_testkit::World;
 use super::setting::{Installation, Site, counts, operator, read_lease, refused, shown};
 
 #[tokio::test]
-async fn the_key_alone_moves_as_often_as_the_license_says() {
+async fn the_key_alone_moves_as_often_as_the_license_allows() {
     World::each(|world| async move {
         let policy = EditPolicy { moves: Some(2), ..EditPolicy::default() };
         let site = Site::new(&world, 1, Draft { policy, ..Draft::default() }).await;
@@ -40,7 +40,7 @@ async fn the_key_alone_moves_as_often_as_the_license_says() {
 }
 
 #[tokio::test]
-async fn the_old_holder_runs_on_for_its_grace_and_stays_away() {
+async fn the_old_holder_runs_for_its_move_grace_and_never_again() {
     World::each(|world| async move {
         let site = Site::plain(&world, 1).await;
         let (mut old, mut new) = (Installation::new("c1"), Installation::new("c2"));
@@ -49,7 +49,7 @@ async fn the_old_holder_runs_on_for_its_grace_and_stays_away() {
         world.clock.advance(Seconds(800));
         let beat = old.beat();
         let request = beat.proof.request();
-        let lease = old.hear(&world, beat).await.unwrap().lease;
+        let lease = old.send_heartbeat(&world, beat).await.unwrap().lease;
         old.number += 1;
         let lease = read_lease(&world, &lease, request);
         let ends_at = shown(&world, old.id()).await.move_ends_at.unwrap();
@@ -65,7 +65,7 @@ async fn the_old_holder_runs_on_for_its_grace_and_stays_away() {
 }
 
 #[tokio::test]
-async fn the_present_holder_moves_without_spending_a_move() {
+async fn a_move_by_the_present_holder_is_not_counted() {
     World::each(|world| async move {
         let policy = EditPolicy { moves: Some(0), ..EditPolicy::default() };
         let site = Site::new(&world, 1, Draft { policy, ..Draft::default() }).await;

@@ -17,7 +17,7 @@ async fn numbers(db: &Db) -> Vec<i64> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_number_comes_to_light_before_the_one_below_it() {
+async fn no_change_number_is_visible_before_the_one_below_it() {
     const EACH: usize = 12;
     World::each(|world| async move {
         let site = Site::plain(&world, 1).await;
@@ -62,7 +62,7 @@ async fn no_number_comes_to_light_before_the_one_below_it() {
 }
 
 #[tokio::test]
-async fn what_runs_every_day_takes_no_number_and_what_is_old_is_forgotten() {
+async fn routine_calls_take_no_change_number_and_old_changes_are_deleted() {
     World::each(|world| async move {
         let site = Site::plain(&world, 2).await;
         let db = database(&world.database).await;

@@ -73,8 +73,10 @@ async fn everything_is_there_again_on_either_engine_in_a_new_epoch() {
             let mut again = first.clone();
             let beat = again.beat();
             let request = beat.proof.request();
-            let renewed =
-                again.hear(&world, beat).await.unwrap_or_else(|_| panic!("its credential is known"));
+            let renewed = again
+                .send_heartbeat(&world, beat)
+                .await
+                .unwrap_or_else(|_| panic!("its credential is known"));
             let lease = read_lease(&world, &renewed.lease, request);
             assert_eq!(lease.epoch, keys.epoch);
             assert_eq!(refused(second.clone().heartbeat(&world).await), ErrorCode::ActivationDeactivated);
@@ -93,7 +95,7 @@ async fn everything_is_there_again_on_either_engine_in_a_new_epoch() {
 }
 
 #[tokio::test]
-async fn what_does_not_fit_is_refused_before_anything_is_written() {
+async fn a_backup_that_does_not_fit_is_refused_before_anything_is_written() {
     let world = World::on(Engine::Sqlite).await;
     let (path, contents) = back_up(&world, "backup", None).await;
     for target in engines() {
@@ -120,7 +122,7 @@ async fn what_does_not_fit_is_refused_before_anything_is_written() {
 }
 
 #[tokio::test]
-async fn what_holds_anything_is_no_place_for_a_restore() {
+async fn a_database_that_is_not_empty_is_refused_for_a_restore() {
     let world = World::on(Engine::Sqlite).await;
     let (path, contents) = back_up(&world, "backup", None).await;
     for target in engines() {
@@ -133,7 +135,7 @@ async fn what_holds_anything_is_no_place_for_a_restore() {
 }
 
 #[tokio::test]
-async fn a_restore_that_was_ended_after_its_last_transaction_is_told_as_done_until_something_is_done_there() {
+async fn a_restore_that_was_interrupted_after_its_last_transaction_is_reported_as_done() {
     let mut world = World::on(Engine::Sqlite).await;
     let (path, contents) = back_up(&world, "backup", None).await;
     for target in engines() {
@@ -198,7 +200,7 @@ pub async fn polled<F: Future>(future: F, times: usize) -> Option<F::Output> {
 }
 
 #[tokio::test]
-async fn a_restore_that_was_ended_goes_on_and_nothing_serves_before_it_is_whole() {
+async fn an_interrupted_restore_goes_on_and_nothing_serves_before_it_is_complete() {
     let world = World::on(Engine::Sqlite).await;
     let site = Site::plain(&world, 3).await;
     Installation::new("first").activate(&world, &site).await.unwrap_or_else(|_| panic!("a slot is free"));
@@ -375,7 +377,7 @@ async fn an_earlier_schema_is_brought_up_to_date_and_a_later_one_refused() {
 }
 
 #[tokio::test]
-async fn a_backup_that_somebody_has_changed_is_not_restored() {
+async fn a_tampered_backup_is_not_restored() {
     let world = World::on(Engine::Sqlite).await;
     Site::plain(&world, 1).await;
     let reads = NewToken { name: "reports".to_owned(), scopes: [Scope::Read].into(), expires_at: None };

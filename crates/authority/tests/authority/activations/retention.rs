@@ -26,7 +26,7 @@ async fn told(world: &World, home: &mut Installation, seqs: std::ops::Range<u64>
     let at = Timestamp::from_seconds(0);
     let usage = seqs.map(|seq| Usage { meter: "jobs".to_owned(), amount: 1, seq, at }).collect();
     let beat = Heartbeat { usage, ..home.beat() };
-    home.hear(world, beat).await.unwrap_or_else(|refusal| panic!("{refusal:?}"));
+    home.send_heartbeat(world, beat).await.unwrap_or_else(|refusal| panic!("{refusal:?}"));
     home.number += 1;
 }
 
@@ -39,13 +39,14 @@ async fn lived(world: &World) -> (Installation, Installation) {
     for at in 0..7 {
         told(world, &mut gone, at * 200..(at + 1) * 200).await;
     }
+    world.authority.run_jobs().await.unwrap();
     let mut here = Installation::new("here");
     here.take_over(world, &site, gone.id()).await.unwrap();
     (gone, here)
 }
 
 #[tokio::test]
-async fn what_is_old_is_removed_each_night_and_nothing_else() {
+async fn old_rows_are_removed_each_night_and_no_others() {
     World::each(|world| async move {
         let (mut gone, _) = lived(&world).await;
         let entries = rows(&world, "audit_entries").await;
@@ -78,7 +79,7 @@ async fn what_is_old_is_removed_each_night_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn entries_go_where_the_settings_say_so_and_one_server_does_it() {
+async fn audit_entries_are_removed_by_one_server_where_the_settings_say_so() {
     World::each(|world| async move {
         lived(&world).await;
         let retention = Retention { audit: Some(Seconds::days(30)), ..Retention::default() };
@@ -112,7 +113,7 @@ async fn entries_go_where_the_settings_say_so_and_one_server_does_it() {
 
 /// A server that dies over it, seen from the next one.
 #[tokio::test]
-async fn what_was_begun_is_finished_by_another_server() {
+async fn another_server_finishes_an_interrupted_removal() {
     World::each(|world| async move {
         let (_, mut here) = lived(&world).await;
         let db = database(&world.database).await;

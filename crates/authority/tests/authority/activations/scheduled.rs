@@ -22,7 +22,7 @@ fn files(schedule: &Schedule) -> Vec<PathBuf> {
 }
 
 #[tokio::test]
-async fn one_is_made_when_it_is_due_and_the_newest_stay() {
+async fn a_backup_is_made_when_it_is_due_and_the_newest_remain() {
     World::each(|world| async move {
         Site::plain(&world, 1).await;
         let schedule = schedule(&world);
@@ -47,7 +47,7 @@ async fn one_is_made_when_it_is_due_and_the_newest_stay() {
 }
 
 #[tokio::test]
-async fn one_that_fails_is_told_tried_again_and_removes_nothing() {
+async fn a_failed_backup_is_reported_and_retried_and_removes_nothing() {
     World::each(|world| async move {
         let good = schedule(&world);
         world.authority.back_up_when_due(&good).await.unwrap().unwrap();
@@ -68,7 +68,7 @@ async fn one_that_fails_is_told_tried_again_and_removes_nothing() {
 }
 
 #[tokio::test]
-async fn one_that_was_ended_on_the_way_is_made_anew_once_its_lease_is_over() {
+async fn an_interrupted_backup_is_made_again_after_its_lease() {
     World::each(|world| async move {
         let schedule = schedule(&world);
         let mut ended = 0;
@@ -96,7 +96,7 @@ async fn one_that_was_ended_on_the_way_is_made_anew_once_its_lease_is_over() {
 }
 
 #[tokio::test]
-async fn the_new_one_stays_where_a_clock_was_ahead_before() {
+async fn the_newest_backup_remains_where_the_clock_was_ahead_before() {
     let world = World::on(Engine::Sqlite).await;
     let schedule = Schedule { keep: 1, ..schedule(&world) };
     fs::write(schedule.directory.join("kaching-20991231T000000Z.backup"), "of a later time").unwrap();
@@ -105,7 +105,7 @@ async fn the_new_one_stays_where_a_clock_was_ahead_before() {
 }
 
 #[tokio::test]
-async fn of_two_processes_on_a_database_one_makes_it() {
+async fn one_of_two_processes_on_a_database_makes_the_backup() {
     let world = World::on(Engine::Postgres).await;
     let beside = tempfile::tempdir().unwrap();
     fs::copy(world.directory.path().join("root.key"), beside.path().join("root.key")).unwrap();

@@ -212,14 +212,14 @@ impl Installation {
     /// The next heartbeat; a refusal is an answer, too.
     pub async fn heartbeat(&mut self, world: &World) -> Result<Renewed, Refusal> {
         let beat = self.beat();
-        let answer = self.hear(world, beat).await;
+        let answer = self.send_heartbeat(world, beat).await;
         if answer.as_ref().err().is_none_or(|refusal| refusal.refused.code.signed()) {
             self.number += 1;
         }
         answer
     }
 
-    pub async fn hear(&self, world: &World, beat: Heartbeat) -> Result<Renewed, Refusal> {
+    pub async fn send_heartbeat(&self, world: &World, beat: Heartbeat) -> Result<Renewed, Refusal> {
         answered(world.authority.heartbeat(Cx::of(Actor::Client), beat).await)
     }
 

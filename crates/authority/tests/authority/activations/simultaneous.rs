@@ -10,7 +10,7 @@ use super::setting::{Installation, Site, counts};
 use crate::activations::credential::Random;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_hundred_at_once_on_ten_slots() {
+async fn two_hundred_simultaneous_activations_get_ten_slots() {
     World::each(|world| async move {
         let site = Site::plain(&world, 10).await;
         let world = Arc::new(world);
@@ -32,7 +32,7 @@ async fn two_hundred_at_once_on_ten_slots() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn never_more_than_the_slots_while_everything_happens_at_once() {
+async fn never_more_than_the_slots_under_simultaneous_calls() {
     World::each(|world| async move {
         let site = Site::plain(&world, 5).await;
         let world = Arc::new(world);

@@ -98,7 +98,7 @@ async fn reports_have_a_limit_for_the_license_and_the_day_on_all_servers() {
 }
 
 #[tokio::test]
-async fn a_report_that_was_too_many_is_taken_later_and_a_repeat_costs_nothing() {
+async fn a_report_beyond_the_limit_is_accepted_later_and_a_repeat_is_not_counted() {
     World::each(|world| async move {
         let site = Site::plain(&world, 1).await;
         let mut home = Installation::new("c1");
@@ -133,14 +133,14 @@ fn usage(first: u64, count: u64, meter: &str) -> Vec<Usage> {
 }
 
 #[tokio::test]
-async fn usage_is_stored_of_counters_that_the_license_has_and_so_much_a_day() {
+async fn usage_of_known_counters_is_stored_within_the_daily_limit() {
     World::each(|world| async move {
         let site = Site::plain(&world, 2).await;
         let mut home = Installation::new("c1");
         home.activate(&world, &site).await.unwrap();
         let mut tell = async |usage| {
             let beat = Heartbeat { usage, ..home.beat() };
-            let renewed = home.hear(&world, beat).await.unwrap();
+            let renewed = home.send_heartbeat(&world, beat).await.unwrap();
             home.number += 1;
             renewed.warnings
         };
@@ -176,7 +176,7 @@ async fn refusals(world: &World) -> usize {
 }
 
 #[tokio::test]
-async fn entries_of_refusals_have_a_limit_and_one_tells_of_the_rest() {
+async fn entries_of_refusals_have_a_limit_and_one_counts_the_rest() {
     World::each(|world| async move {
         let site = Site::plain(&world, 1).await;
         Installation::new("c1").activate(&world, &site).await.unwrap();
@@ -193,7 +193,7 @@ async fn entries_of_refusals_have_a_limit_and_one_tells_of_the_rest() {
 
 /// Somebody with the key alone floods first and moves the slot then: that is still seen.
 #[tokio::test]
-async fn a_flood_hides_no_change() {
+async fn a_flood_of_refusals_hides_no_change() {
     World::each(|world| async move {
         let site = Site::plain(&world, 1).await;
         let mut home = Installation::new("c1");
@@ -201,7 +201,7 @@ async fn a_flood_hides_no_change() {
         refuse(&world, &site, 600).await;
         for at in 0..600 {
             let beat = Heartbeat { version: Some(format!("2.4.{at}")), ..home.beat() };
-            home.hear(&world, beat).await.unwrap();
+            home.send_heartbeat(&world, beat).await.unwrap();
             home.number += 1;
         }
         let mut thief = Installation::new("c2");
@@ -217,7 +217,7 @@ async fn a_flood_hides_no_change() {
 }
 
 #[tokio::test]
-async fn activations_by_key_have_a_limit_for_the_day_and_each_leaves_its_entry() {
+async fn activations_by_key_have_a_daily_limit_and_each_leaves_an_entry() {
     World::each(|world| async move {
         let site = Site::plain(&world, 1).await;
         let mut home = Installation::new("c1");
@@ -247,7 +247,7 @@ async fn activations_by_key_have_a_limit_for_the_day_and_each_leaves_its_entry()
 }
 
 #[tokio::test]
-async fn what_a_product_tells_of_itself_is_one_entry_an_hour() {
+async fn reports_of_a_product_about_itself_leave_one_entry_an_hour() {
     World::each(|world| async move {
         let site = Site::plain(&world, 1).await;
         let mut home = Installation::new("c1");
@@ -255,7 +255,7 @@ async fn what_a_product_tells_of_itself_is_one_entry_an_hour() {
         // Every two minutes another version, for three hours.
         for at in 0..90 {
             let beat = Heartbeat { version: Some(format!("2.4.{at}")), ..home.beat() };
-            home.hear(&world, beat).await.unwrap();
+            home.send_heartbeat(&world, beat).await.unwrap();
             home.number += 1;
             world.clock.advance(Seconds(120));
             world.authority.run_jobs().await.unwrap();
@@ -273,7 +273,7 @@ async fn what_a_product_tells_of_itself_is_one_entry_an_hour() {
         world.clock.advance(Seconds(3600));
         world.authority.run_jobs().await.unwrap();
         let beat = Heartbeat { version: Some("3".to_owned()), ..home.beat() };
-        home.hear(&world, beat).await.unwrap();
+        home.send_heartbeat(&world, beat).await.unwrap();
         let (count, newest) = told(&world, "activation.report").await;
         assert_eq!(
             (count, &newest.unwrap()["change"]["version"]),

@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use kaching_authority::{
-    At, Authority, Sight, Upgrade,
-    changes::{Change, Heard, Listener, Manner, News},
+    At, Authority, Bearer, Sight, Upgrade,
+    changes::{Change, ListenMode, Listener, News, Notification},
     domain::licenses::Draft,
-    watching::Bearer,
 };
 use kaching_base::{ActivationId, Seconds};
 use kaching_license::Moment;
@@ -25,21 +24,21 @@ impl Open {
     async fn of(world: &World, site: &Site, one: &mut Installation) -> Self {
         let lease = one.activate(world, site).await.unwrap().lease;
         let bearer = world.authority.bearer(&lease).await.unwrap();
-        let listener = world.authority.listen(bearer, Manner::Stream);
-        let first = world.authority.look(&listener, bearer.rev).await.unwrap();
+        let listener = world.authority.listen(bearer, ListenMode::Stream);
+        let first = world.authority.snapshot(&listener, bearer.rev).await.unwrap();
         assert_eq!((first.rev, first.refusal, first.within_ms), (bearer.rev, None, None));
         Self { listener, lease }
     }
 
     async fn news(&self) -> Arc<News> {
-        match self.listener.heard().await {
-            Heard::News(news) => news,
+        match self.listener.next().await {
+            Notification::News(news) => news,
             other => panic!("{other:?}"),
         }
     }
 
     async fn look(&self, world: &World) -> Change {
-        world.authority.look(&self.listener, self.listener.bearer().rev).await.unwrap()
+        world.authority.snapshot(&self.listener, self.listener.bearer().rev).await.unwrap()
     }
 
     /// The code of a pushed refusal that the holder of this lease acts on.
@@ -79,7 +78,7 @@ const SIGNED: &str = "kaching_changes_refusals_signed_total";
 const GAPS: &str = "kaching_changes_gaps_total";
 
 #[tokio::test]
-async fn a_release_reaches_the_one_that_was_released() {
+async fn a_release_notifies_the_released_installation() {
     World::each(|world| async move {
         let site = Site::plain(&world, 2).await;
         let (mut one, mut other) = (Installation::new("c1"), Installation::new("c2"));
@@ -101,7 +100,7 @@ async fn a_release_reaches_the_one_that_was_released() {
 }
 
 #[tokio::test]
-async fn one_that_moved_away_hears_of_it_and_again_when_its_grace_ends() {
+async fn a_moved_installation_is_notified_of_the_move_and_of_the_end_of_its_grace() {
     World::each(|world| async move {
         let site = Site::plain(&world, 1).await;
         let (mut old, mut new) = (Installation::new("c1"), Installation::new("c2"));
@@ -113,11 +112,14 @@ async fn one_that_moved_away_hears_of_it_and_again_when_its_grace_ends() {
             assert_eq!(hint.change().within_ms, Some(0));
             let reopened = open.listener.bearer();
             let later =
-                Open { listener: world.authority.listen(reopened, Manner::Stream), lease: open.lease };
-            assert!(matches!(open.listener.heard().await, Heard::Ended), "the newer stream ends the older");
+                Open { listener: world.authority.listen(reopened, ListenMode::Stream), lease: open.lease };
+            assert!(
+                matches!(open.listener.next().await, Notification::Ended),
+                "the newer stream ends the older"
+            );
             assert_eq!(later.look(&world).await.refusal, None);
             world.clock.set(shown(&world, old.id()).await.move_ends_at.unwrap());
-            assert!(matches!(later.listener.heard().await, Heard::Anew), "its own time has come");
+            assert!(matches!(later.listener.next().await, Notification::Resync), "its own time has come");
             let present = later.look(&world).await;
             assert_eq!(later.code(&world, &present), "activation_superseded");
         })
@@ -127,7 +129,7 @@ async fn one_that_moved_away_hears_of_it_and_again_when_its_grace_ends() {
 }
 
 #[tokio::test]
-async fn the_end_of_a_license_is_told_when_it_comes() {
+async fn the_end_of_a_license_is_pushed_when_it_comes() {
     World::each(|world| async move {
         let site = Site::new(
             &world,
@@ -151,7 +153,7 @@ async fn the_end_of_a_license_is_told_when_it_comes() {
 }
 
 #[tokio::test]
-async fn one_that_gives_its_slot_back_is_told_so_on_its_stream() {
+async fn a_deactivation_is_pushed_to_its_own_stream() {
     World::each(|world| async move {
         let site = Site::plain(&world, 1).await;
         let mut one = Installation::new("c1");
@@ -167,7 +169,7 @@ async fn one_that_gives_its_slot_back_is_told_so_on_its_stream() {
 }
 
 #[tokio::test]
-async fn a_slow_reader_finds_the_newest_and_no_more() {
+async fn a_slow_reader_gets_only_the_newest_change() {
     World::each(|world| async move {
         let site = Site::plain(&world, 2).await;
         let (mut slow, mut quick) = (Installation::new("c1"), Installation::new("c2"));
@@ -189,7 +191,7 @@ async fn a_slow_reader_finds_the_newest_and_no_more() {
             while quick_one.news().await.change().refusal.is_none() {}
             reinstate(&world.authority, &site).await;
             while quick_one.news().await.change().refusal.is_some() {}
-            assert!(matches!(slow_one.listener.heard().await, Heard::Anew));
+            assert!(matches!(slow_one.listener.next().await, Notification::Resync));
             let present = slow_one.look(&world).await;
             assert_eq!(slow_one.code(&world, &present), "activation_released");
         })
@@ -199,7 +201,7 @@ async fn a_slow_reader_finds_the_newest_and_no_more() {
 }
 
 #[tokio::test]
-async fn ten_thousand_hear_of_one_signature() {
+async fn ten_thousand_listeners_share_one_signature() {
     World::each(|world| async move {
         let site = Site::plain(&world, 1).await;
         let open = Open::of(&world, &site, &mut Installation::new("c0")).await;
@@ -208,7 +210,7 @@ async fn ten_thousand_hear_of_one_signature() {
                 let mut id = [0; 16];
                 id[..4].copy_from_slice(&n.to_be_bytes());
                 let bearer = Bearer { activation: ActivationId::from_bytes(id), ..open.listener.bearer() };
-                world.authority.listen(bearer, Manner::Stream)
+                world.authority.listen(bearer, ListenMode::Stream)
             })
             .collect();
         let (looks, signed) = (metric(&world, LOOKS), metric(&world, SIGNED));
@@ -217,7 +219,7 @@ async fn ten_thousand_hear_of_one_signature() {
             let first = open.news().await;
             let bytes = first.bytes(|change| change.refusal.clone().unwrap().into_bytes());
             for listener in &listeners {
-                let Heard::News(news) = listener.heard().await else { panic!("it is told") };
+                let Notification::News(news) = listener.next().await else { panic!("it is told") };
                 assert!(Arc::ptr_eq(&news, &first));
                 let same = news.bytes(|_| panic!("it is written out once"));
                 assert_eq!(same.as_ptr(), bytes.as_ptr());
@@ -242,7 +244,7 @@ async fn meddle(world: &World, sql: &'static str) {
 }
 
 #[tokio::test]
-async fn where_numbers_are_missing_or_begin_anew_everybody_looks() {
+async fn all_listeners_resync_after_a_gap_or_a_restart_of_the_numbers() {
     World::each(|world| async move {
         let site = Site::plain(&world, 1).await;
         let open = Open::of(&world, &site, &mut Installation::new("c1")).await;
@@ -256,7 +258,7 @@ async fn where_numbers_are_missing_or_begin_anew_everybody_looks() {
         following(&world.authority, async {
             for sql in meddling {
                 meddle(&world, sql).await;
-                assert!(matches!(open.listener.heard().await, Heard::Anew), "{sql}");
+                assert!(matches!(open.listener.next().await, Notification::Resync), "{sql}");
                 assert_eq!(open.look(&world).await.rev, 1);
             }
             suspend(&world.authority, &site).await;
@@ -269,44 +271,44 @@ async fn where_numbers_are_missing_or_begin_anew_everybody_looks() {
 }
 
 #[tokio::test]
-async fn a_process_that_stops_ends_those_who_listen() {
+async fn a_stopping_process_ends_its_listeners() {
     let world = World::on(Engine::Sqlite).await;
     let site = Site::plain(&world, 1).await;
     let open = Open::of(&world, &site, &mut Installation::new("c1")).await;
     world.authority.end_listening();
-    assert!(matches!(open.listener.heard().await, Heard::Ended));
-    let late = world.authority.listen(open.listener.bearer(), Manner::Stream);
-    assert!(matches!(late.heard().await, Heard::Ended));
+    assert!(matches!(open.listener.next().await, Notification::Ended));
+    let late = world.authority.listen(open.listener.bearer(), ListenMode::Stream);
+    assert!(matches!(late.next().await, Notification::Ended));
     let bearer = open.listener.bearer();
     let told = world.authority.wait_for_change(bearer, 1, std::time::Duration::from_secs(50)).await.unwrap();
     assert_eq!(told.rev, 1, "whoever asks is answered at once");
 }
 
 #[tokio::test]
-async fn what_one_replica_commits_is_heard_on_another() {
+async fn a_change_of_one_replica_reaches_listeners_of_another() {
     let world = World::on(Engine::Postgres).await;
     let site = Site::plain(&world, 1).await;
     let mut one = Installation::new("c1");
     let lease = one.activate(&world, &site).await.unwrap().lease;
     let replica = world.replica(7).await;
     let bearer = replica.bearer(&lease).await.unwrap();
-    let listener = replica.listen(bearer, Manner::Stream);
+    let listener = replica.listen(bearer, ListenMode::Stream);
     let mut took = Vec::new();
     following(&replica, async {
         for _ in 0..10 {
             suspend(&world.authority, &site).await;
             let committed = tokio::time::Instant::now();
-            let Heard::News(news) = listener.heard().await else { panic!("it is told") };
+            let Notification::News(news) = listener.next().await else { panic!("it is told") };
             took.push(committed.elapsed().as_millis());
             assert!(news.change().refusal.is_some());
             reinstate(&world.authority, &site).await;
-            let Heard::News(news) = listener.heard().await else { panic!("it is told") };
+            let Notification::News(news) = listener.next().await else { panic!("it is told") };
             assert!(news.change().refusal.is_none());
             let question =
                 replica.wait_for_change(bearer, news.change().rev, std::time::Duration::from_secs(50));
             let (told, ()) = tokio::join!(question, upgrade_terms(&world, &site));
             assert_eq!(told.unwrap().rev, news.change().rev + 1);
-            listener.heard().await;
+            listener.next().await;
         }
     })
     .await;
@@ -323,7 +325,7 @@ async fn upgrade_terms(world: &World, site: &Site) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whoever_listens_while_everything_changes_ends_with_the_newest() {
+async fn a_listener_under_constant_change_ends_with_the_newest_state() {
     World::each(|world| async move {
         let site = Site::plain(&world, 20).await;
         let world = Arc::new(world);
@@ -344,7 +346,7 @@ async fn whoever_listens_while_everything_changes_ends_with_the_newest() {
             for open in &opened {
                 let mut known = 0;
                 while known < 41 {
-                    let Heard::News(news) = open.listener.heard().await else { panic!("it is told") };
+                    let Notification::News(news) = open.listener.next().await else { panic!("it is told") };
                     assert!(news.change().rev >= known, "never back");
                     known = news.change().rev;
                 }

@@ -8,7 +8,7 @@ use kaching_testkit::World;
 use super::setting::{code, coded, cx, entries, feature, furnish, invalid, plan, product, refusal, tick};
 
 #[tokio::test]
-async fn products_are_made_shown_edited_and_archived() {
+async fn products_are_created_shown_edited_and_archived() {
     World::each(|world| async move {
         let authority = &world.authority;
         let made = authority.create_product(cx(), product("chorus_x")).await.unwrap();
@@ -48,7 +48,7 @@ async fn products_are_made_shown_edited_and_archived() {
 }
 
 #[tokio::test]
-async fn what_makes_no_sense_is_told_with_its_place() {
+async fn invalid_input_is_refused_with_its_pointer() {
     World::each(|world| async move {
         furnish(&world).await;
         let authority = &world.authority;

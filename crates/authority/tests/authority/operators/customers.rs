@@ -107,7 +107,7 @@ async fn mail_addresses_are_found_only_with_the_right_to_see_them() {
 }
 
 #[tokio::test]
-async fn nothing_personal_stands_in_an_entry() {
+async fn audit_entries_have_no_personal_data() {
     World::each(|world| async move {
         furnish(&world).await;
         let authority = &world.authority;

@@ -62,7 +62,7 @@ async fn a_plan_is_applied_to_all_in_steps_and_keeps_overrides() {
 }
 
 #[tokio::test]
-async fn a_plan_is_applied_to_those_that_are_named() {
+async fn a_plan_is_applied_to_named_licenses() {
     World::each(|world| async move {
         furnish(&world).await;
         let authority = &world.authority;

@@ -16,7 +16,7 @@ fn address(details: &LicenseDetails) -> String {
 }
 
 #[tokio::test]
-async fn a_license_is_made_with_a_key_that_finds_it() {
+async fn a_new_license_is_found_by_its_key() {
     World::each(|world| async move {
         furnish(&world).await;
         let authority = &world.authority;
@@ -49,7 +49,7 @@ async fn a_license_is_made_with_a_key_that_finds_it() {
 }
 
 #[tokio::test]
-async fn what_a_license_is_made_from_must_be_there_and_make_sense() {
+async fn a_new_license_needs_valid_and_existing_parts() {
     World::each(|world| async move {
         furnish(&world).await;
         let authority = &world.authority;
@@ -148,7 +148,7 @@ async fn a_scheduled_change_takes_effect_by_the_job() {
 }
 
 #[tokio::test]
-async fn a_scheduled_change_takes_effect_when_somebody_asks_first() {
+async fn a_scheduled_change_takes_effect_at_the_first_call() {
     World::each(|world| async move {
         furnish(&world).await;
         let authority = &world.authority;
@@ -225,7 +225,7 @@ async fn labels_and_customer_raise_no_revision() {
 }
 
 #[tokio::test]
-async fn deleting_revokes_and_hides() {
+async fn a_deleted_license_is_revoked_and_hidden() {
     World::each(|world| async move {
         furnish(&world).await;
         let authority = &world.authority;

@@ -112,7 +112,7 @@ async fn act(world: &World, id: &str, deed: &Deed) -> bool {
 }
 
 #[tokio::test]
-async fn a_license_lives_as_its_model_does() {
+async fn a_license_agrees_with_its_model() {
     World::each(|world| async move {
         furnish(&world).await;
         let mut runner = proptest::test_runner::TestRunner::deterministic();

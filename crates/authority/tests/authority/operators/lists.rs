@@ -29,7 +29,7 @@ async fn all(world: &World, limit: u32, mut list: List<LicenseFilter>) -> Vec<Li
 }
 
 #[tokio::test]
-async fn pages_hold_everything_once_and_in_order() {
+async fn pages_list_everything_once_and_in_order() {
     World::each(|world| async move {
         furnish(&world).await;
         for i in 0..23_i64 {
@@ -62,7 +62,7 @@ async fn pages_hold_everything_once_and_in_order() {
 }
 
 #[tokio::test]
-async fn filters_and_words_find_what_they_say() {
+async fn filters_and_words_find_their_matches() {
     World::each(|world| async move {
         furnish(&world).await;
         let authority = &world.authority;
@@ -184,7 +184,7 @@ async fn statistics_and_reminders_follow_the_dates() {
 }
 
 #[tokio::test]
-async fn entries_are_listed_with_their_exact_bytes_and_without_what_is_private() {
+async fn entries_are_listed_with_their_exact_bytes_and_without_private_data() {
     World::each(|world| async move {
         furnish(&world).await;
         let authority = &world.authority;

@@ -31,7 +31,7 @@ fn entries(entries: &[(&str, &str)]) -> BTreeMap<String, String> {
 }
 
 #[tokio::test]
-async fn a_name_is_found_however_it_is_written() {
+async fn a_name_is_found_in_any_spelling() {
     World::each(|world| async move {
         furnish(&world).await;
         for (reference, name) in [
@@ -122,7 +122,7 @@ async fn entries_of_metadata_filter_customers_and_licenses() {
 const MANY: usize = 501;
 
 #[tokio::test]
-async fn what_an_earlier_version_has_stored_is_indexed_at_the_start() {
+async fn rows_of_an_earlier_version_are_indexed_at_the_start() {
     World::each(|mut world| async move {
         furnish(&world).await;
         let draft = Draft { metadata: entries(&[("region", "eu")]), ..Draft::default() };

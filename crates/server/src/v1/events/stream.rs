@@ -11,7 +11,7 @@ use std::{
 use axum::body::{Body, Bytes, HttpBody};
 use hyper::body::Frame;
 use kaching_api::{EndReason, Ping, StreamEnd};
-use kaching_authority::changes::{Change, Heard, Listener};
+use kaching_authority::changes::{Change, Listener, Notification};
 use kaching_base::Timestamp;
 use serde::Serialize;
 
@@ -45,17 +45,17 @@ pub(super) fn begin(app: App, listener: Listener, place: Place, present: &Change
 impl Stream {
     /// The next event; without the stream, the last one.
     async fn next(self) -> (Bytes, Option<Self>) {
-        let heard = tokio::time::timeout(PING, self.listener.heard()).await;
+        let heard = tokio::time::timeout(PING, self.listener.next()).await;
         let now = self.app.authority.now();
         let event = match heard {
-            Ok(Heard::Ended) if self.app.is_leaving() => return self.end(EndReason::Leaving, now),
-            Ok(Heard::Ended) => return self.end(EndReason::Replaced, now),
-            Ok(Heard::News(news)) if news.is_fresh(now) => {
+            Ok(Notification::Ended) if self.app.is_leaving() => return self.end(EndReason::Leaving, now),
+            Ok(Notification::Ended) => return self.end(EndReason::Replaced, now),
+            Ok(Notification::News(news)) if news.is_fresh(now) => {
                 self.count(name(news.change()));
                 news.bytes(|change| frame(name(change), &shape::change(change, None)))
             }
             // Boxed, because it is rare and would make each stream larger.
-            Ok(Heard::News(_) | Heard::Anew) => match Box::pin(self.look()).await {
+            Ok(Notification::News(_) | Notification::Resync) => match Box::pin(self.look()).await {
                 Some(present) => present,
                 None => return self.end(EndReason::Failed, now),
             },
@@ -75,7 +75,7 @@ impl Stream {
 
     /// The present state. Where it cannot be read the stream ends: the client opens another, and misses nothing.
     async fn look(&self) -> Option<Bytes> {
-        let looked = self.app.authority.look(&self.listener, self.listener.bearer().rev).await;
+        let looked = self.app.authority.snapshot(&self.listener, self.listener.bearer().rev).await;
         match looked {
             Ok(present) => Some(self.written(&present)),
             Err(error) => {

@@ -31,7 +31,7 @@ async fn displaced_in(world: &World, site: &Site, round: u64) -> (Installation, 
 }
 
 #[tokio::test]
-async fn a_slot_given_back_by_the_key_alone_is_a_move() {
+async fn a_deactivation_by_the_key_alone_is_a_move() {
     World::each(|world| async move {
         let site = with_moves(&world, 1).await;
         let (mut holder, mut copy) = displaced(&world, &site).await;
@@ -48,7 +48,7 @@ async fn a_slot_given_back_by_the_key_alone_is_a_move() {
         world.clock.advance(Seconds(600));
         let beat = holder.beat();
         let request = beat.proof.request();
-        let lease = holder.hear(&world, beat).await.expect("it runs on for the move grace").lease;
+        let lease = holder.send_heartbeat(&world, beat).await.expect("it runs on for the move grace").lease;
         let lease = read_lease(&world, &lease, request);
         assert_eq!((lease.exp, lease.run_until), (ends_at, ends_at), "and no longer");
         assert_eq!(refused(copy.heartbeat(&world).await), ErrorCode::ActivationDeactivated);
@@ -109,7 +109,7 @@ async fn a_held_slot_is_free_when_the_displaced_lease_has_ended() {
 }
 
 #[tokio::test]
-async fn moves_by_giving_back_are_counted_with_the_others() {
+async fn moves_by_deactivation_are_counted_with_the_others() {
     World::each(|world| async move {
         let site = with_moves(&world, 2).await;
         for round in 0..2 {
@@ -144,7 +144,7 @@ async fn a_credential_of_the_key_alone_moves_as_the_key_does() {
 }
 
 #[tokio::test]
-async fn nobody_ends_the_move_grace_of_another_by_giving_back() {
+async fn a_deactivation_ends_no_move_grace_of_another() {
     World::each(|world| async move {
         let site = with_moves(&world, 2).await;
         let (mut holder, mut copy) = displaced(&world, &site).await;
@@ -157,7 +157,7 @@ async fn nobody_ends_the_move_grace_of_another_by_giving_back() {
 }
 
 #[tokio::test]
-async fn an_own_slot_is_given_back_as_before() {
+async fn a_holder_deactivates_its_own_slot() {
     World::each(|world| async move {
         let site = with_moves(&world, 0).await;
         let mut holder = Installation::new("c1");
@@ -170,7 +170,7 @@ async fn an_own_slot_is_given_back_as_before() {
 }
 
 #[tokio::test]
-async fn only_a_real_takeover_is_no_new_installation() {
+async fn only_a_real_move_is_no_new_installation() {
     World::each(|world| async move {
         let site = Site::plain(&world, 3).await;
         let (mut gone, mut holder) = (Installation::new("c1"), Installation::new("c2"));

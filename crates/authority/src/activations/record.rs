@@ -14,17 +14,18 @@ use crate::{
     search::{self, Noun},
 };
 
-/// What the entry of a decision is called, and how the move came about.
-pub(super) struct Deed {
+/// The action of a decision's audit entry.
+pub(super) struct AuditAction {
     pub(super) action: &'static str,
-    pub(super) moved: &'static str,
+    /// Who moved the activation.
+    pub(super) mover: &'static str,
 }
 
-/// Writes a decision down: rows, count, revision, entries. Gives the license as it is afterwards.
-pub(super) fn keep(
+/// Writes the rows, count, revision and entries of a decision. Returns the license as it is afterwards.
+pub(super) fn decision(
     tx: &mut Tx<'_>,
     op: &mut Op,
-    deed: &Deed,
+    action: &AuditAction,
     license: &License,
     counted: i64,
     present: Option<&Activation>,
@@ -32,7 +33,7 @@ pub(super) fn keep(
 ) -> Result<License> {
     let mut after = license.clone();
     if let Some(started) = &decision.started {
-        licenses::keep(tx, op, "license.start", license, started)?;
+        licenses::record(tx, op, "license.start", license, started)?;
         after = started.clone();
     }
     after.active = counted + decision.delta;
@@ -42,10 +43,10 @@ pub(super) fn keep(
     write_activation(tx, op, present, decision)?;
     if let Some(from) = &decision.superseded {
         after.revision += 1;
-        supersede(tx, op, deed, &after, from, decision)?;
+        supersede(tx, op, action, &after, from, decision)?;
         licenses::sql::set_revision(tx, license.id, after.revision)?;
     }
-    audit(tx, op, deed, &after, decision)?;
+    audit(tx, op, action, &after, decision)?;
     Ok(after)
 }
 
@@ -68,16 +69,16 @@ fn write_activation(
         search::put(tx, Noun::Activation, activation.id, &words())?;
     }
     if let Some(displaced) = &decision.displaced {
-        sql::keep_displaced(tx, activation.id, displaced)?;
-        // The nonce of the present credential stands on the row.
+        sql::put_displaced(tx, activation.id, displaced)?;
+        // The nonce of the present credential is in the activation's row.
         if let Some(nonce) = &present.credential.made_by {
-            sql::keep_nonce(tx, activation.id, nonce, op.now)?;
+            sql::put_nonce(tx, activation.id, nonce, op.now)?;
         }
     }
     Ok(())
 }
 
-/// A client that knows its domain by another spelling is answered by that one.
+/// Stores the spelling by which a client knows its domain, where that is another one.
 fn put_spelling(tx: &mut Tx<'_>, activation: &Activation) -> Result<()> {
     match activation.fingerprint.spelling() {
         Some(fpr) => sql::put_spelling(tx, activation.id, fpr),
@@ -85,11 +86,11 @@ fn put_spelling(tx: &mut Tx<'_>, activation: &Activation) -> Result<()> {
     }
 }
 
-/// The one that moved away, and those whose grace that ends.
+/// Writes the activation that moves away, and ends the grace of others where the decision says so.
 fn supersede(
     tx: &mut Tx<'_>,
     op: &mut Op,
-    deed: &Deed,
+    action: &AuditAction,
     license: &License,
     from: &Activation,
     decision: &Decision,
@@ -97,15 +98,15 @@ fn supersede(
     let to = decision.activation.id;
     sql::update(tx, None, from)?;
     op.changed_one(license.id, from.id, license.revision);
-    sql::keep_move(tx, license.id, from.id, to, decision.spends_move, op.now)?;
+    sql::insert_move(tx, license.id, from.id, to, decision.spends_move, op.now)?;
     op.on("activation.supersede", from.id);
     let change =
-        json!({ "license": license.id, "by": to, "how": deed.moved, "runs_until": from.move_ends_at });
+        json!({ "license": license.id, "by": to, "how": action.mover, "runs_until": from.move_ends_at });
     op.audit(tx, Entry::ok(change).of_customer(license.customer))?;
     cut_short(tx, op, license, &decision.cut_short)
 }
 
-/// Ends the move grace of these.
+/// Ends the move grace of these activations.
 pub(super) fn cut_short(
     tx: &mut Tx<'_>,
     op: &mut Op,
@@ -121,13 +122,19 @@ pub(super) fn cut_short(
     Ok(())
 }
 
-/// A repeat changed nothing but times.
-fn audit(tx: &mut Tx<'_>, op: &mut Op, deed: &Deed, license: &License, decision: &Decision) -> Result<()> {
+/// Appends the entry of a decision; a repeat has changed nothing but times.
+fn audit(
+    tx: &mut Tx<'_>,
+    op: &mut Op,
+    action: &AuditAction,
+    license: &License,
+    decision: &Decision,
+) -> Result<()> {
     if decision.outcome == ActivateOutcome::Repeated {
         return Ok(());
     }
     let Activation { id, kind, credential, fingerprint, name, version, levels, .. } = &decision.activation;
-    op.on(deed.action, id);
+    op.on(action.action, id);
     let change = json!({
         "license": license.id,
         "kind": kind,
@@ -136,6 +143,6 @@ fn audit(tx: &mut Tx<'_>, op: &mut Op, deed: &Deed, license: &License, decision:
         "version": version,
         "levels": levels,
     });
-    let told = json!({ "fingerprint": fingerprint.as_str(), "name": name });
-    op.audit(tx, Entry::ok(change).private(told).of_customer(license.customer))
+    let private = json!({ "fingerprint": fingerprint.as_str(), "name": name });
+    op.audit(tx, Entry::ok(change).private(private).of_customer(license.customer))
 }

@@ -9,25 +9,24 @@ use kaching_domain::{
 use super::{
     MoveTo,
     activate::word,
-    sql,
-    store::{self, Deed},
-    unknown,
+    record::{self, AuditAction},
+    sql, unknown,
 };
-use crate::{Authority, Cx, Error, Result, licenses, statements::Around};
+use crate::{Authority, Cx, Error, Result, entitlement::Entitlement, licenses};
 
 impl Authority {
-    /// Moves an activation to another installation. It holds the slot at once, and gets its credential when it
-    /// activates; the present one runs on for the move grace.
+    /// Moves an activation to another installation, which holds the slot immediately and gets its credential when it
+    /// activates. The present one runs on for the move grace.
     ///
     /// # Errors
-    /// If there is no such activation, it holds no slot, or the license does not accept the new place.
+    /// If there is no such activation, it holds no slot, or the license does not accept the new installation.
     pub async fn move_activation(&self, cx: Cx, id: ActivationId, to: MoveTo) -> Result<Activation> {
         self.write("activations.move", cx, move |tx, op| {
             op.on("activation.move", id);
             let found = sql::by_id(tx, id)?.ok_or_else(|| Error::not_found("activation with this id"))?;
             let license = licenses::sql::lock_by_id(tx, found.license)?.ok_or_else(unknown)?;
             let license = licenses::apply_due(tx, op, license)?;
-            let around = Around::read(tx, license.clone())?;
+            let entitlement = Entitlement::of(tx, license.clone())?;
             let from = sql::lock_by_id(tx, id)?.ok_or_else(unknown)?;
             let kind = to.kind.unwrap_or(from.kind);
             // The spelling is the operator's, not that by which the client will know itself.
@@ -36,7 +35,7 @@ impl Authority {
                 .canonical();
             let present = sql::lock_by_fingerprint(tx, license.id, &fingerprint)?;
             let request = rules::ActivateRequest {
-                product: around.names.product.clone(),
+                product: entitlement.names.product.clone(),
                 fingerprint,
                 kind,
                 name: to.name.clone(),
@@ -49,7 +48,7 @@ impl Authority {
             let in_grace = sql::in_grace(tx, license.id, op.now)?;
             let situation = rules::ActivateContext {
                 license: &license,
-                product: &around.names.product,
+                product: &entitlement.names.product,
                 present: present.as_ref(),
                 nonce_seen: false,
                 moving: None,
@@ -62,8 +61,8 @@ impl Authority {
             };
             op.on("activation.move", id);
             let decision = move_by_operator(&request, &from, &situation)?;
-            let deed = Deed { action: "activation.admit", moved: word(Mover::Operator) };
-            store::keep(tx, op, &deed, &license, license.active, present.as_ref(), &decision)?;
+            let action = AuditAction { action: "activation.admit", mover: word(Mover::Operator) };
+            record::decision(tx, op, &action, &license, license.active, present.as_ref(), &decision)?;
             Ok(decision.activation)
         })
         .await

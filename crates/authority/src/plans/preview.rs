@@ -1,4 +1,4 @@
-//! What giving a plan's terms to its licenses would change, looked at before it is done.
+//! The changes that applying a plan would make to its licenses.
 
 use kaching_base::{LicenseId, Timestamp};
 use kaching_db::Tx;
@@ -10,34 +10,39 @@ use kaching_domain::{
 use super::Apply;
 use crate::{Authority, Result, Sight, licenses};
 
-/// Licenses that are looked at. Of the others the job decides alone, one by one.
+/// Licenses that are examined; the job decides the others one by one.
 const EXAMINED: usize = 10_000;
-/// So many of them in one transaction, which holds up no writer.
+/// Licenses that are examined in one transaction, which holds up no writer.
 const PAGE: usize = 500;
-/// So many licenses below present use are named.
+/// Licenses below present use that are named.
 pub(super) const NAMED: usize = 5;
 
-/// What would change.
+/// The changes that applying a plan would make.
 #[derive(Clone, Debug)]
-pub(super) struct Outlook {
-    /// The plan that was looked at.
+pub(super) struct PlanPreview {
+    /// The plan as it was read.
     pub(super) plan: Plan,
-    /// Changes that differ, with the number of licenses that each of them concerns.
+    /// The different changes, each with its number of licenses.
     pub(super) changes: Vec<(TermsChange, u64)>,
-    /// Licenses of which more is in use than they would allow. The search ends with the first few.
+    /// Licenses that would allow less than is in use. The search ends after the first few.
     pub(super) below: Vec<LicenseId>,
     examined: usize,
 }
 
 impl Authority {
-    /// Looks at the licenses in short transactions; `checked` says whether their use is compared.
-    pub(super) async fn outlook(&self, address: String, to: Apply, checked: bool) -> Result<Outlook> {
+    /// Examines the licenses in short transactions; `checked` says whether their use is compared with the terms.
+    pub(super) async fn preview_plan(
+        &self,
+        address: String,
+        to: Apply,
+        checked: bool,
+    ) -> Result<PlanPreview> {
         let plan = self.plan(&Sight::All, address).await?.plan;
-        let mut outlook = Outlook { plan, changes: Vec::new(), below: Vec::new(), examined: 0 };
+        let mut preview = PlanPreview { plan, changes: Vec::new(), below: Vec::new(), examined: 0 };
         let mut after = None;
         loop {
-            let (mut next, to) = (outlook.clone(), to.clone());
-            let (looked, last) = self
+            let (mut next, to) = (preview.clone(), to.clone());
+            let (examined, last) = self
                 .read("plans.outlook", move |tx, now| {
                     let page = page(tx, &next.plan, &to, next.examined, after)?;
                     let last = if page.len() < PAGE { None } else { page.last().map(|license| license.id) };
@@ -47,10 +52,10 @@ impl Authority {
                     Ok((next.clone(), last))
                 })
                 .await?;
-            (outlook, after) = (looked, last);
-            if after.is_none() || outlook.examined >= EXAMINED || outlook.below.len() >= NAMED {
-                outlook.changes.sort_by_key(|(_, licenses)| std::cmp::Reverse(*licenses));
-                return Ok(outlook);
+            (preview, after) = (examined, last);
+            if after.is_none() || preview.examined >= EXAMINED || preview.below.len() >= NAMED {
+                preview.changes.sort_by_key(|(_, licenses)| std::cmp::Reverse(*licenses));
+                return Ok(preview);
             }
         }
     }
@@ -75,7 +80,7 @@ fn page(
     }
 }
 
-impl Outlook {
+impl PlanPreview {
     fn examine(&mut self, tx: &mut Tx<'_>, license: &License, checked: bool, now: Timestamp) -> Result<()> {
         self.examined += 1;
         let Some(after) = apply_plan(license, &self.plan, now) else { return Ok(()) };
@@ -93,7 +98,7 @@ impl Outlook {
     }
 }
 
-/// Whether more is in use than the changed license allows.
+/// Whether the changed license allows less than is in use.
 pub(super) fn is_below(tx: &mut Tx<'_>, before: &License, after: &License, now: Timestamp) -> Result<bool> {
     if !is_lowered(before, after) {
         return Ok(false);

@@ -24,7 +24,7 @@ async fn laid(db: &Db) -> [(i64, i64); 2] {
 }
 
 #[tokio::test]
-async fn rows_lie_where_their_ids_say_and_are_found_wherever_they_lie() {
+async fn rows_are_found_at_the_location_of_their_id_and_elsewhere() {
     let world = World::on(Engine::Sqlite).await;
     let site = Site::plain(&world, 3).await;
     let mut one = Installation::new("one");

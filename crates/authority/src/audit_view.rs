@@ -1,37 +1,37 @@
-//! What audit entries say of a change: the facts without personal data, and the personal data apart.
+//! Things as audit entries show them, with personal data kept apart.
 
 use kaching_base::{CustomerId, Timestamp};
 use serde_json::{Map, Value, json};
 
 use crate::audit::Entry;
 
-/// A thing as audit entries tell of it: two JSON objects.
-pub(crate) struct Facts {
+/// A thing as audit entries show it: two JSON objects.
+pub(crate) struct AuditView {
     pub(crate) open: Value,
-    /// Names, mail, free text, raw fingerprints.
+    /// Names, mail addresses, free text, raw fingerprints.
     pub(crate) personal: Value,
-    /// Whose personal data it is.
+    /// The customer whose personal data it is.
     pub(crate) customer: Option<CustomerId>,
 }
 
-impl Facts {
-    /// Facts without personal data.
+impl AuditView {
+    /// Returns a view without personal data.
     pub(crate) fn open(open: Value) -> Self {
         Self { open, personal: Value::Object(Map::new()), customer: None }
     }
 
-    /// All of it as text, with the moment of the last change, for [`Versioned::content`](crate::Versioned::content).
+    /// Returns all of it as text, with the moment of the last change, for [`Versioned::content`](crate::Versioned::content).
     pub(crate) fn content(&self, id: impl std::fmt::Display, updated_at: Timestamp) -> String {
         json!([id.to_string(), updated_at.micros(), self.open, self.personal]).to_string()
     }
 
-    /// The entry of something that was made.
-    pub(crate) fn made(self) -> Entry {
-        entry(told(self.open), told(self.personal), self.customer)
+    /// Returns the entry of something that was created.
+    pub(crate) fn created(self) -> Entry {
+        entry(non_empty(self.open), non_empty(self.personal), self.customer)
     }
 
-    /// The entry of a change from this to that.
-    pub(crate) fn became(self, after: Self) -> Entry {
+    /// Returns the entry of a change from this view to another.
+    pub(crate) fn changed(self, after: Self) -> Entry {
         entry(difference(&self.open, after.open), difference(&self.personal, after.personal), after.customer)
     }
 }
@@ -47,8 +47,8 @@ fn entry(open: Value, personal: Value, customer: Option<CustomerId>) -> Entry {
     }
 }
 
-/// The members that say something.
-fn told(value: Value) -> Value {
+/// Returns the members that are not empty.
+fn non_empty(value: Value) -> Value {
     let Value::Object(members) = value else { return value };
     let empty = |value: &Value| match value {
         Value::Null => true,
@@ -60,7 +60,7 @@ fn told(value: Value) -> Value {
     Value::Object(members.into_iter().filter(|(_, value)| !empty(value)).collect())
 }
 
-/// `{"member": {"from": …, "to": …}}` for each that differs.
+/// Returns `{"member": {"from": …, "to": …}}` for each member that differs.
 fn difference(before: &Value, after: Value) -> Value {
     let Value::Object(after) = after else { return Value::Object(Map::new()) };
     let changed = after.into_iter().filter_map(|(name, to)| {

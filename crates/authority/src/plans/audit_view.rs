@@ -1,11 +1,11 @@
 use serde_json::{Value, json};
 
 use super::PlanDetails;
-use crate::facts::Facts;
+use crate::audit_view::AuditView;
 
-pub(super) fn of(details: &PlanDetails) -> Facts {
+pub(super) fn of(details: &PlanDetails) -> AuditView {
     let PlanDetails { plan, product } = details;
-    Facts::open(json!({
+    AuditView::open(json!({
         "product": product,
         "code": plan.code,
         "name": plan.name,

@@ -15,11 +15,11 @@ use tokio::task::JoinSet;
 use super::setting::{Installation, Site, code, database, operator, refused, trusted};
 
 /// Sends all of them before any is answered; their answers in the same order.
-async fn at_once(authority: &Arc<Authority>, beats: Vec<Heartbeat>) -> Vec<Result<Renewed, Refusal>> {
-    let mut hearing = JoinSet::new();
+async fn send_together(authority: &Arc<Authority>, beats: Vec<Heartbeat>) -> Vec<Result<Renewed, Refusal>> {
+    let mut answering = JoinSet::new();
     for (place, beat) in beats.into_iter().enumerate() {
         let authority = Arc::clone(authority);
-        hearing.spawn(async move {
+        answering.spawn(async move {
             let answer = match authority.heartbeat(Cx::of(Actor::Client), beat).await {
                 Ok(Answer::Granted(renewed)) => Ok(renewed),
                 Ok(Answer::Refused(refusal)) => Err(refusal),
@@ -35,7 +35,7 @@ async fn at_once(authority: &Arc<Authority>, beats: Vec<Heartbeat>) -> Vec<Resul
             (place, answer)
         });
     }
-    let mut answers = hearing.join_all().await;
+    let mut answers = answering.join_all().await;
     answers.sort_by_key(|(place, _)| *place);
     answers.into_iter().map(|(_, answer)| answer).collect()
 }
@@ -54,7 +54,7 @@ fn read(authority: &Authority, answer: &Result<Renewed, Refusal>) -> Lease {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn each_has_its_own_answer() {
+async fn each_heartbeat_of_a_batch_has_its_own_answer() {
     World::each(|world| async move {
         let site = Site::plain(&world, 100).await;
         let mut homes = active(&world, &site, 30).await;
@@ -69,7 +69,7 @@ async fn each_has_its_own_answer() {
             vec![Usage { meter: "jobs".to_owned(), amount: 5, seq: 1, at: Timestamp::from_seconds(0) }];
         beats[8].health = Some(Health { status: "ok".to_owned(), detail: None });
         beats[9].levels = Some([("nodes".to_owned(), 2), ("moons".to_owned(), 1)].into());
-        let answers = at_once(&world.authority, beats.clone()).await;
+        let answers = send_together(&world.authority, beats.clone()).await;
         for (place, answer) in answers.into_iter().enumerate() {
             match place {
                 3 => assert_eq!(refused(answer), ErrorCode::ActivationDeactivated),
@@ -87,7 +87,7 @@ async fn each_has_its_own_answer() {
         }
         assert_eq!(world.usage().await.len(), 1);
         // What was written is what each would have written alone.
-        let next = at_once(&world.authority, homes.iter_mut().map(Installation::beat).collect()).await;
+        let next = send_together(&world.authority, homes.iter_mut().map(Installation::beat).collect()).await;
         let again: Vec<_> = (0..30).filter(|place| next[*place].is_ok()).collect();
         assert_eq!(again, [4], "only the one that was not answered may send its first number");
     })
@@ -100,7 +100,7 @@ async fn the_same_heartbeat_many_times_has_one_effect() {
         let site = Site::plain(&world, 10).await;
         let mut homes = active(&world, &site, 2).await;
         let beat = homes[0].beat();
-        for answer in at_once(&world.authority, vec![beat; 40]).await {
+        for answer in send_together(&world.authority, vec![beat; 40]).await {
             assert_eq!(read(&world.authority, &answer).act, homes[0].id());
         }
         homes[0].number = 1;
@@ -118,7 +118,7 @@ async fn every_number_counts_once_however_they_come() {
         for number in 1..=20 {
             // Two requests with the next number, of which only one can be the next.
             let beats = vec![homes[0].beat(), homes[0].beat()];
-            let answers = at_once(&world.authority, beats).await;
+            let answers = send_together(&world.authority, beats).await;
             assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 1, "number {number}");
             homes[0].number = number;
         }
@@ -127,13 +127,14 @@ async fn every_number_counts_once_however_they_come() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_lapsed_comes_back_only_where_a_slot_is_free() {
+async fn a_lapsed_activation_returns_only_where_a_slot_is_free() {
     World::each(|world| async move {
         let site = Site::plain(&world, 3).await;
         let mut homes = active(&world, &site, 3).await;
         world.clock.advance(Seconds::days(4));
         Installation::new("late").activate(&world, &site).await.unwrap();
-        let answers = at_once(&world.authority, homes.iter_mut().map(Installation::beat).collect()).await;
+        let answers =
+            send_together(&world.authority, homes.iter_mut().map(Installation::beat).collect()).await;
         let (back, out): (Vec<_>, Vec<_>) = answers.into_iter().partition(Result::is_ok);
         assert_eq!(back.len(), 2);
         assert!(out.into_iter().all(|one| refused(one) == ErrorCode::ActivationLimitReached));
@@ -142,38 +143,39 @@ async fn what_lapsed_comes_back_only_where_a_slot_is_free() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_change_is_in_the_next_lease_whoever_made_it() {
+async fn a_change_of_any_replica_is_in_the_next_lease() {
     World::each(|world| async move {
         let site = Site::plain(&world, 40).await;
         let mut homes = active(&world, &site, 20).await;
         let replica = world.replica(7).await;
         let license = || site.license.to_string();
-        let hear = async |homes: &mut Vec<Installation>| {
+        let send_all = async |homes: &mut Vec<Installation>| {
             world.clock.advance(Seconds(60));
-            let answers = at_once(&world.authority, homes.iter_mut().map(Installation::beat).collect()).await;
+            let answers =
+                send_together(&world.authority, homes.iter_mut().map(Installation::beat).collect()).await;
             homes.iter_mut().for_each(|home| home.number += 1);
             answers
         };
-        let before = read(&world.authority, &hear(&mut homes).await[0]);
+        let before = read(&world.authority, &send_all(&mut homes).await[0]);
         let features = Some([code("federation"), code("audit_export")].into());
         let grant = EditLicense { features, ..EditLicense::default() };
         replica.edit_license(operator(), license(), grant).await.unwrap();
-        for answer in hear(&mut homes).await {
+        for answer in send_all(&mut homes).await {
             let lease = read(&world.authority, &answer);
             assert_eq!(lease.rev, before.rev + 1);
             assert!(lease.features.contains("audit_export"));
         }
         let title = kaching_authority::EditFeature { title: Some("New".to_owned()), ..Default::default() };
         replica.edit_feature(operator(), "chorus:federation".to_owned(), title).await.unwrap();
-        for answer in hear(&mut homes).await {
+        for answer in send_all(&mut homes).await {
             assert_ne!(read(&world.authority, &answer).cat, before.cat, "the catalogue is another");
         }
         replica.suspend_license(operator(), license(), "unpaid".to_owned()).await.unwrap();
-        for answer in hear(&mut homes).await {
+        for answer in send_all(&mut homes).await {
             assert_eq!(refused(answer), ErrorCode::LicenseSuspended);
         }
         replica.reinstate_license(operator(), license()).await.unwrap();
-        for answer in hear(&mut homes).await {
+        for answer in send_all(&mut homes).await {
             assert_eq!(read(&world.authority, &answer).rev, before.rev + 3);
         }
         replica.close().await;
@@ -183,7 +185,7 @@ async fn a_change_is_in_the_next_lease_whoever_made_it() {
 
 /// On SQLite the writer is alone, and nothing is ever locked by another.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn those_whose_row_is_locked_are_not_waited_for() {
+async fn a_batch_does_not_wait_for_a_locked_row() {
     let world = World::on(Engine::Postgres).await;
     let site = Site::plain(&world, 40).await;
     let mut homes = active(&world, &site, 20).await;
@@ -208,9 +210,9 @@ async fn those_whose_row_is_locked_are_not_waited_for() {
     is_locked.await.unwrap();
     let mut beats: Vec<_> = homes.iter_mut().map(Installation::beat).collect();
     let first = beats.remove(0);
-    let waiting = at_once(&world.authority, vec![first]);
+    let waiting = send_together(&world.authority, vec![first]);
     tokio::pin!(waiting);
-    let others = at_once(&world.authority, beats);
+    let others = send_together(&world.authority, beats);
     tokio::select! {
         _ = &mut waiting => panic!("its row is locked"),
         answers = others => assert!(answers.iter().all(Result::is_ok)),

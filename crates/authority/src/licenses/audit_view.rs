@@ -2,18 +2,18 @@ use kaching_domain::{Binding, License, TermsChange};
 use serde_json::{Map, Value, json};
 
 use super::LicenseDetails;
-use crate::{Versioned, audit::Entry, facts::Facts};
+use crate::{Versioned, audit::Entry, audit_view::AuditView};
 
-/// The entry of a change. What differs in the terms is named beside the terms before and after.
+/// Returns the entry of a change, with the terms before and after and the difference between them.
 pub(super) fn changed(before: &License, after: &License) -> Entry {
-    let entry = of(before).became(of(after));
+    let entry = of(before).changed(of(after));
     match TermsChange::between(&before.terms(), &after.terms()) {
         change if change.is_empty() => entry,
         change => entry.also("terms", terms(&change)),
     }
 }
 
-/// What differs between the terms, as JSON.
+/// Returns the difference between terms as JSON.
 pub(crate) fn terms(change: &TermsChange) -> Value {
     let changed = change.limits_changed.iter();
     let changed: Map<_, _> =
@@ -25,11 +25,11 @@ pub(crate) fn terms(change: &TermsChange) -> Value {
     })
 }
 
-/// What audit entries tell of a license. Its key is a secret and never told.
-pub(super) fn of(license: &License) -> Facts {
+/// Returns a license as audit entries show it, without its key, which is a secret.
+pub(super) fn of(license: &License) -> AuditView {
     let terms = license.terms();
     let binding = |binding: &Binding| json!({ "kind": binding.kind, "value": binding.value });
-    Facts {
+    AuditView {
         open: json!({
             "product": license.product.to_string(),
             "customer": license.customer.to_string(),

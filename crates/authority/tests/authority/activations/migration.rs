@@ -32,7 +32,7 @@ async fn moved(world: &World, to: &Config) -> kaching_authority::Result<Contents
 }
 
 #[tokio::test]
-async fn everything_moves_and_clients_notice_nothing() {
+async fn a_migration_copies_everything_and_clients_notice_nothing() {
     let mut world = World::on(Engine::Sqlite).await;
     let site = Site::plain(&world, 3).await;
     let mut first = Installation::new("first");
@@ -77,7 +77,7 @@ async fn everything_moves_and_clients_notice_nothing() {
 }
 
 #[tokio::test]
-async fn a_move_that_was_ended_goes_on_unless_the_authority_has_run_since() {
+async fn an_interrupted_migration_goes_on_unless_the_authority_has_run_since() {
     let mut world = World::on(Engine::Sqlite).await;
     Site::plain(&world, 3).await;
     world.authority.close().await;

@@ -1,0 +1,59 @@
+//! The tables of aggregates: one list of columns from which rows are read, inserted and updated.
+
+use kaching_db::{self as db, Param, Sql, Tx};
+
+/// A table with the columns of its aggregate.
+pub(crate) struct Table {
+    pub(crate) name: &'static str,
+    /// The columns as a SELECT names them (`n.id, n.product, …`), in the order in which rows are read. The id is first.
+    pub(crate) columns: &'static str,
+    /// How many of these, from the first one on, no update writes.
+    pub(crate) fixed: usize,
+    /// More columns, which follow from the others and are written but never read.
+    pub(crate) derived: &'static [&'static str],
+    /// Whether rows lie where their ids say.
+    pub(crate) placed: bool,
+}
+
+impl Table {
+    /// Inserts a row; `values` are those of all columns, in their order. Returns the number of rows that were inserted,
+    /// which a clause `on_conflict` may make 0.
+    pub(crate) fn insert(
+        &self,
+        tx: &mut Tx<'_>,
+        values: &[Param<'_>],
+        on_conflict: &'static str,
+    ) -> db::Result<u64> {
+        let hint = if self.placed { " /*+ place */" } else { "" };
+        let mut sql = Sql::new("insert into ");
+        sql.push(self.name).push(" (");
+        for (at, column) in self.all().enumerate() {
+            sql.push(if at == 0 { "" } else { ", " }).push(column).push(if at == 0 { hint } else { "" });
+        }
+        sql.push(") values (");
+        for (at, value) in values.iter().enumerate() {
+            sql.push(if at == 0 { "" } else { ", " }).add("?", std::slice::from_ref(value));
+            sql.push(if at == 0 { hint } else { "" });
+        }
+        sql.push(")").push(on_conflict);
+        tx.execute(&sql, sql.params())
+    }
+
+    /// Updates a row; `values` are those of all columns, in their order.
+    pub(crate) fn update(&self, tx: &mut Tx<'_>, values: &[Param<'_>]) -> db::Result<u64> {
+        let mut sql = Sql::new("update ");
+        sql.push(self.name);
+        let mut before = " set ";
+        for (column, value) in self.all().zip(values).skip(self.fixed) {
+            sql.push(before).push(column).add(" = ?", std::slice::from_ref(value));
+            before = ", ";
+        }
+        sql.add(" where id = ?", &values[..1]).push(if self.placed { " /*+ place */" } else { "" });
+        tx.execute(&sql, sql.params())
+    }
+
+    fn all(&self) -> impl Iterator<Item = &'static str> {
+        let name = |column: &'static str| column.split_once('.').map_or(column, |(_, name)| name);
+        self.columns.split(',').map(str::trim).map(name).chain(self.derived.iter().copied())
+    }
+}
