@@ -114,6 +114,13 @@ const BOUNDS: &[(&str, Bound)] = &[
         ),
     ),
     (
+        "usage_inbox",
+        Removed(
+            "insert into usage_inbox (activation, generation, number, increments, received_at) values (?1, 1, 1, '[]', 0)",
+            &[Activation],
+        ),
+    ),
+    (
         "license_changes",
         Removed(
             "insert into license_changes (number, license, revision, at) values (0, ?1, 1, 0)",
