@@ -31,8 +31,7 @@ impl Drop for Database {
     }
 }
 
-/// Vacuums and analyzes a database, as the server's autovacuum does some
-/// minutes later.
+/// Vacuums and analyzes a database, as the server's autovacuum does some minutes later.
 ///
 /// # Errors
 /// If the server does not answer, or does not do it.
