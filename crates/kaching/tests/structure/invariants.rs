@@ -1,4 +1,4 @@
-//! What each crate must not contain: the invariants of the structure, by reading the sources.
+//! The invariants of the structure: each crate's forbidden contents, checked in its sources.
 
 use std::collections::BTreeMap;
 
@@ -154,7 +154,7 @@ fn the_client_asks_for_the_system_in_one_place() {
         let found = attributes.chain(macros).chain(paths).chain(texts).map(|spot| named(source, spot));
         if source.path.starts_with(PLACE) { there += found.count() } else { elsewhere.extend(found) }
     }
-    none_found(&format!("What differs between systems stands in {PLACE}"), elsewhere);
+    none_found(&format!("Only {PLACE} depends on the operating system"), elsewhere);
     assert!(there > 10, "only {there} places found in {PLACE}");
 }
 
@@ -171,7 +171,7 @@ fn wire_types_have_no_behaviour() {
         }
     }
     none_found(
-        "The API's types are data: beside traits, only constructors and look-ups in a table",
+        "The API's types are data: except for traits, only constructors and look-ups in a table",
         findings,
     );
 }
@@ -199,7 +199,7 @@ fn the_server_speaks_no_sql() {
             let found = facts.texts.iter().filter(|spot| speaks_sql(&spot.word));
             found.map(|spot| named(source, spot)).collect::<Vec<_>>()
         });
-        none_found(&format!("SQL stands in the authority's sql.rs files, not in {name}"), findings);
+        none_found(&format!("SQL is in the authority's sql.rs files, not in {name}"), findings);
     }
 }
 

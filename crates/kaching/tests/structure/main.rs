@@ -4,15 +4,22 @@
 mod documents;
 mod invariants;
 mod migrations;
+mod modules;
+mod names;
 mod shape;
 mod source;
 mod tokens;
 mod walls;
+mod words;
 mod workspace;
 
 use std::fmt::Display;
 
-/// Fails with all findings at once, under the rule that they break.
+/// Crates whose words, names and modules are not checked yet.
+const NOT_YET: &[&str] =
+    &["api", "authority", "client", "examples/cluster", "examples/notes", "kaching", "server"];
+
+/// Fails with all findings together, under the rule that they break.
 fn none_found<T: Display>(rule: &str, findings: impl IntoIterator<Item = T>) {
     let findings: Vec<String> = findings.into_iter().map(|finding| format!("  {finding}")).collect();
     assert!(findings.is_empty(), "{rule}\n{}\n", findings.join("\n"));

@@ -17,7 +17,7 @@ const FUNCTION: usize = 90;
 const NAMES_OF_NOTHING: &[&str] = &["mod", "utils", "util", "common", "helpers", "helper", "manager", "misc"];
 const LOOSE_WORDS: &[&str] = &["TODO", "FIXME", "XXX", "HACK"];
 const LOOSE_MACROS: &[&str] = &["todo", "unimplemented", "dbg"];
-/// Where tests wait for another process: in one place, with a bound.
+/// The crate in which tests wait for another process, with a bound.
 const MAY_WAIT: &[&str] = &["crates/testkit/"];
 
 #[test]

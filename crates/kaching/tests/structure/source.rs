@@ -1,5 +1,6 @@
 //! Every Rust file of the workspace, read once.
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use crate::tokens::{self, Facts, Read};
@@ -26,6 +27,20 @@ pub(crate) fn of(folder: &str) -> impl Iterator<Item = &'static Source> {
     all().iter().filter(move |source| source.path.starts_with(&prefix))
 }
 
+/// The modules of the crate in this folder by their path, without those of tests. The root has the empty path.
+pub(crate) fn modules(folder: &str) -> BTreeMap<Vec<String>, &'static Source> {
+    let path = |source: &Source| {
+        let (_, path) = source.path.trim_end_matches(".rs").split_once("/src/")?;
+        let root = path == "lib" || path == "main";
+        Some(if root { Vec::new() } else { path.split('/').map(str::to_owned).collect() })
+    };
+    let for_tests = |source: &&Source| source.test && folder != "testkit";
+    of(folder)
+        .filter(|source| !for_tests(source))
+        .filter_map(|source| Some((path(source)?, source)))
+        .collect()
+}
+
 /// The shipped facts of the crate in this folder; there is at least one file, or the rule that asks tests nothing.
 pub(crate) fn shipped(folder: &str) -> Vec<(&'static Source, &'static Facts)> {
     let found: Vec<_> =
@@ -35,7 +50,7 @@ pub(crate) fn shipped(folder: &str) -> Vec<(&'static Source, &'static Facts)> {
 }
 
 impl Source {
-    /// What the file says that is shipped, and what it says for tests only.
+    /// The facts of the code that is shipped, then of the code for tests, each with whether it is for tests.
     pub(crate) fn facts(&self) -> [(&Facts, bool); 2] {
         [(&self.read.shipped, self.test), (&self.read.tested, true)]
     }

@@ -3,14 +3,14 @@
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 
-/// A word and the line on which it stands.
+/// A word and its line.
 #[derive(Clone, Debug)]
 pub(crate) struct Spot {
     pub(crate) line: usize,
     pub(crate) word: String,
 }
 
-/// A function with what stands between its brackets.
+/// A function with its parameters and its body.
 #[derive(Clone, Debug)]
 pub(crate) struct Function {
     pub(crate) line: usize,
@@ -26,12 +26,18 @@ pub(crate) struct Function {
     pub(crate) attributes: Vec<String>,
 }
 
-/// What one file says, in the order of its lines.
+/// The facts of one file, in the order of its lines.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Facts {
     /// `a::b::c`, with the groups of `use` written out.
     pub(crate) paths: Vec<Spot>,
-    /// What stands in string literals.
+    /// The paths of `pub use`, in any of its visibilities. They are among `paths`, too.
+    pub(crate) reexports: Vec<Spot>,
+    /// The names that items declare: functions, types, modules, constants.
+    pub(crate) names: Vec<Spot>,
+    /// The names of structs, enums, unions, traits and type aliases, associated types apart.
+    pub(crate) types: Vec<Spot>,
+    /// The text of string literals.
     pub(crate) texts: Vec<Spot>,
     /// The name of each method called, and its first argument if that is a string literal.
     pub(crate) calls: Vec<(Spot, Option<String>)>,
@@ -53,23 +59,31 @@ pub(crate) struct Read {
 /// Reads the text of a file.
 pub(crate) fn read(text: &str) -> Result<Read, proc_macro2::LexError> {
     let mut read = Read::default();
-    walk(&mut read, text.parse()?, &Place::default());
+    walk(&mut read, text.parse()?, &Context::default());
     Ok(read)
 }
 
+const TYPES: &[&str] = &["struct", "enum", "union", "trait", "type"];
+const OTHER_ITEMS: &[&str] = &["fn", "mod", "const", "static"];
+
+/// The surroundings of the tokens that are being read.
 #[derive(Clone, Default)]
-struct Place {
+struct Context {
     test: bool,
     of_trait: bool,
+    /// In the body of an `impl` or a `trait`, whose types are associated ones.
+    associated: bool,
+    /// In the braces of a `pub use`.
+    reexport: bool,
     prefix: String,
 }
 
-fn walk(read: &mut Read, stream: TokenStream, place: &Place) {
+fn walk(read: &mut Read, stream: TokenStream, context: &Context) {
     let tokens: Vec<TokenTree> = stream.into_iter().collect();
     let mut at = 0;
     let mut item = Item::default();
     while let Some(token) = tokens.get(at) {
-        let here = Place { test: place.test || item.test, ..place.clone() };
+        let here = Context { test: context.test || item.test, ..context.clone() };
         let line = token.span().start().line;
         match token {
             TokenTree::Punct(mark) if mark.as_char() == '#' => {
@@ -85,8 +99,21 @@ fn walk(read: &mut Read, stream: TokenStream, place: &Place) {
                 let (path, next) = path_at(&tokens, at);
                 item.word(&ident.to_string());
                 let facts = read.facts(here.test);
-                let full = format!("{}{path}", place.prefix);
+                let full = format!("{}{path}", context.prefix);
                 let spot = Spot { line, word: full.clone() };
+                if let Some(TokenTree::Ident(name)) = tokens.get(at + 1) {
+                    let name = Spot { line, word: name.to_string() };
+                    if TYPES.contains(&path.as_str()) && !context.associated {
+                        facts.types.push(name.clone());
+                    }
+                    if TYPES.contains(&path.as_str()) || OTHER_ITEMS.contains(&path.as_str()) {
+                        facts.names.push(name);
+                    }
+                }
+                let reexport = context.reexport || (item.public && item.imports);
+                if reexport && path != "use" {
+                    facts.reexports.push(spot.clone());
+                }
                 if punct(tokens.get(next)) == Some('!') && punct(tokens.get(next + 1)) != Some('=') {
                     facts.macros.push(Spot { line, word: path.clone() });
                 }
@@ -104,7 +131,7 @@ fn walk(read: &mut Read, stream: TokenStream, place: &Place) {
                 }
                 at = next - 1;
                 if let Some(group) = use_group(&tokens, next) {
-                    walk(read, group.stream(), &Place { prefix: format!("{full}::"), ..here });
+                    walk(read, group.stream(), &Context { prefix: format!("{full}::"), reexport, ..here });
                     at = next + 2;
                 }
             }
@@ -114,8 +141,12 @@ fn walk(read: &mut Read, stream: TokenStream, place: &Place) {
                 }
             }
             TokenTree::Group(group) => {
-                let of_trait = place.of_trait || item.of_trait;
-                walk(read, group.stream(), &Place { of_trait, prefix: here.prefix.clone(), test: here.test });
+                let inside = Context {
+                    of_trait: context.of_trait || item.of_trait,
+                    associated: context.associated || item.associates,
+                    ..here
+                };
+                walk(read, group.stream(), &inside);
                 if group.delimiter() == Delimiter::Brace {
                     item = Item::default();
                 }
@@ -130,19 +161,23 @@ fn walk(read: &mut Read, stream: TokenStream, place: &Place) {
     }
 }
 
-/// What is known of the item that is being read: its attributes and what kind it is.
+/// The attributes and the kind of the item that is being read.
 #[derive(Default)]
 struct Item {
     test: bool,
+    public: bool,
+    imports: bool,
     of_trait: bool,
     implements: bool,
+    /// An `impl` or a `trait`.
+    associates: bool,
     /// A declaration, in which a comma ends nothing.
     declares: bool,
     attributes: Vec<String>,
 }
 
 impl Item {
-    fn attribute(&mut self, read: &mut Read, group: &Group, place: &Place) {
+    fn attribute(&mut self, read: &mut Read, group: &Group, context: &Context) {
         let word: String = group.stream().to_string().split_whitespace().collect();
         if word.starts_with("doc") {
             return;
@@ -152,18 +187,21 @@ impl Item {
             || word.ends_with("::test")
             || word.starts_with("cfg(all(test");
         let line = group.span_open().start().line;
-        read.facts(place.test || self.test).attributes.push(Spot { line, word: word.clone() });
+        read.facts(context.test || self.test).attributes.push(Spot { line, word: word.clone() });
         self.attributes.push(word);
-        walk(read, group.stream(), &Place { test: place.test || self.test, ..Place::default() });
+        walk(read, group.stream(), &Context { test: context.test || self.test, ..Context::default() });
     }
 
     fn word(&mut self, word: &str) {
         self.declares |= ["fn", "impl", "struct", "enum", "trait", "type", "use", "where"].contains(&word);
+        self.public |= word == "pub";
+        self.imports |= word == "use";
         self.implements |= word == "impl";
+        self.associates |= self.implements || word == "trait";
         self.of_trait |= self.implements && word == "for";
     }
 
-    fn function(&mut self, read: &mut Read, tokens: &[TokenTree], at: usize, place: &Place) {
+    fn function(&mut self, read: &mut Read, tokens: &[TokenTree], at: usize, context: &Context) {
         let Some(TokenTree::Ident(name)) = tokens.get(at + 1) else { return };
         let parameters = tokens[at..].iter().find_map(|token| match token {
             TokenTree::Group(group) if group.delimiter() == Delimiter::Parenthesis => {
@@ -176,13 +214,13 @@ impl Item {
         if let Some(body) = body {
             words_of(body.stream(), &mut words);
         }
-        read.facts(place.test).functions.push(Function {
+        read.facts(context.test).functions.push(Function {
             line: name.span().start().line,
             name: name.to_string(),
             parameters: parameters.unwrap_or_default(),
             lines: body.map_or(0, |body| body.span_close().end().line + 1 - body.span_open().start().line),
             words,
-            of_trait: place.of_trait,
+            of_trait: context.of_trait,
             attributes: self.attributes.clone(),
         });
     }
@@ -257,7 +295,7 @@ fn punct(token: Option<&TokenTree>) -> Option<char> {
     }
 }
 
-/// What stands between the quotes of a string literal, escapes left as they are written.
+/// The text between the quotes of a string literal, with its escapes as they are written.
 fn text_of(literal: &str) -> Option<String> {
     let inner = literal.trim_start_matches(['b', 'c', 'r', '#']).strip_prefix('"')?;
     Some(inner.trim_end_matches('#').trim_end_matches('"').to_owned())

@@ -9,7 +9,7 @@ use crate::{none_found, workspace};
 /// Crates that do no I/O, read no clock, own no randomness and start no thread.
 pub(crate) const PURE: &[&str] = &["base", "license", "domain"];
 
-/// What the pure crates may depend on outside the workspace. None of these reaches out of the process.
+/// The dependencies of the pure crates outside the workspace. None of them does I/O.
 const PURE_DEPENDENCIES: &[&str] = &[
     "aws-lc-rs",
     "base64",
@@ -27,8 +27,8 @@ const PURE_DEPENDENCIES: &[&str] = &[
     "zeroize",
 ];
 
-/// What a crate must never depend on, whatever the table says of crates of ours. What one of its features brings is for
-/// whoever asks for that feature.
+/// Dependencies that a crate must never have, besides the rules of the table. The dependencies of a feature concern only
+/// those that enable it.
 const NEVER: &[(&str, &[&str])] = &[
     ("authority", &["axum", "http", "hyper", "postgres", "rusqlite", "tower"]),
     ("server", &["postgres", "rusqlite"]),

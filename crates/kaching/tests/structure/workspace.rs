@@ -1,4 +1,4 @@
-//! What cargo knows about the workspace, and where its files are.
+//! The packages of the workspace, by cargo, and its files.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,9 @@ use std::sync::LazyLock;
 
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
-/// Folders that hold no source of ours.
+use crate::NOT_YET;
+
+/// Folders without a source of this project.
 const NOT_OURS: &[&str] = &["target", ".git", "node_modules", "corpus", "artifacts"];
 
 pub(crate) static METADATA: LazyLock<Metadata> = LazyLock::new(|| {
@@ -25,6 +27,17 @@ pub(crate) fn root() -> &'static Path {
 /// The packages of the workspace by name.
 pub(crate) fn packages() -> BTreeMap<String, &'static Package> {
     METADATA.workspace_packages().into_iter().map(|package| (package.name.to_string(), package)).collect()
+}
+
+/// The folders of the crates whose words and modules are checked, as `source::of` takes them.
+pub(crate) fn checked_crates() -> Vec<String> {
+    let folders = packages().into_values().map(|package| {
+        let folder = package.manifest_path.parent().expect("a manifest is in a folder").as_std_path();
+        let folder =
+            folder.strip_prefix(root()).expect("below the root").to_string_lossy().replace('\\', "/");
+        folder.trim_start_matches("crates/").to_owned()
+    });
+    folders.filter(|folder| !NOT_YET.contains(&folder.as_str())).collect()
 }
 
 /// The names of the dependencies of a package, of one kind.
