@@ -33,14 +33,14 @@ pub struct Activation {
     pub levels: BTreeMap<Code, u64>,
 }
 
-/// Where an activation stands.
+/// The status of an activation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum ActivationStatus {
     /// Holds a slot.
     Active,
-    /// Has not been heard of for too long.
+    /// Has sent no heartbeat for too long.
     Lapsed,
     /// Gave its slot back.
     Deactivated,
@@ -50,12 +50,12 @@ pub enum ActivationStatus {
     Released,
 }
 
-/// Frees an activation's slot at once.
+/// Frees an activation's slot immediately.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ReleaseRequest {
-    /// Why: personal data, kept beside the audit entry.
+    /// The reason: personal data, kept apart from the audit entry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }

@@ -52,7 +52,7 @@ pub struct CataloguePlan {
     pub name: String,
     /// Its place among the product's plans.
     pub rank: i64,
-    /// What it costs, where that is told.
+    /// The price, if it is public.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price: Option<Price>,
     /// What it switches on.

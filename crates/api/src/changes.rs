@@ -19,7 +19,7 @@ pub struct Changes {
     /// When it changed, where a change brought this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<Timestamp>,
-    /// The authority's clock when this was written; what goes to many at once is without.
+    /// The authority's clock when this was written; absent where many clients receive the same bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub now: Option<Timestamp>,
 }

@@ -28,6 +28,7 @@ mod reports;
 mod secret;
 mod stats;
 mod status;
+mod terms;
 mod tokens;
 mod validate;
 
@@ -47,13 +48,13 @@ pub use heartbeat::{Health, HealthStatus, HeartbeatAnswer, HeartbeatRequest, Log
 pub use jobs::{Job, JobState};
 pub use keys::{ChangedIssuer, IssuerChange, Key, KeyCreate, KeyPurpose, Root, WithdrawnKey};
 pub use licenses::{
-    At, Binding, FeaturesChange, FindRequest, License, LicenseCreate, LicenseEdit, LicenseKeyAnswer,
-    LicenseState, LicenseStatus, LimitChange, LimitsChange, ProductLicense, RekeyRequest, RenewRequest,
-    RevokeRequest, Scheduled, Start, SuspendRequest, TermsChange, TransferRequest, UpgradeRequest,
+    At, Binding, FindRequest, License, LicenseCreate, LicenseEdit, LicenseKeyAnswer, LicenseState,
+    LicenseStatus, ProductLicense, RekeyRequest, RenewRequest, RevokeRequest, Scheduled, Start,
+    SuspendRequest, TransferRequest, UpgradeRequest,
 };
 pub use list::List;
 pub use list_edit::ListEdit;
-pub use plans::{AppliedChange, Apply, ApplyAnswer, ApplyRequest, Plan, PlanCreate, PlanEdit, PolicyEdit};
+pub use plans::{AppliedChange, Apply, ApplyAnswer, ApplyRequest, Plan, PlanCreate, PlanEdit};
 pub use problem::{FieldError, Problem};
 pub use products::{ContactEdit, KeyFormat, Product, ProductCreate, ProductEdit};
 pub use quotas::{Holder, Quota};
@@ -62,5 +63,6 @@ pub use reports::{ReportKind, ReportRequest};
 pub use secret::SecretText;
 pub use stats::Stats;
 pub use status::{PlanSummary, Status, StatusActivations};
+pub use terms::{FeaturesChange, LimitChange, LimitsChange, PolicyEdit, TermsChange};
 pub use tokens::{Token, TokenCreate, TokenEdit};
 pub use validate::{ValidateAnswer, ValidateRequest};

@@ -6,7 +6,7 @@ use kaching_base::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    KeyFormat, ListEdit, PolicyEdit, SecretText,
+    KeyFormat, ListEdit, PolicyEdit, SecretText, TermsChange,
     patch::{nullable, present},
 };
 
@@ -67,50 +67,6 @@ pub struct License {
     /// What the call changed of its terms; only in the answer of a call that did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub changed: Option<TermsChange>,
-}
-
-/// What differs between the terms before a change and those after it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct TermsChange {
-    /// The features.
-    pub features: FeaturesChange,
-    /// The limits.
-    pub limits: LimitsChange,
-    /// The members of the lease policy that differ.
-    pub lease_policy: BTreeSet<String>,
-}
-
-/// Features that a change switches on and off.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct FeaturesChange {
-    /// Those that it switches on.
-    pub added: BTreeSet<Code>,
-    /// Those that it switches off.
-    pub removed: BTreeSet<Code>,
-}
-
-/// Limits that a change sets and takes away.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct LimitsChange {
-    /// Those that were not there.
-    pub added: BTreeMap<Code, Limit>,
-    /// Those that are not there any more.
-    pub removed: BTreeMap<Code, Limit>,
-    /// Those that are another.
-    pub changed: BTreeMap<Code, LimitChange>,
-}
-
-/// A limit before and after a change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct LimitChange {
-    /// Before.
-    pub from: Limit,
-    /// After.
-    pub to: Limit,
 }
 
 /// A change of plan that takes effect later.
@@ -232,7 +188,7 @@ pub struct LicenseCreate {
     /// Starts with the first activation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start: Option<Start>,
-    /// Beside those of the plan.
+    /// In addition to those of the plan.
     #[serde(default)]
     pub features: BTreeSet<Code>,
     /// In place of the plan's of the same name.
@@ -332,7 +288,7 @@ pub struct FindRequest {
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SuspendRequest {
-    /// Why: told to the customer, and kept beside the audit entry.
+    /// The reason: shown to the customer, and kept apart from the audit entry.
     pub reason: String,
 }
 
@@ -365,7 +321,7 @@ pub struct UpgradeRequest {
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum At {
-    /// At once.
+    /// Immediately.
     #[default]
     Now,
     /// At the end date.

@@ -1,4 +1,4 @@
-//! What tells an absent member of a PATCH body from one that is null.
+//! The difference between an absent member of a PATCH body and one that is null.
 
 use serde::{Deserialize, Deserializer};
 

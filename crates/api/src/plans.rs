@@ -1,13 +1,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use kaching_base::{
-    Code, CopyPolicy, FingerprintKind, LeasePolicy, LicenseId, LicenseType, Limit, Mode, PlanId, Price, Term,
-    Timestamp,
-};
+use kaching_base::{Code, LeasePolicy, LicenseId, LicenseType, Limit, PlanId, Price, Term, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ListEdit, TermsChange,
+    ListEdit, PolicyEdit, TermsChange,
     patch::{nullable, present},
 };
 
@@ -38,7 +35,7 @@ pub struct Plan {
     pub term_days: Option<i64>,
     /// How its leases live and end.
     pub lease_policy: LeasePolicy,
-    /// What it costs, where that is told.
+    /// The price, if it is public.
     pub price: Option<Price>,
     /// When it was made.
     pub created_at: Timestamp,
@@ -115,43 +112,9 @@ pub struct PlanEdit {
     /// How its leases live and end.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub lease_policy: Option<PolicyEdit>,
-    /// What it costs; null is not told.
+    /// The price; null if it is not public.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "nullable")]
     pub price: Option<Option<Price>>,
-}
-
-/// Members of a lease policy; what is absent stays.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct PolicyEdit {
-    /// Lifetime of a lease in seconds, 900 to 1800.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
-    pub lease_s: Option<i64>,
-    /// Seconds it runs on without contact after the last lease's end.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
-    pub offline_s: Option<i64>,
-    /// Days it runs on after the license's end; null means 14, and none for trials.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "nullable")]
-    pub expiry_days: Option<Option<i64>>,
-    /// What a refusal or the end of grace does.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
-    pub mode: Option<Mode>,
-    /// The features that stay where the mode is `degrade`: all of them, or those to add and to remove.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
-    pub keep: Option<ListEdit<Code>>,
-    /// Seconds the superseded installation runs on after a takeover.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
-    pub move_grace_s: Option<i64>,
-    /// Takeovers in 30 days by the key alone; 0 forbids them.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
-    pub moves: Option<i64>,
-    /// What is done about a suspected copy.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
-    pub copies: Option<CopyPolicy>,
-    /// The accepted kinds of fingerprint: all of them, or those to add and to remove; empty accepts any.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
-    pub kinds: Option<ListEdit<FingerprintKind>>,
 }
 
 /// `POST /v1/admin/plans/{id}/apply`: gives a plan's terms to licenses that have it.
@@ -171,9 +134,9 @@ pub struct ApplyRequest {
 #[serde(untagged)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum Apply {
-    /// `all` at once, or `renewing`: each at its next renewal.
+    /// `all` immediately, or `renewing`: each at its next renewal.
     Word(String),
-    /// These at once.
+    /// These licenses, immediately.
     Licenses(Vec<LicenseId>),
 }
 
@@ -183,7 +146,7 @@ pub enum Apply {
 pub struct ApplyAnswer {
     /// How many licenses take over the terms, now or at their renewal.
     pub licenses: u64,
-    /// What changes for them, the most frequent change first; nothing for those that have these terms. Of more than ten
+    /// What changes for them, the most frequent change first; licenses that already have these terms are left out. Of more than ten
     /// thousand licenses the first ten thousand are looked at.
     #[serde(default)]
     pub changes: Vec<AppliedChange>,

@@ -39,7 +39,7 @@ pub struct Product {
 pub enum KeyFormat {
     /// `CHORUS-XXXXX-XXXXX-XXXXX-XXXXX-XXXXX`.
     Short,
-    /// CAIO's, with a shared secret: whoever holds that can forge keys.
+    /// CAIO's, with a shared secret: anybody who holds it can forge keys.
     CaioV1,
     /// CAIO's, signed.
     CaioV2,

@@ -1,7 +1,7 @@
 use kaching_base::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// `POST /v1/reports`: an audit entry told by the product.
+/// `POST /v1/reports`: an audit entry reported by the product.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

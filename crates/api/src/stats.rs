@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-/// `GET /v1/admin/stats`: how many licenses stand how. Active, expired, suspended, revoked and not started are the total.
+/// `GET /v1/admin/stats`: how many licenses are in each state. Active, expired, suspended, revoked and not started are the total.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Stats {

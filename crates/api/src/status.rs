@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Holder, LicenseState, ProductLicense, Quota, Upgrade};
 
-/// `GET /v1/status`: how a license stands, for the people of the customer.
+/// `GET /v1/status`: the status of a license, for its customer.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Status {
