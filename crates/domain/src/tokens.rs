@@ -21,44 +21,40 @@ pub struct Token {
     pub archived_at: Option<Timestamp>,
 }
 
-/// A right; every one includes [`Scope::Read`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Scope {
-    /// Everything.
-    Admin,
-    /// Lists and shows, without license keys, without mail and network addresses, and without the personal part of
-    /// audit entries.
-    Read,
-    /// Makes and changes products, features and plans.
-    CatalogueWrite,
-    /// Makes and changes customers.
-    CustomersWrite,
-    /// Makes and changes licenses, and frees or moves their activations.
-    LicensesWrite,
-    /// Sees license keys.
-    LicensesKey,
-    /// Sees personal data in what is listed and shown: customers' mail addresses, and the addresses from which
-    /// installations call.
-    PersonalRead,
-    /// Sees the personal part of audit entries.
-    AuditPersonal,
-    /// Takes backups, which contain everything.
-    Backup,
+/// The one table of scopes: the name in Rust, the word on the wire, and what it allows. The enum, the API's description and
+/// the documents have it from here.
+macro_rules! scopes {
+    ($($scope:ident = $word:literal, $allows:literal;)+) => {
+        /// A right of a principal; every one includes [`Scope::Read`].
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Scope {
+            $(#[doc = $allows] $scope),+
+        }
+
+        impl Scope {
+            /// Every scope.
+            pub const ALL: &'static [Self] = &[$(Self::$scope),+];
+
+            /// Returns what the scope allows, as sentences.
+            pub fn allows(self) -> &'static str {
+                match self { $(Self::$scope => $allows),+ }
+            }
+        }
+
+        word!(Scope { $($scope = $word),+ });
+    };
 }
 
-impl Scope {
-    /// Every scope.
-    pub const ALL: &'static [Self] = &[
-        Self::Admin,
-        Self::Read,
-        Self::CatalogueWrite,
-        Self::CustomersWrite,
-        Self::LicensesWrite,
-        Self::LicensesKey,
-        Self::PersonalRead,
-        Self::AuditPersonal,
-        Self::Backup,
-    ];
+scopes! {
+    Admin = "admin", "Everything.";
+    Read = "read", "Lists and shows, without license keys and personal data. Every other scope includes it.";
+    CatalogueWrite = "catalogue:write", "Creates and changes products, features and plans.";
+    CustomersWrite = "customers:write", "Creates and changes customers.";
+    LicensesWrite = "licenses:write", "Creates and changes licenses, and releases or moves their activations.";
+    LicensesKey = "licenses:key", "Shows license keys, and with `licenses:write` replaces them.";
+    PersonalRead = "personal:read", "Shows personal data, which is null without it: customers' mail addresses, and the addresses from which installations call.";
+    AuditPersonal = "audit:personal", "Shows the personal part of audit entries.";
+    Backup = "backup", "Takes backups, which contain everything.";
 }
 
 impl Token {
@@ -72,15 +68,3 @@ impl Token {
 pub fn may(scopes: &BTreeSet<Scope>, asked: Scope) -> bool {
     scopes.contains(&Scope::Admin) || scopes.contains(&asked) || (asked == Scope::Read && !scopes.is_empty())
 }
-
-word!(Scope {
-    Admin = "admin",
-    Read = "read",
-    CatalogueWrite = "catalogue:write",
-    CustomersWrite = "customers:write",
-    LicensesWrite = "licenses:write",
-    LicensesKey = "licenses:key",
-    PersonalRead = "personal:read",
-    AuditPersonal = "audit:personal",
-    Backup = "backup"
-});
