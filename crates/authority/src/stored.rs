@@ -120,10 +120,10 @@ impl From<StoredBinding> for Binding {
 /// The word of a key format.
 pub(crate) fn key_format(format: KeyFormat) -> &'static str {
     match format {
+        KeyFormat::Short => "short",
         KeyFormat::CaioV1 => "caio-v1",
         KeyFormat::CaioV2 => "caio-v2",
         KeyFormat::Agency => "agency",
-        _ => "short",
     }
 }
 

@@ -11,7 +11,6 @@ pub struct LicenseKey {
 
 /// The format of a license key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub enum KeyFormat {
     /// `<PREFIX>-XXXXX-XXXXX-XXXXX-XXXXX-XXXXX`: ours.
     Short,

@@ -26,7 +26,6 @@ pub(super) async fn inspect(text: &str, target: &AuthorityTarget) -> Result<Insp
         KeyFormat::CaioV1 => "caio-v1",
         KeyFormat::CaioV2 => "caio-v2",
         KeyFormat::Agency => "agency",
-        _ => "unknown",
     };
     let (verified, verdict, license) = match known(&key, target).await {
         Ok(answer) => (Some(answer.valid), answer.detail, json!(answer.license)),
