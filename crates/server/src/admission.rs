@@ -1,10 +1,11 @@
-//! Who is served at once, who waits, and who is asked to come again: so that what is served is served in time.
+//! Admission of calls: each is served immediately, waits, or is asked to retry, so that served calls are served in time.
 //!
-//! Each class of calls has its own places, so that a flood of one leaves the others alone. Whoever finds no place waits
-//! in line, not for long; then, or where the line is full, it is told to come again, spread over a time that grows with
-//! the number of those who were told so.
+//! Each class of calls has its own places, so that a flood of one leaves the others alone. A call that finds no place
+//! waits in a short queue. After that, or if the queue is full, it is asked to retry within a time that grows with the
+//! number of calls that were turned away.
 
 mod sliding;
+mod turn;
 
 use std::{
     sync::{Arc, Mutex},
@@ -16,32 +17,19 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use self::sliding::Sliding;
 use crate::{
-    App,
     config::LimitSettings,
     metrics::{self, Metrics},
-    problem::{Rejected, Result},
+    route::CallClass,
 };
 
-/// What a call is, as far as it takes a place from others.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Class {
-    /// With a credential.
-    Heartbeats,
-    /// With a license key or a lease.
-    Keys,
-    /// With an API token.
-    Operators,
-}
-
-impl Class {
-    fn label(self) -> metrics::Class {
-        let class = match self {
-            Self::Heartbeats => "heartbeats",
-            Self::Keys => "keys",
-            Self::Operators => "operators",
-        };
-        metrics::Class { class }
-    }
+/// The label of a class in metrics.
+fn label(class: CallClass) -> metrics::ClassLabel {
+    let class = match class {
+        CallClass::Heartbeats => "heartbeats",
+        CallClass::Keys => "keys",
+        CallClass::Operators => "operators",
+    };
+    metrics::ClassLabel { class }
 }
 
 /// The classes of calls.
@@ -49,7 +37,7 @@ pub(crate) struct Admission {
     heartbeats: Gate,
     keys: Gate,
     operators: Gate,
-    /// Heartbeats in a second above which clients are told to come less often; 0 where that is when some were sent away.
+    /// Heartbeats a second above which clients are asked to send fewer; 0 is when some were turned away.
     max_heartbeats: u64,
 }
 
@@ -66,48 +54,48 @@ struct Gate {
     load: Mutex<Load>,
 }
 
-/// What came of those who came lately.
+/// How many recent calls were served and turned away.
 #[derive(Default)]
 struct Load {
     served: Sliding,
     shed: Sliding,
 }
 
-/// A place among those who are served, until it is dropped.
+/// A place among the calls that are served, until it is dropped.
 pub(crate) struct Turn(#[expect(dead_code, reason = "it is held")] OwnedSemaphorePermit);
 
-/// Nobody is told to come again later than this, in seconds.
+/// The longest `Retry-After`, in seconds.
 const LONGEST_SPREAD: u64 = 10;
 
 impl Admission {
     pub(crate) fn new(settings: &LimitSettings, metrics: &Metrics) -> Self {
-        let gate = |class: Class, places: u32| Gate {
+        let gate = |class: CallClass, places: u32| Gate {
             places: Arc::new(Semaphore::new(usize::try_from(places).unwrap_or(Semaphore::MAX_PERMITS))),
-            waiting: metrics.waiting.get_or_create_owned(&class.label()),
-            sent_away: metrics.shed.get_or_create_owned(&class.label()),
+            waiting: metrics.waiting.get_or_create_owned(&label(class)),
+            sent_away: metrics.shed.get_or_create_owned(&label(class)),
             most_waiting: settings.most_waiting.into(),
             longest_wait: Duration::from_millis(settings.longest_wait_ms.into()),
             load: Mutex::default(),
         };
         Self {
-            heartbeats: gate(Class::Heartbeats, settings.heartbeats_at_once),
-            keys: gate(Class::Keys, settings.keys_at_once),
-            operators: gate(Class::Operators, settings.operators_at_once),
+            heartbeats: gate(CallClass::Heartbeats, settings.heartbeats_at_once),
+            keys: gate(CallClass::Keys, settings.keys_at_once),
+            operators: gate(CallClass::Operators, settings.operators_at_once),
             max_heartbeats: settings.max_heartbeats_per_second.into(),
         }
     }
 
-    fn gate(&self, class: Class) -> &Gate {
+    fn gate(&self, class: CallClass) -> &Gate {
         match class {
-            Class::Heartbeats => &self.heartbeats,
-            Class::Keys => &self.keys,
-            Class::Operators => &self.operators,
+            CallClass::Heartbeats => &self.heartbeats,
+            CallClass::Keys => &self.keys,
+            CallClass::Operators => &self.operators,
         }
     }
 }
 
 impl Gate {
-    /// A place, at once or after a wait; nothing where the line is full or the wait was too long.
+    /// Returns a place, immediately or after a wait; `None` if the queue is full or the wait was too long.
     async fn enter(&self) -> Option<Turn> {
         if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
             return Some(Turn(place));
@@ -152,29 +140,6 @@ impl Load {
         let (served, shed) = (self.served.total(second), self.shed.total(second));
         let sustained = if max_a_second > 0 { max_a_second * sliding::SECONDS } else { served };
         if max_a_second == 0 && shed == 0 { 1000 } else { (served + shed) * 1000 / sustained.max(1) }
-    }
-}
-
-impl App {
-    /// Waits for a turn of this class; it lasts until it is dropped.
-    pub(crate) async fn turn(&self, class: Class) -> Result<Turn> {
-        let gate = self.admission.gate(class);
-        let turn = gate.enter().await;
-        let mut load = gate.load();
-        // Read while it is held: a second that came here late would pass for a clock that was set back.
-        let second = self.now().seconds();
-        match turn {
-            Some(_) => load.served.count(second),
-            None => load.shed.count(second),
-        }
-        if class == Class::Heartbeats {
-            let pressure = load.pressure(second, self.admission.max_heartbeats);
-            self.metrics.stretch.set(self.authority.stretch_heartbeats(pressure));
-        }
-        turn.ok_or_else(|| {
-            gate.sent_away.inc();
-            Rejected::overloaded().retry_within(1, load.spread(second))
-        })
     }
 }
 

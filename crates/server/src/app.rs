@@ -11,10 +11,10 @@ use crate::{
     admission::Admission,
     config::{Config, PublicUrl},
     limits::Limits,
+    long_poll_slots::LongPollSlots,
     metrics::Metrics,
     peer::{Network, UntrustedForwarder},
     process::Process,
-    waits::Waits,
 };
 
 /// What every handler works with: the authority, and what its HTTP face knows.
@@ -32,7 +32,7 @@ pub struct Inner {
     pub(crate) body_timeout: std::time::Duration,
     pub(crate) limits: Limits,
     pub(crate) admission: Admission,
-    pub(crate) waits: Arc<Waits>,
+    pub(crate) long_poll_slots: Arc<LongPollSlots>,
     pub(crate) metrics: Metrics,
     pub(crate) registry: Registry,
     /// Whether the process takes its leave: what is asked is still answered, but nobody should begin to ask.
@@ -66,7 +66,10 @@ impl App {
             body_timeout: seconds(config.server.body_timeout_s),
             limits: Limits::new(&config.limits),
             admission: Admission::new(&config.limits, &metrics),
-            waits: Arc::new(Waits::new(config.server.max_connections, config.limits.places_percent)),
+            long_poll_slots: Arc::new(LongPollSlots::new(
+                config.server.max_connections,
+                config.limits.places_percent,
+            )),
             metrics,
             registry,
             leaving: AtomicBool::new(false),

@@ -8,7 +8,7 @@ use kaching_base::{ErrorCode, Secret, pasted};
 
 use crate::{
     App, Peer,
-    edge::Arrival,
+    arrival::Arrival,
     extract::authorization,
     problem::{Rejected, Result},
 };
@@ -35,7 +35,7 @@ impl App {
         let unknown = || unauthenticated("this API token is unknown, archived or has ended");
         let principal = self.holder_of(arrival, Secret::new(pasted(secret)), unknown).await?;
         if let Actor::Token(id) = principal.actor {
-            self.pace_token(id)?;
+            self.limit_token(id)?;
         }
         Ok(principal)
     }

@@ -7,6 +7,8 @@ use prometheus_client::{
     registry::Registry,
 };
 
+use crate::route::{Audience, Facts};
+
 /// Answered later than this, in microseconds, is too late for a product's call.
 const IN_TIME: i64 = 200_000;
 
@@ -44,28 +46,25 @@ impl Availability {
         own
     }
 
-    /// A request to this route was answered after so many microseconds.
-    pub(crate) fn count(&self, route: &str, status: StatusCode, micros: i64) {
-        if let Some(outcome) = of_call(route, status, micros) {
+    /// Counts a request to a route with these facts that was answered after so many microseconds.
+    pub(crate) fn count(&self, facts: Option<&Facts>, status: StatusCode, micros: i64) {
+        if let Some(outcome) = of_call(facts, status, micros) {
             self.calls.get_or_create(&Outcome { outcome }).inc();
         }
-        if route == "/v1/heartbeat" {
+        if facts.is_some_and(|facts| facts.is_heartbeat) {
             self.heartbeats.get_or_create(&Outcome { outcome: of_heartbeat(status) }).inc();
         }
     }
 }
 
-/// What came of a call; nothing where it is not one of a product's.
-fn of_call(route: &str, status: StatusCode, micros: i64) -> Option<&'static str> {
-    let product = route.starts_with("/v1/") && !route.starts_with("/v1/admin/");
-    // Whoever asks to be told of changes asks to wait.
-    let waits = matches!(route, "/v1/changes" | "/v1/events");
-    match () {
-        () if !product => None,
-        () if status.is_server_error() => Some("failed"),
-        () if micros > IN_TIME && !waits => Some("late"),
-        () => Some("good"),
-    }
+/// Returns how a call of a product is counted; `None` for any other. One that waits for a change is never late.
+fn of_call(facts: Option<&Facts>, status: StatusCode, micros: i64) -> Option<&'static str> {
+    let facts = facts.filter(|facts| facts.audience == Some(Audience::Products))?;
+    Some(match () {
+        () if status.is_server_error() => "failed",
+        () if micros > IN_TIME && !facts.waits => "late",
+        () => "good",
+    })
 }
 
 fn of_heartbeat(status: StatusCode) -> &'static str {
@@ -78,6 +77,8 @@ fn of_heartbeat(status: StatusCode) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use axum::http::Method;
+
     use super::*;
 
     #[test]
@@ -96,8 +97,10 @@ mod tests {
             ("/ready", 503, 1, None),
             ("none", 404, 1, None),
         ];
+        let (_, table) = crate::router::all_routes().into_parts();
         for (route, status, micros, outcome) in cases {
-            let found = of_call(route, StatusCode::from_u16(status).unwrap(), micros);
+            let facts = table.find(&Method::GET, route);
+            let found = of_call(facts, StatusCode::from_u16(status).unwrap(), micros);
             assert_eq!(found, outcome, "{route} {status} {micros}");
         }
     }

@@ -32,7 +32,7 @@ pub struct Config {
     pub retention: RetentionSettings,
     /// Backups on a schedule.
     pub backup: BackupSettings,
-    /// What it tells.
+    /// Which messages it has.
     pub log: LogSettings,
 }
 
@@ -71,7 +71,7 @@ pub struct ServerSettings {
     pub leave_s: u32,
     /// Seconds that a stop waits for running requests.
     pub shutdown_timeout_s: u32,
-    /// Connections that are open at once.
+    /// The most open connections.
     pub max_connections: u32,
 }
 
@@ -108,41 +108,41 @@ pub struct KeySettings {
 pub struct LimitSettings {
     /// Failures a minute from one address.
     pub failures_per_minute: u32,
-    /// Calls at once with the credential of one activation.
+    /// The burst of calls with the credential of one activation.
     pub activation_burst: u32,
     /// Calls a second with the credential of one activation; 0 is no limit.
     pub activation_per_second: u32,
-    /// Heartbeats at once from one address that were answered before and followed by others.
+    /// The burst of outdated heartbeats from one address: answered before, and followed by others.
     pub outdated_burst: u32,
     /// Heartbeats a second from one address that were answered before and followed by others; 0 is no limit.
     pub outdated_per_second: u32,
-    /// Calls at once with the keys of one license, besides two for each of its slots.
+    /// The burst of calls with the keys of one license, in addition to two for each of its slots.
     pub license_burst: u32,
     /// Calls a second with the keys of one license; 0 is no limit.
     pub license_per_second: u32,
-    /// Validations at once with the keys of one license.
+    /// The burst of validations with the keys of one license.
     pub validations_burst: u32,
     /// Validations a second with the keys of one license; 0 is no limit.
     pub validations_per_second: u32,
-    /// Installations that a license with fewer slots admits at once.
+    /// The burst of new installations of a license with fewer slots.
     pub new_fingerprints_burst: u32,
     /// Installations an hour that one license admits and never had, once it has admitted one for each slot; 0 is no limit.
     pub new_fingerprints_per_hour: u32,
     /// How many slots a license without a limit counts as.
     pub unlimited_slots: u32,
-    /// Questions for changes and streams at once with the leases of one activation; of one license, besides two for each
+    /// The burst of long polls and streams with the leases of one activation; of one license, in addition to two for each
     /// of its slots.
     pub changes_burst: u32,
     /// Questions for changes and streams a second with the leases of one activation; of one license, besides one for each
     /// ten of its slots; 0 is no limit.
     pub changes_per_second: u32,
-    /// Questions for changes and streams at once from one address.
+    /// The burst of long polls and streams from one address.
     pub address_changes_burst: u32,
     /// Questions for changes and streams a second from one address; 0 is no limit.
     pub address_changes_per_second: u32,
-    /// Of a hundred places for streams and waiting questions, those that one license, and one address, may have.
+    /// The percentage of the slots for streams and long polls that one license, or one address, may have.
     pub places_percent: u32,
-    /// Calls at once with one API token.
+    /// The burst of calls with one API token.
     pub token_burst: u32,
     /// Calls a second with one API token; 0 is no limit.
     pub token_per_second: u32,
@@ -154,17 +154,17 @@ pub struct LimitSettings {
     pub activations_per_day: u32,
     /// Audit entries a day of what a license's products were refused, for each installation that is active; 0 is no limit.
     pub audit_per_day: u32,
-    /// Calls with a credential that are served at once.
+    /// The most calls with a credential that are served concurrently.
     pub heartbeats_at_once: u32,
-    /// Calls with a key or a lease that are served at once.
+    /// The most calls with a key or a lease that are served concurrently.
     pub keys_at_once: u32,
-    /// Calls with an API token that are served at once.
+    /// The most calls with an API token that are served concurrently.
     pub operators_at_once: u32,
     /// Calls of each kind that may wait for a place.
     pub most_waiting: u32,
     /// Milliseconds that they may wait.
     pub longest_wait_ms: u32,
-    /// Heartbeats a second above which clients are told to come less often; 0 is when some could not be served in time.
+    /// Heartbeats a second above which clients are asked to send fewer; 0 is when some could not be served in time.
     pub max_heartbeats_per_second: u32,
 }
 
@@ -198,7 +198,7 @@ pub struct BackupSettings {
     pub keep: u32,
 }
 
-/// `[log]`: what the authority tells.
+/// `[log]`: the messages of the authority.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(test, derive(utoipa::ToSchema))]
@@ -389,7 +389,7 @@ impl PublicUrl {
         host == "localhost" || host.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback())
     }
 
-    /// What stands between host and our own paths: empty, or `/path`.
+    /// The path between the host and our own paths: empty, or `/path`.
     pub fn path(&self) -> &str {
         let rest = self.0.split_once("://").map_or("", |(_, rest)| rest);
         rest.find('/').map_or("", |at| &rest[at..])
@@ -422,7 +422,7 @@ fn unreadable(file: &str, error: &toml::de::Error) -> String {
     format!("the settings cannot be read: line {line}, column {column}: {}", error.message())
 }
 
-/// Which setting is not what it has to be. What a secret is instead is not told: it could be the secret.
+/// A setting that is not valid. The message never holds the value of a secret.
 fn senseless(error: &serde_path_to_error::Error<toml::de::Error>) -> String {
     let name = error.path().to_string();
     if overlay::is_secret(&name) {

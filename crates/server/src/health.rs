@@ -7,12 +7,12 @@ use axum::{
 };
 use kaching_base::ErrorCode;
 use serde::Serialize;
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     App,
-    extract::Public,
+    extract::{Open, Public},
     problem::{Rejected, Result},
+    route::{Routes, route},
 };
 
 /// How the process is.
@@ -24,25 +24,25 @@ struct Alive {
     version: &'static str,
 }
 
-pub(crate) fn public_routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(health)).routes(routes!(ready))
+pub(crate) fn public_routes() -> Routes<App> {
+    Routes::new().add(route!(health)).add(route!(ready))
 }
 
-pub(crate) fn private_routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(metrics))
+pub(crate) fn private_routes() -> Routes<App> {
+    Routes::new().add(route!(metrics))
 }
 
 const ALIVE: Alive = Alive { status: "ok", version: env!("CARGO_PKG_VERSION") };
 
 /// Whether the process is alive.
 #[utoipa::path(get, path = "/health", tag = "health", responses((status = 200, body = Alive)))]
-async fn health(_: Public) -> axum::Json<Alive> {
+async fn health(_: Public<Open>) -> axum::Json<Alive> {
     axum::Json(ALIVE)
 }
 
 /// Whether database, schema, clock and keys are usable, and the server is not about to stop.
 #[utoipa::path(get, path = "/ready", tag = "health", responses((status = 200, body = Alive)))]
-async fn ready(State(app): State<App>, _: Public) -> Result<axum::Json<Alive>> {
+async fn ready(State(app): State<App>, _: Public<Open>) -> Result<axum::Json<Alive>> {
     if app.is_leaving() {
         let detail = "this server is about to stop";
         return Err(Rejected::new(ErrorCode::Overloaded, detail).retry_within(1, 3).because("not ready"));
@@ -66,7 +66,7 @@ async fn ready(State(app): State<App>, _: Public) -> Result<axum::Json<Alive>> {
 /// What the authority measures, in the text format of OpenMetrics.
 #[utoipa::path(get, path = "/metrics", tag = "health",
     responses((status = 200, body = String, content_type = "application/openmetrics-text")))]
-async fn metrics(State(app): State<App>, _: Public) -> Result<Response> {
+async fn metrics(State(app): State<App>, _: Public<Open>) -> Result<Response> {
     let mut text = String::new();
     prometheus_client::encoding::text::encode(&mut text, &app.registry)
         .map_err(|e| Rejected::failure(format!("the metrics cannot be written: {e}")))?;

@@ -5,6 +5,7 @@
 //! is not new takes from a bucket that holds up nothing else. What proves nothing counts against its address alone.
 
 mod buckets;
+mod calls;
 mod changes;
 mod failures;
 mod headers;
@@ -18,15 +19,17 @@ use std::net::{IpAddr, Ipv6Addr};
 use kaching_base::{ActivationId, ErrorCode, Timestamp, TokenId};
 
 use self::{
-    buckets::Buckets, changes::Changes, failures::Failures, heartbeats::Heartbeats, licenses::Licenses,
+    buckets::Buckets, changes::ChangeLimits, failures::Failures, heartbeats::Heartbeats, licenses::Licenses,
     rate::Rate,
 };
-pub(crate) use self::{failures::SecretHash, headers::Budget, licenses::KeyPurpose};
+pub(crate) use self::{
+    failures::SecretHash,
+    headers::{Budget, note, noting},
+    licenses::KeyPurpose,
+};
 use crate::{
-    App,
     config::LimitSettings,
-    edge,
-    metrics::{Kind, Metrics},
+    metrics::{LimitKind, Metrics},
     problem::{Rejected, Result},
 };
 
@@ -34,10 +37,10 @@ use crate::{
 pub(crate) struct Limits {
     /// By activation and generation, so that a holder who was displaced takes nothing from the present one; and by
     /// purpose, so that a captured call of one kind, sent again and again, holds up no other kind.
-    activations: Limit<(ActivationId, u64, Purpose)>,
-    tokens: Limit<TokenId>,
+    activations: RateLimit<(ActivationId, u64, Purpose)>,
+    tokens: RateLimit<TokenId>,
     heartbeats: Heartbeats,
-    changes: Changes,
+    changes: ChangeLimits,
     licenses: Licenses,
     pub(crate) failures: Failures,
 }
@@ -54,13 +57,13 @@ pub(crate) enum Purpose {
 }
 
 /// Buckets of one kind that are all alike; without a rate they have no bottom.
-struct Limit<K> {
-    kind: Kind,
+struct RateLimit<K> {
+    kind: LimitKind,
     rate: Option<Rate>,
     buckets: Buckets<K>,
 }
 
-/// Buckets of one kind that are remembered at most: about 20 MiB each where all of them are in use at once.
+/// Buckets of one kind that are remembered at most: about 20 MiB each if all of them are in use.
 const MOST: usize = 400_000;
 
 impl Limits {
@@ -68,10 +71,10 @@ impl Limits {
         let activations = Rate::per_second(settings.activation_per_second, settings.activation_burst.into());
         let tokens = Rate::per_second(settings.token_per_second, settings.token_burst.into());
         Self {
-            activations: Limit::new(Kind::Activation, activations),
-            tokens: Limit::new(Kind::Token, tokens),
+            activations: RateLimit::new(LimitKind::Activation, activations),
+            tokens: RateLimit::new(LimitKind::Token, tokens),
             heartbeats: Heartbeats::new(settings),
-            changes: Changes::new(settings),
+            changes: ChangeLimits::new(settings),
             licenses: Licenses::new(settings),
             failures: Failures::new(settings.failures_per_minute),
         }
@@ -87,8 +90,8 @@ impl Limits {
     }
 }
 
-impl<K: std::hash::Hash + Eq> Limit<K> {
-    fn new(kind: Kind, rate: Option<Rate>) -> Self {
+impl<K: std::hash::Hash + Eq> RateLimit<K> {
+    fn new(kind: LimitKind, rate: Option<Rate>) -> Self {
         let window = rate.map_or(0, Rate::full_after);
         Self { kind, rate, buckets: Buckets::new(MOST, Some(window)) }
     }
@@ -106,9 +109,9 @@ impl<K: std::hash::Hash + Eq> Limit<K> {
         match self.take(key, now) {
             None => Ok(()),
             Some(Ok(budget)) => {
-                // Whoever keeps to its pace never sees a header.
+                // A caller within its limit sees no header.
                 if budget.is_scarce() {
-                    edge::note(budget);
+                    note(budget);
                 }
                 Ok(())
             }
@@ -117,44 +120,10 @@ impl<K: std::hash::Hash + Eq> Limit<K> {
     }
 }
 
-impl App {
-    /// One call with a credential that was verified.
-    pub(crate) fn pace_activation(
-        &self,
-        activation: ActivationId,
-        generation: u64,
-        purpose: Purpose,
-    ) -> Result<()> {
-        let detail = "this installation calls too often; wait as long as Retry-After says";
-        let key = (activation, generation, purpose);
-        self.limits.activations.pace(key, self.now(), &self.metrics, detail)
-    }
-
-    /// One question with a lease that was verified.
-    pub(crate) fn pace_lease(&self, activation: ActivationId) -> Result<()> {
-        self.pace_activation(activation, 0, Purpose::Lease)
-    }
-
-    /// One call with a token that was found.
-    pub(crate) fn pace_token(&self, token: TokenId) -> Result<()> {
-        match self.limits.tokens.take(token, self.now()) {
-            None => Ok(()),
-            Some(Ok(budget)) => {
-                edge::note(budget);
-                Ok(())
-            }
-            Some(Err(spent)) => {
-                let detail = "this API token is used too often; wait as long as Retry-After says";
-                Err(limited(&self.metrics, spent, detail))
-            }
-        }
-    }
-}
-
 /// 429: never signed, so that it cannot turn a license into a refused one.
 pub(crate) fn limited(metrics: &Metrics, spent: Budget, detail: &str) -> Rejected {
     metrics.limited(spent.kind);
-    edge::note(spent);
+    note(spent);
     Rejected::new(ErrorCode::RateLimited, detail).retry_after(spent.reset_s.max(1))
 }
 

@@ -3,9 +3,9 @@
 mod connection;
 mod connections;
 mod head_errors;
-mod impatient;
 mod local;
 mod tls;
+mod write_timeout;
 
 use std::{
     io,
@@ -23,13 +23,13 @@ use tokio::{
 };
 
 pub use self::tls::{CertificateState, check_certificate};
-use self::{connection::Lines, connections::Connections, tls::Certificate};
+use self::{connection::Acceptor, connections::Connections, tls::Certificate};
 use crate::{
-    App, Shutdown,
+    App, Shutdown, background,
     config::{Config, PublicUrl},
+    route::Table,
     router,
     tasks::Tasks,
-    upkeep,
 };
 
 /// Addresses that are bound and not served yet, so that the issuer can name the port that was found.
@@ -38,20 +38,20 @@ pub struct Listeners {
     private: Option<TcpListener>,
     socket: Option<(UnixListener, PathBuf)>,
     certificate: Option<Arc<Certificate>>,
-    limits: Limits,
+    limits: ConnectionLimits,
     addresses: Addresses,
     issuer: PublicUrl,
 }
 
 /// What a listener takes.
 #[derive(Clone, Copy)]
-struct Limits {
+struct ConnectionLimits {
     header_timeout: Duration,
     shutdown_timeout: Duration,
     connections: usize,
 }
 
-/// Connections that the system takes for us before we do: as many clients as come back at once after an outage.
+/// Connections that the system holds until we accept them: as many clients as come back together after an outage.
 /// It lowers this to its own limit (net.core.somaxconn on Linux, usually 4096).
 const BACKLOG: u32 = 16_384;
 
@@ -74,7 +74,7 @@ pub struct Addresses {
 #[error("{0}")]
 pub struct BindError(pub(crate) String);
 
-/// Why serving ended by itself.
+/// Why serving ended without a request to stop.
 #[derive(Debug, thiserror::Error)]
 #[error("the database can no longer be trusted with a write ({0}): see to it and start again")]
 pub struct ServeError(String);
@@ -108,7 +108,7 @@ impl Listeners {
             private,
             socket,
             certificate,
-            limits: Limits {
+            limits: ConnectionLimits {
                 header_timeout: seconds(config.server.body_timeout_s),
                 shutdown_timeout: seconds(config.server.shutdown_timeout_s),
                 connections: usize::try_from(config.server.max_connections).unwrap_or(Semaphore::MAX_PERMITS),
@@ -139,14 +139,14 @@ impl Listeners {
         let shutdown = ours;
         let mut accepting = Tasks::default();
         for _ in 0..JOB_WORKERS {
-            accepting.spawn(upkeep::worker(app.clone(), shutdown.clone()));
+            accepting.spawn(background::worker(app.clone(), shutdown.clone()));
         }
         for task in &TASKS {
-            accepting.spawn(upkeep::scheduled(app.clone(), task, shutdown.clone()));
+            accepting.spawn(background::scheduled(app.clone(), task, shutdown.clone()));
         }
-        accepting.spawn(upkeep::sweep(app.clone(), shutdown.clone()));
-        accepting.spawn(upkeep::measure(app.clone(), shutdown.clone()));
-        accepting.spawn(upkeep::changes(app.clone(), shutdown.clone()));
+        accepting.spawn(background::sweep(app.clone(), shutdown.clone()));
+        accepting.spawn(background::measure(app.clone(), shutdown.clone()));
+        accepting.spawn(background::changes(app.clone(), shutdown.clone()));
         let (product, everything) = (router::product(&app), router::everything(&app));
         let lines = |router| self.limits.lines(router, &app, &shutdown);
         let public = if self.private.is_some() { product } else { everything.clone() };
@@ -169,7 +169,7 @@ impl Listeners {
         };
         stop.now();
         app.leave();
-        // Those who wait are answered, and those who listen go to another server.
+        // Long polls are answered, and streams go to another server.
         app.authority.end_listening();
         let left = accepting.finish(self.limits.shutdown_timeout + Duration::from_secs(1)).await;
         if left > 0 {
@@ -181,13 +181,16 @@ impl Listeners {
     /// Serves these routes alone on the product address, with everything around them that the authority's have: to
     /// measure what that costs.
     pub async fn serve_only(self, routes: Router<App>, app: App, shutdown: Shutdown) {
-        self.limits.lines(router::around(&app, routes), &app, &shutdown).tcp(self.product, None).await;
+        self.limits
+            .lines(router::around(&app, (routes, Table::default())), &app, &shutdown)
+            .tcp(self.product, None)
+            .await;
     }
 }
 
-impl Limits {
-    fn lines(self, router: Router, app: &App, shutdown: &Shutdown) -> Lines {
-        Lines {
+impl ConnectionLimits {
+    fn lines(self, router: Router, app: &App, shutdown: &Shutdown) -> Acceptor {
+        Acceptor {
             router,
             app: app.clone(),
             shutdown: shutdown.clone(),

@@ -22,9 +22,9 @@ pub(crate) struct Metrics {
     pub(crate) in_flight: Gauge,
     pub(crate) connections: Gauge,
     pub(crate) connections_ended: Counter,
-    rate_limited: Family<Limit, Counter>,
-    pub(crate) shed: Family<Class, Counter>,
-    pub(crate) waiting: Family<Class, Gauge>,
+    rate_limited: Family<LimitLabel, Counter>,
+    pub(crate) shed: Family<ClassLabel, Counter>,
+    pub(crate) waiting: Family<ClassLabel, Gauge>,
     pub(crate) stretch: Gauge<f64, AtomicU64>,
     pub(crate) tls_end: Gauge,
     pub(crate) streams: Gauge,
@@ -52,23 +52,23 @@ pub(crate) struct Route {
     pub(crate) route: String,
 }
 
-/// From a change that is heard at once to one that waited for a heartbeat.
+/// From a change that arrives immediately to one that waits for a heartbeat.
 const PROPAGATION: [f64; 14] =
     [0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Limit {
+struct LimitLabel {
     limit: &'static str,
 }
 
 /// Of `admission`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub(crate) struct Class {
+pub(crate) struct ClassLabel {
     pub(crate) class: &'static str,
 }
 
-/// Which limit a caller is told of.
+/// The limits that an answer may name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum LimitKind {
     /// Calls with a credential.
     Activation,
     /// The last heartbeat of an activation again.
@@ -93,7 +93,7 @@ pub(crate) enum Kind {
     Activations,
 }
 
-impl Kind {
+impl LimitKind {
     const ALL: [Self; 11] = [
         Self::Activation,
         Self::Repeats,
@@ -127,15 +127,15 @@ impl Kind {
 
 impl Metrics {
     /// One more that was over the limit of the day, where that is why.
-    pub(crate) fn limited_today(&self, kind: Kind, error: &Error) {
+    pub(crate) fn limited_today(&self, kind: LimitKind, error: &Error) {
         if matches!(error, Error::TooMany { .. }) {
             self.limited(kind);
         }
     }
 
     /// One more that was over this limit.
-    pub(crate) fn limited(&self, kind: Kind) {
-        self.rate_limited.get_or_create(&Limit { limit: kind.as_str() }).inc();
+    pub(crate) fn limited(&self, kind: LimitKind) {
+        self.rate_limited.get_or_create(&LimitLabel { limit: kind.as_str() }).inc();
     }
 
     pub(crate) fn new(registry: &mut Registry) -> Self {
@@ -201,9 +201,9 @@ impl Metrics {
             metrics.stretch.clone(),
         );
         metrics.stretch.set(1.0);
-        // What never happened is told as 0, so that its first time is seen as a change.
-        for kind in Kind::ALL {
-            drop(metrics.rate_limited.get_or_create(&Limit { limit: kind.as_str() }));
+        // An event that never happened is reported as 0, so that the first one is seen as a change.
+        for kind in LimitKind::ALL {
+            drop(metrics.rate_limited.get_or_create(&LimitLabel { limit: kind.as_str() }));
         }
         registry.register(
             "tls_certificate_end_seconds",

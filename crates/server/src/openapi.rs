@@ -1,13 +1,14 @@
 //! The description of the API, built from the handlers.
 
-use std::sync::OnceLock;
+use std::{collections::BTreeMap, fmt::Write as _};
 
+use kaching_authority::domain::Scope;
 use serde_json::{Value, json};
-use utoipa::OpenApi;
+use utoipa::{OpenApi as _, openapi::OpenApi};
 
-use crate::router;
+use crate::route::{Facts, Operation, VersionUse};
 
-#[derive(OpenApi)]
+#[derive(utoipa::OpenApi)]
 #[openapi(
     info(
         title = "Kaching",
@@ -25,40 +26,29 @@ use crate::router;
     tags(
         (name = "product", description = "What the client in a product calls."),
         (name = "keys", description = "The public keys that verify statements."),
-        (name = "health", description = "For those who watch the authority."),
+        (name = "health", description = "Monitoring of the authority."),
         (name = "operator", description = "What operators and their programs call, with an API token.")
     )
 )]
 struct Description;
 
-/// What these hand out is too long, or too secret, to be kept for a repeat, or only read; they change nothing that a
-/// repeat would change again.
-const UNREMEMBERED: [&str; 3] = ["/v1/admin/backup", "/v1/admin/keys/root", "/v1/admin/licenses/find"];
-
-/// The description as JSON text.
-pub fn text() -> &'static str {
-    static TEXT: OnceLock<String> = OnceLock::new();
-    TEXT.get_or_init(|| format!("{:#}\n", document()))
-}
-
 /// What the handlers say, and what holds for all of them and is therefore said here.
-fn document() -> Value {
-    let routes = router::product_routes().merge(router::operator_routes());
+pub(crate) fn document((described, facts): (OpenApi, BTreeMap<Operation, Facts>)) -> Value {
     let mut api = Description::openapi();
-    let (_, described) = routes.split_for_parts();
     api.paths = described.paths;
     if let (Some(ours), Some(theirs)) = (&mut api.components, described.components) {
         ours.schemas.extend(theirs.schemas);
     }
     let mut document = serde_json::to_value(&api).expect("a description is plain data");
-    // An identifier is all that a license needs; the empty URL beside it would not be valid.
+    // An identifier is all that a license needs; an empty URL would not be valid.
     for (path, item) in document["paths"].as_object_mut().expect("paths are an object") {
         for (method, operation) in item.as_object_mut().expect("a path is an object") {
-            complete(path, method, operation);
+            let facts = &facts[&(path.clone(), method.clone())];
+            complete(path, method, operation, facts);
         }
     }
     document["components"]["securitySchemes"] = json!({
-        "token": {"type": "http", "scheme": "bearer", "description": "An API token: kch_…"},
+        "token": {"type": "http", "scheme": "bearer", "description": token()},
         "lease": {"type": "http", "scheme": "bearer", "description": "A lease, a compact JWS"},
         "key": {"type": "http", "scheme": "License", "description": "A license key"},
         "credential": {
@@ -69,21 +59,17 @@ fn document() -> Value {
     document
 }
 
-/// Whether an operation is about one object that has a version, and with which status it answers that version.
-fn versioned(path: &str, method: &str) -> Option<Option<&'static str>> {
-    let words: Vec<_> = path.strip_prefix("/v1/admin/")?.split('/').collect();
-    match (words.as_slice(), method) {
-        (["products" | "features" | "plans" | "customers" | "licenses" | "tokens", "{id}"], _) => {
-            Some(Some("200"))
-        }
-        (["licenses", "{id}", "key"], _) => None,
-        (["licenses", "{id}", _], "post") => Some(Some("200")),
-        (["plans", "{id}", "apply"], "post") => Some(None),
-        _ => None,
+/// The description of API tokens, with the table of scopes.
+fn token() -> String {
+    let mut text = "An API token: kch_… Each operation names the scope that it needs:\n".to_owned();
+    for scope in Scope::ALL {
+        let _ = write!(text, "\n- `{}`: {}", scope.as_str(), scope.allows());
     }
+    text
 }
 
-fn complete(path: &str, method: &str, operation: &mut Value) {
+/// Adds what the facts of the route say.
+fn complete(path: &str, method: &str, operation: &mut Value, facts: &Facts) {
     let words = path.split('/').filter(|word| !word.is_empty() && *word != "v1");
     let words: Vec<_> = words.map(|word| word.trim_matches(['{', '}', '.'])).collect();
     operation["operationId"] = json!(format!("{method}_{}", words.join("_").replace(['.', '-'], "_")));
@@ -91,46 +77,45 @@ fn complete(path: &str, method: &str, operation: &mut Value) {
         "description": "Something else than what was asked for",
         "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
     });
-    let operator = path.starts_with("/v1/admin/");
     let mut add = |parameter: Value| {
         if operation.get("parameters").is_none() {
             operation["parameters"] = json!([]);
         }
         operation["parameters"].as_array_mut().expect("parameters are an array").push(parameter);
     };
-    if path.contains("{id}") {
+    if facts.is_addressed {
         add(json!({
             "name": "id", "in": "path", "required": true, "schema": {"type": "string"},
             "description": "Its address: a code, <product>:<code>, an id, a reference or a kid, as the noun has it",
         }));
     }
-    if operator && method != "get" && !UNREMEMBERED.contains(&path) {
+    if facts.is_repeatable {
         add(json!({
             "name": "Idempotency-Key", "in": "header", "required": false,
             "schema": {"type": "string", "minLength": 1, "maxLength": 255},
             "description": "The same request under the same key has the effect of one, for 24 hours",
         }));
     }
-    if let Some(answered) = versioned(path, method) {
+    if let Some(version) = facts.version {
         if method != "get" {
             add(json!({
                 "name": "If-Match", "in": "header", "required": false, "schema": {"type": "string"},
                 "description": "The ETag of the object as it was read: the change is made only while it is still so",
             }));
         }
-        if let Some(status) = answered {
-            operation["responses"][status]["headers"]["ETag"] = json!({
+        if version == VersionUse::Answered {
+            operation["responses"]["200"]["headers"]["ETag"] = json!({
                 "description": "The version of the object, for If-Match", "schema": {"type": "string"},
             });
         }
     }
-    operation["security"] = match path {
-        _ if operator => json!([{"token": []}]),
-        "/v1/heartbeat" | "/v1/deactivate" | "/v1/reports" => json!([{"credential": []}]),
-        "/v1/status" | "/v1/catalogue" => json!([{"lease": []}, {"key": []}]),
-        "/v1/changes" | "/v1/events" => json!([{"lease": []}]),
-        "/v1/activate" => json!([{}, {"key": []}, {"credential": []}]),
-        "/v1/validate" => json!([{}, {"key": []}]),
-        _ => json!([]),
-    };
+    operation["security"] = security(facts);
+}
+
+/// The proofs of which a call carries one; an empty one means a call without any.
+fn security(facts: &Facts) -> Value {
+    let scopes: Vec<_> = facts.scope.iter().map(|scope| scope.as_str()).collect();
+    let proofs = facts.proofs.iter().map(|proof| json!({ proof.name(): scopes }));
+    let without = facts.proof_is_optional.then(|| json!({}));
+    without.into_iter().chain(proofs).collect()
 }

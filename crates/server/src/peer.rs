@@ -10,7 +10,7 @@ use axum::http::HeaderMap;
 use kaching_base::ParseError;
 use serde::{Deserialize, Serialize};
 
-/// The header in which proxies name those that they speak for.
+/// The header in which proxies name their client.
 const FORWARDED: &str = "x-forwarded-for";
 
 /// The other end of a connection; every request carries one as an extension.

@@ -12,15 +12,15 @@ use crate::request_name::RequestName;
 
 /// Why a request gets another answer than the one it asked for.
 ///
-/// The edge writes it down: only there is the request's id known.
+/// The outer middleware renders it, since only that knows the request's id.
 #[derive(Clone)]
 pub(crate) struct Rejected {
     pub(crate) problem: Box<Problem>,
-    /// What we log and do not tell.
+    /// The cause, which is logged and not sent.
     cause: Option<String>,
     /// Which way to sign in would help.
     challenge: Option<&'static str>,
-    /// The seconds within which it may be tried again: each is told another one, so that they do not all come back at once.
+    /// The range of `Retry-After` in seconds: each answer has another value, so that clients do not all come back together.
     again: Option<(u64, u64)>,
 }
 
@@ -55,7 +55,7 @@ impl Rejected {
         self
     }
 
-    /// What the log is told besides.
+    /// Adds a cause for the log.
     pub(crate) fn because(self, cause: impl Into<String>) -> Self {
         Self { cause: Some(cause.into()), ..self }
     }
@@ -74,7 +74,7 @@ impl Rejected {
         &self.problem.code
     }
 
-    /// What an answer that axum made by itself comes to.
+    /// Makes a problem of an error that axum itself answered.
     pub(crate) fn of_status(status: StatusCode) -> Self {
         match status {
             StatusCode::NOT_FOUND => Self::new(
@@ -102,7 +102,7 @@ impl Rejected {
     }
 
     /// The whole answer.
-    pub(crate) fn written(mut self, request: &RequestName) -> Response {
+    pub(crate) fn render(mut self, request: &RequestName) -> Response {
         let body = self.body(request);
         let status = StatusCode::from_u16(self.problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = (status, body).into_response();

@@ -1,4 +1,4 @@
-//! How the process itself is, as Linux tells: read when somebody asks, under the names that all of Prometheus uses.
+//! Metrics of the process from Linux, under the names that are usual for Prometheus; read at each scrape.
 
 use std::fs;
 
@@ -9,47 +9,48 @@ use prometheus_client::{
     metrics::{counter::ConstCounter, gauge::ConstGauge},
 };
 
-/// Reads what the system knows of this process. What it does not tell is left out.
+/// Reads the metrics of this process. One that the system does not have is left out.
 #[derive(Debug)]
 pub(crate) struct Process {
     /// When it started, as far as this part of it knows.
     pub(crate) started: Timestamp,
 }
 
-/// Parts of a second in which Linux tells times to programs, on every machine that we ship for.
+/// Ticks per second in which Linux counts processor time, on every machine that we ship for.
 const TICKS: f64 = 100.0;
 
 impl Collector for Process {
     fn encode(&self, mut to: DescriptorEncoder) -> Result<(), std::fmt::Error> {
-        let mut tell = |name: &str, help: &str, metric: &dyn Told| metric.tell(&mut to, name, help);
-        tell(
+        let mut encode =
+            |name: &str, help: &str, metric: &dyn MetricValue| metric.encode(&mut to, name, help);
+        encode(
             "process_start_time_seconds",
             "When the process started, in Unix seconds.",
             &self.started.seconds(),
         )?;
         if let Some(seconds) = cpu() {
-            tell("process_cpu_seconds", "Time that processors spent on the process.", &Sum(seconds))?;
+            encode("process_cpu_seconds", "Time that processors spent on the process.", &Sum(seconds))?;
         }
         if let Some(bytes) = resident() {
-            tell("process_resident_memory_bytes", "Memory that the process has in use.", &bytes)?;
+            encode("process_resident_memory_bytes", "Memory that the process has in use.", &bytes)?;
         }
         if let Some(open) = open_files() {
-            tell("process_open_fds", "Files and connections that are open.", &open)?;
+            encode("process_open_fds", "Files and connections that are open.", &open)?;
         }
         if let Some(most) = most_files() {
-            tell("process_max_fds", "Files and connections that may be open at once.", &most)?;
+            encode("process_max_fds", "Files and connections that may be open at once.", &most)?;
         }
         Ok(())
     }
 }
 
-/// A number on its way to whoever asks.
-trait Told {
-    fn tell(&self, to: &mut DescriptorEncoder, name: &str, help: &str) -> Result<(), std::fmt::Error>;
+/// A number that can be encoded as a metric.
+trait MetricValue {
+    fn encode(&self, to: &mut DescriptorEncoder, name: &str, help: &str) -> Result<(), std::fmt::Error>;
 }
 
-impl Told for i64 {
-    fn tell(&self, to: &mut DescriptorEncoder, name: &str, help: &str) -> Result<(), std::fmt::Error> {
+impl MetricValue for i64 {
+    fn encode(&self, to: &mut DescriptorEncoder, name: &str, help: &str) -> Result<(), std::fmt::Error> {
         let gauge = ConstGauge::new(*self);
         gauge.encode(to.encode_descriptor(name, help, None, gauge.metric_type())?)
     }
@@ -58,8 +59,8 @@ impl Told for i64 {
 /// One that only grows.
 struct Sum(f64);
 
-impl Told for Sum {
-    fn tell(&self, to: &mut DescriptorEncoder, name: &str, help: &str) -> Result<(), std::fmt::Error> {
+impl MetricValue for Sum {
+    fn encode(&self, to: &mut DescriptorEncoder, name: &str, help: &str) -> Result<(), std::fmt::Error> {
         let counter = ConstCounter::new(self.0);
         counter.encode(to.encode_descriptor(name, help, None, counter.metric_type())?)
     }

@@ -20,7 +20,7 @@ pub(crate) struct RequestName {
 }
 
 impl RequestName {
-    /// The name that the headers give, if it is sane, beside our own.
+    /// Reads the caller's own name of the request from the headers, if it is valid.
     pub(crate) fn new(id: RequestId, headers: &HeaderMap) -> Self {
         let mut all = headers.get_all(X_REQUEST_ID).iter();
         let given = all.next().filter(|_| all.next().is_none()).and_then(|value| value.to_str().ok());
@@ -38,7 +38,7 @@ impl RequestName {
         HeaderValue::from_str(&self.to_string()).expect("both are printable ASCII")
     }
 
-    /// Nobody can foresee it, whatever the name that was given.
+    /// Nobody can predict it, even if the caller chose a name.
     pub(crate) fn random(&self) -> u64 {
         let [.., a, b, c, d] = *self.id.as_bytes();
         u64::from(u32::from_be_bytes([a, b, c, d]))

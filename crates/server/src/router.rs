@@ -1,20 +1,32 @@
 //! Every route, and what lies around them.
 
-use axum::{Router, extract::State, http::header, middleware, response::IntoResponse, routing::get};
-use tower_http::catch_panic::CatchPanicLayer;
-use utoipa_axum::router::OpenApiRouter;
+use std::sync::OnceLock;
 
-use crate::{App, Peer, edge, health, openapi, problem::Rejected, v1, well_known};
+use axum::{
+    Router,
+    extract::State,
+    http::header,
+    middleware::{from_fn, from_fn_with_state},
+    response::IntoResponse,
+    routing::get,
+};
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::{
+    App, Peer, health, middleware, openapi,
+    problem::Rejected,
+    route::{Routes, Table},
+    v1, well_known,
+};
 
 /// What products reach: no operator call, no metrics. Every request carries its [`Peer`] as an extension.
 pub fn product(app: &App) -> Router {
-    around(app, product_routes().split_for_parts().0)
+    around(app, product_routes().into_parts())
 }
 
 /// Everything: for the private address and the local socket. Every request carries its [`Peer`] as an extension.
 pub fn everything(app: &App) -> Router {
-    let (routes, _) = product_routes().merge(operator_routes()).split_for_parts();
-    around(app, routes)
+    around(app, all_routes().into_parts())
 }
 
 /// Everything for a caller within this process: the command line where nothing serves.
@@ -22,29 +34,40 @@ pub fn local(app: &App, uid: u32) -> Router {
     everything(app).layer(axum::Extension(Peer::Local(uid)))
 }
 
-pub(crate) fn product_routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
+pub(crate) fn product_routes() -> Routes<App> {
+    Routes::new()
         .merge(well_known::routes())
         .merge(v1::product_routes())
         .merge(health::public_routes())
-        .route("/openapi.json", get(describe))
+        .add_undescribed("/openapi.json", get(describe))
 }
 
-pub(crate) fn operator_routes() -> OpenApiRouter<App> {
+pub(crate) fn operator_routes() -> Routes<App> {
     v1::admin::routes().merge(health::private_routes())
 }
 
-async fn describe(State(_): State<App>) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "application/json")], openapi::text())
+/// Every route of the API.
+pub(crate) fn all_routes() -> Routes<App> {
+    product_routes().merge(operator_routes())
 }
 
-/// The edge is outside of the router, so that it sees paths that have no route, and may change them.
-pub(crate) fn around(app: &App, routes: Router<App>) -> Router {
+/// Returns the description of the API as JSON text.
+pub fn description() -> &'static str {
+    static TEXT: OnceLock<String> = OnceLock::new();
+    TEXT.get_or_init(|| format!("{:#}\n", openapi::document(all_routes().describe())))
+}
+
+async fn describe(State(_): State<App>) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/json")], description())
+}
+
+/// The outer middleware is outside of the router, so that it sees paths that have no route, and may change them.
+pub(crate) fn around(app: &App, (routes, table): (Router<App>, Table)) -> Router {
     let routes = routes
-        .route_layer(middleware::from_fn(edge::name_route))
+        .route_layer(from_fn(middleware::name_route))
         .layer(CatchPanicLayer::custom(panicked))
         .with_state(app.clone());
-    Router::new().fallback_service(routes).layer(middleware::from_fn_with_state(app.clone(), edge::edge))
+    Router::new().fallback_service(routes).layer(from_fn_with_state((app.clone(), table), middleware::handle))
 }
 
 fn panicked(panic: Box<dyn std::any::Any + Send>) -> axum::response::Response {

@@ -1,10 +1,10 @@
-//! Shutdown is a value that is passed in; what runs beside the requests is waited for.
+//! Shutdown is a value that is passed in; background tasks are awaited.
 
 use std::{future::Future, time::Duration};
 
 use tokio::{sync::watch, task::JoinSet};
 
-/// Tells everyone who holds a clone that it is time to stop.
+/// Tells every holder of a clone to stop.
 #[derive(Clone)]
 pub struct Shutdown(watch::Receiver<bool>);
 
@@ -38,14 +38,14 @@ pub(crate) struct Tasks(JoinSet<()>);
 
 impl Tasks {
     pub(crate) fn spawn(&mut self, task: impl Future<Output = ()> + Send + 'static) {
-        // Those that have ended leave their places, so that the set does not grow with every connection.
+        // Tasks that have ended are removed, so that the set does not grow with every connection.
         while let Some(ended) = self.0.try_join_next() {
             report(ended);
         }
         self.0.spawn(task);
     }
 
-    /// Waits for all, at most this long; then ends what is left and says how many that were.
+    /// LongPollSlots for all, at most this long; then ends what is left and says how many that were.
     pub(crate) async fn finish(mut self, longest: Duration) -> usize {
         let all = async {
             while let Some(ended) = self.0.join_next().await {

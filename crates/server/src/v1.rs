@@ -11,19 +11,20 @@ mod reports;
 mod status;
 mod validate;
 
-use utoipa_axum::{router::OpenApiRouter, routes};
+use crate::{
+    App,
+    route::{Routes, route},
+};
 
-use crate::App;
-
-pub(crate) fn product_routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
-        .routes(routes!(activate::activate))
-        .routes(routes!(heartbeat::heartbeat))
-        .routes(routes!(deactivate::deactivate))
-        .routes(routes!(validate::validate))
-        .routes(routes!(status::status))
-        .routes(routes!(catalogue::catalogue))
-        .routes(routes!(changes::changes))
-        .routes(routes!(events::events))
-        .routes(routes!(reports::report))
+pub(crate) fn product_routes() -> Routes<App> {
+    Routes::new()
+        .add(route!(activate::activate))
+        .add(route!(heartbeat::heartbeat))
+        .add(route!(deactivate::deactivate))
+        .add(route!(validate::validate))
+        .add(route!(status::status))
+        .add(route!(catalogue::catalogue))
+        .add(route!(changes::changes))
+        .add(route!(events::events))
+        .add(route!(reports::report))
 }

@@ -7,21 +7,24 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use kaching_api::{Discovery, Endpoints, Jwks};
-use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{App, extract::Public};
+use crate::{
+    App,
+    extract::{Open, Public},
+    route::{Routes, route},
+};
 
 /// Keys may be kept for a minute: clients ask again where they meet an unknown one.
 /// No longer than a key is published before it signs: [`kaching_authority::PUBLISHED_BEFORE`].
 const KEPT: &str = "public, max-age=60";
 
-pub(crate) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(discovery)).routes(routes!(jwks))
+pub(crate) fn routes() -> Routes<App> {
+    Routes::new().add(route!(discovery)).add(route!(jwks))
 }
 
 /// Where everything is, with the keysets.
 #[utoipa::path(get, path = "/.well-known/kaching", tag = "keys", responses((status = 200, body = Discovery)))]
-async fn discovery(State(app): State<App>, _: Public) -> Json<Discovery> {
+async fn discovery(State(app): State<App>, _: Public<Open>) -> Json<Discovery> {
     let issuer = app.issuer();
     // An address of this machine that was on record by default may be that of an earlier start.
     let base = if issuer.is_loopback() { &app.base } else { &issuer };
@@ -51,7 +54,7 @@ async fn discovery(State(app): State<App>, _: Public) -> Json<Discovery> {
 
 /// The signing keys, RFC 7517: any JWT library verifies a lease with them.
 #[utoipa::path(get, path = "/.well-known/jwks.json", tag = "keys", responses((status = 200, body = Jwks)))]
-async fn jwks(State(app): State<App>, _: Public) -> Response {
+async fn jwks(State(app): State<App>, _: Public<Open>) -> Response {
     let headers = [(header::CACHE_CONTROL, KEPT), (header::CONTENT_TYPE, "application/json")];
     let keys = serde_json::to_vec(&app.authority.keys().jwks).expect("a key set is plain data");
     (headers, keys).into_response()

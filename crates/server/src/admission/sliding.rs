@@ -55,7 +55,7 @@ mod tests {
                 let expected = all.iter().filter(|at| now - **at < 10).count() as u64;
                 prop_assert_eq!(sliding.total(now), expected);
             }
-            prop_assert_eq!(sliding.total(now - 1), 0, "a clock that was set back begins anew");
+            prop_assert_eq!(sliding.total(now - 1), 0, "a clock that was set back starts again");
         }
     }
 }

@@ -51,7 +51,7 @@ async fn a_full_line_takes_nobody_and_one_who_hangs_up_leaves_it() {
     tokio::select! {
         biased;
         _ = line => panic!("there is no place"),
-        third = third => assert!(third.is_none(), "it is told at once"),
+        third = third => assert!(third.is_none(), "it is answered immediately"),
     }
     assert_eq!(gate.waiting.get(), 0, "nobody is left in the line");
 }

@@ -11,8 +11,8 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{
     App,
-    edge::{self, Arrival},
-    limits::{Budget, Purpose, SecretHash, limited},
+    arrival::Arrival,
+    limits::{Budget, Purpose, SecretHash, limited, note},
     problem::{Rejected, Result},
 };
 
@@ -24,7 +24,7 @@ impl App {
     }
 
     /// Refuses a call that proves nothing from an address that failed too often.
-    pub(crate) fn may_guess(&self, arrival: &Arrival) -> Result<()> {
+    pub(crate) fn check_guesses(&self, arrival: &Arrival) -> Result<()> {
         self.spent(arrival).map_or(Ok(()), |spent| Err(self.too_many_failures(spent)))
     }
 
@@ -55,13 +55,13 @@ impl App {
             Ok(proof) => {
                 let shown = proof.authorization();
                 match purpose {
-                    Purpose::Heartbeat => self.pace_heartbeat(arrival, shown)?,
-                    _ => self.pace_activation(shown.activation, shown.generation, purpose)?,
+                    Purpose::Heartbeat => self.limit_heartbeat(arrival, shown)?,
+                    _ => self.limit_activation(shown.activation, shown.generation, purpose)?,
                 }
                 Ok(proof)
             }
             Err(error) => {
-                self.may_guess(arrival)?;
+                self.check_guesses(arrival)?;
                 self.count_failure(arrival);
                 Err(error.into())
             }
@@ -69,17 +69,17 @@ impl App {
     }
 
     /// Counts a key that is unknown or mistyped, where that is not an error of the call.
-    pub(crate) fn guessed(&self, arrival: &Arrival, code: &str) -> Result<()> {
+    pub(crate) fn count_guess(&self, arrival: &Arrival, code: &str) -> Result<()> {
         if is_guess(code) {
-            self.may_guess(arrival)?;
+            self.check_guesses(arrival)?;
             self.count_failure(arrival);
         }
         Ok(())
     }
 
-    /// Counts what failed, and tells how much is left.
+    /// Counts a failed call if it was a guess.
     pub(crate) fn failed(&self, arrival: &Arrival, rejected: Rejected) -> Rejected {
-        self.guessed(arrival, rejected.code()).err().unwrap_or(rejected)
+        self.count_guess(arrival, rejected.code()).err().unwrap_or(rejected)
     }
 
     /// Returns the principal that holds an API token.
@@ -105,7 +105,7 @@ impl App {
             }
             Err(kaching_authority::Error::Invalid { .. }) => {
                 failures.learn_unknown(hash, self.now());
-                self.may_guess(arrival)?;
+                self.check_guesses(arrival)?;
                 self.count_failure(arrival);
                 Err(unknown())
             }
@@ -115,7 +115,7 @@ impl App {
 
     fn count_failure(&self, arrival: &Arrival) {
         if let Some(address) = arrival.address {
-            edge::note(self.limits.failures.count(address, self.now()));
+            note(self.limits.failures.count(address, self.now()));
         }
     }
 }

@@ -21,7 +21,7 @@ impl std::str::FromStr for LogFilter {
 
     fn from_str(text: &str) -> Result<Self, ConfigError> {
         for part in parts(text) {
-            // A span in a filter may hold values of its own: the level is what stands behind the last sign.
+            // A span in a filter may hold values of its own: the level follows the last equals sign.
             let level = part.rsplit_once('=').map_or(part, |(_, level)| level).trim();
             if !LEVELS.contains(&level.to_ascii_lowercase().as_str()) {
                 return Err(ConfigError(format!(

@@ -12,7 +12,7 @@ const SECRETS: [(&str, &str); 3] = [("database", "url"), ("keys", "master"), ("k
 pub(super) fn file(settings: &mut Table, file: Table) -> Result<(), ConfigError> {
     for (section, keys) in file {
         let Value::Table(keys) = keys else {
-            return Err(ConfigError(format!("'{section}' stands outside of a section such as [server]")));
+            return Err(ConfigError(format!("'{section}' is outside of a section such as [server]")));
         };
         for (key, value) in keys {
             *known(settings, &section, &key)? = value;

@@ -15,6 +15,7 @@ use sha2::Digest as _;
 use crate::{
     App,
     problem::{Rejected, Result},
+    route::{Describe, Facts},
 };
 
 /// A request's body is at most this long.
@@ -40,6 +41,10 @@ pub(crate) struct Sent {
 #[serde(deny_unknown_fields)]
 pub(crate) struct NoMembers {}
 
+impl<T> Describe for Body<T> {
+    fn describe(_: &mut Facts) {}
+}
+
 impl Sent {
     /// What a credential signs, and what a statement answers.
     pub(crate) fn request_hash(
@@ -53,7 +58,7 @@ impl Sent {
         }
     }
 
-    /// What tells two requests under one idempotency key apart.
+    /// Returns a digest that differs for two requests under one idempotency key.
     pub(crate) fn digest(&self) -> [u8; 32] {
         let mut hash = sha2::Sha256::new();
         hash.update(self.path.as_bytes());
@@ -156,7 +161,7 @@ fn unreadable(error: &serde_json::Error) -> Rejected {
 
 fn invalid(path: &serde_path_to_error::Path, error: &serde_json::Error) -> Rejected {
     let message = error.to_string();
-    // The place is told by the pointer; line and column of a body that nobody sees help nobody.
+    // The pointer names the place; nobody sees the lines and columns of a body.
     let detail = message.rsplit_once(" at line ").map_or(message.as_str(), |(detail, _)| detail);
     let detail = &in_plain_words(detail);
     let mut pointer = pointer(path);

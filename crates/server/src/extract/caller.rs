@@ -1,4 +1,4 @@
-use std::{convert::Infallible, future::Future, marker::PhantomData};
+use std::{future::Future, marker::PhantomData};
 
 use axum::{
     Json,
@@ -13,27 +13,17 @@ use serde::Serialize;
 use super::{body::Sent, scope::Right, version};
 use crate::{
     App, Peer,
-    admission::{Class, Turn},
+    admission::Turn,
+    arrival::Arrival,
     auth::lacks,
-    edge::Arrival,
     problem::{Rejected, Result},
+    route::{Audience, CallClass, Describe, Facts, Proof},
 };
 
 pub(crate) mod scope;
 
-/// Anybody: the route says so itself.
-pub(crate) struct Public;
-
-impl<S: Send + Sync> FromRequestParts<S> for Public {
-    type Rejection = Infallible;
-
-    async fn from_request_parts(_: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        Ok(Self)
-    }
-}
-
-/// A principal with the right that `S` names.
-pub(crate) struct Caller<S> {
+/// A principal with the right that `S` names, for a route that reads, or for one that [`Changes`] something.
+pub(crate) struct Caller<S, A = Reads> {
     principal: Principal,
     arrival: Arrival,
     route: String,
@@ -41,10 +31,42 @@ pub(crate) struct Caller<S> {
     expected: Option<Expected>,
     /// Held until the caller is answered; those on this machine need none, so that they can look at a flood.
     _turn: Option<Turn>,
-    scope: PhantomData<S>,
+    scope: PhantomData<(S, A)>,
 }
 
-impl<S: Right> FromRequestParts<App> for Caller<S> {
+/// A route whose answer no repeat needs: it only reads, or hands out what is too long or too secret to be kept.
+pub(crate) enum Reads {}
+
+/// A route that changes something, whose answer is kept under an `Idempotency-Key`.
+pub(crate) enum Changes {}
+
+/// Whether a route [`Reads`] or [`Changes`].
+pub(crate) trait Effect: Send + Sync + 'static {
+    const IS_REPEATABLE: bool;
+}
+
+impl Effect for Reads {
+    const IS_REPEATABLE: bool = false;
+}
+
+impl Effect for Changes {
+    const IS_REPEATABLE: bool = true;
+}
+
+impl<S: Right, A: Effect> Describe for Caller<S, A> {
+    fn describe(facts: &mut Facts) {
+        facts.audience = Some(Audience::Operators);
+        facts.proofs = vec![Proof::Token];
+        facts.scope = Some(S::SCOPE);
+        facts.class = Some(CLASS);
+        facts.is_repeatable = A::IS_REPEATABLE;
+    }
+}
+
+/// Operators' calls take places of their own.
+const CLASS: CallClass = CallClass::Operators;
+
+impl<S: Right, A: Effect> FromRequestParts<App> for Caller<S, A> {
     type Rejection = Rejected;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
@@ -55,7 +77,7 @@ impl<S: Right> FromRequestParts<App> for Caller<S> {
         }
         // Strangers take no place.
         let _turn = match arrival.peer {
-            Peer::Network(_) => Some(app.turn(Class::Operators).await?),
+            Peer::Network(_) => Some(app.turn(CLASS).await?),
             Peer::Local(_) => None,
         };
         let route = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
@@ -74,7 +96,7 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>> {
     })
 }
 
-impl<S: Right> Caller<S> {
+impl<S: Right, A> Caller<S, A> {
     /// What the caller may read.
     pub(crate) fn sight(&self) -> &Sight {
         &self.principal.sight
@@ -96,7 +118,7 @@ impl<S: Right> Caller<S> {
     }
 
     /// Whether it is a user of the authority's own machine, who may read its data directory as well.
-    pub(crate) fn is_here(&self) -> bool {
+    pub(crate) fn is_local(&self) -> bool {
         self.principal.is_local()
     }
 
@@ -110,14 +132,16 @@ impl<S: Right> Caller<S> {
             ..Cx::of(self.principal.actor)
         }
     }
+}
 
-    /// Runs an operation that changes an object, and answers with what `shape` makes of it and with its new version.
+impl<S: Right> Caller<S, Changes> {
+    /// Runs an operation that changes an object, and answers with what `convert` makes of it and with its new version.
     pub(crate) async fn change<T, A, R>(
         self,
         app: &App,
         sent: &Sent,
         status: StatusCode,
-        shape: impl Fn(&T) -> A + Clone + Send + Sync + 'static,
+        convert: impl Fn(&T) -> A + Clone + Send + Sync + 'static,
         run: impl FnOnce(Cx) -> R,
     ) -> Result<Response>
     where
@@ -125,7 +149,7 @@ impl<S: Right> Caller<S> {
         A: Serialize,
         R: Future<Output = kaching_authority::Result<T>>,
     {
-        self.answer(sent, status, shape, run, |changed| Some(app.authority.version(changed))).await
+        self.answer(sent, status, convert, run, |changed| Some(app.authority.version(changed))).await
     }
 
     /// Runs an operation whose result is no object that has a version.
@@ -133,7 +157,7 @@ impl<S: Right> Caller<S> {
         self,
         sent: &Sent,
         status: StatusCode,
-        shape: impl Fn(&T) -> A + Clone + Send + Sync + 'static,
+        convert: impl Fn(&T) -> A + Clone + Send + Sync + 'static,
         run: impl FnOnce(Cx) -> R,
     ) -> Result<Response>
     where
@@ -141,7 +165,7 @@ impl<S: Right> Caller<S> {
         A: Serialize,
         R: Future<Output = kaching_authority::Result<T>>,
     {
-        self.answer(sent, status, shape, run, |_| None).await
+        self.answer(sent, status, convert, run, |_| None).await
     }
 
     /// Where an idempotency key came, the answer is rendered within the operation's transaction and remembered
@@ -150,7 +174,7 @@ impl<S: Right> Caller<S> {
         self,
         sent: &Sent,
         status: StatusCode,
-        shape: impl Fn(&T) -> A + Clone + Send + Sync + 'static,
+        convert: impl Fn(&T) -> A + Clone + Send + Sync + 'static,
         run: impl FnOnce(Cx) -> R,
         version: impl FnOnce(&T) -> Option<String>,
     ) -> Result<Response>
@@ -162,10 +186,10 @@ impl<S: Right> Caller<S> {
         let cx = self.cx();
         let (kind, id) = self.principal.actor.describe();
         let once = self.idempotency_key.map(|key| {
-            let (scope, shape) = (format!("{kind}:{id} {}", self.route), shape.clone());
+            let (scope, convert) = (format!("{kind}:{id} {}", self.route), convert.clone());
             Once::new(key, scope, sent.digest(), move |result: &T| {
                 let mut answer = status.as_str().as_bytes().to_vec();
-                answer.extend(serde_json::to_vec(&shape(result)).expect("an answer is plain data"));
+                answer.extend(serde_json::to_vec(&convert(result)).expect("an answer is plain data"));
                 answer
             })
         });
@@ -173,7 +197,7 @@ impl<S: Right> Caller<S> {
         match run(cx).await {
             Ok(result) => {
                 let etag = version(&result).map(|version| (header::ETAG, version::etag(&version)));
-                Ok((status, HeaderMap::from_iter(etag), Json(shape(&result))).into_response())
+                Ok((status, HeaderMap::from_iter(etag), Json(convert(&result))).into_response())
             }
             Err(Error::Replayed(answer)) => replay(answer.0),
             Err(error) => Err(error.into()),

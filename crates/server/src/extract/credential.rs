@@ -1,13 +1,12 @@
-use axum::{
-    extract::FromRequestParts,
-    http::{HeaderMap, header, request::Parts},
-};
+use axum::{extract::FromRequestParts, http::request::Parts};
 use kaching_authority::license::Authorization;
 use kaching_base::ErrorCode;
 
+use super::authorization::{after_scheme, authorization};
 use crate::{
     App,
     problem::{Rejected, Result},
+    route::{Describe, Facts, Proof},
 };
 
 /// `Authorization: Kaching <activation id>.<generation>.<number>.<mac>`, read but not yet proven.
@@ -15,12 +14,6 @@ pub(crate) struct Credential(pub(crate) Authorization);
 
 /// `Authorization: Bearer <lease>`, read but not yet proven.
 pub(crate) struct Bearer(pub(crate) String);
-
-/// The header's text, which has the dashes and spaces of a document where a person put a key into it; empty without one.
-pub(crate) fn authorization(headers: &HeaderMap) -> &str {
-    let value = headers.get(header::AUTHORIZATION);
-    value.and_then(|value| str::from_utf8(value.as_bytes()).ok()).unwrap_or("")
-}
 
 impl FromRequestParts<App> for Credential {
     type Rejection = Rejected;
@@ -38,10 +31,22 @@ impl FromRequestParts<App> for Bearer {
     type Rejection = Rejected;
 
     async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self> {
-        let lease = super::license_key::after_scheme(authorization(&parts.headers), "Bearer");
+        let lease = after_scheme(authorization(&parts.headers), "Bearer");
         lease.map(Self).ok_or_else(|| {
             let detail = "this call carries Authorization: Bearer <lease>";
             Rejected::new(ErrorCode::Unauthenticated, detail).challenge("Bearer")
         })
+    }
+}
+
+impl Describe for Credential {
+    fn describe(facts: &mut Facts) {
+        facts.proofs = vec![Proof::Credential];
+    }
+}
+
+impl Describe for Bearer {
+    fn describe(facts: &mut Facts) {
+        facts.proofs = vec![Proof::Lease];
     }
 }

@@ -6,18 +6,22 @@ use kaching_api::SecretText;
 use kaching_authority::license::{Authorization, KeyError, LicenseKey};
 use kaching_base::{ErrorCode, Secret, pasted};
 
-use super::credential::authorization;
+use super::authorization::{after_scheme, authorization};
 use crate::{
     App,
     problem::{Rejected, Result},
+    route::{Describe, Facts, Proof},
 };
 
-/// What activate and validate may carry beside their body: `License <key>`, or the credential of the one who moves.
+/// The `Authorization` that activate and validate may carry in addition to their body: `License <key>`, or a credential.
 #[derive(Default)]
 pub(crate) struct HeaderKey {
     pub(crate) key: Option<SecretText>,
     pub(crate) credential: Option<Authorization>,
 }
+
+/// As [`HeaderKey`], where a credential may come in place of the key: that of the activation that moves.
+pub(crate) struct KeyOrCredential(pub(crate) HeaderKey);
 
 /// What a reading call shows: its lease, or the key.
 pub(crate) enum Offered {
@@ -42,6 +46,34 @@ impl FromRequestParts<App> for HeaderKey {
             Rejected::new(ErrorCode::CredentialInvalid, detail).challenge("License")
         })?;
         Ok(Self { key: None, credential: Some(credential) })
+    }
+}
+
+impl FromRequestParts<App> for KeyOrCredential {
+    type Rejection = Rejected;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
+        HeaderKey::from_request_parts(parts, app).await.map(Self)
+    }
+}
+
+impl Describe for HeaderKey {
+    fn describe(facts: &mut Facts) {
+        facts.proofs = vec![Proof::Key];
+        facts.proof_is_optional = true;
+    }
+}
+
+impl Describe for KeyOrCredential {
+    fn describe(facts: &mut Facts) {
+        facts.proofs = vec![Proof::Key, Proof::Credential];
+        facts.proof_is_optional = true;
+    }
+}
+
+impl Describe for Offered {
+    fn describe(facts: &mut Facts) {
+        facts.proofs = vec![Proof::Lease, Proof::Key];
     }
 }
 
@@ -73,13 +105,6 @@ impl HeaderKey {
             (None, None) => Err(Rejected::invalid("/license_key", "the license key is missing")),
         }
     }
-}
-
-/// What stands behind this scheme, as it was [`pasted`]; schemes are compared without regard to case (RFC 9110, section
-/// 11.1).
-pub(super) fn after_scheme(text: &str, scheme: &str) -> Option<String> {
-    let (found, rest) = text.split_once(' ')?;
-    found.eq_ignore_ascii_case(scheme).then(|| pasted(rest)).filter(|rest| !rest.is_empty())
 }
 
 /// A key as people have it.

@@ -8,6 +8,7 @@ use super::license_key::refuse_key;
 use crate::{
     App,
     problem::{Rejected, Result},
+    route::{Describe, Facts},
 };
 
 /// The parameters behind the question mark.
@@ -19,6 +20,10 @@ impl<T: DeserializeOwned> FromRequestParts<App> for Params<T> {
     async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self> {
         parse(parts.uri.query().unwrap_or("")).map(Self)
     }
+}
+
+impl<T> Describe for Params<T> {
+    fn describe(_: &mut Facts) {}
 }
 
 /// How something is archived.
@@ -91,7 +96,7 @@ pub(crate) fn metadata<'de, D: Deserializer<'de>>(
     serde_json::from_str(&String::deserialize(d)?).map_err(serde::de::Error::custom)
 }
 
-/// The parameters of a list: those that all have, and its filters.
+/// The parameters of a list: the common ones, and its filters.
 macro_rules! list_query {
     ($(#[$meta:meta])* $query:ident => $filter:ident { $($(#[$doc:meta])* $field:ident : $type:ty,)* }) => {
         $(#[$meta])*

@@ -15,8 +15,12 @@ use crate::{
 };
 
 /// An object that was asked for, with its version.
-pub(crate) fn shown<T: Versioned, A: Serialize>(app: &App, object: &T, shape: impl Fn(&T) -> A) -> Response {
-    ([(header::ETAG, etag(&app.authority.version(object)))], Json(shape(object))).into_response()
+pub(crate) fn shown<T: Versioned, A: Serialize>(
+    app: &App,
+    object: &T,
+    convert: impl Fn(&T) -> A,
+) -> Response {
+    ([(header::ETAG, etag(&app.authority.version(object)))], Json(convert(object))).into_response()
 }
 
 /// A version as the header has it.

@@ -5,12 +5,12 @@ use std::net::IpAddr;
 use kaching_authority::Bearer;
 use kaching_base::{ActivationId, LicenseId, Timestamp};
 
-use super::{Limit, buckets::Buckets, headers::Budget, limited, network, rate::Rate};
-use crate::{App, config::LimitSettings, metrics::Kind, problem::Result};
+use super::{RateLimit, buckets::Buckets, headers::Budget, limited, network, rate::Rate};
+use crate::{App, config::LimitSettings, metrics::LimitKind, problem::Result};
 
-pub(super) struct Changes {
-    by_activation: Limit<ActivationId>,
-    by_address: Limit<IpAddr>,
+pub(super) struct ChangeLimits {
+    by_activation: RateLimit<ActivationId>,
+    by_address: RateLimit<IpAddr>,
     by_license: Buckets<LicenseId>,
     per_second: u32,
     burst: u32,
@@ -24,13 +24,13 @@ const MOST: usize = 65_536;
 /// Installations that ask instead of listening do so every 20 to 30 seconds: one of so many a second has some to spare.
 const SLOTS_PER_QUESTION: u64 = 10;
 
-impl Changes {
+impl ChangeLimits {
     pub(super) fn new(settings: &LimitSettings) -> Self {
         let LimitSettings { changes_per_second: per_second, changes_burst: burst, .. } = *settings;
         let address = (settings.address_changes_per_second, settings.address_changes_burst);
         Self {
-            by_activation: Limit::new(Kind::Changes, Rate::per_second(per_second, burst.into())),
-            by_address: Limit::new(Kind::Changes, Rate::per_second(address.0, address.1.into())),
+            by_activation: RateLimit::new(LimitKind::Changes, Rate::per_second(per_second, burst.into())),
+            by_address: RateLimit::new(LimitKind::Changes, Rate::per_second(address.0, address.1.into())),
             by_license: Buckets::new(MOST, None),
             per_second,
             burst,
@@ -38,7 +38,7 @@ impl Changes {
         }
     }
 
-    /// What all installations of a license have together: a stream for each at once, and questions of all of them.
+    /// The budget of all installations of a license together: one stream each, and the questions of all of them.
     fn of_license(&self, slots: Option<u64>) -> Option<Rate> {
         if self.per_second == 0 {
             return None;
@@ -57,14 +57,14 @@ impl Changes {
 
 impl App {
     /// One question for changes, or one stream, by a lease that was verified.
-    pub(crate) fn pace_changes(&self, bearer: &Bearer, address: Option<IpAddr>) -> Result<()> {
+    pub(crate) fn limit_changes(&self, bearer: &Bearer, address: Option<IpAddr>) -> Result<()> {
         let (limits, now, metrics) = (&self.limits.changes, self.now(), &self.metrics);
         let detail = "this installation asks for changes too often; wait as long as Retry-After says";
         limits.by_activation.pace(bearer.activation, now, metrics, detail)?;
         if let Some(rate) = limits.of_license(bearer.slots)
             && let Err(left) = limits.by_license.take(bearer.license, rate, now.micros())
         {
-            let spent = Budget::of(Kind::Changes, rate, left);
+            let spent = Budget::of(LimitKind::Changes, rate, left);
             let detail = "the installations of this license ask for changes too often; wait as long as Retry-After says";
             return Err(limited(metrics, spent, detail));
         }

@@ -10,7 +10,7 @@ use std::{
 use kaching_base::Timestamp;
 
 use super::{MOST, buckets::Buckets, headers::Budget, network, rate::Rate, recent::Recent};
-use crate::metrics::Kind;
+use crate::metrics::LimitKind;
 
 /// Failures counted by address: as many as may come in a minute, each forgotten evenly over that minute.
 pub(crate) struct Failures {
@@ -51,13 +51,13 @@ impl Failures {
     /// What is left, without a failure.
     pub(crate) fn budget(&self, address: IpAddr, now: Timestamp) -> Budget {
         let left = self.addresses.left(&network(address), self.rate, now.micros());
-        Budget::of(Kind::Failures, self.rate, left)
+        Budget::of(LimitKind::Failures, self.rate, left)
     }
 
     /// Counts a failure, and says what is left. A full minute's worth is the most that is remembered.
     pub(crate) fn count(&self, address: IpAddr, now: Timestamp) -> Budget {
         let left = self.addresses.drain(network(address), self.rate, now.micros());
-        Budget::of(Kind::Failures, self.rate, left)
+        Budget::of(LimitKind::Failures, self.rate, left)
     }
 
     /// Whether a secret that is not known to be good may be looked up for an address that failed too often.

@@ -1,25 +1,27 @@
-//! What a caller is told of its limit: draft-ietf-httpapi-ratelimit-headers-10, `RateLimit-Policy` and `RateLimit`.
+//! The headers that tell a caller its limit: draft-ietf-httpapi-ratelimit-headers-10, `RateLimit-Policy` and `RateLimit`.
+
+use std::{cell::Cell, future::Future};
 
 use axum::http::{HeaderMap, HeaderValue};
 
 use super::rate::{Left, Rate};
-use crate::metrics::Kind;
+use crate::metrics::LimitKind;
 
 /// What is left to somebody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Budget {
-    pub(crate) kind: Kind,
-    /// The most that there is at once.
+    pub(crate) kind: LimitKind,
+    /// The capacity: the most that can be left.
     pub(crate) limit: i64,
     /// Seconds in which all of it comes back.
     window_s: u64,
     pub(crate) remaining: i64,
-    /// Seconds until there is one more, where there is none.
+    /// Seconds until one more call is allowed, if none is left.
     pub(crate) reset_s: u64,
 }
 
 impl Budget {
-    pub(super) fn of(kind: Kind, rate: Rate, left: Left) -> Self {
+    pub(super) fn of(kind: LimitKind, rate: Rate, left: Left) -> Self {
         Self {
             kind,
             limit: rate.burst(),
@@ -34,7 +36,7 @@ impl Budget {
         self.remaining.saturating_mul(2) < self.limit
     }
 
-    /// Where several limits concern one call, the caller is told of the one that has least left.
+    /// Returns the budget with the least left: several limits may concern one call, and the answer names one.
     pub(crate) fn or_tighter(self, other: Option<Self>) -> Self {
         match other {
             Some(other) if other.remaining < self.remaining => other,
@@ -53,4 +55,20 @@ impl Budget {
 
 fn seconds_up(micros: i64) -> u64 {
     u64::try_from(micros).unwrap_or(0).div_ceil(1_000_000)
+}
+
+tokio::task_local! {
+    /// What is left to the caller of the request that runs, where its answer says so.
+    static BUDGET: Cell<Option<Budget>>;
+}
+
+/// Has the answer of the request that runs say what is left to its caller.
+pub(crate) fn note(budget: Budget) {
+    // Outside of a request there is no answer.
+    let _ = BUDGET.try_with(|noted| noted.set(Some(budget.or_tighter(noted.get()))));
+}
+
+/// Runs a request, and returns its outcome with the budget that was noted for its answer.
+pub(crate) async fn noting<T>(request: impl Future<Output = T>) -> (T, Option<Budget>) {
+    BUDGET.scope(Cell::new(None), async { (request.await, BUDGET.with(Cell::get)) }).await
 }

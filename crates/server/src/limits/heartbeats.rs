@@ -7,16 +7,16 @@ use std::{net::IpAddr, sync::Mutex};
 use kaching_authority::{Error, license::Authorization};
 use kaching_base::{ActivationId, Timestamp};
 
-use super::{Limit, MOST, Purpose, network, rate::Rate, recent::Recent};
-use crate::{App, config::LimitSettings, edge::Arrival, metrics::Kind, problem::Result};
+use super::{MOST, Purpose, RateLimit, network, rate::Rate, recent::Recent};
+use crate::{App, arrival::Arrival, config::LimitSettings, metrics::LimitKind, problem::Result};
 
 /// What is known of the heartbeats that were answered, and the buckets of those that are not new.
 pub(super) struct Heartbeats {
     /// The last number that is known to be answered. This server learns it from each answer. Another server on the same
     /// database may have answered later ones: then a repeat of those counts as new once, and its answer says so.
     numbers: Mutex<Recent<(ActivationId, u64), u64>>,
-    repeats: Limit<(ActivationId, u64)>,
-    outdated: Limit<IpAddr>,
+    repeats: RateLimit<(ActivationId, u64)>,
+    outdated: RateLimit<IpAddr>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,8 +42,8 @@ impl Heartbeats {
         let repeats = Rate::per_second(REPEATS_PER_SECOND, REPEATS_BURST);
         Self {
             numbers: Mutex::new(Recent::new(MOST, Some(REMEMBERED))),
-            repeats: Limit::new(Kind::Repeats, repeats),
-            outdated: Limit::new(Kind::Outdated, outdated),
+            repeats: RateLimit::new(LimitKind::Repeats, repeats),
+            outdated: RateLimit::new(LimitKind::Outdated, outdated),
         }
     }
 
@@ -74,11 +74,11 @@ impl Heartbeats {
 
 impl App {
     /// One heartbeat whose mac is good.
-    pub(crate) fn pace_heartbeat(&self, arrival: &Arrival, shown: &Authorization) -> Result<()> {
+    pub(crate) fn limit_heartbeat(&self, arrival: &Arrival, shown: &Authorization) -> Result<()> {
         let Authorization { activation, generation, number, .. } = *shown;
         let (limits, now) = (&self.limits.heartbeats, self.now());
         match (limits.novelty(activation, generation, number), arrival.address) {
-            (Novelty::New, _) => self.pace_activation(activation, generation, Purpose::Heartbeat),
+            (Novelty::New, _) => self.limit_activation(activation, generation, Purpose::Heartbeat),
             (Novelty::Outdated, Some(address)) => {
                 let detail =
                     "too many heartbeats that are long answered came from this address; wait a little";
@@ -132,7 +132,7 @@ mod tests {
         heartbeats.learn(one, 1, 6, now);
         let novelties = [6, 7, 8].map(|number| heartbeats.novelty(one, 1, number));
         assert_eq!(novelties, [Novelty::Outdated, Novelty::Repeated, Novelty::New]);
-        assert_eq!(heartbeats.novelty(one, 2, 1), Novelty::New, "a new credential begins anew");
+        assert_eq!(heartbeats.novelty(one, 2, 1), Novelty::New, "a new credential starts its numbers again");
         assert_eq!(heartbeats.novelty(ActivationId::from_bytes([2; 16]), 1, 7), Novelty::New);
     }
 

@@ -5,22 +5,25 @@ use std::sync::{Mutex, MutexGuard};
 use kaching_authority::{Licensed, activations::Activated};
 use kaching_base::{ErrorCode, LicenseId, Seconds, Timestamp};
 
-use super::{buckets::Buckets, failures::SecretHash, headers::Budget, limited, rate::Rate, recent::Recent};
+use super::{
+    buckets::Buckets, failures::SecretHash, headers::Budget, limited, note, rate::Rate, recent::Recent,
+};
 use crate::{
     App,
-    admission::{Class, Turn},
+    admission::Turn,
+    arrival::Arrival,
     config::LimitSettings,
-    edge::{self, Arrival},
-    metrics::Kind,
+    metrics::LimitKind,
     problem::{Rejected, Result},
+    route::CallClass,
 };
 
 /// What is known of keys that licenses have, and the buckets of those licenses.
 pub(crate) struct Licenses {
     calls_per_second: u32,
     calls_burst: u32,
-    newcomers_per_hour: u32,
-    newcomers_burst: u32,
+    new_installations_per_hour: u32,
+    new_installations_burst: u32,
     validations: Option<Rate>,
     /// What a license without a limit of slots counts as.
     unlimited: u64,
@@ -28,7 +31,7 @@ pub(crate) struct Licenses {
     known: Mutex<Recent<SecretHash, (LicenseId, Timestamp)>>,
     calls: Buckets<LicenseId>,
     validated: Buckets<LicenseId>,
-    newcomers: Buckets<LicenseId>,
+    new_installations: Buckets<LicenseId>,
 }
 
 /// What a call with a key is for.
@@ -49,15 +52,15 @@ pub(crate) struct Known {
 
 /// A call with a key that may go on.
 pub(crate) struct ByKey {
-    /// Nothing where no license has the key.
+    /// `None` if no license has the key.
     known: Option<Known>,
     lookup: SecretHash,
     turn: Turn,
 }
 
 /// Whether an installation may be admitted that the license never had; the place is taken before it is known to be needed,
-/// so that many who come at once get no more than there are.
-pub(crate) enum Newcomer {
+/// so that simultaneous calls get no more places than there are.
+pub(crate) enum NewInstallation {
     /// No limit concerns it.
     Free,
     Reserved(Known),
@@ -77,14 +80,14 @@ impl Licenses {
         Self {
             calls_per_second: settings.license_per_second,
             calls_burst: settings.license_burst,
-            newcomers_per_hour: settings.new_fingerprints_per_hour,
-            newcomers_burst: settings.new_fingerprints_burst,
+            new_installations_per_hour: settings.new_fingerprints_per_hour,
+            new_installations_burst: settings.new_fingerprints_burst,
             validations: Rate::per_second(settings.validations_per_second, settings.validations_burst.into()),
             unlimited: settings.unlimited_slots.into(),
             known: Mutex::new(Recent::new(MOST, None)),
             calls: Buckets::new(MOST, None),
             validated: Buckets::new(MOST, None),
-            newcomers: Buckets::new(MOST, None),
+            new_installations: Buckets::new(MOST, None),
         }
     }
 
@@ -109,31 +112,31 @@ impl Licenses {
     ) -> Option<std::result::Result<Budget, Budget>> {
         if purpose == KeyPurpose::Validate {
             let rate = self.validations?;
-            let budget = |left| Budget::of(Kind::Validations, rate, left);
+            let budget = |left| Budget::of(LimitKind::Validations, rate, left);
             let taken = self.validated.take(known.license, rate, now.micros());
             return Some(taken.map(budget).map_err(budget));
         }
         let burst = known.slots.saturating_mul(2).saturating_add(self.calls_burst.into());
         let rate = Rate::per_second(self.calls_per_second, burst)?;
-        let budget = |left| Budget::of(Kind::License, rate, left);
+        let budget = |left| Budget::of(LimitKind::License, rate, left);
         Some(self.calls.take(known.license, rate, now.micros()).map(budget).map_err(budget))
     }
 
-    fn newcomers_of(&self, known: &Known) -> Option<Rate> {
-        Rate::per_hour(self.newcomers_per_hour, known.slots.max(self.newcomers_burst.into()))
+    fn new_installations_of(&self, known: &Known) -> Option<Rate> {
+        Rate::per_hour(self.new_installations_per_hour, known.slots.max(self.new_installations_burst.into()))
     }
 
-    fn take_newcomer(&self, known: &Known, now: Timestamp) -> Newcomer {
-        let Some(rate) = self.newcomers_of(known) else { return Newcomer::Free };
-        match self.newcomers.take(known.license, rate, now.micros()) {
-            Ok(_) => Newcomer::Reserved(*known),
-            Err(left) => Newcomer::Spent(Budget::of(Kind::Fingerprints, rate, left)),
+    fn take_new_installation(&self, known: &Known, now: Timestamp) -> NewInstallation {
+        let Some(rate) = self.new_installations_of(known) else { return NewInstallation::Free };
+        match self.new_installations.take(known.license, rate, now.micros()) {
+            Ok(_) => NewInstallation::Reserved(*known),
+            Err(left) => NewInstallation::Spent(Budget::of(LimitKind::Fingerprints, rate, left)),
         }
     }
 
     fn give_back(&self, known: &Known, now: Timestamp) {
-        if let Some(rate) = self.newcomers_of(known) {
-            self.newcomers.give_back(known.license, rate, now.micros());
+        if let Some(rate) = self.new_installations_of(known) {
+            self.new_installations.give_back(known.license, rate, now.micros());
         }
     }
 }
@@ -145,13 +148,13 @@ impl Known {
 }
 
 impl ByKey {
-    /// For those who only need their turn from here on.
+    /// Keeps only the turn.
     pub(crate) fn into_turn(self) -> Turn {
         self.turn
     }
 }
 
-impl Newcomer {
+impl NewInstallation {
     /// Whether the authority may admit one.
     pub(crate) fn may(&self) -> bool {
         !matches!(self, Self::Spent(_))
@@ -185,7 +188,7 @@ impl App {
         {
             return Err(self.too_many_calls(spent));
         }
-        let turn = self.turn(Class::Keys).await?;
+        let turn = self.turn(CallClass::Keys).await?;
         let mut known = paced;
         if known.is_none() || matches!(taken, Some(Err(_))) {
             known = self.look_up(lookup).await?;
@@ -195,7 +198,7 @@ impl App {
             return Err(self.too_many_failures(spent));
         }
         match taken {
-            Some(Ok(budget)) => edge::note(budget),
+            Some(Ok(budget)) => note(budget),
             Some(Err(spent)) => return Err(self.too_many_calls(spent)),
             None => {}
         }
@@ -204,36 +207,44 @@ impl App {
 
     /// Whether the license of this call may admit an installation that it never had. Only the authority knows whether a
     /// takeover really takes the place of another one: then it is a move, of which the license itself allows only so many.
-    pub(crate) async fn newcomer(&self, call: &ByKey) -> Result<Newcomer> {
-        let Some(known) = &call.known else { return Ok(Newcomer::Free) };
+    pub(crate) async fn new_installation(&self, call: &ByKey) -> Result<NewInstallation> {
+        let Some(known) = &call.known else { return Ok(NewInstallation::Free) };
         let licenses = &self.limits.licenses;
-        let taken = licenses.take_newcomer(known, self.now());
+        let taken = licenses.take_new_installation(known, self.now());
         if taken.may() || !known.is_older(RECENT, self.now()) {
             return Ok(taken);
         }
         Ok(match self.look_up(call.lookup).await? {
-            Some(known) => licenses.take_newcomer(&known, self.now()),
-            None => Newcomer::Free,
+            Some(known) => licenses.take_new_installation(&known, self.now()),
+            None => NewInstallation::Free,
         })
     }
 
     /// Puts the place back where nobody was admitted whom the license never had; a refusal takes none.
-    pub(crate) fn settle(&self, newcomer: &Newcomer, activated: Result<&Activated, &Rejected>) {
+    pub(crate) fn settle(
+        &self,
+        new_installation: &NewInstallation,
+        activated: Result<&Activated, &Rejected>,
+    ) {
         let took = match activated {
             Ok(activated) => activated.first,
-            // Whoever hangs up or is not answered may have been admitted.
+            // Without an answer, the installation may have been admitted.
             Err(rejected) => rejected.code() == ErrorCode::OutcomeUnknown.as_str(),
         };
-        if let (Newcomer::Reserved(known), false) = (newcomer, took) {
+        if let (NewInstallation::Reserved(known), false) = (new_installation, took) {
             self.limits.licenses.give_back(known, self.now());
         }
     }
 
     /// What the authority says where a place was needed, and none was left.
-    pub(crate) fn too_many_newcomers(&self, newcomer: &Newcomer, rejected: Rejected) -> Rejected {
-        match newcomer {
+    pub(crate) fn too_many_new_installations(
+        &self,
+        new_installation: &NewInstallation,
+        rejected: Rejected,
+    ) -> Rejected {
+        match new_installation {
             // One that says itself how long to wait has met the limit of the day.
-            Newcomer::Spent(spent)
+            NewInstallation::Spent(spent)
                 if rejected.code() == ErrorCode::RateLimited.as_str()
                     && rejected.problem.retry_after_s.is_none() =>
             {

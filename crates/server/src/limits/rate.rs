@@ -1,4 +1,4 @@
-/// So many at once, and then one after each interval: the generic cell rate algorithm (ITU-T I.371), which needs one
+/// A burst of calls, and then one after each interval: the generic cell rate algorithm (ITU-T I.371), which needs one
 /// number for each bucket: the moment at which it is full again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Rate {
@@ -11,22 +11,22 @@ pub(crate) struct Rate {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Left {
     pub(crate) remaining: i64,
-    /// Microseconds until there is one, where there is none.
+    /// Microseconds until one call is allowed, if none is left.
     pub(crate) wait: i64,
 }
 
 impl Rate {
-    /// Nothing where `rate` is 0: then there is no limit.
+    /// `None` if `rate` is 0: then there is no limit.
     pub(crate) fn per_second(rate: u32, burst: u64) -> Option<Self> {
         Self::of(rate, 1_000_000, burst)
     }
 
-    /// Nothing where `rate` is 0: then there is no limit.
+    /// `None` if `rate` is 0: then there is no limit.
     pub(crate) fn per_minute(rate: u32, burst: u64) -> Option<Self> {
         Self::of(rate, 60_000_000, burst)
     }
 
-    /// Nothing where `rate` is 0: then there is no limit.
+    /// `None` if `rate` is 0: then there is no limit.
     pub(crate) fn per_hour(rate: u32, burst: u64) -> Option<Self> {
         Self::of(rate, 3_600_000_000, burst)
     }
@@ -58,7 +58,7 @@ impl Rate {
         Left { remaining, wait: if remaining > 0 { 0 } else { self.interval - free } }
     }
 
-    /// Takes one: when the bucket is full again after that; nothing where it is empty.
+    /// Takes one call. Returns when the bucket is full again, or an error if it is empty.
     pub(crate) fn take(self, full_at: Option<i64>, now: i64) -> Option<i64> {
         let owed = self.owed(full_at, now) + self.interval;
         (owed <= self.full_after()).then_some(now + owed)

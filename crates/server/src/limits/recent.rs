@@ -38,7 +38,7 @@ impl<K: Hash + Eq, V: Copy> Recent<K, V> {
 
     /// Begins a new generation where it is time.
     pub(crate) fn turn(&mut self, now: i64) {
-        // A clock that was set back begins a window anew.
+        // A clock that was set back begins another window.
         self.since = if self.since > now { now } else { self.since };
         let over = self.window.is_some_and(|window| now.saturating_sub(self.since) >= window);
         if over || self.young.len() >= self.most {

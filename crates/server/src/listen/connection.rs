@@ -27,14 +27,14 @@ use super::{
     BACKLOG,
     connections::{Connection, Connections, Received},
     head_errors::{HeadErrors, is_proxy_header},
-    impatient::Impatient,
     local,
+    write_timeout::WriteTimeout,
 };
-use crate::{App, Peer, Shutdown, edge::OverConnection, tasks::Tasks};
+use crate::{App, Peer, Shutdown, middleware::OverConnection, tasks::Tasks};
 
 /// What every connection of one listener shares.
 #[derive(Clone)]
-pub(super) struct Lines {
+pub(super) struct Acceptor {
     pub(super) router: Router,
     pub(super) app: App,
     pub(super) shutdown: Shutdown,
@@ -48,7 +48,7 @@ const BUFFER: usize = 64 * 1024;
 /// For so long a stop waits for the first request of a connection, which is on its way more often than not.
 const FIRST: Duration = Duration::from_millis(500);
 
-impl Lines {
+impl Acceptor {
     pub(super) async fn tcp(mut self, listener: TcpListener, tls: Option<TlsAcceptor>) {
         let mut open = Tasks::default();
         loop {
@@ -61,7 +61,7 @@ impl Lines {
                 Err(error) => pause(&error).await,
             }
         }
-        // The end of the listener would cut off those who have connected by now.
+        // Closing the listener would cut off clients that have connected by now.
         if let Ok(listener) = listener.into_std() {
             for (stream, address) in iter::from_fn(|| listener.accept().ok()).take(BACKLOG as usize) {
                 if let Ok(stream) = stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream)) {
@@ -185,11 +185,11 @@ impl Lines {
             let (connections, state) = (Arc::clone(&connections), Arc::clone(&state));
             async move {
                 let mut response = answered.await?;
-                // Whoever has its answer makes room for those who wait outside.
+                // A client that has its answer makes room for one that waits to connect.
                 if connections.is_full() {
                     response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
                 }
-                // An answer whose end is known is written at once; a stream is one for as long as it is open.
+                // An answer whose end is known is written immediately; a stream is one for as long as it is open.
                 if response.body().size_hint().exact().is_some() {
                     state.wait();
                 }
@@ -198,7 +198,7 @@ impl Lines {
         });
         self.app.metrics.connections.inc();
         let _open = Open(&self.app);
-        let mut io = HeadErrors::new(Impatient::new(io, self.header_timeout), &self.app);
+        let mut io = HeadErrors::new(WriteTimeout::new(io, self.header_timeout), &self.app);
         let ended = {
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())
@@ -236,7 +236,7 @@ impl Drop for Open<'_> {
     }
 }
 
-/// Without file descriptors accepting fails at once, again and again, until connections end.
+/// Without file descriptors, accepting fails immediately and repeatedly until connections end.
 async fn pause(error: &std::io::Error) {
     tracing::warn!(%error, "a connection could not be accepted");
     tokio::time::sleep(Duration::from_millis(100)).await;

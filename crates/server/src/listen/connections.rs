@@ -1,6 +1,6 @@
 //! The connections of one listener, of which there are only so many.
 //!
-//! Where none is left, room is made by those that wait for their client: that sent no head yet, only a part of a request,
+//! If none is left, connections that wait for their client make room: that sent no head yet, only a part of a request,
 //! or nothing after its last answer. The address with most of these gives the oldest of its own. So nobody holds the
 //! places of others by doing nothing.
 
@@ -29,7 +29,7 @@ use crate::{Peer, limits::network};
 pub(super) struct Connections {
     most: usize,
     permits: Arc<Semaphore>,
-    /// Those that are open, by a number that each has for itself.
+    /// The open connections by their number.
     open: Mutex<HashMap<u64, Arc<State>>>,
     numbers: AtomicU64,
     began: Instant,
@@ -69,7 +69,7 @@ const PATIENCE: u64 = 1000;
 const SHORT_PATIENCE: u64 = 100;
 /// How soon it is tried again to make room, where nobody could be asked to end.
 const AGAIN: Duration = Duration::from_millis(20);
-/// One of so many connections is ended at a time, so that looking for them costs each newcomer little.
+/// One of so many connections is ended at a time, so that looking for them costs each new_installation little.
 const PART: usize = 100;
 
 impl Connections {

@@ -1,5 +1,5 @@
 //! What is answered where no handler is reached: to a head that cannot be read, is too long, or does not come. hyper
-//! answers some of these by itself, with a status and nothing else; each gets the same problem document as any other no.
+//! answers some of these itself, with a status and nothing else; each gets the same problem document as any other no.
 
 use std::{
     io,
@@ -20,7 +20,7 @@ use crate::{
 /// How a header of the PROXY protocol begins, in its versions 1 and 2.
 const PROXY: [&[u8]; 2] = [b"PROXY ", b"\r\n\r\n\0\r\nQUIT\n"];
 
-/// A connection on which the answers that hyper makes by itself are replaced.
+/// A connection on which the answers of hyper itself are replaced.
 pub(super) struct HeadErrors<'a, S> {
     stream: S,
     app: &'a App,
@@ -45,7 +45,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> HeadErrors<'a, S> {
         if self.begun {
             let detail = "the head of the request did not come in time; send it without a pause";
             let answer = self.answer(Rejected::new(ErrorCode::RequestTimeout, detail));
-            // Whoever is that slow may have left as well.
+            // A client that slow may have left as well.
             let _ = self.stream.write_all(&answer).await;
             let _ = self.stream.shutdown().await;
         }

@@ -11,7 +11,7 @@ use tokio::net::{UnixListener, UnixStream};
 use super::BindError;
 use crate::Peer;
 
-/// Binds `kaching.sock`; whoever calls this holds the directory's lock, so a socket that is there is a dead one's.
+/// Binds `kaching.sock`. The caller holds the directory's lock, so a socket that exists is left from a process that ended.
 pub(super) fn bind(directory: &Path) -> Result<(UnixListener, PathBuf), BindError> {
     let path = directory.join("kaching.sock");
     // The address of a socket has room for 107 bytes on Linux, 103 elsewhere (unix(7)).

@@ -52,7 +52,7 @@ impl Certificate {
         Ok(Self { chain: chain.to_owned(), key: key.to_owned(), current: ArcSwap::from_pointee(loaded) })
     }
 
-    /// Takes what stands in the files now, if that is something else and can be used. What cannot is told once:
+    /// Takes the present content of the files, if it is new and can be used. Content that cannot be used is reported once:
     /// `failed` remembers it. One that clients do not accept at this moment is not taken over one that they do.
     fn reload(&self, failed: &mut Option<Stamp>, now: Timestamp) -> Result<(), BindError> {
         let found = stamp(&self.chain, &self.key);
@@ -75,7 +75,7 @@ impl Certificate {
                 *failed = None;
                 Ok(())
             }
-            // Both files are rarely replaced at once: the next look finds them whole.
+            // Both files are rarely replaced together: the next check finds them complete.
             Err(error) if failed.replace(found) != Some(found) => Err(error),
             Err(_) => Ok(()),
         }
@@ -116,7 +116,7 @@ pub(super) fn acceptor(certificate: &Arc<Certificate>) -> TlsAcceptor {
     TlsAcceptor::from(Arc::new(config))
 }
 
-/// Looks at the files until it is time to stop, and tells the metrics when the certificate ends.
+/// Checks the files until shutdown, and sets the metric of the certificate's end.
 pub(super) async fn watch(certificate: Arc<Certificate>, app: App, mut shutdown: Shutdown) {
     let mut failed = None;
     if let Some(fault) = certificate.current.load().pair.fault(&certificate.chain, app.now()) {
@@ -181,8 +181,11 @@ mod tests {
         let certificate = Certificate::load(&chain, &key).unwrap();
         let (before, mut failed) = (certificate.current.load_full(), None);
         put("expired", "expired");
-        let told = certificate.reload(&mut failed, NOW).unwrap_err().to_string();
-        assert!(told.contains("ended on 2021-01-01T00:00:00Z") && told.contains("renew it"), "{told}");
+        let message = certificate.reload(&mut failed, NOW).unwrap_err().to_string();
+        assert!(
+            message.contains("ended on 2021-01-01T00:00:00Z") && message.contains("renew it"),
+            "{message}"
+        );
         certificate.reload(&mut failed, NOW).unwrap();
         assert!(Arc::ptr_eq(&before, &certificate.current.load()), "the valid one stays");
         // Nothing is lost where the one in use has ended as well.

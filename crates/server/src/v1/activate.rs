@@ -14,12 +14,12 @@ use kaching_base::FingerprintKind;
 
 use crate::{
     App,
-    edge::Arrival,
-    extract::{Body, HeaderKey, Public, parse_key},
+    arrival::Arrival,
+    convert,
+    extract::{Body, HeaderKey, KeyCall, KeyOrCredential, Public, parse_key},
     limits::{KeyPurpose, Purpose},
-    metrics::Kind,
+    metrics::LimitKind,
     problem::{Rejected, Result},
-    shape,
 };
 
 /// Binds a license to an installation, or finds that it already is.
@@ -28,9 +28,9 @@ use crate::{
     (status = 200, body = ActivateAnswer, description = "It already was, and has a new credential")))]
 pub(crate) async fn activate(
     State(app): State<App>,
-    _: Public,
+    _: Public<KeyCall>,
     Extension(arrival): Extension<Arrival>,
-    mut header: HeaderKey,
+    KeyOrCredential(mut header): KeyOrCredential,
     body: Body<ActivateRequest>,
 ) -> Result<Response> {
     let request = body.sent.request_hash(header.credential.as_ref());
@@ -39,20 +39,22 @@ pub(crate) async fn activate(
     input.proof =
         authorization.map(|shown| app.prove(&arrival, shown, request, Purpose::Takeover)).transpose()?;
     let call = app.by_key(&arrival, &input.key, KeyPurpose::Other).await?;
-    let newcomer = app.newcomer(&call).await?;
-    input.admits_new = newcomer.may();
+    let new_installation = app.new_installation(&call).await?;
+    input.admits_new = new_installation.may();
     let activated = app.authority.activate(product_cx(&arrival), input).await;
-    let activated =
-        shape::granted(activated.inspect_err(|error| app.metrics.limited_today(Kind::Activations, error)));
-    app.settle(&newcomer, activated.as_ref());
-    let activated =
-        activated.map_err(|rejected| app.failed(&arrival, app.too_many_newcomers(&newcomer, rejected)))?;
+    let activated = convert::granted(
+        activated.inspect_err(|error| app.metrics.limited_today(LimitKind::Activations, error)),
+    );
+    app.settle(&new_installation, activated.as_ref());
+    let activated = activated.map_err(|rejected| {
+        app.failed(&arrival, app.too_many_new_installations(&new_installation, rejected))
+    })?;
     let status = if activated.created { StatusCode::CREATED } else { StatusCode::OK };
     let answer = ActivateAnswer {
-        activation: shape::activation(&activated.activation),
+        activation: convert::activation(&activated.activation),
         lease: activated.lease,
         credential: activated.credential.into(),
-        quotas: activated.quotas.into_iter().map(shape::quota).collect(),
+        quotas: activated.quotas.into_iter().map(convert::quota).collect(),
         keyset: activated.keyset,
         warnings: activated.warnings,
     };
@@ -68,7 +70,7 @@ pub(super) fn read_nonce(text: &str) -> Result<Nonce> {
     text.parse().map_err(|error| Rejected::parse("/nonce", &error))
 }
 
-/// The fingerprint of a text; a domain whose kind is not told is read as it is.
+/// Parses a fingerprint. Without a kind, the text is taken as it is stored.
 pub(super) fn read_fingerprint(kind: Option<FingerprintKind>, text: String) -> Result<Fingerprint> {
     let fingerprint = match kind {
         Some(kind) => Fingerprint::new(kind, text),
@@ -86,8 +88,8 @@ fn read(header: HeaderKey, body: ActivateRequest, request: Digest) -> Result<act
         product,
         fingerprint: read_fingerprint(Some(kind), fingerprint)?,
         kind,
-        name: shape::short_text("/name", name)?,
-        version: shape::short_text("/version", version)?,
+        name: convert::short_text("/name", name)?,
+        version: convert::short_text("/version", version)?,
         levels: levels.unwrap_or_default(),
         takeover,
         proof: None,

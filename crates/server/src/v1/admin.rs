@@ -13,12 +13,10 @@ mod products;
 mod system;
 mod tokens;
 
-use utoipa_axum::router::OpenApiRouter;
+use crate::{App, route::Routes};
 
-use crate::App;
-
-pub(crate) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
+pub(crate) fn routes() -> Routes<App> {
+    Routes::new()
         .merge(products::routes())
         .merge(features::routes())
         .merge(plans::routes())

@@ -9,8 +9,8 @@ use kaching_api::Catalogue;
 use super::status::asker;
 use crate::{
     App,
-    edge::Arrival,
-    extract::{Offered, Public},
+    arrival::Arrival,
+    extract::{KeyCall, Offered, Public},
     problem::Result,
 };
 
@@ -20,7 +20,7 @@ use crate::{
     (status = 304, description = "Nothing changed since the ETag of If-None-Match")))]
 pub(crate) async fn catalogue(
     State(app): State<App>,
-    _: Public,
+    _: Public<KeyCall>,
     Extension(arrival): Extension<Arrival>,
     headers: HeaderMap,
     offered: Offered,

@@ -7,10 +7,10 @@ use utoipa::IntoParams;
 
 use crate::{
     App,
-    edge::Arrival,
-    extract::{Bearer, Params, Public},
+    arrival::Arrival,
+    convert,
+    extract::{Bearer, LongPoll, Params, Public},
     problem::{Rejected, Result},
-    shape,
 };
 
 /// What a client knows, and how long it waits.
@@ -27,12 +27,12 @@ pub(crate) struct Since {
     wait: u64,
 }
 
-/// Whether the license changed: at once when it did, else after a wait.
+/// Answers whether the license changed: immediately if it did, else when it does or the wait is over.
 #[utoipa::path(get, path = "/v1/changes", tag = "product", params(Since), responses(
     (status = 200, body = Changes, description = "The present revision")))]
 pub(crate) async fn changes(
     State(app): State<App>,
-    _: Public,
+    _: Public<LongPoll>,
     Extension(arrival): Extension<Arrival>,
     Bearer(lease): Bearer,
     Params(Since { rev, wait }): Params<Since>,
@@ -42,10 +42,10 @@ pub(crate) async fn changes(
     }
     let rev = i64::try_from(rev).map_err(|_| Rejected::invalid("/rev", "no revision is that high"))?;
     let bearer = app.authority.bearer(&lease).await?;
-    app.pace_changes(&bearer, arrival.address)?;
-    // Whoever gets no place is answered at once, as if without a wait.
-    let place = if wait > 0 { app.waits.take(&bearer, arrival.address).ok() } else { None };
+    app.limit_changes(&bearer, arrival.address)?;
+    // Without a slot, the call is answered immediately, as if it had asked for no wait.
+    let place = if wait > 0 { app.long_poll_slots.take(&bearer, arrival.address).ok() } else { None };
     let longest = place.as_ref().map_or(Duration::ZERO, |_| Duration::from_secs(wait));
     let change = app.authority.wait_for_change(bearer, rev, longest).await?;
-    Ok(Json(shape::change(&change, Some(app.authority.now()))))
+    Ok(Json(convert::change(&change, Some(app.authority.now()))))
 }

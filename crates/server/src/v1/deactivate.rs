@@ -5,9 +5,8 @@ use kaching_authority::activations;
 use super::activate::{product_cx, read_nonce};
 use crate::{
     App,
-    admission::Class,
-    edge::Arrival,
-    extract::{Body, Credential, Public},
+    arrival::Arrival,
+    extract::{Body, Credential, CredentialCall, Public},
     limits::Purpose,
     problem::Result,
 };
@@ -17,7 +16,7 @@ use crate::{
     (status = 204, description = "The slot is free")))]
 pub(crate) async fn deactivate(
     State(app): State<App>,
-    _: Public,
+    public: Public<CredentialCall>,
     Extension(arrival): Extension<Arrival>,
     Credential(authorization): Credential,
     body: Body<DeactivateRequest>,
@@ -25,7 +24,7 @@ pub(crate) async fn deactivate(
     let request = body.sent.request_hash(Some(&authorization));
     let proof = app.prove(&arrival, authorization, request, Purpose::Deactivate)?;
     let input = activations::Deactivate { proof, nonce: read_nonce(&body.value.nonce)? };
-    let _turn = app.turn(Class::Heartbeats).await?;
+    let _turn = public.turn(&app).await?;
     let done = app.authority.deactivate(product_cx(&arrival), input).await;
     done?;
     Ok(StatusCode::NO_CONTENT)

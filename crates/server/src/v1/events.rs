@@ -12,16 +12,16 @@ use kaching_base::ErrorCode;
 
 use crate::{
     App,
-    edge::Arrival,
-    extract::{Bearer, Public},
-    metrics::Kind,
+    arrival::Arrival,
+    extract::{Bearer, EventStream, Public},
+    metrics::LimitKind,
     problem::{Rejected, Result},
 };
 
 /// How long one waits before it asks again for a place that there was none of.
 const NO_PLACE_S: u64 = 10;
 
-/// Tells of changes as they happen.
+/// Streams changes as they happen.
 ///
 /// Server-Sent Events, whose `data` is a JSON object of one line. The first is the present state; then follow
 /// `license`, after which a heartbeat is due within `within_ms`, `refusal`, which is signed, and every 15 seconds
@@ -31,15 +31,15 @@ const NO_PLACE_S: u64 = 10;
     (status = 200, body = Changes, content_type = "text/event-stream", description = "The stream")))]
 pub(crate) async fn events(
     State(app): State<App>,
-    _: Public,
+    _: Public<EventStream>,
     Extension(arrival): Extension<Arrival>,
     Bearer(lease): Bearer,
 ) -> Result<Response> {
     let bearer = app.authority.bearer(&lease).await?;
-    app.pace_changes(&bearer, arrival.address)?;
-    let place = app.waits.take(&bearer, arrival.address).map_err(|full| {
+    app.limit_changes(&bearer, arrival.address)?;
+    let place = app.long_poll_slots.take(&bearer, arrival.address).map_err(|full| {
         if full.is_own() {
-            app.metrics.limited(Kind::Changes);
+            app.metrics.limited(LimitKind::Changes);
             let detail = format!("there is no place for another stream: {full}; end one, or ask later");
             return Rejected::new(ErrorCode::RateLimited, detail).retry_after(NO_PLACE_S);
         }

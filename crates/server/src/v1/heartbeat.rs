@@ -7,12 +7,11 @@ use kaching_authority::activations;
 use super::activate::{product_cx, read_nonce};
 use crate::{
     App,
-    admission::Class,
-    edge::Arrival,
-    extract::{Body, Credential, Public},
+    arrival::Arrival,
+    convert,
+    extract::{Body, Credential, HeartbeatCall, Public},
     limits::Purpose,
     problem::{Rejected, Result},
-    shape,
 };
 
 /// Longer ago is no measurement any more.
@@ -26,7 +25,7 @@ const MOST_USAGE: usize = 200;
     (status = 200, body = HeartbeatAnswer, description = "The lease is renewed")))]
 pub(crate) async fn heartbeat(
     State(app): State<App>,
-    _: Public,
+    public: Public<HeartbeatCall>,
     Extension(arrival): Extension<Arrival>,
     Credential(authorization): Credential,
     body: Body<HeartbeatRequest>,
@@ -48,10 +47,10 @@ pub(crate) async fn heartbeat(
         proof,
         nonce: read_nonce(&nonce)?,
         fpr: fpr.parse().map_err(|error| Rejected::parse("/fpr", &error))?,
-        version: shape::short_text("/version", version)?,
+        version: convert::short_text("/version", version)?,
         health: health
             .map(|health| {
-                let detail = shape::short_text("/health/detail", health.detail)?;
+                let detail = convert::short_text("/health/detail", health.detail)?;
                 Ok::<_, Rejected>(activations::Health { status: word(health.status).to_owned(), detail })
             })
             .transpose()?,
@@ -66,17 +65,17 @@ pub(crate) async fn heartbeat(
             })
             .collect(),
     };
-    let _turn = app.turn(Class::Heartbeats).await?;
+    let _turn = public.turn(&app).await?;
     let answer = app.authority.heartbeat(product_cx(&arrival), input).await;
     app.heartbeat_answered(shown, &answer);
-    // Whoever proved its activation is believed how long a change took to reach it, whatever the answer is.
+    // A client that proved its activation is believed, even if the answer is a refusal.
     if let Some(ms) = heard_ms.filter(|_| answer.is_ok()) {
         app.metrics.propagation.observe(Duration::from_millis(ms).as_secs_f64());
     }
-    let renewed = shape::granted(answer)?;
+    let renewed = convert::granted(answer)?;
     Ok(Json(HeartbeatAnswer {
         lease: renewed.lease,
-        quotas: renewed.quotas.into_iter().map(shape::quota).collect(),
+        quotas: renewed.quotas.into_iter().map(convert::quota).collect(),
         consistency: None,
         warnings: renewed.warnings,
     }))

@@ -5,20 +5,19 @@ use kaching_authority::reports;
 use super::activate::{product_cx, read_nonce};
 use crate::{
     App,
-    admission::Class,
-    edge::Arrival,
-    extract::{Body, Credential, Public},
+    arrival::Arrival,
+    extract::{Body, Credential, CredentialCall, Public},
     limits::Purpose,
-    metrics::Kind,
+    metrics::LimitKind,
     problem::Result,
 };
 
-/// Tells the audit log what happened in the product.
+/// Records in the audit log what happened in the product.
 #[utoipa::path(post, path = "/v1/reports", tag = "product", request_body = ReportRequest, responses(
     (status = 204, description = "It is written down")))]
 pub(crate) async fn report(
     State(app): State<App>,
-    _: Public,
+    public: Public<CredentialCall>,
     Extension(arrival): Extension<Arrival>,
     Credential(authorization): Credential,
     body: Body<ReportRequest>,
@@ -37,10 +36,10 @@ pub(crate) async fn report(
         detail,
         at,
     };
-    let _turn = app.turn(Class::Heartbeats).await?;
+    let _turn = public.turn(&app).await?;
     app.authority
         .report(product_cx(&arrival), input)
         .await
-        .inspect_err(|error| app.metrics.limited_today(Kind::Reports, error))?;
+        .inspect_err(|error| app.metrics.limited_today(LimitKind::Reports, error))?;
     Ok(StatusCode::NO_CONTENT)
 }

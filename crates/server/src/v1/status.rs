@@ -4,32 +4,33 @@ use kaching_authority::status::Asker;
 
 use crate::{
     App,
-    admission::{Class, Turn},
-    edge::Arrival,
-    extract::{Offered, Public, parse_key},
+    admission::Turn,
+    arrival::Arrival,
+    convert,
+    extract::{KeyCall, Offered, Public, parse_key},
     limits::KeyPurpose,
     problem::{Rejected, Result, holder, upgrade},
-    shape,
+    route::CallClass,
 };
 
-/// How a license stands, for the people of the customer.
+/// Shows the status of a license to its customer.
 #[utoipa::path(get, path = "/v1/status", tag = "product", responses(
-    (status = 200, body = Status, description = "How it stands")))]
+    (status = 200, body = Status, description = "The status")))]
 pub(crate) async fn status(
     State(app): State<App>,
-    _: Public,
+    _: Public<KeyCall>,
     Extension(arrival): Extension<Arrival>,
     offered: Offered,
 ) -> Result<Json<Status>> {
     let (asker, _turn) = asker(&app, &arrival, offered).await?;
     let standing = app.authority.status(asker).await;
     let standing = standing.map_err(|error| app.failed(&arrival, error.into()))?;
-    let license = shape::product_license(standing.license);
+    let license = convert::product_license(standing.license);
     Ok(Json(Status {
         plan: PlanSummary { code: license.plan.clone(), name: standing.plan_name, rank: standing.plan_rank },
         state: license.state,
         license,
-        quotas: standing.quotas.into_iter().map(shape::quota).collect(),
+        quotas: standing.quotas.into_iter().map(convert::quota).collect(),
         activations: StatusActivations {
             active: standing.active,
             items: standing.activations.into_iter().map(holder).collect(),
@@ -45,8 +46,8 @@ pub(super) async fn asker(app: &App, arrival: &Arrival, offered: Offered) -> Res
     match offered {
         Offered::Lease(lease) => {
             let bearer = app.authority.bearer(&lease).await?;
-            app.pace_lease(bearer.activation)?;
-            Ok((Asker::Lease(bearer), app.turn(Class::Keys).await?))
+            app.limit_lease(bearer.activation)?;
+            Ok((Asker::Lease(bearer), app.turn(CallClass::Keys).await?))
         }
         Offered::Key(key) => {
             let key = parse_key(&key).map_err(|rejected: Rejected| app.failed(arrival, rejected))?;

@@ -5,11 +5,11 @@ use kaching_authority::validate::Validate;
 use super::activate::{read_fingerprint, read_nonce};
 use crate::{
     App,
-    edge::Arrival,
-    extract::{Body, HeaderKey, Public, read_key},
+    arrival::Arrival,
+    convert,
+    extract::{Body, HeaderKey, KeyCall, Public, read_key},
     limits::KeyPurpose,
     problem::Result,
-    shape,
 };
 
 /// Whether a key would do; changes nothing.
@@ -17,7 +17,7 @@ use crate::{
     (status = 200, body = ValidateAnswer, description = "Whether it would")))]
 pub(crate) async fn validate(
     State(app): State<App>,
-    _: Public,
+    _: Public<KeyCall>,
     Extension(arrival): Extension<Arrival>,
     header: HeaderKey,
     body: Body<ValidateRequest>,
@@ -37,18 +37,18 @@ pub(crate) async fn validate(
     let _call = match &input.key {
         Some(key) => Some(app.by_key(&arrival, key, KeyPurpose::Validate).await?),
         None => {
-            app.may_guess(&arrival)?;
+            app.check_guesses(&arrival)?;
             None
         }
     };
     let validated = app.authority.validate(input).await?;
-    app.guessed(&arrival, validated.code.as_str())?;
+    app.count_guess(&arrival, validated.code.as_str())?;
     Ok(Json(ValidateAnswer {
         valid: validated.code.is_valid(),
         code: validated.code.as_str().to_owned(),
         detail: validated.detail,
-        license: validated.license.map(shape::product_license),
-        quotas: validated.quotas.into_iter().map(shape::quota).collect(),
+        license: validated.license.map(convert::product_license),
+        quotas: validated.quotas.into_iter().map(convert::quota).collect(),
         statement: validated.statement,
     }))
 }

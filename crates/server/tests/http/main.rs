@@ -11,6 +11,7 @@ mod operator;
 mod outside;
 mod overload;
 mod pace;
+mod permissions;
 mod problems;
 mod product;
 mod sockets;

@@ -1,4 +1,4 @@
-//! The rights on the operator API as types, so that they stand in the handlers' signatures.
+//! The scopes of the operator API as types, so that a handler names its scope in its signature.
 
 use kaching_authority::domain::Scope;
 

@@ -37,7 +37,7 @@ pub fn check_certificate(chain: &Path, key: &Path, now: Timestamp) -> Result<Cer
     })
 }
 
-/// How a certificate that can be read stands.
+/// Whether a certificate that can be read is valid now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CertificateState {
     /// Clients accept it for a while to come.

@@ -1,16 +1,17 @@
 mod list;
+mod move_activation;
 mod release;
-mod relocate;
 mod show;
 
-use utoipa_axum::{router::OpenApiRouter, routes};
+use crate::{
+    App,
+    route::{Routes, route},
+};
 
-use crate::App;
-
-pub(crate) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
-        .routes(routes!(list::list))
-        .routes(routes!(show::show))
-        .routes(routes!(release::release))
-        .routes(routes!(relocate::relocate))
+pub(crate) fn routes() -> Routes<App> {
+    Routes::new()
+        .add(route!(list::list))
+        .add(route!(show::show))
+        .add(route!(release::release))
+        .add(route!(move_activation::move_activation))
 }

@@ -1,9 +1,10 @@
 mod list;
 
-use utoipa_axum::{router::OpenApiRouter, routes};
+use crate::{
+    App,
+    route::{Routes, route},
+};
 
-use crate::App;
-
-pub(crate) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(list::list))
+pub(crate) fn routes() -> Routes<App> {
+    Routes::new().add(route!(list::list))
 }

@@ -2,10 +2,11 @@ mod list;
 mod retry;
 mod show;
 
-use utoipa_axum::{router::OpenApiRouter, routes};
+use crate::{
+    App,
+    route::{Routes, route},
+};
 
-use crate::App;
-
-pub(crate) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(list::list)).routes(routes!(show::show)).routes(routes!(retry::retry))
+pub(crate) fn routes() -> Routes<App> {
+    Routes::new().add(route!(list::list)).add(route!(show::show)).add(route!(retry::retry))
 }

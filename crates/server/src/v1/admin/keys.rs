@@ -5,15 +5,17 @@ mod root;
 mod show;
 mod withdraw;
 
-use utoipa_axum::{router::OpenApiRouter, routes};
+use crate::{
+    App,
+    route::{Routes, route},
+};
 
-use crate::App;
-
-pub(crate) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
-        .routes(routes!(create::create, list::list))
-        .routes(routes!(issuer::issuer))
-        .routes(routes!(root::root))
-        .routes(routes!(show::show))
-        .routes(routes!(withdraw::withdraw))
+pub(crate) fn routes() -> Routes<App> {
+    Routes::new()
+        .add(route!(create::create))
+        .add(route!(list::list))
+        .add(route!(issuer::issuer))
+        .add(route!(root::root))
+        .add(route!(show::show))
+        .add(route!(withdraw::withdraw))
 }

@@ -13,21 +13,25 @@ mod suspend;
 mod transfer;
 mod upgrade;
 
-use utoipa_axum::{router::OpenApiRouter, routes};
+use crate::{
+    App,
+    route::{Routes, route},
+};
 
-use crate::App;
-
-pub(crate) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
-        .routes(routes!(create::create, list::list))
-        .routes(routes!(find::find))
-        .routes(routes!(show::show, edit::edit, delete::delete))
-        .routes(routes!(key::key))
-        .routes(routes!(suspend::suspend))
-        .routes(routes!(reinstate::reinstate))
-        .routes(routes!(revoke::revoke))
-        .routes(routes!(upgrade::upgrade))
-        .routes(routes!(renew::renew))
-        .routes(routes!(rekey::rekey))
-        .routes(routes!(transfer::transfer))
+pub(crate) fn routes() -> Routes<App> {
+    Routes::new()
+        .add(route!(create::create))
+        .add(route!(list::list))
+        .add(route!(find::find))
+        .add(route!(show::show))
+        .add(route!(edit::edit))
+        .add(route!(delete::delete))
+        .add(route!(key::key))
+        .add(route!(suspend::suspend))
+        .add(route!(reinstate::reinstate))
+        .add(route!(revoke::revoke))
+        .add(route!(upgrade::upgrade))
+        .add(route!(renew::renew))
+        .add(route!(rekey::rekey))
+        .add(route!(transfer::transfer))
 }

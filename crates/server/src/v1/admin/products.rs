@@ -4,14 +4,16 @@ mod edit;
 mod list;
 mod show;
 
-use utoipa_axum::{router::OpenApiRouter, routes};
+use crate::{
+    App,
+    route::{Routes, route},
+};
 
-use crate::App;
-
-pub(crate) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(create::create, list::list)).routes(routes!(
-        show::show,
-        edit::edit,
-        archive::archive
-    ))
+pub(crate) fn routes() -> Routes<App> {
+    Routes::new()
+        .add(route!(create::create))
+        .add(route!(list::list))
+        .add(route!(show::show))
+        .add(route!(edit::edit))
+        .add(route!(archive::archive))
 }

@@ -3,14 +3,15 @@ mod doctor;
 mod reminders;
 mod stats;
 
-use utoipa_axum::{router::OpenApiRouter, routes};
+use crate::{
+    App,
+    route::{Routes, route},
+};
 
-use crate::App;
-
-pub(crate) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
-        .routes(routes!(stats::stats))
-        .routes(routes!(reminders::reminders))
-        .routes(routes!(doctor::doctor))
-        .routes(routes!(backup::backup))
+pub(crate) fn routes() -> Routes<App> {
+    Routes::new()
+        .add(route!(stats::stats))
+        .add(route!(reminders::reminders))
+        .add(route!(doctor::doctor))
+        .add(route!(backup::backup))
 }

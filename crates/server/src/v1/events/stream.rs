@@ -1,48 +1,37 @@
 //! The body of a stream. Each event is made when the connection has room for it, so that a slow reader costs no more
 //! than a quick one.
 
-use std::{
-    convert::Infallible,
-    pin::Pin,
-    task::{Context, Poll, ready},
-    time::Duration,
-};
+use std::{convert::Infallible, future::ready, time::Duration};
 
-use axum::body::{Body, Bytes, HttpBody};
-use hyper::body::Frame;
+use axum::body::{Body, Bytes};
+use futures_util::{StreamExt as _, stream};
 use kaching_api::{EndReason, Ping, StreamEnd};
 use kaching_authority::changes::{Change, Listener, Notification};
 use kaching_base::Timestamp;
 use serde::Serialize;
 
-use crate::{App, metrics, shape, waits::Place};
+use crate::{App, convert, long_poll_slots::LongPollSlot, metrics};
 
-/// Proxies cut connections on which nothing comes, often after 30 or 60 seconds; and a client knows by it that it
-/// still hears.
+/// Proxies cut idle connections, often after 30 or 60 seconds; and by pings a client knows that its stream still works.
 const PING: Duration = Duration::from_secs(15);
 
 /// What a stream holds as long as it is open.
-struct Stream {
+struct EventSource {
     app: App,
     listener: Listener,
-    _place: Place,
+    _slot: LongPollSlot,
 }
-
-/// The stream as a body.
-struct Events(Next);
-
-/// Makes the next event, and gives the stream back where it goes on.
-type Next = Pin<Box<dyn Future<Output = Option<(Bytes, Option<Stream>)>> + Send>>;
 
 /// A body whose first event is the present state.
-pub(super) fn begin(app: App, listener: Listener, place: Place, present: &Change) -> Body {
+pub(super) fn begin(app: App, listener: Listener, slot: LongPollSlot, present: &Change) -> Body {
     app.metrics.streams.inc();
-    let stream = Stream { app, listener, _place: place };
-    let first = stream.written(present);
-    Body::new(Events(Box::pin(std::future::ready(Some((first, Some(stream)))))))
+    let events = EventSource { app, listener, _slot: slot };
+    let first = stream::once(ready(events.render(present)));
+    let others = stream::unfold(Some(events), async |events| Some(events?.next().await));
+    Body::from_stream(first.chain(others).map(Ok::<_, Infallible>))
 }
 
-impl Stream {
+impl EventSource {
     /// The next event; without the stream, the last one.
     async fn next(self) -> (Bytes, Option<Self>) {
         let heard = tokio::time::timeout(PING, self.listener.next()).await;
@@ -52,10 +41,10 @@ impl Stream {
             Ok(Notification::Ended) => return self.end(EndReason::Replaced, now),
             Ok(Notification::News(news)) if news.is_fresh(now) => {
                 self.count(name(news.change()));
-                news.bytes(|change| frame(name(change), &shape::change(change, None)))
+                news.bytes(|change| frame(name(change), &convert::change(change, None)))
             }
             // Boxed, because it is rare and would make each stream larger.
-            Ok(Notification::News(_) | Notification::Resync) => match Box::pin(self.look()).await {
+            Ok(Notification::News(_) | Notification::Resync) => match Box::pin(self.present()).await {
                 Some(present) => present,
                 None => return self.end(EndReason::Failed, now),
             },
@@ -74,20 +63,20 @@ impl Stream {
     }
 
     /// The present state. Where it cannot be read the stream ends: the client opens another, and misses nothing.
-    async fn look(&self) -> Option<Bytes> {
+    async fn present(&self) -> Option<Bytes> {
         let looked = self.app.authority.snapshot(&self.listener, self.listener.bearer().rev).await;
         match looked {
-            Ok(present) => Some(self.written(&present)),
+            Ok(present) => Some(self.render(&present)),
             Err(error) => {
-                tracing::debug!(%error, "a stream ends: the present state cannot be told");
+                tracing::debug!(%error, "a stream ends: the present state cannot be read");
                 None
             }
         }
     }
 
-    fn written(&self, present: &Change) -> Bytes {
+    fn render(&self, present: &Change) -> Bytes {
         self.count(name(present));
-        frame(name(present), &shape::change(present, Some(self.app.authority.now()))).into()
+        frame(name(present), &convert::change(present, Some(self.app.authority.now()))).into()
     }
 
     fn count(&self, event: &'static str) {
@@ -95,29 +84,9 @@ impl Stream {
     }
 }
 
-impl Drop for Stream {
+impl Drop for EventSource {
     fn drop(&mut self) {
         self.app.metrics.streams.dec();
-    }
-}
-
-impl HttpBody for Events {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let Some((event, stream)) = ready!(self.0.as_mut().poll(cx)) else {
-            self.0 = Box::pin(std::future::ready(None));
-            return Poll::Ready(None);
-        };
-        self.0 = match stream {
-            Some(stream) => Box::pin(async { Some(stream.next().await) }),
-            None => Box::pin(std::future::ready(None)),
-        };
-        Poll::Ready(Some(Ok(Frame::data(event))))
     }
 }
 

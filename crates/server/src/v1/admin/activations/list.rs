@@ -4,17 +4,16 @@ use kaching_authority::{List, activations::ActivationFilter};
 use kaching_base::{FingerprintKind, LicenseId};
 
 use crate::{
-    App,
+    App, convert,
     extract::{Caller, Params, scope::Read},
     problem::Result,
-    shape,
 };
 
 /// Which activations are listed.
 #[derive(serde::Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub(crate) struct Query {
+pub(crate) struct ActivationQuery {
     /// How many, 1 to 200; 50 unless said otherwise.
     #[param(minimum = 1, maximum = 200)]
     limit: Option<u32>,
@@ -33,16 +32,16 @@ pub(crate) struct Query {
 }
 
 /// Lists activations; the addresses that they call from are shown only with the scope `personal:read`.
-#[utoipa::path(get, path = "/v1/admin/activations", tag = "operator", params(Query), responses(
+#[utoipa::path(get, path = "/v1/admin/activations", tag = "operator", params(ActivationQuery), responses(
     (status = 200, body = api::List<api::Activation>, description = "A page of them")))]
 pub(crate) async fn list(
     State(app): State<App>,
     caller: Caller<Read>,
-    Params(query): Params<Query>,
+    Params(query): Params<ActivationQuery>,
 ) -> Result<Json<api::List<api::Activation>>> {
-    let Query { limit, after, q, sort, license, status, kind } = query;
-    let filter = ActivationFilter { license, status: status.map(shape::activation_status_of), kind };
+    let ActivationQuery { limit, after, q, sort, license, status, kind } = query;
+    let filter = ActivationFilter { license, status: status.map(convert::activation_status_of), kind };
     let found = app.authority.activations(caller.sight(), List { limit, after, q, sort, filter }).await?;
     let personal = caller.sees_personal();
-    Ok(Json(shape::page(found, |one| shape::activation_for(one, personal))))
+    Ok(Json(convert::page(found, |one| convert::activation_for(one, personal))))
 }

@@ -2,10 +2,9 @@ use axum::{Json, extract::State};
 use kaching_api as api;
 
 use crate::{
-    App,
+    App, convert,
     extract::{At, Caller, scope::Read},
     problem::Result,
-    shape,
 };
 
 /// Shows an activation; the address that it calls from only with the scope `personal:read`.
@@ -16,7 +15,7 @@ pub(crate) async fn show(
     caller: Caller<Read>,
     At(address): At,
 ) -> Result<Json<api::Activation>> {
-    let id = shape::activation_id(&address)?;
+    let id = convert::activation_id(&address)?;
     let found = app.authority.activation(caller.sight(), id).await?;
-    Ok(Json(shape::activation_for(&found, caller.sees_personal())))
+    Ok(Json(convert::activation_for(&found, caller.sees_personal())))
 }

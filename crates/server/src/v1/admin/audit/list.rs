@@ -3,17 +3,16 @@ use kaching_api as api;
 use kaching_authority::{AuditFilter, List, domain::Scope};
 
 use crate::{
-    App,
+    App, convert,
     extract::{Caller, Params, scope::Read},
     problem::Result,
-    shape,
 };
 
 /// Which entries are listed.
 #[derive(serde::Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub(crate) struct Query {
+pub(crate) struct AuditQuery {
     /// How many, 1 to 200; 50 unless said otherwise.
     #[param(minimum = 1, maximum = 200)]
     limit: Option<u32>,
@@ -26,19 +25,19 @@ pub(crate) struct Query {
 }
 
 /// Lists the audit log, newest first; personal data only with the scope `audit:personal`.
-#[utoipa::path(get, path = "/v1/admin/audit", tag = "operator", params(Query), responses(
+#[utoipa::path(get, path = "/v1/admin/audit", tag = "operator", params(AuditQuery), responses(
     (status = 200, body = api::List<api::AuditEntry>, description = "A page of them")))]
 pub(crate) async fn list(
     State(app): State<App>,
     caller: Caller<Read>,
-    Params(query): Params<Query>,
+    Params(query): Params<AuditQuery>,
 ) -> Result<Json<api::List<api::AuditEntry>>> {
-    let Query { limit, after, target, action } = query;
+    let AuditQuery { limit, after, target, action } = query;
     let filter = AuditFilter { target, action, personal: caller.rights().may(Scope::AuditPersonal) };
     let page = app
         .authority
         .audit_entries(caller.sight(), List { limit, after, q: None, sort: None, filter })
         .await?;
-    let items = page.items.into_iter().map(shape::audit_entry).collect::<Result<_>>()?;
+    let items = page.items.into_iter().map(convert::audit_entry).collect::<Result<_>>()?;
     Ok(Json(api::List { items, next: page.next }))
 }

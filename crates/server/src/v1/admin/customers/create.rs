@@ -3,10 +3,9 @@ use kaching_api as api;
 use kaching_authority::NewCustomer;
 
 use crate::{
-    App,
-    extract::{Body, Caller, scope::CustomersWrite},
+    App, convert,
+    extract::{Body, Caller, Changes, scope::CustomersWrite},
     problem::Result,
-    shape,
 };
 
 /// Makes a customer.
@@ -14,12 +13,12 @@ use crate::{
     (status = 201, body = api::Customer, description = "The new customer")))]
 pub(crate) async fn create(
     State(app): State<App>,
-    caller: Caller<CustomersWrite>,
+    caller: Caller<CustomersWrite, Changes>,
     Body { value, sent }: Body<api::CustomerCreate>,
 ) -> Result<Response> {
     let api::CustomerCreate { name, reference, email, company, tags, notes, metadata } = value;
     let new = NewCustomer { reference, name, email, company, tags, notes, metadata };
     // All that is personal in the answer has just come from the caller.
-    let answer = |made: &_| shape::customer(made, true);
+    let answer = |made: &_| convert::customer(made, true);
     caller.change(&app, &sent, StatusCode::CREATED, answer, |cx| app.authority.create_customer(cx, new)).await
 }

@@ -3,10 +3,9 @@ use kaching_api as api;
 use kaching_authority::NewFeature;
 
 use crate::{
-    App,
-    extract::{Body, Caller, scope::CatalogueWrite},
+    App, convert,
+    extract::{Body, Caller, Changes, scope::CatalogueWrite},
     problem::Result,
-    shape,
 };
 
 /// Makes a feature of a product.
@@ -14,12 +13,14 @@ use crate::{
     (status = 201, body = api::Feature, description = "The new feature")))]
 pub(crate) async fn create(
     State(app): State<App>,
-    caller: Caller<CatalogueWrite>,
+    caller: Caller<CatalogueWrite, Changes>,
     Body { value, sent }: Body<api::FeatureCreate>,
 ) -> Result<Response> {
     let api::FeatureCreate { product, code, title, benefit } = value;
     let new = NewFeature { product: product.to_string(), code, title, benefit };
     caller
-        .change(&app, &sent, StatusCode::CREATED, shape::feature, |cx| app.authority.create_feature(cx, new))
+        .change(&app, &sent, StatusCode::CREATED, convert::feature, |cx| {
+            app.authority.create_feature(cx, new)
+        })
         .await
 }

@@ -3,10 +3,9 @@ use kaching_api as api;
 use kaching_authority::EditFeature;
 
 use crate::{
-    App,
-    extract::{At, Body, Caller, scope::CatalogueWrite},
+    App, convert,
+    extract::{AtVersioned, Body, Caller, Changes, scope::CatalogueWrite},
     problem::Result,
-    shape,
 };
 
 /// Changes what is said of a feature.
@@ -14,12 +13,12 @@ use crate::{
     (status = 200, body = api::Feature, description = "The feature as it is now")))]
 pub(crate) async fn edit(
     State(app): State<App>,
-    caller: Caller<CatalogueWrite>,
-    At(address): At,
+    caller: Caller<CatalogueWrite, Changes>,
+    AtVersioned(address): AtVersioned,
     Body { value, sent }: Body<api::FeatureEdit>,
 ) -> Result<Response> {
     let api::FeatureEdit { title, benefit } = value;
     let edit = EditFeature { title, benefit };
     let edited = |cx| app.authority.edit_feature(cx, address, edit);
-    caller.change(&app, &sent, StatusCode::OK, shape::feature, edited).await
+    caller.change(&app, &sent, StatusCode::OK, convert::feature, edited).await
 }

@@ -2,10 +2,9 @@ use axum::{extract::State, http::StatusCode, response::Response};
 use kaching_api as api;
 
 use crate::{
-    App,
-    extract::{At, Body, Caller, NoMembers, scope::Admin},
+    App, convert,
+    extract::{At, Body, Caller, Changes, NoMembers, scope::Admin},
     problem::Result,
-    shape,
 };
 
 /// Has a job that failed tried again immediately, a dead letter too.
@@ -13,9 +12,9 @@ use crate::{
     (status = 200, body = api::Job, description = "The job, which is queued")))]
 pub(crate) async fn retry(
     State(app): State<App>,
-    caller: Caller<Admin>,
+    caller: Caller<Admin, Changes>,
     At(id): At,
     Body { sent, .. }: Body<NoMembers>,
 ) -> Result<Response> {
-    caller.run(&sent, StatusCode::OK, shape::job, |cx| app.authority.retry_job(cx, id)).await
+    caller.run(&sent, StatusCode::OK, convert::job, |cx| app.authority.retry_job(cx, id)).await
 }

@@ -4,7 +4,7 @@ use kaching_base::LeaseAlgorithm;
 
 use crate::{
     App,
-    extract::{Body, Caller, scope::Admin},
+    extract::{Body, Caller, Changes, scope::Admin},
     problem::{Rejected, Result},
 };
 
@@ -13,7 +13,7 @@ use crate::{
     (status = 201, body = api::KeyCreate, description = "It was made; the list of keys shows it")))]
 pub(crate) async fn create(
     State(app): State<App>,
-    caller: Caller<Admin>,
+    caller: Caller<Admin, Changes>,
     Body { value, sent }: Body<api::KeyCreate>,
 ) -> Result<Response> {
     if value.purpose != api::KeyPurpose::Lease {

@@ -4,9 +4,9 @@ use kaching_api as api;
 use crate::{
     App,
     config::PublicUrl,
-    extract::{Body, Caller, scope::Admin},
+    convert,
+    extract::{Body, Caller, Changes, scope::Admin},
     problem::{Rejected, Result},
-    shape,
 };
 
 /// Changes what statements name as their issuer, for all products and servers, and makes the keys that sign in its name.
@@ -14,7 +14,7 @@ use crate::{
     (status = 200, body = api::ChangedIssuer, description = "It was changed")))]
 pub(crate) async fn issuer(
     State(app): State<App>,
-    caller: Caller<Admin>,
+    caller: Caller<Admin, Changes>,
     Body { value, sent }: Body<api::IssuerChange>,
 ) -> Result<Response> {
     let issuer: PublicUrl = value
@@ -22,5 +22,5 @@ pub(crate) async fn issuer(
         .parse()
         .map_err(|error: crate::config::ConfigError| Rejected::invalid("/issuer", error.to_string()))?;
     let change = |cx| app.authority.change_issuer(cx, issuer.as_str().to_owned());
-    caller.run(&sent, StatusCode::OK, shape::changed_issuer, change).await
+    caller.run(&sent, StatusCode::OK, convert::changed_issuer, change).await
 }

@@ -12,7 +12,7 @@ use crate::{
 #[utoipa::path(post, path = "/v1/admin/keys/root", tag = "operator", responses(
     (status = 200, body = api::SealedRoot, description = "The root as it is kept")))]
 pub(crate) async fn root(State(app): State<App>, caller: Caller<Admin>) -> Result<Json<api::SealedRoot>> {
-    if !caller.is_here() {
+    if !caller.is_local() {
         let detail = "the root key leaves only to a user of the authority's own machine: run this there";
         return Err(Rejected::new(ErrorCode::Forbidden, detail));
     }

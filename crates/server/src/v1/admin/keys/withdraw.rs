@@ -2,10 +2,9 @@ use axum::{extract::State, http::StatusCode, response::Response};
 use kaching_api as api;
 
 use crate::{
-    App,
-    extract::{At, Body, Caller, NoMembers, scope::Admin},
+    App, convert,
+    extract::{At, Body, Caller, Changes, NoMembers, scope::Admin},
     problem::Result,
-    shape,
 };
 
 /// Withdraws a signing key that somebody else may have: the keyset without it is signed in the same step. Where it was the
@@ -14,10 +13,10 @@ use crate::{
     (status = 200, body = api::WithdrawnKey, description = "It is withdrawn; the list of keys shows those that count")))]
 pub(crate) async fn withdraw(
     State(app): State<App>,
-    caller: Caller<Admin>,
+    caller: Caller<Admin, Changes>,
     At(kid): At,
     Body { sent, .. }: Body<NoMembers>,
 ) -> Result<Response> {
     let withdrawn = |cx| app.authority.withdraw_signing_key(cx, kid);
-    caller.run(&sent, StatusCode::OK, shape::withdrawn_key, withdrawn).await
+    caller.run(&sent, StatusCode::OK, convert::withdrawn_key, withdrawn).await
 }

@@ -4,10 +4,9 @@ use kaching_authority::{NewLicense, domain::licenses::Draft};
 use kaching_base::EndDate;
 
 use crate::{
-    App,
-    extract::{Body, Caller, scope::LicensesWrite},
+    App, convert,
+    extract::{Body, Caller, Changes, scope::LicensesWrite},
     problem::{Rejected, Result},
-    shape,
 };
 
 /// Makes a license; its key is in this answer.
@@ -15,7 +14,7 @@ use crate::{
     (status = 201, body = api::License, description = "The new license with its key")))]
 pub(crate) async fn create(
     State(app): State<App>,
-    caller: Caller<LicensesWrite>,
+    caller: Caller<LicensesWrite, Changes>,
     Body { value, sent }: Body<api::LicenseCreate>,
 ) -> Result<Response> {
     if value.start.is_some() && value.starts_at.is_some() {
@@ -25,23 +24,25 @@ pub(crate) async fn create(
         customer: value.customer,
         product: value.product.to_string(),
         plan: value.plan.to_string(),
-        key_format: value.key_format.map(shape::key_format_of),
+        key_format: value.key_format.map(convert::key_format_of),
         draft: Draft {
             license_type: value.kind,
-            term: shape::term_of(value.term, value.days, "/days")?,
+            term: convert::term_of(value.term, value.days, "/days")?,
             expires_at: value.expires_at.map(|EndDate(at)| at),
             starts_at: value.starts_at,
             starts_at_first_activation: value.start.is_some(),
             features: value.features,
             limits: value.limits,
-            policy: shape::policy_of(value.lease_policy),
-            bindings: value.bindings.into_iter().map(shape::binding_of).collect(),
+            policy: convert::policy_of(value.lease_policy),
+            bindings: value.bindings.into_iter().map(convert::binding_of).collect(),
             tags: value.tags,
             notes: value.notes,
             metadata: value.metadata,
         },
     };
     caller
-        .change(&app, &sent, StatusCode::CREATED, shape::license, |cx| app.authority.create_license(cx, new))
+        .change(&app, &sent, StatusCode::CREATED, convert::license, |cx| {
+            app.authority.create_license(cx, new)
+        })
         .await
 }

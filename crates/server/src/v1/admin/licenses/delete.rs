@@ -2,10 +2,9 @@ use axum::{extract::State, http::StatusCode, response::Response};
 use kaching_api as api;
 
 use crate::{
-    App,
-    extract::{At, Body, Caller, NoMembers, scope::LicensesWrite},
+    App, convert,
+    extract::{AtVersioned, Body, Caller, Changes, NoMembers, scope::LicensesWrite},
     problem::Result,
-    shape,
 };
 
 /// Revokes a license and hides it; nothing is erased.
@@ -13,10 +12,10 @@ use crate::{
     (status = 200, body = api::License, description = "The license, revoked and archived")))]
 pub(crate) async fn delete(
     State(app): State<App>,
-    caller: Caller<LicensesWrite>,
-    At(address): At,
+    caller: Caller<LicensesWrite, Changes>,
+    AtVersioned(address): AtVersioned,
     Body { sent, .. }: Body<NoMembers>,
 ) -> Result<Response> {
     let deleted = |cx| app.authority.delete_license(cx, address);
-    caller.change(&app, &sent, StatusCode::OK, shape::license, deleted).await
+    caller.change(&app, &sent, StatusCode::OK, convert::license, deleted).await
 }

@@ -4,10 +4,9 @@ use kaching_authority::EditLicense;
 use kaching_base::EndDate;
 
 use crate::{
-    App,
-    extract::{At, Body, Caller, scope::LicensesWrite},
+    App, convert,
+    extract::{AtVersioned, Body, Caller, Changes, scope::LicensesWrite},
     problem::Result,
-    shape,
 };
 
 /// Changes what is said of a license.
@@ -15,23 +14,23 @@ use crate::{
     (status = 200, body = api::License, description = "The license as it is now")))]
 pub(crate) async fn edit(
     State(app): State<App>,
-    caller: Caller<LicensesWrite>,
-    At(address): At,
+    caller: Caller<LicensesWrite, Changes>,
+    AtVersioned(address): AtVersioned,
     Body { value, sent }: Body<api::LicenseEdit>,
 ) -> Result<Response> {
     let edit = EditLicense {
         license_type: value.kind,
         starts_at: value.starts_at,
         expires_at: value.expires_at.map(|end| end.map(|EndDate(at)| at)),
-        features: value.features.map(shape::same),
+        features: value.features.map(convert::same),
         limits: value.limits.unwrap_or_default(),
-        policy: shape::policy_of(value.lease_policy),
-        bindings: value.bindings.map(|edit| shape::list_edit(edit, shape::binding_of)),
-        tags: value.tags.map(shape::same),
+        policy: convert::policy_of(value.lease_policy),
+        bindings: value.bindings.map(|edit| convert::list_edit(edit, convert::binding_of)),
+        tags: value.tags.map(convert::same),
         notes: value.notes,
         metadata: value.metadata.unwrap_or_default(),
         force: value.force,
     };
     let edited = |cx| app.authority.edit_license(cx, address, edit);
-    caller.change(&app, &sent, StatusCode::OK, shape::license, edited).await
+    caller.change(&app, &sent, StatusCode::OK, convert::license, edited).await
 }

@@ -2,10 +2,9 @@ use axum::{extract::State, response::Response};
 use kaching_api as api;
 
 use crate::{
-    App,
+    App, convert,
     extract::{Body, Caller, parse_key, scope::Read, shown},
     problem::Result,
-    shape,
 };
 
 /// Shows the license that has this key.
@@ -17,5 +16,5 @@ pub(crate) async fn find(
     Body { value, .. }: Body<api::FindRequest>,
 ) -> Result<Response> {
     let key = parse_key(&value.license_key)?;
-    Ok(shown(&app, &app.authority.find_license(caller.sight(), key).await?, shape::license))
+    Ok(shown(&app, &app.authority.find_license(caller.sight(), key).await?, convert::license))
 }

@@ -2,10 +2,9 @@ use axum::{Json, extract::State};
 use kaching_api as api;
 
 use crate::{
-    App,
+    App, convert,
     extract::{At, Caller, scope::LicensesKey},
     problem::Result,
-    shape,
 };
 
 /// Shows a license's key; who did is written down.
@@ -16,5 +15,5 @@ pub(crate) async fn key(
     caller: Caller<LicensesKey>,
     At(address): At,
 ) -> Result<Json<api::LicenseKeyAnswer>> {
-    Ok(Json(shape::revealed_key(&app.authority.reveal_key(caller.cx(), address).await?)))
+    Ok(Json(convert::revealed_key(&app.authority.reveal_key(caller.cx(), address).await?)))
 }

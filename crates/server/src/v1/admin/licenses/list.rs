@@ -6,17 +6,16 @@ use kaching_authority::{LicenseFilter, List};
 use kaching_base::{LicenseType, Timestamp};
 
 use crate::{
-    App,
+    App, convert,
     extract::{Caller, Params, metadata, scope::Read},
     problem::Result,
-    shape,
 };
 
 /// Which licenses are listed.
 #[derive(serde::Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub(crate) struct Query {
+pub(crate) struct LicenseQuery {
     /// How many, 1 to 200; 50 unless said otherwise.
     #[param(minimum = 1, maximum = 200)]
     limit: Option<u32>,
@@ -46,9 +45,9 @@ pub(crate) struct Query {
     #[serde(default, deserialize_with = "metadata")]
     #[param(style = DeepObject, explode = true)]
     metadata: BTreeMap<String, String>,
-    /// Only those that end before this.
+    /// Only licenses that end before this.
     expires_before: Option<Timestamp>,
-    /// Only those that end after this.
+    /// Only licenses that end after this.
     expires_after: Option<Timestamp>,
     /// Also archived ones.
     #[serde(default)]
@@ -59,21 +58,22 @@ pub(crate) struct Query {
 ///
 /// `q` searches their tags and metadata, and the name, company and reference of their customer; mail
 /// addresses only with the scope `personal:read`.
-#[utoipa::path(get, path = "/v1/admin/licenses", tag = "operator", params(Query), responses(
+#[utoipa::path(get, path = "/v1/admin/licenses", tag = "operator", params(LicenseQuery), responses(
     (status = 200, body = api::List<api::License>, description = "A page of them")))]
 pub(crate) async fn list(
     State(app): State<App>,
     caller: Caller<Read>,
-    Params(query): Params<Query>,
+    Params(query): Params<LicenseQuery>,
 ) -> Result<Json<api::List<api::License>>> {
-    let Query { limit, after, q, sort, product, plan, customer, status, state, license_type, tag, .. } =
-        query;
+    let LicenseQuery {
+        limit, after, q, sort, product, plan, customer, status, state, license_type, tag, ..
+    } = query;
     let filter = LicenseFilter {
         product,
         plan,
         customer,
-        status: status.map(shape::status_of),
-        state: state.map(shape::state_of),
+        status: status.map(convert::status_of),
+        state: state.map(convert::state_of),
         license_type,
         tag,
         metadata: query.metadata,
@@ -83,5 +83,5 @@ pub(crate) async fn list(
         personal: caller.sees_personal(),
     };
     let found = app.authority.licenses(caller.sight(), List { limit, after, q, sort, filter }).await?;
-    Ok(Json(shape::page(found, shape::license)))
+    Ok(Json(convert::page(found, convert::license)))
 }

@@ -4,10 +4,9 @@ use kaching_authority::Renewal;
 use kaching_base::EndDate;
 
 use crate::{
-    App,
-    extract::{At, Body, Caller, scope::LicensesWrite},
+    App, convert,
+    extract::{AtVersioned, Body, Caller, Changes, scope::LicensesWrite},
     problem::Result,
-    shape,
 };
 
 /// Moves the end date, by a term, to a date, or by the term of the plan, and brings the terms that the plan has now.
@@ -15,13 +14,13 @@ use crate::{
     (status = 200, body = api::License, description = "The license as it is now")))]
 pub(crate) async fn renew(
     State(app): State<App>,
-    caller: Caller<LicensesWrite>,
-    At(address): At,
+    caller: Caller<LicensesWrite, Changes>,
+    AtVersioned(address): AtVersioned,
     Body { value, sent }: Body<api::RenewRequest>,
 ) -> Result<Response> {
     let api::RenewRequest { term, days, expires_at, force } = value;
-    let term = shape::term_of(term, days, "/days")?;
+    let term = convert::term_of(term, days, "/days")?;
     let renew = Renewal { term, expires_at: expires_at.map(|EndDate(at)| at), force };
     let done = |cx| app.authority.renew_license(cx, address, renew);
-    caller.change(&app, &sent, StatusCode::OK, shape::license, done).await
+    caller.change(&app, &sent, StatusCode::OK, convert::license, done).await
 }

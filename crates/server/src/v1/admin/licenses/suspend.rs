@@ -2,10 +2,9 @@ use axum::{extract::State, http::StatusCode, response::Response};
 use kaching_api as api;
 
 use crate::{
-    App,
-    extract::{At, Body, Caller, scope::LicensesWrite},
+    App, convert,
+    extract::{AtVersioned, Body, Caller, Changes, scope::LicensesWrite},
     problem::Result,
-    shape,
 };
 
 /// Stops a license until it is reinstated.
@@ -13,10 +12,10 @@ use crate::{
     (status = 200, body = api::License, description = "The license as it is now")))]
 pub(crate) async fn suspend(
     State(app): State<App>,
-    caller: Caller<LicensesWrite>,
-    At(address): At,
+    caller: Caller<LicensesWrite, Changes>,
+    AtVersioned(address): AtVersioned,
     Body { value, sent }: Body<api::SuspendRequest>,
 ) -> Result<Response> {
     let done = |cx| app.authority.suspend_license(cx, address, value.reason);
-    caller.change(&app, &sent, StatusCode::OK, shape::license, done).await
+    caller.change(&app, &sent, StatusCode::OK, convert::license, done).await
 }

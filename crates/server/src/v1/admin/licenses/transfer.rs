@@ -2,10 +2,9 @@ use axum::{extract::State, http::StatusCode, response::Response};
 use kaching_api as api;
 
 use crate::{
-    App,
-    extract::{At, Body, Caller, scope::LicensesWrite},
+    App, convert,
+    extract::{AtVersioned, Body, Caller, Changes, scope::LicensesWrite},
     problem::Result,
-    shape,
 };
 
 /// Gives a license to another customer.
@@ -13,10 +12,10 @@ use crate::{
     (status = 200, body = api::License, description = "The license as it is now")))]
 pub(crate) async fn transfer(
     State(app): State<App>,
-    caller: Caller<LicensesWrite>,
-    At(address): At,
+    caller: Caller<LicensesWrite, Changes>,
+    AtVersioned(address): AtVersioned,
     Body { value, sent }: Body<api::TransferRequest>,
 ) -> Result<Response> {
     let done = |cx| app.authority.transfer_license(cx, address, value.customer);
-    caller.change(&app, &sent, StatusCode::OK, shape::license, done).await
+    caller.change(&app, &sent, StatusCode::OK, convert::license, done).await
 }

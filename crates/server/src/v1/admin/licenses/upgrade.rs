@@ -3,10 +3,9 @@ use kaching_api as api;
 use kaching_authority::{At as When, Upgrade};
 
 use crate::{
-    App,
-    extract::{At, Body, Caller, scope::LicensesWrite},
+    App, convert,
+    extract::{AtVersioned, Body, Caller, Changes, scope::LicensesWrite},
     problem::Result,
-    shape,
 };
 
 /// Changes the plan, up or down, now or at the end of the period.
@@ -14,8 +13,8 @@ use crate::{
     (status = 200, body = api::License, description = "The license as it is now")))]
 pub(crate) async fn upgrade(
     State(app): State<App>,
-    caller: Caller<LicensesWrite>,
-    At(address): At,
+    caller: Caller<LicensesWrite, Changes>,
+    AtVersioned(address): AtVersioned,
     Body { value, sent }: Body<api::UpgradeRequest>,
 ) -> Result<Response> {
     let api::UpgradeRequest { plan, at, force } = value;
@@ -25,5 +24,5 @@ pub(crate) async fn upgrade(
     };
     let change = Upgrade { plan: plan.to_string(), at, force };
     let done = |cx| app.authority.upgrade_license(cx, address, change);
-    caller.change(&app, &sent, StatusCode::OK, shape::license, done).await
+    caller.change(&app, &sent, StatusCode::OK, convert::license, done).await
 }

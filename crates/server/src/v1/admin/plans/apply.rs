@@ -3,10 +3,9 @@ use kaching_api as api;
 use kaching_authority::{Apply, ApplyPlan};
 
 use crate::{
-    App,
-    extract::{At, Body, Caller, scope::LicensesWrite},
+    App, convert,
+    extract::{AtCompared, Body, Caller, Changes, scope::LicensesWrite},
     problem::{Rejected, Result},
-    shape,
 };
 
 /// Gives the terms of a plan to licenses that have it.
@@ -14,8 +13,8 @@ use crate::{
     (status = 200, body = api::ApplyAnswer, description = "How many licenses take them over, and what changes for them")))]
 pub(crate) async fn apply(
     State(app): State<App>,
-    caller: Caller<LicensesWrite>,
-    At(address): At,
+    caller: Caller<LicensesWrite, Changes>,
+    AtCompared(address): AtCompared,
     Body { value, sent }: Body<api::ApplyRequest>,
 ) -> Result<Response> {
     let force = value.force;
@@ -28,5 +27,5 @@ pub(crate) async fn apply(
         api::Apply::Licenses(ids) => Apply::Licenses(ids),
     };
     let done = |cx| app.authority.apply_plan(cx, address, ApplyPlan { to, force });
-    caller.run(&sent, StatusCode::OK, shape::applied, done).await
+    caller.run(&sent, StatusCode::OK, convert::applied, done).await
 }

@@ -2,10 +2,9 @@ use axum::{extract::State, http::StatusCode, response::Response};
 use kaching_api as api;
 
 use crate::{
-    App,
-    extract::{Archive, At, Body, Caller, NoMembers, Params, scope::CatalogueWrite},
+    App, convert,
+    extract::{Archive, AtVersioned, Body, Caller, Changes, NoMembers, Params, scope::CatalogueWrite},
     problem::Result,
-    shape,
 };
 
 /// Hides a plan: no new license is made with it.
@@ -13,11 +12,11 @@ use crate::{
     (status = 200, body = api::Plan, description = "The plan, archived")))]
 pub(crate) async fn archive(
     State(app): State<App>,
-    caller: Caller<CatalogueWrite>,
-    At(address): At,
+    caller: Caller<CatalogueWrite, Changes>,
+    AtVersioned(address): AtVersioned,
     Params(archive): Params<Archive>,
     Body { sent, .. }: Body<NoMembers>,
 ) -> Result<Response> {
     let archived = |cx| app.authority.archive_plan(cx, address, archive.force);
-    caller.change(&app, &sent, StatusCode::OK, shape::plan, archived).await
+    caller.change(&app, &sent, StatusCode::OK, convert::plan, archived).await
 }

@@ -3,10 +3,9 @@ use kaching_api as api;
 use kaching_authority::NewPlan;
 
 use crate::{
-    App,
-    extract::{Body, Caller, scope::CatalogueWrite},
+    App, convert,
+    extract::{Body, Caller, Changes, scope::CatalogueWrite},
     problem::Result,
-    shape,
 };
 
 /// Makes a plan of a product.
@@ -14,7 +13,7 @@ use crate::{
     (status = 201, body = api::Plan, description = "The new plan")))]
 pub(crate) async fn create(
     State(app): State<App>,
-    caller: Caller<CatalogueWrite>,
+    caller: Caller<CatalogueWrite, Changes>,
     Body { value, sent }: Body<api::PlanCreate>,
 ) -> Result<Response> {
     let api::PlanCreate { product, code, name, rank, kind, features, limits, lease_policy, price, .. } =
@@ -27,11 +26,11 @@ pub(crate) async fn create(
         license_type: kind,
         features,
         limits,
-        term: shape::term_of(value.term, value.term_days, "/term_days")?,
-        policy: shape::policy_of(lease_policy),
+        term: convert::term_of(value.term, value.term_days, "/term_days")?,
+        policy: convert::policy_of(lease_policy),
         price,
     };
     caller
-        .change(&app, &sent, StatusCode::CREATED, shape::plan, |cx| app.authority.create_plan(cx, new))
+        .change(&app, &sent, StatusCode::CREATED, convert::plan, |cx| app.authority.create_plan(cx, new))
         .await
 }

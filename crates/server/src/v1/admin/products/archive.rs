@@ -2,10 +2,9 @@ use axum::{extract::State, http::StatusCode, response::Response};
 use kaching_api as api;
 
 use crate::{
-    App,
-    extract::{Archive, At, Body, Caller, NoMembers, Params, scope::CatalogueWrite},
+    App, convert,
+    extract::{Archive, AtVersioned, Body, Caller, Changes, NoMembers, Params, scope::CatalogueWrite},
     problem::Result,
-    shape,
 };
 
 /// Hides a product: no new plan or license is made of it.
@@ -13,11 +12,11 @@ use crate::{
     (status = 200, body = api::Product, description = "The product, archived")))]
 pub(crate) async fn archive(
     State(app): State<App>,
-    caller: Caller<CatalogueWrite>,
-    At(address): At,
+    caller: Caller<CatalogueWrite, Changes>,
+    AtVersioned(address): AtVersioned,
     Params(archive): Params<Archive>,
     Body { sent, .. }: Body<NoMembers>,
 ) -> Result<Response> {
     let archived = |cx| app.authority.archive_product(cx, address, archive.force);
-    caller.change(&app, &sent, StatusCode::OK, shape::product, archived).await
+    caller.change(&app, &sent, StatusCode::OK, convert::product, archived).await
 }

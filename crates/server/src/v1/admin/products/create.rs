@@ -3,10 +3,9 @@ use kaching_api as api;
 use kaching_authority::NewProduct;
 
 use crate::{
-    App,
-    extract::{Body, Caller, scope::CatalogueWrite},
+    App, convert,
+    extract::{Body, Caller, Changes, scope::CatalogueWrite},
     problem::Result,
-    shape,
 };
 
 /// Makes a product.
@@ -14,7 +13,7 @@ use crate::{
     (status = 201, body = api::Product, description = "The new product")))]
 pub(crate) async fn create(
     State(app): State<App>,
-    caller: Caller<CatalogueWrite>,
+    caller: Caller<CatalogueWrite, Changes>,
     Body { value, sent }: Body<api::ProductCreate>,
 ) -> Result<Response> {
     let api::ProductCreate { code, name, key_prefix, contact, lease_alg, key_format } = value;
@@ -22,11 +21,13 @@ pub(crate) async fn create(
         code,
         name,
         key_prefix,
-        contact: shape::contact_of(contact),
+        contact: convert::contact_of(contact),
         lease_alg,
-        key_format: key_format.map(shape::key_format_of),
+        key_format: key_format.map(convert::key_format_of),
     };
     caller
-        .change(&app, &sent, StatusCode::CREATED, shape::product, |cx| app.authority.create_product(cx, new))
+        .change(&app, &sent, StatusCode::CREATED, convert::product, |cx| {
+            app.authority.create_product(cx, new)
+        })
         .await
 }

@@ -3,10 +3,9 @@ use kaching_api as api;
 use kaching_authority::EditProduct;
 
 use crate::{
-    App,
-    extract::{At, Body, Caller, scope::CatalogueWrite},
+    App, convert,
+    extract::{AtVersioned, Body, Caller, Changes, scope::CatalogueWrite},
     problem::Result,
-    shape,
 };
 
 /// Changes what is said of a product.
@@ -14,18 +13,18 @@ use crate::{
     (status = 200, body = api::Product, description = "The product as it is now")))]
 pub(crate) async fn edit(
     State(app): State<App>,
-    caller: Caller<CatalogueWrite>,
-    At(address): At,
+    caller: Caller<CatalogueWrite, Changes>,
+    AtVersioned(address): AtVersioned,
     Body { value, sent }: Body<api::ProductEdit>,
 ) -> Result<Response> {
     let api::ProductEdit { name, key_prefix, contact, lease_alg, key_format } = value;
     let edit = EditProduct {
         name,
         key_prefix,
-        contact: shape::contact_edit(contact),
+        contact: convert::contact_edit(contact),
         lease_alg,
-        key_format: key_format.map(shape::key_format_of),
+        key_format: key_format.map(convert::key_format_of),
     };
     let edited = |cx| app.authority.edit_product(cx, address, edit);
-    caller.change(&app, &sent, StatusCode::OK, shape::product, edited).await
+    caller.change(&app, &sent, StatusCode::OK, convert::product, edited).await
 }

@@ -1,10 +1,5 @@
-use std::{
-    pin::Pin,
-    task::{Context, Poll},
-};
-
 use axum::{body::Body as Answer, extract::State, http::header, response::IntoResponse};
-use hyper::body::{Body as Stream, Bytes, Frame};
+use futures_util::stream;
 use kaching_api as api;
 use kaching_authority::backup::Chunks;
 use kaching_base::ErrorCode;
@@ -23,32 +18,22 @@ pub(crate) async fn backup(
     caller: Caller<Backup>,
     Body { value, .. }: Body<api::BackupRequest>,
 ) -> Result<impl IntoResponse> {
-    if value.master_key_passphrase.is_some() && !caller.is_here() {
+    if value.master_key_passphrase.is_some() && !caller.is_local() {
         let detail =
             "the master key leaves only to a user of the authority's own machine: run kaching backup there";
         return Err(Rejected::new(ErrorCode::Forbidden, detail));
     }
     let chunks = app.authority.backup(caller.cx(), value.master_key_passphrase.map(Into::into)).await?;
-    Ok(([(header::CONTENT_TYPE, "application/jsonl")], Answer::new(Pieces(chunks))))
+    Ok(([(header::CONTENT_TYPE, "application/jsonl")], body(chunks)))
 }
 
-/// A backup on its way to a client. One that fails breaks off, and so has no last line.
-struct Pieces(Chunks);
-
-impl Stream for Pieces {
-    type Data = Bytes;
-    type Error = kaching_authority::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        self.0.poll_next(cx).map(|piece| {
-            let piece = piece?;
-            if let Err(error) = &piece {
-                tracing::error!(%error, "a backup broke off");
-            }
-            Some(piece.map(|bytes| Frame::data(bytes.into())))
-        })
-    }
+/// The pieces of a backup on their way to a client. A backup that fails breaks off, and so has no last line.
+fn body(chunks: Chunks) -> Answer {
+    Answer::from_stream(stream::unfold(chunks, async |mut chunks| {
+        let piece = chunks.next().await?;
+        if let Err(error) = &piece {
+            tracing::error!(%error, "a backup broke off");
+        }
+        Some((piece, chunks))
+    }))
 }

@@ -40,7 +40,7 @@ pub(crate) async fn doctor(State(app): State<App>, _: Caller<Read>) -> Json<Vec<
 /// Whether backups are made, and were.
 async fn backups(app: &App) -> Check {
     let Some(schedule) = app.authority.backup_schedule() else {
-        let remedy = "no backup is made by itself: set backup.directory, or run `kaching backup` on a schedule of your own";
+        let remedy = "no backup is made automatically: set backup.directory, or run `kaching backup` on a schedule of your own";
         return warn("backup", remedy.to_owned());
     };
     let last = match app.authority.last_backup().await {

@@ -7,7 +7,7 @@ use crate::{
     problem::Result,
 };
 
-/// How many licenses stand how.
+/// Counts licenses by their state, and activations.
 #[utoipa::path(get, path = "/v1/admin/stats", tag = "operator", responses(
     (status = 200, body = api::Stats, description = "The numbers")))]
 pub(crate) async fn stats(State(app): State<App>, caller: Caller<Read>) -> Result<Json<api::Stats>> {

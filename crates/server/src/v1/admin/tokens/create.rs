@@ -4,10 +4,9 @@ use kaching_authority::NewToken;
 use kaching_base::EndDate;
 
 use crate::{
-    App,
-    extract::{Body, Caller, scope::Admin},
+    App, convert,
+    extract::{Body, Caller, Changes, scope::Admin},
     problem::Result,
-    shape,
 };
 
 /// Makes an API token, which has no more rights and no later end than that of the caller; its secret is in this answer and
@@ -16,13 +15,13 @@ use crate::{
     (status = 201, body = api::Token, description = "The new token")))]
 pub(crate) async fn create(
     State(app): State<App>,
-    caller: Caller<Admin>,
+    caller: Caller<Admin, Changes>,
     Body { value, sent }: Body<api::TokenCreate>,
 ) -> Result<Response> {
     let api::TokenCreate { name, scopes, expires_at } = value;
     let new =
-        NewToken { name, scopes: shape::scopes_of(&scopes)?, expires_at: expires_at.map(|EndDate(at)| at) };
+        NewToken { name, scopes: convert::scopes_of(&scopes)?, expires_at: expires_at.map(|EndDate(at)| at) };
     let by = caller.rights().clone();
     let made = |cx| app.authority.create_token(cx, new, &by);
-    caller.change(&app, &sent, StatusCode::CREATED, shape::made_token, made).await
+    caller.change(&app, &sent, StatusCode::CREATED, convert::made_token, made).await
 }

@@ -4,10 +4,9 @@ use kaching_authority::EditToken;
 use kaching_base::EndDate;
 
 use crate::{
-    App,
-    extract::{At, Body, Caller, scope::Admin},
+    App, convert,
+    extract::{AtVersioned, Body, Caller, Changes, scope::Admin},
     problem::Result,
-    shape,
 };
 
 /// Changes what is said of an API token; nobody gives it more rights or a later end than his own has.
@@ -15,15 +14,15 @@ use crate::{
     (status = 200, body = api::Token, description = "The token as it is now")))]
 pub(crate) async fn edit(
     State(app): State<App>,
-    caller: Caller<Admin>,
-    At(address): At,
+    caller: Caller<Admin, Changes>,
+    AtVersioned(address): AtVersioned,
     Body { value, sent }: Body<api::TokenEdit>,
 ) -> Result<Response> {
     let api::TokenEdit { name, scopes, expires_at } = value;
-    let scopes = scopes.map(shape::scopes_edit).transpose()?;
+    let scopes = scopes.map(convert::scopes_edit).transpose()?;
     let expires_at = expires_at.map(|end| end.map(|EndDate(at)| at));
     let edit = EditToken { name, scopes, expires_at };
     let by = caller.rights().clone();
     let edited = |cx| app.authority.edit_token(cx, address, edit, &by);
-    caller.change(&app, &sent, StatusCode::OK, shape::token, edited).await
+    caller.change(&app, &sent, StatusCode::OK, convert::token, edited).await
 }

@@ -3,27 +3,26 @@ use kaching_api as api;
 use kaching_authority::TokenFilter;
 
 use crate::{
-    App,
+    App, convert,
     extract::{Caller, Params, list_query, scope::Admin},
     problem::Result,
-    shape,
 };
 
 list_query! {
     /// Which tokens are listed.
-    Query => TokenFilter {
+    TokenQuery => TokenFilter {
         /// Also archived ones.
         archived: bool,
     }
 }
 
 /// Lists API tokens.
-#[utoipa::path(get, path = "/v1/admin/tokens", tag = "operator", params(Query), responses(
+#[utoipa::path(get, path = "/v1/admin/tokens", tag = "operator", params(TokenQuery), responses(
     (status = 200, body = api::List<api::Token>, description = "A page of them")))]
 pub(crate) async fn list(
     State(app): State<App>,
     caller: Caller<Admin>,
-    Params(query): Params<Query>,
+    Params(query): Params<TokenQuery>,
 ) -> Result<Json<api::List<api::Token>>> {
-    Ok(Json(shape::page(app.authority.tokens(caller.sight(), query.list()).await?, shape::token)))
+    Ok(Json(convert::page(app.authority.tokens(caller.sight(), query.list()).await?, convert::token)))
 }

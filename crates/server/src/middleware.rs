@@ -1,6 +1,6 @@
 //! What happens to every request before and after its handler.
 
-use std::{cell::Cell, net::IpAddr, time::Duration};
+use std::time::Duration;
 
 use axum::{
     extract::{MatchedPath, Request, State},
@@ -8,27 +8,18 @@ use axum::{
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
-use kaching_base::{ErrorCode, RequestId};
+use kaching_base::ErrorCode;
 use tracing::{Instrument as _, field::Empty};
 
 use crate::{
     App, Peer,
-    limits::Budget,
+    arrival::Arrival,
+    limits::noting,
     metrics,
     problem::Rejected,
     request_name::{RequestName, X_REQUEST_ID},
+    route::{Facts, Table},
 };
-
-/// What the edge found out about a request, for its handler.
-#[derive(Clone, Copy)]
-pub(crate) struct Arrival {
-    pub(crate) request: RequestId,
-    pub(crate) peer: Peer,
-    pub(crate) address: Option<IpAddr>,
-}
-
-/// Longest that `GET /v1/changes` may wait beyond the time of other requests.
-const LONGEST_WAIT: Duration = Duration::from_secs(55);
 
 /// The longest path with its parameters, in bytes.
 const LONGEST_URI: usize = 16 * 1024;
@@ -37,19 +28,12 @@ const LONGEST_URI: usize = 16 * 1024;
 #[derive(Clone, Copy)]
 pub(crate) struct OverConnection;
 
-tokio::task_local! {
-    /// What is left to the caller of the request that runs, where that is to be told.
-    static NOTED: Cell<Option<Budget>>;
-}
-
-/// Has the answer tell what is left to the caller.
-pub(crate) fn note(budget: Budget) {
-    // Nobody is told where no request runs.
-    let _ = NOTED.try_with(|noted| noted.set(Some(budget.or_tighter(noted.get()))));
-}
-
 /// Names the request, finds out where it comes from, bounds its time, and writes problems down.
-pub(crate) async fn edge(State(app): State<App>, mut request: Request, next: Next) -> Response {
+pub(crate) async fn handle(
+    State((app, table)): State<(App, Table)>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let name = RequestName::new(app.request_id(), request.headers());
     let started = app.now();
     let (method, path) = (request.method().clone(), below(request.uri(), app.base.path()));
@@ -57,7 +41,7 @@ pub(crate) async fn edge(State(app): State<App>, mut request: Request, next: Nex
         *request.uri_mut() = uri;
     }
     let Some(peer) = request.extensions().get::<Peer>().copied() else {
-        return Rejected::failure("a listener did not say who its peer is").written(&name);
+        return Rejected::failure("a listener did not say who its peer is").render(&name);
     };
     let address = peer.address(request.headers(), &app.trusted_proxies);
     app.untrusted_forwarder.notice(&peer, request.headers(), &app.trusted_proxies);
@@ -74,16 +58,16 @@ pub(crate) async fn edge(State(app): State<App>, mut request: Request, next: Nex
     );
     app.metrics.in_flight.inc();
     let _in_flight = InFlight(&app);
-    let longest = app.request_timeout
-        + if request.uri().path() == "/v1/changes" { LONGEST_WAIT } else { Duration::ZERO };
+    // A route that is called to wait has no parameters in its path.
+    let waits = table.find(&method, request.uri().path()).map_or(Duration::ZERO, |facts| facts.longest_wait);
+    let longest = app.request_timeout + waits;
     let answer = async move {
         match check_head(&request) {
             Ok(()) => next.run(request).await,
             Err(rejected) => rejected.into_response(),
         }
     };
-    let answered = async { (tokio::time::timeout(longest, answer).await, NOTED.with(Cell::get)) };
-    let (answered, budget) = NOTED.scope(Cell::new(None), answered).instrument(span.clone()).await;
+    let (answered, budget) = noting(tokio::time::timeout(longest, answer)).instrument(span.clone()).await;
     let response = match answered {
         Ok(response) => response,
         // What was begun is not undone by our giving up: a write may still commit.
@@ -100,7 +84,8 @@ pub(crate) async fn edge(State(app): State<App>, mut request: Request, next: Nex
     }
     span.record("route", &route).record("status", response.status().as_u16()).record("code", &code);
     let elapsed = (app.now().micros() - started.micros()).max(0);
-    count(&app, &method, route, code, response.status(), elapsed);
+    let facts = table.find(&method, &route);
+    count(&app, facts, &method, route, code, response.status(), elapsed);
     response
 }
 
@@ -154,13 +139,13 @@ fn finish(app: &App, mut response: Response, name: &RequestName, route: &str) ->
             Some(cause) if rejected.problem.status == 500 => {
                 tracing::error!(request = %name, route, "{cause}")
             }
-            // What is true of many at once is told once a second.
+            // A cause that many requests share is logged once a second.
             Some(cause) if app.first_this_second() => tracing::warn!(request = %name, route, code, "{cause}"),
             Some(cause) => tracing::debug!(request = %name, route, code, "{cause}"),
             None => tracing::debug!(request = %name, route, code, "refused"),
         }
         let allow = response.headers().get(header::ALLOW).cloned();
-        response = rejected.written(name);
+        response = rejected.render(name);
         if let Some(allow) = allow {
             response.headers_mut().insert(header::ALLOW, allow);
         }
@@ -173,17 +158,25 @@ fn finish(app: &App, mut response: Response, name: &RequestName, route: &str) ->
     (response, code)
 }
 
-fn count(app: &App, method: &Method, route: String, code: String, status: StatusCode, micros: i64) {
+fn count(
+    app: &App,
+    facts: Option<&Facts>,
+    method: &Method,
+    route: String,
+    code: String,
+    status: StatusCode,
+    micros: i64,
+) {
     #[expect(clippy::cast_precision_loss, reason = "a duration needs no more digits than a float has")]
     let seconds = micros as f64 / 1e6;
-    app.metrics.availability.count(&route, status, micros);
+    app.metrics.availability.count(facts, status, micros);
     app.metrics.duration.get_or_create(&metrics::Route { route: route.clone() }).observe(seconds);
     let method = word_of(method).to_owned();
     let labels = metrics::Request { route, method, status: status.as_u16(), code };
     app.metrics.requests.get_or_create(&labels).inc();
 }
 
-/// The method's name. Those that nobody defined would be labels that a stranger chooses.
+/// Returns the method's name as a label. An undefined one would be a label that a stranger chooses.
 fn word_of(method: &Method) -> &str {
     let known = [
         Method::GET,
@@ -197,7 +190,7 @@ fn word_of(method: &Method) -> &str {
     if known.contains(method) { method.as_str() } else { "other" }
 }
 
-/// Takes the template of the route out to the edge, which is outside of the router.
+/// Hands the template of the route out to [`handle`], which is outside of the router.
 pub(crate) async fn name_route(request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().cloned();
     let mut response = next.run(request).await;

@@ -11,8 +11,8 @@ use super::list_edit;
 use crate::problem::{Rejected, Result};
 
 /// One page of a list, each item in the words of the wire.
-pub(crate) fn page<T, A>(page: Page<T>, shape: impl Fn(&T) -> A) -> api::List<A> {
-    api::List { items: page.items.iter().map(shape).collect(), next: page.next }
+pub(crate) fn page<T, A>(page: Page<T>, convert: impl Fn(&T) -> A) -> api::List<A> {
+    api::List { items: page.items.iter().map(convert).collect(), next: page.next }
 }
 
 pub(crate) fn product(product: &Product) -> api::Product {
@@ -76,10 +76,10 @@ pub(crate) fn contact_of(contact: Option<api::Contact>) -> Contact {
 
 fn key_format(format: KeyFormat) -> api::KeyFormat {
     match format {
+        KeyFormat::Short => api::KeyFormat::Short,
         KeyFormat::CaioV1 => api::KeyFormat::CaioV1,
         KeyFormat::CaioV2 => api::KeyFormat::CaioV2,
         KeyFormat::Agency => api::KeyFormat::Agency,
-        _ => api::KeyFormat::Short,
     }
 }
 

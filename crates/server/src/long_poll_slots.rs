@@ -1,4 +1,4 @@
-//! Who waits for a change: each holds a connection all that time, so there are only so many.
+//! Slots of long polls and streams. Each holds a connection all that time, so their number is limited.
 
 use std::{
     collections::HashMap,
@@ -12,29 +12,29 @@ use kaching_base::{ActivationId, LicenseId};
 
 use crate::limits::network;
 
-/// Those who wait, by activation, license and address. An installation asks one question at a time, or has one stream;
+/// The slots in use, by activation, license and address. An installation has one long poll or one stream at a time;
 /// the others are those whose lost connection was not noticed yet.
-pub(crate) struct Waits {
+pub(crate) struct LongPollSlots {
     most: usize,
     /// That one license, or one address, may have.
     share: usize,
-    waiting: Mutex<Waiting>,
+    waiting: Mutex<SlotsInUse>,
 }
 
 #[derive(Default)]
-struct Waiting {
+struct SlotsInUse {
     all: usize,
     by_activation: HashMap<ActivationId, usize>,
     by_license: HashMap<LicenseId, usize>,
     by_address: HashMap<IpAddr, usize>,
 }
 
-/// Waits of one activation at once.
+/// The most slots of one activation.
 const EACH: usize = 3;
 
-/// A place among those who wait, until it is dropped.
-pub(crate) struct Place {
-    waits: Arc<Waits>,
+/// A slot, until it is dropped.
+pub(crate) struct LongPollSlot {
+    slots: Arc<LongPollSlots>,
     activation: ActivationId,
     license: LicenseId,
     address: Option<IpAddr>,
@@ -50,7 +50,7 @@ pub(crate) enum Full {
 }
 
 impl Full {
-    /// Whether those who ask have taken the places themselves, so that the server is not at fault.
+    /// Whether the caller's own share is used up, so that the server is not at fault.
     pub(crate) fn is_own(self) -> bool {
         self != Self::Server
     }
@@ -67,7 +67,7 @@ impl std::fmt::Display for Full {
     }
 }
 
-impl Waits {
+impl LongPollSlots {
     /// Nine of ten connections at most wait, so that the others find one; and of these places one license, and one
     /// address, has no more than this many of a hundred.
     pub(crate) fn new(connections: u32, places_percent: u32) -> Self {
@@ -81,7 +81,11 @@ impl Waits {
     ///
     /// # Errors
     /// If there is none: then the caller is answered without a wait.
-    pub(crate) fn take(self: &Arc<Self>, bearer: &Bearer, address: Option<IpAddr>) -> Result<Place, Full> {
+    pub(crate) fn take(
+        self: &Arc<Self>,
+        bearer: &Bearer,
+        address: Option<IpAddr>,
+    ) -> Result<LongPollSlot, Full> {
         let Bearer { activation, license, .. } = *bearer;
         let address = address.map(network);
         let mut waiting = self.waiting.lock().expect("nothing panics while it is held");
@@ -99,7 +103,7 @@ impl Waits {
         if let Some(address) = address {
             *waiting.by_address.entry(address).or_default() += 1;
         }
-        Ok(Place { waits: Arc::clone(self), activation, license, address })
+        Ok(LongPollSlot { slots: Arc::clone(self), activation, license, address })
     }
 }
 
@@ -116,9 +120,9 @@ fn leave<K: Hash + Eq>(counts: &mut HashMap<K, usize>, key: &K) {
     }
 }
 
-impl Drop for Place {
+impl Drop for LongPollSlot {
     fn drop(&mut self) {
-        let mut waiting = self.waits.waiting.lock().expect("nothing panics while it is held");
+        let mut waiting = self.slots.waiting.lock().expect("nothing panics while it is held");
         waiting.all -= 1;
         leave(&mut waiting.by_activation, &self.activation);
         leave(&mut waiting.by_license, &self.license);
@@ -144,15 +148,15 @@ mod tests {
         }
     }
 
-    fn full(taken: Result<Place, Full>) -> Full {
+    fn full(taken: Result<LongPollSlot, Full>) -> Full {
         taken.err().expect("there is no place")
     }
 
     #[test]
     fn an_activation_has_three_places_and_gives_them_back() {
-        let waits = Arc::new(Waits::new(100, 50));
+        let slots = Arc::new(LongPollSlots::new(100, 50));
         let address = Some("203.0.113.1".parse().unwrap());
-        let take = |activation| waits.take(&bearer(1, activation), address);
+        let take = |activation| slots.take(&bearer(1, activation), address);
         let mut places: Vec<_> = (0..3).map(|_| take(1).unwrap()).collect();
         assert_eq!(full(take(1)), Full::Activation);
         assert!(take(2).is_ok());
@@ -160,22 +164,22 @@ mod tests {
         places.push(take(1).unwrap());
         assert_eq!(full(take(1)), Full::Activation);
         drop(places);
-        let left = waits.waiting.lock().unwrap();
+        let left = slots.waiting.lock().unwrap();
         let kept = (left.by_activation.len(), left.by_license.len(), left.by_address.len());
-        assert_eq!((left.all, kept), (0, (0, 0, 0)), "nothing is kept of those who left");
+        assert_eq!((left.all, kept), (0, (0, 0, 0)), "nothing is kept of slots that were dropped");
     }
 
     #[test]
     fn nine_of_ten_connections_wait_and_one_license_or_address_has_half_of_them() {
-        let waits = Arc::new(Waits::new(20, 50));
-        let mut held: Vec<_> = (0..9).map(|n| waits.take(&bearer(1, n), None).unwrap()).collect();
-        assert_eq!(full(waits.take(&bearer(1, 9), None)), Full::License);
+        let slots = Arc::new(LongPollSlots::new(20, 50));
+        let mut held: Vec<_> = (0..9).map(|n| slots.take(&bearer(1, n), None).unwrap()).collect();
+        assert_eq!(full(slots.take(&bearer(1, 9), None)), Full::License);
         let home = Some("2001:db8::1".parse().unwrap());
         let next_door = Some("2001:db8::2".parse().unwrap());
-        held.extend((0..9).map(|n| waits.take(&bearer(10 + n, 10 + n), home).unwrap()));
-        assert_eq!(full(waits.take(&bearer(30, 30), next_door)), Full::Address, "it is the same /64");
-        assert_eq!(full(waits.take(&bearer(30, 30), None)), Full::Server);
+        held.extend((0..9).map(|n| slots.take(&bearer(10 + n, 10 + n), home).unwrap()));
+        assert_eq!(full(slots.take(&bearer(30, 30), next_door)), Full::Address, "it is the same /64");
+        assert_eq!(full(slots.take(&bearer(30, 30), None)), Full::Server);
         held.clear();
-        assert!(waits.take(&bearer(1, 9), home).is_ok());
+        assert!(slots.take(&bearer(1, 9), home).is_ok());
     }
 }

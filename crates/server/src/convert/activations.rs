@@ -25,7 +25,7 @@ pub(crate) fn activation(activation: &Activation) -> api::Activation {
     }
 }
 
-/// An activation, without the address that it calls from for those who may not see personal data.
+/// Converts an activation; the address that it calls from only if the caller may see personal data.
 pub(crate) fn activation_for(activation: &Activation, personal: bool) -> api::Activation {
     let shown = self::activation(activation);
     api::Activation { address: shown.address.filter(|_| personal), ..shown }

@@ -1,4 +1,4 @@
-//! What runs next to the requests: workers of jobs, the authority's schedule, measurements, and the news of changes.
+//! Background tasks: workers of jobs, the schedule of the authority, measurements, and the distribution of changes.
 
 use std::time::Duration;
 
@@ -51,7 +51,7 @@ pub(crate) async fn measure(app: App, mut shutdown: Shutdown) {
     }
 }
 
-/// Tells streams and questions what changes, here and on other replicas.
+/// Distributes changes to streams and long polls, from this and from other replicas.
 pub(crate) async fn changes(app: App, mut shutdown: Shutdown) {
     tokio::select! {
         () = app.authority.follow_changes() => {}

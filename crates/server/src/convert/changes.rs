@@ -1,4 +1,4 @@
-//! What those who wait are told.
+//! Changes, as streams and long polls send them.
 
 use kaching_api::Changes;
 use kaching_authority::changes::Change;

@@ -10,7 +10,7 @@ use kaching_base::Timestamp;
 
 use crate::problem::{Rejected, Result};
 
-/// A customer, without the mail address for those who may not see personal data.
+/// Converts a customer; the mail address only if the caller may see personal data.
 pub(crate) fn customer(customer: &Customer, personal: bool) -> api::Customer {
     let c = customer.clone();
     api::Customer {
@@ -71,7 +71,7 @@ pub(crate) fn audit_entry(record: AuditRecord) -> Result<api::AuditEntry> {
     Ok(entry)
 }
 
-/// A reminder, without the mail address for those who may not see personal data.
+/// Converts a reminder; the mail address only if the caller may see personal data.
 pub(crate) fn reminder(reminder: &Reminder, personal: bool) -> api::Reminder {
     let r = reminder.clone();
     api::Reminder {
@@ -110,7 +110,7 @@ pub(crate) fn keys(jwks: &Jwks, now: Timestamp) -> Vec<api::Key> {
         };
         jwks.keys.iter().rfind(alike)
     };
-    let shape = |key: &kaching_authority::license::Jwk| api::Key {
+    let convert = |key: &kaching_authority::license::Jwk| api::Key {
         kid: key.public.kid(),
         alg: key.public.algorithm(),
         purpose: match key.purpose {
@@ -123,5 +123,5 @@ pub(crate) fn keys(jwks: &Jwks, now: Timestamp) -> Vec<api::Key> {
         exp: key.exp,
         current: newest(key).is_some_and(|newest| newest.kid() == key.kid()),
     };
-    jwks.keys.iter().map(shape).collect()
+    jwks.keys.iter().map(convert).collect()
 }
