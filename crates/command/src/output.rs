@@ -16,7 +16,7 @@ mod terms;
 pub use card::Card;
 pub use changes::changes;
 pub use style::Style;
-pub use table::Table;
+pub use table::{Table, width};
 pub use terms::{limits, pairs, policy, price, word};
 
 /// Standard output, and its form.

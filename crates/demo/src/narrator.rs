@@ -4,7 +4,10 @@ use std::{io::Write as _, path::Path, time::Instant};
 
 use kaching_base::printable;
 
-use kaching_command::{failure::Failure, output::Output};
+use kaching_command::{
+    failure::Failure,
+    output::{Output, width},
+};
 
 use crate::time::{now, seconds};
 
@@ -69,7 +72,7 @@ impl Narrator {
 
     fn line(&self, mark: &str, number: usize, title: &str) -> Result<(), Failure> {
         let took = seconds(self.step.elapsed());
-        let space = WIDTH.saturating_sub(title.chars().count() + took.len());
+        let space = WIDTH.saturating_sub(width(title) + took.len());
         let start = if self.live { "\r\u{1b}[2K" } else { "" };
         let style = self.output.style;
         self.output.words(&format!(
@@ -84,16 +87,16 @@ impl Narrator {
 /// Returns a line below its step, wrapped between words.
 fn wrapped(line: &str) -> String {
     let mut text = String::new();
-    let mut width = 0;
+    let mut column = 0;
     for word in line.split(' ') {
-        let length = word.chars().count();
-        if width > 0 && width + length > WIDTH {
+        let length = width(word);
+        if column > 0 && column + length > WIDTH {
             text.push_str("\n         ");
-            width = 0;
+            column = 0;
         }
-        text.push_str(if width == 0 { "" } else { " " });
+        text.push_str(if column == 0 { "" } else { " " });
         text.push_str(word);
-        width += length + 1;
+        column += length + 1;
     }
     format!("        {text}")
 }

@@ -33,7 +33,10 @@ pub(super) const STEPS: &[Step] = &[
     Step { title: "The authority is killed, and the product keeps running", run: crash::kills },
     Step { title: "The authority comes back, and nothing is lost", run: crash::restarts },
     Step { title: "Three nodes run on one activation", run: holder::three },
-    Step { title: "The one that keeps the lease is killed, and another takes its place", run: holder::dies },
+    Step {
+        title: "The process that holds the lease is killed, and another one takes its place",
+        run: holder::dies,
+    },
     Step {
         title: "A node of another cluster is refused, and the vendor is notified",
         run: foreign_node::run,

@@ -44,7 +44,7 @@ impl Table {
 }
 
 /// Returns the columns that a text takes in a terminal: none for a combining mark, two for an East Asian character.
-pub(super) fn width(text: &str) -> usize {
+pub fn width(text: &str) -> usize {
     text.width()
 }
 

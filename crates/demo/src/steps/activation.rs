@@ -2,7 +2,7 @@ use serde_json::json;
 
 use super::{FIRST, NodeSpec, Sandbox, StepResult, ensure, quote};
 
-/// A guarded product starts with the key, and does its work.
+/// A guarded product starts with the key, and works.
 pub(super) fn run(sandbox: &mut Sandbox) -> StepResult {
     sandbox.start_node(NodeSpec::new(FIRST))?;
     let taken = sandbox.ask(FIRST, "POST", "/jobs", Some(json!({"input": "kaching", "rounds": 100_000})))?;

@@ -6,7 +6,7 @@ pub(super) fn starts(sandbox: &mut Sandbox) -> StepResult {
     Ok(vec![format!("It made its keys and its database, and serves products on http://{address}")])
 }
 
-/// The products of the vendor, a customer, a license.
+/// The operator creates the products, a customer and a license.
 pub(super) fn sells(sandbox: &mut Sandbox) -> StepResult {
     sandbox.operator(&["seed"])?;
     let customer = ["customer", "create", "--name", "Northwind Robotics", "--reference", "NORTHWIND"];

@@ -2,7 +2,7 @@ use super::{FIRST, NODE, NodeSpec, STANDBY, Sandbox, StepResult, ensure};
 
 const DAY: i64 = 24 * 3600;
 
-/// Started again without network, once with a date of next month and once with one of last month.
+/// The product restarts without network, with a clock that is a month ahead and one that is a month behind.
 pub(super) fn run(sandbox: &mut Sandbox) -> StepResult {
     for name in [NODE, STANDBY] {
         sandbox.kill(name)?;

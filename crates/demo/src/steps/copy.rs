@@ -5,7 +5,7 @@ use kaching_command::failure::Failure;
 
 const COPY: &str = "eu-1-copy";
 
-/// Somebody copies the cluster's directory to another machine and runs it there, with the same credential.
+/// A copy of the state directory runs elsewhere, with the same credential.
 pub(super) fn run(sandbox: &mut Sandbox) -> StepResult {
     sandbox.copy(FIRST, COPY)?;
     sandbox.start_node(NodeSpec::new(COPY))?;

@@ -18,7 +18,7 @@ pub(super) fn kills(sandbox: &mut Sandbox) -> StepResult {
     ])
 }
 
-/// The authority starts on what it had written, and the product finds it again.
+/// The authority restarts on its database, and the product reconnects.
 pub(super) fn restarts(sandbox: &mut Sandbox) -> StepResult {
     let process = sandbox.running(FIRST)?.process;
     let before = sandbox.ask(FIRST, "GET", "/license", None)?;

@@ -2,9 +2,9 @@ use serde_json::json;
 
 use super::{FIRST, Sandbox, StepResult, ensure, quote};
 
-/// A feature that the plan lacks: denied from memory, with the plan that has it.
+/// A feature that the plan lacks is denied without a call, with the name of a plan that has it.
 pub(super) fn run(sandbox: &mut Sandbox) -> StepResult {
-    // The catalogue comes behind the first lease.
+    // The catalogue arrives after the first lease.
     sandbox.until_answers(FIRST, "/license", "the catalogue", |license| license["contact"].is_object())?;
     let answer = sandbox.ask(FIRST, "POST", "/federation/links", Some(json!({"cluster": "ap-1"})))?;
     let said = answer.text("/error").to_owned();

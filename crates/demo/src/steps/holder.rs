@@ -4,7 +4,7 @@ use super::{FIRST, NODE, NodeSpec, STANDBY, Sandbox, StepResult, ensure};
 use crate::time::{now, seconds};
 use kaching_command::failure::Failure;
 
-/// A second process on the same directory, and one elsewhere that takes the lease from the others.
+/// A second process uses the same directory, and one elsewhere gets the lease from the other two.
 pub(super) fn three(sandbox: &mut Sandbox) -> StepResult {
     // One node leaves, since the plan's nodes are all in use.
     sandbox.ask(FIRST, "DELETE", "/nodes/n25", None)?;

@@ -2,10 +2,10 @@ use serde_json::json;
 
 use super::{FIRST, Sandbox, StepResult, ensure, quote};
 
-/// As many nodes as the plan allows, and one more.
+/// The limit of nodes in the plan.
 const ALLOWED: usize = 25;
 
-/// The cluster grows to its limit, and the product refuses the node beyond it.
+/// The cluster grows to its limit, and the product refuses one more node.
 pub(super) fn run(sandbox: &mut Sandbox) -> StepResult {
     for number in 2..=ALLOWED {
         let joined = sandbox.ask(FIRST, "POST", "/nodes", Some(json!({"name": format!("n{number:02}")})))?;

@@ -1,7 +1,7 @@
 use super::{FIRST, NodeSpec, SECOND, Sandbox, StepResult, ensure, quote};
 use kaching_command::failure::Failure;
 
-/// The same key on another cluster: it does not start, and says who holds the license.
+/// Another cluster with the same key does not start, and names the holder of the slot.
 pub(super) fn run(sandbox: &mut Sandbox) -> StepResult {
     let Err((said, code)) = sandbox.try_start_node(NodeSpec::new(SECOND))? else {
         return Err(Failure::refused(format!("{SECOND} started, although {FIRST} holds the only slot.")));

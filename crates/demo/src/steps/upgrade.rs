@@ -3,7 +3,7 @@ use serde_json::json;
 use super::{FIRST, Sandbox, StepResult, command_line, ensure};
 use crate::time::{now, seconds};
 
-/// The operator upgrades, and the running product has the feature.
+/// The operator upgrades the license, and the running product has the feature.
 pub(super) fn run(sandbox: &mut Sandbox) -> StepResult {
     let process = sandbox.running(FIRST)?.process;
     let license = sandbox.license.clone();
