@@ -1,4 +1,4 @@
-//! Every command that the documents show is one that the binary has, with the flags that they show.
+//! Every command in the documents exists in the binary, with its flags.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -29,7 +29,7 @@ fn documented_commands_are_there() {
     assert!(shown > 30, "only {shown} commands found");
 }
 
-/// The help of each command that was asked for.
+/// The help of each command, read once.
 #[derive(Default)]
 struct Helps(BTreeMap<Vec<String>, String>);
 
@@ -67,7 +67,7 @@ impl Helps {
     }
 }
 
-/// The commands in blocks of shell and in back quotes, as words without the program's name.
+/// Returns the commands in shell blocks and in back quotes, as words without the name of the program.
 fn commands(text: &str) -> Vec<Vec<String>> {
     let mut found = Vec::new();
     let joined = text.replace("\\\n", " ");
@@ -84,14 +84,14 @@ fn commands(text: &str) -> Vec<Vec<String>> {
     found
 }
 
-/// `kaching …` or `cargo run --release -- …`, without a comment after it and without variables before it.
+/// Returns `kaching …` or `cargo run --release -- …` without comments and variables.
 fn command(line: &str) -> Option<Vec<String>> {
     let line = line.split(" #").next().unwrap_or_default().trim();
     let line = match line.split_once("' kaching ") {
         Some((variable, rest)) if variable.starts_with("KACHING_") => rest,
         _ => line.strip_prefix("kaching ").or_else(|| line.strip_prefix("cargo run --release -- "))?,
     };
-    // What stands between double quotes is a value, and so never a flag.
+    // A text in double quotes is a value, and never a flag.
     let words = line.split('"').step_by(2).flat_map(str::split_whitespace);
     Some(words.map(|word| word.trim_end_matches([',', ';']).to_owned()).collect())
 }

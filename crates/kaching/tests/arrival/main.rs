@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "what is not as expected fails the test")]
 #![expect(clippy::disallowed_methods, reason = "deadlines of tests are real time")]
-#![expect(clippy::print_stdout, reason = "it is told how long it took")]
+#![expect(clippy::print_stdout, reason = "the test prints how long it took")]
 
 use std::{
     sync::{Arc, mpsc},
@@ -21,21 +21,21 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use tower::ServiceExt as _;
 
-/// Nothing is waited for longer.
+/// The longest wait.
 const DEADLINE: Duration = Duration::from_secs(60);
 
 #[test]
-fn a_suspension_arrives_at_once_on_sqlite() {
+fn a_suspension_arrives_immediately_on_sqlite() {
     arrives(Engine::Sqlite);
 }
 
 #[test]
-fn a_suspension_arrives_at_once_on_postgres() {
+fn a_suspension_arrives_immediately_on_postgres() {
     arrives(Engine::Postgres);
 }
 
 /// An authority that serves, and its operator.
-struct Desk {
+struct Operator {
     runtime: Runtime,
     router: Router,
     token: String,
@@ -55,47 +55,47 @@ fn arrives(engine: Engine) {
     let (stop, shutdown) = kaching_server::shutdown();
     let served = runtime.spawn(listeners.serve(app.clone(), shutdown));
     let token = std::fs::read_to_string(world.directory.path().join("first-token")).unwrap();
-    let desk = Desk { runtime, router: full_router(&app), token: token.trim().to_owned() };
+    let operator = Operator { runtime, router: full_router(&app), token: token.trim().to_owned() };
 
-    let license = desk.license();
+    let license = operator.license();
     let root = world.authority.keys().roots[0].to_string();
     let state = tempfile::tempdir().unwrap();
-    let (told, stops) = mpsc::channel();
+    let (stopped, stops) = mpsc::channel();
     let guard = Guard::builder(&url, &root)
         .product("chorus")
         .license_key(LicenseKey::new(license["key"].as_str().unwrap()))
         .fingerprint(Fingerprint::instance("one").unwrap())
         .state_dir(state.path())
-        .on_stop(move |state| told.send((state.clone(), Instant::now())).unwrap())
+        .on_stop(move |state| stopped.send((state.clone(), Instant::now())).unwrap())
         .start()
         .unwrap();
-    desk.until("a stream is open", |shown| shown.contains("kaching_http_streams 1\n"));
+    operator.until("a stream is open", |shown| shown.contains("kaching_http_streams 1\n"));
 
     let license = format!("licenses/{}", license["id"].as_str().unwrap());
     for _ in 0..3 {
         let began = Instant::now();
-        desk.operate(&format!("{license}/suspend"), &json!({"reason": "unpaid"}));
+        operator.operate(&format!("{license}/suspend"), &json!({"reason": "unpaid"}));
         let (state, at) = stops.recv_timeout(DEADLINE).unwrap();
         println!("{engine:?}: from the operator's request to the callback in {:?}", at - began);
         assert!(matches!(&state, State::Refused { code } if code.as_str() == "license_suspended"), "{state}");
         guard.check().unwrap_err();
-        desk.operate(&format!("{license}/reinstate"), &json!({}));
+        operator.operate(&format!("{license}/reinstate"), &json!({}));
         let again = guard.watch().until(DEADLINE, |state| *state == State::Active { via: Via::Stream });
         assert!(again.is_some(), "{:?}", guard.state());
         guard.check().unwrap();
     }
     guard.heartbeat_now();
-    let told = |shown: &str| !shown.contains("kaching_propagation_seconds_count 0\n");
-    desk.until("how long it took is told", told);
+    let stopped = |shown: &str| !shown.contains("kaching_propagation_seconds_count 0\n");
+    operator.until("the stop", stopped);
     assert_eq!(guard.warnings(), []);
     guard.shutdown().unwrap();
-    desk.until("it is closed", |shown| shown.contains("kaching_http_streams 0\n"));
+    operator.until("it is closed", |shown| shown.contains("kaching_http_streams 0\n"));
     stop.now();
-    desk.runtime.block_on(served).unwrap().unwrap();
+    operator.runtime.block_on(served).unwrap().unwrap();
 }
 
-impl Desk {
-    /// A license for one installation.
+impl Operator {
+    /// Creates a license for one installation.
     fn license(&self) -> Value {
         self.operate("products", &json!({"code": "chorus", "name": "CHORUS"}));
         self.operate("customers", &json!({"reference": "CUST-001", "name": "Acme"}));

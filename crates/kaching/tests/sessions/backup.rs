@@ -1,4 +1,4 @@
-//! Backups, restores and moves as people and programs ask for them.
+//! Backups, restores and migrations by command.
 
 use std::{
     fs, io::Read as _, net::TcpListener, os::unix::fs::PermissionsExt as _, process::Stdio, sync::mpsc,
@@ -18,7 +18,7 @@ fn refused(said: &Said, code: i32, what: &str) {
     assert!(said.err.contains(what) && said.err.lines().count() == 1, "{}", said.err);
 }
 
-/// What an operator keeps elsewhere.
+/// The files that an operator keeps elsewhere.
 fn keys(from: &Kaching, to: &Kaching, names: &[&str]) {
     fs::create_dir_all(to.data()).unwrap();
     fs::set_permissions(to.data(), fs::Permissions::from_mode(0o700)).unwrap();
@@ -91,7 +91,7 @@ fn the_log_of_a_lost_database_is_not_applied_to_the_restored_one() {
     let license = kaching.with_license();
     kaching.json(&["backup", "b"]);
     kaching.json(&["customer", "create", "--name", "Later", "--reference", "CUST-002"]);
-    // Killed, so that its log stays.
+    // A kill leaves its log.
     drop(server);
     assert!(fs::metadata(kaching.data().join("kaching.db-wal")).unwrap().len() > 0);
     fs::remove_file(kaching.data().join("kaching.db")).unwrap();
@@ -167,7 +167,7 @@ fn a_restore_that_fails_leaves_no_files() {
         refused(&said, 1, what);
         assert_eq!(fs::read_dir(other.path()).unwrap().count(), before, "{what}: it left something");
     }
-    // One that fails on the way, too: nothing can be written where the database belongs.
+    // Also one that fails in between: the database cannot be written.
     fs::create_dir(below("data")).unwrap();
     fs::set_permissions(below("data"), fs::Permissions::from_mode(0o700)).unwrap();
     fs::create_dir_all(below("data/kaching.db-wal/full")).unwrap();

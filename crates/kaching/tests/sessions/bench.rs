@@ -1,4 +1,4 @@
-//! What `kaching bench` prints, and that it leaves nothing behind; never how fast this machine is.
+//! The output of `kaching bench`, which leaves nothing behind. No test depends on the speed of the machine.
 
 use std::{fs, io::Read as _, path::Path, process::Stdio};
 
@@ -8,10 +8,10 @@ use serde_json::Value;
 
 use crate::kaching::Kaching;
 
-/// A directory on a disk, as far as the build is on one.
+/// A directory on the disk of the build.
 const DISK: &str = env!("CARGO_TARGET_TMPDIR");
 
-/// Runs one and gives its rows.
+/// Runs a measurement, and returns its rows.
 fn bench(kaching: &Kaching, directory: &str, arguments: &[&str]) -> Vec<Value> {
     let mut command = kaching.command();
     command.args(["bench"]).args(arguments).args(["--json"]).env("TMPDIR", directory);
@@ -28,7 +28,7 @@ fn number(row: &Value, name: &str) -> f64 {
     row[name].as_f64().unwrap_or_else(|| panic!("{name}: {row}"))
 }
 
-/// Times in the order that they must have.
+/// Asserts that the percentiles are in order.
 fn takes_time(row: &Value) {
     assert_eq!(row["errors"], 0, "{row}");
     let [p50, p99, p999, max] = ["p50_ms", "p99_ms", "p999_ms", "max_ms"].map(|name| number(row, name));
@@ -68,7 +68,7 @@ fn each_measurement_has_a_row_for_each_engine() {
         let line = [&[name, "--connections", "3", "--seconds", "1", "--postgres", &url], more].concat();
         let rows = bench(&kaching, DISK, &line);
         let engines: Vec<&Value> = rows.iter().map(|row| &row["engine"]).collect();
-        // Validations are asked for with 1, 100 and 1,000 installations on a license.
+        // Validations have rows for 1, 100 and 1,000 installations on a license.
         let each = if name == "validate" { 3 } else { 1 };
         let expected: Vec<_> =
             ["sqlite", "postgres"].into_iter().flat_map(|engine| vec![engine; each]).collect();
@@ -89,7 +89,7 @@ fn each_measurement_has_a_row_for_each_engine() {
 }
 
 #[test]
-fn an_open_loop_offers_what_it_was_told_to() {
+fn an_open_loop_sends_at_its_rate() {
     let kaching = Kaching::new();
     let open = [
         "--connections",
@@ -117,7 +117,7 @@ fn an_open_loop_offers_what_it_was_told_to() {
 }
 
 #[test]
-fn a_sweep_goes_from_a_tenth_to_a_fifth_above_what_is_possible() {
+fn a_sweep_goes_from_a_tenth_of_the_maximum_to_a_fifth_above_it() {
     let kaching = Kaching::new();
     let rows = bench(&kaching, DISK, &["ceiling", "--connections", "3", "--seconds", "1", "--sweep"]);
     let full = number(&rows[0], "rate_per_s");
@@ -129,7 +129,7 @@ fn a_sweep_goes_from_a_tenth_to_a_fifth_above_what_is_possible() {
 }
 
 #[test]
-fn several_runs_give_the_middle_with_the_least_and_the_most() {
+fn several_runs_give_the_median_with_the_least_and_the_most() {
     let kaching = Kaching::new();
     let rows = bench(&kaching, DISK, &["ceiling", "--connections", "3", "--seconds", "1", "--runs", "3"]);
     let [row] = rows.as_slice() else { panic!("{rows:?}") };
@@ -158,7 +158,7 @@ fn leases_can_be_signed_with_rsa_and_slots_raced_for() {
 }
 
 #[test]
-fn a_herd_is_served_whole() {
+fn every_client_of_a_reconnect_storm_gets_its_lease() {
     let kaching = Kaching::new();
     let mut command = kaching.command();
     command
@@ -192,7 +192,7 @@ fn a_herd_is_served_whole() {
 }
 
 #[test]
-fn what_needs_no_database_names_none() {
+fn measurements_without_a_database_name_no_engine() {
     let kaching = Kaching::new();
     let rows = bench(&kaching, DISK, &["ceiling", "--connections", "3", "--seconds", "1"]);
     is_sound(&rows[0], "ceiling");
@@ -209,7 +209,7 @@ fn what_needs_no_database_names_none() {
 }
 
 #[test]
-fn what_is_stored_is_counted_and_compared() {
+fn sizes_are_counted_and_compared() {
     let kaching = Kaching::new();
     let server = Server::start(&Place::default()).unwrap();
     let url = server.database().unwrap();
@@ -224,19 +224,19 @@ fn what_is_stored_is_counted_and_compared() {
     for row in &rows {
         is_sound(row, "scale");
         assert!(number(row, "cpu_us_per_call") > 0.0 && number(row, "rss_mib") > 1.0, "{row}");
-        // What is offered says nothing about how long one takes where as many are under way as can be.
+        // An open loop has no time per call, which is defined for full load.
         let closed = row["loop"] == "closed";
         assert_eq!((row["us_per_call"].is_number(), row["ratio"].is_number()), (closed, closed), "{row}");
         assert!(number(row, "cpu_ratio") > 0.0, "{row}");
     }
-    // Each is compared with the smallest of its own loop.
+    // Each row is compared with the smallest size of the same loop.
     for row in rows.iter().filter(|row| row["activations"] == 20) {
         assert_eq!(row["cpu_ratio"], 1.0, "{row}");
     }
 }
 
 #[test]
-fn a_database_grows_by_activations_and_changes_and_not_by_heartbeats() {
+fn a_database_grows_with_activations_and_changes_but_not_with_heartbeats() {
     let kaching = Kaching::new();
     let server = Server::start(&Place::default()).unwrap();
     let url = server.database().unwrap();
@@ -250,7 +250,7 @@ fn a_database_grows_by_activations_and_changes_and_not_by_heartbeats() {
     assert_eq!(rows.iter().map(of).collect::<Vec<_>>(), expected.collect::<Vec<_>>());
     for engine in rows.chunks(3) {
         let [activations, heartbeats, levels] = [0, 1, 2].map(|at| number(&engine[at], "bytes_per_call"));
-        // What is stored of one is a few hundred bytes at least: its row, its entry in the audit log, their indexes.
+        // An activation takes a few hundred bytes at least: its row, its audit entry, and their indexes.
         assert!(activations > 300.0 && levels > 100.0 && heartbeats < levels / 10.0, "{engine:?}");
         let a_year = activations * 10_000.0 / 1_048_576.0;
         assert!((number(&engine[0], "mib_per_year") - a_year).abs() < 0.2, "{engine:?}");
@@ -258,7 +258,7 @@ fn a_database_grows_by_activations_and_changes_and_not_by_heartbeats() {
 }
 
 #[test]
-fn an_operators_view_of_much_has_a_row_for_each_question() {
+fn the_calls_of_operators_have_a_row_each() {
     let kaching = Kaching::new();
     let rows =
         bench(&kaching, DISK, &["admin", "--activations", "200", "--times", "4", "--engine", "sqlite"]);
@@ -306,7 +306,7 @@ fn changes_are_timed_to_every_stream() {
 }
 
 #[test]
-fn all_of_it_goes_into_a_page_with_pictures() {
+fn all_measurements_go_into_a_page_with_pictures() {
     let kaching = Kaching::new();
     let page = kaching.path().join("README.md");
     let marks = ["<!-- measured: begin -->", "<!-- measured: end -->"];
@@ -314,8 +314,8 @@ fn all_of_it_goes_into_a_page_with_pictures() {
     let mut command = kaching.command();
     command.args(["bench", "all", "--quick", "--engine", "sqlite", "--sizes", "20,100", "--json", "--into"]);
     let done = command.arg(&page).env("TMPDIR", DISK).output().unwrap();
-    let told = String::from_utf8(done.stderr).unwrap();
-    assert!(done.status.success() && told.contains("measuring heartbeats"), "{told}");
+    let printed = String::from_utf8(done.stderr).unwrap();
+    assert!(done.status.success() && printed.contains("measuring heartbeats"), "{printed}");
     let rows: Vec<Value> = serde_json::from_slice(&done.stdout).unwrap();
     for name in [
         "heartbeat",
@@ -352,7 +352,7 @@ fn all_of_it_goes_into_a_page_with_pictures() {
 }
 
 #[test]
-fn what_cannot_be_measured_is_said() {
+fn a_measurement_that_is_impossible_says_why() {
     let kaching = Kaching::new();
     for (line, code, words) in [
         (&["scale", "--sizes", "200,100"][..], 2, "The sizes go up"),
@@ -368,7 +368,7 @@ fn what_cannot_be_measured_is_said() {
 }
 
 #[test]
-fn what_is_kept_in_memory_is_not_called_durable() {
+fn a_file_system_in_memory_is_not_durable() {
     let memory = Path::new("/dev/shm");
     assert!(memory.is_dir(), "Linux has a file system in memory");
     let kaching = Kaching::new();
@@ -380,7 +380,7 @@ fn what_is_kept_in_memory_is_not_called_durable() {
 }
 
 #[test]
-fn a_server_that_does_not_answer_is_told() {
+fn a_server_that_does_not_answer_is_reported() {
     let kaching = Kaching::new();
     let said = kaching.run(&[
         "bench",
@@ -396,10 +396,10 @@ fn a_server_that_does_not_answer_is_told() {
 }
 
 #[test]
-fn without_a_server_there_is_a_row_or_a_line_that_says_why_not() {
+fn without_postgresql_there_is_a_row_or_the_reason() {
     let kaching = Kaching::new();
     let mut command = kaching.command();
-    // Where the tests run as root, the user of a private PostgreSQL may not enter this directory.
+    // If the tests run as root, the user of a private PostgreSQL may not enter this directory.
     command.args(["bench", "validate", "--seconds", "1", "--connections", "1", "--json"]);
     let done = command.env("TMPDIR", kaching.path()).output().unwrap();
     let rows: Vec<Value> = serde_json::from_slice(&done.stdout).unwrap();
@@ -409,7 +409,7 @@ fn without_a_server_there_is_a_row_or_a_line_that_says_why_not() {
 }
 
 #[test]
-fn a_terminal_sees_how_far_it_is_and_no_trace_of_it_in_the_end() {
+fn a_terminal_shows_progress_and_none_of_it_at_the_end() {
     let kaching = Kaching::new();
     let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     grantpt(&terminal).unwrap();
@@ -419,7 +419,7 @@ fn a_terminal_sees_how_far_it_is_and_no_trace_of_it_in_the_end() {
     let mut command = kaching.command();
     command.args(["bench", "check", "--seconds", "1", "--json"]).env("TMPDIR", DISK);
     let done = command.stdout(Stdio::piped()).stderr(screen).spawn().unwrap().wait_with_output().unwrap();
-    // What holds the other end of the terminal is gone with the command: then reading it ends, with an error.
+    // Dropping the command closes the other end of the terminal, which ends the reading with an error.
     drop(command);
     let mut seen = Vec::new();
     let _ = fs::File::from(terminal).read_to_end(&mut seen);
@@ -429,14 +429,14 @@ fn a_terminal_sees_how_far_it_is_and_no_trace_of_it_in_the_end() {
 }
 
 #[test]
-fn an_interrupted_one_leaves_nothing_behind() {
+fn an_interrupted_measurement_leaves_nothing_behind() {
     let kaching = Kaching::new();
     let entries = || fs::read_dir(kaching.path()).unwrap().count();
     let mut command = kaching.command();
     command.args(["bench", "ceiling", "--seconds", "60"]).env("TMPDIR", kaching.path());
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     while entries() == 0 {
-        assert!(child.try_wait().unwrap().is_none(), "it ended by itself");
+        assert!(child.try_wait().unwrap().is_none(), "it ended without a signal");
         std::thread::yield_now();
     }
     let process = rustix::process::Pid::from_child(&child);

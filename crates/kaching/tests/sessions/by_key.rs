@@ -1,4 +1,4 @@
-//! Licenses by their keys, which no URL holds.
+//! Licenses by their keys, which no URL contains.
 
 use std::{
     io::Write as _,
@@ -9,7 +9,7 @@ use std::{
 
 use crate::{edits::read_message, kaching::Kaching, serve::Server};
 
-/// Passes requests on to a server, and keeps their first lines, as a proxy's log does.
+/// Forwards requests to a server, and records their first lines, as the log of a proxy does.
 struct Logging {
     url: String,
     lines: Arc<Mutex<Vec<String>>>,
@@ -78,7 +78,7 @@ fn every_command_finds_a_license_by_its_key_and_sends_no_key_in_a_url() {
     let read = kaching.run_with(format!("{key}\n").as_bytes(), &["license", "show", "-", "--json"]);
     assert!(read.code == 0 && read.out.contains(id), "{}", read.err);
 
-    // The last symbol tells that it is mistyped, and stays out of the URL, too.
+    // The check symbol shows that it is mistyped, and it is not in the URL either.
     let mistyped = format!("{}{}", &key[..key.len() - 1], if key.ends_with('0') { '1' } else { '0' });
     let said = kaching.run(&[&["license", "show", &mistyped][..], &far].concat());
     assert!(said.code == 1 && said.err.contains("is not a license key"), "{}", said.err);
@@ -90,7 +90,7 @@ fn every_command_finds_a_license_by_its_key_and_sends_no_key_in_a_url() {
     }
     for line in ["license rekey", "license revoke --yes", "license delete --yes"] {
         let line = format!("{line} {key}");
-        // A key that was replaced finds nothing any more.
+        // A key that was replaced finds no license.
         let expected = if line.contains("rekey") { 0 } else { 1 };
         let said = kaching.run(&line.split(' ').chain(far).collect::<Vec<_>>());
         assert_eq!(said.code, expected, "{line}: {}", said.err);

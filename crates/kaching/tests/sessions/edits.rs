@@ -1,4 +1,4 @@
-//! Changes that several people make at once, that take something away, or whose answer is lost.
+//! Changes that are concurrent, that remove something, or whose answer is lost.
 
 use std::{
     io::{Read as _, Write as _},
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::{kaching::Kaching, serve::Server};
 
 #[test]
-fn twenty_commands_at_once_lose_no_word_of_a_list() {
+fn twenty_concurrent_commands_lose_no_tag() {
     let kaching = Kaching::new();
     let id = kaching.with_license()["id"].as_str().unwrap().to_owned();
     kaching.json(&["license", "edit", &id, "--tag", "first", "--bind", "cluster=first"]);
@@ -38,7 +38,7 @@ fn twenty_commands_at_once_lose_no_word_of_a_list() {
 }
 
 #[test]
-fn a_command_whose_answer_is_lost_asks_again_and_has_the_effect_of_one() {
+fn a_command_whose_answer_is_lost_is_repeated_with_the_effect_of_one() {
     let kaching = Kaching::new();
     kaching.with_license();
     let server = Server::start(&kaching, &[]);
@@ -52,14 +52,14 @@ fn a_command_whose_answer_is_lost_asks_again_and_has_the_effect_of_one() {
     // Without the key of the command, the second attempt would have found the reference taken.
     let list = kaching.json(&["customer", "list"]);
     assert_eq!(list["items"].as_array().unwrap().len(), 2);
-    // Another command is another change, though it says the same.
+    // Another command is another change, even with the same arguments.
     let again = kaching.run(&[&create[..], &far].concat());
     assert!(again.code == 1 && again.err.contains("already_exists"), "{}", again.err);
     assert_eq!(server.stop(), 0);
 }
 
 #[test]
-fn a_renewal_tells_the_end_before_and_what_it_takes_away() {
+fn a_renewal_prints_the_end_before_and_the_removed_terms() {
     let mut kaching = Kaching::new();
     let id = kaching.with_license()["id"].as_str().unwrap().to_owned();
     kaching.json(&["plan", "edit", "chorus:team", "--limit", "nodes=5"]);
@@ -85,13 +85,13 @@ fn a_customer_with_licenses_is_archived_only_after_a_question() {
     let taken = kaching.run(&["customer", "create", "--name", "x", "--reference", "CUST-001"]);
     let id = archived["id"].as_str().unwrap();
     assert!(taken.code == 1 && taken.err.contains("archived") && taken.err.contains(id), "{}", taken.err);
-    // What nobody uses is archived without a question.
+    // A customer without licenses is archived without a confirmation.
     kaching.json(&["customer", "create", "--name", "Unused", "--reference", "CUST-002"]);
     kaching.json(&["customer", "archive", "CUST-002"]);
 }
 
 #[test]
-fn sample_data_is_made_only_where_nothing_else_is() {
+fn sample_data_is_created_only_without_other_data() {
     let kaching = Kaching::new();
     kaching.json(&["seed"]);
     kaching.json(&["seed"]);
@@ -109,7 +109,7 @@ fn sample_data_is_made_only_where_nothing_else_is() {
 }
 
 #[test]
-fn the_banner_recommends_sample_data_only_where_nothing_is() {
+fn the_greeting_recommends_sample_data_only_to_an_empty_authority() {
     let kaching = Kaching::new();
     let banner = || {
         let mut command = kaching.command();
@@ -136,7 +136,7 @@ fn the_banner_recommends_sample_data_only_where_nothing_is() {
     assert!(!banner.contains("seed") && banner.contains("kaching doctor"), "{banner}");
 }
 
-/// Passes requests on to a server, and loses the first answers.
+/// Forwards requests to a server, and drops the first answers.
 struct Losing {
     url: String,
     requests: Arc<AtomicUsize>,
@@ -168,7 +168,7 @@ impl Losing {
     }
 }
 
-/// A head, and as much behind it as that says.
+/// Reads a head and its body.
 pub(crate) fn read_message(stream: &mut TcpStream) -> Vec<u8> {
     let mut message = Vec::new();
     loop {

@@ -1,4 +1,4 @@
-//! Every command that the binary has, once with what it requires: none panics, and none blames itself.
+//! Every command of the binary, with its required arguments: none panics, and none reports an internal failure.
 
 use std::{collections::BTreeMap, fs, path::Path, process::Command};
 
@@ -10,11 +10,11 @@ use crate::{
 /// A command as its help describes it.
 struct Described {
     words: Vec<String>,
-    /// What follows `[OPTIONS]` in its usage.
+    /// The usage after `[OPTIONS]`.
     required: Vec<String>,
 }
 
-/// Those of `surface/cli-help`, which another test compares with the argument tree.
+/// Returns the commands of `surface/cli-help`, which another test compares with the argument tree.
 fn commands() -> Vec<Described> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../surface/cli-help");
     let texts = fs::read_dir(folder).unwrap().map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap());
@@ -27,7 +27,7 @@ fn commands() -> Vec<Described> {
     described.filter(|command| command.required != ["<COMMAND>"]).collect()
 }
 
-/// `Usage: …` up to the next empty line: a long one is broken.
+/// Returns `Usage: …` up to the next empty line, since a long one is wrapped.
 fn usages(text: &str) -> Vec<String> {
     let parts = text.split("\nUsage: ").skip(1);
     parts
@@ -36,7 +36,7 @@ fn usages(text: &str) -> Vec<String> {
 }
 
 impl Described {
-    /// The command with a value for all that it requires.
+    /// Returns the command with a value for each required argument.
     fn line(&self, values: &dyn Fn(&str, &str) -> String) -> Vec<String> {
         let (mut line, mut flag) = (self.words.clone(), "");
         for part in &self.required {
@@ -52,7 +52,7 @@ impl Described {
     }
 }
 
-/// A value that no authority knows, in the form that is asked for.
+/// Returns a value of the right form that no authority has.
 fn unknown(flag: &str, name: &str) -> String {
     let value = match (flag, name) {
         ("--scope", _) => "read",
@@ -66,7 +66,7 @@ fn unknown(flag: &str, name: &str) -> String {
     value.to_owned()
 }
 
-/// The same, in a form that nothing has.
+/// Returns a malformed value.
 fn nonsense(flag: &str, name: &str) -> String {
     match (flag, name) {
         ("--scope", _) => "read".to_owned(),
@@ -74,7 +74,7 @@ fn nonsense(flag: &str, name: &str) -> String {
     }
 }
 
-/// What would measure or tell a story finds no place to do so, and what would serve finds that another one does.
+/// Bench and demo find no directory for temporary files, and servers find that another one runs.
 fn run(kaching: &Kaching, line: &[String]) -> Said {
     let mut command: Command = kaching.command();
     command.env("TMPDIR", kaching.path().join("nowhere")).args(line);
@@ -91,20 +91,20 @@ fn no_command_panics() {
         for values in [unknown, nonsense] {
             let line = command.line(&values);
             let said = run(&kaching, &line);
-            let told = format!("{}\n{}{}", line.join(" "), said.out, said.err);
-            assert!((0..=3).contains(&said.code), "exit code {}: {told}", said.code);
-            assert!(!told.contains("panicked") && !told.contains("(failure)"), "{told}");
-            assert!(said.code == 0 || !said.err.is_empty(), "{told}");
+            let printed = format!("{}\n{}{}", line.join(" "), said.out, said.err);
+            assert!((0..=3).contains(&said.code), "exit code {}: {printed}", said.code);
+            assert!(!printed.contains("panicked") && !printed.contains("(failure)"), "{printed}");
+            assert!(said.code == 0 || !said.err.is_empty(), "{printed}");
             *ended.entry(said.code).or_default() += 1;
         }
     }
-    // The test would say nothing of commands that were never understood.
+    // Commands that fail to parse would make the test pointless.
     assert!(ended[&0] >= 20 && ended[&1] >= 40, "{ended:?}");
     assert!(kaching.json(&["stats"])["total"].as_u64().unwrap() >= 1, "the authority lives");
     assert_eq!(server.stop(), 0);
 }
 
-/// Each option that takes a value, with the words of a command that has it and with what its value is called.
+/// Returns each option with a value, with a command that has it and the name of its value.
 fn options() -> BTreeMap<(String, String), Vec<String>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../surface/cli-help");
     let mut options = BTreeMap::new();
@@ -133,13 +133,13 @@ fn options() -> BTreeMap<(String, String), Vec<String>> {
 }
 
 #[test]
-fn no_word_of_rust_reaches_who_types_nonsense() {
+fn no_error_message_has_a_word_of_rust() {
     let kaching = Kaching::new();
     kaching.with_license();
     let described = commands();
     let mut tried = 0;
     for ((flag, _), words) in options() {
-        // What is taken for a directory would be made, and a server waits for its end.
+        // A directory would be created, and a server would wait for its end.
         if matches!(flag.as_str(), "--data" | "--directory") {
             continue;
         }
@@ -148,13 +148,13 @@ fn no_word_of_rust_reaches_who_types_nonsense() {
             let mut line = command.line(&unknown);
             line.extend([format!("{flag}={value}"), "--json".to_owned()]);
             let said = run(&kaching, &line);
-            let told = format!("{}\n{}", line.join(" "), said.err);
-            assert!(!told.contains("panicked"), "{told}");
+            let printed = format!("{}\n{}", line.join(" "), said.err);
+            assert!(!printed.contains("panicked"), "{printed}");
             let found = kaching_testkit::word_of_rust(&said.err, &["Utf8Error"]);
-            assert!(found.is_none(), "{found:?}: {told}");
+            assert!(found.is_none(), "{found:?}: {printed}");
             if said.code != 0 {
                 let problem = serde_json::from_str::<kaching_api::Problem>(&said.err);
-                assert!(problem.is_ok_and(|problem| !problem.detail.is_empty()), "no problem: {told}");
+                assert!(problem.is_ok_and(|problem| !problem.detail.is_empty()), "no problem: {printed}");
             }
             tried += 1;
         }

@@ -1,4 +1,4 @@
-//! What keys and statements say.
+//! Inspection of keys and statements.
 
 use std::fs;
 
@@ -10,7 +10,7 @@ use crate::{
 };
 
 #[test]
-fn a_key_is_looked_up_where_there_is_an_authority() {
+fn a_key_is_looked_up_if_there_is_an_authority() {
     let kaching = Kaching::new();
     let license = kaching.with_license();
     let key = license["key"].as_str().unwrap();
@@ -40,7 +40,7 @@ fn a_lease_is_verified_up_to_the_root() {
     let found = kaching.json(&["inspect", lease]);
     assert_eq!((&found["verified"], &found["says"]["plan"]), (&json!(true), &json!("team")));
 
-    // The same from a file with the whole answer, with a root and a keyset named.
+    // The same from a file with the answer, with a named root and keyset.
     let (file, keyset) = (kaching.path().join("answer.json"), kaching.path().join("keyset"));
     fs::write(&file, activated.to_string()).unwrap();
     fs::write(&keyset, activated["keyset"].as_str().unwrap()).unwrap();
@@ -61,7 +61,7 @@ fn a_lease_is_verified_up_to_the_root() {
 }
 
 #[test]
-fn a_key_is_understood_as_people_have_it() {
+fn a_key_is_read_in_every_form_that_people_paste() {
     let kaching = Kaching::new();
     let license = kaching.with_license();
     let key = license["key"].as_str().unwrap();
@@ -97,7 +97,7 @@ fn a_key_is_understood_as_people_have_it() {
 }
 
 #[test]
-fn a_statement_is_understood_as_a_mail_breaks_it() {
+fn a_statement_is_read_with_the_line_breaks_of_a_mail() {
     let kaching = Kaching::new();
     let license = kaching.with_license();
     let server = Server::start(&kaching, &[]);
@@ -120,7 +120,7 @@ fn a_statement_is_understood_as_a_mail_breaks_it() {
 }
 
 #[test]
-fn a_token_is_understood_as_people_have_it() {
+fn a_token_is_read_in_every_form_that_people_paste() {
     let kaching = Kaching::new();
     kaching.with_license();
     let server = Server::start(&kaching, &[]);

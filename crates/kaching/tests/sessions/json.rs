@@ -98,7 +98,7 @@ fn the_shapes_are_those_of_the_api() {
 }
 
 #[test]
-fn all_is_every_row() {
+fn all_prints_every_row() {
     let kaching = Kaching::new();
     kaching.with_license();
     for number in 0..4 {

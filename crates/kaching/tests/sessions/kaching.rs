@@ -1,4 +1,4 @@
-//! Runs the binary in a directory of its own, and writes down what it says.
+//! Runs the binary in a directory of its own, and records its output.
 
 use std::{
     collections::HashMap,
@@ -9,14 +9,14 @@ use std::{
 
 use serde_json::Value;
 
-/// A data directory that is gone when this is.
+/// A data directory that is removed when this is dropped.
 pub(crate) struct Kaching {
     directory: tempfile::TempDir,
     transcript: String,
     ids: HashMap<String, usize>,
 }
 
-/// What a command said and how it ended.
+/// The output and the exit code of a command.
 pub(crate) struct Said {
     pub(crate) code: i32,
     pub(crate) out: String,
@@ -37,7 +37,7 @@ impl Kaching {
         self.directory.path()
     }
 
-    /// The binary, with no settings but the data directory.
+    /// Returns a command that runs the binary with the data directory as its only setting.
     pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_kaching"));
         command.env_clear().env("HOME", self.directory.path()).env("KACHING_DATA", self.data());
@@ -62,14 +62,14 @@ impl Kaching {
         Said::of(&child.wait_with_output().unwrap())
     }
 
-    /// The JSON document of a command that is done.
+    /// Runs a command that succeeds, and returns its JSON document.
     pub(crate) fn json(&self, arguments: &[&str]) -> Value {
         let said = self.run(&[arguments, &["--json"]].concat());
         assert_eq!(said.code, 0, "{arguments:?}: {}", said.err);
         serde_json::from_str(&said.out).unwrap_or_else(|error| panic!("{arguments:?}: {error}: {}", said.out))
     }
 
-    /// Product, plan, customer and a license of it; the license as it was made.
+    /// Creates product, plan, customer and license, and returns the license.
     pub(crate) fn with_license(&self) -> Value {
         self.json(&["product", "create", "--code", "chorus", "--name", "CHORUS"]);
         let plan =
@@ -79,7 +79,7 @@ impl Kaching {
         self.json(&["license", "create", "--customer", "CUST-001", "--product", "chorus", "--plan", "team"])
     }
 
-    /// Runs a command, written as one line, and writes down what it said.
+    /// Runs a command from one line, and records its output.
     pub(crate) fn record(&mut self, line: &str) -> Said {
         let arguments = words(line);
         let said = self.run(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
@@ -93,7 +93,7 @@ impl Kaching {
         said
     }
 
-    /// Compares with the file of this name, or writes it where `KACHING_ACCEPT` is set.
+    /// Compares the record with the file of this name, or writes it if `KACHING_ACCEPT` is set.
     pub(crate) fn compare(self, name: &str) {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recorded").join(name);
         if std::env::var_os("KACHING_ACCEPT").is_some() {
@@ -108,7 +108,7 @@ impl Kaching {
         );
     }
 
-    /// What differs from run to run is replaced by what it is.
+    /// Replaces ids, keys and times, which differ in each run.
     fn normal(&mut self, text: &str) -> String {
         let user = format!("local:{}", rustix::process::geteuid().as_raw());
         let text = text.replace(&self.data().display().to_string(), "DATA").replace(&user, "local:UID");
@@ -146,7 +146,7 @@ impl Said {
     }
 }
 
-/// The words of a line; those in double quotes are one.
+/// Returns the words of a line. Text in double quotes is one word.
 fn words(line: &str) -> Vec<String> {
     let quoted = line.split('"').enumerate();
     let words = quoted.flat_map(|(at, part)| match at % 2 {

@@ -1,4 +1,4 @@
-//! What the server writes into its log, and what never stands there.
+//! The log of the server, and what it must not contain.
 
 use std::{
     fs::{self, File},
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::{kaching::Kaching, serve::Server};
 
 #[test]
-fn each_line_is_a_document_and_none_holds_a_secret_however_much_is_told() {
+fn each_line_is_a_document_without_secrets_at_every_level() {
     let kaching = Kaching::new();
     let log = kaching.path().join("log");
     let mut command = kaching.command();
@@ -51,8 +51,8 @@ fn each_line_is_a_document_and_none_holds_a_secret_however_much_is_told() {
     let bearer = format!("\r\nAuthorization: Bearer {}", token.trim());
     assert_eq!(server.post_as(&bearer, "/v1/admin/products", "{")["code"], "malformed_body");
     for path in ["/v1/admin/licenses/KEY", "/v1/admin/licenses?q=KEY", "/v1/admin/KEY"] {
-        let told = server.get_as(&bearer, &path.replace("KEY", &key)).to_string();
-        assert!(told.contains("\"status\":4") && !told.contains(&key), "{told}");
+        let printed = server.get_as(&bearer, &path.replace("KEY", &key)).to_string();
+        assert!(printed.contains("\"status\":4") && !printed.contains(&key), "{printed}");
     }
     assert_eq!(server.stop(), 0);
 
@@ -73,7 +73,7 @@ fn each_line_is_a_document_and_none_holds_a_secret_however_much_is_told() {
     let untrusted =
         |line: &&Value| line["message"].as_str().unwrap().starts_with("X-Forwarded-For comes from");
     let untrusted: Vec<_> = lines.iter().filter(untrusted).collect();
-    assert_eq!(untrusted.len(), 1, "a proxy that is not trusted is told once:\n{text}");
+    assert_eq!(untrusted.len(), 1, "a proxy that is not trusted is reported once:\n{text}");
     assert_eq!((&untrusted[0]["level"], &untrusted[0]["address"]), (&json!("WARN"), &json!("127.0.0.1")));
     let first = lines.iter().find(|line| line["request"] == refused["request_id"]);
     let first = first.unwrap_or_else(|| panic!("{refused} is not in\n{text}"));
@@ -99,7 +99,7 @@ fn each_line_is_a_document_and_none_holds_a_secret_however_much_is_told() {
         "zoe@",
         "Acme",
     ] {
-        assert!(!never.is_empty() && !text.contains(never), "{never} stands in the log:\n{text}");
+        assert!(!never.is_empty() && !text.contains(never), "{never} is in the log:\n{text}");
     }
 }
 
@@ -117,7 +117,7 @@ fn a_start_warns_of_an_expired_certificate_and_a_connection_of_what_comes_before
         let mut stream = TcpStream::connect(server.greeting["listen"].as_str().unwrap()).unwrap();
         stream.write_all(header).unwrap();
         let mut answer = Vec::new();
-        // What was not read when the connection is closed resets it.
+        // Unread data resets the connection when it is closed.
         let _ = stream.read_to_end(&mut answer);
         assert!(answer.is_empty(), "{answer:?}");
         assert_eq!(server.stop(), 0);
@@ -138,14 +138,14 @@ fn a_start_warns_of_an_expired_certificate_and_a_connection_of_what_comes_before
 
 #[test]
 #[cfg(not(feature = "otel"))]
-fn traces_that_this_binary_cannot_make_are_refused() {
+fn traces_are_refused_by_a_binary_without_the_feature() {
     let kaching = Kaching::new();
     let mut command = kaching.command();
     command.args(["serve", "--listen", "127.0.0.1:0"]).env("KACHING_LOG__OTLP", "http://127.0.0.1:4318");
     let said = crate::kaching::Said::of(&command.output().unwrap());
     assert!(said.code == 1 && said.err.contains("--features otel"), "{}", said.err);
     assert!(!kaching.data().exists(), "and nothing was made");
-    // What the environment says to all programs is no reason not to start.
+    // A setting of the environment for all programs does not prevent a start.
     let mut command = kaching.command();
     command.env("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318");
     assert_eq!(Server::of(command, &[]).stop(), 0);

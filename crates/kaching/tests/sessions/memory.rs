@@ -1,4 +1,4 @@
-//! The memory of a server after work that comes seldom and reads everything.
+//! The memory of a server after rare work that reads everything.
 
 use std::sync::Arc;
 
@@ -10,13 +10,13 @@ use prometheus_client::registry::Registry;
 
 use crate::{kaching::Kaching, serve::Server};
 
-/// With ten installations each: more than the cache of one reader ever held.
+/// Licenses with ten installations each: more than the cache of one reader can hold.
 const LICENSES: u32 = 2000;
 
-/// As many as there are readers: each may run on another one.
+/// The number of readers, since each backup may use another one.
 const BACKUPS: usize = 4;
 
-/// What a server may hold on to after them, in MiB. Four caches of 20 MB were 90.
+/// The memory that a server may keep afterwards, in MiB. Four caches of 20 MB are 90.
 const KEPT: u64 = 40;
 
 #[tokio::test]
@@ -42,7 +42,7 @@ async fn backups_leave_no_large_caches_behind() {
     assert!(kaching.data().join("kaching.db").metadata().unwrap().len() > 25 << 20, "it fills every cache");
 
     let server = Server::start(&kaching, &[]);
-    // What a first look at everything needs is no part of what is measured.
+    // The memory of the first read is not part of the measurement.
     assert_eq!(kaching.run(&["stats"]).code, 0);
     let before = server.resident_mib();
     for number in 0..BACKUPS {

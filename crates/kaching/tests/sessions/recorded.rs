@@ -1,4 +1,4 @@
-//! Whole sessions, as they are read.
+//! Recorded sessions.
 
 use crate::kaching::Kaching;
 
@@ -53,7 +53,7 @@ fn a_license_from_the_first_product_to_its_end() {
 }
 
 #[test]
-fn something_to_look_at() {
+fn sample_data() {
     let mut kaching = Kaching::new();
     kaching.record("seed");
     kaching.record("seed");

@@ -1,9 +1,9 @@
-//! What makes no sense, is refused, or is not reached: each with its exit code, and nothing on standard output.
+//! Wrong usage, refusals and unreachable authorities: each has its exit code, and prints nothing on standard output.
 
 use crate::kaching::{Kaching, Said};
 
 #[test]
-fn what_makes_no_sense_is_wrong_usage() {
+fn arguments_that_make_no_sense_are_wrong_usage() {
     let kaching = Kaching::new();
     kaching.with_license();
     for line in [
@@ -40,7 +40,7 @@ fn what_makes_no_sense_is_wrong_usage() {
 }
 
 #[test]
-fn what_the_authority_refuses_is_refused() {
+fn a_refusal_of_the_authority_is_a_refusal_of_the_command() {
     let kaching = Kaching::new();
     let license = kaching.with_license();
     let id = license["id"].as_str().unwrap();
@@ -79,7 +79,7 @@ fn what_the_authority_refuses_is_refused() {
 }
 
 #[test]
-fn what_is_not_reached_is_said() {
+fn an_unreachable_authority_is_reported() {
     let kaching = Kaching::new();
     for line in
         ["stats", "license list", "license show lic_x", "stats --server https://127.0.0.1:1 --token x"]
@@ -92,7 +92,7 @@ fn what_is_not_reached_is_said() {
 }
 
 #[test]
-fn no_answer_is_asked_of_nobody() {
+fn without_a_terminal_nothing_is_prompted() {
     let kaching = Kaching::new();
     let license = kaching.with_license();
     let id = license["id"].as_str().unwrap();
@@ -103,7 +103,7 @@ fn no_answer_is_asked_of_nobody() {
 }
 
 #[test]
-fn settings_that_would_fail_in_the_night_are_told_when_they_are_checked() {
+fn settings_that_would_fail_later_are_reported_by_the_check() {
     let kaching = Kaching::new();
     let with = |name: &str, value: &str, line: &[&str]| {
         Said::of(&kaching.command().env(name, value).args(line).output().unwrap())
@@ -118,7 +118,7 @@ fn settings_that_would_fail_in_the_night_are_told_when_they_are_checked() {
 }
 
 #[test]
-fn a_certificate_that_no_client_accepts_is_told_before_a_start() {
+fn a_certificate_that_no_client_accepts_is_reported_before_a_start() {
     let kaching = Kaching::new();
     let ours = concat!(env!("CARGO_MANIFEST_DIR"), "/../server/tests/tls");
     let with = |chain: &str, key: &str, line: &[&str]| {

@@ -1,4 +1,4 @@
-//! Real clients, under which their authority is taken back to an older state.
+//! Real clients, whose authority is restored to an older state.
 
 use std::{
     fs,
@@ -16,13 +16,13 @@ use serde_json::Value;
 
 use crate::{kaching::Kaching, serve::Server};
 
-/// How many clients; `RESTORED_CLIENTS` names another number.
+/// The number of clients, unless `RESTORED_CLIENTS` sets another.
 const CLIENTS: usize = 24;
 
-/// How long they may take: a client activates again once a minute at most.
+/// The longest wait: a client activates again once a minute at most.
 const LONGEST: Duration = Duration::from_secs(150);
 
-/// An authority's directory, and its database where that is elsewhere.
+/// The directory of an authority, and its database if that is elsewhere.
 struct House {
     kaching: Kaching,
     database: Option<(Scratch, String)>,
@@ -147,7 +147,7 @@ fn goes_back(engine: Engine) {
     let copies = again.kaching.json(&["audit", "list", "--action", "activation.two_holders"]);
     assert_eq!(copies["items"], Value::Array(Vec::new()), "nobody looks like a copy");
 
-    // The new epoch's revisions are below those that clients have seen, and count all the same.
+    // The revisions of the new epoch are below those that clients have seen, and are valid.
     again.kaching.json(&["license", "suspend", id, "--reason", "unpaid"]);
     for product in &products {
         let state = product.guard.heartbeat_now();
@@ -156,7 +156,7 @@ fn goes_back(engine: Engine) {
     drop(server);
 }
 
-/// What the backup does not know: heartbeats, changed terms, new credentials, and installations that came and went.
+/// Makes changes after the backup: heartbeats, changed terms, new credentials, and installations that came and went.
 fn life_after_the_backup(
     kaching: &Kaching,
     setting: &Setting<'_>,
@@ -170,7 +170,7 @@ fn life_after_the_backup(
         kaching.json(&["license", "edit", license, "--limit", nodes]);
     }
     for n in (0..products.len()).step_by(3) {
-        // Its state was lost: it activates anew, with a credential of the next generation.
+        // Its state was lost: it activates again, with a credential of the next generation.
         let Product { guard, dir, name } = products.remove(n);
         drop(guard);
         fs::remove_dir_all(&dir).unwrap();
@@ -184,7 +184,7 @@ fn life_after_the_backup(
     gone.guard.deactivate().unwrap();
 }
 
-/// Each of them has a lease of the restored authority, and none was without one in between.
+/// Waits until each client has a lease of the restored authority, and asserts that none was without one.
 fn come_back(kaching: &Kaching, products: &[Product]) {
     let end = now() + LONGEST;
     loop {
@@ -194,7 +194,7 @@ fn come_back(kaching: &Kaching, products: &[Product]) {
         }
         let active =
             products.iter().filter(|product| matches!(product.guard.state(), State::Active { .. })).count();
-        // The one that went after the backup holds its slot again, until it lapses.
+        // An installation that left after the backup holds its slot again, until it lapses.
         let held = activations(kaching);
         if active == products.len() && held == products.len() as u64 + 1 {
             return;

@@ -1,4 +1,4 @@
-//! The server as a process: what it says, whom it lets in, how it ends, why it does not start.
+//! The server as a process: its output, its callers, its end, and reasons not to start.
 
 use std::{
     fs,
@@ -12,10 +12,10 @@ use serde_json::{Value, json};
 
 use crate::kaching::{Kaching, Said};
 
-/// A serving process; ended with this.
+/// A serving process, which is killed when this is dropped.
 pub(crate) struct Server {
     child: Child,
-    /// What it said when it was reached.
+    /// Its greeting.
     pub(crate) greeting: Value,
 }
 
@@ -27,14 +27,14 @@ impl Server {
     pub(crate) fn at(kaching: &Kaching, listen: &str, arguments: &[&str]) -> Self {
         let mut command = kaching.command();
         command.stderr(Stdio::null());
-        // A test asks in seconds what products ask in hours.
+        // A test sends in seconds the calls of hours.
         for limit in ["ACTIVATION_PER_SECOND", "LICENSE_PER_SECOND"] {
             command.env(format!("KACHING_LIMITS__{limit}"), "0");
         }
         Self::listening(command, listen, arguments)
     }
 
-    /// With more said of its process.
+    /// Starts a server, with changes to its command.
     pub(crate) fn of(command: Command, arguments: &[&str]) -> Self {
         Self::listening(command, "127.0.0.1:0", arguments)
     }
@@ -54,12 +54,12 @@ impl Server {
         panic!("it ended before it served: {text}");
     }
 
-    /// A call of a product, over the network.
+    /// Sends a request of a product over the network.
     pub(crate) fn post(&self, path: &str, body: &Value) -> Value {
         self.post_as("", path, &body.to_string())
     }
 
-    /// The same with more headers, each with its end of line before it.
+    /// Sends the same with more headers, each preceded by its end of line.
     pub(crate) fn post_as(&self, headers: &str, path: &str, body: &str) -> Value {
         self.ask("POST", headers, path, body)
     }
@@ -80,18 +80,18 @@ impl Server {
         serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap()
     }
 
-    /// The memory that it has in use, in MiB.
+    /// Returns its memory in MiB.
     pub(crate) fn resident_mib(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
         line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1024
     }
 
-    /// Asks it to end, as an init system does, and waits.
+    /// Stops it with SIGTERM, as an init system does, and waits.
     pub(crate) fn stop(mut self) -> i32 {
         let process = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(process, rustix::process::Signal::TERM).unwrap();
-        self.child.wait().unwrap().code().expect("it ended by itself")
+        self.child.wait().unwrap().code().expect("it ended without a signal")
     }
 }
 
@@ -108,7 +108,7 @@ fn refused(said: &Said, what: &str) {
 }
 
 #[test]
-fn serves_the_socket_and_the_network_until_it_is_asked_to_stop() {
+fn serves_the_socket_and_the_network_until_a_signal() {
     let kaching = Kaching::new();
     let server = Server::start(&kaching, &[]);
     assert_eq!(fs::metadata(kaching.data()).unwrap().permissions().mode() & 0o777, 0o700);
@@ -130,7 +130,7 @@ fn serves_the_socket_and_the_network_until_it_is_asked_to_stop() {
 }
 
 #[test]
-fn a_socket_left_by_a_killed_server_is_in_nobodys_way() {
+fn a_socket_of_a_killed_server_does_not_prevent_a_start() {
     let kaching = Kaching::new();
     drop(Server::start(&kaching, &[]));
     assert!(kaching.data().join("kaching.sock").exists());
@@ -147,7 +147,7 @@ fn two_servers_do_not_share_a_directory() {
 }
 
 #[test]
-fn a_port_in_use_makes_nothing() {
+fn a_port_in_use_creates_no_files() {
     let kaching = Kaching::new();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
@@ -156,7 +156,7 @@ fn a_port_in_use_makes_nothing() {
 }
 
 #[test]
-fn what_is_wrong_with_its_files_is_said_in_a_sentence() {
+fn a_wrong_file_is_reported_in_a_sentence() {
     let kaching = Kaching::new();
     kaching.with_license();
     let data = kaching.data();
@@ -188,7 +188,7 @@ fn what_is_wrong_with_its_files_is_said_in_a_sentence() {
 }
 
 #[test]
-fn flags_win_over_the_environment_and_secrets_stay_hidden() {
+fn flags_override_the_environment_and_secrets_stay_hidden() {
     let kaching = Kaching::new();
     let said = kaching
         .command()
@@ -232,7 +232,7 @@ fn the_issuer_stays_until_it_is_changed_on_purpose() {
 }
 
 #[test]
-fn a_password_for_the_database_stays_out_of_sight() {
+fn a_database_password_is_not_shown() {
     let kaching = Kaching::new();
     let nowhere = "postgresql://kaching:hunter2@127.0.0.1:1/kaching?connect_timeout=1";
     let serve = |database: &str| kaching.run(&["serve", "--listen", "127.0.0.1:0", "--database", database]);
@@ -258,7 +258,7 @@ fn a_password_for_the_database_stays_out_of_sight() {
 }
 
 #[test]
-fn a_server_behind_a_balancer_says_that_it_leaves() {
+fn a_server_behind_a_balancer_reports_that_it_stops() {
     let kaching = Kaching::new();
     let url = kaching_testkit::postgres();
     let server = Server::start(&kaching, &["--database", &url]);
@@ -266,7 +266,7 @@ fn a_server_behind_a_balancer_says_that_it_leaves() {
         let mut stream = TcpStream::connect(server.greeting["listen"].as_str().unwrap()).unwrap();
         write!(stream, "GET /ready HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
         let mut answer = String::new();
-        // While it leaves, an answer is the last of its connection.
+        // While it stops, each answer closes its connection.
         BufReader::new(stream).read_line(&mut answer).unwrap();
         answer
     };
@@ -275,7 +275,7 @@ fn a_server_behind_a_balancer_says_that_it_leaves() {
     rustix::process::kill_process(process, rustix::process::Signal::TERM).unwrap();
     while ready().starts_with("HTTP/1.1 200") {}
     assert!(ready().starts_with("HTTP/1.1 503"));
-    // Whoever asks twice does not want to wait.
+    // A second signal ends the wait.
     assert_eq!(server.stop(), 0);
 }
 

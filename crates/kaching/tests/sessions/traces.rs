@@ -1,4 +1,4 @@
-//! A collector of OpenTelemetry that takes what the server sends.
+//! A collector of OpenTelemetry that receives the spans of the server.
 
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::{kaching::Kaching, serve::Server};
 
-/// Takes requests and hands out their bodies.
+/// Receives requests, and returns their bodies.
 fn collector() -> (String, Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -66,7 +66,7 @@ fn requests_and_transactions_are_spans_of_one_trace() {
         let ask = json!({"license_key": key, "product": "chorus", "fingerprint": "print-of-it", "kind": "cluster",
             "nonce": "0123456789abcdef-1"});
         assert!(server.post("/v1/activate", &ask)["lease"].is_string());
-        // What is left is sent before it ends.
+        // The remaining spans are sent before it ends.
         assert_eq!(server.stop(), 0);
 
         let bodies: Vec<String> = bodies.try_iter().collect();
@@ -99,7 +99,7 @@ fn requests_and_transactions_are_spans_of_one_trace() {
 }
 
 #[test]
-fn a_collector_that_is_gone_is_in_nobodys_way() {
+fn a_missing_collector_delays_no_request() {
     let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let kaching = Kaching::new();
     let log = kaching.path().join("log");

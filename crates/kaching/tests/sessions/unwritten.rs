@@ -1,4 +1,4 @@
-//! Whoever cannot be shown what was changed is told that it was, and of which thing.
+//! A change whose output cannot be written is reported with the object that changed.
 
 use std::{fs::File, process::Stdio};
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::kaching::{Kaching, Said};
 
-/// Runs a command whose output goes nowhere: a disk that is full, or a pipe that nobody reads.
+/// Runs a command whose output cannot be written: to a full disk, or to a closed pipe.
 fn run(kaching: &Kaching, line: &str, full: bool) -> Said {
     let output = match full {
         true => Stdio::from(File::options().write(true).open("/dev/full").unwrap()),
@@ -44,7 +44,7 @@ fn a_change_whose_output_is_lost_names_what_was_changed() {
             "9",
         ]);
         kaching.json(&["customer", "create", "--name", "B", "--reference", "CUST-002"]);
-        // The command, and what it names.
+        // The command, and the object that it names.
         let changes = [
             ("product create --code zebra --name ZEBRA", "product zebra was created"),
             ("product edit zebra --name C --json", "product zebra was changed"),
@@ -103,7 +103,7 @@ fn a_change_whose_output_is_lost_names_what_was_changed() {
 }
 
 #[test]
-fn a_look_whose_reader_has_left_is_no_failure() {
+fn a_closed_output_is_no_failure_of_a_reading_command() {
     let kaching = Kaching::new();
     kaching.with_license();
     let said = run(&kaching, "license list", false);
