@@ -95,7 +95,7 @@ pub(crate) fn append(
         }
     }
     let private = match personal {
-        Some(data) => Some(keep_private(tx, op, id, entry.customer, &data)?),
+        Some(data) => Some(store_private(tx, op, id, entry.customer, &data)?),
         None => None,
     };
     let body = EntryBody {
@@ -127,8 +127,8 @@ pub(crate) fn append(
     Ok(())
 }
 
-/// Seals the personal data and gives what the entry says of it.
-fn keep_private(
+/// Seals the personal data and stores it. Returns its hash for the entry.
+fn store_private(
     tx: &mut Tx<'_>,
     op: &mut Op,
     id: AuditId,

@@ -1,4 +1,4 @@
-//! The list of audit entries, for those who look back.
+//! The list of audit entries.
 
 use kaching_base::{AuditId, Timestamp};
 use kaching_db::{self as db, Row, Sql, Tx, params};
@@ -10,7 +10,7 @@ use crate::{
     stored::Fields,
 };
 
-/// Which entries are listed.
+/// The filter of the list.
 #[derive(Clone, Debug, Default)]
 pub struct AuditFilter {
     /// The id of what was changed.

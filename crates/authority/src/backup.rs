@@ -1,4 +1,4 @@
-//! Backups: everything that the authority holds, in one file that either engine takes.
+//! Backups: all data of the authority, in one file that either engine takes.
 //!
 //! A backup is text, one JSON document a line: a head that says what it is, then table after table with its rows, each
 //! ended by how many they are and their sum, and a last line with the SHA-256 of all before it, which a MAC under a key
@@ -11,42 +11,42 @@ mod lines;
 mod load;
 mod mac;
 mod make;
+mod migrate;
 mod parse;
-mod relocate;
 mod restore;
-mod scheduled;
+mod schedule;
 mod sql;
 
-pub use count::{Contents, Seen, TableCount};
+pub use count::{BackupProgress, Contents, TableCount};
 pub use file::{BackupFile, read};
 pub use lines::Head;
-pub use load::Told;
+pub use load::ProgressFn;
 pub use make::Chunks;
-pub use relocate::{Relocate, relocate};
+pub use migrate::{MigrateOptions, migrate};
 pub use restore::{Restore, restore};
-pub use scheduled::{LastBackup, Schedule};
-pub(crate) use scheduled::{last, make_due};
+pub use schedule::{LastBackup, Schedule};
+pub(crate) use schedule::{last, make_due};
 
 use crate::{Error, MasterKey, Result, keys, migrations};
 use kaching_base::{ErrorCode, Secret};
 
-/// What a passphrase seals in the head of a backup.
+/// The associated data of the master key in the head of a backup.
 const MASTER: (&str, &str) = ("backup", "master_key");
 
-/// A passphrase that opens everything is at least so long.
-const SHORTEST: usize = 12;
+/// A passphrase that opens everything has at least so many characters.
+const MIN_PASSPHRASE: usize = 12;
 
-/// Seals the master key, so that it may travel in a backup. Takes a moment: the passphrase is stretched.
+/// Seals the master key, so that a backup may hold it. Takes half a second: the passphrase is stretched.
 fn lock(master: &MasterKey, passphrase: &Secret<String>, salt: [u8; 32]) -> Result<keys::Locked> {
-    if passphrase.expose().chars().count() < SHORTEST {
-        let detail = format!("a passphrase for the master key has at least {SHORTEST} characters");
+    if passphrase.expose().chars().count() < MIN_PASSPHRASE {
+        let detail = format!("a passphrase for the master key has at least {MIN_PASSPHRASE} characters");
         return Err(Error::invalid("/master_key_passphrase", detail));
     }
     keys::Locked::seal(MASTER, master.secret().expose(), passphrase, salt)
 }
 
 impl Head {
-    /// Whether this version of the program can serve what is in the backup.
+    /// Checks that this version of the program can serve the data in the backup.
     ///
     /// # Errors
     /// With the version that can.
@@ -55,7 +55,7 @@ impl Head {
         those.map(drop).map_err(|error| parse::no_backup(&error.to_string()))
     }
 
-    /// The master key that travels in this backup.
+    /// Opens the master key in this backup.
     ///
     /// # Errors
     /// If there is none, or the passphrase is another one.

@@ -1,4 +1,4 @@
-//! Time and randomness come in from outside, so that tests own them.
+//! Time and randomness are parameters, so that tests control them.
 
 mod accept;
 mod sql;
@@ -11,7 +11,7 @@ use kaching_base::Timestamp;
 pub use accept::AcceptedClock;
 pub(crate) use watch::ClockWatch;
 
-/// Tells the time. Read once per operation.
+/// A clock. Read once per operation.
 pub trait Clock: Send + Sync + 'static {
     /// The present moment.
     fn now(&self) -> Timestamp;

@@ -1,10 +1,10 @@
-//! Who asks for an operation, and how.
+//! The origin of an operation: its actor, request, address and preconditions.
 
 use std::{any::Any, net::IpAddr, sync::Arc};
 
 use kaching_base::{OperatorId, RequestId, TokenId};
 
-/// Whose request this is; passed to every operation that changes something.
+/// The origin of a request; passed to every operation that changes something.
 #[derive(Clone)]
 pub struct Cx {
     pub actor: Actor,
@@ -25,7 +25,7 @@ pub enum Expected {
     OneOf(Vec<String>),
 }
 
-/// Who acts, as audit entries name it.
+/// The actor, as audit entries name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Actor {
     /// A person who operates the authority.

@@ -1,4 +1,4 @@
-//! What the calls of products may have stored for one license in a day. The count is in the database, so that it holds
+//! Limits of the rows that a product's calls store for one license in a day. The count is in the database, so that it holds
 //! across all servers; it is written only where something is stored.
 
 use kaching_base::{LicenseId, Seconds, Timestamp};
@@ -17,7 +17,7 @@ pub struct DailyLimits {
     pub usage: u32,
     /// Activations by key; a repeat of the same request is none.
     pub activations: u32,
-    /// Audit entries of what products were refused.
+    /// Audit entries of refusals of products.
     pub audit: u32,
 }
 
@@ -27,7 +27,7 @@ impl Default for DailyLimits {
     }
 }
 
-/// What is counted.
+/// The kinds of rows that are counted.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum DailyCount {
     Reports,
@@ -36,7 +36,7 @@ pub(crate) enum DailyCount {
     Audit,
 }
 
-/// The license that is charged, with how many installations of it are active.
+/// The license that is charged, with the number of its active installations.
 #[derive(Clone, Copy)]
 pub(crate) struct Charged {
     pub(crate) license: LicenseId,
@@ -59,7 +59,7 @@ impl DailyLimits {
         }
     }
 
-    /// What the license may have stored in a day; nothing where there is no limit.
+    /// Returns how much the license may store in a day; `None` without a limit.
     fn limit(&self, charged: Charged, counted: DailyCount) -> Option<i64> {
         let each = i64::from(self.of(counted));
         (each > 0).then(|| each.saturating_mul(charged.active.max(1)))
@@ -129,7 +129,7 @@ pub(crate) fn skip(tx: &mut Tx<'_>, license: LicenseId, count: i64, now: Timesta
     Ok(skipped == count)
 }
 
-/// Days that are over, at most so many, with how many audit entries were counted only; the row is to be removed.
+/// Returns days that are over, at most so many, with how many audit entries were only counted; the caller removes them.
 pub(crate) fn over(tx: &mut Tx<'_>, now: Timestamp, most: i64) -> Result<Vec<(LicenseId, i64, i64)>> {
     let sql = "select license, day, skipped from daily_counts where day < ?1 order by day limit ?2";
     let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
@@ -147,12 +147,12 @@ fn day(now: Timestamp) -> i64 {
     now.seconds().div_euclid(DAY.0)
 }
 
-/// The time until the counts begin again.
+/// Returns the time until the counts begin again.
 pub(crate) fn until_tomorrow(now: Timestamp) -> Seconds {
     Seconds(DAY.0 - now.seconds().rem_euclid(DAY.0))
 }
 
-/// The moment at which a day began.
+/// Returns the moment at which a day began.
 pub(crate) fn beginning(day: i64) -> Timestamp {
     Timestamp::from_seconds(day * DAY.0)
 }

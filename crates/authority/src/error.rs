@@ -2,23 +2,23 @@ use kaching_base::{ErrorCode, ParseError, Seconds};
 use kaching_db as db;
 use kaching_domain::{Invalid, Refused, Rejected};
 
-/// What an operation gives.
+/// The result of an operation.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Why an operation did not do what was asked.
+/// Why an operation failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The answer is no. It was decided, and what was written about it stays.
+    /// A refusal by the rules. It was decided, and its record is kept.
     #[error("{}", .0.detail)]
     Refused(Box<Refused>),
-    /// The request makes no sense, or names what is not there. Nothing was changed.
+    /// The request makes no sense, or names something that does not exist. Nothing was changed.
     #[error("{detail}")]
     Invalid {
         /// One of `invalid_request`, `not_found`, `already_exists`, `key_malformed`, `license_not_found`, …
         code: ErrorCode,
         /// One sentence for people.
         detail: String,
-        /// Where in the request, as a JSON pointer.
+        /// The place in the request, as a JSON pointer.
         pointer: Option<String>,
     },
     /// `credential_invalid`, for a heartbeat whose number or generation is not the present one. Nothing but traces of
@@ -30,12 +30,12 @@ pub enum Error {
         /// The number of the last heartbeat of that generation that was answered.
         number: u64,
     },
-    /// The license has had all stored that it may have on this day; nothing was changed.
+    /// The license has stored all that it may store on this day; nothing was changed.
     #[error("{detail}: wait as long as Retry-After says")]
     TooMany {
-        /// What there was too much of.
+        /// The limit that was reached, as a clause.
         detail: &'static str,
-        /// When it may have more.
+        /// The time until it may have more.
         retry_after: Seconds,
     },
     /// The request came before under the same idempotency key; this was its answer.
@@ -47,7 +47,7 @@ pub enum Error {
     /// Something that the authority needs is wrong, and people have to set it right. Nothing was changed.
     #[error("{0}")]
     Unusable(String),
-    /// Ours; logged, and told without detail.
+    /// A fault of the authority; logged, and answered without detail.
     #[error("{0}")]
     Failure(String),
 }
@@ -68,7 +68,7 @@ impl Error {
         Self::Invalid { code: ErrorCode::InvalidRequest, detail, pointer }
     }
 
-    /// `what` (a noun with its name) is not there.
+    /// There is no `what` (a noun with its name).
     pub fn not_found(what: impl std::fmt::Display) -> Self {
         Self::coded(ErrorCode::NotFound, format!("there is no {what}"))
     }
@@ -103,8 +103,8 @@ impl Error {
         }
     }
 
-    /// What is wrong with the authority, where that is why it does not do its work. Nothing in it is a secret, nor tells
-    /// where the database is.
+    /// Returns why the authority does not do its work, where that is the reason of the error. It holds no secret, nor the
+    /// address of the database.
     pub fn out_of_order(&self) -> Option<&str> {
         Some(match self {
             Self::Unusable(what) => what,
@@ -149,7 +149,7 @@ impl From<Refused> for Error {
 }
 
 impl Error {
-    /// What the database holds is not what was written: it is ours, whatever the reason.
+    /// A stored value that cannot be read. That is a fault of the authority, not of the request.
     pub(crate) fn stored(what: &str, error: impl std::fmt::Display) -> Self {
         Self::Failure(format!("the stored {what} cannot be read: {error}"))
     }
@@ -182,7 +182,7 @@ mod tests {
     #[test]
     fn only_a_database_that_is_away_is_asked_again_soon() {
         let away = Error::Database(db::Error::Unavailable("connection refused".to_owned()));
-        assert!(away.is_transient() && away.out_of_order().is_some_and(|told| !told.contains("refused")));
+        assert!(away.is_transient() && away.out_of_order().is_some_and(|reason| !reason.contains("refused")));
         let clock = Error::Unusable("the clock jumped".to_owned());
         for error in [db::Error::Full.into(), db::Error::ReadOnly.into(), clock] {
             assert!(!error.is_transient() && error.out_of_order().is_some(), "{error}");

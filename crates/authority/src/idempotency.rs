@@ -8,7 +8,7 @@ use crate::{Authority, Cx, Error, Once, Op, Result, error::Replay};
 /// How long an answer is remembered, by the protocol.
 const REMEMBERED: Seconds = Seconds::days(1);
 
-/// Takes the key for this operation, or gives the answer that it had.
+/// Claims the key for this operation, or returns the answer that it had.
 ///
 /// The row is inserted first: on PostgreSQL a duplicate that is in flight waits here for the first to end.
 pub(crate) fn claim(tx: &mut Tx<'_>, op: &Op, once: &Once) -> Result<()> {
@@ -45,7 +45,7 @@ pub(crate) fn claim(tx: &mut Tx<'_>, op: &Op, once: &Once) -> Result<()> {
     }
 }
 
-/// Keeps the answer, sealed: it may hold a license key.
+/// Stores the answer, sealed: it may hold a license key.
 pub(crate) fn remember(tx: &mut Tx<'_>, op: &Op, once: &Once, answer: &[u8]) -> Result<()> {
     let sealed = op.keys.seal("idempotency_keys", "answer", &name(once), answer)?;
     tx.execute(
@@ -55,7 +55,7 @@ pub(crate) fn remember(tx: &mut Tx<'_>, op: &Op, once: &Once, answer: &[u8]) -> 
     Ok(())
 }
 
-/// Forgets the answers of more than a day ago, a bounded number at a time: they may hold keys. How many.
+/// Removes answers of more than a day ago, a bounded number at a time: they may hold keys. Returns how many.
 pub(crate) async fn forget_old(authority: &Authority) -> Result<u64> {
     authority
         .write("idempotency.forget", Cx::system("idempotency.forget"), |tx, op| {
@@ -70,7 +70,7 @@ pub(crate) async fn forget_old(authority: &Authority) -> Result<u64> {
         .await
 }
 
-/// Gives the key back: only what succeeded is remembered.
+/// Releases the key: only successes are remembered.
 pub(crate) fn release(tx: &mut Tx<'_>, once: &Once) -> Result<()> {
     tx.execute(
         "delete from idempotency_keys where scope = ?1 and idempotency_key = ?2",

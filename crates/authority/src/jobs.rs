@@ -2,18 +2,20 @@
 //!
 //! - The **queue** (`queue.rs`) is a table. A job is enqueued in the transaction that needs it, and claimed by moving its
 //!   `due_at` behind the end of a lease: a process that dies leaves a job that is due again when the lease has ended.
-//! - A **worker** (`worker.rs`) claims jobs and runs each in three phases: *prepare* in a transaction, *perform* outside
+//! - A **worker** (`worker.rs`) claims jobs and runs each in three phases (`step.rs`): *prepare* in a transaction, *perform* outside
 //!   any, *settle* in a transaction that commits only while the lease still holds.
 //! - The **schedule** (`schedule.rs`) is the table of everything that is due by the clock alone.
 //! - What ended is kept for a while (`finished.rs`): jobs that were done, and the dead letters that an operator may retry.
 
 mod finished;
-mod kinds;
+mod kind;
 mod metrics;
 mod progress;
 mod queue;
+mod registry;
 mod schedule;
 mod sql;
+mod step;
 mod worker;
 
 use std::future::Future;
@@ -25,15 +27,17 @@ use serde::{Serialize, de::DeserializeOwned};
 use crate::{Authority, Error, Op, Result};
 
 pub use finished::{JobFilter, JobRecord, JobState};
-pub use kinds::JobKind;
-pub(crate) use kinds::KINDS;
+pub use kind::JobKind;
 pub(crate) use metrics::JobMetrics;
 pub(crate) use progress::Progress;
 pub(crate) use queue::bring_forward;
+pub(crate) use registry::KINDS;
+pub(crate) use schedule::TaskReports;
 pub use schedule::{TASKS, Task, TaskReport};
-pub(crate) use schedule::{TaskReports, task_names};
 pub(crate) use sql::{QueueDepth, depth, remove_finished};
-pub use worker::LEASE;
+
+/// How long a process that has claimed a job may be silent before another one takes the job over.
+pub const LEASE: Seconds = Seconds(60);
 
 /// A kind of job. A value is one job's payload, stored as JSON.
 pub trait Job: Serialize + DeserializeOwned + Clone + Send + Sync + 'static {

@@ -1,4 +1,4 @@
-//! The keys of the authority: what signs, what seals, what looks keys up.
+//! The keys of the authority: for signing, for sealing, and for finding license keys.
 
 mod data;
 mod epoch;

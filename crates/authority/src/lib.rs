@@ -91,13 +91,13 @@ pub struct Authority {
     pub(crate) db: Db,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
-    /// What the first keyset names as its issuer, or that of a restore. From then on the keyset's is on record.
+    /// The issuer of the first keyset, or of a restore. From then on the one in the keyset counts.
     pub(crate) opened_for: String,
     pub(crate) changes: changes::Changes,
     pub(crate) watch: clock::ClockWatch,
     pub(crate) refusals: refusals::Repeated,
     pub(crate) statements: statements::Statements,
-    pub(crate) metrics: metrics::Metrics,
+    pub(crate) metrics: metrics::AuthorityMetrics,
     /// Heartbeats that wait for the next transaction.
     pub(crate) heartbeats: activations::HeartbeatBatcher,
     pub(crate) entitlements: Arc<entitlement::EntitlementCache>,

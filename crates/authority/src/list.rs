@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
 
-/// What a list is asked for.
+/// The request for a page of a list.
 #[derive(Clone, Debug, Default)]
 pub struct List<F> {
     /// 1 to 200, 50 unless said otherwise.
@@ -24,14 +24,14 @@ pub struct List<F> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page<T> {
     pub items: Vec<T>,
-    /// What `after` takes for the page behind this one; nothing on the last.
+    /// The value of `after` for the next page; `None` on the last.
     pub next: Option<String>,
 }
 
 /// A way to sort: an index holds these columns in this order.
 pub(crate) struct Sorting {
     pub(crate) name: &'static str,
-    /// Whether a column stands before the id.
+    /// Whether a column is sorted before the id.
     pub(crate) keyed: bool,
     /// The condition behind a cursor and the order, upwards and downwards.
     pub(crate) up: [&'static str; 2],
@@ -65,7 +65,7 @@ macro_rules! sorting {
 }
 pub(crate) use sorting;
 
-/// Where a row stands in the order.
+/// The position of a row in the order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum Key {
@@ -91,8 +91,10 @@ pub(crate) struct Paging {
 }
 
 impl Paging {
-    /// The first of the sortings, downwards, is the one without a word. What was asked for and cannot be is told
-    /// with its place.
+    /// Checks a request. Without a sorting, the first one counts, downwards.
+    ///
+    /// # Errors
+    /// With the place in the request.
     pub(crate) fn new<F>(list: &List<F>, sortings: &'static [Sorting]) -> Result<Self> {
         let limit = match list.limit {
             None => 50,
@@ -140,7 +142,7 @@ impl Paging {
         }
     }
 
-    /// The page of the rows that were found; `place` says where one stands.
+    /// The page of the rows that were found; `place` returns the position of one.
     pub(crate) fn page<T>(&self, mut items: Vec<T>, place: impl Fn(&T) -> (Key, [u8; 16])) -> Page<T> {
         let more = items.len() > self.limit;
         items.truncate(self.limit);

@@ -1,4 +1,4 @@
-//! What the authority tells in numbers. Nothing here asks the database while somebody reads them.
+//! The metrics of the authority. Reading them never waits for the database.
 
 use std::time::Duration;
 
@@ -12,21 +12,21 @@ use prometheus_client::{
 
 use crate::{
     Authority, Result, backup,
-    health::LOOK,
+    health::PROBE_TIMEOUT,
     jobs::{self, JobMetrics, QueueDepth},
     keys::KeyRing,
     migrations, retention,
 };
 
-/// What the authority counts and measures.
+/// All metrics of the authority.
 #[derive(Clone, Default)]
-pub(crate) struct Metrics {
-    signed: Family<Statement, Counter>,
+pub(crate) struct AuthorityMetrics {
+    signed: Family<StatementLabel, Counter>,
     signing: Signing,
     /// Slow signatures that are made or wait to be.
     pub(crate) slow: Gauge,
-    refusals: Family<Refusal, Counter>,
-    key_end: Family<Key, Gauge>,
+    refusals: Family<RefusalLabel, Counter>,
+    key_end: Family<KeyLabel, Gauge>,
     keyset_end: Gauge,
     epoch: Gauge,
     schema: Gauge,
@@ -38,7 +38,7 @@ pub(crate) struct Metrics {
     jobs_overdue: Gauge,
     jobs_dead: Gauge,
     pub(crate) jobs: JobMetrics,
-    removed: Family<Removed, Counter>,
+    removed: Family<RemovedLabel, Counter>,
     removal_success: Gauge,
     backup_success: Gauge,
     pub(crate) backup_failures: Counter,
@@ -46,41 +46,41 @@ pub(crate) struct Metrics {
 
 /// Time for a signature, by algorithm.
 #[derive(Clone)]
-struct Signing(Family<Algorithm, Histogram, fn() -> Histogram>);
+struct Signing(Family<AlgorithmLabel, Histogram, fn() -> Histogram>);
 
-/// What was signed.
+/// The kinds of statements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum StatementKind {
     Lease,
     Refusal,
     Validation,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Statement {
+struct StatementLabel {
     statement: &'static str,
     algorithm: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Algorithm {
+struct AlgorithmLabel {
     algorithm: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Refusal {
+struct RefusalLabel {
     code: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Key {
+struct KeyLabel {
     purpose: &'static str,
     algorithm: &'static str,
 }
 
-/// What is removed when its time is over.
+/// The kind of rows that was removed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Removed {
+struct RemovedLabel {
     what: String,
 }
 
@@ -92,7 +92,7 @@ impl Default for Signing {
     }
 }
 
-impl Kind {
+impl StatementKind {
     const ALL: [Self; 3] = [Self::Lease, Self::Refusal, Self::Validation];
 
     fn as_str(self) -> &'static str {
@@ -104,7 +104,7 @@ impl Kind {
     }
 }
 
-impl Metrics {
+impl AuthorityMetrics {
     /// Makes them known to a registry.
     pub(crate) fn register(&self, registry: &mut Registry) {
         self.register_statements(registry);
@@ -131,18 +131,18 @@ impl Metrics {
         );
         registry.register(
             "refusals",
-            "Activations, heartbeats and validations that the rules answered with no, by code",
+            "Activations, heartbeats and validations that were refused by the rules, by code",
             self.refusals.clone(),
         );
-        // What never happened is told as 0, so that its first time is seen as a change.
+        // Each is reported as 0 until it first happens, so that its first time is seen as a change.
         for algorithm in LeaseAlgorithm::ALL.iter().map(|algorithm| algorithm.as_str()) {
-            for statement in Kind::ALL.map(Kind::as_str) {
-                drop(self.signed.get_or_create(&Statement { statement, algorithm }));
+            for statement in StatementKind::ALL.map(StatementKind::as_str) {
+                drop(self.signed.get_or_create(&StatementLabel { statement, algorithm }));
             }
-            drop(self.signing.0.get_or_create(&Algorithm { algorithm }));
+            drop(self.signing.0.get_or_create(&AlgorithmLabel { algorithm }));
         }
         for code in ErrorCode::ALL.iter().filter(|code| code.signed()) {
-            drop(self.refusals.get_or_create(&Refusal { code: code.as_str() }));
+            drop(self.refusals.get_or_create(&RefusalLabel { code: code.as_str() }));
         }
     }
 
@@ -155,7 +155,7 @@ impl Metrics {
         );
         registry.register_with_unit(
             "keyset_end",
-            "When the keyset ends, in Unix seconds; it is signed anew every day",
+            "When the keyset ends, in Unix seconds; it is signed again every day",
             Unit::Seconds,
             self.keyset_end.clone(),
         );
@@ -175,12 +175,12 @@ impl Metrics {
     fn register_state(&self, registry: &mut Registry) {
         registry.register(
             "ready",
-            "1 where database, clock and keys could be used when last looked, else 0",
+            "1 where database, clock and keys could be used at the last check, else 0",
             self.ready.clone(),
         );
         registry.register(
             "database_up",
-            "1 where the database answered when last looked, else 0",
+            "1 where the database answered at the last check, else 0",
             self.database_up.clone(),
         );
         registry.register_with_unit(
@@ -206,7 +206,6 @@ impl Metrics {
             "Jobs that failed too often, and that only an operator has tried again",
             self.jobs_dead.clone(),
         );
-        self.jobs.register(registry);
         let backups = registry.sub_registry_with_prefix("backup");
         backups.register(
             "last_success_seconds",
@@ -221,7 +220,7 @@ impl Metrics {
         let retention = registry.sub_registry_with_prefix("retention");
         retention.register(
             "removed",
-            "Rows that were kept for their time and were removed by this process, by what they are",
+            "Rows whose retention was over and that this process removed, by kind",
             self.removed.clone(),
         );
         retention.register(
@@ -233,20 +232,20 @@ impl Metrics {
     }
 
     pub(crate) fn removed(&self, what: &str, count: u64) {
-        self.removed.get_or_create(&Removed { what: what.to_owned() }).inc_by(count);
+        self.removed.get_or_create(&RemovedLabel { what: what.to_owned() }).inc_by(count);
     }
 
-    pub(crate) fn signed(&self, kind: Kind, algorithm: LeaseAlgorithm, took: Duration) {
+    pub(crate) fn signed(&self, kind: StatementKind, algorithm: LeaseAlgorithm, took: Duration) {
         let (statement, algorithm) = (kind.as_str(), algorithm.as_str());
-        self.signed.get_or_create(&Statement { statement, algorithm }).inc();
-        self.signing.0.get_or_create(&Algorithm { algorithm }).observe(took.as_secs_f64());
+        self.signed.get_or_create(&StatementLabel { statement, algorithm }).inc();
+        self.signing.0.get_or_create(&AlgorithmLabel { algorithm }).observe(took.as_secs_f64());
     }
 
     pub(crate) fn refused(&self, code: ErrorCode) {
-        self.refusals.get_or_create(&Refusal { code: code.as_str() }).inc();
+        self.refusals.get_or_create(&RefusalLabel { code: code.as_str() }).inc();
     }
 
-    /// The keys are these from here on. The end of one that is gone stays told: nothing took its place.
+    /// Records the present keys. The end of one that is gone stays reported: nothing took its place.
     pub(crate) fn keys(&self, ring: &KeyRing) {
         self.epoch.set(i64::try_from(ring.epoch).unwrap_or(i64::MAX));
         self.keyset_end.set(ring.keyset_ends_at.seconds());
@@ -254,7 +253,7 @@ impl Metrics {
             Some((KeyPurpose::Lease, algorithm.as_str(), ring.signer_ends_at(*algorithm)?))
         });
         for (purpose, algorithm, end) in lease {
-            self.key_end.get_or_create(&Key { purpose: purpose.as_str(), algorithm }).set(end.seconds());
+            self.key_end.get_or_create(&KeyLabel { purpose: purpose.as_str(), algorithm }).set(end.seconds());
         }
     }
 
@@ -267,21 +266,21 @@ impl Metrics {
 }
 
 impl Authority {
-    /// Looks at what is told in numbers and only the database knows, and at whether the authority is ready: so that
-    /// nobody who reads the numbers waits for a database. Called at the start and every few seconds.
+    /// Measures what only the database knows, and whether the authority is ready, so that reading the metrics never waits for
+    /// the database. Called at the start and every few seconds.
     ///
     /// # Errors
     /// As [`ready`](Self::ready).
     pub async fn measure(&self) -> Result<()> {
         let ready = self.ready().await;
         self.metrics.ready.set(ready.is_ok().into());
-        let seen = self.ask_database().await;
-        self.metrics.database_up.set(seen.is_ok().into());
-        ready.and(seen)
+        let measured = self.measure_database().await;
+        self.metrics.database_up.set(measured.is_ok().into());
+        ready.and(measured)
     }
 
-    async fn ask_database(&self) -> Result<()> {
-        let (db, now) = (self.db.with_deadline(LOOK), self.now());
+    async fn measure_database(&self) -> Result<()> {
+        let (db, now) = (self.db.with_deadline(PROBE_TIMEOUT), self.now());
         self.metrics.database_size.set(db.size().await?);
         self.metrics.depth(&db.read("jobs.depth", jobs::depth).await?, now);
         let last = db.read("backup.measure", backup::last).await?;
@@ -292,7 +291,7 @@ impl Authority {
     }
 }
 
-/// The time between two readings; none where the clock was set back in between.
+/// Returns the time between two readings; zero if the clock was set back in between.
 pub(crate) fn since(began: Timestamp, now: Timestamp) -> Duration {
     Duration::from_micros(u64::try_from(now.micros() - began.micros()).unwrap_or(0))
 }

@@ -16,7 +16,7 @@ use crate::{
     keys::KeyRing,
 };
 
-/// What an operation works with. Built again for each attempt from the same moment and seed, so that a transaction that
+/// The context of an operation. Built again for each attempt from the same moment and seed, so that a transaction that
 /// runs again does the same.
 pub struct Op {
     /// When the operation happens.
@@ -32,14 +32,14 @@ pub struct Op {
     pub(crate) limited: Vec<(&'static str, Option<String>, Entry)>,
     /// Whether the version that the caller expects was compared.
     pub(crate) version_checked: bool,
-    /// What follows once the transaction has committed.
+    /// Side effects for the time after COMMIT.
     pub(crate) after: AfterCommit,
 }
 
-/// What an operation has others do after its transaction.
+/// The side effects of an operation, which follow its COMMIT.
 #[derive(Default)]
 pub(crate) struct AfterCommit {
-    /// What listeners are told.
+    /// Changes that listeners learn of.
     pub(crate) changes: Vec<Changed>,
     /// Products whose catalogue has changed, which the caches forget.
     pub(crate) catalogues: Vec<ProductId>,
@@ -49,7 +49,7 @@ pub(crate) struct AfterCommit {
     pub(crate) wakes_workers: bool,
 }
 
-/// What an operation changed, for those who listen.
+/// A change of a license, for its listeners.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Changed {
     pub(crate) license: LicenseId,
@@ -102,12 +102,12 @@ impl Op {
         self.charged = Some(Charged::to(license));
     }
 
-    /// Records that a license changed for all of its activations: their listeners are told after COMMIT.
+    /// Records that a license changed for all of its activations: its listeners learn of it after COMMIT.
     pub fn changed(&mut self, license: LicenseId, revision: i64) {
         self.after.changes.push(Changed { license, activation: None, revision });
     }
 
-    /// Records that this one activation may do something else: only its listeners are told after COMMIT.
+    /// Records that this one activation may do something else: only its listeners learn of it after COMMIT.
     pub(crate) fn changed_one(&mut self, license: LicenseId, activation: ActivationId, revision: i64) {
         self.after.changes.push(Changed { license, activation: Some(activation), revision });
     }

@@ -20,11 +20,11 @@ use crate::{
     changes::{self, Changes},
     clock::ClockWatch,
     entitlement::EntitlementCache,
-    jobs::{self, TaskReports},
+    jobs::{self, JobKind, TASKS, Task, TaskReports},
     keys::{
         DataKeys, KeyRing, MasterKey, RootKeeper, RootStore, Sealer, StoredKey, StoredKeyset, write_private,
     },
-    metrics::Metrics,
+    metrics::AuthorityMetrics,
     migrations,
     pace::Pace,
     refusals::Repeated,
@@ -32,27 +32,27 @@ use crate::{
     tokens,
 };
 
-/// What the authority is opened with.
+/// The options with which the authority is opened.
 pub struct Options {
-    /// Which database.
+    /// The database.
     pub database: db::Config,
-    /// Where `master.key` and `first-token` stand.
+    /// The directory of `master.key` and `first-token`.
     pub directory: PathBuf,
     /// The master key, where it does not come from the directory.
     pub master: Option<MasterKey>,
-    /// Where the root's private half is kept.
+    /// The place where the root's private half is kept.
     pub root_store: RootStore,
-    /// What opens it; empty by default.
+    /// The passphrase that opens it; empty by default.
     pub root_passphrase: Secret<String>,
-    /// The public URL: what statements name as their issuer.
+    /// The public URL, which statements name as their issuer.
     pub issuer: Issuer,
-    /// Tells the time.
+    /// The clock.
     pub clock: Arc<dyn Clock>,
-    /// Seeds randomness.
+    /// The source of randomness.
     pub entropy: Arc<dyn Entropy>,
 }
 
-/// What statements are to name as their issuer. Once there is a keyset, its issuer is on record: clients believe no other.
+/// The issuer that statements are to name. Once there is a keyset, its issuer is on record: clients believe no other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Issuer {
     /// This URL and no other; it replaces a recorded address of this machine's loopback without asking.
@@ -92,7 +92,7 @@ impl Authority {
             db.write("keys.make", move |tx| new.store(tx, &sealing, now)).await?;
         }
         if !first {
-            // What an earlier release has stored of tokens is taken over once.
+            // Tokens that an earlier release has stored are adopted once.
             tokens::adopt(&db, &master, entropy.as_ref()).await?;
         }
         let sealing = master.clone();
@@ -106,6 +106,8 @@ impl Authority {
         let changes = Changes::new(listening, db.read("changes.mark", changes::sql::newest).await?);
         let authority = Self::of(db, (master, data), root, issuer, (clock, entropy), changes);
         authority.metrics.register(registry);
+        let (kinds, tasks) = (jobs::KINDS.iter().map(JobKind::name), TASKS.iter().map(Task::name));
+        authority.metrics.jobs.register(registry, kinds, tasks);
         authority.begin_watch().await?;
         authority.load_keys().await?;
         // Opening the root takes half a second and 64 MiB: a start does that only where it could not serve without.
@@ -124,17 +126,17 @@ impl Authority {
         Ok(authority)
     }
 
-    /// The same with other limits of what is stored than the defaults.
+    /// Returns the authority with other limits of what is stored than the defaults.
     pub fn keeping(self, daily: DailyLimits, retention: Retention) -> Self {
         Self { daily, retention, ..self }
     }
 
-    /// The same authority, whose schedule makes backups.
+    /// Returns the authority with a schedule of backups.
     pub fn with_backups(self, backups: Option<backup::Schedule>) -> Self {
         Self { backups, ..self }
     }
 
-    /// The authority of a database that is there, before it has loaded what it signs with.
+    /// Returns the authority of an existing database, before it has loaded its signing keys.
     pub(crate) fn of(
         db: Db,
         (master, data): (MasterKey, DataKeys),
@@ -143,7 +145,7 @@ impl Authority {
         (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>),
         changes: Changes,
     ) -> Self {
-        let (entitlements, metrics) = (Arc::new(EntitlementCache::default()), Metrics::default());
+        let (entitlements, metrics) = (Arc::new(EntitlementCache::default()), AuthorityMetrics::default());
         let watch = ClockWatch::begin(clock.as_ref());
         Self {
             heartbeats: heartbeat_batcher(&db, Arc::clone(&entitlements)),
@@ -173,7 +175,7 @@ impl Authority {
     }
 }
 
-/// What a first start draws.
+/// The keys that a first start generates.
 struct NewKeys {
     data: DataKeys,
     signing: [u8; 32],
@@ -186,7 +188,7 @@ impl NewKeys {
         Self { data: DataKeys { seal, lookup, credential, token: Some(key()) }, signing }
     }
 
-    /// Keeps them. Where two start at the same moment, the second waits here for the first, and keeps none.
+    /// Stores them. Where two servers start at the same moment, the second waits here for the first, and stores none.
     fn store(&self, tx: &mut Tx<'_>, master: &MasterKey, now: Timestamp) -> Result<()> {
         let epoch = "insert into settings (name, value) values ('epoch', '1') on conflict (name) do nothing";
         if tx.execute(epoch, &[])? == 1 {
@@ -198,8 +200,8 @@ impl NewKeys {
     }
 }
 
-/// Where another server came first after all, its master key is the one: ours sealed nothing, and goes. What is said of
-/// the database may be that nobody knows whether it took our keys, so then it stays.
+/// Explains an error of the first start. Where another server has made the keys meanwhile, its master key counts: ours
+/// has sealed nothing, and is removed. After an error of the database it stays, since our keys may have been stored.
 fn no_longer_first(error: Error, directory: &Path) -> Error {
     let Error::Failure(_) = error else { return error };
     let path = directory.join("master.key");

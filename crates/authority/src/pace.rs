@@ -1,4 +1,4 @@
-//! How often clients are asked to come.
+//! How often clients are asked for heartbeats.
 
 use std::sync::atomic::{AtomicU16, Ordering};
 
@@ -6,7 +6,7 @@ use kaching_domain::leases::Stretch;
 
 use crate::Authority;
 
-/// The stretch of the leases that are signed now. Set by whoever counts the heartbeats.
+/// The stretch of the leases that are signed now. Set by the server, which counts the heartbeats.
 pub(crate) struct Pace(AtomicU16);
 
 impl Default for Pace {
@@ -22,8 +22,8 @@ impl Pace {
 }
 
 impl Authority {
-    /// From now on leases ask for fewer heartbeats, where `pressure` thousandths of those come that should; gives how many
-    /// times longer than usual clients wait between two. At most half of a lease's life.
+    /// Has leases ask for fewer heartbeats from now on, where `pressure` thousandths of the planned number arrive. Returns
+    /// how many times longer than usual clients wait between two, which is at most half of a lease's life.
     pub fn stretch_heartbeats(&self, pressure: u64) -> f64 {
         let stretch = Stretch::of(pressure).thousandths();
         self.pace.0.store(stretch, Ordering::Relaxed);

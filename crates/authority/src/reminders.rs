@@ -1,4 +1,4 @@
-//! Licenses whose end is near, for those who remind their customers.
+//! Licenses whose end is near, so that their customers are reminded.
 
 use kaching_base::{Code, CustomerId, LicenseId, Seconds, Timestamp};
 use kaching_db::{self as db, Row, Sql, params};

@@ -1,4 +1,4 @@
-//! Removes what is older than it is kept for: each night, by one of the servers on a database, some rows at a time.
+//! Removes rows whose retention is over: each night, by one of the servers on a database, some rows at a time.
 
 mod sql;
 
@@ -17,7 +17,7 @@ use crate::{
     shared_run::{SharedRun, lock_state, state, store_state},
 };
 
-/// How long things are kept; `None` is for ever.
+/// How long rows are kept; `None` is forever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retention {
     /// Audit entries.
@@ -41,16 +41,16 @@ impl Default for Retention {
     }
 }
 
-/// What is known of the nightly removal, whichever server did it.
+/// The state of the nightly removal, for all servers on the database.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LastRemoval {
-    /// When the last one began.
+    /// The beginning of the last one.
     pub begun_at: Option<Timestamp>,
-    /// When the last one that was finished was.
+    /// The end of the last one that removed everything that was due.
     pub succeeded_at: Option<Timestamp>,
 }
 
-/// What is removed, in this order: what refers to an installation goes before it.
+/// The kinds of rows that are removed, in this order: rows that refer to an installation go before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RetainedKind {
     DailyCounts,
@@ -72,7 +72,7 @@ struct RemovalState {
     /// How far it is.
     at: Position,
     removed: BTreeMap<String, u64>,
-    /// What could not be removed, with the reason of each.
+    /// The kinds that could not be removed, with the reason of each.
     failed: BTreeMap<String, String>,
 }
 
@@ -82,8 +82,9 @@ const NAME: &str = "retention";
 /// How far a removal is.
 #[derive(Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Position {
-    kept: usize,
-    /// Among installations: their status, and the last one that was looked at.
+    #[serde(rename = "kept")]
+    kind: usize,
+    /// Among installations: their status, and the last one that was examined.
     pub(crate) status: usize,
     pub(crate) after: Option<ActivationId>,
 }
@@ -102,12 +103,12 @@ enum RemovalStep {
     Lost,
 }
 
-/// What a nightly removal did.
+/// The result of a nightly removal.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Removed {
     /// How many rows were removed, by what they are.
     pub rows: BTreeMap<String, u64>,
-    /// What could not be removed, with the reason of each.
+    /// The kinds that could not be removed, with the reason of each.
     pub failed: BTreeMap<String, String>,
 }
 
@@ -115,7 +116,7 @@ pub struct Removed {
 const BEGINS: Seconds = Seconds(2 * 3600);
 /// Rows of one transaction: so many are removed in a few milliseconds.
 pub(crate) const BATCH_ROWS: i64 = 500;
-/// Moves count for 30 days, and are looked at by people for longer.
+/// Moves count for 30 days, and interest people for longer.
 const MOVES: Seconds = Seconds::days(90);
 
 impl RetainedKind {
@@ -145,7 +146,7 @@ impl RetainedKind {
 
     /// The moment before which it is removed.
     fn before(self, retention: &Retention, now: Timestamp) -> Option<Timestamp> {
-        let kept = match self {
+        let retention = match self {
             // Days that are over, and jobs by what became of them.
             Self::DailyCounts | Self::FinishedJobs => Some(Seconds(0)),
             Self::Moves => Some(MOVES),
@@ -154,13 +155,13 @@ impl RetainedKind {
             Self::Usage => retention.usage,
             Self::Displaced | Self::Installations => retention.installations,
         };
-        kept.map(|kept| now - kept)
+        retention.map(|retention| now - retention)
     }
 }
 
 impl Authority {
-    /// Removes what is older than it is kept for, if that is due and no other server is at it. Returns how many rows
-    /// were removed, by what they are, if it was.
+    /// Removes the rows whose retention is over, if a night has begun and no other server does it. Returns `None` if this
+    /// server removed nothing.
     ///
     /// # Errors
     /// If the database cannot be used; the work goes on where it was ended.
@@ -197,10 +198,10 @@ impl Authority {
         self.write("retention.pass_over", Cx::system("retention"), move |tx, _| {
             let mut state: RemovalState = lock_state(tx, NAME)?;
             if state.run.is_leased_as(&lease)
-                && let Some(kind) = RetainedKind::ALL.get(state.at.kept)
+                && let Some(kind) = RetainedKind::ALL.get(state.at.kind)
             {
                 state.failed.insert(kind.as_str().to_owned(), error.clone());
-                state.at = Position { kept: state.at.kept + 1, ..Position::default() };
+                state.at = Position { kind: state.at.kind + 1, ..Position::default() };
                 store_state(tx, NAME, &state)?;
             }
             Ok(())
@@ -208,7 +209,7 @@ impl Authority {
         .await
     }
 
-    /// Returns what is known of the nightly removal.
+    /// Returns the state of the nightly removal.
     ///
     /// # Errors
     /// If the database cannot be read.
@@ -216,7 +217,7 @@ impl Authority {
         self.read("retention.last", |tx, _| last(tx)).await
     }
 
-    /// The lease under which this server does the work that is due.
+    /// Takes the lease for the removal that is due.
     async fn take_removal(&self) -> Result<Option<String>> {
         if self.check_clock(self.now()).is_err()
             || !is_due(&self.read("retention.look_due", |tx, _| state(tx, NAME)).await?, self.now())
@@ -242,7 +243,7 @@ impl Authority {
     }
 }
 
-/// The words of all that is removed, as metrics have them.
+/// Returns the names of the kinds, as metrics have them.
 pub(crate) fn words() -> impl Iterator<Item = &'static str> {
     RetainedKind::ALL.into_iter().map(RetainedKind::as_str)
 }
@@ -252,11 +253,11 @@ pub(crate) fn last(tx: &mut Tx<'_>) -> Result<LastRemoval> {
     Ok(LastRemoval { begun_at: run.begun_at(), succeeded_at: run.succeeded_at() })
 }
 
-/// Removes what is old, if a night has begun, and says what could not be removed.
+/// Removes old rows, if a night has begun, and reports the kinds that could not be removed.
 pub(crate) async fn remove_due(authority: &Authority) -> Result<Progress> {
     let Some(removed) = authority.remove_old_when_due().await? else { return Ok(Progress::default()) };
     if !removed.rows.is_empty() {
-        tracing::info!(removed = ?removed.rows, "what is kept no longer was removed");
+        tracing::info!(removed = ?removed.rows, "rows whose retention is over were removed");
     }
     let failed = removed.failed.into_iter().map(|(kind, reason)| (kind, crate::Error::Failure(reason)));
     Ok(Progress { done: removed.rows.values().sum(), failed: failed.collect() })
@@ -274,7 +275,7 @@ fn step(tx: &mut Tx<'_>, op: &mut Op, lease: &str, retention: &Retention) -> Res
     if !state.run.is_leased_as(lease) {
         return Ok(RemovalStep::Lost);
     }
-    if let Some(kind) = RetainedKind::ALL.get(state.at.kept).copied() {
+    if let Some(kind) = RetainedKind::ALL.get(state.at.kind).copied() {
         let batch = match kind.before(retention, op.now) {
             None => Batch { removed: 0, more: false },
             Some(before) => remove(tx, op, kind, before, &mut state.at)?,
@@ -283,7 +284,7 @@ fn step(tx: &mut Tx<'_>, op: &mut Op, lease: &str, retention: &Retention) -> Res
             *state.removed.entry(kind.as_str().to_owned()).or_default() += batch.removed;
         }
         if !batch.more {
-            state.at = Position { kept: state.at.kept + 1, ..Position::default() };
+            state.at = Position { kind: state.at.kind + 1, ..Position::default() };
         }
         state.run.renew_lease(op.now);
         store_state(tx, NAME, &state)?;

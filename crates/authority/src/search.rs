@@ -18,7 +18,7 @@ use crate::Result;
 pub(crate) use reindex::Reindex;
 pub(crate) use words::words_of;
 
-/// What is searched; the word that stands in the table.
+/// The kinds of objects that are searched, as the table names them.
 #[derive(Clone, Copy)]
 pub(crate) enum Noun {
     Product,

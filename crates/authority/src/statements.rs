@@ -16,7 +16,7 @@ use crate::{
     catalogue::CatalogueCache,
     entitlement::{Entitlement, Names},
     keys::KeyRing,
-    metrics::{Kind, since},
+    metrics::{StatementKind, since},
 };
 use prometheus_client::metrics::gauge::Gauge;
 use pushed::Pushed;
@@ -86,13 +86,13 @@ impl Authority {
             catalogue.etag,
         );
         match *lease_alg {
-            LeaseAlgorithm::EdDsa => self.sign(Kind::Lease, &ring, &lease, LeaseAlgorithm::EdDsa),
+            LeaseAlgorithm::EdDsa => self.sign(StatementKind::Lease, &ring, &lease, LeaseAlgorithm::EdDsa),
             LeaseAlgorithm::Rs256 => {
                 let (clock, metrics) = (Arc::clone(&self.clock), self.metrics.clone());
                 let signing = move || {
                     let began = clock.now();
                     let statement = ring.sign(&lease, LeaseAlgorithm::Rs256)?;
-                    metrics.signed(Kind::Lease, LeaseAlgorithm::Rs256, since(began, clock.now()));
+                    metrics.signed(StatementKind::Lease, LeaseAlgorithm::Rs256, since(began, clock.now()));
                     Ok(statement)
                 };
                 self.statements.slow.sign(signing).await
@@ -131,7 +131,7 @@ impl Authority {
             code: RefusalCode::Known(refused.code),
             detail: refused.detail.clone(),
         };
-        self.sign(Kind::Refusal, &ring, &refusal, algorithm).map(Some)
+        self.sign(StatementKind::Refusal, &ring, &refusal, algorithm).map(Some)
     }
 
     /// Signs whether a key is good; `refused` is the reason why not.
@@ -160,12 +160,12 @@ impl Authority {
             valid,
         };
         let algorithm = own.map_or(LeaseAlgorithm::EdDsa, |entitlement| entitlement.names.lease_alg);
-        self.sign(Kind::Validation, &ring, &validation, algorithm)
+        self.sign(StatementKind::Validation, &ring, &validation, algorithm)
     }
 
     fn sign(
         &self,
-        kind: Kind,
+        kind: StatementKind,
         ring: &KeyRing,
         claims: &impl Claims,
         algorithm: LeaseAlgorithm,

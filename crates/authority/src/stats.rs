@@ -1,11 +1,11 @@
-//! How many licenses stand how.
+//! The number of licenses in each state.
 
 use kaching_base::{CLOCK_TOLERANCE, Seconds};
 use kaching_db::{Param, Sql, Tx, params};
 
 use crate::{Authority, Result, Sight, sight::Table};
 
-/// How many licenses stand how; deleted ones are not counted. Active, expired, suspended, revoked and not started are
+/// The number of licenses in each state; deleted ones are not counted. Active, expired, suspended, revoked and not started are
 /// the total.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Stats {
@@ -24,7 +24,7 @@ pub struct Stats {
     pub activations: u64,
 }
 
-/// What "soon" means.
+/// The time that "soon" means.
 const SOON: Seconds = Seconds::days(30);
 
 impl Authority {

@@ -21,7 +21,7 @@ use crate::{
     sight::Table,
 };
 
-/// What a token is made from.
+/// The values of a new token.
 #[derive(Clone, Debug, Default)]
 pub struct NewToken {
     pub name: String,
@@ -29,7 +29,7 @@ pub struct NewToken {
     pub expires_at: Option<Timestamp>,
 }
 
-/// What is said of a token; the rest stays.
+/// A change of a token; the rest stays.
 #[derive(Clone, Debug, Default)]
 pub struct EditToken {
     pub name: Option<String>,
@@ -37,7 +37,7 @@ pub struct EditToken {
     pub expires_at: Option<Option<Timestamp>>,
 }
 
-/// A token with its secret, which is told this once.
+/// A token with its secret, which is shown only once.
 pub struct MadeToken {
     pub token: Token,
     /// `kch_` and 256 bits.
@@ -51,13 +51,13 @@ pub struct TokenFilter {
     pub archived: bool,
 }
 
-/// How often the last use is written down.
+/// How often the last use is recorded.
 const USE_WRITTEN: Seconds = Seconds(60);
 
 static SORTINGS: [Sorting; 1] = [sorting!("created_at", "t.id")];
 
 impl Authority {
-    /// Makes a token; `by` are the rights of the caller, beyond which it gives none.
+    /// Creates a token; `by` are the rights of the caller, beyond which it gives none.
     ///
     /// # Errors
     /// If it has no scope, its end is in the past, or it would have more rights than `by`.
@@ -71,7 +71,7 @@ impl Authority {
         .await
     }
 
-    /// Returns one token.
+    /// Returns a token.
     ///
     /// # Errors
     /// If there is none in sight.
@@ -166,7 +166,7 @@ impl Authority {
             let noted = self.write("tokens.used", Cx::system("tokens"), move |tx, op| {
                 sql::set_used(tx, id, op.now, op.now - USE_WRITTEN)
             });
-            // Whoever looks what is wrong with the clock or the disk is not turned away for it.
+            // Those who look for what is wrong with the clock or the disk are let in all the same.
             if let Err(error) = noted.await {
                 tracing::debug!(token = %id, %error, "the use of an API token could not be written down");
             }
@@ -209,7 +209,7 @@ impl Authority {
     }
 }
 
-/// Writes a new token down, with its entry.
+/// Stores a new token, with its entry.
 fn make(tx: &mut Tx<'_>, op: &mut Op, new: &NewToken, secret: &Secret<String>) -> Result<Token> {
     let token = Token {
         id: op.id(),

@@ -1,6 +1,6 @@
-//! Versions of what operators change: what tells whether an object is still the one that somebody read.
+//! Versions of the objects that operators change: they show whether an object is still as somebody read it.
 //!
-//! A version is a MAC over everything that is said of the object, not a counter: two changes in one microsecond, or
+//! A version is a MAC over the whole content of the object, not a counter: two changes in one microsecond, or
 //! by two servers whose clocks differ, have two versions, and nothing has to be stored. It is keyed, so that nobody
 //! can guess personal data by it.
 
@@ -11,18 +11,18 @@ use crate::{Authority, Error, Expected, Op, Result, keys::KeyRing};
 
 /// An object that is changed by several people.
 pub trait Versioned {
-    /// Everything that is said of it. What passes by itself (the state of a license, when a token was last used) is
-    /// not in it.
+    /// Its whole content as text, without values that change with time alone (the state of a license, the last use of a
+    /// token).
     fn content(&self) -> String;
 
-    /// What it is now, as the end of a sentence for people who read another version.
+    /// Its present state, as the end of a sentence for people who read another version.
     fn summary(&self) -> Option<String> {
         None
     }
 }
 
 impl Authority {
-    /// The version of an object; opaque.
+    /// Returns the version of an object; opaque.
     pub fn version(&self, object: &impl Versioned) -> String {
         version(&self.keys(), object)
     }

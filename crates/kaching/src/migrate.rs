@@ -3,7 +3,7 @@ use std::sync::{Arc, Mutex};
 use clap::Args;
 use kaching_authority::{
     Actor, DatabaseConfig, MasterKey, SystemClock, SystemEntropy,
-    backup::{self as backups, Seen},
+    backup::{self as backups, BackupProgress},
 };
 use kaching_base::Secret;
 
@@ -56,7 +56,7 @@ impl Migrate {
         if root.is_none() {
             remark("root.key is not here: without it, the authority cannot sign a new keyset.");
         }
-        let how = backups::Relocate {
+        let how = backups::MigrateOptions {
             from: DatabaseConfig::sqlite(data.join("kaching.db")),
             to: DatabaseConfig::postgres(url),
             master: MasterKey::parse(text.expose()).map_err(Failure::from_error)?,
@@ -66,10 +66,11 @@ impl Migrate {
             entropy: Arc::new(SystemEntropy),
         };
         let progress = Mutex::new(Progress::new("migrated"));
-        let show = |seen: &Seen| progress.lock().expect("nothing panics while it is held").show(seen);
-        let moved = backups::relocate(how, &show).await;
+        let show =
+            |seen: &BackupProgress| progress.lock().expect("nothing panics while it is held").show(seen);
+        let migrated = backups::migrate(how, &show).await;
         progress.lock().expect("nothing panics while it is held").done();
-        let contents = moved.map_err(Failure::from_error)?;
+        let contents = migrated.map_err(Failure::from_error)?;
         // Two authorities with one root would contradict each other.
         data.rename_database("kaching.db", "kaching.db.moved")?;
         let shown = output.either(&backup::tables(&contents), || {

@@ -8,7 +8,7 @@ use clap::Args;
 use kaching_api::SecretText;
 use kaching_authority::{
     Actor, DatabaseConfig, MasterKey, SystemClock, SystemEntropy,
-    backup::{self as backups, Contents, Seen},
+    backup::{self as backups, BackupProgress, Contents},
     write_private,
 };
 use kaching_base::Secret;
@@ -99,7 +99,8 @@ impl Restore {
             entropy: Arc::new(SystemEntropy),
         };
         let progress = Mutex::new(Progress::new("restored"));
-        let show = |seen: &Seen| progress.lock().expect("nothing panics while it is held").show(seen);
+        let show =
+            |seen: &BackupProgress| progress.lock().expect("nothing panics while it is held").show(seen);
         let restored = backups::restore(&self.file, &contents, how, &show).await;
         progress.lock().expect("nothing panics while it is held").done();
         let epoch = restored.map_err(failed)?;

@@ -161,6 +161,15 @@ impl World {
         usage
     }
 
+    /// Damages the payload of every job in the queue, so that it cannot be read.
+    pub async fn damage_jobs(&self) {
+        let metrics = kaching_db::Metrics::register(&mut Registry::default());
+        let db = Db::open(self.database.clone(), metrics).await.expect("the database can be opened twice");
+        let damage = db.write("testkit.damage", |tx| tx.execute("update jobs set payload = 'damaged'", &[]));
+        damage.await.expect("the jobs can be changed");
+        db.close().await;
+    }
+
     /// Closes the authority and opens it again on the same data, as a restart does.
     pub async fn restart(&mut self) {
         self.authority.close().await;

@@ -4,9 +4,9 @@ use kaching_db::Sum;
 
 use super::Head;
 
-/// What a whole backup holds.
+/// The contents of a whole backup.
 pub struct Contents {
-    /// What it says of itself.
+    /// Its first line.
     pub head: Head,
     /// Its tables, in its order.
     pub tables: Vec<TableCount>,
@@ -20,7 +20,7 @@ pub struct Contents {
     pub(crate) data_keys: BTreeMap<String, Vec<u8>>,
 }
 
-/// How much a table holds.
+/// The size of a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TableCount {
     /// Its name.
@@ -31,9 +31,9 @@ pub struct TableCount {
     pub sum: Sum,
 }
 
-/// How far something is, for those who watch.
+/// How far a copy is.
 #[derive(Clone, Debug, Default)]
-pub struct Seen {
+pub struct BackupProgress {
     /// The table.
     pub table: String,
     /// Rows so far, of all tables.

@@ -9,13 +9,13 @@ use std::{
 
 use kaching_base::ErrorCode;
 
-use super::{Contents, Seen, parse::Parser};
+use super::{BackupProgress, Contents, parse::Parser};
 use crate::{Error, Result};
 
-/// A backup that is being written beside the place where it will stand; removed if it is dropped before.
+/// A backup that is being written under a temporary name; removed if it is dropped before it is finished.
 pub struct BackupFile {
     path: PathBuf,
-    beside: PathBuf,
+    temporary: PathBuf,
     file: File,
     parser: Parser,
     done: bool,
@@ -25,7 +25,7 @@ impl BackupFile {
     /// Begins a file that only its owner reads.
     ///
     /// # Errors
-    /// If something stands there already, or nothing can be written there.
+    /// If a file with this name exists already, or nothing can be written there.
     pub fn create(path: &Path) -> Result<Self> {
         if path.symlink_metadata().is_ok() {
             return Err(exists(path));
@@ -33,21 +33,21 @@ impl BackupFile {
         let name = path
             .file_name()
             .ok_or_else(|| unwritable(path, &io::Error::from(io::ErrorKind::IsADirectory)))?;
-        let mut beside = name.to_owned();
-        beside.push(format!(".{}.unfinished", std::process::id()));
-        let beside = path.with_file_name(beside);
+        let mut temporary = name.to_owned();
+        temporary.push(format!(".{}.unfinished", std::process::id()));
+        let temporary = path.with_file_name(temporary);
         // One of a process of this number that was killed.
-        let _ = fs::remove_file(&beside);
-        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside);
+        let _ = fs::remove_file(&temporary);
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary);
         let file = file.map_err(|error| unwritable(path, &error))?;
-        Ok(Self { path: path.to_owned(), beside, file, parser: Parser::default(), done: false })
+        Ok(Self { path: path.to_owned(), temporary, file, parser: Parser::default(), done: false })
     }
 
     /// Takes the next bytes, and looks whether they are what belongs there.
     ///
     /// # Errors
     /// If the disk is full, or what came is no backup.
-    pub fn write(&mut self, bytes: &[u8]) -> Result<&Seen> {
+    pub fn write(&mut self, bytes: &[u8]) -> Result<&BackupProgress> {
         self.file.write_all(bytes).map_err(|error| unwritable(&self.path, &error))?;
         self.parser.feed(bytes, &mut |_| {})?;
         Ok(self.parser.seen())
@@ -56,15 +56,15 @@ impl BackupFile {
     /// Puts the whole file in its place, and on disk.
     ///
     /// # Errors
-    /// If it is not whole, or something stands there by now.
+    /// If it is not whole, or a file with its name exists by now.
     pub fn finish(mut self) -> Result<Contents> {
         let contents = std::mem::take(&mut self.parser).finish()?;
         self.file.sync_all().map_err(|error| unwritable(&self.path, &error))?;
         // A link refuses to replace what a rename would; some file systems know none.
-        match fs::hard_link(&self.beside, &self.path) {
-            Ok(()) => fs::remove_file(&self.beside),
+        match fs::hard_link(&self.temporary, &self.path) {
+            Ok(()) => fs::remove_file(&self.temporary),
             Err(_) if self.path.symlink_metadata().is_ok() => return Err(exists(&self.path)),
-            Err(_) => fs::rename(&self.beside, &self.path),
+            Err(_) => fs::rename(&self.temporary, &self.path),
         }
         .map_err(|error| unwritable(&self.path, &error))?;
         self.done = true;
@@ -78,7 +78,7 @@ impl BackupFile {
 impl Drop for BackupFile {
     fn drop(&mut self) {
         if !self.done {
-            let _ = fs::remove_file(&self.beside);
+            let _ = fs::remove_file(&self.temporary);
         }
     }
 }
@@ -87,7 +87,7 @@ impl Drop for BackupFile {
 ///
 /// # Errors
 /// If it cannot be read, is not whole, was changed, or needs a later version of the program.
-pub fn read(path: &Path, mut told: impl FnMut(&Seen)) -> Result<Contents> {
+pub fn read(path: &Path, mut progress: impl FnMut(&BackupProgress)) -> Result<Contents> {
     let mut file = open(path)?;
     // Of a backup that this version cannot serve, the rest is not worth reading.
     let (mut parser, mut piece) = (Parser::of_served(), vec![0; 256 * 1024]);
@@ -97,7 +97,7 @@ pub fn read(path: &Path, mut told: impl FnMut(&Seen)) -> Result<Contents> {
             return parser.finish();
         }
         parser.feed(&piece[..length], &mut |_| {})?;
-        told(parser.seen());
+        progress(parser.seen());
     }
 }
 

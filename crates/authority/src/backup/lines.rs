@@ -11,7 +11,7 @@ use crate::keys::Locked;
 pub(super) const VERSION: u32 = 2;
 pub(super) const FORMAT: &str = "kaching-backup";
 
-/// The first line: what the backup is.
+/// The first line, which describes the backup.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Head {
@@ -40,7 +40,7 @@ pub struct Head {
 /// The other lines that are no rows.
 #[derive(Serialize, Deserialize)]
 #[serde(untagged, deny_unknown_fields)]
-pub(super) enum Mark {
+pub(super) enum SectionLine {
     /// Rows of this table follow.
     Begin { table: String, columns: Vec<String> },
     /// They are all here.
@@ -55,7 +55,7 @@ pub(super) enum Mark {
     },
 }
 
-impl Mark {
+impl SectionLine {
     pub(super) fn end(table: &str, rows: u64, sum: Sum) -> Self {
         Self::End { end: table.to_owned(), rows, sum: sum.to_string() }
     }

@@ -5,7 +5,7 @@ use std::{fs::File, io::Read as _, path::Path, time::Duration};
 use kaching_db::{Cells, CopyProgress, Db, Table};
 
 use super::{
-    Chunks, Contents, Head, Seen, TableCount,
+    BackupProgress, Chunks, Contents, Head, TableCount,
     file::{open, unreadable},
     parse::{Item, Parser},
     refused,
@@ -14,15 +14,15 @@ use crate::{Error, Result, migrations};
 
 /// Rows of one transaction.
 const BATCH: usize = 2000;
-/// A batch, and a look at a whole table, may take their time.
+/// A batch, or the check of a whole table, may take so long.
 pub(super) const PATIENCE: Duration = Duration::from_secs(3600);
-/// Where a load stands when every row is there and was looked at.
+/// The position of a load when every row is there and was checked.
 const LOADED: &str = "*";
 
-/// Who is told how far it is.
-pub type Told<'t> = &'t (dyn Fn(&Seen) + Send + Sync);
+/// Receives how far a copy is.
+pub type ProgressFn<'t> = &'t (dyn Fn(&BackupProgress) + Send + Sync);
 
-/// Where a backup comes from.
+/// The source of a backup.
 pub(super) enum Source {
     File(File, std::path::PathBuf),
     Stream(Chunks),
@@ -56,7 +56,12 @@ impl Source {
 }
 
 /// Loads all of it. `origin` names the source: a load that was begun is gone on with only from the same one.
-pub(super) async fn load(db: &Db, origin: &str, mut source: Source, told: Told<'_>) -> Result<Contents> {
+pub(super) async fn load(
+    db: &Db,
+    origin: &str,
+    mut source: Source,
+    progress: ProgressFn<'_>,
+) -> Result<Contents> {
     let (mut parser, mut loader) = (Parser::default(), None);
     while let Some(piece) = source.next().await? {
         let mut items = Vec::new();
@@ -70,7 +75,7 @@ pub(super) async fn load(db: &Db, origin: &str, mut source: Source, told: Told<'
                 (_, None) => unreachable!("a backup begins with its head"),
             }
         }
-        told(parser.seen());
+        progress(parser.seen());
     }
     let contents = parser.finish()?;
     if let Some(loader) = loader {
@@ -84,7 +89,7 @@ struct Loader {
     db: Db,
     /// The tables of the schema that the backup has.
     tables: Vec<Table>,
-    /// Where an earlier load stopped; nothing once that place is reached.
+    /// The position at which an earlier load stopped; `None` once it is reached.
     resume: Option<CopyProgress>,
     /// The table that is being filled.
     at: Option<Table>,
@@ -117,7 +122,7 @@ impl Loader {
         db.migrate(&those).await?;
         let loaded = there.as_ref().is_some_and(|progress| progress.table == LOADED);
         if there.as_ref().is_none_or(|progress| progress.table.is_empty()) {
-            // What a migration makes by itself is in the backup as it became.
+            // Rows that a migration inserts are in the backup as they became.
             db.write("backup.clear", |tx| {
                 for table in tx.tables()?.iter().rev() {
                     tx.clear(table)?;
@@ -186,7 +191,7 @@ impl Loader {
         Ok(())
     }
 
-    /// Looks whether what stands in the database now is what the backup says.
+    /// Checks that the database holds what the backup holds.
     async fn finish(self, contents: &Contents) -> Result<()> {
         if self.loaded {
             return Ok(());
@@ -212,7 +217,7 @@ impl Loader {
     }
 }
 
-/// What is there is never written over.
+/// Existing data is never overwritten.
 async fn refuse_filled(db: &Db) -> Result<()> {
     match db.read("backup.look", |tx| Ok::<_, Error>(tx.first_table()?)).await? {
         None => Ok(()),

@@ -6,7 +6,7 @@ use kaching_base::Base64Url;
 use super::{Contents, refused};
 use crate::{MasterKey, Result};
 
-/// What the MAC is over: it is told from whatever else the key may once authenticate.
+/// The context of the MAC, which keeps it apart from others under the same key.
 fn message(sha256: &str) -> Vec<u8> {
     [b"kaching-backup\0", sha256.as_bytes()].concat()
 }

@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 
 use super::{
     Head,
-    lines::{FORMAT, Mark, VERSION, line, row},
+    lines::{FORMAT, SectionLine, VERSION, line, row},
     mac, sql,
 };
 use crate::{
@@ -29,13 +29,13 @@ use crate::{
 
 /// However large it is, a backup is read within this.
 const LONGEST: Duration = Duration::from_secs(6 * 3600);
-/// Bytes of one piece, and how many wait for whoever takes them.
+/// Bytes of one piece, and how many pieces wait for the reader.
 const CHUNK: usize = 64 * 1024;
 const WAITING: usize = 4;
-/// Rows that are read at once.
+/// Rows of one read.
 const PAGE: u32 = 1000;
 
-/// A backup as it is read. Whoever drops it ends the reading; whoever takes its pieces slowly slows it, and for that
+/// A backup as it is read. Dropping it ends the reading; taking its pieces slowly slows it, and for that
 /// long keeps SQLite from emptying its log.
 pub struct Chunks {
     reading: Option<Pin<Box<dyn Future<Output = Result<()>> + Send>>>,
@@ -155,8 +155,8 @@ impl Writer {
         for table in &tables {
             let columns: Vec<String> = table.names().map(str::to_owned).collect();
             // The root's private half stays where it is.
-            let kept_back = columns.iter().position(|column| sql::is_kept_back(table.name(), column));
-            self.line(&line(&Mark::Begin { table: table.name().to_owned(), columns }))?;
+            let kept_back = columns.iter().position(|column| sql::is_excluded(table.name(), column));
+            self.line(&line(&SectionLine::Begin { table: table.name().to_owned(), columns }))?;
             let (mut rows, mut sum, mut after) = (0, Sum::default(), None);
             loop {
                 let mut page = tx.page(table, after.as_deref(), PAGE)?;
@@ -172,11 +172,11 @@ impl Writer {
                 }
             }
             all += rows;
-            self.line(&line(&Mark::end(table.name(), rows, sum)))?;
+            self.line(&line(&SectionLine::end(table.name(), rows, sum)))?;
         }
         let sha256 = super::parse::hex(&self.hash.clone().finalize());
         let mac = Some(mac::sign(key, &sha256));
-        self.line(&line(&Mark::Whole { tables: tables.len() as u64, rows: all, sha256, mac }))?;
+        self.line(&line(&SectionLine::Whole { tables: tables.len() as u64, rows: all, sha256, mac }))?;
         self.send()
     }
 

@@ -5,19 +5,19 @@ use kaching_db::{Cells, Sum};
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    Contents, Head, Seen, TableCount,
-    lines::{FORMAT, Mark, VERSION, cells},
+    BackupProgress, Contents, Head, TableCount,
+    lines::{FORMAT, SectionLine, VERSION, cells},
 };
 use crate::{Error, Result};
 
-/// No line of ours comes near to it: what is in a row came in requests of at most 64 KiB.
+/// No real line comes near to it: the values of a row came in requests of at most 64 KiB.
 const LONGEST: usize = 4 << 20;
 /// Nor is a first line of ours so long.
 const LONGEST_HEAD: usize = 64 << 10;
-/// There are fewer tables, and fewer data keys: what is remembered of a backup is bounded.
+/// There are fewer tables, and fewer data keys: it bounds the memory that a backup can take.
 const MOST: usize = 1000;
 
-/// What stands in a backup, as it comes.
+/// The parts of a backup, in their order.
 pub(super) enum Item {
     Head(Box<Head>),
     Begin(String, Vec<String>),
@@ -25,14 +25,14 @@ pub(super) enum Item {
     End(TableCount),
 }
 
-/// Takes the bytes of a backup, in whatever pieces.
+/// Parses the bytes of a backup, in pieces of any size.
 #[derive(Default)]
 pub(super) struct Parser {
     /// The beginning of a line whose end has not come.
     rest: Vec<u8>,
     hash: Sha256,
     lines: u64,
-    seen: Seen,
+    seen: BackupProgress,
     head: Option<Head>,
     /// The table whose rows come, with the number of its columns.
     open: Option<(TableCount, usize)>,
@@ -51,11 +51,11 @@ impl Parser {
     }
 
     /// How far it is.
-    pub(super) fn seen(&self) -> &Seen {
+    pub(super) fn seen(&self) -> &BackupProgress {
         &self.seen
     }
 
-    /// Takes the next bytes, and hands over what stands in the lines that they end.
+    /// Takes the next bytes, and hands over the parts in the lines that they end.
     pub(super) fn feed(&mut self, mut bytes: &[u8], take: &mut dyn FnMut(Item)) -> Result<()> {
         self.seen.bytes += bytes.len() as u64;
         while let Some(end) = bytes.iter().position(|byte| *byte == b'\n') {
@@ -117,19 +117,19 @@ impl Parser {
         }
         let mark = serde_json::from_slice(line).map_err(|_| self.damaged("it cannot be read"))?;
         match (mark, self.open.take()) {
-            (Mark::Begin { table, columns }, None) if self.tables.len() < MOST => {
+            (SectionLine::Begin { table, columns }, None) if self.tables.len() < MOST => {
                 self.seen.table.clone_from(&table);
                 self.open =
                     Some((TableCount { name: table.clone(), rows: 0, sum: Sum::default() }, columns.len()));
                 take(Item::Begin(table, columns));
             }
-            (Mark::End { end, rows, sum }, Some((found, _)))
+            (SectionLine::End { end, rows, sum }, Some((found, _)))
                 if end == found.name && rows == found.rows && sum == found.sum.to_string() =>
             {
                 self.tables.push(found.clone());
                 take(Item::End(found));
             }
-            (Mark::Whole { tables, rows, sha256, mac }, None) => {
+            (SectionLine::Whole { tables, rows, sha256, mac }, None) => {
                 let found = hex(&self.hash.clone().finalize());
                 if (tables, rows, &sha256) != (self.tables.len() as u64, self.seen.rows, &found) {
                     return Err(self.damaged("the checksum of what came before is another one"));

@@ -1,4 +1,4 @@
-//! A backup becomes the authority again, in an epoch of its own.
+//! Restores a backup, in an epoch of its own.
 
 use std::{path::Path, sync::Arc};
 
@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::{
     Contents,
-    load::{PATIENCE, Source, Told, load},
+    load::{PATIENCE, ProgressFn, Source, load},
     refused, sql,
 };
 use crate::{
@@ -23,66 +23,71 @@ use crate::{
     },
 };
 
-/// What a restore needs beside the backup.
+/// The options of a restore.
 pub struct Restore {
     /// An empty database, or one into which the same backup was not wholly restored.
     pub database: db::Config,
-    /// Opens what is sealed in the backup, and shows that nobody has changed it.
+    /// The master key, which opens the sealed values and authenticates the backup.
     pub master: MasterKey,
     /// Accepts a backup that has no MAC, as those of earlier releases; that is recorded.
     pub without_mac: bool,
-    /// The text of `root.key`, and what opens it: the new epoch is told in a keyset that the root signs.
+    /// The text of `root.key`, and what opens it: the root signs the keyset of the new epoch.
     pub root: (String, Secret<String>),
     /// Whether the database keeps the root's sealed private half from now on.
     pub keeps_root: bool,
-    /// What the keyset names as its issuer, where that is another one than before.
+    /// The issuer, where it is another one than before.
     pub issuer: Option<String>,
-    /// In whose name.
+    /// The actor of the audit entry.
     pub by: Actor,
-    /// Tells the time.
+    /// The clock.
     pub clock: Arc<dyn Clock>,
-    /// Seeds randomness.
+    /// The source of randomness.
     pub entropy: Arc<dyn Entropy>,
 }
 
-/// Restores a backup that [`read`](super::read) has found whole, and says which epoch begins. Goes on with one that was
-/// ended on the way, at whatever moment.
+/// Restores a backup that [`read`](super::read) has checked, and returns the epoch that begins. Continues a restore that
+/// was interrupted at any moment.
 ///
 /// # Errors
-/// If the database holds anything else, the keys are not those of the backup, or the clock stands before it.
-pub async fn restore(path: &Path, contents: &Contents, how: Restore, told: Told<'_>) -> Result<u64> {
-    let data = contents.check_keys(&how.master, how.without_mac)?;
-    let (text, passphrase) = how.root;
+/// If the database holds anything else, the keys are not those of the backup, or the clock is behind it.
+pub async fn restore(
+    path: &Path,
+    contents: &Contents,
+    options: Restore,
+    progress: ProgressFn<'_>,
+) -> Result<u64> {
+    let data = contents.check_keys(&options.master, options.without_mac)?;
+    let (text, passphrase) = options.root;
     let sealed = text.clone();
     let root = contents.check_root(text, passphrase).await?;
-    let db = Db::open(how.database, db::Metrics::register(&mut Registry::default())).await?;
+    let db = Db::open(options.database, db::Metrics::register(&mut Registry::default())).await?;
     let sha256 = contents.sha256.clone();
     let patient = db.with_deadline(PATIENCE);
     if let Some(epoch) = patient.read("backup.restored", move |tx| sql::restored(tx, &sha256)).await? {
-        // An earlier run was ended after its last transaction: what is left is to say so.
+        // An earlier run was interrupted after its last transaction: only the result is left to report.
         db.close().await;
         return Ok(epoch);
     }
     let origin = format!("backup {}", contents.sha256);
-    let loaded = load(&db, &origin, Source::file(path)?, told).await?;
+    let loaded = load(&db, &origin, Source::file(path)?, progress).await?;
     if loaded.sha256 != contents.sha256 {
         return Err(refused("the backup was changed while it was read: begin again, in an empty database"));
     }
-    let issuer = match how.issuer {
+    let issuer = match options.issuer {
         Some(issuer) => issuer,
         None => db.read("backup.issuer", StoredKeyset::issuer).await?.unwrap_or_default(),
     };
     let keeper = Arc::new(RootKeeper::new(RootStore::Database, Secret::new(String::new())));
     let authority = Authority::of(
         db,
-        (how.master, data),
+        (options.master, data),
         keeper,
         issuer,
-        (how.clock, how.entropy),
+        (options.clock, options.entropy),
         Changes::without_listeners(),
     );
-    let sealed = how.keeps_root.then_some(sealed);
-    let done = authority.begin_epoch(Cx::of(how.by), root, sealed, &loaded).await;
+    let sealed = options.keeps_root.then_some(sealed);
+    let done = authority.begin_epoch(Cx::of(options.by), root, sealed, &loaded).await;
     authority.close().await;
     done
 }
@@ -136,7 +141,7 @@ impl Authority {
         self.write("backup.begin_epoch", cx, move |tx, op| {
             set_epoch(tx, next)?;
             if let Some(sealed) = &sealed {
-                sql::keep_root(tx, &root.public, sealed)?;
+                sql::store_root(tx, &root.public, sealed)?;
             }
             let keys = StoredKey::load(tx, &Sealer::new(&sealing), op.now)?;
             sign_keyset(tx, &root, &issuer, &keys, op.now)?;

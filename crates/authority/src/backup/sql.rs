@@ -1,4 +1,4 @@
-//! The statements of backups and of what follows a restore.
+//! The statements of backups, restores and migrations.
 
 use kaching_base::{AuditId, Timestamp};
 use kaching_db::{Tx, params};
@@ -6,12 +6,12 @@ use kaching_license::RootKey;
 
 use crate::{Error, Result, keys::epoch};
 
-/// Whether a column's values stay out of backups.
-pub(super) fn is_kept_back(table: &str, column: &str) -> bool {
+/// Returns whether a column's values stay out of backups.
+pub(super) fn is_excluded(table: &str, column: &str) -> bool {
     (table, column) == ("roots", "sealed")
 }
 
-/// The roots that products pin, the first one first.
+/// Returns the roots that products pin, the oldest first.
 pub(super) fn roots(tx: &mut Tx<'_>) -> Result<Vec<RootKey>> {
     let rows = tx.query_all("select public from roots order by created_at, public", &[], |row| {
         row.get::<[u8; 32]>(0)
@@ -21,13 +21,13 @@ pub(super) fn roots(tx: &mut Tx<'_>) -> Result<Vec<RootKey>> {
         .collect()
 }
 
-/// Keeps a root's sealed private half in the database.
-pub(super) fn keep_root(tx: &mut Tx<'_>, root: &RootKey, sealed: &str) -> Result<()> {
+/// Stores a root's sealed private half in the database.
+pub(super) fn store_root(tx: &mut Tx<'_>, root: &RootKey, sealed: &str) -> Result<()> {
     tx.execute("update roots set sealed = ?2 where public = ?1", params![root.as_bytes(), sealed])?;
     Ok(())
 }
 
-/// A text that is another one once anything was changed, or served: the time that was stored, and the newest entry.
+/// Returns a text that differs once anything was changed, or served: the stored time, and the newest entry.
 pub(super) fn state(tx: &mut Tx<'_>) -> Result<String> {
     let mark = tx
         .query_opt("select value from settings where name = 'clock_mark'", &[], |row| row.get::<String>(0))?;
@@ -37,7 +37,7 @@ pub(super) fn state(tx: &mut Tx<'_>) -> Result<String> {
     Ok(format!("{} {}", mark.unwrap_or_default(), newest.map_or_else(String::new, |id| id.to_string())))
 }
 
-/// The epoch that began with the restore of the backup with this checksum, if nothing else was done in it.
+/// Returns the epoch that began with the restore of the backup with this checksum, if nothing else happened in it.
 pub(super) fn restored(tx: &mut Tx<'_>, sha256: &str) -> Result<Option<u64>> {
     if !is_used(tx)? || tx.unfinished()?.is_some() {
         return Ok(None);
@@ -52,12 +52,12 @@ pub(super) fn restored(tx: &mut Tx<'_>, sha256: &str) -> Result<Option<u64>> {
     Ok(matches!(newest.as_slice(), [only] if is_it(only)).then_some(epoch))
 }
 
-/// Whether an authority is here, or was begun to be copied here.
+/// Returns whether the database holds an authority, or a part of one that is copied.
 fn is_used(tx: &mut Tx<'_>) -> Result<bool> {
     Ok(tx.has_table("keysets")?)
 }
 
-/// What an authority that was moved here had come from.
+/// Returns the origin of an authority that was migrated into this database.
 pub(super) fn moved_from(tx: &mut Tx<'_>) -> Result<Option<String>> {
     if !is_used(tx)? {
         return Ok(None);

@@ -1,4 +1,4 @@
-//! An operator says that the clock is right: the authority goes on from the present time.
+//! An operator confirms the clock: the authority goes on from the present time.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::{
     licenses,
 };
 
-/// What became of a clock that an operator accepted.
+/// The result of accepting the clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AcceptedClock {
     /// The time from which the authority goes on.
@@ -26,10 +26,10 @@ pub struct AcceptedClock {
 }
 
 impl Authority {
-    /// Takes the clock as it is for the present time, where it has jumped or stands before what was stored.
+    /// Accepts the clock as the present time, where it has jumped or is before the newest stored time.
     ///
-    /// Where it went back, an epoch begins, as with a restore: clients go on with what is signed in it, though it is dated
-    /// earlier than what they have. What was made while the clock was ahead counts from now on.
+    /// Where it went back, an epoch begins, as with a restore: clients accept statements of the new epoch, though they are
+    /// dated earlier than those that they have. Licenses and keys made while the clock was ahead count from now on.
     ///
     /// # Errors
     /// `wrong_state` where nothing is wrong with the clock, or an epoch has to begin and the root cannot be opened here; as

@@ -1,4 +1,4 @@
-//! Whether the clock may date anything: it is compared with the database's, with the machine's boot clock, which nobody
+//! Decides whether the clock may date anything: it is compared with the database's, with the machine's boot clock, which nobody
 //! sets, and with the newest moment that was stored.
 
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -14,7 +14,7 @@ const JUMP: Seconds = Seconds(60);
 /// A start that finds the newest stored moment longer ago than this says so: the machine was off, or its clock is ahead.
 const LONG_AGO: Seconds = Seconds::days(7);
 
-/// What is known about the clock.
+/// The state of the clock, as it was compared last.
 pub(crate) struct ClockWatch {
     /// The newest moment that was stored: a clock before it was set back, or once ran ahead.
     newest: AtomicI64,
@@ -38,7 +38,7 @@ impl ClockWatch {
 }
 
 impl Authority {
-    /// The present moment: on PostgreSQL that of the database, as it was compared last.
+    /// Returns the present moment: on PostgreSQL that of the database, as it was compared last.
     pub fn now(&self) -> Timestamp {
         let shared = self.watch.shared.load(Ordering::Relaxed);
         Timestamp::from_micros(self.clock.now().micros().saturating_add(shared))
@@ -123,7 +123,7 @@ impl Authority {
         Ok(())
     }
 
-    /// Whether the clock may be trusted to date anything.
+    /// Checks that the clock may be trusted to date anything.
     pub(crate) fn check_clock(&self, now: Timestamp) -> Result<()> {
         self.check_off()?;
         let jumped = self.ahead(now) - self.watch.ahead.load(Ordering::Relaxed);

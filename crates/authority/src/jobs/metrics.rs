@@ -9,8 +9,6 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-use super::{KINDS, task_names};
-
 /// Jobs by kind, and tasks of the schedule by name.
 #[derive(Clone, Default)]
 pub(crate) struct JobMetrics {
@@ -45,7 +43,13 @@ struct TaskLabel {
 }
 
 impl JobMetrics {
-    pub(crate) fn register(&self, registry: &mut Registry) {
+    /// Makes them known to a registry, with the kinds and tasks that are reported from the beginning.
+    pub(crate) fn register(
+        &self,
+        registry: &mut Registry,
+        kinds: impl Iterator<Item = &'static str>,
+        tasks: impl Iterator<Item = &'static str>,
+    ) {
         let jobs = registry.sub_registry_with_prefix("jobs");
         jobs.register("running", "Jobs that this process runs, by kind", self.running.clone());
         jobs.register("done", "Jobs that this process has done, by kind", self.done.clone());
@@ -69,14 +73,14 @@ impl JobMetrics {
             self.task_success.clone(),
         );
         // Each is reported as 0 until it first happens, so that its first time is seen as a change.
-        for kind in KINDS.iter().map(|kind| JobLabel { kind: kind.name() }) {
+        for kind in kinds.map(|kind| JobLabel { kind }) {
             drop(self.running.get_or_create(&kind));
             for counter in [&self.done, &self.failed, &self.died] {
                 drop(counter.get_or_create(&kind));
             }
             drop(self.duration.0.get_or_create(&kind));
         }
-        for task in task_names() {
+        for task in tasks {
             drop(self.task_failures.get_or_create(&TaskLabel { task }));
         }
     }

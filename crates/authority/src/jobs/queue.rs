@@ -1,22 +1,10 @@
 //! Puts jobs into the queue, and claims them.
 
-use kaching_base::{JobId, Timestamp};
+use kaching_base::Timestamp;
 use kaching_db::Tx;
 
-use super::{Job, sql, worker::LEASE};
+use super::{Job, LEASE, sql, sql::ClaimedJob};
 use crate::{Authority, Cx, Error, Op, Result};
-
-/// A job that this process has claimed.
-#[derive(Clone)]
-pub(crate) struct ClaimedJob {
-    pub(crate) id: JobId,
-    pub(crate) kind: String,
-    pub(crate) payload: String,
-    /// Random bytes that nobody else has: what is settled under another lease is not kept.
-    pub(crate) lease: [u8; 16],
-    /// This attempt included.
-    pub(crate) attempts: i64,
-}
 
 impl Op {
     /// Puts a job into the queue. It is there if this transaction commits, and then wakes the worker.

@@ -22,10 +22,10 @@ pub struct Task {
     every: Duration,
     /// How it takes a stop of the process.
     on_stop: OnStop,
-    run: for<'a> fn(&'a Authority) -> Running<'a>,
+    run: for<'a> fn(&'a Authority) -> TaskFuture<'a>,
 }
 
-type Running<'a> = Pin<Box<dyn Future<Output = Result<Progress>> + Send + 'a>>;
+type TaskFuture<'a> = Pin<Box<dyn Future<Output = Result<Progress>> + Send + 'a>>;
 
 /// What becomes of a task that runs when the process stops.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -87,10 +87,6 @@ pub struct TaskReport {
 /// The reports of this process.
 #[derive(Default)]
 pub(crate) struct TaskReports(Mutex<BTreeMap<&'static str, TaskReport>>);
-
-pub(crate) fn task_names() -> impl Iterator<Item = &'static str> {
-    TASKS.iter().map(Task::name)
-}
 
 impl Task {
     /// The task's name.

@@ -3,8 +3,19 @@
 use kaching_base::{JobId, Seconds, Timestamp};
 use kaching_db::{Tx, params};
 
-use super::queue::ClaimedJob;
 use crate::Result;
+
+/// A job that this process has claimed.
+#[derive(Clone)]
+pub(crate) struct ClaimedJob {
+    pub(crate) id: JobId,
+    pub(crate) kind: String,
+    pub(crate) payload: String,
+    /// Random bytes that nobody else has: what is settled under another lease is not kept.
+    pub(crate) lease: [u8; 16],
+    /// This attempt included.
+    pub(crate) attempts: i64,
+}
 
 /// How many jobs there are.
 pub(crate) struct QueueDepth {

@@ -3,20 +3,11 @@
 use std::{future::Future, pin::pin, time::Duration};
 
 use kaching_base::Seconds;
-use kaching_db::Tx;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
-use super::{
-    Job, JobError, JobKind, Next,
-    queue::{ClaimedJob, claim, job_of, payload_of},
-    sql,
-};
-use crate::{Authority, Cx, Error, Op, Result};
+use super::{JobError, JobKind, queue::claim, sql, sql::ClaimedJob};
+use crate::{Authority, Cx, Result};
 
-/// How long a process that has claimed a job may be silent before another one takes the job over.
-pub const LEASE: Seconds = Seconds(60);
-/// How often the lease of a job that is performed is renewed.
-const RENEWED_EVERY: Duration = Duration::from_secs(20);
 /// How often the queue is looked at for jobs that another process enqueued, or that were put off.
 const POLLED_EVERY: Duration = Duration::from_secs(5);
 /// The steps of one call of `run_jobs`.
@@ -80,6 +71,9 @@ impl Authority {
         // Where one was due, another may be.
         self.jobs_enqueued.notify_one();
         match self.job_kinds.iter().flat_map(|kinds| kinds.iter()).find(|kind| kind.name() == job.kind) {
+            Some(kind) if job.attempts > kind.attempts() => {
+                self.bury(kind, job, "the process that ran it ended in each attempt".to_owned()).await?;
+            }
             Some(kind) => self.run_measured(kind, job).await?,
             None => {
                 let reason = "this version does not know this kind of job; a later one does it";
@@ -95,21 +89,13 @@ impl Authority {
         let ran = kind.run(self, &job).await;
         self.metrics.jobs.ended(kind.name(), began.elapsed());
         let Err(error) = ran else { return Ok(()) };
-        let id = job.id;
         match error {
-            JobError::Retry { reason, .. } if job.attempts >= kind.attempts() => {
-                tracing::error!(job = kind.name(), %id, reason, "a job failed too often and is a dead letter now");
-                self.bury(kind, job, reason).await
-            }
-            JobError::Retry { after, reason } => {
+            JobError::Retry { after, reason } if job.attempts < kind.attempts() => {
                 self.metrics.jobs.failed(kind.name());
-                tracing::warn!(job = kind.name(), %id, error = reason, "a job failed and is tried again");
+                tracing::warn!(job = kind.name(), id = %job.id, error = reason, "a job failed and is tried again");
                 self.put_off(&job, after, reason).await
             }
-            JobError::Fail { reason } => {
-                tracing::error!(job = kind.name(), %id, reason, "a job failed and is a dead letter now");
-                self.bury(kind, job, reason).await
-            }
+            JobError::Retry { reason, .. } | JobError::Fail { reason } => self.bury(kind, job, reason).await,
         }
     }
 
@@ -123,78 +109,19 @@ impl Authority {
         .await
     }
 
-    /// Makes a dead letter of a job.
+    /// Makes a dead letter of a job, unless another process has taken it over.
     async fn bury(&self, kind: &JobKind, job: ClaimedJob, reason: String) -> Result<()> {
         self.metrics.jobs.failed(kind.name());
-        self.metrics.jobs.died(kind.name());
-        let reason = storable(&reason);
-        self.write("jobs.bury", Cx::system("jobs"), move |tx, op| {
-            sql::finish(tx, &job, "dead", Some(&reason), op.now).map(drop)
-        })
-        .await
-    }
-
-    async fn renew_lease(&self, job: &ClaimedJob) -> Result<bool> {
-        let job = job.clone();
-        self.write("jobs.renew_lease", Cx::system("jobs"), move |tx, op| {
-            sql::renew_lease(tx, &job, op.now + LEASE)
-        })
-        .await
-    }
-}
-
-/// Runs one step of a job: prepare, perform, settle.
-pub(super) async fn run_step<J: Job>(authority: &Authority, claimed: &ClaimedJob) -> Result<(), JobError> {
-    let job: J = job_of(&claimed.payload)?;
-    let preparing = job.clone();
-    let prepared =
-        authority.write(J::KIND, Cx::system(J::KIND), move |tx, op| preparing.prepare(tx, op)).await?;
-    let performed = perform_under_lease(authority, claimed, &job, prepared).await?;
-    let (claimed, kind) = (claimed.clone(), J::KIND);
-    let done = authority.write(kind, Cx::system(kind), move |tx, op| {
-        let next = job.settle(tx, op, &performed)?;
-        settle(tx, op, &claimed, next)
-    });
-    if done.await? {
-        authority.metrics.jobs.done(kind);
-    }
-    Ok(())
-}
-
-/// Performs a job while its lease is renewed, and drops the work where another process has taken the job over.
-async fn perform_under_lease<J: Job>(
-    authority: &Authority,
-    claimed: &ClaimedJob,
-    job: &J,
-    prepared: J::Prepared,
-) -> Result<J::Performed, JobError> {
-    let mut performing = pin!(job.perform(authority, prepared));
-    loop {
-        match timeout(RENEWED_EVERY, &mut performing).await {
-            Ok(performed) => return performed,
-            Err(_) if authority.renew_lease(claimed).await? => {}
-            Err(_) => return Err(lease_ended().into()),
+        let (id, stored) = (job.id, storable(&reason));
+        let buried = self.write("jobs.bury", Cx::system("jobs"), move |tx, op| {
+            sql::finish(tx, &job, "dead", Some(&stored), op.now)
+        });
+        if buried.await? {
+            self.metrics.jobs.died(kind.name());
+            tracing::error!(job = kind.name(), %id, reason, "a job is a dead letter now: kaching job retry tries it again");
         }
+        Ok(())
     }
-}
-
-/// Writes what is left of a job. Returns whether it is done.
-///
-/// # Errors
-/// If another process has taken the job over, so that all that this step wrote is undone.
-fn settle<J: Job>(tx: &mut Tx<'_>, op: &mut Op, claimed: &ClaimedJob, next: Next<J>) -> Result<bool> {
-    let (held, done) = match next {
-        Next::Step(job) => (sql::continue_with(tx, claimed, &payload_of(&job)?, op.now)?, false),
-        Next::Done => {
-            let held = sql::restart(tx, claimed, op.now)? || sql::finish(tx, claimed, "done", None, op.now)?;
-            (held, true)
-        }
-    };
-    if held { Ok(done) } else { Err(lease_ended()) }
-}
-
-fn lease_ended() -> Error {
-    Error::Failure("the job's lease has ended".to_owned())
 }
 
 /// An error as it is stored: without what PostgreSQL does not take, and not too long.

@@ -8,7 +8,7 @@ use kaching_db::{Tx, params};
 use super::{MasterKey, Sealer, seal::place};
 use crate::{Error, Result};
 
-/// What seals values, what looks license keys up, what makes the secrets of credentials, what authenticates API tokens.
+/// The keys for sealing values, for finding license keys, for the secrets of credentials, and for API tokens.
 pub(crate) struct DataKeys {
     pub(crate) seal: Secret<[u8; 32]>,
     pub(crate) lookup: Secret<[u8; 32]>,
@@ -21,12 +21,12 @@ pub(crate) struct DataKeys {
 const TOKEN: &str = "token";
 
 impl DataKeys {
-    /// Whether a first start has made them.
+    /// Returns whether a first start has made them.
     pub(crate) fn exist(tx: &mut Tx<'_>) -> Result<bool> {
         Ok(tx.query_opt("select 1 from data_keys limit 1", &[], |_| Ok(()))?.is_some())
     }
 
-    /// Opens them with the master key, which the first one proves right or wrong.
+    /// Loads them with the master key, which the first one proves right or wrong.
     pub(crate) fn load(tx: &mut Tx<'_>, master: &MasterKey) -> Result<Self> {
         let rows = tx.query_all("select name, sealed from data_keys", &[], |row| {
             Ok((row.get::<String>(0)?, row.get::<Vec<u8>>(1)?))
@@ -34,7 +34,7 @@ impl DataKeys {
         Self::open(&rows.into_iter().collect(), master)
     }
 
-    /// Opens those that stand under their names, as the database or a backup holds them.
+    /// Opens sealed keys by their names, as the database or a backup holds them.
     pub(crate) fn open(sealed: &BTreeMap<String, Vec<u8>>, master: &MasterKey) -> Result<Self> {
         let sealer = Sealer::new(master.secret());
         let unseal = |name: &'static str, sealed: &[u8]| {
@@ -70,7 +70,7 @@ impl DataKeys {
         store(tx, &Sealer::new(master.secret()), TOKEN, key)
     }
 
-    /// Keeps new ones.
+    /// Stores new ones.
     pub(crate) fn store(&self, tx: &mut Tx<'_>, master: &MasterKey) -> Result<()> {
         let sealer = Sealer::new(master.secret());
         for (name, key) in [("seal", &self.seal), ("lookup", &self.lookup), ("credential", &self.credential)]

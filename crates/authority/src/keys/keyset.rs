@@ -7,7 +7,7 @@ use kaching_license::{Jwk, Keyset, RootKey, encode};
 use super::{Root, StoredKey, epoch};
 use crate::{Error, Result};
 
-/// While the root is on the authority, a keyset lives 30 days and is signed anew every day.
+/// While the root is on the authority, a keyset lives 30 days and is signed again every day.
 const LIFE: Seconds = Seconds::days(30);
 const RENEWED_EVERY: Seconds = Seconds::days(1);
 
@@ -51,25 +51,25 @@ impl StoredKeyset {
         self.signed_at + LIFE
     }
 
-    /// What the newest keyset names as its issuer.
+    /// Returns the issuer of the newest keyset.
     pub(crate) fn issuer(tx: &mut Tx<'_>) -> Result<Option<String>> {
         let newest = "select issuer from keysets order by version desc limit 1";
         Ok(tx.query_opt(newest, &[], |row| row.get(0))?)
     }
 
-    /// The version of the newest keyset; 0 where there is none.
+    /// Returns the version of the newest keyset; 0 if there is none.
     pub(crate) fn newest(tx: &mut Tx<'_>) -> Result<u64> {
         let newest =
             tx.query_one("select coalesce(max(version), 0) from keysets", &[], |row| row.get::<i64>(0))?;
         Ok(newest.unsigned_abs())
     }
 
-    /// Whether it lists this key.
+    /// Returns whether it lists this key.
     pub(crate) fn lists(&self, kid: &str) -> bool {
         self.kids.split(' ').any(|listed| listed == kid)
     }
 
-    /// Whether it lists other keys than these, or is a day old.
+    /// Returns whether it lists other keys than these, or is a day old.
     pub(crate) fn due(&self, keys: &[StoredKey], now: Timestamp) -> bool {
         self.kids != kids(keys) || now.since(self.signed_at) >= RENEWED_EVERY
     }
@@ -85,7 +85,7 @@ pub(crate) fn sign_again(tx: &mut Tx<'_>, root: &Root, keys: &[StoredKey], now: 
     sign(tx, root, &issuer, keys, now)
 }
 
-/// Signs the keys under the next version and keeps the statement.
+/// Signs the keys under the next version and stores the statement.
 pub(crate) fn sign(
     tx: &mut Tx<'_>,
     root: &Root,

@@ -3,7 +3,7 @@
 use aws_lc_rs::hmac;
 use kaching_base::{Base64Url, ParseError, Secret, pasted};
 
-/// What seals every other key. It is written as 43 symbols of base64url.
+/// The key that seals every other key. It is written as 43 symbols of base64url.
 #[derive(Clone)]
 pub struct MasterKey(Secret<[u8; 32]>);
 
@@ -26,7 +26,7 @@ impl MasterKey {
         })
     }
 
-    /// The text that stands in `master.key`.
+    /// Returns the text of `master.key`.
     pub fn encode(&self) -> Secret<String> {
         Secret::new(Base64Url(self.0.expose()).to_string())
     }

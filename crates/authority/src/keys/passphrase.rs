@@ -11,7 +11,7 @@ use crate::{Error, Result};
 const MEMORY_KIB: u32 = 65_536;
 const PASSES: u32 = 3;
 
-/// A secret as it is kept under a passphrase.
+/// A secret, sealed under a passphrase.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Locked {

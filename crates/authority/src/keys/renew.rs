@@ -16,7 +16,7 @@ use super::{
 use crate::{Authority, Cx, Error, Result, audit::Entry, blocking::run_blocking};
 
 impl Authority {
-    /// The keys as they are now.
+    /// Returns the present keys.
     pub fn keys(&self) -> Arc<KeyRing> {
         self.ring.load_full()
     }
@@ -74,7 +74,7 @@ impl Authority {
         self.ring.store(Arc::new(ring));
     }
 
-    /// Whether clients can verify what would be signed now.
+    /// Checks that clients can verify what would be signed now.
     ///
     /// # Errors
     /// With what is wrong with the keyset.

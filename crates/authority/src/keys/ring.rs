@@ -9,7 +9,7 @@ use kaching_license::{Claims, Jwks, KeyPurpose, LicenseKey, RootKey, Sign, encod
 use super::{DataKeys, Sealer, StoredKey, StoredKeyset, TokenKey, seal, stored::StoredKeys};
 use crate::{Error, Result};
 
-/// Everything that one operation needs of the keys; replaced as a whole when one changes.
+/// The keys of one operation; replaced as a whole when one changes.
 pub struct KeyRing {
     /// The authority's life between restores from backup.
     pub epoch: u64,
@@ -94,7 +94,7 @@ impl KeyRing {
         self.sealer.seal(&seal::place(table, column, id), plain)
     }
 
-    /// Decrypts what [`seal`](Self::seal) made for the same place.
+    /// Decrypts a value that [`seal`](Self::seal) encrypted for the same place.
     ///
     /// # Errors
     /// If it was made for another place, under another key, or was changed.
@@ -102,7 +102,7 @@ impl KeyRing {
         self.sealer.unseal(&seal::place(table, column, id), sealed)
     }
 
-    /// What a license key is found by: HMAC-SHA256 of its canonical form.
+    /// Returns the hash by which a license key is found: HMAC-SHA256 of its canonical form.
     pub fn lookup(&self, key: &LicenseKey) -> [u8; 32] {
         let tag = hmac::sign(&self.lookup, key.expose().as_bytes());
         tag.as_ref().try_into().expect("SHA-256 has 32 bytes")
@@ -118,7 +118,7 @@ impl KeyRing {
         })
     }
 
-    /// What tells one version of an object from another: half of an HMAC-SHA256. Its input begins as no license key
+    /// Returns the version of an object with this content: half of an HMAC-SHA256. Its input begins as no license key
     /// does.
     pub(crate) fn version(&self, content: &[u8]) -> [u8; 16] {
         let mut mac = hmac::Context::with_key(&self.lookup);
@@ -127,17 +127,17 @@ impl KeyRing {
         *mac.sign().as_ref().first_chunk().expect("SHA-256 has 32 bytes")
     }
 
-    /// What the secrets of credentials are made from.
+    /// Returns the key from which the secrets of credentials are derived.
     pub fn credential_key(&self) -> &Secret<[u8; 32]> {
         &self.credential
     }
 
-    /// Whether there is a key for this algorithm that clients know.
+    /// Returns whether there is a key for this algorithm that clients know.
     pub(crate) fn signs(&self, algorithm: LeaseAlgorithm) -> bool {
         self.signers.contains_key(&algorithm)
     }
 
-    /// Whether every root has signed this key in.
+    /// Returns whether every root has signed this key in.
     pub(crate) fn lists(&self, kid: &str) -> bool {
         self.listed.iter().any(|listed| listed == kid)
     }
@@ -146,7 +146,7 @@ impl KeyRing {
         self.signers.get(&algorithm).map(|signer| signer.ends_at)
     }
 
-    /// Signs a statement; after COMMIT only.
+    /// Signs a statement. To be called after COMMIT only.
     ///
     /// # Errors
     /// If there is no key of this algorithm, or the statement is too long.

@@ -1,4 +1,4 @@
-//! The root key: what products pin. Its private half is sealed by a passphrase and may live elsewhere.
+//! The root key, which products pin. Its private half is sealed by a passphrase and may live elsewhere.
 
 use std::{fs, path::PathBuf};
 
@@ -12,13 +12,13 @@ use super::{
 };
 use crate::{Error, Result};
 
-/// What associates the seal with what it seals.
+/// The associated data of the seal.
 const PLACE: (&str, &str) = ("root.key", "seed");
 
-/// Where the sealed private half of the root is kept.
+/// The place where the sealed private half of the root is kept.
 #[derive(Clone, Debug)]
 pub enum RootStore {
-    /// In `root.key` of this directory, with `root.pub` beside it.
+    /// In `root.key` of this directory, next to `root.pub`.
     Directory(PathBuf),
     /// In the database, which several replicas share.
     Database,
@@ -43,7 +43,7 @@ impl Root {
         Ok(Self { public, signer })
     }
 
-    /// Opens what [`seal`] made.
+    /// Opens a text that [`seal`] made.
     ///
     /// # Errors
     /// If the passphrase is another one, or the text was changed.
@@ -68,7 +68,7 @@ pub(crate) fn seal(seed: &Secret<[u8; 32]>, passphrase: &Secret<String>, salt: [
     Ok(serde_json::to_string_pretty(&file).expect("plain fields serialise") + "\n")
 }
 
-/// Where the root is, and what opens it.
+/// The place of the root, and the passphrase that opens it.
 pub(crate) struct RootKeeper {
     store: RootStore,
     passphrase: Secret<String>,
@@ -79,13 +79,13 @@ impl RootKeeper {
         Self { store, passphrase }
     }
 
-    /// The root at hand; nothing if it lives elsewhere. Takes a moment: the passphrase is stretched.
+    /// Opens the root; `None` if it is kept elsewhere. Takes half a second: the passphrase is stretched.
     pub(crate) fn open(&self, in_database: Option<&str>) -> Result<Option<Root>> {
         let text = self.sealed(in_database.map(str::to_owned))?;
         text.map(|text| Root::open(&text, &self.passphrase)).transpose()
     }
 
-    /// Its text as it is kept; nothing if it lives elsewhere.
+    /// Returns its sealed text; `None` if it is kept elsewhere.
     pub(crate) fn sealed(&self, in_database: Option<String>) -> Result<Option<String>> {
         match &self.store {
             RootStore::Database => Ok(in_database),
@@ -97,13 +97,13 @@ impl RootKeeper {
         }
     }
 
-    /// Returns what tells one `root.key` from another; `None` where the root is kept in the database, or elsewhere.
+    /// Returns the digest of `root.key`; `None` where the root is kept in the database, or elsewhere.
     pub(crate) fn file_digest(&self) -> Result<Option<String>> {
         let text = self.sealed(None)?;
         Ok(text.map(|text| Base64Url(Sha256::digest(text.as_bytes())).to_string()))
     }
 
-    /// Makes a root. Gives its sealed text where that belongs into the database.
+    /// Creates a root. Returns its sealed text too, where that belongs into the database.
     pub(crate) fn create(&self, seed: Secret<[u8; 32]>, salt: [u8; 32]) -> Result<(Root, Option<String>)> {
         let root = Root::from_seed(&seed)?;
         let text = seal(&seed, &self.passphrase, salt)?;
@@ -116,7 +116,7 @@ impl RootKeeper {
         }
     }
 
-    /// Writes the root's public half beside it, for the products that pin it.
+    /// Writes the root's public half into the same directory, for the products that pin it.
     pub(crate) fn publish(&self, public: &RootKey) -> Result<()> {
         match &self.store {
             RootStore::Database => Ok(()),

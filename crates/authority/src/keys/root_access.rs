@@ -11,8 +11,8 @@ use super::{Root, stored::StoredKeys};
 use crate::{Authority, Cx, Error, Result, audit::Entry, blocking::run_blocking};
 
 impl Authority {
-    /// Whether the root that is kept here can be opened, and is the one that products pin. Nothing is wrong with one
-    /// that is kept elsewhere. Takes a moment: the passphrase is stretched.
+    /// Checks that the root that is kept here can be opened, and is the one that products pin. One that is kept elsewhere
+    /// is fine. Takes half a second: the passphrase is stretched.
     ///
     /// # Errors
     /// With what to do before the next keyset is due.
@@ -75,7 +75,7 @@ impl Authority {
             .await
     }
 
-    /// The root's private half as it is kept here, sealed by its passphrase: to be kept elsewhere as well. On record.
+    /// Returns the root's private half, sealed by its passphrase, for a copy elsewhere. An audit entry records it.
     ///
     /// # Errors
     /// `not_found` if it is kept elsewhere already.
@@ -84,7 +84,7 @@ impl Authority {
         let sealed = self.root.sealed(stored.root_in_database)?;
         let root = stored.keysets.first().map(|keyset| keyset.root);
         let (Some(root), Some(sealed)) = (root, sealed) else {
-            return Err(Error::not_found("root key on this authority: it is where you brought it"));
+            return Err(Error::not_found("root key on this authority: it is kept where you brought it"));
         };
         self.write_regardless("keys.take_root", cx, move |tx, op| {
             op.on("root.take", root);

@@ -18,7 +18,7 @@ impl Authority {
     /// Makes the signing key that leases of this algorithm need, unless there is one.
     ///
     /// # Errors
-    /// If it cannot be kept, or the root has not signed it in.
+    /// If it cannot be stored, or the root has not signed it in.
     pub async fn ensure_signing_key(&self, algorithm: LeaseAlgorithm) -> Result<()> {
         if self.keys().signs(algorithm) {
             return Ok(());
@@ -33,7 +33,7 @@ impl Authority {
     /// stays listed, so that what it signed stays valid.
     ///
     /// # Errors
-    /// If it cannot be kept, or the root has not signed it in: then the present one signs on.
+    /// If it cannot be stored, or the root has not signed it in: then the present one signs on.
     pub async fn rotate_signing_key(&self, cx: Cx, algorithm: LeaseAlgorithm) -> Result<()> {
         self.make_key(cx, algorithm, None).await
     }
@@ -50,10 +50,10 @@ impl Authority {
         }
         let (sealing, kid) = (self.data.seal.clone(), key.signer.kid().to_owned());
         // An operator's answer is rendered from the result of the transaction, so its type is that of the operation.
-        let kept = match unless {
+        let stored = match unless {
             None => {
                 let stored =
-                    self.write("keys.rotate", cx, move |tx, op| keep(tx, op, &key, &Sealer::new(&sealing)));
+                    self.write("keys.rotate", cx, move |tx, op| store(tx, op, &key, &Sealer::new(&sealing)));
                 stored.await.map(|()| true)
             }
             Some(longer_than) => {
@@ -63,26 +63,26 @@ impl Authority {
                     let present = StoredKey::load(tx, &sealer, op.now)?;
                     let needed = !serves(&present, algorithm, op.now + longer_than);
                     if needed {
-                        keep(tx, op, &key, &sealer)?;
+                        store(tx, op, &key, &sealer)?;
                     }
                     Ok(needed)
                 });
                 stored.await
             }
         };
-        let kept = match kept {
+        let stored = match stored {
             // The key of the first request may still wait for the root.
             Err(Error::Replayed(answer)) => {
                 self.sign_in(algorithm).await?;
                 return Err(Error::Replayed(answer));
             }
-            kept => kept?,
+            stored => stored?,
         };
         self.sign_in(algorithm).await?;
-        if !kept || self.keys().lists(&kid) { Ok(()) } else { Err(unsigned("")) }
+        if !stored || self.keys().lists(&kid) { Ok(()) } else { Err(unsigned("")) }
     }
 
-    /// Has the root sign in what is kept, and sees that this algorithm has a key then.
+    /// Has the root sign in the stored keys, and checks that this algorithm has a key then.
     async fn sign_in(&self, algorithm: LeaseAlgorithm) -> Result<()> {
         match self.renew_keyset().await {
             Err(Error::Failure(why)) => Err(unsigned(&format!(" ({why})"))),
@@ -92,7 +92,7 @@ impl Authority {
         }
     }
 
-    /// Whether there is a key that the root has only to sign in, and that serves for longer than this.
+    /// Returns whether there is a key that the root has only to sign in, and that serves for longer than this.
     async fn waiting_key(&self, algorithm: LeaseAlgorithm, longer_than: Seconds) -> Result<bool> {
         let last = self.now() + longer_than;
         Ok(serves(&self.stored_keys().await?.keys, algorithm, last))
@@ -100,13 +100,13 @@ impl Authority {
 }
 
 /// Stores a new key, with its audit entry.
-fn keep(tx: &mut Tx<'_>, op: &mut Op, key: &StoredKey, sealer: &Sealer) -> Result<()> {
+fn store(tx: &mut Tx<'_>, op: &mut Op, key: &StoredKey, sealer: &Sealer) -> Result<()> {
     op.on("key.rotate", key.signer.kid());
     key.store(tx, sealer)?;
     op.audit(tx, Entry::ok(json!({ "algorithm": key.signer.algorithm().as_str(), "purpose": "lease" })))
 }
 
-/// Whether one of these signs leases with this algorithm beyond a moment.
+/// Returns whether one of these signs leases with this algorithm beyond a moment.
 fn serves(keys: &[StoredKey], algorithm: LeaseAlgorithm, last: Timestamp) -> bool {
     let fits = |key: &&StoredKey| key.jwk.purpose == KeyPurpose::Lease && key.jwk.exp > last;
     keys.iter().filter(fits).any(|key| key.signer.algorithm() == algorithm)
@@ -137,7 +137,7 @@ pub(crate) async fn replace_ending_keys(authority: &Authority) -> Result<Progres
 
 fn unsigned(why: &str) -> Error {
     let detail = format!(
-        "the new key is kept, and signs when the root has signed it in: put root.key back, or sign the keyset where the root is{why}"
+        "the new key is stored, and signs when the root has signed it in: put root.key back, or sign the keyset where the root is{why}"
     );
     Error::coded(ErrorCode::WrongState, detail)
 }

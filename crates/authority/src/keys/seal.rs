@@ -8,7 +8,7 @@ use crate::{Error, Result};
 /// One sealing key.
 pub(crate) struct Sealer(RandomizedNonceKey);
 
-/// Where a sealed value stands. A zero byte ends each part, so that no two places read alike.
+/// Returns the place of a sealed value, as associated data. A zero byte ends each part, so that no two places read alike.
 pub(crate) fn place(table: &str, column: &str, id: &[u8]) -> Vec<u8> {
     [table.as_bytes(), b"\0", column.as_bytes(), b"\0", id].concat()
 }

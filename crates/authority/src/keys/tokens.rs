@@ -1,4 +1,5 @@
-//! What authenticates API tokens: whoever can write the database cannot make one, nor give one more rights.
+//! The key that authenticates API tokens: write access to the database is not enough to make one, or to give one more
+//! rights.
 
 use aws_lc_rs::hmac;
 use kaching_base::Secret;

@@ -1,5 +1,5 @@
-//! How statements ask for words: written so that one way to answer them is left, whatever PostgreSQL estimates. It
-//! knows nothing of a table that it has not looked at yet, and little of a word that it is told only later.
+//! The conditions of searches, written so that PostgreSQL has one plan for them, however it estimates: it has no
+//! statistics of a new table, and knows little of a word that is a parameter.
 //!
 //! Few matches are all found first: a set that ends with a limit is made before anything is joined to it, and no
 //! larger than that, so that nobody walks a list for the sake of three of its rows. The limit is

@@ -14,7 +14,7 @@ const MOST_SEARCHED: usize = 64;
 const LONGEST: usize = 64;
 const LONGEST_UNSPACED: usize = 16;
 
-/// Characters in a row that are looked for together.
+/// Characters in a row that are searched together.
 struct Run {
     text: String,
     /// Of a script that puts no spaces between words.
@@ -153,7 +153,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_is_indexed_is_found_by_itself(text in "\\PC{0,40}") {
+        fn every_indexed_text_is_found(text in "\\PC{0,40}") {
             prop_assert!(asked(&text).is_empty() || finds(&text, &text), "{:?}", text);
         }
 

@@ -12,7 +12,8 @@ use crate::{
 /// Makes the key that authenticates tokens, and puts what is stored of them under it, in one transaction. Of several
 /// servers that start on a database, one does.
 ///
-/// What an earlier release writes afterwards is not taken over: whoever can write the database could write the same.
+/// Tokens that an earlier release writes afterwards are not adopted: anybody with write access to the database could
+/// write the same.
 pub(crate) async fn adopt(db: &Db, master: &MasterKey, entropy: &dyn Entropy) -> Result<()> {
     if db.read("tokens.adopted", DataKeys::has_token_key).await? {
         return Ok(());
@@ -31,7 +32,7 @@ fn put_under(tx: &mut Tx<'_>, key: &Secret<[u8; 32]>, master: &MasterKey) -> Res
     if DataKeys::has_token_key(tx)? {
         return Ok(None);
     }
-    // A wrong master key is told before it seals anything.
+    // A wrong master key is refused before it seals anything.
     DataKeys::load(tx, master)?;
     DataKeys::store_token_key(tx, master, key)?;
     let (key, tokens) = (TokenKey::new(key), sql::lock_all(tx)?);

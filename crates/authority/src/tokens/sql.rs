@@ -49,7 +49,7 @@ pub(super) fn lock_by_id(tx: &mut Tx<'_>, id: TokenId) -> Result<Option<Token>> 
     Ok(tx.query_opt(select!(" where t.id = ?1 for update"), params![id], read)?)
 }
 
-/// The token that is found by this, with what authenticates its rights.
+/// Returns the token with this hash, with the code that authenticates its rights.
 pub(super) fn by_lookup(tx: &mut Tx<'_>, lookup: &[u8; 32]) -> Result<Option<(Token, Vec<u8>)>> {
     let sql = "select t.id, t.name, t.scopes, t.expires_at, t.last_used_at, t.created_at, t.updated_at, t.archived_at,
                       t.rights
@@ -59,7 +59,7 @@ pub(super) fn by_lookup(tx: &mut Tx<'_>, lookup: &[u8; 32]) -> Result<Option<(To
     })?)
 }
 
-/// What a token is found by, and what authenticates its rights.
+/// Returns the hash by which a token is found, and the code that authenticates its rights.
 pub(super) fn codes(tx: &mut Tx<'_>, id: TokenId) -> Result<([u8; 32], Vec<u8>)> {
     let sql = "select hash, rights from tokens where id = ?1";
     Ok(tx.query_one(sql, params![id], |row| {
@@ -67,7 +67,7 @@ pub(super) fn codes(tx: &mut Tx<'_>, id: TokenId) -> Result<([u8; 32], Vec<u8>)>
     })?)
 }
 
-/// Every token, as its id, locked against others.
+/// Returns every token, by id, locked for update.
 pub(super) fn lock_all(tx: &mut Tx<'_>) -> Result<Vec<Token>> {
     Ok(tx.query_all(select!(" order by t.id for update"), &[], read)?)
 }
@@ -131,7 +131,7 @@ fn put_words(tx: &mut Tx<'_>, token: &Token) -> Result<()> {
     search::put(tx, Noun::Token, token.id, &words_of([token.name.as_str()]))
 }
 
-/// Writes the last use down unless that was done since `before`.
+/// Records the last use unless that was done since `before`.
 pub(super) fn set_used(tx: &mut Tx<'_>, id: TokenId, at: Timestamp, before: Timestamp) -> Result<()> {
     tx.execute(
         "update tokens set last_used_at = ?2 where id = ?1 and (last_used_at is null or last_used_at <= ?3)",
@@ -140,7 +140,7 @@ pub(super) fn set_used(tx: &mut Tx<'_>, id: TokenId, at: Timestamp, before: Time
     Ok(())
 }
 
-/// Whether no token was ever made.
+/// Returns whether no token was ever made.
 pub(super) fn none(tx: &mut Tx<'_>) -> Result<bool> {
     Ok(tx.query_opt("select 1 as one from tokens limit 1", &[], |row| row.get::<i64>(0))?.is_none())
 }

@@ -80,8 +80,8 @@ async fn serves_while_the_keyset_is_valid_although_its_root_cannot_be_opened() {
         let authority = open(with("mule", ours)).await.expect("the keyset is due, but counts for 28 days");
         authority.ready().await.unwrap();
         assert!(verifies(&authority).await);
-        for told in [authority.renew_keyset().await, authority.check_root().await] {
-            let error = told.unwrap_err().to_string();
+        for refused in [authority.renew_keyset().await, authority.check_root().await] {
+            let error = refused.unwrap_err().to_string();
             assert!(error.contains("passphrase"), "{error}");
         }
         authority.close().await;
@@ -96,7 +96,7 @@ async fn serves_while_the_keyset_is_valid_although_its_root_cannot_be_opened() {
 }
 
 #[tokio::test]
-async fn a_start_leaves_the_root_closed_while_the_keyset_counts() {
+async fn a_start_does_not_open_the_root_while_the_keyset_is_valid() {
     for scratch in engines() {
         let (directory, clock) = (scratch.folder.path(), Arc::new(FakeClock::default()));
         let options = || options(&scratch.config, directory, Arc::<FakeClock>::clone(&clock));
@@ -128,11 +128,11 @@ async fn a_key_that_no_root_has_signed_in_signs_nothing() {
         std::fs::rename(directory.join("root.key"), directory.join("vault")).unwrap();
 
         let authority = open(options()).await.unwrap();
-        let told = authority.rotate_signing_key(operator(), LeaseAlgorithm::EdDsa).await.unwrap_err();
-        assert_eq!(told.code(), ErrorCode::WrongState, "{told}");
+        let error = authority.rotate_signing_key(operator(), LeaseAlgorithm::EdDsa).await.unwrap_err();
+        assert_eq!(error.code(), ErrorCode::WrongState, "{error}");
         assert!(verifies(&authority).await, "the old key signs on");
-        let told = authority.ensure_signing_key(LeaseAlgorithm::Rs256).await.unwrap_err();
-        assert_eq!(told.code(), ErrorCode::WrongState, "{told}");
+        let error = authority.ensure_signing_key(LeaseAlgorithm::Rs256).await.unwrap_err();
+        assert_eq!(error.code(), ErrorCode::WrongState, "{error}");
         let listed = authority.keys().jwks.keys.len();
         authority.ensure_signing_key(LeaseAlgorithm::Rs256).await.unwrap_err();
         assert_eq!(authority.keys().jwks.keys.len(), listed, "asking again makes no second key");
@@ -178,7 +178,7 @@ async fn a_root_of_another_authority_is_noticed_at_start() {
 }
 
 #[tokio::test]
-async fn a_withdrawn_key_is_trusted_no_more_and_its_successor_signs() {
+async fn a_withdrawn_key_is_no_longer_trusted_and_its_successor_signs() {
     for scratch in engines() {
         let (directory, clock) = (scratch.folder.path(), Arc::new(FakeClock::default()));
         let options = || options(&scratch.config, directory, Arc::<FakeClock>::clone(&clock));
@@ -200,12 +200,12 @@ async fn a_withdrawn_key_is_trusted_no_more_and_its_successor_signs() {
         let withdrawn = authority.withdraw_signing_key(operator(), stolen.clone()).await.unwrap();
         let successor = withdrawn.successor.expect("it was the only one");
         assert_eq!(listed(&authority), std::slice::from_ref(&successor));
-        assert!(authority.keys().version > version, "the next lease tells clients to fetch it");
+        assert!(authority.keys().version > version, "clients fetch it with the next lease");
         assert!(verifies(&authority).await && !trusts(&authority, &signed));
         let again = authority.withdraw_signing_key(operator(), stolen.clone()).await.unwrap_err();
         assert_eq!(again.code(), ErrorCode::NotFound);
 
-        // Beside another of its kind it needs no successor, and a later renewal does not bring it back.
+        // Where another of its kind is left, it needs no successor, and a later renewal does not bring it back.
         clock.advance(Seconds(1));
         authority.rotate_signing_key(operator(), LeaseAlgorithm::EdDsa).await.unwrap();
         let withdrawn = authority.withdraw_signing_key(operator(), successor).await.unwrap();
@@ -240,9 +240,9 @@ async fn a_key_is_withdrawn_with_the_next_keyset_or_not_at_all() {
             open(options(&scratch.config, directory, Arc::<FakeClock>::clone(&clock))).await.unwrap();
         let (kid, version) = (authority.keys().jwks.keys[0].kid(), authority.keys().version);
         std::fs::rename(directory.join("root.key"), directory.join("vault")).unwrap();
-        let told = authority.withdraw_signing_key(operator(), kid.clone()).await.unwrap_err();
-        assert_eq!(told.code(), ErrorCode::WrongState);
-        assert!(told.to_string().contains("root.key"), "{told}");
+        let error = authority.withdraw_signing_key(operator(), kid.clone()).await.unwrap_err();
+        assert_eq!(error.code(), ErrorCode::WrongState);
+        assert!(error.to_string().contains("root.key"), "{error}");
         assert_eq!((authority.keys().jwks.keys[0].kid(), authority.keys().version), (kid.clone(), version));
         assert!(verifies(&authority).await);
         std::fs::rename(directory.join("vault"), directory.join("root.key")).unwrap();
@@ -265,7 +265,7 @@ async fn keys_are_replaced_before_they_end() {
         clock.advance(Seconds::days(100));
         authority.run_jobs().await.unwrap();
         authority.run_jobs().await.unwrap();
-        assert_eq!(authority.keys().jwks.keys.len(), 2, "the next one stands beside it");
+        assert_eq!(authority.keys().jwks.keys.len(), 2, "the next one is listed with it");
         clock.advance(Seconds::days(31));
         authority.renew_keyset().await.unwrap();
         assert!(verifies(&authority).await);
@@ -325,7 +325,7 @@ async fn a_clock_that_was_set_back_signs_no_keyset() {
 }
 
 #[tokio::test]
-async fn two_that_start_at_once_make_one_authority() {
+async fn two_servers_that_start_together_make_one_authority() {
     let scratch = kaching_testkit::Scratch::new(kaching_testkit::Engine::Postgres);
     let clock = Arc::new(FakeClock::default());
     let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());

@@ -45,14 +45,14 @@ async fn keeps_its_root_and_raises_its_version() {
         world.clock.advance(Seconds::days(1));
         world.authority.renew_keyset().await.unwrap();
         let renewed = world.authority.keys();
-        assert!(renewed.version > before.version, "a keyset is signed anew every day");
+        assert!(renewed.version > before.version, "a keyset is signed again every day");
         assert_eq!(renewed.roots, before.roots);
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_rotated_key_joins_the_keyset_beside_the_old_one() {
+async fn a_rotated_key_joins_the_old_one_in_the_keyset() {
     World::each(|world| async move {
         world.clock.advance(Seconds(1));
         world.authority.ensure_signing_key(LeaseAlgorithm::Rs256).await.unwrap();
@@ -79,7 +79,7 @@ async fn a_clock_that_was_set_back_dates_nothing() {
 }
 
 #[tokio::test]
-async fn another_master_key_is_told_as_such() {
+async fn another_master_key_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let authority = Authority::open(options(directory.path()), &mut Registry::default()).await.unwrap();
     authority.close().await;
@@ -108,7 +108,7 @@ async fn files_are_for_their_owner_alone() {
 }
 
 #[tokio::test]
-async fn a_look_at_the_data_leaves_the_issuer_as_it_is() {
+async fn reading_the_data_keeps_the_issuer() {
     let directory = tempfile::tempdir().unwrap();
     let present =
         |url: &str| Options { issuer: Issuer::Default(url.to_owned()), ..options(directory.path()) };
@@ -118,5 +118,5 @@ async fn a_look_at_the_data_leaves_the_issuer_as_it_is() {
         versions.push(authority.keys().version);
         authority.close().await;
     }
-    assert_eq!(versions[0], versions[1], "nothing was signed anew");
+    assert_eq!(versions[0], versions[1], "nothing was signed again");
 }

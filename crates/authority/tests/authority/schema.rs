@@ -1,4 +1,4 @@
-//! The schema, for those who look at it; and every statement, prepared on both engines.
+//! The schema, as recorded; every statement, prepared on both engines; the growth of every table.
 
 mod growth;
 mod statements;
@@ -17,7 +17,7 @@ async fn database(world: &World) -> Db {
 }
 
 #[tokio::test]
-async fn the_schema_is_the_one_on_the_surface() {
+async fn the_schema_is_recorded() {
     let mut text = String::new();
     for engine in [Engine::Sqlite, Engine::Postgres] {
         let world = World::on(engine).await;
@@ -34,7 +34,7 @@ async fn the_schema_is_the_one_on_the_surface() {
 
 /// In a table without rowid, a row longer than a quarter of a page takes a page of its own besides.
 #[tokio::test]
-async fn what_grows_fills_its_pages() {
+async fn rows_of_growing_tables_fill_their_pages() {
     let world = World::on(Engine::Sqlite).await;
     for number in 0..300 {
         let name = format!("Customer {number} with a name of some length, as they have it on their invoices");

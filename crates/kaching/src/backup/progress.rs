@@ -1,4 +1,4 @@
-use kaching_authority::backup::Seen;
+use kaching_authority::backup::BackupProgress;
 
 use crate::output::show_progress;
 
@@ -17,7 +17,7 @@ impl Progress {
         Self { verb, shown_at: 0 }
     }
 
-    pub(crate) fn show(&mut self, seen: &Seen) {
+    pub(crate) fn show(&mut self, seen: &BackupProgress) {
         if seen.bytes >= self.shown_at + STEP {
             self.shown_at = seen.bytes;
             show_progress(&format!(

@@ -58,6 +58,7 @@ fn unknown(flag: &str, name: &str) -> String {
         ("--scope", _) => "read",
         (_, "ACTIVATION") => "act_01m81jhz4sewe84nq6ffy7jzvt",
         (_, "LICENSE") => "lic_01m81jhz4sewe84nq6ffy7jzvt",
+        (_, "JOB") => "job_01m81jhz4sewe84nq6ffy7jzvt",
         (_, "TOKEN") => "tok_01m81jhz4sewe84nq6ffy7jzvt",
         (_, "PRODUCT:PLAN" | "PRODUCT:FEATURE") => "nothing:nothing",
         (_, "all|renewing|LICENSE") => "all",

@@ -31,6 +31,7 @@ fn every_answer_is_one_document() {
         "token list",
         "key list",
         "key root",
+        "job list",
         "audit list",
         "stats",
         "reminders",

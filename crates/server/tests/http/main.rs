@@ -5,6 +5,7 @@
 mod events;
 mod face;
 mod hostile;
+mod jobs;
 mod keys_in_urls;
 mod limits;
 mod operator;

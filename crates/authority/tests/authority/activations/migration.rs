@@ -4,7 +4,7 @@ use std::{fs, sync::Arc};
 
 use kaching_authority::{
     Actor, MasterKey,
-    backup::{Contents, Relocate, relocate},
+    backup::{Contents, MigrateOptions, migrate},
 };
 use kaching_base::{ErrorCode, Seconds};
 use kaching_db::{Config, params};
@@ -15,8 +15,8 @@ use super::{
     setting::{Installation, Site},
 };
 
-fn how(world: &World, to: &Config) -> Relocate {
-    Relocate {
+fn how(world: &World, to: &Config) -> MigrateOptions {
+    MigrateOptions {
         from: world.database.clone(),
         to: to.clone(),
         master: MasterKey::new([7; 32]),
@@ -28,7 +28,7 @@ fn how(world: &World, to: &Config) -> Relocate {
 }
 
 async fn moved(world: &World, to: &Config) -> kaching_authority::Result<Contents> {
-    relocate(how(world, to), &|_| {}).await
+    migrate(how(world, to), &|_| {}).await
 }
 
 #[tokio::test]
@@ -41,11 +41,11 @@ async fn a_migration_copies_everything_and_clients_notice_nothing() {
     world.authority.close().await;
 
     let target = Scratch::new(Engine::Postgres);
-    let wrong = Relocate { master: MasterKey::new([9; 32]), ..how(&world, &target.config) };
-    assert!(relocate(wrong, &|_| {}).await.err().unwrap().to_string().contains("master key"));
+    let wrong = MigrateOptions { master: MasterKey::new([9; 32]), ..how(&world, &target.config) };
+    assert!(migrate(wrong, &|_| {}).await.err().unwrap().to_string().contains("master key"));
     let (text, _) = how(&world, &target.config).root.unwrap();
-    let wrong = Relocate { root: Some((text, secret("mule"))), ..how(&world, &target.config) };
-    assert!(relocate(wrong, &|_| {}).await.err().unwrap().to_string().contains("passphrase"));
+    let wrong = MigrateOptions { root: Some((text, secret("mule"))), ..how(&world, &target.config) };
+    assert!(migrate(wrong, &|_| {}).await.err().unwrap().to_string().contains("passphrase"));
 
     let contents = moved(&world, &target.config).await.unwrap();
     assert!(contents.tables.iter().any(|table| table.name == "activations" && table.rows == 1));

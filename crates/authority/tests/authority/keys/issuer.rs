@@ -33,15 +33,15 @@ fn named(url: &str) -> Issuer {
 }
 
 #[tokio::test]
-async fn a_server_that_was_told_another_issuer_does_not_start_and_takes_nobody_down() {
+async fn a_server_with_another_issuer_does_not_start_and_disturbs_no_other() {
     for scratch in engines() {
         let (directory, clock) = (scratch.folder.path(), Arc::new(FakeClock::default()));
         let with = with(&scratch.config, directory, &clock);
         let first = open(with(named(OURS))).await.unwrap();
         let version = first.keys().version;
-        let told = open(with(named(MOVED))).await.err().expect("it would speak for another").to_string();
+        let error = open(with(named(MOVED))).await.err().expect("it has another issuer").to_string();
         for part in [OURS, MOVED, "kaching key issuer"] {
-            assert!(told.contains(part), "{told}");
+            assert!(error.contains(part), "{error}");
         }
         first.renew_keyset().await.unwrap();
         first.ready().await.unwrap();
@@ -95,8 +95,8 @@ async fn changing_it_rotates_the_keys_in_the_same_step() {
         assert_eq!(again.code(), ErrorCode::WrongState, "{again}");
 
         std::fs::rename(directory.join("root.key"), directory.join("vault")).unwrap();
-        let told = authority.change_issuer(operator(), OURS.to_owned()).await.unwrap_err();
-        assert!(told.code() == ErrorCode::WrongState && told.to_string().contains("root.key"), "{told}");
+        let error = authority.change_issuer(operator(), OURS.to_owned()).await.unwrap_err();
+        assert!(error.code() == ErrorCode::WrongState && error.to_string().contains("root.key"), "{error}");
         assert_eq!(issuer(&authority), MOVED);
         authority.close().await;
         assert!(open(with(named(OURS))).await.is_err());

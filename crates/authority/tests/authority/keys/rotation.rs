@@ -1,4 +1,4 @@
-//! A key is published before it signs, so that whoever keeps the list of keys for a while never meets a stranger.
+//! A key is published before it signs, so that a cached list of keys never lacks a key that signs.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use kaching_testkit::{FakeClock, engines};
 use super::{open, operator, options, sign};
 
 /// Whether what is signed now verifies with an earlier keyset.
-async fn is_no_stranger(authority: &Authority, keyset: &str) -> bool {
+async fn is_listed(authority: &Authority, keyset: &str) -> bool {
     let roots = &authority.keys().roots;
     let trusted = TrustedKeyset::verify(keyset, roots, None, Moment::Inspect).unwrap();
     let statement = sign(authority).await.unwrap();
@@ -26,14 +26,14 @@ async fn a_rotated_key_is_published_before_it_signs() {
         let before = authority.keys().keysets[0].clone();
         authority.rotate_signing_key(operator(), LeaseAlgorithm::EdDsa).await.unwrap();
         let published = authority.keys().keysets[0].clone();
-        assert_eq!(authority.keys().jwks.keys.len(), 2, "it is in the keyset and the list at once");
+        assert_eq!(authority.keys().jwks.keys.len(), 2, "it is in the keyset and the list immediately");
         clock.advance(Seconds(PUBLISHED_BEFORE.0 - 1));
         authority.renew_keyset().await.unwrap();
-        assert!(is_no_stranger(&authority, &before).await, "the old one signs on");
+        assert!(is_listed(&authority, &before).await, "the old one signs on");
         clock.advance(Seconds(1));
         authority.renew_keyset().await.unwrap();
-        assert!(!is_no_stranger(&authority, &before).await, "now the new one signs");
-        assert!(is_no_stranger(&authority, &published).await);
+        assert!(!is_listed(&authority, &before).await, "now the new one signs");
+        assert!(is_listed(&authority, &published).await);
 
         // One that takes the place of a withdrawn key cannot wait.
         authority.rotate_signing_key(operator(), LeaseAlgorithm::EdDsa).await.unwrap();
@@ -42,7 +42,7 @@ async fn a_rotated_key_is_published_before_it_signs() {
             authority.withdraw_signing_key(operator(), kid.clone()).await.unwrap();
         }
         let newest = authority.keys().keysets[0].clone();
-        assert!(is_no_stranger(&authority, &newest).await);
+        assert!(is_listed(&authority, &newest).await);
         // The first of its algorithm cannot, either.
         authority.ensure_signing_key(LeaseAlgorithm::Rs256).await.unwrap();
         authority.close().await;

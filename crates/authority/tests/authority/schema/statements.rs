@@ -1,4 +1,4 @@
-//! The statements that stand in a source, with the macros carried out that they are put together from.
+//! Finds the SQL statements of a source, with the macros expanded that compose them.
 
 use std::{cmp::Reverse, collections::HashMap, fs, iter::zip, path::Path};
 
@@ -122,7 +122,7 @@ impl<'s> Search<'s> {
         }
     }
 
-    /// All of these, between commas; nothing if one of them is no constant text.
+    /// All of these, between commas; `None` if one of them is no constant text.
     fn texts(&self, mut tokens: &[TokenTree], known: &HashMap<&str, String>) -> Option<Vec<String>> {
         let mut texts = Vec::new();
         while !tokens.is_empty() {
@@ -193,7 +193,7 @@ fn is_statement(text: &str) -> bool {
     ["select ", "insert into ", "update ", "delete from "].iter().any(|verb| text.starts_with(verb))
 }
 
-/// What a literal stands for, if it is a text.
+/// Returns the text of a literal, if it is one.
 fn text_of(literal: &str) -> Option<String> {
     let text = literal.strip_prefix('"')?.strip_suffix('"')?;
     Some(text.replace("\\\"", "\""))

@@ -18,18 +18,18 @@ use crate::{
     shared_run::{SharedRun, lock_state, state, store_state},
 };
 
-/// When, where, and how many are kept.
+/// The settings of the schedule.
 #[derive(Clone, Debug)]
 pub struct Schedule {
-    /// Where they are written.
+    /// The directory of the backups.
     pub directory: PathBuf,
-    /// How often.
+    /// The time from one backup to the next.
     pub every: Seconds,
-    /// How many stay.
+    /// The number of backups that stay.
     pub keep: usize,
 }
 
-/// What is known of the backups on the schedule.
+/// The state of the backups on the schedule.
 #[derive(Clone, Debug, Default)]
 pub struct LastBackup {
     /// When the last one succeeded.
@@ -51,14 +51,14 @@ struct BackupState {
 const NAME: &str = "backup";
 /// The lease is renewed this often.
 const RENEWED_EVERY: Duration = Duration::from_secs(120);
-/// What failed is tried again after this, or sooner where the schedule says so.
+/// A failed backup is tried again after this, or sooner if the schedule says so.
 const RETRIED_AFTER: Seconds = Seconds(600);
 
 impl Authority {
-    /// Makes a backup if one is due and no other process makes it. The file, where it was made.
+    /// Makes a backup if one is due and no other process makes it. Returns its file.
     ///
     /// # Errors
-    /// Why it could not be made; that is remembered, too.
+    /// The reason why it could not be made, which is stored as well.
     pub async fn back_up_when_due(&self, schedule: &Schedule) -> Result<Option<PathBuf>> {
         let Some(lease) = self.take_backup(schedule.every).await? else { return Ok(None) };
         let made = self.make_scheduled(schedule, &lease).await;
@@ -79,7 +79,7 @@ impl Authority {
         made.map(Some)
     }
 
-    /// What is known of the backups on the schedule, whichever process made them.
+    /// Returns the state of the backups on the schedule, for all processes on the database.
     ///
     /// # Errors
     /// If the database cannot be read.
@@ -92,7 +92,7 @@ impl Authority {
         self.backups.as_ref()
     }
 
-    /// The lease under which this process makes the backup that is due.
+    /// Takes the lease for the backup that is due.
     async fn take_backup(&self, every: Seconds) -> Result<Option<String>> {
         let is_due = move |state: &BackupState, now: Timestamp| {
             let wait = if state.error.is_some() { every.min(RETRIED_AFTER) } else { every };

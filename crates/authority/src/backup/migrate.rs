@@ -1,4 +1,4 @@
-//! An authority moves from SQLite to PostgreSQL, whole.
+//! Migrates an authority from SQLite to PostgreSQL.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::{
     Contents,
-    load::{Source, Told, load},
+    load::{ProgressFn, Source, load},
     make::chunks,
     refused, sql,
 };
@@ -22,36 +22,36 @@ use crate::{
     migrations,
 };
 
-/// What a move needs.
-pub struct Relocate {
-    /// Where the authority is; nothing else has it open.
+/// The options of a migration.
+pub struct MigrateOptions {
+    /// The database of the authority; nothing else has it open.
     pub from: db::Config,
-    /// An empty database, or one into which the same authority was not wholly moved.
+    /// An empty database, or one into which a migration of the same authority was interrupted.
     pub to: db::Config,
-    /// Stays as it is; shown to be the right one before anything is written.
+    /// The master key, which stays the same; checked before anything is written.
     pub master: MasterKey,
-    /// The text of `root.key` and what opens it, where the root is kept here: it goes into the database.
+    /// The text of `root.key` and its passphrase, where the root is kept here: it goes into the database.
     pub root: Option<(String, Secret<String>)>,
-    /// In whose name.
+    /// The actor of the audit entry.
     pub by: Actor,
-    /// Tells the time.
+    /// The clock.
     pub clock: Arc<dyn Clock>,
-    /// Seeds randomness.
+    /// The source of randomness.
     pub entropy: Arc<dyn Entropy>,
 }
 
-/// Copies everything, and compares every table before it counts. Goes on with a move that was ended on the way.
+/// Copies everything, and compares every table before the copy counts. Continues a migration that was interrupted.
 ///
 /// # Errors
-/// If the target holds anything else, the keys are not those of the authority, or the source changed since a move began.
-pub async fn relocate(how: Relocate, told: Told<'_>) -> Result<Contents> {
+/// If the target holds anything else, the keys are not those of the authority, or the source changed since the migration began.
+pub async fn migrate(options: MigrateOptions, progress: ProgressFn<'_>) -> Result<Contents> {
     let open = |config| Db::open(config, db::Metrics::register(&mut Registry::default()));
-    let source = open(how.from).await?;
+    let source = open(options.from).await?;
     if source.unfinished().await?.is_some() {
         return Err(refused("a restore into this authority is not whole: run it again first"));
     }
     source.migrate(&migrations::ALL).await?;
-    let master = how.master.clone();
+    let master = options.master.clone();
     let (data, roots, state, issuer) = source
         .read("backup.source", move |tx| {
             let issuer = StoredKeyset::issuer(tx)?.unwrap_or_default();
@@ -59,10 +59,10 @@ pub async fn relocate(how: Relocate, told: Told<'_>) -> Result<Contents> {
         })
         .await?;
     let Some(first) = roots.first() else {
-        return Err(refused("this authority has no root yet: there is nothing to move"));
+        return Err(refused("this authority has no root yet: there is nothing to migrate"));
     };
     let mut keeps = None;
-    if let Some((text, passphrase)) = how.root {
+    if let Some((text, passphrase)) = options.root {
         let sealed = text.clone();
         let root = run_blocking(move || Root::open(&text, &passphrase)).await?;
         if !roots.contains(&root.public) {
@@ -72,35 +72,35 @@ pub async fn relocate(how: Relocate, told: Told<'_>) -> Result<Contents> {
         }
         keeps = Some((root.public, sealed));
     }
-    let target = open(how.to).await?;
+    let target = open(options.to).await?;
     let origin = format!("move {first} {state}");
-    let copied = Source::Stream(chunks(&source, how.clock.now(), &how.master, None));
+    let copied = Source::Stream(chunks(&source, options.clock.now(), &options.master, None));
     let there = target.read("backup.moved", sql::moved_from).await?;
     if there.as_ref() == Some(&origin) {
-        // An earlier run was ended after its last transaction: what is left is to say so.
+        // An earlier run was interrupted after its last transaction: only the result is left to report.
         target.close().await;
         let contents = copied.count().await;
         source.close().await;
         return contents;
     }
-    let contents = load(&target, &origin, copied, told).await?;
+    let contents = load(&target, &origin, copied, progress).await?;
     let keeper = Arc::new(RootKeeper::new(RootStore::Database, Secret::new(String::new())));
     let authority = Authority::of(
         target,
-        (how.master, data),
+        (options.master, data),
         keeper,
         issuer,
-        (how.clock, how.entropy),
+        (options.clock, options.entropy),
         Changes::without_listeners(),
     );
-    let done = authority.end_move(Cx::of(how.by), (origin, keeps), &contents).await;
+    let done = authority.end_migration(Cx::of(options.by), (origin, keeps), &contents).await;
     authority.close().await;
     source.close().await;
     done.map(|()| contents)
 }
 
 impl Authority {
-    async fn end_move(
+    async fn end_migration(
         &self,
         cx: Cx,
         (origin, root): (String, Option<(kaching_license::RootKey, String)>),
@@ -109,9 +109,9 @@ impl Authority {
         self.store_time().await?;
         self.load_keys().await?;
         let entry = json!({ "from": from.head.engine, "rows": from.rows() });
-        self.write("backup.end_move", cx, move |tx, op| {
+        self.write("backup.end_migration", cx, move |tx, op| {
             if let Some((public, sealed)) = &root {
-                sql::keep_root(tx, public, sealed)?;
+                sql::store_root(tx, public, sealed)?;
             }
             sql::set_moved_from(tx, &origin)?;
             op.on("backup.move", op.keys.epoch);

@@ -1,21 +1,18 @@
-//! The kinds of jobs that a worker knows.
+//! A kind of job as the worker sees it.
 
 use std::{future::Future, pin::Pin};
 
-use super::{Job, JobError, queue::ClaimedJob, worker::run_step};
-use crate::{Authority, plans::ApplyJob};
+use super::{Job, JobError, sql::ClaimedJob, step::run_step};
+use crate::Authority;
 
 /// A kind of job as the worker sees it.
 pub struct JobKind {
     name: &'static str,
     attempts: i64,
-    run: for<'a> fn(&'a Authority, &'a ClaimedJob) -> Running<'a>,
+    run: for<'a> fn(&'a Authority, &'a ClaimedJob) -> JobFuture<'a>,
 }
 
-type Running<'a> = Pin<Box<dyn Future<Output = Result<(), JobError>> + Send + 'a>>;
-
-/// Every kind of job of the authority itself.
-pub(crate) static KINDS: [JobKind; 1] = [JobKind::of::<ApplyJob>()];
+type JobFuture<'a> = Pin<Box<dyn Future<Output = Result<(), JobError>> + Send + 'a>>;
 
 impl JobKind {
     /// The kind of these jobs.
@@ -36,7 +33,7 @@ impl JobKind {
         self.attempts
     }
 
-    pub(super) fn run<'a>(&self, authority: &'a Authority, job: &'a ClaimedJob) -> Running<'a> {
+    pub(super) fn run<'a>(&self, authority: &'a Authority, job: &'a ClaimedJob) -> JobFuture<'a> {
         (self.run)(authority, job)
     }
 }
