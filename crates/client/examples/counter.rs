@@ -1,8 +1,8 @@
-//! A counter: what was used adds up in memory, then on disk, then with heartbeats at the authority.
+//! A counter: usage adds up in memory, then on disk, then with heartbeats at the authority.
 //!
 //! `KACHING_URL=http://127.0.0.1:7700 KACHING_ROOT=kaching-root:… CHORUS_LICENSE_KEY=CHORUS-… cargo run --example counter`
 
-#![expect(clippy::print_stdout, reason = "an example talks to whoever runs it")]
+#![expect(clippy::print_stdout, reason = "an example prints for the person who runs it")]
 #![expect(clippy::disallowed_methods, reason = "an example has its settings from the environment")]
 
 use std::{env::var, error::Error};
@@ -21,13 +21,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     for job in 1..=10 {
         guard.check()?;
         println!("job {job} is done");
-        // Memory at once, disk within a second: the job waits for neither. What a heartbeat has told is told once,
-        // whatever is lost on the way, and what none has told is told after the next start.
-        guard.record("jobs", 1);
+        // In memory immediately, on disk within a second: the job waits for neither. Usage is reported exactly once, even if
+        // an answer is lost, and after the next start if the program ends before.
+        guard.record("jobs", 1)?;
     }
 
     println!("The license: {}.", guard.heartbeat_now());
-    // A shutdown tells what is left.
+    // A shutdown reports the rest.
     guard.shutdown()?;
     Ok(())
 }

@@ -2,7 +2,7 @@
 //!
 //! `KACHING_URL=http://127.0.0.1:7700 KACHING_ROOT=kaching-root:… CHORUS_LICENSE_KEY=CHORUS-… cargo run --example feature_gate`
 
-#![expect(clippy::print_stdout, reason = "an example talks to whoever runs it")]
+#![expect(clippy::print_stdout, reason = "an example prints for the person who runs it")]
 #![expect(clippy::disallowed_methods, reason = "an example has its settings from the environment")]
 
 use std::{env::var, error::Error, thread, time::Duration};

@@ -1,8 +1,8 @@
-//! A level: what an installation has at present, asked for before it grows.
+//! A level: the present size of an installation, checked before it grows.
 //!
 //! `KACHING_URL=http://127.0.0.1:7700 KACHING_ROOT=kaching-root:… CHORUS_LICENSE_KEY=CHORUS-… cargo run --example level`
 
-#![expect(clippy::print_stdout, reason = "an example talks to whoever runs it")]
+#![expect(clippy::print_stdout, reason = "an example prints for the person who runs it")]
 #![expect(clippy::disallowed_methods, reason = "an example has its settings from the environment")]
 
 use std::{env::var, error::Error};
@@ -18,8 +18,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         .state_dir("target/chorus/license")
         .start()?;
 
-    // How many there are, whatever the limit: told at start, and when one has gone.
-    guard.set_level("nodes", 1);
+    // The present number, even above the limit: set at start, and when a node has gone.
+    guard.set_level("nodes", 1)?;
     for nodes in 2..=100 {
         // Asked before one more joins. A yes is the level from then on.
         match guard.ensure("nodes", nodes) {
@@ -33,9 +33,9 @@ fn main() -> Result<(), Box<dyn Error>> {
             }
         }
     }
-    guard.set_level("nodes", 2);
+    guard.set_level("nodes", 2)?;
 
-    // The authority hears of a changed level with the next heartbeat.
+    // A changed level is reported with the next heartbeat.
     println!("The license: {}.", guard.heartbeat_now());
     for quota in guard.license().quotas {
         let max = quota.max.map_or_else(|| "unlimited".to_owned(), |max| max.to_string());

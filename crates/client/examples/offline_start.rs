@@ -4,7 +4,11 @@
 //!
 //! Run it, stop the authority, and run it again.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "an example talks to whoever runs it")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "an example prints for the person who runs it"
+)]
 #![expect(clippy::disallowed_methods, reason = "an example has its settings from the environment")]
 
 use std::{env::var, error::Error, process::ExitCode, time::Duration};

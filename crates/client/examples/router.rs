@@ -2,7 +2,7 @@
 //!
 //! `KACHING_URL=http://127.0.0.1:7700 KACHING_ROOT=kaching-root:… ADMIN_TOKEN=… cargo run --example router`
 
-#![expect(clippy::print_stdout, reason = "an example talks to whoever runs it")]
+#![expect(clippy::print_stdout, reason = "an example prints for the person who runs it")]
 #![expect(clippy::disallowed_methods, reason = "an example has its settings from the environment")]
 
 use std::{env::var, error::Error};
@@ -10,7 +10,7 @@ use std::{env::var, error::Error};
 use axum::{Extension, Router, extract::Request, middleware::Next, response::Response};
 use kaching_client::{Fingerprint, Guard};
 
-/// What the product's sign-in leaves in a request of an administrator.
+/// The mark of the product's sign-in in a request of an administrator.
 #[derive(Clone)]
 struct Admin;
 

@@ -222,7 +222,6 @@ impl Builder {
         let random = Random::new(Arc::clone(&provider));
         let transport = |url: &str, route| Box::new(Http::new(url, route, provider)) as Box<dyn Transport>;
         let (shared, guard, location) = self.prepare(random, transport)?;
-        let began = shared.reading().boot;
         spawn("kaching-calls", &location.dir, {
             let (shared, location) = (Arc::clone(&shared), location.clone());
             move || shared.run(&location)
@@ -233,18 +232,7 @@ impl Builder {
             let shared = Arc::clone(&shared);
             spawn("kaching-polls", &location.dir, move || shared.run_polls())?;
         }
-        let outcome = shared.wait_for(timing.start, |inner| inner.engine.start_outcome());
-        let outcome = outcome.unwrap_or_else(|| {
-            let now = shared.reading();
-            shared.lock().engine.give_up(now)
-        });
-        if outcome.is_ok() {
-            let left = (began + timing.start).saturating_sub(shared.reading().boot);
-            shared.wait_for_catalogue(left);
-        }
-        // A guard that has never run cannot stop.
-        shared.stops.arm(outcome.is_err());
-        shared.stops.state_changed(&shared.state.snapshot().state, &shared.state, None);
+        let outcome = shared.await_start(timing.start);
         Ok((guard, outcome))
     }
 

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
+use kaching_base::{Limit, Overage};
 use kaching_license::RefusalCode;
 
 use crate::{
@@ -10,6 +11,7 @@ use crate::{
     counters::Counters,
     denied::{Denied, OverLimit},
     grant::Grant,
+    names::UnknownName,
 };
 
 /// The verdict until a moment, and the one from then on.
@@ -20,14 +22,17 @@ pub(crate) struct CheckSnapshot {
     pub(crate) until: Duration,
     pub(crate) then: Verdict,
     pub(crate) grant: Option<Arc<Grant>>,
+    /// The use of slots and counters: as the authority last answered it, with the usage that it has not acknowledged.
+    pub(crate) usage: BTreeMap<String, u64>,
 }
 
-/// What may run.
+/// The verdict on the product.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     /// Everything that is granted.
     Run,
-    /// What is granted, but only the features that a degraded license keeps; the reason as in [`No`](Self::No).
+    /// Everything that is granted, except the features that a degraded license does not keep; the reason as in
+    /// [`No`](Self::No).
     Keep { code: Option<RefusalCode>, message: String },
     /// Nothing.
     No { code: Option<RefusalCode>, message: String },
@@ -67,15 +72,18 @@ impl Checks {
     /// Checks whether it may use a feature.
     pub(crate) fn require(&self, feature: &str) -> Result<(), Denied> {
         let snapshot = self.snapshot.load();
+        let is_granted = snapshot.grant.as_ref().is_some_and(|grant| grant.lease.features.contains(feature));
+        if let Some(grant) = snapshot.grant.as_ref().filter(|_| !is_granted) {
+            grant.check_feature_name(feature).map_err(Denied::unknown)?;
+        }
         let verdict = snapshot.at(self.clock.boot());
         verdict.admits(&snapshot)?;
         let Some(grant) = &snapshot.grant else { return Err(nothing_granted()) };
-        let lease = &grant.lease;
-        if !lease.features.contains(feature) {
+        if !is_granted {
             return Err(grant.without(feature));
         }
         if let Verdict::Keep { code, message } = verdict
-            && !lease.grace.keep.contains(feature)
+            && !grant.lease.grace.keep.contains(feature)
         {
             let message = format!("{feature} is off until the license is in order again. {message}");
             return Err(Denied::everything(code.clone(), message, grant.contact()));
@@ -83,16 +91,55 @@ impl Checks {
         Ok(())
     }
 
-    /// Checks whether a level may become `wanted`, and sets it if so; a level that does not grow always may. Returns
-    /// whether it changed.
-    pub(crate) fn ensure(&self, level: &str, wanted: u64) -> Result<bool, Denied> {
+    /// Checks an amount against a limit, by the limit's kind: whether a level may become `wanted`, which it then is;
+    /// whether `wanted` more of a counter fit into its period; or whether there may be `wanted` slots. A level or slots
+    /// that do not grow are always allowed. Returns whether a level changed.
+    pub(crate) fn ensure(&self, name: &str, wanted: u64) -> Result<bool, Denied> {
         let snapshot = self.snapshot.load();
+        if let Some(grant) = &snapshot.grant {
+            grant.check_limit_name(name).map_err(Denied::unknown)?;
+        }
         snapshot.at(self.clock.boot()).admits(&snapshot)?;
         let Some(grant) = &snapshot.grant else { return Err(nothing_granted()) };
-        let max = grant.lease.limits.get(level).and_then(kaching_base::Limit::max).unwrap_or(u64::MAX);
-        let allows = |present: u64| wanted <= max || wanted <= present;
-        let set = self.counters.try_set_level(level, wanted, allows);
-        set.map_err(|present| grant.over(level, OverLimit { present, wanted, max }))
+        let used = || snapshot.usage.get(name).copied().unwrap_or(0);
+        let limit = grant.limit(name);
+        let max = limit.as_ref().and_then(Limit::max).unwrap_or(u64::MAX);
+        let over = |present: u64| grant.over(name, OverLimit { present, wanted, max });
+        match limit {
+            Some(Limit::Counter { overage, .. }) => {
+                let present = used().saturating_add(self.counters.usage(name));
+                let allowed = match overage {
+                    Overage::Hard => max,
+                    Overage::Soft(more) => more.map_or(u64::MAX, |more| max.saturating_add(more)),
+                };
+                let fits = wanted == 0 || present.saturating_add(wanted) <= allowed;
+                if fits { Ok(false) } else { Err(over(present)) }
+            }
+            Some(Limit::Slots { .. }) => {
+                let present = used();
+                if wanted <= max || wanted <= present { Ok(false) } else { Err(over(present)) }
+            }
+            Some(Limit::Level { .. }) | None => {
+                let allows = |present: u64| wanted <= max || wanted <= present;
+                self.counters.try_set_level(name, wanted, allows).map_err(over)
+            }
+        }
+    }
+
+    /// Sets a level even above its limit, and returns whether it changed.
+    pub(crate) fn set_level(&self, name: &str, level: u64) -> Result<bool, UnknownName> {
+        self.check_limit_name(name)?;
+        Ok(self.counters.set_level(name, level))
+    }
+
+    /// Adds usage to a counter even above its limit, and returns whether there was none.
+    pub(crate) fn add_usage(&self, name: &str, amount: u64) -> Result<bool, UnknownName> {
+        self.check_limit_name(name)?;
+        Ok(self.counters.add_usage(name, amount))
+    }
+
+    fn check_limit_name(&self, name: &str) -> Result<(), UnknownName> {
+        self.snapshot.load().grant.as_ref().map_or(Ok(()), |grant| grant.check_limit_name(name))
     }
 }
 

@@ -7,19 +7,19 @@ use kaching_base::Timestamp;
 pub struct Reading {
     /// Time since the machine started, sleep included. Nobody sets it.
     pub boot: Duration,
-    /// What the machine believes the date is. Anybody sets it.
+    /// The machine's date, which anybody can set.
     pub wall: Timestamp,
 }
 
-/// Where a guard reads the time; another one only in tests.
+/// The clocks of a guard; tests have their own.
 pub trait Clock: Send + Sync + 'static {
-    /// Time since the machine started, sleep included.
+    /// Returns the time since the machine started, sleep included.
     fn boot(&self) -> Duration;
 
-    /// What the machine believes the date is.
+    /// Returns the machine's date.
     fn wall(&self) -> Timestamp;
 
-    /// Names the machine's present run, so that a boot time read before a restart is not compared with one after.
+    /// Returns a name of the machine's present run, so that a boot time read before a restart is not compared with one after.
     fn boot_id(&self) -> String;
 }
 
@@ -44,18 +44,18 @@ impl Clock for SystemClock {
     }
 }
 
-/// Both clocks at once.
+/// Reads both clocks together.
 pub(crate) fn read(clock: &dyn Clock) -> Reading {
     Reading { boot: clock.boot(), wall: clock.wall() }
 }
 
-/// A moment this much time after another.
+/// Returns the moment this much time after another.
 pub(crate) fn after(moment: Timestamp, time: Duration) -> Timestamp {
     let micros = i64::try_from(time.as_micros()).unwrap_or(i64::MAX);
     Timestamp::from_micros(moment.micros().saturating_add(micros))
 }
 
-/// The time from one moment to a later one; none if it is past.
+/// Returns the time from one moment to a later one; zero if that is past.
 pub(crate) fn until(from: Timestamp, to: Timestamp) -> Duration {
     Duration::from_micros(u64::try_from(to.micros().saturating_sub(from.micros())).unwrap_or(0))
 }

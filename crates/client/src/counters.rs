@@ -69,6 +69,11 @@ impl Counters {
         self.with(name, |counter| counter.used.fetch_add(amount, Ordering::AcqRel) == 0)
     }
 
+    /// Returns the usage that nobody has taken.
+    pub(crate) fn usage(&self, name: &str) -> u64 {
+        self.0.load().get(name).map_or(0, |counter| counter.used.load(Ordering::Acquire))
+    }
+
     /// Takes the usage since it was last taken.
     pub(crate) fn take_usage(&self) -> Vec<(String, u64)> {
         let counters = self.0.load();
@@ -120,6 +125,7 @@ mod tests {
         assert!(counters.add_usage("jobs", 2));
         assert!(!counters.add_usage("jobs", 3));
         assert!(counters.has_usage());
+        assert_eq!(counters.usage("jobs"), 5);
         assert_eq!(counters.take_usage(), [("jobs".to_owned(), 5)]);
         assert!(!counters.has_usage() && counters.take_usage().is_empty());
     }

@@ -3,35 +3,39 @@ use std::{fmt, ops::Deref};
 use kaching_api::{Contact, Upgrade};
 use kaching_license::RefusalCode;
 
-/// A check's no. It reads as a sentence, and holds its parts for those who show them in their own way.
+use crate::names::UnknownName;
+
+/// A check was denied. It reads as a sentence, and has its parts for a program that shows them in its own way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Denied(Box<Denial>);
 
-/// Why a check says no, and what to do about it.
+/// Why a check was denied, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Denial {
-    /// The reason as a code; none where no statement says yes and none says no.
+    /// The reason as a code; `None` where no statement says yes and none says no, and for an unknown name.
     pub code: Option<RefusalCode>,
-    /// The feature or limit that was asked for; none where nothing may run.
+    /// The feature or limit that was asked for; `None` where nothing may run.
     pub subject: Option<String>,
-    /// What happened and what to do, for people.
+    /// The reason and what to do, for people.
     pub message: String,
-    /// For a limit: what is in use, what was asked for, and the maximum.
+    /// For a name that no plan of the product has: the error of the program.
+    pub unknown_name: Option<UnknownName>,
+    /// For a limit: the present use, what was asked for, and the maximum.
     pub limit: Option<OverLimit>,
-    /// The plan of lowest rank above the present one that has it, with what is gained.
+    /// The plan of lowest rank above the present one that has it, with its benefit.
     pub upgrade: Option<Upgrade>,
-    /// Whom to ask.
+    /// The vendor's contact.
     pub contact: Option<Contact>,
 }
 
-/// A maximum and what would exceed it.
+/// A maximum, and an amount that would exceed it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct OverLimit {
-    /// What is in use now.
+    /// The present use: of a counter, in the present period.
     pub present: u64,
-    /// What was asked for.
+    /// The amount that was asked for: of a counter, how many more.
     pub wanted: u64,
     /// The maximum.
     pub max: u64,
@@ -44,7 +48,21 @@ impl Denied {
 
     /// Nothing may run.
     pub(crate) fn everything(code: Option<RefusalCode>, message: String, contact: Option<Contact>) -> Self {
-        Self::new(Denial { code, subject: None, message, limit: None, upgrade: None, contact })
+        let subject = None;
+        Self::new(Denial { code, subject, message, unknown_name: None, limit: None, upgrade: None, contact })
+    }
+
+    /// No plan has the feature or limit.
+    pub(crate) fn unknown(unknown: UnknownName) -> Self {
+        Self::new(Denial {
+            code: None,
+            subject: Some(unknown.name.clone()),
+            message: unknown.to_string(),
+            unknown_name: Some(unknown),
+            limit: None,
+            upgrade: None,
+            contact: None,
+        })
     }
 }
 

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use kaching_api::{Health, HealthStatus, Quota};
+use kaching_api::{Health, HealthStatus};
 use kaching_base::{Seconds, Timestamp};
 use kaching_license::Expected;
 
@@ -45,6 +45,7 @@ mod statements;
 mod stored;
 mod stream;
 mod trial;
+mod usage;
 mod validate;
 mod verdict;
 mod wake;
@@ -258,11 +259,6 @@ impl Engine {
     /// Why there is no contact, as a part of a sentence.
     pub(crate) fn trouble(&self) -> Option<&str> {
         self.calls.trouble()
-    }
-
-    /// The quotas of the last answer, for people to see.
-    pub(crate) fn quotas(&self) -> &[Quota] {
-        self.lease.quotas()
     }
 
     /// Takes the levels and the usage that the host has recorded since the last time.

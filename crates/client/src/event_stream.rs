@@ -3,7 +3,7 @@
 /// The longest line, and the most data of one event, in bytes.
 const LONGEST: usize = 64 * 1024;
 
-/// What has come of an event that is not whole yet.
+/// The part of an event that has come, until it is whole.
 #[derive(Debug, Default)]
 pub(crate) struct EventStream {
     line: Vec<u8>,
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_end_is_not_kept() {
+    fn an_endless_line_is_not_kept() {
         let mut stream = EventStream::default();
         let line = vec![b'x'; LONGEST];
         assert_eq!(stream.take(&line), Ok(Vec::new()));

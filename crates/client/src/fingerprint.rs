@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::platform;
 
-/// What identifies this installation to the authority: 1 to 256 bytes, compared byte for byte.
+/// The identity of this installation at the authority: 1 to 256 bytes, compared byte for byte.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Fingerprint {
     kind: FingerprintKind,
@@ -25,7 +25,7 @@ pub enum FingerprintError {
     File {
         /// The file.
         path: String,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
     /// The file of a cluster id is there and has nothing in it.
@@ -126,7 +126,7 @@ impl Fingerprint {
         }
     }
 
-    /// What it identifies.
+    /// The kind of installation that it identifies.
     pub fn kind(&self) -> FingerprintKind {
         self.kind
     }
@@ -169,7 +169,7 @@ fn make(path: &Path) -> io::Result<String> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let whole = parent.join(format!(".{name}.{:016x}", u64::from_be_bytes(mark)));
     let made = write(&whole, &value).and_then(|()| fs::hard_link(&whole, path));
-    // What is left under the other name harms nobody.
+    // If the other name stays, it does no harm.
     let _ = fs::remove_file(&whole);
     match made {
         Ok(()) => {}

@@ -4,7 +4,8 @@ use kaching_api::{HealthStatus, ReportKind};
 use kaching_base::Base64Url;
 
 use crate::{
-    Denied, Fingerprint, License, LicenseKey, StartError, State, ValidateError, Validity, Warning, Watch,
+    Denied, Fingerprint, License, LicenseKey, StartError, State, UnknownName, ValidateError, Validity,
+    Warning, Watch,
     journal::Report,
     key_service::KeyService,
     license,
@@ -70,28 +71,41 @@ impl Guard {
     /// Checks whether a feature may be used. It reads memory: no lock, and no allocation where the answer is yes.
     ///
     /// # Errors
-    /// If it may not, with the plan that has it, what is gained, and whom to ask.
+    /// If it may not, with the plan that has it, its benefit, and the vendor's contact. If no plan of the product has a
+    /// feature of this name, as far as the catalogue is known: `unknown_name` of the denial has the names that are near.
     pub fn require(&self, feature: &str) -> Result<(), Denied> {
         self.0.shared.checks.require(feature)
     }
 
-    /// Checks whether a level may become `amount`, before the product grows. Where the answer is yes, it is the
-    /// installation's level from now on and is reported to the authority. A level that does not grow is always allowed.
+    /// Checks an amount against a limit, before the product grows.
+    ///
+    /// - *Level*: whether it may become `amount`. Where the answer is yes, that is the installation's level from now on and
+    ///   is reported to the authority. A level that does not grow is always allowed.
+    /// - *Counter*: whether `amount` more fit into the present period. Used so far is what the authority answered last, and
+    ///   what this installation has recorded since. Nothing is recorded: that is for [`record`](Self::record).
+    /// - *Slots*: whether there may be `amount` of them. The authority counts them.
+    ///
+    /// A limit that other plans have and this license has not is unlimited.
     ///
     /// # Errors
-    /// If it may not, with the limit, the present level and the plan that allows more.
-    pub fn ensure(&self, level: &str, amount: u64) -> Result<(), Denied> {
-        if self.0.shared.checks.ensure(level, amount)? {
+    /// If it may not, with the limit, the present use and the plan that allows more. If no plan of the product has a limit
+    /// of this name, as far as the catalogue is known: `unknown_name` of the denial has the names that are near.
+    pub fn ensure(&self, limit: &str, amount: u64) -> Result<(), Denied> {
+        if self.0.shared.checks.ensure(limit, amount)? {
             self.0.shared.wake_calls();
         }
         Ok(())
     }
 
     /// Sets a level even above its limit: at start, or when a node has gone.
-    pub fn set_level(&self, level: &str, amount: u64) {
-        if self.0.shared.checks.counters().set_level(level, amount) {
+    ///
+    /// # Errors
+    /// If no plan of the product has a limit of this name, as far as the catalogue is known. Then nothing is set.
+    pub fn set_level(&self, level: &str, amount: u64) -> Result<(), UnknownName> {
+        if self.0.shared.checks.set_level(level, amount)? {
             self.0.shared.wake_calls();
         }
+        Ok(())
     }
 
     /// Returns the level as it was last set; zero if it never was.
@@ -99,11 +113,16 @@ impl Guard {
         self.0.shared.checks.counters().level(level)
     }
 
-    /// Adds to a counter: in memory immediately, on disk within a second, and at the authority with the next heartbeat.
-    pub fn record(&self, counter: &str, amount: u64) {
-        if amount > 0 && self.0.shared.checks.counters().add_usage(counter, amount) {
+    /// Adds to a counter, even above its limit: in memory immediately, on disk within a second, and at the authority with
+    /// the next heartbeat.
+    ///
+    /// # Errors
+    /// If no plan of the product has a limit of this name, as far as the catalogue is known. Then nothing is recorded.
+    pub fn record(&self, counter: &str, amount: u64) -> Result<(), UnknownName> {
+        if self.0.shared.checks.add_usage(counter, amount)? && amount > 0 {
             self.0.shared.wake_usage();
         }
+        Ok(())
     }
 
     /// Takes the usage that was recorded on a node that follows another one, for the product to carry to the node that

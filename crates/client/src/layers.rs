@@ -20,9 +20,10 @@ use crate::{Denied, Guard, problem::Problem};
 #[derive(Clone, Debug)]
 pub struct RequireLicense(Rule);
 
-/// A layer over any HTTP service, or a single route, that lets no request through while a feature is not to be used.
+/// A layer over any HTTP service, or a single route, that lets no request through while a feature may not be used.
 ///
-/// As [`RequireLicense`], for [`Guard::require`].
+/// As [`RequireLicense`], for [`Guard::require`]. A feature that no plan of the product has is an error of the program: it
+/// answers 500.
 #[derive(Clone, Debug)]
 pub struct RequireFeature(Rule);
 
@@ -41,7 +42,7 @@ impl RequireLicense {
         Self(Rule { guard, feature: None, exempt: None })
     }
 
-    /// Lets requests through, whatever the license says, for which this holds: for health checks, say.
+    /// Lets the requests through for which this returns true, even if the license denies them: health checks, for example.
     #[must_use]
     pub fn exempt(self, exempt: impl Fn(&Parts) -> bool + Send + Sync + 'static) -> Self {
         Self(Rule { exempt: Some(Arc::new(exempt)), ..self.0 })
@@ -157,8 +158,12 @@ where
 }
 
 fn refused<R: From<String>>(denied: &Denied) -> Response<R> {
-    let mut response = Response::new(R::from(Problem::from(denied).text()));
-    *response.status_mut() = StatusCode::FORBIDDEN;
+    let problem = Problem::from(denied);
+    if let Some(unknown) = &denied.unknown_name {
+        tracing::error!("{unknown}");
+    }
+    let mut response = Response::new(R::from(problem.text()));
+    *response.status_mut() = StatusCode::from_u16(problem.status()).unwrap_or(StatusCode::FORBIDDEN);
     let kind = header::HeaderValue::from_static(kaching_api::Problem::CONTENT_TYPE);
     response.headers_mut().insert(header::CONTENT_TYPE, kind);
     response

@@ -21,6 +21,7 @@ mod layers;
 mod lease_url;
 mod license;
 mod license_key;
+mod names;
 mod platform;
 #[cfg(any(feature = "axum", feature = "tower"))]
 mod problem;
@@ -63,6 +64,7 @@ pub use layers::{Gated, RequireFeature, RequireLicense};
 pub use lease_url::LeaseUrl;
 pub use license::{Granted, License, RefusalView, StateView};
 pub use license_key::{LicenseKey, LicenseKeyError};
+pub use names::{NameKind, UnknownName};
 #[cfg(feature = "axum")]
 pub use router::{LicensingRouter, router};
 pub use start_error::StartError;

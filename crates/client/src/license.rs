@@ -1,37 +1,38 @@
 use std::collections::BTreeMap;
 
 use kaching_api::{Contact, Holder, Quota, Upgrade};
-use kaching_base::{ActivationId, Code, LicenseId, LicenseType, Limits, QuotaState, Timestamp};
+use kaching_base::{ActivationId, Code, LicenseId, LicenseType, Limits, Timestamp};
 use serde::Serialize;
 
 use crate::{LicenseKey, State, clock::Reading, engine::Engine, grant::Grant};
 
-/// A license as the guard knows it: for people to see. What may run is for [`Guard::require`](crate::Guard::require)
-/// and its likes to say.
+/// A license as the guard knows it, for people to see. Checks such as [`Guard::require`](crate::Guard::require) decide
+/// what may run.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct License {
-    /// How the guard stands, in one word and in a sentence.
+    /// The state, in one word and in a sentence.
     pub state: StateView,
-    /// What the last verified lease grants; none before the first.
+    /// The grant of the last verified lease; `None` before the first.
     pub granted: Option<Granted>,
     /// Present levels.
     pub levels: BTreeMap<String, u64>,
-    /// Each limit with its use: levels as they are here, all else as the authority told it last.
+    /// Each limit with its use: levels as they are here, slots and counters as the authority answered them last, with the
+    /// usage that this installation has recorded since.
     pub quotas: Vec<Quota>,
-    /// The last refusal, if nothing has said yes since.
+    /// The last refusal, if no lease has come since.
     pub refusal: Option<RefusalView>,
     /// The vendor's reference of the customer, where the license key names it.
     pub customer: Option<String>,
     /// The next higher plan.
     pub upgrade: Option<Upgrade>,
-    /// Whom to ask for more.
+    /// The vendor's contact.
     pub contact: Option<Contact>,
-    /// What people should look at, one sentence each.
+    /// The warnings, one sentence each.
     pub warnings: Vec<String>,
 }
 
-/// How a guard stands.
+/// The state of a guard.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct StateView {
@@ -41,7 +42,7 @@ pub struct StateView {
     pub detail: String,
 }
 
-/// What a lease grants.
+/// The grant of a lease.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct Granted {
@@ -51,9 +52,9 @@ pub struct Granted {
     pub activation: ActivationId,
     /// The plan's code.
     pub plan: Code,
-    /// What people call the plan.
+    /// The plan's name for people.
     pub plan_name: String,
-    /// What it was sold as.
+    /// The type of the license.
     #[serde(rename = "type")]
     pub kind: LicenseType,
     /// The features that are on.
@@ -62,11 +63,11 @@ pub struct Granted {
     pub limits: Limits,
     /// The license's revision.
     pub revision: u64,
-    /// The license's end; none if it is perpetual.
+    /// The license's end; `None` if it is perpetual.
     pub expires_at: Option<Timestamp>,
-    /// Whole days until then, none once it is past.
+    /// Whole days until then, zero once it is past.
     pub days_left: Option<i64>,
-    /// When the present lease should have been renewed.
+    /// The end of the present lease, which is renewed before.
     pub lease_ends_at: Timestamp,
     /// The last moment at which it may run without contact.
     pub runs_until: Timestamp,
@@ -78,18 +79,10 @@ pub struct Granted {
 pub struct RefusalView {
     /// Why.
     pub code: String,
-    /// What to do, in a sentence.
+    /// The reason and what to do, in a sentence.
     pub detail: String,
-    /// Who holds the slots, where that is why.
+    /// The installations that hold the slots, where that is the reason.
     pub holders: Vec<Holder>,
-}
-
-/// A quota whose use is a level of this installation, with the level as it is by now: the authority hears of it with the
-/// next heartbeat.
-fn at_present(quota: &Quota, levels: &BTreeMap<String, u64>) -> Quota {
-    let own = levels.get(quota.name.as_str()).filter(|_| quota.kind == "level");
-    let used = own.copied().unwrap_or(quota.used);
-    Quota { used, state: QuotaState::of(used, quota.max), ..quota.clone() }
 }
 
 pub(crate) fn view(engine: &Engine, now: Reading) -> License {
@@ -118,7 +111,7 @@ pub(crate) fn view(engine: &Engine, now: Reading) -> License {
         }),
         warnings: engine.warnings(now).iter().map(ToString::to_string).collect(),
         levels: engine.levels().clone(),
-        quotas: engine.quotas().iter().map(|quota| at_present(quota, engine.levels())).collect(),
+        quotas: engine.quotas(now),
         customer: engine.settings().license_key.as_ref().and_then(LicenseKey::customer),
         upgrade: grant.and_then(Grant::next_plan),
         contact: grant

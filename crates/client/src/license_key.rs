@@ -23,7 +23,7 @@ pub enum LicenseKeyError {
         variable: String,
         /// The file that it names.
         path: String,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
 }

@@ -1,5 +1,5 @@
-//! What differs between operating systems, and nothing else. What is one system's own is compiled on all of them where
-//! that is possible, so that whoever changes it sees whether it still fits.
+//! The differences between operating systems, and nothing else. Code for one system is compiled on all of them where that
+//! is possible, so that a change shows whether it still compiles.
 
 use std::{fs, io, path::Path, process::Command, sync::OnceLock, time::Duration};
 
@@ -69,14 +69,14 @@ pub(crate) fn boot_id() -> String {
 /// If there is none, or one that an image brings along and that many machines share.
 pub(crate) fn machine_id() -> io::Result<String> {
     let id = if cfg!(target_os = "macos") {
-        let told = said("/usr/sbin/ioreg", &["-rd1", "-c", "IOPlatformExpertDevice"]);
-        told.and_then(|told| value_of("IOPlatformUUID", &told))
+        let output = said("/usr/sbin/ioreg", &["-rd1", "-c", "IOPlatformExpertDevice"]);
+        output.and_then(|output| value_of("IOPlatformUUID", &output))
     } else if cfg!(windows) {
         let root = std::env::var_os("SystemRoot").unwrap_or_else(|| r"C:\Windows".into());
         let reg = Path::new(&root).join(r"System32\reg.exe");
         let key = r"HKLM\SOFTWARE\Microsoft\Cryptography";
-        let told = said(reg, &["query", key, "/v", "MachineGuid", "/reg:64"]);
-        told.and_then(|told| value_of("MachineGuid", &told))
+        let output = said(reg, &["query", key, "/v", "MachineGuid", "/reg:64"]);
+        output.and_then(|output| value_of("MachineGuid", &output))
     } else {
         id_in(Path::new("/"))
     };
@@ -114,7 +114,7 @@ pub(crate) fn lasting_machine_id() -> Option<&'static str> {
     ID.get_or_init(|| if in_container() { None } else { machine_id().ok() }).as_deref()
 }
 
-/// What a program of the system says, which is there under its whole path or not at all.
+/// Returns the output of a program of the system, which is run by its whole path.
 fn said(program: impl AsRef<Path>, arguments: &[&str]) -> Option<String> {
     let output = Command::new(program.as_ref()).args(arguments).output().ok()?;
     output.status.success().then(|| String::from_utf8(output.stdout).ok()).flatten()

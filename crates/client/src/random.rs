@@ -2,7 +2,7 @@ use std::{sync::Arc, time::Duration};
 
 use kaching_base::Base64Url;
 
-/// Where a guard's random bytes come from.
+/// The source of a guard's random bytes.
 #[derive(Clone)]
 pub(crate) struct Random(Arc<Fill>);
 

@@ -2,12 +2,12 @@ use std::sync::Arc;
 
 use crate::handover::HandoverSource;
 
-/// What this process does for its installation.
+/// The role of this process in its installation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
     /// Holds the state directory and renews the lease at the authority.
     Holder,
-    /// Runs on the lease of the process that holds the state directory, and stands by for it.
+    /// Runs on the lease of the process that holds the state directory, and replaces that process when it ends.
     Follower,
     /// Holds a state directory of its own and runs on the lease that another node hands over.
     Remote,
@@ -15,7 +15,7 @@ pub(crate) enum Role {
     Closed,
 }
 
-/// Where an installation's process gets its leases once it holds its state directory.
+/// The source of the leases for the process that holds the state directory.
 #[derive(Clone)]
 pub(crate) enum LeaseSource {
     /// From the authority at this URL, which is checked and has no slash at its end.

@@ -9,10 +9,10 @@ use axum::{
 
 use crate::Guard;
 
-mod entering;
-mod offered;
+mod keys;
 mod rejected;
-mod showing;
+mod views;
+mod write_request;
 
 use rejected::Rejected;
 
@@ -40,9 +40,8 @@ const LONGEST: usize = 64 * 1024;
 /// | `GET /lease` | what [`Guard::handover`] gives, for other nodes; 404 before the first lease |
 ///
 /// `customer_id` is the vendor's reference of the customer where the license key names it (`CAIO-…`, `AGY-…`), else
-/// null: neither lease nor authority tells a product whose license it is. `X-CAIO-Instance-ID`, where it comes with a
-/// license key, is the fingerprint, of kind `instance`. What is refused is a problem document whose `detail` is a
-/// sentence for people.
+/// null: neither lease nor authority names the customer to the product. `X-CAIO-Instance-ID`, if it comes with a license
+/// key, is the fingerprint, of kind `instance`. A refusal is a problem document whose `detail` is a sentence for people.
 ///
 /// Needs the feature `axum`.
 #[must_use = "it is to be mounted: into_router()"]
@@ -59,8 +58,8 @@ pub struct LicensingRouter {
 }
 
 impl LicensingRouter {
-    /// Who may activate, renew and validate: requests for which this holds. Unless said, nobody may. What the product
-    /// knows of who asks it finds in the request's extensions, as a layer of its own has put it there.
+    /// Allows the requests to activate, renew and validate for which this returns true. By default none is allowed. The
+    /// product finds its own user in the request's extensions, where one of its layers has put it.
     pub fn allow_writes(self, allowed: impl Fn(&Parts) -> bool + Send + Sync + 'static) -> Self {
         Self { allowed: Arc::new(allowed), ..self }
     }
@@ -68,11 +67,11 @@ impl LicensingRouter {
     /// The router itself.
     pub fn into_router<S: Clone + Send + Sync + 'static>(self) -> Router<S> {
         Router::new()
-            .route("/activate", post(entering::activate))
-            .route("/renew", post(entering::renew))
-            .route("/validate", post(entering::validate))
-            .route("/status", get(showing::status))
-            .route("/lease", get(showing::lease))
+            .route("/activate", post(keys::activate))
+            .route("/renew", post(keys::renew))
+            .route("/validate", post(keys::validate))
+            .route("/status", get(views::status))
+            .route("/lease", get(views::lease))
             .method_not_allowed_fallback(|| async { Rejected::method() })
             .layer(DefaultBodyLimit::max(LONGEST))
             .with_state(self)

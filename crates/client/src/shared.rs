@@ -10,6 +10,7 @@ use std::{
 use kaching_base::Timestamp;
 
 use crate::{
+    StartError,
     checks::Checks,
     clock::{Clock, Reading, read},
     engine::{Engine, Request},
@@ -46,7 +47,7 @@ pub(crate) struct Inner {
     usage_taken: Option<Duration>,
 }
 
-/// What a thread does next.
+/// The next action of a thread.
 pub(crate) enum Next {
     /// Sends a request, and waits for its answer.
     Send(Request),
@@ -311,8 +312,28 @@ impl Shared {
                 return Some(found);
             }
             let left = deadline.checked_sub(self.clock.boot()).filter(|left| !left.is_zero())?;
+            if self.transport.is_stepped() {
+                drop(inner);
+                self.transport.step();
+                inner = self.lock();
+                continue;
+            }
             inner = self.answered.wait_timeout(inner, left).unwrap_or_else(PoisonError::into_inner).0;
         }
+    }
+
+    /// Waits for the outcome of the start. From then on a stop is acted upon.
+    pub(crate) fn await_start(&self, timeout: Duration) -> Result<(), StartError> {
+        let began = self.clock.boot();
+        let outcome = self.wait_for(timeout, |inner| inner.engine.start_outcome());
+        let outcome = outcome.unwrap_or_else(|| self.lock().engine.give_up(self.reading()));
+        if outcome.is_ok() {
+            self.wait_for_catalogue((began + timeout).saturating_sub(self.clock.boot()));
+        }
+        // A guard that has never run cannot stop.
+        self.stops.arm(outcome.is_err());
+        self.stops.state_changed(&self.state.snapshot().state, &self.state, None);
+        outcome
     }
 
     /// Waits a moment for the catalogue, so that the first denial already names the plan that has more.

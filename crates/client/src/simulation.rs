@@ -1,7 +1,7 @@
 //! A guard without threads. A test owns its clocks and its randomness, carries its requests, and lets it take one step
-//! after the other, so that whatever can happen to a guard can be made to happen, and happens again.
+//! after the other, so that every order of events can be made to happen, and to happen again.
 
-use std::{sync::Arc, time::Duration};
+use std::{ops::Deref, sync::Arc, time::Duration};
 
 use kaching_base::Timestamp;
 
@@ -16,10 +16,24 @@ use crate::{
 /// A guard that a test drives.
 pub struct Simulation {
     guard: Guard,
+    driver: Driver,
+}
+
+/// Takes the steps of a guard, which ends when its host drops it.
+pub struct Driver {
     shared: Arc<Shared>,
 }
 
-/// What a thread of the guard would do next.
+/// Carries the calls of a host that waits for their answers.
+pub trait Carrier: Send + Sync + 'static {
+    /// Carries one, and returns status and body of its answer.
+    fn send(&self, call: &Carried<'_>) -> Option<(u16, Vec<u8>)>;
+
+    /// Makes progress with everything else, and lets time pass.
+    fn step(&self);
+}
+
+/// The next action of a thread of the guard.
 pub enum Step {
     /// Sends this, and waits for its answer.
     Send(Sent),
@@ -30,12 +44,35 @@ pub enum Step {
 /// A request on its way.
 pub struct Sent(Request);
 
+/// The bytes of a request.
+pub struct Carried<'a>(&'a Call);
+
+/// A transport without threads.
+struct CarrierTransport<C>(C);
+
 /// Sends nothing: a test carries the requests.
 struct NoTransport;
 
 impl Transport for NoTransport {
     fn send(&self, _: &Call) -> Reply {
         Reply::Unreachable("a test carries the requests".to_owned())
+    }
+}
+
+impl<C: Carrier> Transport for CarrierTransport<C> {
+    fn send(&self, call: &Call) -> Reply {
+        match self.0.send(&Carried(call)) {
+            Some((status, body)) => Reply::Answer { status, body, retry_after: None },
+            None => Reply::Unreachable("its answer was lost".to_owned()),
+        }
+    }
+
+    fn is_stepped(&self) -> bool {
+        true
+    }
+
+    fn step(&self) {
+        self.0.step();
     }
 }
 
@@ -48,12 +85,32 @@ impl Builder {
         self,
         fill: impl Fn(&mut [u8]) + Send + Sync + 'static,
     ) -> Result<Simulation, StartError> {
+        self.simulate_over(fill, Box::new(NoTransport))
+    }
+
+    /// As [`simulate`](Self::simulate), with a carrier for the calls of the host that wait for an answer.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn simulate_with(
+        self,
+        fill: impl Fn(&mut [u8]) + Send + Sync + 'static,
+        carrier: impl Carrier,
+    ) -> Result<Simulation, StartError> {
+        self.simulate_over(fill, Box::new(CarrierTransport(carrier)))
+    }
+
+    fn simulate_over(
+        self,
+        fill: impl Fn(&mut [u8]) + Send + Sync + 'static,
+        transport: Box<dyn Transport>,
+    ) -> Result<Simulation, StartError> {
         let random = Random::of(move |bytes| {
             fill(bytes);
             true
         });
-        let (shared, guard, _) = self.prepare(random, |_, _| Box::new(NoTransport))?;
-        Ok(Simulation { guard, shared })
+        let (shared, guard, _) = self.prepare(random, |_, _| transport)?;
+        Ok(Simulation { guard, driver: Driver { shared } })
     }
 }
 
@@ -63,6 +120,26 @@ impl Simulation {
         &self.guard
     }
 
+    /// Returns the guard, and the driver that takes its steps.
+    pub fn split(self) -> (Guard, Driver) {
+        (self.guard, self.driver)
+    }
+
+    /// Ends as a killed process does: nothing more is written, and the directory is free.
+    pub fn kill(self) {
+        self.driver.shared.kill();
+    }
+}
+
+impl Deref for Simulation {
+    type Target = Driver;
+
+    fn deref(&self) -> &Driver {
+        &self.driver
+    }
+}
+
+impl Driver {
     /// Takes a step of the calls, while none of them waits for its answer.
     pub fn call(&self) -> Step {
         step(self.shared.next_call())
@@ -112,13 +189,27 @@ impl Simulation {
         self.shared.lock().engine.now(self.shared.reading())
     }
 
-    /// Ends as a killed process does: nothing more is written, and the directory is free.
-    pub fn kill(self) {
-        self.shared.kill();
+    /// Whether the guard is shut down.
+    pub fn is_closed(&self) -> bool {
+        self.shared.is_closed()
+    }
+
+    /// Waits for the outcome of the start, with a [`Carrier`].
+    ///
+    /// # Errors
+    /// As [`Builder::start`].
+    pub fn start(&self) -> Result<(), StartError> {
+        let timeout = self.shared.lock().engine.settings().timing.start;
+        self.shared.await_start(timeout)
     }
 }
 
 impl Sent {
+    /// The bytes.
+    pub fn carried(&self) -> Carried<'_> {
+        Carried(&self.0.call)
+    }
+
     /// `GET` or `POST`.
     pub fn method(&self) -> &'static str {
         self.0.call.method
@@ -155,5 +246,27 @@ fn step(next: Next) -> Step {
         Next::Send(request) => Step::Send(Sent(request)),
         Next::Wait(wait) => Step::Wait(wait),
         Next::End => Step::Wait(Duration::MAX),
+    }
+}
+
+impl Carried<'_> {
+    /// `GET` or `POST`.
+    pub fn method(&self) -> &'static str {
+        self.0.method
+    }
+
+    /// Path and query.
+    pub fn path(&self) -> &str {
+        &self.0.path
+    }
+
+    /// The bytes.
+    pub fn body(&self) -> &[u8] {
+        &self.0.body
+    }
+
+    /// The header `authorization`.
+    pub fn authorization(&self) -> Option<&str> {
+        self.0.authorization.as_ref().map(|header| header.expose().as_str())
     }
 }

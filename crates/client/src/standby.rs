@@ -1,5 +1,5 @@
-//! The main thread of a guard: it stands by while another process holds the state directory, and then gets the leases
-//! itself.
+//! The main thread of a guard: it waits on standby while another process holds the state directory, and then gets the
+//! leases itself.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::{
 /// After so many looks in a row at the state of another installation, it is taken to stay there.
 const FOREIGN: u32 = 5;
 
-/// What a follower has seen of the holder's state.
+/// The holder's state as a follower has seen it.
 #[derive(Default)]
 struct HolderView {
     /// The number of the last state that it loaded.

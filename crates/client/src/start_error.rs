@@ -6,7 +6,7 @@ use kaching_license::RefusalCode;
 
 use crate::{FingerprintError, LicenseKeyError, grant, settings::Settings};
 
-/// Why a guard did not start: a sentence that says what to do.
+/// Why a guard did not start, as a sentence that says what to do.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
@@ -26,7 +26,7 @@ pub enum StartError {
     StateDir {
         /// The directory.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
     /// Another process holds the state directory, for another license or installation.
@@ -54,7 +54,7 @@ pub enum StartError {
     UnknownKey {
         /// `license_not_found` or `key_malformed`.
         code: ErrorCode,
-        /// What the authority says.
+        /// The authority's sentence.
         detail: String,
     },
     /// Other installations hold the license.
@@ -62,11 +62,11 @@ pub enum StartError {
     Held {
         /// `activation_limit_reached` or `moves_exhausted`.
         code: RefusalCode,
-        /// What the authority says.
+        /// The authority's sentence.
         detail: String,
-        /// Who holds the slots: each can be moved here with `takeover`, or released.
+        /// The activations that hold the slots: each can be moved here with `takeover`, or released.
         holders: Vec<Holder>,
-        /// Whom to ask for more.
+        /// The vendor's contact.
         contact: Option<Contact>,
     },
     /// The authority refuses, signed.
@@ -74,9 +74,9 @@ pub enum StartError {
     Refused {
         /// Why.
         code: RefusalCode,
-        /// What the authority says.
+        /// The authority's sentence.
         detail: String,
-        /// Whom to ask.
+        /// The vendor's contact.
         contact: Option<Contact>,
     },
     /// The authority finds the request itself wrong.
@@ -84,13 +84,13 @@ pub enum StartError {
     Rejected {
         /// The code.
         code: String,
-        /// What it says, with the fields that are wrong.
+        /// The authority's sentence, with the fields that are wrong.
         detail: String,
     },
     /// Another authority than the pinned one answers.
     #[error("the authority at {url} does not hold the root key that this program trusts: check the address{}", other(.answered))]
     WrongRoot {
-        /// Where it was asked.
+        /// The address that was asked.
         url: String,
         /// The root keys that it says it holds.
         answered: Vec<String>,
@@ -98,7 +98,7 @@ pub enum StartError {
     /// No answer in time, and no lease from before that still counts.
     #[error("the license authority at {url} cannot be reached: {why}. Check the address and the network")]
     Unreachable {
-        /// Where it was asked.
+        /// The address that was asked.
         url: String,
         /// Why, as a part of a sentence.
         why: String,
@@ -140,19 +140,19 @@ impl StartError {
     }
 }
 
-/// So many holders are named in a sentence; all are in the error.
+/// At most so many holders are named in the sentence; the error has all of them.
 const NAMED: usize = 5;
 
 fn held_by(holders: &[Holder]) -> String {
-    // A takeover names the id.
+    // A move names the id.
     let named = holders.iter().take(NAMED).map(|Holder { id, name, kind, last_seen_at, .. }| {
         let name = name.as_ref().map(|name| format!("{}, ", printable(name))).unwrap_or_default();
         format!("{id} ({name}{kind}, last seen {last_seen_at})")
     });
     let more = holders.len().saturating_sub(NAMED);
     let more = (more > 0).then(|| format!("{more} more"));
-    let told: Vec<_> = named.chain(more).collect();
-    if told.is_empty() { String::new() } else { format!(" In use by {}", told.join(", ")) }
+    let listed: Vec<_> = named.chain(more).collect();
+    if listed.is_empty() { String::new() } else { format!(" In use by {}", listed.join(", ")) }
 }
 
 fn ask(contact: Option<&Contact>) -> String {

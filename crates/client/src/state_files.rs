@@ -1,4 +1,4 @@
-//! What a guard writes to disk, in each role.
+//! The files of a guard, in each role.
 
 use std::{collections::BTreeMap, path::Path};
 

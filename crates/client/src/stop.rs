@@ -16,7 +16,7 @@ use crate::{
 /// A callback of the host.
 pub(crate) type Callback = Arc<dyn Fn(&State) + Send + Sync>;
 
-/// What to do when nothing may run any more.
+/// The actions when nothing may run any more.
 #[derive(Default)]
 pub(crate) struct StopActions {
     callbacks: Mutex<Vec<Callback>>,

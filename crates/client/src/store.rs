@@ -15,7 +15,7 @@ pub(crate) use key::StateKey;
 use crate::platform;
 
 const FILES: [&str; 2] = ["state-a.json", "state-b.json"];
-/// Where the state of another installation is kept, so that a mistyped fingerprint does not cost an installation its
+/// The files for the state of another installation, so that a mistyped fingerprint does not cost an installation its
 /// license.
 const OTHER: [&str; 2] = ["other-a.json", "other-b.json"];
 /// In the lock's file: a state with a mac was written here, so one without it does not count any more.
@@ -35,7 +35,7 @@ pub(crate) struct Store {
     sequence: u64,
 }
 
-/// Where an installation keeps its state.
+/// The location of an installation's state.
 #[derive(Clone, Debug)]
 pub(crate) struct StateLocation {
     pub(crate) dir: PathBuf,

@@ -14,7 +14,7 @@ const DISBELIEVED: Duration = Duration::from_secs(24 * 3600);
 /// How far behind the mark the wall clock may be before it is doubted.
 const BEHIND: Seconds = Seconds(300);
 
-/// What stands on disk about time.
+/// The time as it is written to disk.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct TimeMark {
     /// The latest time known when this was written.
@@ -132,7 +132,7 @@ impl TrustedTime {
         self.past_end = None;
     }
 
-    /// What to write to disk; from then on, time does not fall behind it.
+    /// Returns the time to write to disk. From then on, time does not fall behind it.
     pub(crate) fn mark(&mut self, now: Reading) -> TimeMark {
         let time = self.now(now);
         self.mark = Some((time, now.boot));

@@ -35,7 +35,7 @@ pub struct Timing {
     pub stream_again: Duration,
     /// How long one stream lives at most; the next is another chance for another replica.
     pub stream_life: Duration,
-    /// How often a process or node that follows looks at what the holder has.
+    /// How often a process or node that follows reads the holder's state.
     pub follow: Duration,
 }
 

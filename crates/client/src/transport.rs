@@ -35,7 +35,7 @@ pub(crate) struct Call {
     pub(crate) timeout: Duration,
 }
 
-/// What came back.
+/// The result of a call.
 #[derive(Clone, Debug)]
 pub(crate) enum Reply {
     /// An HTTP answer, whole.
@@ -44,7 +44,7 @@ pub(crate) enum Reply {
     Unreachable(String),
 }
 
-/// Whoever carries calls to the authority.
+/// Carries calls to the authority.
 pub(crate) trait Transport: Send + Sync {
     /// Sends one, and waits for its answer no longer than its timeout.
     fn send(&self, call: &Call) -> Reply;
@@ -60,6 +60,14 @@ pub(crate) trait Transport: Send + Sync {
 
     /// Ends the stream that is open now, if there is one, although nothing comes.
     fn hang_up(&self) {}
+
+    /// Whether calls of the host make progress by [`step`](Self::step) while they wait for an answer, and not by threads.
+    fn is_stepped(&self) -> bool {
+        false
+    }
+
+    /// Makes progress where nothing runs in parallel.
+    fn step(&self) {}
 }
 
 /// How calls get there, as far as it is not the usual way.
@@ -75,7 +83,7 @@ pub(crate) struct Route {
 pub(crate) struct Http {
     agent: Agent,
     base: String,
-    /// What carries the stream that is open: a connection of its own, to be ended by itself.
+    /// The agent of the stream that is open: it has a connection of its own, which can be ended alone.
     streaming: Mutex<Option<Agent>>,
 }
 
@@ -98,7 +106,7 @@ impl Http {
         if route.proxy.is_some() {
             config = config.proxy(route.proxy);
         } else if base.starts_with("http://") {
-            // What goes to this machine goes past no proxy.
+            // Calls to this machine use no proxy.
             config = config.proxy(None);
         }
         Self { agent: config.build().new_agent(), base: base.to_owned(), streaming: Mutex::new(None) }
@@ -135,7 +143,7 @@ impl Route {
 
 impl Transport for Http {
     fn send(&self, call: &Call) -> Reply {
-        exchange(&self.agent, &self.base, call).unwrap_or_else(|error| Reply::Unreachable(told(&error)))
+        exchange(&self.agent, &self.base, call).unwrap_or_else(|error| Reply::Unreachable(describe(&error)))
     }
 
     fn stream(&self, call: &Call, take: &mut dyn FnMut(&[u8]) -> ControlFlow<()>) -> Reply {
@@ -143,7 +151,7 @@ impl Transport for Http {
         self.streaming().replace(agent.clone());
         let reply = stream(&agent, &self.base, call, take);
         self.streaming().take();
-        reply.unwrap_or_else(|error| Reply::Unreachable(told(&error)))
+        reply.unwrap_or_else(|error| Reply::Unreachable(describe(&error)))
     }
 
     fn hang_up(&self) {
@@ -181,7 +189,7 @@ fn stream(
         .timeout_connect(timeout)
         .timeout_send_request(timeout)
         .timeout_recv_response(timeout)
-        // A moment more, so that whoever counts the time sees that it is over.
+        // A moment more, so that the time is over when the caller compares it.
         .timeout_per_read(timeout.map(|timeout| timeout + Duration::from_millis(10)))
         .timeout_recv_body(Some(LONGEST_STREAM))
         .build();
@@ -223,8 +231,8 @@ fn exchange(agent: &Agent, base: &str, call: &Call) -> Result<Reply, ureq::Error
     Ok(Reply::Answer { status, body, retry_after })
 }
 
-/// The error as a person would say it.
-fn told(error: &ureq::Error) -> String {
+/// Returns the error as a part of a sentence.
+fn describe(error: &ureq::Error) -> String {
     match error {
         ureq::Error::Timeout(_) => "it did not answer in time".to_owned(),
         ureq::Error::HostNotFound => "its name is not known".to_owned(),

@@ -2,7 +2,7 @@ use std::fmt;
 
 use kaching_base::{ActivationId, Timestamp};
 
-/// Something that people should look at, although nothing stops for it. It reads as a sentence.
+/// A problem that people should look into, although nothing stops for it. It reads as a sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Warning {
@@ -21,12 +21,12 @@ pub enum Warning {
     },
     /// Something between here and the authority lets no stream live, so that changes are asked for instead.
     Stream {
-        /// What it does, as a part of a sentence.
+        /// The interference, as a part of a sentence.
         why: String,
     },
     /// The state cannot be written, so that a restart may need the authority.
     State {
-        /// What the system says.
+        /// The system's error.
         why: String,
     },
 }

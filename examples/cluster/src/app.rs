@@ -10,10 +10,10 @@ use kaching_client::License;
 
 use crate::{audit, cluster::Cluster, federation, health, jobs, nodes, usage};
 
-/// Where the license's own calls are.
+/// The path of the licensing router.
 pub(crate) const LICENSING: &str = "/api/v1/licensing";
 
-/// What every handler has.
+/// The state of every handler.
 pub(crate) type Shared = State<Arc<Cluster>>;
 
 /// Every call of the service.

@@ -20,12 +20,12 @@ use crate::{
 pub(crate) struct Cluster {
     pub(crate) guard: Guard,
     pub(crate) name: String,
-    /// What identifies the cluster to the authority, and to its own nodes.
+    /// The id of the cluster for the authority and its own nodes.
     pub(crate) id: String,
     desk: Arc<Desk>,
 }
 
-/// What nodes and handlers share.
+/// The state that nodes and handlers share.
 struct Desk {
     table: Mutex<Table>,
     changed: Condvar,
@@ -42,7 +42,7 @@ impl Cluster {
         let awake = (Arc::clone(&desk), guard.clone());
         let cluster = Self { guard, name: name.to_owned(), id, desk };
         cluster.start(&mut cluster.table(), name)?;
-        // What it tells first counts the first node.
+        // Its first report counts the first node.
         thread::Builder::new().name("license".to_owned()).spawn(move || awake.0.follow(&awake.1))?;
         Ok(cluster)
     }
@@ -60,7 +60,7 @@ impl Cluster {
             Refused::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", &error)
         })?;
         self.guard.set_health(HealthStatus::Ok, None);
-        self.guard.record("jobs", 1);
+        self.guard.record("jobs", 1)?;
         self.desk.changed.notify_all();
         Ok(job)
     }
@@ -70,7 +70,7 @@ impl Cluster {
         let mut table = self.table();
         let present = self.allow(&table, node)?;
         self.start(&mut table, node).map_err(|error| {
-            self.guard.set_level("nodes", present);
+            set_nodes(&self.guard, present);
             let error = format!("{node} cannot start: {error}.");
             Refused::new(StatusCode::SERVICE_UNAVAILABLE, "failure", &error)
         })
@@ -131,7 +131,7 @@ impl Cluster {
         let mut table = self.table();
         let gone = table.leave(node);
         if gone {
-            self.guard.set_level("nodes", table.nodes().len() as u64);
+            set_nodes(&self.guard, table.nodes().len() as u64);
         }
         drop(table);
         self.desk.changed.notify_all();
@@ -173,8 +173,7 @@ impl Desk {
         }
     }
 
-    /// Lets the nodes look again whenever the license stands otherwise, and tells how many there are once it is for
-    /// this process to tell.
+    /// Wakes the nodes whenever the license changes, and reports their number once this process is the holder.
     fn follow(&self, guard: &Guard) {
         let mut watch: Watch = guard.watch();
         let mut keeps = false;
@@ -182,7 +181,7 @@ impl Desk {
             let Some(_) = watch.next(Duration::from_secs(3600)) else { continue };
             if guard.is_holder() && !keeps {
                 keeps = true;
-                guard.set_level("nodes", self.lock().nodes().len() as u64);
+                set_nodes(guard, self.lock().nodes().len() as u64);
                 guard.set_health(HealthStatus::Ok, None);
             }
             self.wake();
@@ -203,6 +202,11 @@ impl Desk {
             table = self.changed.wait(table).unwrap_or_else(PoisonError::into_inner);
         }
     }
+}
+
+/// Sets the number of nodes. A level that no plan has shows when the next node joins, so there is nothing to do here.
+fn set_nodes(guard: &Guard, nodes: u64) {
+    let _ = guard.set_level("nodes", nodes);
 }
 
 #[cfg(test)]

@@ -49,7 +49,7 @@ impl Peers {
         if !path.exists() {
             let cluster = self.first(|url| self.get(&format!("{url}/cluster"))).map_err(unreachable)?;
             let id = cluster["id"].as_str().filter(|id| !id.is_empty());
-            let id = id.ok_or_else(|| unreachable("a node does not tell the cluster's id".into()))?;
+            let id = id.ok_or_else(|| unreachable("a node does not give the cluster's id".into()))?;
             fs::create_dir_all(data)?;
             fs::write(&path, id)?;
         }
@@ -85,7 +85,7 @@ impl Peers {
     }
 
     pub(crate) fn leave(&self, name: &str) {
-        // The cluster lets it go by itself where it cannot be told.
+        // A cluster that cannot be reached removes the node on its own.
         let _ = self.first(|url| Ok(self.agent.delete(format!("{url}/nodes/{name}")).call().map(drop)?));
     }
 
@@ -98,17 +98,18 @@ impl Peers {
         }
     }
 
-    /// Carries it once, and joins again where another node keeps the lease now. What cannot be carried stays here.
+    /// Sends the usage once, and joins again if another node renews the lease now. Usage that cannot be sent stays here.
     pub(crate) fn carry(&self, guard: &Guard, name: &str, cluster: &Fingerprint) {
         let usage = guard.take_usage();
-        let told = self.send("/usage", &json!({"node": name, "usage": usage}));
-        if matches!(told, Ok((204, _))) {
+        let sent = self.send("/usage", &json!({"node": name, "usage": usage}));
+        if matches!(sent, Ok((204, _))) {
             return;
         }
         for (counter, amount) in usage {
-            guard.record(&counter, amount);
+            // The name was known when it was recorded.
+            let _ = guard.record(&counter, amount);
         }
-        if matches!(told, Ok((404, _))) {
+        if matches!(sent, Ok((404, _))) {
             let _ = self.join(name, cluster);
         }
     }

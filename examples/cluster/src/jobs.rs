@@ -23,7 +23,7 @@ fn one_thousand() -> u64 {
     1000
 }
 
-/// A job and how it stands.
+/// A job and its progress.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Job {
     id: u64,
@@ -31,7 +31,7 @@ pub(crate) struct Job {
     #[serde(skip)]
     input: String,
     rounds: u64,
-    /// Who runs it.
+    /// The node that runs it.
     node: Option<String>,
     /// The result.
     output: Option<String>,
@@ -45,7 +45,7 @@ enum JobState {
     Done,
 }
 
-/// What a node computes: the input, hashed over and over.
+/// Computes a job: the input, hashed over and over.
 pub(crate) struct Work {
     input: String,
     rounds: u64,

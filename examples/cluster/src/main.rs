@@ -16,7 +16,7 @@ fn main() -> ExitCode {
 }
 
 fn said(line: &str) {
-    // Nobody is left to be told that standard output is closed.
+    // Standard output is closed, so there is nobody to report that to.
     let _ = writeln!(std::io::stdout().lock(), "{line}");
 }
 

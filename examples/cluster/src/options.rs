@@ -4,28 +4,28 @@ use kaching_client::{ActivationId, Clock, LicenseKey, LicenseKeyError};
 
 use crate::setup::{Setup, SetupError};
 
-/// What the service is started with.
+/// The options of the service.
 #[derive(Clone)]
 pub struct Options {
-    /// Where it listens.
+    /// The address to listen on.
     pub listen: SocketAddr,
-    /// Where the cluster's id and its license state are kept. Processes on the same directory are one node.
+    /// The directory of the cluster's id and its license state. Processes on the same directory are one node.
     pub data: PathBuf,
-    /// What people call this node; its cluster has the name of the first one.
+    /// The name of this node; its cluster has the name of the first one.
     pub name: String,
-    /// Where its license comes from.
+    /// The source of its license.
     pub license: Source,
     /// The activation whose slot this cluster takes.
     pub takeover: Option<ActivationId>,
     /// Whether a normal end gives the slot back.
     pub release: bool,
-    /// What the cluster's admin shows to enter a key or to renew; without one nobody may.
+    /// The token of the cluster's admin, who may enter a key or renew; without one nobody may.
     pub admin_token: Option<String>,
     /// Another clock than the machine's, for a demonstration of wrong ones.
     pub clock: Option<Arc<dyn Clock>>,
 }
 
-/// Where a node's license comes from.
+/// The source of a node's license.
 #[derive(Clone)]
 pub enum Source {
     /// From the license authority.
@@ -34,7 +34,7 @@ pub enum Source {
     Nodes(Vec<String>, String),
 }
 
-/// What is to be done.
+/// The task of the program.
 pub enum Task {
     /// Check the license and keep everything for later starts.
     Setup(Setup, PathBuf),
@@ -51,7 +51,7 @@ pub enum OptionsError {
     /// There is no license key.
     #[error(transparent)]
     LicenseKey(#[from] LicenseKeyError),
-    /// What was set up cannot be read.
+    /// The setup cannot be read.
     #[error(transparent)]
     Setup(#[from] SetupError),
 }

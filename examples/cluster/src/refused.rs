@@ -4,10 +4,10 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use kaching_client::Denied;
+use kaching_client::{Denied, UnknownName};
 use serde_json::{Value, json};
 
-/// An answer that is not what was asked for.
+/// An answer that refuses a request.
 #[derive(Debug)]
 pub(crate) struct Refused {
     status: StatusCode,
@@ -19,13 +19,13 @@ impl Refused {
         Self { status, body: json!({"error": error, "code": code}) }
     }
 
-    /// More that the caller may want to know.
+    /// Adds a member for the caller.
     pub(crate) fn with(mut self, name: &str, value: Value) -> Self {
         self.body[name] = value;
         self
     }
 
-    /// Puts a sentence behind the one that is there.
+    /// Appends a sentence.
     pub(crate) fn and(mut self, sentence: &str) -> Self {
         let error = self.body["error"].as_str().unwrap_or_default();
         self.body["error"] = json!(format!("{error} {sentence}"));
@@ -34,10 +34,20 @@ impl Refused {
 }
 
 impl From<Denied> for Refused {
-    /// What the license denies is a 403 that says how to get it.
+    /// A denial of the license is a 403 that says how to get what was asked for.
     fn from(denied: Denied) -> Self {
+        if let Some(unknown) = denied.unknown_name.clone() {
+            return Self::from(unknown);
+        }
         let refused = Self::new(StatusCode::FORBIDDEN, denied.code_text(), &denied.message);
         refused.with("upgrade", json!(denied.upgrade)).with("contact", json!(denied.contact))
+    }
+}
+
+impl From<UnknownName> for Refused {
+    /// A counter or level that no plan has is an error of this program.
+    fn from(unknown: UnknownName) -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "failure", &unknown.to_string())
     }
 }
 

@@ -14,7 +14,7 @@ pub enum RunError {
     /// The cluster's id cannot be kept.
     #[error(transparent)]
     Fingerprint(#[from] FingerprintError),
-    /// What was set up cannot be used.
+    /// The setup cannot be used.
     #[error(transparent)]
     Setup(#[from] SetupError),
     /// The cluster does not take this node.
@@ -28,7 +28,7 @@ pub enum RunError {
     Listen {
         /// The address.
         address: SocketAddr,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
     /// The system gives no threads or signals.
@@ -38,7 +38,7 @@ pub enum RunError {
 
 /// Runs the service until SIGTERM or Ctrl-C: it refuses to start without a valid license.
 ///
-/// `ready` is told the address once it listens.
+/// `ready` gets the address once it listens.
 ///
 /// # Errors
 /// If it cannot start, with what to do.
@@ -52,7 +52,7 @@ pub fn run(options: &Options, ready: impl FnOnce(SocketAddr)) -> Result<(), RunE
             }
             let guard = start(options, builder)?;
             work(options, &guard, ready)?;
-            // The slot stays unless told otherwise: the same cluster comes back to it. What was used is told.
+            // The slot stays unless configured otherwise, for the same cluster to come back to. Usage is reported.
             guard.shutdown()?;
         }
         Source::Nodes(urls, root) => {

@@ -8,17 +8,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::run::RunError;
 
-/// What a cluster needs to know of its license, as it is kept once it was set up.
+/// The setup of a cluster's license, as it is kept on disk.
 ///
 /// The root key is among it only because this is an example, whose authority may be made a moment before: a product
-/// has the line compiled in, since whoever can change it decides whose licenses count.
+/// has the line compiled in, since anybody who can change it decides whose licenses count.
 #[derive(Clone)]
 pub struct Setup {
     /// The license authority.
     pub authority: String,
     /// The authority's root key.
     pub root: String,
-    /// What people call the cluster.
+    /// The cluster's name for people.
     pub name: String,
     /// The license key; none where it was entered at set-up, and is in the license state.
     pub license_key: Option<LicenseKey>,
@@ -44,7 +44,7 @@ struct Kept {
 const FILE: &str = "setup.json";
 
 impl Setup {
-    /// What was set up in a directory, if anything was.
+    /// Reads the setup in a directory, if there is one.
     ///
     /// # Errors
     /// If it cannot be read.

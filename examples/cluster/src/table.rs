@@ -9,7 +9,7 @@ pub(crate) const WAITING: usize = 1000;
 /// So many jobs are kept once they are done, and ten times as many events.
 const KEPT: usize = 1000;
 
-/// Who is there and what there is to do.
+/// The nodes and the jobs.
 #[derive(Default)]
 pub(crate) struct Table {
     /// The present nodes, each with the number of its joining.
@@ -32,7 +32,7 @@ pub(crate) struct Event {
     pub(crate) subject: String,
 }
 
-/// What a node does next.
+/// The next action of a node.
 pub(crate) enum Turn {
     /// It was let go, or the cluster closes.
     Leave,
@@ -43,7 +43,7 @@ pub(crate) enum Turn {
 }
 
 impl Table {
-    /// Puts a job behind the others; nothing where too many wait.
+    /// Puts a job behind the others; `None` where too many wait.
     pub(crate) fn submit(&mut self, input: String, rounds: u64) -> Option<Job> {
         if self.waiting.len() >= WAITING {
             return None;
@@ -56,7 +56,7 @@ impl Table {
         Some(job)
     }
 
-    /// What a node does next. A name that left and joined again is another node, so that the limit counts every one.
+    /// The next action of a node. A name that left and joined again is another node, so that the limit counts every one.
     pub(crate) fn turn(&mut self, node: &str, joined: u64, may_work: bool) -> Turn {
         if self.closing || self.nodes.get(node) != Some(&joined) {
             return Turn::Leave;

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use crate::{app::Shared, refused::Refused};
 
-/// What a node has used.
+/// The usage of a node.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Carried {
@@ -17,7 +17,7 @@ pub(crate) struct Carried {
     usage: BTreeMap<String, u64>,
 }
 
-/// `POST /usage`: a node that follows hands on what it used, and so says that it is there.
+/// `POST /usage`: a node that follows another one sends its usage, which also shows that it is there.
 pub(crate) async fn carry(
     State(cluster): Shared,
     body: Result<Json<Carried>, JsonRejection>,
@@ -28,7 +28,7 @@ pub(crate) async fn carry(
         return Err(Refused::new(StatusCode::NOT_FOUND, "not_found", &format!("There is no node {node}.")));
     }
     for (counter, amount) in usage {
-        cluster.guard.record(&counter, amount);
+        cluster.guard.record(&counter, amount)?;
     }
     Ok(StatusCode::NO_CONTENT)
 }

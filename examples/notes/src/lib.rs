@@ -24,7 +24,7 @@ pub enum RunError {
     System(#[from] io::Error),
 }
 
-/// Runs the service until SIGTERM or Ctrl-C. `ready` is told the address once it listens.
+/// Runs the service until SIGTERM or Ctrl-C. `ready` gets the address once it listens.
 ///
 /// # Errors
 /// If it cannot start, with what to do.

@@ -5,7 +5,7 @@ use kaching_example_notes::{Options, OptionsError, run};
 fn main() -> ExitCode {
     let done = match Options::read(std::env::args().skip(1)) {
         Ok(options) => run(&options, |address| {
-            // Nobody is left to be told that standard output is closed.
+            // Standard output is closed, so there is nobody to report that to.
             let _ = writeln!(std::io::stdout().lock(), "Takes notes on http://{address}");
         }),
         Err(error @ OptionsError::Usage(_)) => return failed(&error, 2),

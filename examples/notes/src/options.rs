@@ -2,16 +2,16 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use kaching_client::{LicenseKey, LicenseKeyError};
 
-/// What the service is started with.
+/// The options of the service.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Where it listens.
+    /// The address to listen on.
     pub listen: SocketAddr,
     /// The license authority.
     pub authority: String,
     /// The authority's root key; a product has it compiled in.
     pub root: String,
-    /// Where its license state is kept.
+    /// The directory of its license state.
     pub data: PathBuf,
     /// The domain that it serves, which is what its license is bound to.
     pub domain: String,

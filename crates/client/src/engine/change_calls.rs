@@ -1,4 +1,4 @@
-//! What the authority announces between two heartbeats, over a stream or by polls. A refusal counts where it is signed.
+//! Announcements of the authority between two heartbeats, over a stream or by polls. A refusal counts where it is signed.
 //! All else is a hint that nobody has signed: it does no more than bring a heartbeat.
 
 use std::time::Duration;

@@ -17,7 +17,7 @@ struct Hint {
     at: Option<Timestamp>,
 }
 
-/// What became of a hint when a statement came.
+/// The effect of a statement on the hint.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum HintOutcome {
     /// There was none, or one that the statement does not confirm.

@@ -122,3 +122,65 @@ impl Keys {
         self.fetch.done();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use kaching_base::{Seconds, Secret};
+    use kaching_license::{Ed25519Signer, Jwk, KeyPurpose, PublicKey, encode};
+
+    use super::*;
+
+    fn signer(seed: u8) -> Ed25519Signer {
+        Ed25519Signer::from_seed(&Secret::new([seed; 32])).unwrap()
+    }
+
+    fn root(seed: u8) -> RootKey {
+        let signer = signer(seed);
+        let PublicKey::Ed25519(bytes) = signer.public_key() else { unreachable!() };
+        RootKey::from_bytes(*bytes).unwrap()
+    }
+
+    fn at(day: i64) -> Timestamp {
+        Timestamp::from_seconds(1_800_000_000) + Seconds::days(day)
+    }
+
+    /// A keyset of day 10 that ends on day 40.
+    fn keyset(root: u8, version: u64) -> String {
+        let key = Jwk {
+            public: signer(9).public_key().clone(),
+            purpose: KeyPurpose::Lease,
+            nbf: at(9),
+            exp: at(100),
+        };
+        let (iss, iat, exp) = ("https://licenses.example.com".to_owned(), at(10), at(40));
+        encode(&Keyset { iss, version, epoch: 1, iat, exp, keys: vec![key] }, &signer(root)).unwrap()
+    }
+
+    #[test]
+    fn only_a_pinned_root_is_trusted_and_no_older_keyset() {
+        let (mut keys, roots) = (Keys::new(), [root(1)]);
+        let mut accept = |text: &str| keys.accept(std::iter::once(text), &roots, None);
+        assert_eq!(accept(&keyset(2, 1)), Err(Invalid::UnknownRoot));
+        assert_eq!(accept(&keyset(1, 2)), Ok(at(10)));
+        assert!(accept(&keyset(1, 1)).is_err(), "it is older than the one that is held");
+        let texts = [keyset(2, 3), keyset(1, 3)];
+        assert_eq!(keys.accept(texts.iter().map(String::as_str), &roots, None), Ok(at(10)));
+        assert!(keys.stored().is_changed());
+        assert_eq!((keys.stored().keyset.as_ref(), keys.ends_at()), (Some(&texts[1]), Some(at(40))));
+        let mut again = Keys::new();
+        again.load(KeysRecord::clone(keys.stored()), &roots);
+        assert_eq!(again.issued_at(), Some(at(10)));
+        again.load(KeysRecord::clone(keys.stored()), &[root(2)]);
+        assert!(again.trusted().is_none(), "another root is pinned now");
+    }
+
+    #[test]
+    fn a_keyset_ends_by_trusted_time_alone() {
+        let (mut keys, roots) = (Keys::new(), [root(1)]);
+        let text = keyset(1, 1);
+        let mut accept = |time| keys.accept(std::iter::once(text.as_str()), &roots, time);
+        assert_eq!(accept(Some(at(40))), Err(Invalid::KeysetExpired));
+        assert_eq!(accept(Some(at(39))), Ok(at(10)));
+        assert_eq!(accept(None), Ok(at(10)), "the clock may be wrong before any contact");
+    }
+}

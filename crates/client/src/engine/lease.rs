@@ -24,6 +24,9 @@ pub(crate) struct LeaseRecord {
     lease: Option<String>,
     /// The catalogue's body, as its hash was signed.
     catalogue: Option<String>,
+    /// The quotas of the last answer.
+    #[serde(default)]
+    quotas: Vec<Quota>,
     /// While there is one, nothing older counts.
     stop: Option<Stop>,
 }
@@ -46,8 +49,6 @@ pub(super) struct LeaseState {
     refusal: Option<LastRefusal>,
     /// Counts stops, so that an answer to a question from before one is recognised.
     stops: u64,
-    /// The quotas of the last answer.
-    quotas: Vec<Quota>,
     catalogue_fetch: FetchSchedule,
 }
 
@@ -77,7 +78,7 @@ impl LeaseState {
     pub(super) fn load(&mut self, record: LeaseRecord, verify: impl FnOnce(&str) -> Option<Lease>) {
         let grant = record.lease.as_deref().and_then(verify).map(|lease| {
             let catalogue = record.catalogue.as_deref().and_then(|body| parse_catalogue(body, lease.cat));
-            Arc::new(Grant { lease, catalogue })
+            Arc::new(Grant { is_current: catalogue.is_some(), lease, catalogue })
         });
         self.grant = grant;
         self.refusal = record.stop.as_ref().map(LastRefusal::of_stop);
@@ -137,11 +138,13 @@ impl LeaseState {
     }
 
     pub(super) fn quotas(&self) -> &[Quota] {
-        &self.quotas
+        &self.stored.quotas
     }
 
     pub(super) fn set_quotas(&mut self, quotas: Vec<Quota>) {
-        self.quotas = quotas;
+        if self.stored.quotas != quotas {
+            self.stored.edit().quotas = quotas;
+        }
     }
 
     pub(super) fn set_refusal(&mut self, refusal: LastRefusal) {
@@ -159,8 +162,9 @@ impl LeaseState {
         let held = record.catalogue.as_deref().and_then(|body| parse_catalogue(body, lease.cat));
         self.refusal = None;
         // Until the new one is here, the old catalogue still has the names of most features.
-        let shown = held.or_else(|| self.grant.as_ref()?.catalogue.clone());
-        self.grant = Some(Arc::new(Grant { lease, catalogue: shown }));
+        let is_current = held.is_some();
+        let catalogue = held.or_else(|| self.grant.as_ref()?.catalogue.clone());
+        self.grant = Some(Arc::new(Grant { lease, catalogue, is_current }));
     }
 
     /// Stops on a signed refusal, which is kept with the statement.
@@ -181,9 +185,10 @@ impl LeaseState {
     /// Shortens the time of a lease that is in doubt.
     pub(super) fn run_no_longer_than(&mut self, last: Timestamp) {
         let Some(grant) = &self.grant else { return };
-        let mut lease = grant.lease.clone();
+        let mut grant = Grant::clone(grant);
+        let lease = &mut grant.lease;
         (lease.exp, lease.run_until) = (lease.exp.min(last), lease.run_until.min(last));
-        self.grant = Some(Arc::new(Grant { lease, catalogue: grant.catalogue.clone() }));
+        self.grant = Some(Arc::new(grant));
     }
 
     /// Forgets the lease: the installation is deactivated.
@@ -240,7 +245,8 @@ impl LeaseState {
             tracing::info!("the catalogue is another one than the lease names");
             return;
         };
-        self.grant = Some(Arc::new(Grant { lease: grant.lease.clone(), catalogue: Some(catalogue) }));
+        let (lease, catalogue) = (grant.lease.clone(), Some(catalogue));
+        self.grant = Some(Arc::new(Grant { lease, catalogue, is_current: true }));
         self.stored.edit().catalogue = Some(body.to_owned());
         self.catalogue_fetch.done();
     }

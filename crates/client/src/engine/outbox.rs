@@ -1,5 +1,5 @@
-//! What the product has to report to the authority: levels, usage, health and reports; and what the followers have
-//! written to their own files.
+//! Levels, usage, health and reports on their way to the authority, with those that followers have written to their own
+//! files.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -173,21 +173,21 @@ impl Outbox {
     pub(super) fn absorb(&mut self, followers: &[FollowerEntry], at: Timestamp) -> BTreeMap<String, u64> {
         let mut levels = BTreeMap::new();
         let mut used = Vec::new();
-        for FollowerEntry { name, report: told, .. } in followers {
+        for FollowerEntry { name, report: written, .. } in followers {
             let known = self.stored.absorbed.get(name).cloned().unwrap_or_default();
             let mut absorbed = known.clone();
-            for (meter, total) in &told.usage {
+            for (meter, total) in &written.usage {
                 let before = absorbed.usage.entry(meter.clone()).or_default();
                 let more = total.saturating_sub(*before);
                 *before = (*before).max(*total);
                 used.push((meter.clone(), more));
             }
             let changed =
-                told.levels.iter().filter(|(level, amount)| known.levels.get(*level) != Some(*amount));
+                written.levels.iter().filter(|(level, amount)| known.levels.get(*level) != Some(*amount));
             levels.extend(changed.map(|(level, amount)| (level.clone(), *amount)));
-            absorbed.levels.clone_from(&told.levels);
-            absorbed.reports = told.reports.len().max(known.reports);
-            for report in told.reports.get(known.reports..).unwrap_or_default() {
+            absorbed.levels.clone_from(&written.levels);
+            absorbed.reports = written.reports.len().max(known.reports);
+            for report in written.reports.get(known.reports..).unwrap_or_default() {
                 self.add_report(report.clone());
             }
             if absorbed != known {

@@ -171,7 +171,7 @@ impl Engine {
         draw: &Draw,
     ) {
         self.reached(now);
-        // Half the lease is the longest wait, whatever the jitter.
+        // Half the lease is the longest wait, even with jitter.
         let longest = until(lease.iat, lease.exp) / 2;
         self.calls.heartbeat_at(now.boot + draw.jitter(Duration::from_secs(lease.hb)).min(longest));
         self.lease.want_catalogue(lease.cat);
@@ -260,7 +260,7 @@ impl Engine {
             return;
         }
         if self.lease.stop().is_some_and(Stop::ends_activation) && stops {
-            // It sends heartbeats with its credential, and never takes back a slot that was moved without being told to.
+            // It sends heartbeats with its credential, and never takes back a moved slot on its own.
             self.activation.want(false);
         } else if !stops && refusal.code == ErrorCode::MovesExhausted.into() && self.lease.stop().is_none() {
             // It goes on if it still has its own slot, which the next heartbeat shows.

@@ -55,7 +55,7 @@ pub(super) enum StreamEnd {
     Failed(StreamFailure),
 }
 
-/// What the end of a stream means for the next one.
+/// The meaning of a stream's end for the next one.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Aftermath {
     /// It worked.

@@ -56,7 +56,8 @@ impl Engine {
             (change, then) = (end, self.verdict(time, true));
         }
         let now = self.verdict(time, clock_counts);
-        CheckSnapshot { now, until: change, then, grant: self.lease.grant().cloned() }
+        let (grant, usage) = (self.lease.grant().cloned(), self.known_usage(time));
+        CheckSnapshot { now, until: change, then, grant, usage }
     }
 
     fn verdict(&self, time: Timestamp, clock_counts: bool) -> Verdict {

@@ -9,14 +9,14 @@ const MARKS: [&str; 3] = [".dockerenv", "run/.containerenv", "var/run/secrets/ku
 /// Kinds of containers that are machines of their own: they have an id that was made for them, and stays.
 const WHOLE_SYSTEMS: [&str; 4] = ["lxc", "lxc-libvirt", "systemd-nspawn", "wsl"];
 
-/// What names a container in the path of a control group.
+/// Names in the path of a control group that show a container.
 const GROUPS: [&str; 6] = ["kubepods", "/docker/", "/docker-", "cri-containerd", "/crio-", "libpod-"];
 
-/// Where container runtimes keep the layers of root file systems.
+/// Directories in which container runtimes keep the layers of root file systems.
 const LAYERS: [&str; 6] =
     ["containerd", "/docker/", "/overlay2/", "containers/storage", "/snapshots/", "crio"];
 
-/// What the first process of a machine is called; in a container it is the product itself, or a small starter.
+/// Names of the first process of a machine; in a container it is the product itself, or a small init program.
 const INITS: [&str; 4] = ["systemd", "init", "procd", "openrc-init"];
 
 /// Whether this process runs in a container.

@@ -19,7 +19,7 @@ fn options() -> OpenOptions {
     options
 }
 
-/// Only administrators make symbolic links there, unless the system is told otherwise.
+/// Only administrators make symbolic links there, unless the system is configured otherwise.
 #[cfg(not(unix))]
 fn options() -> OpenOptions {
     OpenOptions::new()
@@ -181,7 +181,7 @@ fn is_our_group(group: u32) -> bool {
     rustix::process::getegid().as_raw() == group || ours.iter().any(|ours| ours.as_raw() == group)
 }
 
-/// What the file system says of a file that we make.
+/// Returns the metadata that the file system gives to a file of ours.
 #[cfg(unix)]
 fn probe(dir: &Path) -> io::Result<fs::Metadata> {
     let path = dir.join(format!(".kaching-{}", std::process::id()));

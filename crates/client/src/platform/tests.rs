@@ -24,7 +24,7 @@ fn clocks_go_on_and_the_run_keeps_its_name() {
 }
 
 #[test]
-fn a_program_that_is_not_there_says_nothing() {
+fn a_missing_program_gives_no_output() {
     assert_eq!(said("/nowhere/ioreg", &[]), None);
     assert_eq!(said("/bin/false", &[]), None);
     assert_eq!(said("/bin/echo", &["a"]).as_deref(), Some("a\n"));

@@ -8,7 +8,7 @@ use sha2::Sha256;
 use crate::{Fingerprint, platform};
 
 /// The key of a state's mac. It is derived from what everybody on the machine may know, so it keeps out no expert: it is
-/// a hurdle to whoever would edit a state by hand, or use one in another installation's place.
+/// a hurdle to editing a state by hand, or using it for another installation.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct StateKey(Digest);
 

@@ -1,11 +1,11 @@
 use std::{sync::Arc, time::Duration};
 
 use kaching_api::{HealthStatus, ReportKind};
-use kaching_base::{Code, ErrorCode, Limit};
+use kaching_base::{ErrorCode, Limit};
 
 use super::{
     clock::MovedClock,
-    fake_state::{FakeAuthority, FakeState, FakeStatus, show},
+    fake_state::{FakeAuthority, FakeState, FakeStatus, monthly, show},
 };
 use crate::{clock::after, shared::Shared};
 
@@ -32,7 +32,7 @@ impl TestControl {
 
     /// Switches a feature on.
     pub fn grant(&self, feature: &str) {
-        self.change(|fake| fake.features.insert(Code::verbatim(feature.to_owned())));
+        self.change(|fake| fake.add_feature(feature));
     }
 
     /// Switches a feature off.
@@ -42,9 +42,12 @@ impl TestControl {
 
     /// Changes the maximum of a level.
     pub fn limit(&self, level: &str, max: u64) {
-        self.change(|fake| {
-            fake.limits.insert(Code::verbatim(level.to_owned()), Limit::Level { max: Some(max) })
-        });
+        self.change(|fake| fake.add_limit(level, Limit::Level { max: Some(max) }));
+    }
+
+    /// Changes the maximum of a counter of a month.
+    pub fn counter(&self, counter: &str, max: u64) {
+        self.change(|fake| fake.add_limit(counter, monthly(max)));
     }
 
     /// The authority refuses, as with a signed refusal of this code: `license_suspended`, `license_revoked` …

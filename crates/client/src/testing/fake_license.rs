@@ -6,7 +6,7 @@ use kaching_base::{Code, Limit, Limits, Mode};
 use super::{
     TestControl,
     clock::MovedClock,
-    fake_state::{FakeAuthority, FakeState, FakeStatus, show},
+    fake_state::{FakeAuthority, FakeState, FakeStatus, monthly, show},
     seams::{FakeKeys, MemoryOnly, NoNetwork},
 };
 use crate::{
@@ -14,7 +14,8 @@ use crate::{
     random::Random, role::Role, settings::Settings, shared::Shared, stop::StopActions,
 };
 
-/// The license that a test grants.
+/// The license that a test grants. Its plans have the features and limits that the test names, and no others: any other
+/// name is an error of the product, as with a real license.
 #[must_use = "a guard runs from start()"]
 pub struct FakeLicense(FakeState);
 
@@ -75,13 +76,19 @@ impl FakeLicense {
 
     /// A feature that is on.
     pub fn feature(mut self, feature: &str) -> Self {
-        self.0.features.insert(code(feature));
+        self.0.add_feature(feature);
         self
     }
 
     /// The maximum of a level.
     pub fn limit(mut self, level: &str, max: u64) -> Self {
-        self.0.limits.insert(code(level), Limit::Level { max: Some(max) });
+        self.0.add_limit(level, Limit::Level { max: Some(max) });
+        self
+    }
+
+    /// The maximum of a counter in a month.
+    pub fn counter(mut self, counter: &str, max: u64) -> Self {
+        self.0.add_limit(counter, monthly(max));
         self
     }
 

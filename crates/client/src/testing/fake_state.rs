@@ -5,7 +5,10 @@ use std::{
 };
 
 use kaching_api::Catalogue;
-use kaching_base::{ActivationId, Code, ErrorCode, LicenseId, LicenseType, Limits, Mode, Seconds, Timestamp};
+use kaching_base::{
+    ActivationId, Anchor, Code, ErrorCode, LicenseId, LicenseType, Limit, Limits, Mode, Overage, Period,
+    Seconds, Timestamp,
+};
 use kaching_license::{Digest, Grace, Lease, ValidationCode};
 
 use crate::{
@@ -58,6 +61,24 @@ impl FakeAuthority {
 }
 
 impl FakeState {
+    /// Switches a feature on, which the present plan has from then on.
+    pub(super) fn add_feature(&mut self, feature: &str) {
+        let feature = Code::verbatim(feature.to_owned());
+        self.features.insert(feature.clone());
+        if let Some(plan) = self.catalogue.plans.first_mut() {
+            plan.features.insert(feature);
+        }
+    }
+
+    /// Sets a limit, which the present plan has from then on.
+    pub(super) fn add_limit(&mut self, name: &str, limit: Limit) {
+        let name = Code::verbatim(name.to_owned());
+        self.limits.insert(name.clone(), limit);
+        if let Some(plan) = self.catalogue.plans.first_mut() {
+            plan.limits.insert(name, limit);
+        }
+    }
+
     fn works(&self, license_key: &LicenseKey) -> bool {
         self.key.as_ref().is_none_or(|key| key.expose() == license_key.expose())
     }
@@ -128,6 +149,11 @@ impl FakeState {
     }
 }
 
+/// Returns the limit of a counter of a calendar month.
+pub(super) fn monthly(max: u64) -> Limit {
+    Limit::Counter { max: Some(max), per: Period::Month, anchor: Anchor::Utc, overage: Overage::Hard }
+}
+
 /// Puts the guard into the state that a test has set.
 pub(super) fn show(fake: &FakeState, shared: &Shared, inner: &mut Inner) {
     let now = shared.reading();
@@ -136,8 +162,11 @@ pub(super) fn show(fake: &FakeState, shared: &Shared, inner: &mut Inner) {
         FakeStatus::Refused(code) => Some((code.into(), format!("{}.", kaching_api::title(code)))),
         _ => None,
     };
-    let grant =
-        fake.licensed.then(|| Grant { lease: fake.lease(time), catalogue: Some(fake.catalogue.clone()) });
+    let grant = fake.licensed.then(|| Grant {
+        lease: fake.lease(time),
+        catalogue: Some(fake.catalogue.clone()),
+        is_current: true,
+    });
     let contact = !matches!(fake.status, FakeStatus::Offline { .. });
     inner.engine.fake(grant, refused, contact, now);
     shared.publish(inner);

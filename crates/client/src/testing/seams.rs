@@ -11,6 +11,7 @@ use crate::{
     counters::Counters,
     engine::Engine,
     key_service::KeyService,
+    role::Role,
     shared::Shared,
     state_files::StateFiles,
     transport::{Call, Reply, Transport},
@@ -43,6 +44,9 @@ pub(super) struct FakeKeys {
 impl KeyService for FakeKeys {
     fn activate(&self, license_key: LicenseKey, _: Option<Fingerprint>) -> Result<(), StartError> {
         let mut inner = self.shared.lock();
+        if inner.engine.role() == Role::Closed {
+            return Err(StartError::Setting("the guard is shut down".to_owned()));
+        }
         let mut fake = self.authority.lock();
         if !fake.enter(&license_key) {
             let (code, detail) = (ErrorCode::LicenseNotFound, "No license has this key.".to_owned());

@@ -1,4 +1,4 @@
-//! An authority with one license, small enough to be told what to do.
+//! A small authority with one license, which a test controls.
 
 use std::{
     collections::BTreeMap,
@@ -15,7 +15,7 @@ use std::{
 use kaching_base::{
     ActivationId, Code, ErrorCode, LicenseId, LicenseType, Limits, Mode, Seconds, Secret, Timestamp,
 };
-use kaching_client::simulation::Sent;
+use kaching_client::simulation::Carried;
 use kaching_license::{
     Authorization, Credential, Digest, Ed25519Signer, Grace, Jwk, KeyPurpose, Keyset, Lease, Refusal,
     RefusalCode, RootKey, Sign as _, Validation, ValidationCode, encode, request_hash,
@@ -24,19 +24,37 @@ use serde_json::{Value, json};
 
 use crate::{
     http::{Answer, Request, serve},
-    world::{DEADLINE, KEY},
+    simulated,
+    world::{DEADLINE, KEY, MovedClock},
 };
 
 pub(crate) struct Authority {
-    address: String,
-    shared: Arc<(Mutex<Desk>, Condvar)>,
+    /// The address that it listens on, where its clients have threads.
+    address: Option<String>,
+    pub(crate) shared: Arc<(Mutex<Desk>, Condvar)>,
     closed: Arc<AtomicBool>,
+}
+
+/// How much time has passed at the authority.
+pub(crate) enum AuthorityClock {
+    Real(Instant),
+    /// Of the test.
+    Simulated(Arc<MovedClock>),
+}
+
+impl AuthorityClock {
+    fn elapsed(&self) -> Duration {
+        match self {
+            Self::Real(began) => began.elapsed(),
+            Self::Simulated(clock) => clock.passed(),
+        }
+    }
 }
 
 /// Everything that a test may read or change.
 pub(crate) struct Desk {
     pub(crate) issuer: String,
-    began: Instant,
+    time: AuthorityClock,
     pub(crate) root: Ed25519Signer,
     license: [u8; 16],
     pub(crate) signer: Ed25519Signer,
@@ -51,6 +69,10 @@ pub(crate) struct Desk {
     pub(crate) key: String,
     pub(crate) fingerprint: String,
     pub(crate) plan: &'static str,
+    /// Limits of the license besides its nodes, as the command line takes them.
+    pub(crate) limits: Vec<(&'static str, &'static str)>,
+    /// The license's slots, where it limits them.
+    pub(crate) slots: Option<u64>,
     pub(crate) mode: Mode,
     pub(crate) hb: u64,
     pub(crate) faults: Vec<(&'static str, Fault)>,
@@ -67,17 +89,19 @@ pub(crate) struct Desk {
     pub(crate) refusals: usize,
     /// Whether there are streams of changes here.
     pub(crate) events: bool,
-    /// What the answers to activations and heartbeats say of use.
+    /// The quotas in the answers to activations and heartbeats.
     pub(crate) quotas: Value,
     /// Within how many milliseconds a change asks for a heartbeat.
     pub(crate) within_ms: u64,
     /// How often all open streams were cut.
-    cuts: u64,
-    /// Streams that were told the present state.
+    pub(crate) cuts: u64,
+    /// The longest wait for an event of a stream.
+    ping: Duration,
+    /// Streams that have begun with the present state.
     pub(crate) begun: usize,
-    /// Streams that were told to close by the client.
+    /// Streams that the client has closed.
     pub(crate) closed: usize,
-    /// Whether it takes what a client says of how long a change took, and how often it did not.
+    /// Whether it accepts the delay of a change in a heartbeat, and how often it did not.
     pub(crate) takes_heard: bool,
     pub(crate) not_heard: usize,
 }
@@ -89,7 +113,7 @@ pub(crate) struct Beat {
     pub(crate) body: Value,
 }
 
-/// What happens to the next request of a path, instead of its answer.
+/// A fault of the next request of a path, in place of its answer.
 #[derive(Clone)]
 pub(crate) enum Fault {
     /// It is served, and its answer is lost.
@@ -103,7 +127,7 @@ pub(crate) enum Fault {
 }
 
 /// The time between two pings.
-const PING: Duration = Duration::from_millis(50);
+pub(crate) const PING: Duration = Duration::from_millis(50);
 
 const ACTIVATION: [u8; 16] = [7; 16];
 const LICENSE: [u8; 16] = [8; 16];
@@ -112,7 +136,7 @@ impl Authority {
     pub(crate) fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        let shared = Arc::new((Mutex::new(Desk::new(format!("http://{address}"))), Condvar::new()));
+        let shared = Self::shared(format!("http://{address}"), AuthorityClock::Real(Instant::now()));
         let closed = Arc::new(AtomicBool::new(false));
         let (desk, ends) = (Arc::clone(&shared), Arc::clone(&closed));
         thread::spawn(move || {
@@ -124,11 +148,22 @@ impl Authority {
                 thread::spawn(move || serve(stream, |request| answer(&desk, request)));
             }
         });
-        Self { address, shared, closed }
+        Self { address: Some(address), shared, closed }
+    }
+
+    /// An authority without threads, whose requests a test carries.
+    pub(crate) fn simulated(clock: Arc<MovedClock>) -> Self {
+        let shared = Self::shared("http://127.0.0.1:1".to_owned(), AuthorityClock::Simulated(clock));
+        shared.0.lock().unwrap().ping = Duration::ZERO;
+        Self { address: None, shared, closed: Arc::default() }
+    }
+
+    fn shared(issuer: String, clock: AuthorityClock) -> Arc<(Mutex<Desk>, Condvar)> {
+        Arc::new((Mutex::new(Desk::new(issuer, clock)), Condvar::new()))
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("http://{}", self.address)
+        self.desk().issuer.clone()
     }
 
     /// Serves a connection that came another way than to its own port.
@@ -138,14 +173,8 @@ impl Authority {
     }
 
     /// Answers a request that a test carries.
-    pub(crate) fn answer(&self, sent: &Sent) -> (u16, Vec<u8>) {
-        let request = Request {
-            method: sent.method().to_owned(),
-            path: sent.path().to_owned(),
-            authorization: sent.authorization().unwrap_or_default().to_owned(),
-            body: sent.body().to_vec(),
-        };
-        match answer(&self.shared, request) {
+    pub(crate) fn answer(&self, sent: &Carried<'_>) -> (u16, Vec<u8>) {
+        match answer(&self.shared, Request::carried(sent)) {
             Answer::Whole(status, body) => (status, body.into_bytes()),
             _ => panic!("{} {} has no whole answer", sent.method(), sent.path()),
         }
@@ -184,6 +213,9 @@ impl Authority {
 
     /// Waits until something holds.
     pub(crate) fn until<T>(&self, found: impl Fn(&Desk) -> Option<T>) -> T {
+        if self.address.is_none() {
+            return simulated::until("it did not happen", || found(&self.desk()));
+        }
         let (mut desk, end) = (self.desk(), Instant::now() + DEADLINE);
         loop {
             if let Some(found) = found(&desk) {
@@ -199,15 +231,18 @@ impl Authority {
 impl Drop for Authority {
     fn drop(&mut self) {
         self.closed.store(true, Ordering::SeqCst);
-        let _ = std::net::TcpStream::connect(&self.address);
+        if let Some(address) = &self.address {
+            let _ = std::net::TcpStream::connect(address);
+        }
     }
 }
 
 impl Desk {
-    fn new(issuer: String) -> Self {
+    fn new(issuer: String, clock: AuthorityClock) -> Self {
         Self {
             issuer,
-            began: Instant::now(),
+            time: clock,
+            ping: PING,
             root: signer(1),
             license: LICENSE,
             signer: signer(2),
@@ -220,6 +255,8 @@ impl Desk {
             key: KEY.to_owned(),
             fingerprint: "cluster-1".to_owned(),
             plan: "community",
+            limits: Vec::new(),
+            slots: None,
             mode: Mode::Block,
             hb: 300,
             faults: Vec::new(),
@@ -242,13 +279,13 @@ impl Desk {
         }
     }
 
-    /// From now on its key is that of another license, whose revisions begin anew.
+    /// From now on its key is that of another license, whose revisions begin at 1.
     pub(crate) fn other_license(&mut self) {
         (self.license, self.rev) = ([9; 16], 1);
     }
 
     pub(crate) fn now(&self) -> Timestamp {
-        let elapsed = i64::try_from(self.began.elapsed().as_secs()).unwrap();
+        let elapsed = i64::try_from(self.time.elapsed().as_secs()).unwrap();
         Timestamp::from_seconds(1_800_000_000 + elapsed + self.ahead)
     }
 
@@ -287,6 +324,10 @@ impl Desk {
         let mut limits = Limits::new();
         let nodes = if self.plan == "team" { 25 } else { 3 };
         limits.insert(code("nodes"), kaching_base::Limit::Level { max: Some(nodes) });
+        if self.slots.is_some() {
+            limits.insert(code("activations"), kaching_base::Limit::Slots { max: self.slots });
+        }
+        limits.extend(self.limits.iter().map(|(name, limit)| (code(name), limit.parse().unwrap())));
         let features: &[&str] =
             if self.plan == "team" { &["federation", "audit_export"] } else { &["audit_export"] };
         let lease = Lease {
@@ -324,11 +365,11 @@ impl Desk {
 
     /// Its clock, precisely.
     pub(crate) fn clock(&self) -> String {
-        let elapsed = i64::try_from(self.began.elapsed().as_micros()).unwrap();
+        let elapsed = i64::try_from(self.time.elapsed().as_micros()).unwrap();
         Timestamp::from_micros(1_800_000_000_000_000 + elapsed).to_string()
     }
 
-    /// What a stream says of the present state: first, or of a change.
+    /// The event of the present state: the first of a stream, or one after a change.
     pub(crate) fn event(&self, first: bool) -> String {
         let mut data = json!({"rev": self.rev, "epoch": self.epoch, "within_ms": self.within_ms});
         data[if first { "now" } else { "at" }] = json!(self.clock());
@@ -475,13 +516,14 @@ fn catalogue() -> String {
             {"code": "community", "name": "Community", "rank": 1, "features": ["audit_export"],
              "limits": {"nodes": {"kind": "level", "max": 3}}},
             {"code": "enterprise", "name": "Enterprise", "rank": 3, "features": ["audit_export", "federation"],
-             "limits": {"nodes": {"kind": "level", "max": null}}},
+             "limits": {"nodes": {"kind": "level", "max": null}, "services": {"kind": "level", "max": 9},
+                "jobs": {"kind": "counter", "max": 1000, "per": "month"}}},
             {"code": "team", "name": "Team", "rank": 2, "features": ["audit_export", "federation"],
              "limits": {"nodes": {"kind": "level", "max": 25}}}]})
     .to_string()
 }
 
-fn answer(shared: &Arc<(Mutex<Desk>, Condvar)>, request: Request) -> Answer {
+pub(crate) fn answer(shared: &Arc<(Mutex<Desk>, Condvar)>, request: Request) -> Answer {
     let path = request.path.split('?').next().unwrap().to_owned();
     let mut desk = shared.0.lock().unwrap();
     desk.seen.push(format!("{} {}", request.method, request.path));
@@ -573,8 +615,9 @@ fn events(shared: &Arc<(Mutex<Desk>, Condvar)>, desk: &Desk) -> Answer {
     Answer::Stream(Box::new(move || {
         let open = |desk: &Desk| !desk.down && desk.cuts == cuts;
         let desk = shared.0.lock().unwrap();
+        let wait = desk.ping;
         let quiet = |desk: &mut Desk| open(desk) && told == Some((desk.epoch, desk.rev));
-        let mut desk = shared.1.wait_timeout_while(desk, PING, quiet).unwrap().0;
+        let mut desk = shared.1.wait_timeout_while(desk, wait, quiet).unwrap().0;
         if !open(&desk) {
             return None;
         }

@@ -8,7 +8,7 @@ use crate::{
     world::{World, eventually, until_active, until_refused},
 };
 
-/// What accepting the clock does: a new epoch, whose keyset and leases are dated earlier.
+/// Accepts the clock as an authority does: a new epoch, whose keyset and leases are dated earlier.
 fn goes_back(desk: &mut Desk) {
     (desk.ahead, desk.epoch, desk.rev, desk.keyset_version) = (0, desk.epoch + 1, 3, desk.keyset_version + 1);
 }
@@ -26,22 +26,22 @@ fn until_present(world: &World, guard: &Guard) {
 #[test]
 fn a_clock_that_goes_back_stops_nobody() {
     for days in [1, 40] {
-        let world = World::new();
+        let world = World::simulated();
         world.authority.change(|desk| desk.ahead = days * 86_400);
-        let guard = world.start();
+        let guard = world.launch();
         until_active(&guard);
         world.authority.change(goes_back);
         until_present(&world, &guard);
         drop(guard);
-        world.start().check().unwrap();
+        world.launch().check().unwrap();
     }
 }
 
 #[test]
 fn a_stop_of_the_time_ahead_ends_when_the_license_is_reinstated() {
-    let world = World::new();
+    let world = World::simulated();
     world.authority.change(|desk| desk.ahead = 40 * 86_400);
-    let guard = world.start();
+    let guard = world.launch();
     world.authority.suspend(Some(ErrorCode::LicenseSuspended));
     until_refused(&guard, "license_suspended");
     world.authority.change(goes_back);
@@ -54,8 +54,8 @@ fn a_stop_of_the_time_ahead_ends_when_the_license_is_reinstated() {
 #[test]
 fn another_issuer_is_followed_with_new_keys_and_without() {
     for new_keys in [true, false] {
-        let world = World::new();
-        let guard = world.start();
+        let world = World::simulated();
+        let guard = world.launch();
         until_active(&guard);
         let asked = world.authority.change(|desk| {
             desk.issuer = "https://moved.example.com".to_owned();

@@ -1,4 +1,4 @@
-//! What a check costs its caller.
+//! The cost of a check for its caller.
 
 use allocation_counter::measure;
 

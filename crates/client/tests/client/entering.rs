@@ -5,6 +5,7 @@ use kaching_client::{Builder, Fingerprint, LicenseKey, StartError, State};
 
 use crate::{
     authority::Fault,
+    simulated::Launch as _,
     world::{KEY, World, until_active, until_refused},
 };
 
@@ -15,9 +16,9 @@ fn keyless(world: &World) -> Builder {
 
 #[test]
 fn a_product_without_a_key_says_no_until_somebody_enters_one() {
-    let world = World::new();
-    assert!(matches!(keyless(&world).start().err().unwrap(), StartError::NoKey));
-    let guard = keyless(&world).start_unlicensed().unwrap();
+    let world = World::simulated();
+    assert!(matches!(keyless(&world).launch(&world).err().unwrap(), StartError::NoKey));
+    let guard = keyless(&world).launch_unlicensed(&world).unwrap();
     let denied = guard.check().unwrap_err();
     assert!(denied.to_string().contains("license key"), "{denied}");
     let wrong = guard.activate(LicenseKey::new("CHORUS-WRONG")).unwrap_err();
@@ -26,15 +27,15 @@ fn a_product_without_a_key_says_no_until_somebody_enters_one() {
     guard.activate(LicenseKey::new(KEY)).unwrap();
     guard.check().unwrap();
     drop(guard);
-    let again = keyless(&world).start().unwrap();
+    let again = keyless(&world).launch(&world).unwrap();
     again.check().unwrap();
     assert_eq!(world.authority.desk().generation, 1, "the next start finds key and lease");
 }
 
 #[test]
 fn the_first_no_after_a_key_says_how_to_get_a_yes() {
-    let world = World::new();
-    let guard = world.keyless().start_unlicensed().unwrap();
+    let world = World::simulated();
+    let guard = world.keyless().launch_unlicensed(&world).unwrap();
     guard.activate(LicenseKey::new(KEY)).unwrap();
     let denied = guard.require("federation").unwrap_err();
     assert!(denied.to_string().contains("The Team plan has it"), "{denied}");
@@ -42,8 +43,8 @@ fn the_first_no_after_a_key_says_how_to_get_a_yes() {
 
 #[test]
 fn a_key_that_does_not_work_stops_nothing() {
-    let world = World::new();
-    let guard = world.start();
+    let world = World::simulated();
+    let guard = world.launch();
     until_active(&guard);
     guard.activate(LicenseKey::new("CHORUS-WRONG")).unwrap_err();
     guard.check().unwrap();
@@ -62,13 +63,13 @@ fn a_key_that_does_not_work_stops_nothing() {
     guard.heartbeat_now();
     until_active(&guard);
     drop(guard);
-    world.start().check().unwrap();
+    world.launch().check().unwrap();
 }
 
 #[test]
 fn a_refused_product_runs_again_on_another_key() {
-    let world = World::new();
-    let guard = world.start();
+    let world = World::simulated();
+    let guard = world.launch();
     world.authority.suspend(Some(ErrorCode::LicenseRevoked));
     until_refused(&guard, "license_revoked");
     let refused = guard.activate(LicenseKey::new(KEY)).unwrap_err();
@@ -80,11 +81,11 @@ fn a_refused_product_runs_again_on_another_key() {
 }
 
 #[test]
-fn what_the_old_license_owes_is_told_under_the_new_one() {
-    let world = World::new();
-    let guard = world.start();
+fn usage_of_the_old_license_is_reported_under_the_new_one() {
+    let world = World::simulated();
+    let guard = world.launch();
     until_active(&guard);
-    guard.record("jobs", 3);
+    guard.record("jobs", 3).unwrap();
     guard.activate_as(LicenseKey::new(KEY), Fingerprint::instance("instance-1").unwrap()).unwrap();
     guard.heartbeat_now();
     world.authority.until(|desk| {
@@ -93,7 +94,7 @@ fn what_the_old_license_owes_is_told_under_the_new_one() {
     });
     let seen = world.authority.desk().seen.len();
     drop(guard);
-    let again = world.start();
+    let again = world.launch();
     assert!(matches!(again.state(), State::Active { .. }), "{:?}", again.state());
     let activated = world.authority.desk().seen[seen..].iter().any(|call| call.contains("activate"));
     assert!(!activated, "the entered key counts while the program is configured as before");
@@ -101,8 +102,8 @@ fn what_the_old_license_owes_is_told_under_the_new_one() {
 
 #[test]
 fn a_deactivated_product_takes_another_key() {
-    let world = World::new();
-    let guard = world.start();
+    let world = World::simulated();
+    let guard = world.launch();
     guard.deactivate().unwrap();
     guard.activate(LicenseKey::new("CHORUS-WRONG")).unwrap_err();
     guard.check().unwrap_err();
@@ -113,25 +114,25 @@ fn a_deactivated_product_takes_another_key() {
 
 #[test]
 fn another_configured_key_ends_an_entered_one() {
-    let world = World::new();
-    let guard = world.start();
+    let world = World::simulated();
+    let guard = world.launch();
     guard.activate(LicenseKey::new(KEY)).unwrap();
     drop(guard);
-    let error = world.builder().license_key(LicenseKey::new("CHORUS-OTHER")).start().err().unwrap();
+    let error = world.builder().license_key(LicenseKey::new("CHORUS-OTHER")).launch(&world).err().unwrap();
     assert!(matches!(error, StartError::UnknownKey { .. }), "{error}");
 }
 
 #[test]
 fn a_mistyped_key_costs_nothing_once_it_is_put_right() {
-    let world = World::new();
-    let guard = world.start();
+    let world = World::simulated();
+    let guard = world.launch();
     until_active(&guard);
-    guard.record("jobs", 3);
+    guard.record("jobs", 3).unwrap();
     world.authority.change(|desk| desk.down = true);
     drop(guard);
     let mistyped = world.builder().license_key(LicenseKey::new("CHORUS-MISTYPED"));
-    mistyped.start_timeout(std::time::Duration::from_millis(200)).start().err().unwrap();
-    let guard = world.start();
+    mistyped.start_timeout(std::time::Duration::from_millis(200)).launch(&world).err().unwrap();
+    let guard = world.launch();
     assert!(matches!(guard.state(), State::Offline { .. }), "{:?}", guard.state());
     guard.check().unwrap();
     world.authority.change(|desk| desk.down = false);

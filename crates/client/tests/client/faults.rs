@@ -1,5 +1,5 @@
 //! Every fault of a network in every phase of a client: never a panic, never a yes without proof, never a stop without
-//! proof, never a call that takes longer than its bound; and once the fault is gone, the right state by itself.
+//! proof, never a call that takes longer than its bound; and once the fault is gone, the right state without help.
 
 use std::{
     collections::BTreeMap,
@@ -28,7 +28,7 @@ use table::{Effect, ROWS, Row};
 const START: Duration = Duration::from_millis(1200);
 /// The bound of one call.
 const CALL: Duration = Duration::from_millis(500);
-/// What a busy machine may add to a bound; a call without one lasts as long as its fault.
+/// The time that a busy machine may add to a bound; a call without one lasts as long as its fault.
 const MARGIN: Duration = Duration::from_secs(10);
 
 /// A world whose network has faults.
@@ -75,7 +75,7 @@ impl Faulty {
         self.proxy.lift();
         if row.effect == Effect::PutsOff {
             self.world.clock.advance(300);
-            guard.set_level("nodes", guard.level("nodes") + 1);
+            guard.set_level("nodes", guard.level("nodes") + 1).unwrap();
         }
     }
 }

@@ -17,7 +17,7 @@ fn keeps(state: &State) -> bool {
     *state == State::Active { via: Via::Stream }
 }
 
-/// What is handed over between the nodes of a test; nothing where the holder cannot be asked.
+/// The handover between the nodes of a test; `None` while the holder cannot be asked.
 type Wire = Arc<Mutex<Option<Vec<u8>>>>;
 
 /// A node with a directory of its own, which takes what is on the wire.
@@ -76,7 +76,7 @@ fn of_many_that_follow_one_takes_the_place() {
 }
 
 #[test]
-fn a_stop_of_the_holder_stops_those_who_follow_and_a_reinstatement_lets_them_run() {
+fn a_stop_of_the_holder_stops_its_followers_and_a_reinstatement_lets_them_run() {
     let world = World::new();
     let (holder, second) = (world.start(), world.start());
     world.authority.suspend(Some(ErrorCode::LicenseSuspended));
@@ -89,18 +89,18 @@ fn a_stop_of_the_holder_stops_those_who_follow_and_a_reinstatement_lets_them_run
 }
 
 #[test]
-fn what_processes_used_is_told_once_by_whoever_keeps_the_lease() {
+fn usage_of_all_processes_is_reported_once_by_the_holder() {
     let world = World::new();
     let (holder, second, third) = (world.start(), world.start(), world.start());
-    holder.record("jobs", 1);
-    second.record("jobs", 20);
-    third.record("jobs", 300);
+    holder.record("jobs", 1).unwrap();
+    second.record("jobs", 20).unwrap();
+    third.record("jobs", 300).unwrap();
     // One that ends leaves its file; one that is killed after it wrote does as well.
     third.shutdown().unwrap();
     second.heartbeat_now();
     drop(holder);
     until(&second, keeps);
-    second.record("jobs", 4000);
+    second.record("jobs", 4000).unwrap();
     second.shutdown().unwrap();
     world.start().shutdown().unwrap();
     let told = || {
@@ -136,7 +136,7 @@ fn levels_and_reports_go_through_the_holder() {
 }
 
 #[test]
-fn another_node_runs_on_what_is_handed_over_and_stops_with_it() {
+fn another_node_runs_on_a_handover_and_stops_with_it() {
     let world = World::new();
     let holder = world.start();
     eventually("the catalogue", || holder.license().contact.is_some());
@@ -163,7 +163,7 @@ fn another_node_runs_on_what_is_handed_over_and_stops_with_it() {
 }
 
 #[test]
-fn a_node_stops_where_others_have_the_slot_of_its_holder() {
+fn a_node_stops_when_its_holder_has_lost_the_slot() {
     let (world, holder, wire) = handed_over();
     let guard = node(&world, &wire, "node-2").start().unwrap();
     until(&guard, follows);
@@ -213,7 +213,7 @@ fn a_node_without_its_holder_runs_to_the_end_of_the_lease_and_no_longer() {
 }
 
 #[test]
-fn what_does_not_verify_is_no_handover() {
+fn a_handover_that_does_not_verify_is_ignored() {
     let world = World::new();
     let holder = world.start();
     until_active(&holder);
@@ -280,13 +280,13 @@ fn of_two_leases_of_one_second_either_may_be_handed_over() {
 fn usage_of_a_node_is_taken_once_and_carried_to_the_holder() {
     let (world, holder, wire) = handed_over();
     let guard = node(&world, &wire, "node-2").start().unwrap();
-    guard.record("jobs", 5);
+    guard.record("jobs", 5).unwrap();
     drop(guard);
     let guard = node(&world, &wire, "node-2").start().unwrap();
-    guard.record("jobs", 2);
+    guard.record("jobs", 2).unwrap();
     assert_eq!(guard.take_usage()["jobs"], 7, "what was used before a restart is there");
     assert!(guard.take_usage().is_empty());
-    assert!(holder.take_usage().is_empty(), "the holder tells its own");
+    assert!(holder.take_usage().is_empty(), "the holder reports its own");
     guard.report(ReportKind::Health, "fine").unwrap_err();
 }
 

@@ -20,9 +20,9 @@ use crate::world::{DEADLINE, KEY, World};
 async fn it_starts_beats_and_ends_without_holding_the_task() {
     let world = World::new();
     let guard = world.builder().start_async().await.unwrap();
-    guard.record("jobs", 5);
+    guard.record("jobs", 5).unwrap();
     assert!(matches!(guard.heartbeat_async().await, State::Active { .. }));
-    let beat = world.authority.until(|control| control.beats.first().cloned());
+    let beat = world.authority.until(|desk| desk.beats.first().cloned());
     assert_eq!(beat.body["usage"][0]["amount"], 5);
     assert!(guard.validate_async(LicenseKey::new(KEY), None).await.unwrap().valid);
     guard.shutdown_async().await.unwrap();
@@ -35,7 +35,7 @@ async fn it_starts_beats_and_ends_without_holding_the_task() {
 }
 
 #[tokio::test]
-async fn a_change_is_heard_and_so_is_the_end() {
+async fn a_change_and_the_end_are_awaited() {
     let (guard, control) = FakeLicense::new("team").start();
     let mut watch = guard.watch();
     assert!(matches!(watch.changed().await, Some(State::Active { .. })), "the present state comes first");
@@ -90,7 +90,7 @@ async fn a_call_whose_future_is_dropped_goes_on_to_its_end() {
         Poll::Ready(())
     })
     .await;
-    world.authority.until(|control| control.beats.first().map(drop));
+    world.authority.until(|desk| desk.beats.first().map(drop));
     guard.check().unwrap();
 }
 
@@ -105,12 +105,12 @@ async fn a_start_whose_future_is_dropped_gives_the_directory_back() {
         })
         .await;
     }
-    world.authority.until(|control| (control.generation == 1).then_some(()));
-    // The next start either takes the directory at once or follows the last one until that is gone.
+    world.authority.until(|desk| (desk.generation == 1).then_some(()));
+    // The next start either takes the directory immediately, or follows the last process until that is gone.
     let guard = world.builder().start_async().await.unwrap();
     guard.check().unwrap();
     crate::world::eventually("holding the directory", || {
         guard.heartbeat_now();
-        !world.authority.control().beats.is_empty()
+        !world.authority.desk().beats.is_empty()
     });
 }

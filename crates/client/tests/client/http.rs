@@ -2,6 +2,8 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 
+use kaching_client::simulation::Carried;
+
 /// A request, whole.
 pub(crate) struct Request {
     pub(crate) method: String,
@@ -10,7 +12,19 @@ pub(crate) struct Request {
     pub(crate) body: Vec<u8>,
 }
 
-/// What is sent back.
+impl Request {
+    /// A request that a test carries.
+    pub(crate) fn carried(sent: &Carried<'_>) -> Self {
+        Self {
+            method: sent.method().to_owned(),
+            path: sent.path().to_owned(),
+            authorization: sent.authorization().unwrap_or_default().to_owned(),
+            body: sent.body().to_vec(),
+        }
+    }
+}
+
+/// The answer to a request.
 pub(crate) enum Answer {
     /// A status and a body.
     Whole(u16, String),
@@ -57,7 +71,7 @@ fn send(writer: &mut impl Write, events: impl Iterator<Item = String>) {
     }
 }
 
-/// The next request; nothing where the connection ends, or ends in the middle of one.
+/// Reads the next request; `None` where the connection ends.
 pub(crate) fn read(reader: &mut impl BufRead) -> Option<Request> {
     let first = line(reader)?;
     let (method, rest) = first.split_once(' ')?;

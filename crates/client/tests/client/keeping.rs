@@ -49,7 +49,7 @@ fn write_with_checksum(world: &World, sequence: u64, state: &str) {
     let _ = fs::remove_file(path(world, FILES[1]));
 }
 
-/// A world whose license is suspended, which stands on disk.
+/// A world whose license is suspended, with the stop on disk.
 fn stopped() -> World {
     let world = World::new();
     let guard = world.start();
@@ -76,7 +76,7 @@ fn a_stop_that_is_edited_away_does_not_start_again() {
         fs::write(path(&world, name), format!("{head}\n{}", without_stop(&state))).unwrap();
     }
     finds_nothing(start_offline(&world));
-    // With the checksum of older versions redone, and beside that in the version that those wrote.
+    // With the checksum of older versions, and also with their version number.
     let edited = without_stop(&state);
     for state in [edited.clone(), edited.replacen("{\"version\":2,", "{\"version\":1,", 1)] {
         let world = stopped();
@@ -108,7 +108,7 @@ fn a_state_survives_a_reboot_and_a_cluster_s_goes_to_another_directory() {
 }
 
 #[test]
-fn the_state_of_an_older_version_is_read_once_and_written_anew() {
+fn the_state_of_an_older_version_is_read_once_and_rewritten() {
     let world = World::new();
     drop(world.start());
     let (sequence, state) = newest(&world);
@@ -157,7 +157,7 @@ fn a_stop_that_cannot_be_written_leaves_nothing_to_start_on() {
     for name in FILES {
         assert!(!path(&world, name).exists(), "{name}");
     }
-    // Those who follow read nothing there any more.
+    // Followers read nothing there any more.
     let ends = (0..20).any(|_| {
         world.clock.advance(121);
         let wait = Duration::from_millis(200);
@@ -180,12 +180,12 @@ fn a_slot_that_is_given_back_on_a_full_disk_leaves_nothing_to_start_on() {
 }
 
 #[test]
-fn what_cannot_be_written_while_it_runs_leaves_the_last_state() {
+fn a_failed_write_leaves_the_last_state() {
     let world = World::new();
     let guard = world.start();
     until_active(&guard);
     fill_disk(&world);
-    guard.set_level("nodes", 2);
+    guard.set_level("nodes", 2).unwrap();
     eventually("the warning", || !guard.warnings().is_empty());
     drop(guard);
     start_offline(&world).unwrap().check().unwrap();

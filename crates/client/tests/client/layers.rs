@@ -84,7 +84,7 @@ async fn the_service_inside_is_asked_when_ready_and_only_when_licensed() {
 }
 
 #[tokio::test]
-async fn a_feature_is_denied_with_what_to_do() {
+async fn a_denied_feature_says_what_to_do() {
     let (guard, control) = FakeLicense::new("community")
         .offer("federation", "Federation", "Link clusters across regions")
         .plan_above(Plan::new("team", "Team").feature("federation"))
@@ -125,7 +125,7 @@ async fn a_feature_is_denied_with_what_to_do() {
 }
 
 #[tokio::test]
-async fn where_nothing_says_yes_or_no_the_code_is_unknown() {
+async fn without_a_statement_the_code_is_unknown() {
     let (guard, _control) = FakeLicense::new("team").start_unlicensed();
     let app = Router::new().route("/", get(async || "in")).layer(RequireLicense::new(guard));
     let (status, _, body) = asked(&app, "/").await;

@@ -5,6 +5,7 @@ use kaching_client::{Guard, StartError, State};
 
 use crate::{
     authority::{Desk, Fault},
+    simulated::Launch as _,
     world::{World, until_active, until_refused},
 };
 
@@ -18,7 +19,7 @@ fn displace(world: &World, code: ErrorCode, change: impl FnOnce(&mut Desk)) {
 }
 
 fn running(world: &World) -> Guard {
-    let guard = world.start();
+    let guard = world.launch();
     until_active(&guard);
     guard
 }
@@ -29,18 +30,18 @@ fn refused_times(world: &World, times: usize) {
 }
 
 #[test]
-fn a_signed_refusal_of_its_activation_stops_it_and_stands_on_disk() {
+fn a_signed_refusal_of_its_activation_stops_it_and_is_on_disk() {
     for code in
         [ErrorCode::ActivationLimitReached, ErrorCode::ActivationSuperseded, ErrorCode::MovesExhausted]
     {
-        let world = World::new();
+        let world = World::simulated();
         let guard = running(&world);
         displace(&world, code, |_| {});
         guard.heartbeat_now();
         until_refused(&guard, code.as_str());
         drop(guard);
         world.authority.change(|desk| desk.down = true);
-        let error = world.builder().start_timeout(std::time::Duration::from_millis(300)).start().err();
+        let error = world.builder().start_timeout(std::time::Duration::from_millis(300)).launch(&world).err();
         let stopped = |error: &StartError| matches!(error, StartError::Refused { code: found, .. } if *found == code.into());
         assert!(error.as_ref().is_some_and(stopped), "{error:?}");
     }
@@ -48,7 +49,7 @@ fn a_signed_refusal_of_its_activation_stops_it_and_stands_on_disk() {
 
 #[test]
 fn it_runs_again_without_a_restart_once_a_slot_is_free() {
-    let world = World::new();
+    let world = World::simulated();
     let guard = running(&world);
     displace(&world, ErrorCode::ActivationLimitReached, |_| {});
     guard.heartbeat_now();
@@ -61,24 +62,24 @@ fn it_runs_again_without_a_restart_once_a_slot_is_free() {
 
 #[test]
 fn a_start_whose_slot_others_have_fails_and_names_them() {
-    let world = World::new();
+    let world = World::simulated();
     drop(running(&world));
     displace(&world, ErrorCode::ActivationLimitReached, |_| {});
-    let error = world.builder().start().err().unwrap();
+    let error = world.builder().launch(&world).err().unwrap();
     assert!(matches!(&error, StartError::Held { holders, .. } if !holders.is_empty()), "{error}");
     // The next one need not find out again that its credential is displaced.
     let seen = world.authority.desk().seen.len();
-    let error = world.builder().start().err().unwrap();
+    let error = world.builder().launch(&world).err().unwrap();
     assert!(matches!(error, StartError::Held { .. }), "{error}");
     let beats = world.authority.desk().seen[seen..].iter().any(|call| call.contains("heartbeat"));
     assert!(!beats);
     world.authority.change(|desk| desk.refuse = None);
-    world.start().check().unwrap();
+    world.launch().check().unwrap();
 }
 
 #[test]
 fn one_that_was_moved_away_does_not_ask_to_be_activated_again() {
-    let world = World::new();
+    let world = World::simulated();
     let guard = running(&world);
     displace(&world, ErrorCode::ActivationSuperseded, |_| {});
     guard.heartbeat_now();
@@ -90,7 +91,7 @@ fn one_that_was_moved_away_does_not_ask_to_be_activated_again() {
 
 #[test]
 fn after_a_restore_it_runs_to_the_end_of_its_lease() {
-    let world = World::new();
+    let world = World::simulated();
     let guard = running(&world);
     displace(&world, ErrorCode::ActivationLimitReached, |desk| {
         desk.epoch += 1;
@@ -101,7 +102,7 @@ fn after_a_restore_it_runs_to_the_end_of_its_lease() {
     guard.check().unwrap();
     assert!(!matches!(guard.state(), State::Refused { .. }), "{:?}", guard.state());
     drop(guard);
-    let guard = world.start();
+    let guard = world.launch();
     guard.check().unwrap();
     world.clock.advance(259_200 + 901);
     until_refused(&guard, "activation_limit_reached");
@@ -109,7 +110,7 @@ fn after_a_restore_it_runs_to_the_end_of_its_lease() {
 
 #[test]
 fn a_refusal_of_another_license_takes_no_slot() {
-    let world = World::new();
+    let world = World::simulated();
     let guard = running(&world);
     displace(&world, ErrorCode::ActivationLimitReached, Desk::other_license);
     guard.heartbeat_now();
@@ -119,7 +120,7 @@ fn a_refusal_of_another_license_takes_no_slot() {
 
 #[test]
 fn an_unsigned_refusal_takes_no_slot() {
-    let world = World::new();
+    let world = World::simulated();
     let guard = running(&world);
     let problem = crate::authority::problem(ErrorCode::ActivationLimitReached).to_string();
     world.authority.change(|desk| {
@@ -132,12 +133,12 @@ fn an_unsigned_refusal_takes_no_slot() {
 }
 
 #[test]
-fn who_may_not_take_another_ones_slot_keeps_its_own() {
-    let world = World::new();
+fn an_installation_that_may_not_move_a_slot_here_keeps_its_own() {
+    let world = World::simulated();
     drop(running(&world));
     world.authority.change(|desk| desk.refuse = Some(ErrorCode::MovesExhausted));
     let other = ActivationId::from_bytes([6; 16]);
-    let guard = world.builder().takeover(other).start().unwrap();
+    let guard = world.builder().takeover(other).launch(&world).unwrap();
     guard.check().unwrap();
     world.authority.change(|desk| desk.refuse = None);
     until_active(&guard);

@@ -1,4 +1,5 @@
-//! The client against an authority that signs with real keys, answers over real sockets, and does as it is told.
+//! The client against an authority that signs with real keys and is controlled by the test: most tests run on a simulated
+//! clock, the others over real sockets.
 
 #![expect(clippy::unwrap_used, reason = "a test that meets what it does not expect fails")]
 #![expect(clippy::print_stdout, reason = "the table of faults is for people to read")]
@@ -14,6 +15,7 @@ mod futures;
 mod http;
 mod keeping;
 mod layers;
+mod limits;
 mod losing;
 mod network;
 mod proxy;
@@ -21,6 +23,7 @@ mod refusals;
 mod rehearsing;
 mod routing;
 mod running;
+mod simulated;
 mod starting;
 mod stepping;
 mod streaming;

@@ -19,7 +19,7 @@ fn without_contact_it_runs_until_the_grace_ends_and_comes_back_by_itself() {
     world.clock.advance(259_000);
     guard.check().unwrap();
     world.clock.advance(1_101);
-    // The gate itself knows when its time is over, whatever the threads do.
+    // Checks know when the time is over, even if no thread runs.
     let denied = guard.check().unwrap_err();
     assert_eq!(denied.code, None);
     assert!(denied.to_string().contains("no contact"), "{denied}");
@@ -31,7 +31,7 @@ fn without_contact_it_runs_until_the_grace_ends_and_comes_back_by_itself() {
 }
 
 #[test]
-fn what_is_not_signed_stops_nothing() {
+fn an_unsigned_answer_stops_nothing() {
     let world = World::new();
     let guard = world.start();
     let answers = [
@@ -56,7 +56,7 @@ fn what_is_not_signed_stops_nothing() {
 }
 
 #[test]
-fn where_no_question_may_wait_it_polls() {
+fn without_long_polls_it_polls_in_intervals() {
     let world = World::without_streams();
     let guard = world.start();
     world.authority.change(|desk| {

@@ -36,29 +36,29 @@ struct Plan {
     turn: u64,
     /// Exchanges that the present fault has met.
     met: usize,
-    /// Every answer of the authority with its path, whatever became of it.
+    /// Every answer of the authority with its path, delivered or not.
     past: Vec<(String, Vec<u8>)>,
 }
 
-/// What becomes of an exchange.
+/// The course of an exchange.
 #[derive(Clone, Copy)]
 pub(crate) enum Fault {
-    /// The authority never hears of it.
+    /// The authority never gets the request.
     LoseRequest,
-    /// The authority hears half of it.
+    /// The authority gets half of the request.
     CutRequest,
-    /// The authority hears it twice; the second answer is given.
+    /// The authority gets the request twice; the second answer is delivered.
     DoubleRequest,
-    /// The authority never hears of it, and this is answered.
+    /// The authority never gets the request, and this is answered.
     Instead(fn(&Genuine<'_>) -> Vec<Piece>),
     /// The authority has served it, and this becomes of its answer.
     Served(fn(&Genuine<'_>) -> Vec<Piece>),
 }
 
-/// What the authority answered, and what it answered before.
+/// The authority's answer, and the one before.
 pub(crate) struct Genuine<'a> {
     pub(crate) path: &'a str,
-    /// The whole answer; nothing where the authority never heard of it.
+    /// The whole answer; `None` if the authority never got the request.
     pub(crate) bytes: &'a [u8],
     /// Earlier answers with their paths, the oldest first.
     pub(crate) past: &'a [(String, Vec<u8>)],
@@ -175,7 +175,7 @@ impl Wire {
         }
     }
 
-    /// What becomes of an answer, which from now on is a past one.
+    /// Delivers an answer in its course, and keeps it for replays.
     fn answered(
         &self,
         request: &Request,
@@ -230,7 +230,7 @@ impl Wire {
         None
     }
 
-    /// Does one step of an answer; nothing where the connection is to be closed.
+    /// Takes one step of an answer; `None` where the connection is to be closed.
     fn play(&self, mut client: &TcpStream, piece: Piece, turn: u64) -> Option<()> {
         match piece {
             Piece::Bytes(bytes) => client.write_all(&bytes).ok(),
@@ -260,7 +260,7 @@ impl Wire {
         }
     }
 
-    /// Waits, and says whether the fault of this turn still stands.
+    /// Waits, and returns whether the fault of this turn is still on.
     fn wait(&self, turn: u64, time: Duration) -> bool {
         let plan = self.plan();
         let waited = self.changed.wait_timeout_while(plan, time, |plan| plan.turn == turn);

@@ -1,25 +1,24 @@
-//! What stops a product, what starts it again, and what survives a restart.
+//! Refusals that stop a product, and their end, also across a restart.
 
-use std::{
-    sync::mpsc,
-    time::{Duration, Instant},
-};
+use std::{sync::mpsc, time::Duration};
 
 use kaching_base::{ErrorCode, Mode};
 use kaching_client::{StartError, State};
 
+use crate::simulated::Launch as _;
 use crate::world::{DEADLINE, World, until, until_active, until_refused};
 
 #[test]
 fn a_suspension_stops_and_a_reinstatement_runs_again_without_restart() {
-    let world = World::new();
+    let world = World::simulated();
     let (told, stops) = mpsc::channel();
-    let guard = world.builder().on_stop(move |state| told.send(state.clone()).unwrap()).start().unwrap();
+    let guard =
+        world.builder().on_stop(move |state| told.send(state.clone()).unwrap()).launch(&world).unwrap();
     for _ in 0..2 {
-        let began = Instant::now();
+        let began = world.clock.passed();
         world.authority.suspend(Some(ErrorCode::LicenseSuspended));
         until_refused(&guard, "license_suspended");
-        assert!(began.elapsed() < Duration::from_secs(2), "the question waits at the authority");
+        assert!(world.clock.passed() - began < Duration::from_secs(2), "the poll waits at the authority");
         assert!(matches!(stops.recv_timeout(DEADLINE).unwrap(), State::Refused { .. }));
         assert_eq!(guard.require("audit_export").unwrap_err().code_text(), "license_suspended");
         assert_eq!(guard.check().unwrap_err().to_string(), "It is license_suspended.");
@@ -31,13 +30,13 @@ fn a_suspension_stops_and_a_reinstatement_runs_again_without_restart() {
 
 #[test]
 fn a_stop_survives_a_restart_without_network() {
-    let world = World::new();
-    let guard = world.start();
+    let world = World::simulated();
+    let guard = world.launch();
     world.authority.suspend(Some(ErrorCode::LicenseRevoked));
     until_refused(&guard, "license_revoked");
     drop(guard);
     world.authority.change(|desk| desk.down = true);
-    let error = world.builder().start_timeout(Duration::from_millis(300)).start().err().unwrap();
+    let error = world.builder().start_timeout(Duration::from_millis(300)).launch(&world).err().unwrap();
     assert!(
         matches!(&error, StartError::Refused { code, .. } if code.as_str() == "license_revoked"),
         "{error}"
@@ -47,42 +46,42 @@ fn a_stop_survives_a_restart_without_network() {
         desk.refuse = None;
         desk.rev += 1;
     });
-    world.start().check().unwrap();
+    world.launch().check().unwrap();
 }
 
 #[test]
 fn a_refused_start_leaves_the_stop_behind_too() {
-    let world = World::new();
-    drop(world.start());
+    let world = World::simulated();
+    drop(world.launch());
     world.authority.suspend(Some(ErrorCode::LicenseSuspended));
-    let error = world.builder().start().err().unwrap();
+    let error = world.builder().launch(&world).err().unwrap();
     assert!(matches!(error, StartError::Refused { .. }), "{error}");
     world.authority.change(|desk| desk.down = true);
-    let error = world.builder().start_timeout(Duration::from_millis(300)).start().err().unwrap();
+    let error = world.builder().start_timeout(Duration::from_millis(300)).launch(&world).err().unwrap();
     assert!(matches!(error, StartError::Refused { .. }), "{error}");
 }
 
 #[test]
 fn an_ended_activation_comes_back_only_with_the_next_start() {
-    let world = World::new();
-    let guard = world.start();
+    let world = World::simulated();
+    let guard = world.launch();
     world.authority.suspend(Some(ErrorCode::ActivationReleased));
     until_refused(&guard, "activation_released");
     let beats = world.authority.desk().beats.len();
     world.authority.until(|desk| (desk.beats.len() >= beats + 3).then_some(()));
-    assert_eq!(world.authority.desk().generation, 1, "it asks, and does not activate by itself");
+    assert_eq!(world.authority.desk().generation, 1, "it asks, and does not activate on its own");
     drop(guard);
     world.authority.suspend(None);
-    world.start().check().unwrap();
+    world.launch().check().unwrap();
     assert_eq!(world.authority.desk().generation, 2);
 }
 
 #[test]
 fn degrade_keeps_some_features_and_advise_denies_nothing() {
     for (mode, federation) in [(Mode::Degrade, false), (Mode::Advise, true)] {
-        let world = World::new();
+        let world = World::simulated();
         world.authority.change(|desk| (desk.mode, desk.plan) = (mode, "team"));
-        let guard = world.start();
+        let guard = world.launch();
         guard.require("federation").unwrap();
         world.authority.suspend(Some(ErrorCode::LicenseSuspended));
         until(&guard, |state| matches!(state, State::Degraded { code: Some(_), .. }));

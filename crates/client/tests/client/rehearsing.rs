@@ -14,6 +14,7 @@ fn licensed() -> FakeLicense {
     FakeLicense::new("community")
         .feature("audit_export")
         .limit("nodes", 3)
+        .counter("jobs", 100)
         .offer("federation", "Federation", "Link clusters across regions")
         .plan_above(Plan::new("team", "Team").feature("federation").limit("nodes", 25))
         .plan_above(Plan::new("enterprise", "Enterprise").feature("federation"))
@@ -46,7 +47,7 @@ fn it_grants_and_denies_with_the_sentences_of_a_real_one() {
 }
 
 #[test]
-fn a_refusal_is_watched_told_and_taken_back() {
+fn a_refusal_is_watched_reported_and_withdrawn() {
     let (guard, control) = licensed().start();
     let mut watch = guard.watch();
     watch.next(Duration::ZERO).unwrap();
@@ -80,7 +81,7 @@ fn time_passes_for_the_guard_alone() {
 }
 
 #[test]
-fn modes_leave_what_they_leave() {
+fn each_mode_keeps_its_features() {
     let (guard, control) = licensed().feature("backup").degrade(&["audit_export"]).start();
     control.refuse(ErrorCode::LicenseSuspended);
     guard.require("audit_export").unwrap();
@@ -94,15 +95,15 @@ fn modes_leave_what_they_leave() {
 }
 
 #[test]
-fn what_the_product_tells_is_seen() {
+fn reports_of_the_product_are_seen() {
     let (guard, control) = licensed().start();
-    guard.record("jobs", 3);
-    guard.record("jobs", 4);
-    guard.set_level("nodes", 2);
+    guard.record("jobs", 3).unwrap();
+    guard.record("jobs", 4).unwrap();
+    guard.set_level("nodes", 2).unwrap();
     guard.set_health(HealthStatus::Degraded, Some("a disk is slow"));
     guard.report(ReportKind::Security, "Somebody tried.").unwrap();
     assert_eq!((control.used("jobs"), control.used("requests")), (7, 0));
-    guard.record("jobs", 1);
+    guard.record("jobs", 1).unwrap();
     guard.shutdown().unwrap();
     assert_eq!(control.used("jobs"), 8);
     assert_eq!(control.level("nodes"), Some(2));
@@ -136,7 +137,7 @@ fn no_call_waits() {
     let (guard, control) = licensed().start();
     control.offline(Duration::from_secs(60));
     assert!(matches!(guard.heartbeat_now(), State::Offline { .. }));
-    guard.record("jobs", 1);
+    guard.record("jobs", 1).unwrap();
     guard.deactivate().unwrap();
     guard.shutdown().unwrap();
     let late = guard.activate(LicenseKey::new("CHORUS-LATE")).unwrap_err();

@@ -106,7 +106,7 @@ async fn the_status_is_as_caio_had_it() {
 async fn the_customer_is_the_one_whom_the_key_names() {
     let key = "CAIO-v1-CUST-001-e30=-00ff";
     let world = World::new();
-    world.authority.change(|control| control.key = key.to_owned());
+    world.authority.change(|desk| desk.key = key.to_owned());
     let guard = world.keyless().start_unlicensed().unwrap();
     let app = nested(&guard);
     let done = posted(&app, "activate", json!({"license_key": key})).await;
@@ -130,7 +130,7 @@ async fn the_instance_of_the_header_is_the_fingerprint() {
     assert_eq!(long.status, StatusCode::BAD_REQUEST);
     assert!(long.body["detail"].as_str().unwrap().contains("1 to 256 bytes"), "{}", long.body);
 
-    world.authority.change(|control| control.fingerprint = "caio-7".to_owned());
+    world.authority.change(|desk| desk.fingerprint = "caio-7".to_owned());
     let done = send(&app, named("caio-7")).await;
     assert_eq!(done.status, StatusCode::OK, "{}", done.body);
     let sent = world.authority.desk().activations.last().cloned().unwrap();
@@ -138,12 +138,12 @@ async fn the_instance_of_the_header_is_the_fingerprint() {
 }
 
 #[tokio::test]
-async fn a_renewal_asks_the_authority_and_shows_what_it_says() {
+async fn a_renewal_asks_the_authority_and_shows_its_answer() {
     let world = World::new();
     let guard = world.start();
     until_active(&guard);
     let app = nested(&guard);
-    world.authority.change(|control| control.plan = "team");
+    world.authority.change(|desk| desk.plan = "team");
     let empty = request(Method::POST, "renew").header("x-admin", "yes").body(Body::empty()).unwrap();
     let renewed = send(&app, empty).await;
     assert_eq!(renewed.status, StatusCode::OK);
@@ -171,13 +171,13 @@ async fn a_validation_is_what_the_authority_has_signed() {
     let other = posted(&app, "validate", json!({"license_key": OTHER})).await;
     let error = "It is license_not_found.";
     assert_eq!(other.body, json!({"is_valid": false, "error": error, "code": "license_not_found"}));
-    world.authority.change(|control| control.down = true);
+    world.authority.change(|desk| desk.down = true);
     let unknown = posted(&app, "validate", json!({"license_key": KEY})).await;
     assert_eq!((&unknown.body["is_valid"], &unknown.body["code"]), (&json!(false), &json!("unknown")));
     assert!(unknown.body["error"].as_str().unwrap().contains("cannot be reached"), "{}", unknown.body);
 }
 
-/// On one thread: whatever blocks it blocks all.
+/// On one thread: a call that blocks it blocks everything.
 #[tokio::test]
 async fn a_call_that_waits_for_the_authority_holds_up_no_other() {
     let world = Arc::new(World::new());
@@ -203,7 +203,7 @@ async fn a_call_that_waits_for_the_authority_holds_up_no_other() {
 }
 
 #[tokio::test]
-async fn all_who_enter_keys_at_once_are_told_of_their_own() {
+async fn keys_that_are_entered_together_get_their_own_answers() {
     let world = World::new();
     let guard = world.keyless().start_unlicensed().unwrap();
     let app = nested(&guard);
@@ -227,7 +227,7 @@ async fn all_who_enter_keys_at_once_are_told_of_their_own() {
 }
 
 #[tokio::test]
-async fn a_node_runs_on_what_the_router_hands_over() {
+async fn a_node_runs_on_the_handover_of_the_router() {
     let world = World::new();
     let guard = world.start();
     let lease = shown(&nested(&guard), "lease").await;
@@ -245,7 +245,7 @@ async fn a_node_runs_on_what_the_router_hands_over() {
 }
 
 #[tokio::test]
-async fn who_may_not_write_is_told_so_and_nothing_happens() {
+async fn an_unauthorized_write_is_refused_and_changes_nothing() {
     let (guard, control) = FakeLicense::new("team").start_unlicensed();
     let unsaid = Router::new().nest("/api/v1/licensing", router(guard.clone()).into_router());
     for call in ["activate", "renew", "validate"] {

@@ -12,8 +12,8 @@ fn with_catalogue(guard: &Guard) {
 
 #[test]
 fn a_denied_feature_says_how_to_get_it() {
-    let world = World::new();
-    let guard = world.start();
+    let world = World::simulated();
+    let guard = world.launch();
     with_catalogue(&guard);
     let denied = guard.require("federation").unwrap_err();
     assert_eq!(
@@ -27,8 +27,8 @@ fn a_denied_feature_says_how_to_get_it() {
 
 #[test]
 fn an_upgrade_opens_it_without_restart() {
-    let world = World::new();
-    let guard = world.start();
+    let world = World::simulated();
+    let guard = world.launch();
     guard.require("federation").unwrap_err();
     world.authority.change(|desk| {
         desk.plan = "team";
@@ -40,8 +40,8 @@ fn an_upgrade_opens_it_without_restart() {
 
 #[test]
 fn a_level_over_its_limit_names_limit_present_and_plan() {
-    let world = World::new();
-    let guard = world.start();
+    let world = World::simulated();
+    let guard = world.launch();
     with_catalogue(&guard);
     guard.ensure("nodes", 3).unwrap();
     let denied = guard.ensure("nodes", 4).unwrap_err();
@@ -51,18 +51,18 @@ fn a_level_over_its_limit_names_limit_present_and_plan() {
          Ask sales@example.com."
     );
     assert_eq!(guard.level("nodes"), 3);
-    guard.set_level("nodes", 9);
+    guard.set_level("nodes", 9).unwrap();
     guard.ensure("nodes", 8).expect("less is always allowed");
     guard.ensure("services", 1000).expect("the license sets no limit to it");
 }
 
 #[test]
-fn a_quota_of_a_level_says_what_the_level_says() {
-    let world = World::new();
+fn a_quota_of_a_level_shows_the_present_level() {
+    let world = World::simulated();
     // As the authority had it before the level rose, and has it until the next heartbeat.
     let quotas = serde_json::json!([{"name": "nodes", "kind": "level", "used": 0, "max": 3, "state": "ok"}]);
     world.authority.change(|desk| desk.quotas = quotas);
-    let guard = world.start();
+    let guard = world.launch();
     guard.ensure("nodes", 3).unwrap();
     eventually("the level", || guard.license().levels.get("nodes") == Some(&3));
     let shown = guard.license();
@@ -70,12 +70,12 @@ fn a_quota_of_a_level_says_what_the_level_says() {
 }
 
 #[test]
-fn levels_and_usage_go_with_heartbeats_and_usage_is_told_until_it_is_taken() {
-    let world = World::new();
-    let guard = world.start();
+fn levels_and_usage_go_with_heartbeats_and_usage_is_sent_until_it_is_acknowledged() {
+    let world = World::simulated();
+    let guard = world.launch();
     guard.ensure("nodes", 2).unwrap();
-    guard.record("jobs", 3);
-    guard.record("jobs", 4);
+    guard.record("jobs", 3).unwrap();
+    guard.record("jobs", 4).unwrap();
     world.authority.change(|desk| desk.faults.push(("/v1/heartbeat", crate::authority::Fault::LoseAnswer)));
     guard.heartbeat_now();
     let beats = world.authority.until(|desk| (desk.beats.len() >= 2).then(|| desk.beats.clone()));
@@ -95,11 +95,14 @@ fn levels_and_usage_go_with_heartbeats_and_usage_is_told_until_it_is_taken() {
 
 #[test]
 fn a_heartbeat_takes_64_counters_and_the_rest_follows_soon() {
-    let world = World::new();
-    let guard = world.start();
+    let world = World::simulated();
+    // Without a catalogue, no name is an error.
+    let busy = crate::authority::Fault::Say(503, String::new());
+    world.authority.change(|desk| desk.faults.extend(vec![("/v1/catalogue", busy); 10_000]));
+    let guard = world.launch();
     until_active(&guard);
     for n in 0..150 {
-        guard.record(&format!("counter-{n}"), 1);
+        guard.record(&format!("counter-{n}"), 1).unwrap();
     }
     guard.heartbeat_now();
     let told = world.authority.until(|desk| {
@@ -112,8 +115,8 @@ fn a_heartbeat_takes_64_counters_and_the_rest_follows_soon() {
 
 #[test]
 fn a_refused_credential_activates_again_and_stops_nothing() {
-    let world = World::new();
-    let guard = world.start();
+    let world = World::simulated();
+    let guard = world.launch();
     world.authority.change(|desk| desk.generation += 1);
     guard.heartbeat_now();
     world.authority.until(|desk| (desk.generation == 3).then_some(()));
@@ -123,8 +126,8 @@ fn a_refused_credential_activates_again_and_stops_nothing() {
 
 #[test]
 fn a_rotated_key_is_fetched() {
-    let world = World::new();
-    let guard = world.start();
+    let world = World::simulated();
+    let guard = world.launch();
     world.authority.change(|desk| {
         desk.signer = crate::authority::other_signer();
         desk.keyset_version = 2;
@@ -136,8 +139,8 @@ fn a_rotated_key_is_fetched() {
 
 #[test]
 fn a_lease_of_a_withdrawn_key_ends_soon_without_contact_and_is_replaced_with_it() {
-    let world = World::new();
-    drop(world.start());
+    let world = World::simulated();
+    drop(world.launch());
     world.authority.change(|desk| {
         desk.signer = crate::authority::other_signer();
         desk.keyset_version = 2;
@@ -145,7 +148,7 @@ fn a_lease_of_a_withdrawn_key_ends_soon_without_contact_and_is_replaced_with_it(
         let busy = crate::authority::Fault::Say(503, String::new());
         desk.faults.extend(vec![("/v1/heartbeat", busy); 1000]);
     });
-    let guard = world.start();
+    let guard = world.launch();
     let runs_until = || guard.license().granted.unwrap().runs_until;
     let soon = |world: &World| world.authority.desk().now() + kaching_base::Seconds(1830);
     eventually("the bound", || runs_until() <= soon(&world));
@@ -158,8 +161,8 @@ fn a_lease_of_a_withdrawn_key_ends_soon_without_contact_and_is_replaced_with_it(
 
 #[test]
 fn a_lease_that_names_a_newer_keyset_waits_for_it() {
-    let world = World::new();
-    let guard = world.start();
+    let world = World::simulated();
+    let guard = world.launch();
     let fetched =
         |desk: &crate::authority::Desk| desk.seen.iter().filter(|path| path.contains("well-known")).count();
     let before = fetched(&world.authority.desk());
@@ -174,8 +177,8 @@ fn a_lease_that_names_a_newer_keyset_waits_for_it() {
 
 #[test]
 fn a_keyset_older_than_the_one_that_a_lease_names_permits_nothing_new() {
-    let world = World::new();
-    let guard = world.start();
+    let world = World::simulated();
+    let guard = world.launch();
     let fetched =
         |desk: &crate::authority::Desk| desk.seen.iter().filter(|path| path.contains("well-known")).count();
     let before = fetched(&world.authority.desk());
@@ -196,7 +199,7 @@ fn a_keyset_older_than_the_one_that_a_lease_names_permits_nothing_new() {
 }
 
 #[test]
-fn what_was_used_is_on_disk_soon_while_a_call_hangs() {
+fn usage_is_on_disk_soon_while_a_call_hangs() {
     let world = World::new();
     drop(world.start());
     // It takes what comes, and says nothing for longer than this test waits.
@@ -205,7 +208,7 @@ fn what_was_used_is_on_disk_soon_while_a_call_hangs() {
     let (call, start) = (3 * crate::world::DEADLINE, std::time::Duration::from_millis(300));
     let timing = Timing { call, start, ..timing() };
     let guard = world.builder_at(&url).timing(timing).start().unwrap();
-    guard.record("jobs", 5);
+    guard.record("jobs", 5).unwrap();
     let written = |name: &str| {
         std::fs::read_to_string(world.dir.path().join("license").join(name))
             .is_ok_and(|state| state.contains(r#""meter":"jobs","amount":5"#))
@@ -214,13 +217,13 @@ fn what_was_used_is_on_disk_soon_while_a_call_hangs() {
 }
 
 #[test]
-fn the_end_tells_what_was_used() {
-    let world = World::new();
+fn a_shutdown_reports_the_usage() {
+    let world = World::simulated();
     for round in 1..=20 {
-        let guard = world.start();
+        let guard = world.launch();
         // Answers to other calls come meanwhile, and are not the one that counts.
         world.authority.change(|desk| desk.rev += 1);
-        guard.record("jobs", round);
+        guard.record("jobs", round).unwrap();
         guard.shutdown().unwrap();
         let beats = world.authority.desk().beats.clone();
         let told = |beat: &crate::authority::Beat| beat.body["usage"][0]["amount"] == round;
@@ -230,20 +233,20 @@ fn the_end_tells_what_was_used() {
 
 #[test]
 fn deactivating_forgets_the_lease_and_ends_everything() {
-    let world = World::new();
-    let guard = world.start();
+    let world = World::simulated();
+    let guard = world.launch();
     guard.deactivate().unwrap();
     let denied = guard.check().unwrap_err();
     assert_eq!(denied.code_text(), "activation_deactivated");
     drop(guard);
-    world.start().check().unwrap();
+    world.launch().check().unwrap();
     assert_eq!(world.authority.desk().generation, 2, "the host's next start activates again");
 }
 
 #[test]
-fn a_changed_level_is_told_soon() {
-    let world = World::new();
-    let guard = world.start();
+fn a_changed_level_is_reported_soon() {
+    let world = World::simulated();
+    let guard = world.launch();
     until_active(&guard);
     guard.ensure("nodes", 2).unwrap();
     world.authority.until(|desk| desk.beats.iter().find(|beat| beat.body["levels"]["nodes"] == 2).map(drop));

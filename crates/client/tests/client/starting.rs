@@ -14,7 +14,7 @@ use crate::{
 };
 
 #[test]
-fn activates_and_says_what_is_granted() {
+fn it_activates_and_shows_the_grant() {
     let world = World::new();
     let guard = world.start();
     until_active(&guard);
@@ -111,7 +111,7 @@ fn a_start_without_answer_is_bounded() {
 }
 
 #[test]
-fn without_network_it_starts_on_what_was_verified_before() {
+fn without_network_it_starts_on_an_earlier_lease() {
     let world = World::new();
     drop(world.start());
     world.authority.change(|desk| desk.down = true);
@@ -125,7 +125,7 @@ fn without_network_it_starts_on_what_was_verified_before() {
 }
 
 #[test]
-fn another_installation_on_the_same_state_is_told_so() {
+fn another_installation_on_the_same_state_is_refused() {
     let world = World::new();
     let guard = world.start();
     let other = Fingerprint::custom("cluster-2").unwrap();
@@ -147,7 +147,7 @@ fn damaged_state_is_no_state() {
 }
 
 #[test]
-fn what_is_missing_is_named() {
+fn a_missing_setting_is_named() {
     let error =
         Guard::builder("http://licenses.example.com", "x").state_dir("/nowhere").start().err().unwrap();
     assert!(error.to_string().contains("https://"), "{error}");
@@ -156,7 +156,7 @@ fn what_is_missing_is_named() {
 }
 
 #[test]
-fn an_activation_whose_answer_somebody_else_has_is_asked_for_anew_at_once() {
+fn an_activation_whose_answer_another_process_has_is_repeated_immediately() {
     let world = World::new();
     let taken = Fault::Say(401, problem(ErrorCode::CredentialInvalid).to_string());
     world.authority.change(|desk| {

@@ -4,23 +4,29 @@ use std::{cell::Cell, time::Duration};
 
 use kaching_base::ErrorCode;
 use kaching_client::{
-    State, Timing, Via, Warning,
+    Guard, State, Timing, Via, Warning,
     simulation::{Sent, Simulation, Step},
 };
 
-use crate::world::World;
+use crate::{authority::Desk, world::World};
 
 /// A guard without threads that has started, and its world.
-struct Stepped {
-    world: World,
-    simulation: Simulation,
+pub(crate) struct Stepped {
+    pub(crate) world: World,
+    pub(crate) simulation: Simulation,
     /// How long it has waited, in seconds.
     waited: Cell<u64>,
 }
 
 impl Stepped {
     fn new() -> Self {
+        Self::of(|_| {})
+    }
+
+    /// A guard that has started at an authority with this change.
+    pub(crate) fn of(change: impl FnOnce(&mut Desk)) -> Self {
         let world = World::new();
+        world.authority.change(change);
         let counter = std::sync::atomic::AtomicU8::new(0);
         let fill = move |bytes: &mut [u8]| {
             bytes.fill(counter.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
@@ -32,19 +38,36 @@ impl Stepped {
         stepped
     }
 
+    pub(crate) fn guard(&self) -> &Guard {
+        self.simulation.guard()
+    }
+
+    /// Sends a heartbeat now.
+    pub(crate) fn heartbeat(&self) {
+        self.wait(Duration::from_secs(400));
+        self.calls();
+    }
+
+    /// Loses the calls that are due, until none is.
+    pub(crate) fn lose_calls(&self) {
+        while let Step::Send(sent) = self.simulation.call() {
+            self.simulation.lose(&sent, "the network is down");
+        }
+    }
+
     /// Carries all calls that are due.
-    fn calls(&self) {
+    pub(crate) fn calls(&self) {
         while let Step::Send(sent) = self.simulation.call() {
             self.answer(&sent);
         }
     }
 
     fn answer(&self, sent: &Sent) {
-        let (status, body) = self.world.authority.answer(sent);
+        let (status, body) = self.world.authority.answer(&sent.carried());
         self.simulation.answer(sent, status, body);
     }
 
-    /// What the lane that hears of changes does now.
+    /// The next poll or stream, or how long none is due.
     fn asks(&self) -> Result<Sent, Duration> {
         match self.simulation.poll() {
             Step::Send(sent) => Ok(sent),
@@ -52,7 +75,7 @@ impl Stepped {
         }
     }
 
-    /// The next request of that lane, however long it rests.
+    /// The next poll or stream, after any wait.
     fn asks_soon(&self) -> Sent {
         for _ in 0..100 {
             match self.asks() {
@@ -88,7 +111,7 @@ impl Stepped {
         }
     }
 
-    fn wait(&self, time: Duration) {
+    pub(crate) fn wait(&self, time: Duration) {
         let seconds = time.as_secs().max(1);
         self.waited.set(self.waited.get() + seconds);
         self.world.clock.advance(seconds);
@@ -115,7 +138,7 @@ fn a_hint_outlives_the_answer_to_a_heartbeat_from_before_it() {
     stepped.wait(Duration::from_secs(400));
     let Step::Send(heartbeat) = stepped.simulation.call() else { panic!("no heartbeat is due") };
     assert_eq!(heartbeat.path(), "/v1/heartbeat");
-    let (status, body) = stepped.world.authority.answer(&heartbeat);
+    let (status, body) = stepped.world.authority.answer(&heartbeat.carried());
     let hint = stepped.world.authority.change(|desk| {
         (desk.plan, desk.rev) = ("team", 2);
         desk.event(false)
@@ -132,7 +155,7 @@ fn a_hint_outlives_the_answer_to_a_heartbeat_from_before_it() {
 }
 
 #[test]
-fn a_hint_that_no_lease_ever_tells_of_costs_one_heartbeat() {
+fn a_hint_that_no_lease_confirms_costs_one_heartbeat() {
     let stepped = Stepped::new();
     let stream = stepped.streams();
     let beats = stepped.beats();
@@ -186,7 +209,7 @@ fn three_pings_may_be_missing_and_no_more() {
 }
 
 #[test]
-fn what_is_held_back_for_ten_seconds_gives_way_to_questions_and_comes_back_minutes_later() {
+fn a_stream_that_is_held_back_gives_way_to_polls_and_comes_back_minutes_later() {
     let stepped = Stepped::new();
     let mut apart = Vec::new();
     for _ in 0..4 {
@@ -290,7 +313,7 @@ fn a_stream_ends_after_an_hour_and_another_takes_its_place() {
 }
 
 #[test]
-fn a_stop_on_the_stream_stands_on_disk_before_the_next_piece() {
+fn a_stop_on_the_stream_is_on_disk_before_the_next_piece() {
     let stepped = Stepped::new();
     let stream = stepped.streams();
     let refusal = stepped.world.authority.change(|desk| {

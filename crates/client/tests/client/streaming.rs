@@ -23,7 +23,7 @@ fn asked(desk: &Desk, path: &str) -> usize {
     desk.seen.iter().filter(|seen| seen.contains(path)).count()
 }
 
-/// Whether people are told what to look at in the proxy.
+/// Whether people are warned of a proxy.
 fn warns(guard: &Guard) -> bool {
     guard.warnings().iter().any(|warning| matches!(warning, Warning::Stream { .. }))
 }
@@ -42,12 +42,12 @@ fn slow() -> Timing {
 }
 
 #[test]
-fn a_refusal_on_the_stream_stops_at_once_and_the_next_heartbeat_tells_how_long_it_took() {
+fn a_refusal_on_the_stream_stops_immediately_and_the_next_heartbeat_reports_its_delay() {
     let world = World::new();
     let (told, stops) = std::sync::mpsc::channel();
     let guard = world.builder().on_stop(move |_| told.send(Instant::now()).unwrap()).start().unwrap();
     until_via(&guard, Via::Stream);
-    // What came before the present state would be part of that, of which nobody knows when it changed.
+    // A change before the present state would be part of it, and its time would not be known.
     world.authority.until(|desk| (desk.begun > 0).then_some(()));
     let began = Instant::now();
     world.authority.suspend(Some(ErrorCode::LicenseSuspended));
@@ -60,7 +60,7 @@ fn a_refusal_on_the_stream_stops_at_once_and_the_next_heartbeat_tells_how_long_i
     world.authority.until(|desk| (desk.beats.len() >= beats + 2).then_some(()));
     let desk = world.authority.desk();
     let last = desk.beats.last().unwrap();
-    assert!(last.body["heard_ms"].is_null(), "it is told once: {last:?}");
+    assert!(last.body["heard_ms"].is_null(), "it is reported once: {last:?}");
     assert_eq!(asked(&desk, "/v1/changes"), 0, "nothing had to be asked for");
 }
 
@@ -77,13 +77,13 @@ fn a_hint_brings_a_heartbeat_within_its_time() {
         eventually("the change", || guard.require("federation").is_ok() == (plan == "team"));
     }
     let heard = |desk: &Desk| desk.beats.iter().find_map(|beat| beat.body["heard_ms"].as_u64());
-    // How long a change took is known once its lease counts: the heartbeat after that tells.
+    // The delay of a change is known once its lease counts: the next heartbeat reports it.
     world.authority.until(heard);
     assert_eq!(asked(&world.authority.desk(), "/v1/changes"), 0);
 }
 
 #[test]
-fn what_changes_while_a_stream_is_cut_is_not_missed() {
+fn a_change_while_a_stream_is_cut_is_not_missed() {
     let world = World::new();
     let guard = world.builder().timing(Timing { settled: Duration::ZERO, ..slow() }).start().unwrap();
     until_via(&guard, Via::Stream);
@@ -111,7 +111,7 @@ fn streams_that_the_authority_ends_are_no_fault_of_the_network() {
         let end = json!({"ends": reason, "now": world.authority.desk().clock()});
         Fault::Stream(format!("{first}event: end\ndata: {end}\n\n"))
     };
-    // A server that is stopped again and again: each time the stream is simply opened anew.
+    // A server that is stopped again and again: each time the stream is simply opened again.
     let leaving = meeting((0..5).map(|_| end("leaving")));
     let guard = leaving.builder().timing(Timing { stream_again: DEADLINE, ..slow() }).start().unwrap();
     leaving.authority.until(|desk| (asked(desk, EVENTS) > 5).then_some(()));
@@ -125,7 +125,7 @@ fn streams_that_the_authority_ends_are_no_fault_of_the_network() {
 }
 
 #[test]
-fn a_proxy_that_holds_back_what_comes_is_named_and_questions_take_over() {
+fn a_proxy_that_holds_back_events_is_reported_and_polls_take_over() {
     for text in [String::new(), ": held\n\n".to_owned(), "event: ping\ndata: {".to_owned()] {
         let world = meeting([Fault::Hold(text)]);
         let guard = world.builder().timing(Timing { stream_again: DEADLINE, ..slow() }).start().unwrap();
@@ -152,7 +152,7 @@ fn once_a_stream_lives_again_the_warning_goes() {
 }
 
 #[test]
-fn streams_that_are_cut_again_and_again_give_way_to_questions() {
+fn streams_that_are_cut_again_and_again_give_way_to_polls() {
     let world = World::new();
     let first = world.authority.desk().event(true);
     let silent = || Fault::Hold(first.clone());
@@ -180,7 +180,7 @@ fn streams_that_are_cut_again_and_again_give_way_to_questions() {
 }
 
 #[test]
-fn where_neither_streams_nor_waiting_work_it_polls() {
+fn without_streams_and_long_polls_it_polls_in_intervals() {
     let world = meeting((0..3).map(|_| Fault::LoseAnswer));
     world.authority.change(|desk| {
         desk.faults.extend((0..3).map(|_| ("/v1/changes", Fault::LoseAnswer)));
@@ -193,7 +193,7 @@ fn where_neither_streams_nor_waiting_work_it_polls() {
 }
 
 #[test]
-fn an_authority_without_streams_is_asked_and_nobody_is_warned() {
+fn an_authority_without_streams_is_polled_without_a_warning() {
     let world = World::new();
     world.authority.change(|desk| desk.events = false);
     let guard = world.start();
@@ -303,7 +303,7 @@ fn a_restored_authority_is_asked_for_its_keys_and_a_lease_and_stops_nobody() {
         guard.require("federation").is_ok()
     });
     assert!(asked(&world.authority.desk(), "well-known") > before);
-    // What the new epoch says counts, although its revisions are lower.
+    // The new epoch counts, although its revisions are lower.
     world.authority.suspend(Some(ErrorCode::LicenseSuspended));
     until_refused(&guard, "license_suspended");
 }
@@ -320,7 +320,7 @@ fn an_epoch_that_nobody_signed_ends_with_the_next_lease() {
 }
 
 #[test]
-fn an_authority_that_refuses_to_hear_how_long_it_took_gets_heartbeats_all_the_same() {
+fn an_authority_that_refuses_delays_still_gets_heartbeats() {
     let world = World::new();
     world.authority.change(|desk| desk.takes_heard = false);
     let guard = world.start();
@@ -338,7 +338,7 @@ fn an_authority_that_refuses_to_hear_how_long_it_took_gets_heartbeats_all_the_sa
 }
 
 #[test]
-fn the_end_hangs_up_although_nothing_comes() {
+fn a_shutdown_closes_a_silent_stream() {
     let first = World::new().authority.desk().event(true);
     let silent = Timing { silence: 10 * DEADLINE, first: 10 * DEADLINE, ..timing() };
     let acts: [fn(Guard); 3] = [drop, |guard| guard.shutdown().unwrap(), |guard| guard.deactivate().unwrap()];

@@ -1,4 +1,4 @@
-//! What a product tells of itself, and what people are warned of.
+//! Health, reports and warnings.
 
 use kaching_client::{HealthStatus, ReportKind, State, Warning};
 
@@ -9,8 +9,8 @@ use crate::{
 
 #[test]
 fn health_goes_with_the_next_heartbeat_and_soon() {
-    let world = World::new();
-    let guard = world.start();
+    let world = World::simulated();
+    let guard = world.launch();
     until_active(&guard);
     guard.set_health(HealthStatus::Degraded, Some("one node is down"));
     world.authority.until(|desk| {
@@ -20,9 +20,9 @@ fn health_goes_with_the_next_heartbeat_and_soon() {
 }
 
 #[test]
-fn a_report_is_told_until_it_is_taken_with_one_nonce_and_through_a_restart() {
-    let world = World::new();
-    let guard = world.start();
+fn a_report_is_sent_with_one_nonce_until_it_is_accepted_even_after_a_restart() {
+    let world = World::simulated();
+    let guard = world.launch();
     until_active(&guard);
     world.authority.change(|desk| desk.faults.push(("/v1/reports", Fault::LoseAnswer)));
     guard.report(ReportKind::Security, "the door was open").unwrap();
@@ -32,14 +32,14 @@ fn a_report_is_told_until_it_is_taken_with_one_nonce_and_through_a_restart() {
     guard.report(ReportKind::Compliance, "the log was exported").unwrap();
     drop(guard);
     world.authority.change(|desk| desk.down = false);
-    let _guard = world.start();
+    let _guard = world.launch();
     world.authority.until(|desk| desk.reports.iter().find(|report| report["kind"] == "compliance").map(drop));
 }
 
 #[test]
-fn a_report_that_is_not_taken_holds_up_nothing() {
-    let world = World::new();
-    let guard = world.start();
+fn a_report_that_is_not_accepted_delays_nothing() {
+    let world = World::simulated();
+    let guard = world.launch();
     until_active(&guard);
     let problem = crate::authority::problem(kaching_base::ErrorCode::InvalidRequest).to_string();
     world.authority.change(|desk| desk.faults.push(("/v1/reports", Fault::Say(422, problem))));
@@ -49,9 +49,9 @@ fn a_report_that_is_not_taken_holds_up_nothing() {
 }
 
 #[test]
-fn a_report_that_is_one_too_many_holds_up_no_heartbeat() {
-    let world = World::new();
-    let guard = world.start();
+fn a_rate_limited_report_delays_no_heartbeat() {
+    let world = World::simulated();
+    let guard = world.launch();
     until_active(&guard);
     let mut problem = crate::authority::problem(kaching_base::ErrorCode::RateLimited);
     problem["retry_after_s"] = 3600.into();
@@ -67,8 +67,8 @@ fn a_report_that_is_one_too_many_holds_up_no_heartbeat() {
 
 #[test]
 fn a_credential_that_is_displaced_twice_within_a_day_warns_of_a_copy() {
-    let world = World::new();
-    let guard = world.start();
+    let world = World::simulated();
+    let guard = world.launch();
     until_active(&guard);
     for generation in [3, 5] {
         world.authority.change(|desk| desk.generation += 1);
@@ -90,13 +90,13 @@ fn a_credential_that_is_displaced_twice_within_a_day_warns_of_a_copy() {
 }
 
 #[test]
-fn a_clock_that_was_moved_is_told_and_ends_with_contact() {
-    let world = World::new();
-    drop(world.start());
+fn a_moved_clock_is_warned_of_until_contact() {
+    let world = World::simulated();
+    drop(world.launch());
     world.authority.change(|desk| desk.down = true);
     world.clock.reboot();
     world.clock.set_wall(4_000_000_000);
-    let guard = world.start();
+    let guard = world.launch();
     guard.check().unwrap();
     let mut watch = guard.watch();
     assert_eq!(watch.warnings(), [Warning::Clock]);

@@ -7,6 +7,7 @@ use kaching_client::{Fingerprint, Guard, LicenseKey, ValidationCode};
 
 use crate::{
     authority::{Fault, other_signer},
+    simulated::Launch as _,
     world::{KEY, World},
 };
 
@@ -17,8 +18,8 @@ fn asks(guard: &Guard, key: &str) -> Result<ValidationCode, String> {
 
 #[test]
 fn a_signed_answer_counts_and_changes_nothing() {
-    let world = World::new();
-    let guard = world.start();
+    let world = World::simulated();
+    let guard = world.launch();
     let yes = guard.validate(&LicenseKey::new(KEY), Some(&Fingerprint::instance("i-1").unwrap())).unwrap();
     assert!(yes.valid);
     assert_eq!(yes.code, ValidationCode::Valid);
@@ -32,9 +33,9 @@ fn a_signed_answer_counts_and_changes_nothing() {
 }
 
 #[test]
-fn what_proves_nothing_is_neither_yes_nor_no() {
-    let world = World::new();
-    let guard = world.start();
+fn an_unproven_answer_is_neither_yes_nor_no() {
+    let world = World::simulated();
+    let guard = world.launch();
     let unsigned = r#"{"valid": true, "code": "valid", "detail": "Yes.", "license": null, "quotas": []}"#;
     let earlier = {
         let body = r#"{"license_key":"x"}"#.as_bytes().to_vec();
@@ -64,8 +65,8 @@ fn what_proves_nothing_is_neither_yes_nor_no() {
 
 #[test]
 fn an_answer_signed_by_a_new_key_waits_for_that_key() {
-    let world = World::new();
-    let guard = world.start();
+    let world = World::simulated();
+    let guard = world.launch();
     world.authority.change(|desk| {
         desk.signer = other_signer();
         desk.keyset_version = 2;
@@ -75,8 +76,8 @@ fn an_answer_signed_by_a_new_key_waits_for_that_key() {
 
 #[test]
 fn an_answer_that_names_a_newer_keyset_waits_for_it() {
-    let world = World::new();
-    let guard = world.start();
+    let world = World::simulated();
+    let guard = world.launch();
     let fetched = || {
         let seen = &world.authority.desk().seen;
         seen.iter().filter(|path| path.contains("well-known")).count()
@@ -89,8 +90,8 @@ fn an_answer_that_names_a_newer_keyset_waits_for_it() {
 
 #[test]
 fn a_node_that_follows_says_whom_to_ask() {
-    let world = World::new();
-    let holder = world.start();
+    let world = World::simulated();
+    let holder = world.launch();
     let handed = holder.handover().unwrap();
     let source = move || Ok(handed.clone());
     let follower = Guard::follow(source, &world.authority.root())
@@ -98,7 +99,7 @@ fn a_node_that_follows_says_whom_to_ask() {
         .fingerprint(Fingerprint::custom("cluster-1").unwrap())
         .state_dir(world.dir.path().join("follower"))
         .start_timeout(Duration::from_secs(5))
-        .start_unlicensed()
+        .launch_unlicensed(&world)
         .unwrap();
     assert!(asks(&follower, KEY).unwrap_err().contains("ask on the node"));
 }

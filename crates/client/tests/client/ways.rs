@@ -61,7 +61,7 @@ fn soon(builder: Builder) -> Builder {
 }
 
 #[test]
-fn a_certificate_authority_of_ones_own_is_trusted_where_it_is_named() {
+fn a_custom_certificate_authority_is_trusted() {
     let world = Arc::new(World::new());
     let url = behind_tls(&world);
     let error = soon(world.builder_at(&url)).start().err().unwrap();
@@ -71,7 +71,7 @@ fn a_certificate_authority_of_ones_own_is_trusted_where_it_is_named() {
 }
 
 #[test]
-fn a_proxy_that_is_named_is_gone_through() {
+fn a_configured_proxy_is_used() {
     let world = Arc::new(World::new());
     let url = behind_tls(&world);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -109,7 +109,7 @@ fn tunnel(near: TcpStream, counted: &AtomicUsize) -> io::Result<()> {
 }
 
 #[test]
-fn what_cannot_be_used_is_named() {
+fn an_unusable_setting_is_named() {
     let world = World::new();
     let error = world.builder().extra_ca("/nowhere/ca.pem").start().err().unwrap().to_string();
     assert!(error.contains("/nowhere/ca.pem"), "{error}");

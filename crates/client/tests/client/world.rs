@@ -12,7 +12,10 @@ use kaching_base::Timestamp;
 use kaching_client::{Builder, Clock, Fingerprint, Guard, LicenseKey, State, Timing};
 use tempfile::TempDir;
 
-use crate::authority::Authority;
+use crate::{
+    authority::Authority,
+    simulated::{self, Launch as _},
+};
 
 pub(crate) const KEY: &str = "CHORUS-00000-00000-00000-00000-00000";
 /// No test waits longer for anything.
@@ -27,12 +30,33 @@ pub(crate) struct World {
 /// The machine's clock and how far it was moved; the wall clock is wrong by years, which must not matter.
 #[derive(Default)]
 pub(crate) struct MovedClock {
+    /// Whether time passes as the test says, and not as the machine says.
+    is_simulated: bool,
+    passed_us: AtomicU64,
     boot_ms: AtomicU64,
     wall_s: AtomicI64,
     boots: AtomicU64,
 }
 
 impl MovedClock {
+    fn simulated() -> Arc<Self> {
+        Arc::new(Self { is_simulated: true, ..Self::default() })
+    }
+
+    /// How much time has passed, without that by which the clock was moved.
+    pub(crate) fn passed(&self) -> Duration {
+        if self.is_simulated {
+            return Duration::from_micros(self.passed_us.load(Ordering::SeqCst));
+        }
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+        Duration::new(time.tv_sec.try_into().unwrap(), time.tv_nsec.try_into().unwrap())
+    }
+
+    /// Lets time pass, where it is the test's.
+    pub(crate) fn pass(&self, time: Duration) {
+        self.passed_us.fetch_add(time.as_micros().try_into().unwrap(), Ordering::SeqCst);
+    }
+
     pub(crate) fn advance(&self, seconds: u64) {
         self.boot_ms.fetch_add(seconds * 1000, Ordering::SeqCst);
         self.wall_s.fetch_add(i64::try_from(seconds).unwrap(), Ordering::SeqCst);
@@ -50,9 +74,7 @@ impl MovedClock {
 
 impl Clock for MovedClock {
     fn boot(&self) -> Duration {
-        let time = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
-        let real = Duration::new(time.tv_sec.try_into().unwrap(), time.tv_nsec.try_into().unwrap());
-        real + Duration::from_millis(self.boot_ms.load(Ordering::SeqCst))
+        self.passed() + Duration::from_millis(self.boot_ms.load(Ordering::SeqCst))
     }
 
     fn wall(&self) -> Timestamp {
@@ -65,8 +87,21 @@ impl Clock for MovedClock {
 }
 
 impl World {
+    /// A world with threads, sockets and the machine's time.
     pub(crate) fn new() -> Self {
         Self { authority: Authority::start(), dir: tempfile::tempdir().unwrap(), clock: Arc::default() }
+    }
+
+    /// A world on the clock of its test, whose guards are started by [`Launch`](crate::simulated::Launch).
+    pub(crate) fn simulated() -> Self {
+        let clock = MovedClock::simulated();
+        let authority = simulated::authority(&clock);
+        Self { authority, dir: tempfile::tempdir().unwrap(), clock }
+    }
+
+    /// Starts a guard of a simulated world.
+    pub(crate) fn launch(&self) -> Guard {
+        self.builder().launch(self).unwrap()
     }
 
     /// A world in which changes have to be asked for.
@@ -129,10 +164,13 @@ pub(crate) fn timing() -> Timing {
     }
 }
 
-/// Waits until a guard stands as wanted.
+/// Waits until the state of a guard is as wanted.
 pub(crate) fn until(guard: &Guard, wanted: impl Fn(&State) -> bool) -> State {
+    if simulated::is_running() {
+        return simulated::until("the state did not come", || Some(guard.state()).filter(&wanted));
+    }
     let found = guard.watch().until(DEADLINE, wanted);
-    found.unwrap_or_else(|| panic!("it stands otherwise: {:?}", guard.state()))
+    found.unwrap_or_else(|| panic!("the state is another one: {:?}", guard.state()))
 }
 
 /// Waits until it runs in contact.
@@ -147,9 +185,13 @@ pub(crate) fn until_refused(guard: &Guard, code: &str) {
 
 /// Waits until something holds that nothing announces.
 pub(crate) fn eventually(what: &str, holds: impl Fn() -> bool) {
+    if simulated::is_running() {
+        return simulated::until(&format!("{what} did not happen"), || holds().then_some(()));
+    }
     let end = Instant::now() + DEADLINE;
     while !holds() {
         assert!(Instant::now() < end, "{what} did not happen");
-        std::thread::yield_now();
+        // Threads of the guard do the work meanwhile.
+        std::thread::park_timeout(Duration::from_millis(1));
     }
 }

@@ -15,7 +15,7 @@ use crate::{
     wire::{Call, Line, Target},
 };
 
-/// What the client asks for.
+/// The client's request.
 const WAIT: Duration = Duration::from_secs(45);
 
 /// One installation, and the way that it takes.
@@ -84,7 +84,7 @@ impl Listener {
     }
 }
 
-/// The revision that an event tells.
+/// The revision of an event.
 fn revision(event: &str) -> Option<u64> {
     let data = event.lines().find_map(|line| line.strip_prefix("data: "))?;
     serde_json::from_str::<Value>(data).ok()?["rev"].as_u64()

@@ -1,4 +1,4 @@
-//! A license that changes, and how soon those who listen hear of that.
+//! A license that changes, and how soon its listeners know that.
 
 use std::{
     iter,
@@ -77,7 +77,7 @@ impl Changing {
         thread::scope(|scope| {
             let _ends = Ends(&ended);
             let heard = listeners.map(|listener| listen(scope, listener, &ended).0);
-            // What is there when a stream begins.
+            // The present state when a stream begins.
             for heard in &heard {
                 heard.recv_timeout(DEADLINE).unwrap();
             }
@@ -109,7 +109,7 @@ impl Changing {
     }
 }
 
-/// What a listener hears, and how many streams that will have taken.
+/// The events of a listener, and the number of streams that they took.
 pub(crate) fn listen<'scope>(
     scope: &'scope Scope<'scope, '_>,
     listener: &'scope Listener,

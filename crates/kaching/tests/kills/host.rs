@@ -10,7 +10,7 @@ use kaching_client::{Fingerprint, Guard, LicenseKey};
 
 use crate::stops;
 
-/// Says a line, at once.
+/// Prints a line immediately.
 pub(crate) fn say(word: &str, number: impl std::fmt::Display) {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{word} {number}").unwrap();
@@ -43,11 +43,11 @@ pub(crate) fn work(url: &str, root: &str, key: &str, dir: &str, manner: &str) {
         let amount = 1 + step % 5;
         total += amount;
         say("counts", total);
-        guard.record("jobs", amount);
+        guard.record("jobs", amount).unwrap();
         guard.ensure("nodes", 1 + step % 3).unwrap_or_else(|denied| panic!("{denied}"));
         if manner != "quiet" && step.is_multiple_of(2) {
             guard.heartbeat_now();
-            // Before a heartbeat is sent, what it tells stands on disk.
+            // Before a heartbeat is sent, its contents are on disk.
             say("kept", total);
         }
         let _ = nothing.recv_timeout(Duration::from_micros(300));

@@ -16,14 +16,14 @@ const START: Duration = Duration::from_secs(10);
 /// How long usage may stay in memory alone, and what a busy machine adds.
 const MEMORY: Duration = Duration::from_millis(1000 + 1000);
 
-/// What a host said in one life.
+/// The output of a host in one life.
 #[derive(Default)]
 struct Life {
     started: Option<Duration>,
     activation: Option<String>,
     /// The most that may be found of what it counted.
     counted: u64,
-    /// What must be found.
+    /// The usage that must be found.
     kept: u64,
 }
 

@@ -51,13 +51,13 @@ impl Installation {
         }
     }
 
-    /// Activates, anew where it is active; whether there was a slot.
+    /// Activates, also where it is active already. Returns whether there was a slot.
     pub(crate) fn activate(&mut self, way: &mut Way<'_>, dice: &mut Dice) -> bool {
         let body = json!({"license_key": self.key, "product": "chorus", "fingerprint": self.fingerprint,
             "kind": "device", "nonce": dice.nonce()});
         let answer = way.ask(&Call::new("POST", "/v1/activate", &body));
         if answer.status == 403 && answer.body["code"] == "activation_limit_reached" {
-            assert!(!self.active, "{} has a slot, and is told that there is none", self.fingerprint);
+            assert!(!self.active, "{} has a slot, and is refused one", self.fingerprint);
             return false;
         }
         assert!(matches!(answer.status, 200 | 201), "activate: {} {}", answer.status, answer.body);

@@ -1,4 +1,4 @@
-//! What is lost when a serving process, or the process of a product's host, is killed at its work: nothing that was
+//! Losses when a serving process, or the process of a product's host, is killed at its work: nothing that was
 //! acknowledged. `KILLS` says how many of each are killed, and `FAILOVERS` how often PostgreSQL's primary is, and
 //! `ROUNDS` how often each of three servers is restarted; the words `servers` (on SQLite), `streams`, `failovers`,
 //! `rolling` and `proxies` ask for those alone. `upgrade` is never run unasked: it needs the binary of the previous
@@ -7,7 +7,7 @@
 #![expect(clippy::unwrap_used, reason = "what is not as expected fails the test")]
 #![expect(
     clippy::print_stdout,
-    reason = "the host tells its parent what it did, and the test how many it survived"
+    reason = "the host reports its actions to its parent, and the test how many kills it survived"
 )]
 #![expect(clippy::disallowed_methods, reason = "deadlines of tests are real time, and one setting is theirs")]
 
@@ -60,7 +60,7 @@ fn main() -> ExitCode {
         [filter, ..] if filter == "--list" || !(filter.starts_with('-') || "kills".contains(filter)) => {}
         _ => {
             let (kills, failovers) = (told("KILLS", KILLS), told("FAILOVERS", FAILOVERS));
-            // PostgreSQL keeps what was acknowledged by itself; what is shared with it is tried on it as well.
+            // PostgreSQL keeps acknowledged writes on its own; the parts that are shared with it are tried on it as well.
             let on_postgres = kills / 4;
             let campaigns = [
                 thread::spawn(move || rounds::kill_servers(Engine::Sqlite, kills - on_postgres)),
@@ -73,7 +73,7 @@ fn main() -> ExitCode {
                 thread::spawn(stops::end_with_the_license),
                 thread::spawn(move || streams::kill_under_a_stream(kills.div_ceil(10))),
             ];
-            // All of them end before one that failed is told: their servers end with them.
+            // All of them end before a failure is reported: their servers end with them.
             for told in campaigns.map(thread::JoinHandle::join) {
                 println!("{}", told.unwrap());
             }

@@ -1,4 +1,4 @@
-//! The proxies of docs/scaling.md, with the configurations that stand there.
+//! The proxies of docs/scaling.md, with the configurations of that page.
 
 use std::{
     fs::{self, File},

@@ -25,7 +25,7 @@ pub(crate) const SLOTS: u64 = 8;
 const WORKERS: usize = 4;
 const INSTALLATIONS: usize = 4;
 
-/// What was acknowledged, to whom.
+/// The acknowledgements of each installation.
 pub(crate) struct Ledger {
     pub(crate) license: String,
     pub(crate) installations: Vec<Mutex<Vec<Installation>>>,

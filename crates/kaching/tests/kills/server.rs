@@ -32,12 +32,12 @@ pub(crate) struct Server {
     pub(crate) slowest: Duration,
 }
 
-/// Settings beside those that all of them have.
+/// Settings in addition to those that all servers have.
 type Environment = &'static [(&'static str, &'static str)];
 
 const LEAVES_AFTER_A_SECOND: Environment = &[("KACHING_SERVER__LEAVE_S", "1")];
 
-/// What an operator's program shows.
+/// The token of an operator's program.
 #[derive(Clone, Default)]
 pub(crate) struct Token(String);
 
@@ -165,7 +165,7 @@ impl Server {
             command.env(format!("KACHING_LIMITS__{limit}"), "0");
         }
         if let Some(url) = &self.scratch.url {
-            // Those that share a database are one authority, of one name.
+            // Servers that share a database are one authority with one name.
             command.args(["--database", url, "--public-url", "https://licenses.example.com"]);
         }
         let mut process =
@@ -200,12 +200,12 @@ impl Server {
     /// A product, a plan of so many slots, and a license of it for this customer.
     pub(crate) fn license(&self, customer: &str, slots: u64) -> Value {
         let limits = json!({"activations": {"kind": "slots", "max": slots},
-            "jobs": {"kind": "counter", "max": null, "per": "day"}});
+            "nodes": {"kind": "level", "max": null}, "jobs": {"kind": "counter", "max": null, "per": "day"}});
         let term = json!({"product": "chorus", "code": "team", "name": "Team", "rank": 2, "term_days": 365});
         self.ask("POST", "products", &json!({"code": "chorus", "name": "CHORUS"}));
         self.ask("POST", "plans", &term);
         self.ask("POST", "customers", &json!({"name": customer, "reference": customer}));
-        // What loses its state in a kill displaces itself, and moves by the key when it gives its slot back.
+        // An installation that loses its state in a kill displaces itself, and moves by the key when it gives its slot back.
         let license = json!({"customer": customer, "product": "chorus", "plan": "team", "limits": limits,
             "lease_policy": {"moves": 1_000_000}});
         self.ask("POST", "licenses", &license)

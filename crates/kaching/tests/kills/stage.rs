@@ -1,4 +1,4 @@
-//! Where those who load a server and the one who kills it meet.
+//! The meeting point of the threads that load a server and the one that kills it.
 
 use std::{
     sync::{Condvar, Mutex, MutexGuard},
@@ -29,7 +29,7 @@ struct Turn {
     /// Why the last of those that were sent again was.
     failure: Option<String>,
     paused: bool,
-    /// Those who load, and those of them who have stopped.
+    /// The threads that load, and those of them that have stopped.
     workers: usize,
     parked: usize,
     ended: bool,
@@ -82,7 +82,7 @@ impl Stage {
         self.change(|turn| turn.paused = false);
         let busy = |turn: &mut Turn| turn.answered < end;
         let waited = self.changed.wait_timeout_while(self.turn(), PATIENCE, busy).unwrap();
-        assert!(waited.0.answered >= end, "the load stands still");
+        assert!(waited.0.answered >= end, "the load makes no progress");
         drop(self.changed.wait_timeout_while(waited.0, longer, |_| true).unwrap());
     }
 

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::{host::say, hosts::Hosts};
 
-/// Runs until the guard ends the process, and tells how the license stands.
+/// Runs until the guard ends the process, and prints the state of the license.
 pub(crate) fn run(builder: Builder, timeout: Duration) {
     let guard = builder.stop_with(timeout).start().unwrap_or_else(|error| panic!("{error}"));
     let mut watch = guard.watch();

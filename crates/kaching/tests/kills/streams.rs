@@ -42,7 +42,7 @@ pub(crate) fn kill_under_a_stream(kills: usize) -> String {
     for kill in 0..kills {
         let (holder, other) = (kill % 2, (kill + 1) % 2);
         let heard = guard.watch().until(DEADLINE, hears);
-        let via = heard.unwrap_or_else(|| panic!("it hears nothing before kill {kill}: {}", guard.state()));
+        let via = heard.unwrap_or_else(|| panic!("it gets no change before kill {kill}: {}", guard.state()));
         streams += usize::from(via == State::Active { via: Via::Stream });
         servers[other].restart();
         balancer.until(servers[other].address, true);
@@ -55,7 +55,11 @@ pub(crate) fn kill_under_a_stream(kills: usize) -> String {
         balancer.until(servers[holder].address, false);
         servers[other].ask("POST", &format!("licenses/{id}/reinstate"), &json!({}));
     }
-    assert!(guard.watch().until(DEADLINE, hears).is_some(), "it hears nothing at the end: {}", guard.state());
+    assert!(
+        guard.watch().until(DEADLINE, hears).is_some(),
+        "it gets no change at the end: {}",
+        guard.state()
+    );
     assert!(streams >= kills.min(2), "only {streams} streams");
     guard.shutdown().unwrap();
     format!(

@@ -1,4 +1,4 @@
-//! What the authority has, compared with what it acknowledged. Nobody else asks it anything meanwhile.
+//! Compares the authority's state with its acknowledgements. Nothing else calls it meanwhile.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use crate::{
     stage::Way,
 };
 
-/// After each kill: who holds the slots, how many there are, how the licenses stand, and that nobody looks like a copy.
+/// Checks after each kill: the holders of the slots, their number, the states of the licenses, and that nobody looks like a copy.
 pub(crate) fn standing(
     server: &Server,
     ledger: &Ledger,
@@ -38,7 +38,7 @@ pub(crate) fn standing(
     found.remove("probe");
     assert!(found.is_empty(), "activations that nobody asked for: {found:?}");
     assert!(active <= SLOTS, "{active} active activations");
-    // The count that stands on the license is the one that lets in, or not.
+    // The count in the license's row is the one that admits an installation.
     assert_eq!(probe.activate(way, dice), active < SLOTS, "{active} of {SLOTS} slots are held");
     if probe.active {
         probe.deactivate(way, dice);
@@ -113,7 +113,7 @@ fn counted(all: impl Iterator<Item = (String, u64)>) -> BTreeMap<String, u64> {
     counts
 }
 
-/// The last heartbeat's number and the usage by its number, of each activation, as they stand in the database.
+/// The last heartbeat's number and the usage by its number, of each activation, as they are in the database.
 pub(crate) fn stored(server: &Server) -> (BTreeMap<String, u64>, BTreeMap<String, BTreeMap<u64, u64>>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {

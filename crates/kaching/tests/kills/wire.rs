@@ -32,7 +32,7 @@ pub(crate) struct Answer {
     pub(crate) body: Value,
 }
 
-/// Where a line leads.
+/// The destination of a connection.
 #[derive(Clone)]
 pub(crate) struct Target {
     address: SocketAddr,
@@ -46,14 +46,14 @@ pub(crate) struct Line {
     stream: Option<Incoming>,
 }
 
-/// What comes over a connection; requests go out beneath.
+/// The answers of a connection; requests go out below.
 type Incoming = BufReader<Box<dyn Connection>>;
 
 trait Connection: Read + Write + Send {}
 
 impl<T: Read + Write + Send> Connection for T {}
 
-/// What an answer begins with.
+/// The head of an answer.
 struct Head {
     status: u16,
     length: usize,

@@ -1,4 +1,4 @@
-//! What is done to machines, network and authority.
+//! The actions on machines, network and authority.
 
 use std::rc::Rc;
 
@@ -64,7 +64,7 @@ impl Run<'_> {
                 self.changed = true;
                 let revision = self.house.revision().await;
                 self.revised(revision).await?;
-                // Leases tell whole seconds: of a license in its last one, none counts, and the refusal follows.
+                // Leases have whole seconds: in the last second of a license none counts, and the refusal follows.
                 if matches!(op, Op::EndsIn(0..=2)) {
                     self.outdated.disturb(None);
                 }
@@ -167,7 +167,7 @@ impl Run<'_> {
             Op::Record(number, amount) => {
                 let machine = &mut self.machines[number];
                 let Some(guard) = machine.running() else { return Ok(()) };
-                guard.record("jobs", amount.into());
+                guard.record("jobs", amount.into()).unwrap();
                 machine.known.record(amount.into(), now);
                 machine.recorded += u64::from(amount);
                 self.nudge(number);
@@ -189,7 +189,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// The host has told something: the lane of calls looks again.
+    /// The host has recorded something: the thread of calls checks what is due.
     fn nudge(&mut self, number: usize) {
         let now = self.now();
         if let Some(product) = &mut self.machines[number].product
@@ -276,7 +276,7 @@ impl Run<'_> {
         self.house.restart().await;
         let after = (self.house.revision().await, self.house.activations().await);
         ensure!(before == after, "I1: a restart changes what was stored: {before:?} and {after:?}");
-        // Those who wait are answered.
+        // Polls that wait are answered.
         self.silence(None);
         Ok(())
     }
@@ -304,7 +304,7 @@ impl Run<'_> {
         let statement = crate::statement::of(&answer, self.now());
         let entries = self.house.audit(10).await;
         let new = entries.iter().take_while(|(id, ..)| Some(id) != before.0.as_ref());
-        // What time has done in between may be written down with it, and a refusal is one.
+        // The consequences of time in between may be written down with it, and a refusal is one.
         let harmless = |entry: &&(String, String, bool)| entry.1 == "activation.lapse" || !entry.2;
         let changes: Vec<_> = new.filter(|entry| !harmless(entry)).collect();
         let resumed = |change: &&(String, String, bool)| change.1 == "activation.heartbeat";

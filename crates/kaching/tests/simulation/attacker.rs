@@ -12,7 +12,7 @@ use crate::{
     run::Run,
 };
 
-/// What he tries. Machines are numbers; his credentials are counted from the last.
+/// An attack. Machines are numbers; the attacker's credentials are counted from the last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Attack {
     /// Activates with the fingerprint of a machine.
@@ -29,7 +29,7 @@ pub(crate) enum Attack {
     Beat(usize),
 }
 
-/// What he has.
+/// The attacker's loot.
 #[derive(Default)]
 pub(crate) struct Attacker {
     /// With the fingerprint that each is of.
@@ -139,7 +139,7 @@ impl Run<'_> {
     ) -> Result<Value, Broken> {
         let answer =
             self.house.send(&Raw { method: "POST", path: path.to_owned(), body, authorization }).await?;
-        self.tell(|| format!("the attacker hears {} on {path}", answer.status));
+        self.tell(|| format!("the attacker gets {} on {path}", answer.status));
         Ok(serde_json::from_slice(&answer.body).unwrap_or_default())
     }
 

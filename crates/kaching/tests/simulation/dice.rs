@@ -1,6 +1,6 @@
 //! Chances that repeat themselves.
 
-/// What a seed is drawn for: each has chances of its own, so that one more draw here changes nothing there.
+/// The purposes of random numbers: each has a sequence of its own, so that one more draw here changes nothing there.
 #[derive(Clone, Copy)]
 pub(crate) enum For {
     Script = 0,
@@ -25,7 +25,7 @@ impl Dice {
         Self::of(sequence(seed, purpose))
     }
 
-    /// Those of one machine.
+    /// The random numbers of one machine.
     pub(crate) fn of_machine(seed: u64, number: usize) -> Self {
         Self::of(sequence(seed, For::Machines) + number as u64)
     }

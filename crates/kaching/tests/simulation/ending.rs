@@ -1,4 +1,5 @@
-//! How a run ends: all faults are over, and then whoever may run runs, whoever may not is refused, and nothing is lost.
+//! The end of a run: all faults are over, and then every installation that may run runs, every other is refused, and
+//! nothing is lost.
 
 use std::collections::BTreeMap;
 
@@ -47,7 +48,7 @@ impl Run<'_> {
         self.act(Op::RestartAuthority).await
     }
 
-    /// Waits until all stand as they should, which takes no longer than the longest wait after a failure.
+    /// Waits until all are in the right state, which takes no longer than the longest wait after a failure.
     async fn settle(&mut self) -> Result<(), Broken> {
         self.advance(2 * SECOND).await?;
         for _ in 0..8 {
@@ -62,7 +63,7 @@ impl Run<'_> {
         self.standing().await
     }
 
-    /// Whoever may run runs, and whoever may not is refused.
+    /// Checks that every installation that may run runs, and that every other is refused.
     async fn standing(&mut self) -> Result<(), Broken> {
         self.look().await?;
         self.only_those_run_that_may().await?;
@@ -86,7 +87,7 @@ impl Run<'_> {
                 Some(ActivationStatus::Active) => Some(true),
                 Some(ActivationStatus::Superseded) if in_grace => None,
                 Some(ActivationStatus::Superseded) => Some(false),
-                // Another start may still find a slot; a host that was told so need not ask.
+                // Another start may still find a slot; a host that knows this need not ask.
                 _ if held < self.slots && machine.product.is_none() => Some(true),
                 _ => Some(false),
             };
@@ -107,7 +108,7 @@ impl Run<'_> {
             );
             let refused =
                 machine.running().is_none_or(|guard| matches!(guard.state(), Shown::Refused { .. }));
-            // The heartbeat that is told so may be on its way.
+            // The heartbeat that is refused may be on its way.
             let ended = own.and_then(|own| own.move_ends_at);
             let just_ended = ended.is_some_and(|end| end <= now && now < end + Seconds(3));
             ensure!(
@@ -126,13 +127,13 @@ impl Run<'_> {
         license.license.status == kaching_authority::domain::Status::Active
     }
 
-    /// I4, for all of them: a suspension stops whoever runs, in time, and a reinstatement lets them run again.
+    /// I4, for all of them: a suspension stops every running machine in time, and a reinstatement lets them run again.
     async fn stops_everywhere(&mut self) -> Result<(), Broken> {
         if !self.usable().await {
             return Ok(());
         }
         self.act(Op::Record(0, 3)).await?;
-        // One whose question was swallowed may be between two attempts, with no contact to hear anything by.
+        // A machine whose poll was swallowed may be between two attempts, without contact.
         let in_contact: Vec<_> =
             self.machines.iter().map(|machine| machine.shown().starts_with("active")).collect();
         self.act(Op::Suspend).await?;
@@ -154,7 +155,7 @@ impl Run<'_> {
         self.standing().await
     }
 
-    /// I5: what stands on a disk or at the authority, together and once, is what was counted.
+    /// I5: the usage on disks and at the authority, each entry once, is the usage that was counted.
     async fn nothing_lost(&mut self) -> Result<(), Broken> {
         let told = self.house.world.usage().await;
         for machine in self.machines[..COPY].iter().filter(|machine| !machine.copied) {

@@ -1,4 +1,4 @@
-//! The real authority behind its real router, on a clock that stands still.
+//! The real authority behind its real router, on a clock that the run moves.
 
 use std::sync::Arc;
 
@@ -109,7 +109,7 @@ impl House {
 
     pub(crate) async fn send(&mut self, raw: &Raw) -> Result<Answer, Broken> {
         self.requests += 1;
-        // Time stands still here: a question that would wait is answered at once.
+        // No time passes here: a poll that would wait is answered immediately.
         let path = raw.path.split("&wait=").next().unwrap();
         let mut request = Request::builder().method(raw.method).uri(path);
         if let Some(authorization) = &raw.authorization {
@@ -127,7 +127,7 @@ impl House {
         };
         let told = || String::from_utf8_lossy(&answer.body).into_owned();
         ensure!(answer.status < 500, "the authority fails on {} {}: {}", raw.method, raw.path, told());
-        // What a client sends is never malformed.
+        // A client's request is never malformed.
         let bad = [400, 405, 408, 413, 415, 422].contains(&answer.status);
         ensure!(
             !bad || raw.authorization.as_ref().is_some_and(|header| header.starts_with("Bearer kch_")),
@@ -139,7 +139,7 @@ impl House {
         Ok(answer)
     }
 
-    /// What an operator does, and whether it was done.
+    /// Makes a call as an operator, and returns whether it succeeded.
     pub(crate) async fn operate(&mut self, path: &str, body: &Value) -> Result<Option<Value>, Broken> {
         self.operate_by("POST", path, body).await
     }
@@ -173,7 +173,7 @@ impl House {
         self.operate(path, body).await.unwrap_or_else(|broken| panic!("{broken:?}")).expect(path)
     }
 
-    /// Every activation of the license, as it stands.
+    /// Every activation of the license in its present state.
     pub(crate) async fn activations(&self) -> Vec<Activation> {
         let filter =
             ActivationFilter { license: Some(self.license.parse().unwrap()), ..ActivationFilter::default() };

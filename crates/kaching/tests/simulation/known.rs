@@ -1,4 +1,4 @@
-//! What is known of a client beside its own word: what was signed for it and reached it, what it sent, and how far its
+//! Observations of a client, independent of its own state: what was signed for it and reached it, what it sent, and how far its
 //! clock can be wrong.
 
 use kaching_client::State as Shown;
@@ -10,7 +10,7 @@ use crate::{
     statement::{Says, Statement},
 };
 
-/// What a state directory and the process on it have seen. Moments are true ones, in microseconds.
+/// The observations of a state directory and the process on it. Times are true ones, in microseconds.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Known {
     /// Its activation.
@@ -31,9 +31,9 @@ pub(crate) struct Known {
     marked: i64,
     /// The run of the machine in which that was.
     boots: i64,
-    /// What it showed last, and when, in this process.
+    /// The state that it showed last, and when, in this process.
     shown: Option<(i64, i64)>,
-    /// What was counted and stands on disk for sure, and what was counted lately.
+    /// The usage that is certainly on disk, and the usage that was counted lately.
     pub(crate) kept: u64,
     lately: Vec<(i64, u64)>,
 }
@@ -42,12 +42,12 @@ pub(crate) struct Known {
 const MARK: i64 = 75 * SECOND;
 
 impl Known {
-    /// A process begins on what stands on disk.
+    /// Begins a process on the state on disk.
     pub(crate) fn begin(&mut self, now: i64, boots: i64) {
         self.shown = None;
         self.lately.clear();
         if self.boots != boots {
-            // The time that the machine was off counts for nothing where its clock does not tell.
+            // The time that the machine was off is unknown to a client whose clock does not show it.
             self.lag = self.lag.map(|lag| lag + now - self.marked);
             (self.boots, self.marked) = (boots, now);
         }
@@ -63,7 +63,7 @@ impl Known {
         self.lately.push((now, amount));
     }
 
-    /// What was counted a second ago stands on disk.
+    /// Usage that was counted a second ago is on disk.
     pub(crate) fn keeps(&mut self, now: i64) {
         self.kept +=
             self.lately.extract_if(.., |(at, _)| *at + SECOND <= now).map(|(_, amount)| amount).sum::<u64>();
@@ -109,7 +109,7 @@ impl Machine {
         }
     }
 
-    /// What holds whenever something happened on this machine. `fresh` is the statement that answered a request just now.
+    /// Checks the invariants after each event on this machine. `fresh` is the statement that answered a request just now.
     pub(crate) fn watch(&mut self, fresh: Option<&Statement>, now: i64) -> Result<(), Broken> {
         let wrong = self.clocks.wrong.load(std::sync::atomic::Ordering::Relaxed);
         let boots = self.boots();

@@ -49,7 +49,7 @@ pub(crate) struct Machine {
     pub(crate) impatient: bool,
     pub(crate) faults: VecDeque<(Lane, Fault)>,
     pub(crate) dies_at_write: bool,
-    /// What is known of it, and what of that stands on its disk.
+    /// The observations of it, and those that are on its disk.
     pub(crate) known: Known,
     pub(crate) durable: Known,
     /// Requests that were answered with yes, with when.
@@ -75,7 +75,7 @@ pub(crate) struct Product {
     pub(crate) lanes: [State; 2],
 }
 
-/// What a lane of a product is doing.
+/// The activity of a product's thread.
 pub(crate) enum State {
     /// Looks again then.
     Rests(i64),
@@ -85,7 +85,7 @@ pub(crate) enum State {
 pub(crate) struct Exchange {
     pub(crate) sent: Sent,
     pub(crate) raw: Rc<Raw>,
-    /// What answers it later is too late, however its own clock counts.
+    /// An answer after this is too late, by any clock.
     pub(crate) bound: i64,
     /// When it waits no more.
     pub(crate) deadline: i64,
@@ -108,9 +108,9 @@ pub(crate) enum Stage {
 /// A stream of changes on its way.
 #[derive(Default)]
 pub(crate) struct Stream {
-    /// What comes when; its head is a piece without bytes.
+    /// The pieces with their times; the head is a piece without bytes.
     pub(crate) pieces: VecDeque<(i64, Piece)>,
-    /// The last revision that it tells of.
+    /// The last revision that it announced.
     pub(crate) rev: u64,
     /// When the authority shows that it lives; never where something on the way keeps all for itself.
     pub(crate) ping: i64,
@@ -231,7 +231,7 @@ impl Machine {
         self.clocks.boots.load(Ordering::Relaxed)
     }
 
-    /// The process is gone, with all that did not stand on disk.
+    /// Kills the process, with all that was not on disk.
     pub(crate) fn kill(&mut self) {
         if let Some(product) = self.product.take() {
             product.simulation.kill();
@@ -256,7 +256,7 @@ impl Machine {
         (self.still_until, self.slept_at) = (Some(until), Some(now));
     }
 
-    /// What waited there waits longer, because such clocks do not count sleep.
+    /// Waits last longer, because such clocks do not count sleep.
     pub(crate) fn awake(&mut self, now: i64) {
         let Some((slept_at, product)) = self.slept_at.take().zip(self.product.as_mut()) else { return };
         let longer = now - slept_at;
@@ -264,7 +264,7 @@ impl Machine {
         product.since = now;
         for lane in &mut product.lanes {
             match lane {
-                // No lane rests for longer than this, and what the host did to one asleep is due at once.
+                // No thread waits for longer than this, and a host's call during the sleep is due immediately.
                 State::Rests(at) => *at = (*at + longer).min(now + 20 * SECOND),
                 State::Waits(exchange) => exchange.deadline += longer,
             }
@@ -283,7 +283,7 @@ impl Machine {
         }
     }
 
-    /// The state of another machine, as it stands on its disk.
+    /// The state of another machine, as it is on its disk.
     pub(crate) fn copy(&mut self, other: &Self) {
         fs::create_dir_all(&self.dir).unwrap();
         for name in ["state-a.json", "state-b.json"] {
@@ -342,7 +342,7 @@ impl Machine {
         self.product.as_ref().filter(|product| product.started).map(|product| product.simulation.guard())
     }
 
-    /// How it stands, for the trace.
+    /// Its state, for the trace.
     pub(crate) fn shown(&self) -> String {
         self.product
             .as_ref()

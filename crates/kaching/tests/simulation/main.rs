@@ -4,7 +4,7 @@
 //! `SIMULATION_SEEDS` is how many seeds are run, a thirtieth of them on PostgreSQL; `SIMULATION_SEED` runs one, and shows
 //! its steps where it fails.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on ends where it stands")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on ends there")]
 
 mod acts;
 mod attacker;

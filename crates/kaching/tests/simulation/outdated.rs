@@ -5,7 +5,7 @@ use crate::{
     machine::{Machine, SECOND, Stage, State},
 };
 
-/// Who still runs on a revision that is not the newest.
+/// The machines that still run on a revision that is not the newest.
 #[derive(Default)]
 pub(crate) struct Outdated {
     waiting: Vec<Waiting>,

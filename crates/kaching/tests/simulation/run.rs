@@ -39,7 +39,7 @@ pub(crate) struct Run<'g> {
     _disks: TempDir,
 }
 
-/// What a run came to.
+/// The outcome of a run.
 pub(crate) struct Outcome {
     pub(crate) broken: Option<Broken>,
     pub(crate) requests: u64,
@@ -166,13 +166,13 @@ impl<'g> Run<'g> {
         }
         if raw.path == "/v1/activate" {
             self.changed = true;
-            // What an operator changed a moment ago may be in no statement yet.
+            // An operator's change from a moment ago may be in no statement yet.
             self.revised(self.newest.1.max(self.revision)).await?;
         }
         Ok((answer, statement))
     }
 
-    /// The revision may have been raised: those who wait are told, and others have to learn it in time.
+    /// Handles a raised revision: polls that wait are answered, and other machines have to learn it in time.
     pub(crate) async fn revised(&mut self, revision: u64) -> Result<(), Broken> {
         ensure!(
             revision >= self.revision,
@@ -181,7 +181,7 @@ impl<'g> Run<'g> {
         );
         if revision > self.revision {
             self.revision = revision;
-            // An authority that cannot be reached tells nobody.
+            // An authority that cannot be reached announces nothing.
             if self.down_until.is_none() {
                 self.outdated.revised(&self.machines, revision, self.now());
             }
@@ -190,14 +190,14 @@ impl<'g> Run<'g> {
         Ok(())
     }
 
-    /// I2: whoever holds a slot is counted, and they are not more than there are slots.
+    /// I2: every holder of a slot is counted, and there are no more of them than slots.
     pub(crate) async fn look(&mut self) -> Result<(), Broken> {
         if !std::mem::take(&mut self.changed) {
             return Ok(());
         }
         let now = Timestamp::from_micros(self.now());
         let holders = self.house.activations().await.iter().filter(|one| holds(one, now)).count();
-        // Where the maximum was lowered by force, those who were there stay until they lapse.
+        // If the maximum was lowered by force, the holders stay until they lapse.
         self.outdated.over = self.outdated.over.min(holders);
         ensure!(holders <= self.slots.max(self.outdated.over), "I2: {holders} hold {} slots", self.slots);
         Ok(())

@@ -1,4 +1,4 @@
-//! What happens in a run, as data: drawn from a seed, or written down as a case.
+//! The events of a run, as data: drawn from a seed, or written down as a case.
 
 use crate::{
     attacker::Attack,
@@ -29,12 +29,12 @@ pub(crate) enum Op {
     RotateKey,
 
     Start(usize),
-    /// The product starts anew, and asks for the activation of another machine.
+    /// The product starts again, and asks for the slot of another machine.
     TakeOver(usize, usize),
     /// The product ends in order.
     End(usize),
     Kill(usize),
-    /// The next answer is taken, but the process dies before it stands on disk.
+    /// The next answer is handled, but the process dies before it is on disk.
     KillAtWrite(usize),
     DiskFails(usize, u32),
     /// The host gives the slot back.
@@ -54,7 +54,7 @@ pub(crate) enum Op {
     Suspend,
     Reinstate,
     Revoke,
-    /// Another plan, whatever runs.
+    /// Another plan, even while machines run.
     Plan(usize),
     /// The license ends so many seconds from now.
     EndsIn(u32),
@@ -69,7 +69,7 @@ pub(crate) enum Lane {
     Questions,
 }
 
-/// What a network does to one request and its answer.
+/// The network's treatment of one request and its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
     /// It never arrives.

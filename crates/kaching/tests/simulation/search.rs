@@ -62,7 +62,7 @@ fn seeds(engine: Engine, one_of: u64) {
         Some(seed) => (seed, 1),
         None => (0, parameter("SIMULATION_SEEDS").unwrap_or(500).div_ceil(one_of)),
     };
-    #[expect(clippy::disallowed_methods, reason = "it is told how long the seeds took")]
+    #[expect(clippy::disallowed_methods, reason = "the time of the seeds is reported")]
     let began = Instant::now();
     let (sums, next) = (Sums::default(), AtomicU64::new(first));
     let workers = thread::available_parallelism().map_or(1, |cores| cores.get() as u64).min(count);

@@ -1,4 +1,4 @@
-//! What statements say, read without the client's own eyes.
+//! The contents of statements, parsed without the client's own code.
 
 use kaching_base::Base64Url;
 use serde_json::Value;
@@ -25,7 +25,7 @@ pub(crate) enum Says {
     No { code: String },
 }
 
-/// The statement in an answer, wherever it stands.
+/// The statement in an answer, in any of its members.
 pub(crate) fn of(answer: &Answer, signed: i64) -> Option<Statement> {
     let body: Value = serde_json::from_slice(&answer.body).ok()?;
     let text = ["lease", "statement", "refusal"].iter().find_map(|name| body[*name].as_str())?;

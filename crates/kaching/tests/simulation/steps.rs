@@ -1,4 +1,4 @@
-//! What happens on a machine when its time has come: the lanes of the product, and its messages on their way.
+//! The events on a machine when they are due: the product's calls and polls, and its messages on their way.
 
 use std::rc::Rc;
 
@@ -94,7 +94,7 @@ impl Run<'_> {
         i64::from(self.network.between(1_000, 60_000))
     }
 
-    /// Nothing is there: told at once, or never.
+    /// Nothing listens: the connection is refused, or never answered.
     fn gone(&mut self) -> Stage {
         let soon = self.now() + self.latency();
         if self.network.one_in(2) { Stage::Silent } else { Stage::Coming(soon, Reply::Broken) }
@@ -219,7 +219,7 @@ impl Run<'_> {
         })
     }
 
-    /// A request arrives; a question is answered at once, because its waiting is done here.
+    /// Delivers a request; a poll is answered immediately, because its waiting is done here.
     pub(crate) async fn ask(
         &mut self,
         number: usize,
@@ -227,7 +227,7 @@ impl Run<'_> {
     ) -> Result<(Answer, Option<Statement>), Broken> {
         let rev = match waits(raw) {
             Some((rev, _)) => rev,
-            // What a stream begins with is what a question is answered.
+            // A stream begins with the answer to a poll.
             None if raw.path == STREAM => 0,
             None => return self.arrive(number, raw).await,
         };
@@ -235,7 +235,7 @@ impl Run<'_> {
         self.arrive(number, &Rc::new(Raw { path, ..Raw::clone(raw) })).await
     }
 
-    /// The authority tells those who wait for a change.
+    /// Answers the polls that wait for a change.
     pub(crate) async fn answer_questions(&mut self) -> Result<(), Broken> {
         for number in 0..self.machines.len() {
             let Some(product) = &self.machines[number].product else { continue };
@@ -274,7 +274,7 @@ impl Run<'_> {
         };
         self.tell(|| {
             let said = statement.as_ref().map(|statement| format!("{statement:?}")).unwrap_or_default();
-            format!("{number} hears {} on {} {said}", answer.status, raw.path)
+            format!("{number} gets {} on {} {said}", answer.status, raw.path)
         });
         let now = self.now();
         let machine = &mut self.machines[number];

@@ -46,7 +46,7 @@ impl Run<'_> {
         sent.map_or(10 * SECOND, |timeout| i64::try_from(timeout.as_micros()).unwrap())
     }
 
-    /// The authority tells those who listen of a change.
+    /// Announces a change on the open streams.
     pub(crate) async fn stream_tells(&mut self, number: usize) -> Result<(), Broken> {
         let at = self.now() + self.latency();
         let product = self.machines[number].product.as_ref().unwrap();
@@ -68,7 +68,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// What is here of a stream is read.
+    /// Delivers the pieces of a stream that have arrived.
     pub(crate) fn stream_happens(
         &mut self,
         number: usize,

@@ -53,7 +53,7 @@ fn first_start(row: &Row, paths: &'static str) -> String {
     outcome
 }
 
-/// A license that is suspended starts nothing, whatever comes in between.
+/// A license that is suspended starts nothing under any fault.
 fn refused_start(row: &Row) -> String {
     let faulty = Faulty::new();
     faulty.earlier_life();
@@ -68,7 +68,7 @@ fn refused_start(row: &Row) -> String {
     named(&error)
 }
 
-/// With a lease on disk that still counts it starts, and finds the authority again by itself.
+/// With a lease on disk that still counts it starts, and reaches the authority again on its own.
 fn start_with_a_lease(row: &Row) -> String {
     let faulty = Faulty::new();
     drop(faulty.running());
@@ -85,11 +85,11 @@ fn start_with_a_lease(row: &Row) -> String {
 fn heartbeat(row: &Row) -> String {
     let faulty = Faulty::new();
     let guard = faulty.running();
-    guard.record("jobs", 3);
+    guard.record("jobs", 3).unwrap();
     faulty.proxy.set("/v1/heartbeat", row.fault);
     for _ in 0..2 {
         within("the heartbeat", CALL, || guard.heartbeat_now());
-        guard.record("jobs", 4);
+        guard.record("jobs", 4).unwrap();
     }
     let outcome = runs(&guard);
     faulty.lift(row, &guard);
@@ -102,12 +102,12 @@ fn heartbeat(row: &Row) -> String {
     outcome
 }
 
-/// What the authority has been told, each number once.
+/// Usage as the authority has it, each number once.
 fn used(faulty: &Faulty) -> u64 {
     let desk = faulty.world.authority.desk();
-    let told = desk.beats.iter().filter_map(|beat| beat.body["usage"].as_array()).flatten();
+    let usage = desk.beats.iter().filter_map(|beat| beat.body["usage"].as_array()).flatten();
     let once: std::collections::BTreeMap<_, _> =
-        told.map(|usage| (usage["seq"].as_u64(), usage["amount"].as_u64().unwrap())).collect();
+        usage.map(|usage| (usage["seq"].as_u64(), usage["amount"].as_u64().unwrap())).collect();
     once.values().sum()
 }
 
@@ -172,35 +172,35 @@ fn suspended(row: &Row) -> String {
     "stays stopped".to_owned()
 }
 
-/// The lease is forgotten first, whatever becomes of the call; asking again tells the authority.
+/// The lease is forgotten first, even if the call fails; another call reaches the authority.
 fn deactivation(row: &Row) -> String {
     let faulty = Faulty::new();
     let guard = faulty.running();
     faulty.proxy.set("/", row.fault);
-    let told = within("the deactivation", CALL, || guard.deactivate());
+    let outcome = within("the deactivation", CALL, || guard.deactivate());
     assert_eq!(guard.check().unwrap_err().code_text(), "activation_deactivated");
     faulty.proxy.lift();
     eventually("the deactivation", || guard.deactivate().is_ok());
     guard.check().unwrap_err();
     drop(guard);
     faulty.running().check().unwrap();
-    if told.is_ok() { "told" } else { "not told" }.to_owned()
+    if outcome.is_ok() { "reached" } else { "not reached" }.to_owned()
 }
 
 /// The end takes two calls at most, and frees the state directory.
 fn shutdown(row: &Row) -> String {
     let faulty = Faulty::new();
     let guard = faulty.builder().release_on_shutdown(true).start_timeout(DEADLINE).start().unwrap();
-    guard.record("jobs", 3);
+    guard.record("jobs", 3).unwrap();
     faulty.proxy.set("/", row.fault);
-    let told = within("the shutdown", 2 * CALL, || guard.shutdown());
+    let outcome = within("the shutdown", 2 * CALL, || guard.shutdown());
     faulty.proxy.lift();
     let guard = faulty.running();
     eventually("the usage", || {
         guard.heartbeat_now();
         used(&faulty) == 3
     });
-    if told.is_ok() { "told" } else { "not told" }.to_owned()
+    if outcome.is_ok() { "reached" } else { "not reached" }.to_owned()
 }
 
 /// It runs as licensed, in contact or without.

@@ -82,7 +82,7 @@ fn an_answer_that_was_held_back_extends_nothing() {
 fn a_refusal_that_was_held_back_stops_nothing() {
     let faulty = Faulty::new();
     faulty.world.authority.change(|desk| desk.events = false);
-    // No question that waits at the authority tells of it.
+    // No poll that waits at the authority announces it.
     faulty.proxy.set("/v1/changes", Instead(|_| vec![Close]));
     let guard = faulty.running();
     faulty.proxy.set("/v1", Served(|_| vec![Close]));

@@ -40,7 +40,7 @@ fn a_name_that_nobody_knows_leads_nowhere() {
 }
 
 #[test]
-fn a_port_where_nothing_listens_leads_nowhere() {
+fn a_closed_port_is_unreachable() {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     leads_nowhere(&format!("http://127.0.0.1:{port}"));
     leads_nowhere(&format!("https://localhost:{port}"));

@@ -1,4 +1,4 @@
-//! What a network can do to an exchange.
+//! The faults of a network in an exchange.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ pub(super) struct Row {
     pub(super) effect: Effect,
 }
 
-/// What a fault does to an exchange that it meets.
+/// The effect of a fault on an exchange.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Effect {
     /// The genuine answer comes in time.

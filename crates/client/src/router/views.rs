@@ -27,7 +27,7 @@ pub(super) async fn status(State(router): State<LicensingRouter>) -> Result<Resp
     show(&router.guard).await
 }
 
-/// How the license stands, as it is known here.
+/// Answers with the license as it is known here.
 pub(super) async fn show(guard: &Guard) -> Result<Response, Rejected> {
     let license = guard.blocking(Guard::license).await.ok_or_else(Rejected::busy)?;
     let granted = license.granted.ok_or_else(nothing)?;

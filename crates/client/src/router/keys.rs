@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     LicensingRouter, Rejected,
-    offered::Offered,
     rejected::json,
-    showing::{self, show},
+    views::{self, show},
+    write_request::WriteRequest,
 };
 use crate::{Fingerprint, Guard, LicenseKey};
 
@@ -22,7 +22,7 @@ struct Entry {
     license_key: SecretText,
 }
 
-/// What to renew by.
+/// The key to renew with.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Renewal {
@@ -50,11 +50,11 @@ pub(super) async fn activate(
     State(router): State<LicensingRouter>,
     request: Request,
 ) -> Result<Response, Rejected> {
-    let offered = Offered::read(&router, request).await?;
-    let Entry { license_key } = offered.body()?;
-    enter(&router.guard, &license_key, offered.fingerprint).await?;
+    let write = WriteRequest::read(&router, request).await?;
+    let Entry { license_key } = write.body()?;
+    enter(&router.guard, &license_key, write.fingerprint).await?;
     let license = router.guard.blocking(Guard::license).await.ok_or_else(Rejected::busy)?;
-    let granted = license.granted.ok_or_else(showing::nothing)?;
+    let granted = license.granted.ok_or_else(views::nothing)?;
     Ok(json(&Activated {
         status: "activated",
         customer_id: license.customer,
@@ -68,8 +68,8 @@ pub(super) async fn renew(
     State(router): State<LicensingRouter>,
     request: Request,
 ) -> Result<Response, Rejected> {
-    let offered = Offered::read(&router, request).await?;
-    let renewal = if offered.is_empty() { Renewal::default() } else { offered.body()? };
+    let write = WriteRequest::read(&router, request).await?;
+    let renewal = if write.is_empty() { Renewal::default() } else { write.body()? };
     match renewal {
         Renewal { license_file: Some(_), .. } => {
             return Err(Rejected::new(
@@ -80,7 +80,7 @@ pub(super) async fn renew(
             ));
         }
         Renewal { license_key: Some(license_key), .. } => {
-            enter(&router.guard, &license_key, offered.fingerprint).await?;
+            enter(&router.guard, &license_key, write.fingerprint).await?;
         }
         Renewal { .. } => drop(router.guard.heartbeat_async().await),
     }
@@ -92,9 +92,9 @@ pub(super) async fn validate(
     State(router): State<LicensingRouter>,
     request: Request,
 ) -> Result<Response, Rejected> {
-    let offered = Offered::read(&router, request).await?;
-    let Entry { license_key } = offered.body()?;
-    let validated = router.guard.validate_async(key(&license_key), offered.fingerprint).await;
+    let write = WriteRequest::read(&router, request).await?;
+    let Entry { license_key } = write.body()?;
+    let validated = router.guard.validate_async(key(&license_key), write.fingerprint).await;
     Ok(json(&match validated {
         Ok(validity) => Validated {
             is_valid: validity.valid,

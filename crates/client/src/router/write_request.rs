@@ -10,15 +10,15 @@ use super::{LicensingRouter, Rejected};
 use crate::Fingerprint;
 
 /// A request of somebody who may write.
-pub(super) struct Offered {
+pub(super) struct WriteRequest {
     body: Bytes,
     json: bool,
     /// The installation, where the request names one.
     pub(super) fingerprint: Option<Fingerprint>,
 }
 
-impl Offered {
-    /// Reads a request, if whoever sends it may write.
+impl WriteRequest {
+    /// Reads a request, if its sender may write.
     pub(super) async fn read(router: &LicensingRouter, request: Request) -> Result<Self, Rejected> {
         let (parts, body) = request.into_parts();
         if !(router.allowed)(&parts) {
@@ -45,8 +45,8 @@ impl Offered {
         self.body.is_empty()
     }
 
-    /// What the body says, with no field that is not known. Another type than JSON is refused, since a page of another
-    /// site can send that without asking.
+    /// Parses the body, and refuses unknown fields. A type other than JSON is refused, since a page of another site can send
+    /// that without asking.
     pub(super) fn body<T: DeserializeOwned>(&self) -> Result<T, Rejected> {
         if !self.json {
             return Err(Rejected::new(
