@@ -62,7 +62,7 @@ pub struct Activate {
     /// By limit; names that the license does not limit are ignored with a warning.
     pub levels: BTreeMap<String, u64>,
     /// The activation that moves here.
-    pub takeover: Option<ActivationId>,
+    pub moves_from: Option<ActivationId>,
     /// The credential of the activation that moves, where its holder asks; it signed [`Self::request`].
     pub proof: Option<Proof>,
     pub nonce: Nonce,

@@ -44,7 +44,7 @@ impl Authority {
     /// Activates an installation, or finds that it is active already.
     ///
     /// # Errors
-    /// `license_not_found`, `activation_not_found` for a takeover of nothing, `rate_limited`.
+    /// `license_not_found`, `activation_not_found` for a move from an unknown activation, `rate_limited`.
     pub async fn activate(&self, cx: Cx, ask: Activate) -> Result<Answer<Activated>> {
         let keys = self.keys();
         let no_keyset = || Error::Failure("there is no keyset: the root has to sign one".to_owned());
@@ -210,7 +210,7 @@ fn moving(
     ask: &Activate,
     now: Timestamp,
 ) -> Result<Option<(Activation, Mover)>> {
-    let Some(id) = ask.takeover else { return Ok(None) };
+    let Some(id) = ask.moves_from else { return Ok(None) };
     let from = sql::lock_by_id(tx, id)?.filter(|from| from.license == license.id);
     let from = from.ok_or_else(|| {
         Error::coded(ErrorCode::ActivationNotFound, "The license has no such activation to take over.")

@@ -43,7 +43,7 @@ pub(super) fn decision(
     write_activation(tx, op, present, decision)?;
     if let Some(from) = &decision.superseded {
         after.revision += 1;
-        supersede(tx, op, action, &after, from, decision)?;
+        move_away(tx, op, action, &after, from, decision)?;
         licenses::sql::set_revision(tx, license.id, after.revision)?;
     }
     audit(tx, op, action, &after, decision)?;
@@ -87,7 +87,7 @@ fn put_spelling(tx: &mut Tx<'_>, activation: &Activation) -> Result<()> {
 }
 
 /// Writes the activation that moves away, and ends the grace of others where the decision says so.
-fn supersede(
+fn move_away(
     tx: &mut Tx<'_>,
     op: &mut Op,
     action: &AuditAction,

@@ -206,7 +206,7 @@ impl App {
     }
 
     /// Whether the license of this call may admit an installation that it never had. Only the authority knows whether a
-    /// takeover really takes the place of another one: then it is a move, of which the license itself allows only so many.
+    /// move really comes from another one, of which the license itself allows only so many.
     pub(crate) async fn new_installation(&self, call: &ByKey) -> Result<NewInstallation> {
         let Some(known) = &call.known else { return Ok(NewInstallation::Free) };
         let licenses = &self.limits.licenses;

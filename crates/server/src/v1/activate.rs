@@ -91,7 +91,7 @@ fn read(header: HeaderKey, body: ActivateRequest, request: Digest) -> Result<act
         name: convert::short_text("/name", name)?,
         version: convert::short_text("/version", version)?,
         levels: levels.unwrap_or_default(),
-        takeover,
+        moves_from: takeover,
         proof: None,
         nonce: read_nonce(&nonce)?,
         request,

@@ -5,8 +5,8 @@ use kaching_domain::Activation;
 use super::super::{Health, sql};
 use crate::{
     entitlement::{
-        LicenseVersion,
-        sql::{find_all, is_row_by_row, license_version, padded, read_license_version},
+        self, LicenseVersion,
+        sql::{find_all, is_row_by_row, padded, read_license_version},
     },
     stored::Fields,
 };
@@ -22,7 +22,7 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "select a.health, ",
-            license_version!(),
+            entitlement::sql::license_version!(),
             ", ",
             sql::columns!(),
             " from activations a join licenses l on l.id = a.license /*+ place */",
@@ -31,9 +31,13 @@ macro_rules! select {
     };
 }
 
-/// Locks an activation.
+/// Locks an activation. Its license is read by a second statement, which sees a change that the first one waited for.
 pub(super) fn lock(tx: &mut Tx<'_>, id: ActivationId) -> db::Result<Option<LockedActivation>> {
-    tx.query_opt(select!(" where a.id = ?1 /*+ place */ for update of a"), params![id], read)
+    let sql = "select id from activations where id = ?1 /*+ place */ for update";
+    match tx.query_opt(sql, params![id], |row| row.get::<ActivationId>(0))? {
+        Some(id) => tx.query_opt(select!(" where a.id = ?1 /*+ place */"), params![id], read),
+        None => Ok(None),
+    }
 }
 
 /// Locks those of these activations that no other transaction has locked, in the order of their ids.

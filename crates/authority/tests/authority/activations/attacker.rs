@@ -1,4 +1,4 @@
-//! Random sequences with somebody who has nothing but the key: how many installations run by it, whatever he does.
+//! Random sequences with an attacker who has only the key: the number of installations that run by it stays bounded.
 //!
 //! Installations behave as the client does: one whose credential counts no more activates again, and a signed refusal
 //! stops it. The attacker keeps every lease that he was given until it ends.
@@ -136,13 +136,13 @@ impl<'w> Play<'w> {
                 let mut process = self.intruder();
                 let mut request = process.home.request(&self.site);
                 if choice == 3 && !known.is_empty() {
-                    request.takeover = Some(known[self.pick(known.len())]);
+                    request.moves_from = Some(known[self.pick(known.len())]);
                 }
                 if let Some(one) = of_his.filter(|_| choice == 4) {
                     let from = &self.attacker[one].home;
                     let proof = from.prove(0, &request.nonce);
                     request = Activate {
-                        takeover: Some(from.id()),
+                        moves_from: Some(from.id()),
                         request: proof.request(),
                         proof: Some(proof),
                         ..request

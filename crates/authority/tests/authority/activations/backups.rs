@@ -1,4 +1,4 @@
-//! What a backup holds, and what is told of one that is not whole.
+//! The content of backups, and the errors for incomplete ones.
 
 use std::{
     fs,

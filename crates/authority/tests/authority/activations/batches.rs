@@ -1,4 +1,4 @@
-//! Heartbeats that wait at the same time share a transaction, and each has an answer of its own.
+//! Heartbeats that wait at the same time share a transaction, and each has its own answer.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Waiting for a change.
+//! Questions that wait for a change.
 
 use std::time::Duration;
 

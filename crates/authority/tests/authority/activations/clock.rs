@@ -1,4 +1,4 @@
-//! A clock that jumps, one that ran ahead, and what an operator does about it.
+//! Clocks that jump or have run ahead, and how an operator accepts them.
 
 use std::{
     fmt::Debug,

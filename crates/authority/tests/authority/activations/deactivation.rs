@@ -1,4 +1,4 @@
-//! Slots given back by a credential that displaced a holder: the key alone never stops or multiplies installations.
+//! Deactivations by a credential that displaced a holder: the key alone never stops or multiplies installations.
 
 use kaching_authority::{
     Sight,
@@ -123,7 +123,7 @@ async fn moves_by_deactivation_are_counted_with_the_others() {
         assert_eq!(counts(&world, &site).await.0, 1, "the third one is held");
         let mut other = Installation::new("c2");
         let from = copy.id();
-        assert_eq!(refused(other.take_over(&world, &site, from).await), ErrorCode::MovesExhausted);
+        assert_eq!(refused(other.move_from(&world, &site, from).await), ErrorCode::MovesExhausted);
     })
     .await;
 }
@@ -137,7 +137,7 @@ async fn a_credential_of_the_key_alone_moves_as_the_key_does() {
         let request = other.request(&site);
         let proof = copy.prove(0, &request.nonce);
         let request =
-            Activate { takeover: Some(copy.id()), request: proof.request(), proof: Some(proof), ..request };
+            Activate { moves_from: Some(copy.id()), request: proof.request(), proof: Some(proof), ..request };
         assert_eq!(refused(other.send(&world, request).await), ErrorCode::MovesExhausted);
     })
     .await;
@@ -149,7 +149,7 @@ async fn a_deactivation_ends_no_move_grace_of_another() {
         let site = with_moves(&world, 2).await;
         let (mut holder, mut copy) = displaced(&world, &site).await;
         let from = copy.id();
-        Installation::new("c2").take_over(&world, &site, from).await.unwrap();
+        Installation::new("c2").move_from(&world, &site, from).await.unwrap();
         copy.deactivate(&world).await.unwrap();
         holder.heartbeat(&world).await.expect("the displaced holder is in its grace");
     })
@@ -179,7 +179,7 @@ async fn only_a_real_move_is_no_new_installation() {
         holder.activate(&world, &site).await.unwrap();
         let mut other = Installation::new("c3");
         let asks = |from: &Installation, other: &mut Installation| Activate {
-            takeover: Some(from.id()),
+            moves_from: Some(from.id()),
             admits_new: false,
             ..other.request(&site)
         };

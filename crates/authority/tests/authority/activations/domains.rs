@@ -1,4 +1,4 @@
-//! Domains: one in any spelling is one installation, for clients of every version.
+//! A domain is one installation in any spelling, for clients of every version.
 
 use kaching_authority::{
     Activation, Digest, Error, Fingerprint, List, Sight,

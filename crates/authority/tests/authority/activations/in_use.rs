@@ -1,4 +1,4 @@
-//! What is in use of a license: the same answer for one installation and for thousands, whatever happens to them.
+//! The present use of a license is the same by every way to compute it, for one installation and for thousands.
 
 use std::collections::BTreeMap;
 
@@ -112,7 +112,7 @@ async fn present_use_follows_every_change_of_activations() {
                 (7, true) => drop(world.authority.release_activation(operator(), one.id(), None).await),
                 (8, true) => {
                     if let Some(from) = from {
-                        let _ = one.take_over(&world, &site, from).await;
+                        let _ = one.move_from(&world, &site, from).await;
                     }
                 }
                 (9, true) => {

@@ -1,4 +1,4 @@
-//! What statements say.
+//! The content of statements.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! From the first activation to the last.
+//! The life of activations, from the first to the last.
 
 use kaching_authority::{
     Actor, Cx, EditLicense, Sight,

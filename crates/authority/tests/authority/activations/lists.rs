@@ -1,4 +1,4 @@
-//! Lists of activations: each once and in the order, however many match and wherever they stand.
+//! Lists of activations contain each once and in order, however many match.
 
 use kaching_authority::{List, Sight, activations::ActivationFilter, domain::ActivationStatus, fill::Fill};
 use kaching_base::{ActivationId, Seconds};

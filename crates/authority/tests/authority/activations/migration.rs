@@ -1,4 +1,4 @@
-//! An authority that moves from SQLite to PostgreSQL.
+//! Migration of an authority from SQLite to PostgreSQL.
 
 use std::{fs, sync::Arc};
 

@@ -78,12 +78,12 @@ impl Model {
         }
     }
 
-    fn activate(&mut self, who: usize, takeover: Option<usize>) -> Result<(), ErrorCode> {
+    fn activate(&mut self, who: usize, moves_from: Option<usize>) -> Result<(), ErrorCode> {
         let fate = self.homes.get(&who).map(|home| home.fate);
-        if fate == Some(Fate::Superseded) && takeover.is_none() {
+        if fate == Some(Fate::Superseded) && moves_from.is_none() {
             return Err(ErrorCode::ActivationSuperseded);
         }
-        let moving = takeover.filter(|from| *from != who && self.holds(*from));
+        let moving = moves_from.filter(|from| *from != who && self.holds(*from));
         if moving.is_some() && !self.has_move() {
             return Err(ErrorCode::MovesExhausted);
         }
@@ -178,7 +178,7 @@ async fn run(world: &World, seed: u64) {
                 let from = *model.homes.keys().nth(random.below(model.homes.len() as u64) as usize).unwrap();
                 let expected = model.activate(who, Some(from));
                 let id = homes[from].id();
-                let answer = homes[who].take_over(world, &site, id).await.map(drop);
+                let answer = homes[who].move_from(world, &site, id).await.map(drop);
                 assert_eq!(
                     answer.map_err(|refusal| refusal.refused.code),
                     expected,

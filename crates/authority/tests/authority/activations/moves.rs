@@ -1,4 +1,4 @@
-//! Moving house.
+//! Moves of activations to other installations.
 
 use kaching_authority::{
     Sight,
@@ -20,21 +20,21 @@ async fn the_key_alone_moves_as_often_as_the_license_allows() {
         let first_move = world.authority.activation(&Sight::All, homes[0].id()).await.unwrap().last_seen_at;
         for i in 1..3 {
             let from = homes[i - 1].id();
-            homes[i].take_over(&world, &site, from).await.unwrap();
+            homes[i].move_from(&world, &site, from).await.unwrap();
             assert_eq!(counts(&world, &site).await, (1, 1));
             world.clock.advance(Seconds(1000));
         }
         let from = homes[2].id();
-        let refusal = homes[3].take_over(&world, &site, from).await.err().unwrap();
+        let refusal = homes[3].move_from(&world, &site, from).await.err().unwrap();
         assert_eq!(refusal.refused.code, ErrorCode::MovesExhausted);
         assert_eq!(refusal.refused.holders.len(), 1);
         let wait = refusal.refused.retry_after_s.unwrap();
         world.clock.advance(Seconds(wait - 2));
         homes[2].activate(&world, &site).await.unwrap();
         let from = homes[2].id();
-        assert_eq!(refused(homes[3].take_over(&world, &site, from).await), ErrorCode::MovesExhausted);
+        assert_eq!(refused(homes[3].move_from(&world, &site, from).await), ErrorCode::MovesExhausted);
         world.clock.set(first_move + Seconds::days(30) + Seconds(1));
-        homes[3].take_over(&world, &site, from).await.expect("the first move has left the window");
+        homes[3].move_from(&world, &site, from).await.expect("the first move has left the window");
     })
     .await;
 }
@@ -45,7 +45,7 @@ async fn the_old_holder_runs_for_its_move_grace_and_never_again() {
         let site = Site::plain(&world, 1).await;
         let (mut old, mut new) = (Installation::new("c1"), Installation::new("c2"));
         old.activate(&world, &site).await.unwrap();
-        new.take_over(&world, &site, old.id()).await.unwrap();
+        new.move_from(&world, &site, old.id()).await.unwrap();
         world.clock.advance(Seconds(800));
         let beat = old.beat();
         let request = beat.proof.request();
@@ -58,7 +58,7 @@ async fn the_old_holder_runs_for_its_move_grace_and_never_again() {
         world.clock.set(ends_at);
         assert_eq!(refused(old.heartbeat(&world).await), ErrorCode::ActivationSuperseded);
         assert_eq!(refused(old.activate(&world, &site).await), ErrorCode::ActivationSuperseded);
-        old.take_over(&world, &site, new.id()).await.expect("its host asked for it");
+        old.move_from(&world, &site, new.id()).await.expect("its host asked for it");
         assert_eq!(counts(&world, &site).await, (1, 1));
     })
     .await;
@@ -71,12 +71,12 @@ async fn a_move_by_the_present_holder_is_not_counted() {
         let site = Site::new(&world, 1, Draft { policy, ..Draft::default() }).await;
         let (mut old, mut new) = (Installation::new("c1"), Installation::new("c2"));
         old.activate(&world, &site).await.unwrap();
-        let refusal = new.take_over(&world, &site, old.id()).await.err().unwrap();
+        let refusal = new.move_from(&world, &site, old.id()).await.err().unwrap();
         assert_eq!((refusal.refused.code, refusal.refused.retry_after_s), (ErrorCode::MovesExhausted, None));
         let mut request = new.request(&site);
         let proof = old.prove(0, &request.nonce);
         request =
-            Activate { takeover: Some(old.id()), request: proof.request(), proof: Some(proof), ..request };
+            Activate { moves_from: Some(old.id()), request: proof.request(), proof: Some(proof), ..request };
         new.send(&world, request).await.expect("the holder itself asks");
         assert_eq!(shown(&world, old.id()).await.status, ActivationStatus::Superseded);
     })
@@ -92,7 +92,7 @@ async fn no_more_are_in_move_grace_than_there_are_slots() {
         for i in 1..3 {
             world.clock.advance(Seconds(10));
             let from = homes[i - 1].id();
-            homes[i].take_over(&world, &site, from).await.unwrap();
+            homes[i].move_from(&world, &site, from).await.unwrap();
         }
         assert_eq!(refused(homes[0].heartbeat(&world).await), ErrorCode::ActivationSuperseded);
         homes[1].heartbeat(&world).await.expect("the newest is in its grace");

@@ -1,4 +1,4 @@
-//! An authority that was restored: on either engine, from older schemas, after an end on the way.
+//! Restores on either engine, from older schemas, and after an interruption.
 
 use std::{fs, future::Future, path::Path, pin::pin, sync::Arc, task::Poll};
 

@@ -1,4 +1,4 @@
-//! What grows is removed when its time is over, some rows at a time.
+//! Old rows are removed when their time is over, some at a time.
 
 use kaching_authority::{
     AuditFilter, DailyLimits, List, Retention, Sight,
@@ -41,7 +41,7 @@ async fn lived(world: &World) -> (Installation, Installation) {
     }
     world.authority.run_jobs().await.unwrap();
     let mut here = Installation::new("here");
-    here.take_over(world, &site, gone.id()).await.unwrap();
+    here.move_from(world, &site, gone.id()).await.unwrap();
     (gone, here)
 }
 

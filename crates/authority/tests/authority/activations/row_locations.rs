@@ -1,4 +1,4 @@
-//! On SQLite, activations and licenses lie where their ids say; those that lie elsewhere are found all the same.
+//! On SQLite, activations and licenses are stored at the location of their id; rows elsewhere are found as well.
 
 use kaching_authority::{Clock as _, Sight, fill::Fill};
 use kaching_db::Db;

@@ -1,4 +1,4 @@
-//! One product with one license, and installations that talk as clients do.
+//! One product with one license, and installations that call the authority like clients.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -156,7 +156,7 @@ impl Installation {
             name: Some(format!("name of {}", self.fingerprint)),
             version: Some("2.4.1".to_owned()),
             levels: BTreeMap::new(),
-            takeover: None,
+            moves_from: None,
             proof: None,
             request: Digest::of(body(&nonce)),
             admits_new: true,
@@ -169,13 +169,13 @@ impl Installation {
         self.send(world, request).await
     }
 
-    pub async fn take_over(
+    pub async fn move_from(
         &mut self,
         world: &World,
         site: &Site,
         from: ActivationId,
     ) -> Result<Activated, Refusal> {
-        let request = Activate { takeover: Some(from), ..self.request(site) };
+        let request = Activate { moves_from: Some(from), ..self.request(site) };
         self.send(world, request).await
     }
 

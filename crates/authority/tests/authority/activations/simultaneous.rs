@@ -1,4 +1,4 @@
-//! Slots are exact, whatever runs at once.
+//! Slots are exact under simultaneous calls.
 
 use std::sync::Arc;
 
@@ -48,7 +48,7 @@ async fn never_more_than_the_slots_under_simultaneous_calls() {
                 acting.spawn(async move {
                     match (choice, victim) {
                         (0 | 1, _) if home.credential.is_some() => drop(home.deactivate(&world).await),
-                        (2, Some(victim)) => drop(home.take_over(&world, &site, victim).await),
+                        (2, Some(victim)) => drop(home.move_from(&world, &site, victim).await),
                         (3..=5, _) if home.credential.is_some() => drop(home.heartbeat(&world).await),
                         (9, _) => drop(world.authority.run_jobs().await.unwrap()),
                         _ => drop(home.activate(&world, &site).await),

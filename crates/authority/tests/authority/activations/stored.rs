@@ -1,4 +1,4 @@
-//! What one license may have stored in a day, whatever holds its key.
+//! Daily limits of what the calls for one license store.
 
 use kaching_authority::{
     Actor, AuditFilter, Authority, Clock as _, Cx, Error, List, Sight,
@@ -205,7 +205,7 @@ async fn a_flood_of_refusals_hides_no_change() {
             home.number += 1;
         }
         let mut thief = Installation::new("c2");
-        thief.take_over(&world, &site, home.id()).await.unwrap();
+        thief.move_from(&world, &site, home.id()).await.unwrap();
         thief.deactivate(&world).await.unwrap();
         for action in ["activation.supersede", "activation.deactivate"] {
             assert_eq!(told(&world, action).await.0, 1, "{action}");

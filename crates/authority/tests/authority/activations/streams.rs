@@ -1,4 +1,4 @@
-//! Listening: each hears its own, once, in order, and the present where it heard not all.
+//! Listeners get the changes of their license once and in order, or a new snapshot after a gap.
 
 use std::sync::Arc;
 
@@ -106,7 +106,7 @@ async fn a_moved_installation_is_notified_of_the_move_and_of_the_end_of_its_grac
         let (mut old, mut new) = (Installation::new("c1"), Installation::new("c2"));
         let open = Open::of(&world, &site, &mut old).await;
         following(&world.authority, async {
-            new.take_over(&world, &site, old.id()).await.unwrap();
+            new.move_from(&world, &site, old.id()).await.unwrap();
             let hint = open.news().await;
             assert_eq!((hint.change().rev, &hint.change().refusal), (2, &None), "it is in its grace");
             assert_eq!(hint.change().within_ms, Some(0));

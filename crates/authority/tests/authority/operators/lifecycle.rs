@@ -1,4 +1,4 @@
-//! Random sequences of what operators do with one license, against a model of a dozen lines.
+//! Random sequences of operations on one license, against a model of a dozen lines.
 
 use kaching_authority::{At, Renewal, Sight, Upgrade, domain::Status};
 use kaching_base::{Seconds, Timestamp};

@@ -1,4 +1,4 @@
-//! What searches find: however it is written, by whichever version it was stored.
+//! Searches find names in any spelling, stored by any version.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! A small catalogue to work with, and short words for what every test does.
+//! A small catalogue and helpers for all tests.
 
 use kaching_authority::{
     Actor, AuditFilter, AuditRecord, Authority, Cx, Error, LicenseDetails, List, NewCustomer, NewFeature,

@@ -9,8 +9,8 @@ use kaching_authority::{
     license::{Lease, Moment, TrustedKeyset},
     validate::Validate,
 };
-use kaching_base::{Base64Url, ErrorCode, FingerprintKind, LeaseAlgorithm};
-use kaching_license::{Authorization, Credential};
+use kaching_base::{ErrorCode, FingerprintKind, LeaseAlgorithm, Seconds};
+use kaching_license::{Authorization, Credential, Unverified};
 
 use super::setting::{Shared, furnish, operator};
 
@@ -43,7 +43,7 @@ impl Active {
             name: None,
             version: None,
             levels: BTreeMap::new(),
-            takeover: None,
+            moves_from: None,
             proof: None,
             request: Digest::of("activate"),
             admits_new: true,
@@ -87,10 +87,7 @@ impl Active {
             request: Digest::of("validate"),
         };
         let validated = self.authority.validate(ask).await.unwrap();
-        let header = validated.statement.unwrap();
-        let header = Base64Url::decode(header.split('.').next().unwrap().as_bytes()).unwrap();
-        let header: serde_json::Value = serde_json::from_slice(&header).unwrap();
-        header["alg"].as_str().unwrap().to_owned()
+        Unverified::read(&validated.statement.unwrap()).unwrap().alg.to_owned()
     }
 
     /// The contact that a refusal names: no slot is free for another installation.
@@ -103,7 +100,7 @@ impl Active {
             name: None,
             version: None,
             levels: BTreeMap::new(),
-            takeover: None,
+            moves_from: None,
             proof: None,
             request: Digest::of("activate"),
             admits_new: true,
@@ -124,6 +121,7 @@ async fn catalogue_edits_are_seen_by_a_second_replicas_cache() {
     let shared = Shared::fresh();
     let (one, two) = (shared.start(1).await, shared.start(2).await);
     let license = furnish(&one.authority, 1).await[0];
+    shared.clock.advance(Seconds(1));
     one.authority.ensure_signing_key(LeaseAlgorithm::Rs256).await.unwrap();
     two.authority.follow_keys().await.unwrap();
     let key = one.authority.reveal_key(operator(), license.to_string()).await.unwrap().key;
@@ -138,16 +136,19 @@ async fn catalogue_edits_are_seen_by_a_second_replicas_cache() {
         title: "Federation".to_owned(),
         benefit: String::new(),
     };
+    shared.clock.advance(Seconds(1));
     one.authority.create_feature(operator(), feature).await.unwrap();
     let with_feature = installation.lease().await;
     assert_ne!(with_feature.cat, before.cat, "a new feature");
 
     let title = EditFeature { title: Some("Federated rooms".to_owned()), ..EditFeature::default() };
+    shared.clock.advance(Seconds(1));
     one.authority.edit_feature(operator(), "chorus:federation".to_owned(), title).await.unwrap();
     let retitled = installation.lease().await;
     assert_ne!(retitled.cat, with_feature.cat, "a feature with another title");
 
     let name = EditPlan { name: Some("Teams".to_owned()), ..EditPlan::default() };
+    shared.clock.advance(Seconds(1));
     one.authority.edit_plan(operator(), "chorus:team".to_owned(), name).await.unwrap();
     let renamed = installation.lease().await;
     assert_ne!(renamed.cat, retitled.cat, "a plan with another name");
@@ -155,6 +156,7 @@ async fn catalogue_edits_are_seen_by_a_second_replicas_cache() {
     let url = Some(Some("https://chorus.example/buy".to_owned()));
     let contact = EditContact { url, ..EditContact::default() };
     let edit = EditProduct { contact, lease_alg: Some(LeaseAlgorithm::Rs256), ..EditProduct::default() };
+    shared.clock.advance(Seconds(1));
     one.authority.edit_product(operator(), "chorus".to_owned(), edit).await.unwrap();
     assert_eq!(installation.validation().await, "RS256", "a product with another algorithm");
     let buy = installation.contact().await;

@@ -29,7 +29,7 @@ async fn a_job_is_done_once_however_many_look_for_it() {
     let (one, two) = (shared.start(1).await, shared.start(2).await);
     furnish(&one.authority, LICENSES).await;
     begin(&one.authority).await;
-    let db = shared.look().await;
+    let db = shared.database().await;
     while number(&db, JOBS).await > 0 {
         let ran = tokio::join!(one.authority.run_jobs(), two.authority.run_jobs());
         ran.0.unwrap();
@@ -47,7 +47,7 @@ async fn a_job_whose_server_died_is_done_by_another_when_its_lease_has_ended() {
     begin(&one.authority).await;
     one.authority.close().await;
     // It had taken the job, and nothing more.
-    let db = shared.look().await;
+    let db = shared.database().await;
     let until = "update jobs set lease = decode('00112233445566778899aabbccddeeff', 'hex'), attempts = 1,
                  due_at = due_at + ?1";
     assert_eq!(force(&db, until, 60_000_000).await, 1);
@@ -64,7 +64,7 @@ async fn who_has_lost_the_lease_writes_nothing() {
     let slow = shared.start(1).await;
     furnish(&slow.authority, 3).await;
     begin(&slow.authority).await;
-    let db = shared.look().await;
+    let db = shared.database().await;
 
     // Its step waits for a license that somebody else is busy with.
     let busy = Busy::with(&db, "select 1 from licenses order by id desc limit 1 for update").await;

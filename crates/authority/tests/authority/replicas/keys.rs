@@ -32,7 +32,7 @@ async fn what_one_signs_the_other_serves() {
 async fn a_key_that_both_need_is_made_once() {
     let shared = Shared::fresh();
     let (one, two) = (shared.start(1).await, shared.start(2).await);
-    let db = shared.look().await;
+    let db = shared.database().await;
     let made = async || number(&db, "select count(*) from signing_keys").await;
     shared.clock.advance(Seconds(1));
     // Both see that there is none, and cannot keep theirs yet.

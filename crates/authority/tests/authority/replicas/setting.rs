@@ -1,4 +1,4 @@
-//! Servers that share a database and nothing else.
+//! Servers that share only a database.
 
 use std::{
     fs,
@@ -62,8 +62,8 @@ impl Shared {
         Replica { authority: Arc::new(authority), directory }
     }
 
-    /// The database itself, for what nobody else tells.
-    pub async fn look(&self) -> Db {
+    /// Opens the database itself, for state that no operation shows.
+    pub async fn database(&self) -> Db {
         Db::open(self.database.clone(), Metrics::register(&mut Registry::default())).await.unwrap()
     }
 }

@@ -18,7 +18,7 @@ async fn two_that_start_at_once_on_an_empty_database_make_one_of_everything() {
         assert_eq!(ours.roots.len(), 1);
         assert_eq!((&ours.roots, ours.version, ours.epoch), (&theirs.roots, theirs.version, theirs.epoch));
         assert_eq!(ours.keysets, theirs.keysets);
-        let db = shared.look().await;
+        let db = shared.database().await;
         for table in
             ["select count(*) from roots", "select count(*) from signing_keys", "select count(*) from tokens"]
         {
