@@ -17,14 +17,14 @@ use crate::{
     process::Process,
 };
 
-/// What every handler works with: the authority, and what its HTTP face knows.
+/// The state of the server, shared by its handlers: the authority, limits, settings and metrics.
 #[derive(Clone)]
 pub struct App(Arc<Inner>);
 
-/// What all clones of an `App` share.
+/// The state that all clones of an `App` share.
 pub struct Inner {
     pub(crate) authority: Arc<Authority>,
-    /// By which URL this server is reached, as far as its settings know.
+    /// The URL of this server according to its settings.
     pub(crate) base: PublicUrl,
     pub(crate) trusted_proxies: Vec<Network>,
     pub(crate) untrusted_forwarder: UntrustedForwarder,
@@ -35,17 +35,16 @@ pub struct Inner {
     pub(crate) long_poll_slots: Arc<LongPollSlots>,
     pub(crate) metrics: Metrics,
     pub(crate) registry: Registry,
-    /// Whether the process takes its leave: what is asked is still answered, but nobody should begin to ask.
+    /// Whether the server is stopping: it still answers, but clients should go elsewhere.
     leaving: AtomicBool,
-    /// The second in which the log was last warned of a request.
+    /// The second of the last warning about a request in the log.
     warned: AtomicI64,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
 }
 
 impl App {
-    /// The HTTP face of this authority. `base` is the URL by which this server is reached, and `registry` holds what the
-    /// authority measures.
+    /// Makes the server of an authority. `base` is the URL of this server, and `registry` holds the authority's metrics.
     pub fn new(
         authority: Arc<Authority>,
         config: &Config,
@@ -79,18 +78,18 @@ impl App {
         }))
     }
 
-    /// The authority behind it.
+    /// Returns the authority.
     pub fn authority(&self) -> &Authority {
         &self.0.authority
     }
 
-    /// What statements name as their issuer.
+    /// Returns the issuer that statements name.
     pub fn issuer(&self) -> PublicUrl {
         self.0.authority.issuer().parse().unwrap_or_else(|_| self.0.base.clone())
     }
 
-    /// From here on `/ready` answers 503, and each answer is the last of its connection, so that a balancer sends what
-    /// comes next elsewhere.
+    /// Begins to stop: `/ready` answers 503, and each answer closes its connection, so that a balancer sends new requests
+    /// elsewhere.
     pub fn leave(&self) {
         self.0.leaving.store(true, Ordering::Relaxed);
     }
@@ -99,7 +98,7 @@ impl App {
         self.0.leaving.load(Ordering::Relaxed)
     }
 
-    /// Whether the log was not warned of another request in this second.
+    /// Returns whether this is the first warning about a request in this second.
     pub(crate) fn first_this_second(&self) -> bool {
         let second = self.now().seconds();
         self.warned.swap(second, Ordering::Relaxed) != second

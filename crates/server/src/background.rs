@@ -6,7 +6,7 @@ use kaching_authority::jobs::Task;
 
 use crate::{App, Shutdown};
 
-/// How often the numbers are made that only the database knows.
+/// The interval of the metrics that come from the database.
 const MEASURED: Duration = Duration::from_secs(15);
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -31,7 +31,7 @@ pub(crate) async fn sweep(app: App, mut shutdown: Shutdown) {
     }
 }
 
-/// Keeps the numbers that only the database knows, and says in the log when the authority can no longer work.
+/// Updates the metrics that come from the database, and logs when the authority can no longer work.
 pub(crate) async fn measure(app: App, mut shutdown: Shutdown) {
     let mut well = true;
     loop {

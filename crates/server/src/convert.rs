@@ -1,4 +1,4 @@
-//! What the authority gives, in the words of the wire.
+//! Conversions between domain types and the types of the API.
 
 mod activations;
 mod changes;
@@ -20,7 +20,7 @@ pub(crate) use products::*;
 
 use crate::problem::{Rejected, Result};
 
-/// What was asked for, or the refusal with its signed statement.
+/// Returns the granted answer, or the refusal with its signed statement.
 pub(crate) fn granted<T>(answer: Result<Answer<T>, Error>) -> Result<T> {
     match answer? {
         Answer::Granted(granted) => Ok(granted),
@@ -32,7 +32,7 @@ pub(crate) fn granted<T>(answer: Result<Answer<T>, Error>) -> Result<T> {
     }
 }
 
-/// A change of a list, each value by `of`.
+/// Converts a change of a list, each value by `of`.
 pub(crate) fn list_edit<T, U>(edit: api::ListEdit<T>, of: impl Fn(T) -> U) -> EditList<U> {
     match edit {
         api::ListEdit::All(values) => EditList::All(values.into_iter().map(of).collect()),
@@ -43,7 +43,7 @@ pub(crate) fn list_edit<T, U>(edit: api::ListEdit<T>, of: impl Fn(T) -> U) -> Ed
     }
 }
 
-/// A name or version: text that fits a line.
+/// Checks a name or version: text that fits a line.
 pub(crate) fn short_text(pointer: &str, text: Option<String>) -> Result<Option<String>> {
     match text {
         Some(text) if text.len() > 200 => {
@@ -54,7 +54,7 @@ pub(crate) fn short_text(pointer: &str, text: Option<String>) -> Result<Option<S
 }
 
 impl Rejected {
-    /// A text of the request that is not what it should be.
+    /// Makes a refusal of a text of the request that cannot be parsed.
     pub(crate) fn parse(pointer: &str, error: &ParseError) -> Self {
         let mut rejected = Self::new(ErrorCode::InvalidRequest, error.to_string());
         rejected.problem.errors.push(FieldError { pointer: pointer.to_owned(), detail: error.to_string() });

@@ -1,4 +1,4 @@
-//! Whether the process is alive, whether it can work, and how it does.
+//! Health, readiness and metrics of the process.
 
 use axum::{
     extract::State,
@@ -15,7 +15,7 @@ use crate::{
     route::{Routes, route},
 };
 
-/// How the process is.
+/// The health of the process.
 #[derive(Serialize, utoipa::ToSchema)]
 struct Alive {
     /// `ok`.
@@ -63,7 +63,7 @@ async fn ready(State(app): State<App>, _: Public<Open>) -> Result<axum::Json<Ali
     }
 }
 
-/// What the authority measures, in the text format of OpenMetrics.
+/// The metrics of the authority, in the text format of OpenMetrics.
 #[utoipa::path(get, path = "/metrics", tag = "health",
     responses((status = 200, body = String, content_type = "application/openmetrics-text")))]
 async fn metrics(State(app): State<App>, _: Public<Open>) -> Result<Response> {

@@ -1,4 +1,4 @@
-//! Where requests come in: the product address, the private one, the local socket.
+//! The listeners: the product address, the private address, and the local socket.
 
 mod connection;
 mod connections;
@@ -43,7 +43,7 @@ pub struct Listeners {
     issuer: PublicUrl,
 }
 
-/// What a listener takes.
+/// The limits of a listener's connections.
 #[derive(Clone, Copy)]
 struct ConnectionLimits {
     header_timeout: Duration,
@@ -55,10 +55,10 @@ struct ConnectionLimits {
 /// It lowers this to its own limit (net.core.somaxconn on Linux, usually 4096).
 const BACKLOG: u32 = 16_384;
 
-/// Jobs that a server runs at a time, so that one that waits for a network keeps no other from its turn.
+/// The jobs that a server runs at a time, so that one that waits for a network delays no other.
 const JOB_WORKERS: usize = 4;
 
-/// Where the server is reached.
+/// The addresses of the server.
 #[derive(Clone, Debug)]
 pub struct Addresses {
     /// The product API.
@@ -69,7 +69,7 @@ pub struct Addresses {
     pub socket: Option<PathBuf>,
 }
 
-/// Why the server cannot be reached: one sentence that says what to do.
+/// Why an address could not be bound: one sentence that says what to do.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct BindError(pub(crate) String);
@@ -117,18 +117,18 @@ impl Listeners {
         })
     }
 
-    /// What was bound.
+    /// Returns the bound addresses.
     pub fn addresses(&self) -> &Addresses {
         &self.addresses
     }
 
-    /// The public URL: what the authority is opened with.
+    /// Returns the public URL, with which the authority is opened.
     pub fn issuer(&self) -> &PublicUrl {
         &self.issuer
     }
 
-    /// Serves until `shutdown`, then takes no more connections and waits for the requests that are running. Beside
-    /// the requests it runs the authority's jobs.
+    /// Serves until `shutdown`, then takes no more connections and waits for the running requests. The authority's jobs run in
+    /// the background.
     ///
     /// # Errors
     /// If the database can no longer be trusted: the process has to end, and be started again.
@@ -178,8 +178,7 @@ impl Listeners {
         ended
     }
 
-    /// Serves these routes alone on the product address, with everything around them that the authority's have: to
-    /// measure what that costs.
+    /// Serves only these routes on the product address, with the middleware of the authority's own: to measure its cost.
     pub async fn serve_only(self, routes: Router<App>, app: App, shutdown: Shutdown) {
         self.limits
             .lines(router::around(&app, (routes, Table::default())), &app, &shutdown)

@@ -15,7 +15,7 @@ use prometheus_client::{
 
 use crate::availability::Availability;
 
-/// What the HTTP face counts. Routes are templates, so that no id or key becomes a label.
+/// The metrics of the server. Routes are templates, so that no id or key becomes a label.
 pub(crate) struct Metrics {
     pub(crate) requests: Family<Request, Counter>,
     pub(crate) duration: Family<Route, Histogram>,
@@ -33,7 +33,7 @@ pub(crate) struct Metrics {
     pub(crate) availability: Availability,
 }
 
-/// What was written to a stream.
+/// An event of a stream.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(crate) struct Event {
     pub(crate) event: &'static str,
@@ -79,9 +79,9 @@ pub(crate) enum LimitKind {
     License,
     /// Validations with a license key.
     Validations,
-    /// Installations that a license never had.
+    /// New installations of a license.
     Fingerprints,
-    /// Questions for changes, and streams.
+    /// Long polls and streams.
     Changes,
     /// Calls with an API token.
     Token,
@@ -126,14 +126,14 @@ impl LimitKind {
 }
 
 impl Metrics {
-    /// One more that was over the limit of the day, where that is why.
+    /// Counts an error that is the limit of the day.
     pub(crate) fn limited_today(&self, kind: LimitKind, error: &Error) {
         if matches!(error, Error::TooMany { .. }) {
             self.limited(kind);
         }
     }
 
-    /// One more that was over this limit.
+    /// Counts a call over this limit.
     pub(crate) fn limited(&self, kind: LimitKind) {
         self.rate_limited.get_or_create(&LimitLabel { limit: kind.as_str() }).inc();
     }
@@ -213,7 +213,7 @@ impl Metrics {
         metrics
     }
 
-    /// What is not about HTTP.
+    /// Registers the metrics that are not about HTTP.
     fn register_own(&self, registry: &mut Registry) {
         registry.register(
             "build",

@@ -1,4 +1,4 @@
-//! What happens to every request before and after its handler.
+//! The middleware around every request.
 
 use std::time::Duration;
 
@@ -24,11 +24,11 @@ use crate::{
 /// The longest path with its parameters, in bytes.
 const LONGEST_URI: usize = 16 * 1024;
 
-/// A request that came over a connection, where HTTP has rules for the head that hold nowhere else.
+/// Marks a request that came over a connection, where HTTP has additional rules for the head.
 #[derive(Clone, Copy)]
 pub(crate) struct OverConnection;
 
-/// Names the request, finds out where it comes from, bounds its time, and writes problems down.
+/// Names the request, finds its address, limits its time, counts it, and renders problems.
 pub(crate) async fn handle(
     State((app, table)): State<(App, Table)>,
     mut request: Request,
@@ -98,7 +98,7 @@ impl Drop for InFlight<'_> {
     }
 }
 
-/// What is asked of a head beyond that it can be read.
+/// Checks a head that could be read.
 fn check_head(request: &Request) -> Result<(), Rejected> {
     if request.uri().path_and_query().is_some_and(|path| path.as_str().len() > LONGEST_URI) {
         let detail = "the path and its parameters are at most 16 KiB";
@@ -118,7 +118,7 @@ fn timed_out(rejected: Rejected) -> Response {
     rejected.because("the request took too long").into_response()
 }
 
-/// The address below the public URL's path, where a proxy passed that on.
+/// Returns the path below that of the public URL, if a proxy passed that on.
 fn below(uri: &Uri, prefix: &str) -> Option<Uri> {
     let rest = uri.path_and_query()?.as_str().strip_prefix(prefix).filter(|_| !prefix.is_empty())?;
     match rest.as_bytes().first() {

@@ -1,4 +1,4 @@
-//! Who is at the other end, and whether a proxy in between may speak for them.
+//! The peer of a connection, and the client behind a trusted proxy.
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -120,7 +120,7 @@ impl UntrustedForwarder {
         }
     }
 
-    /// What to do about it, where there was one.
+    /// Returns the remedy, if there was such a peer.
     pub(crate) fn remedy(&self) -> Option<String> {
         let address = (*self.lock())?;
         Some(format!(

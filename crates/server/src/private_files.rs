@@ -4,14 +4,14 @@ use std::{fs, io, os::unix::fs::PermissionsExt, path::Path};
 
 use crate::listen::BindError;
 
-/// The files of a data directory that hold secrets, or what secrets unlock.
+/// The files of a data directory that hold secrets, or data that secrets unlock.
 const OURS: [&str; 6] =
     ["master.key", "root.key", "first-token", "kaching.db", "kaching.db-wal", "kaching.db-shm"];
 
 /// Refuses a data directory with a secret that others can read.
 ///
 /// # Errors
-/// With the file and the command that puts it right.
+/// With the file and the command that corrects its mode.
 pub fn check_private_files(directory: &Path) -> Result<(), BindError> {
     for name in OURS {
         let path = directory.join(name);
@@ -23,10 +23,10 @@ pub fn check_private_files(directory: &Path) -> Result<(), BindError> {
     Ok(())
 }
 
-/// Whether anyone but the owner may read or write this file; no if it is not there.
+/// Returns whether anyone but the owner may read or write this file; false if it does not exist.
 ///
 /// # Errors
-/// If it cannot be looked at.
+/// If its metadata cannot be read.
 pub fn others_can_read(path: &Path) -> io::Result<bool> {
     match fs::metadata(path) {
         Ok(found) => Ok(found.permissions().mode() & 0o077 != 0),

@@ -1,4 +1,4 @@
-//! Everything that goes wrong becomes a problem document, in this one place.
+//! Problem documents: the one place where errors become answers.
 
 use axum::{
     http::{HeaderValue, StatusCode, header},
@@ -10,7 +10,7 @@ use kaching_base::ErrorCode;
 
 use crate::request_name::RequestName;
 
-/// Why a request gets another answer than the one it asked for.
+/// The reason why a request is refused or failed.
 ///
 /// The outer middleware renders it, since only that knows the request's id.
 #[derive(Clone)]
@@ -18,7 +18,7 @@ pub(crate) struct Rejected {
     pub(crate) problem: Box<Problem>,
     /// The cause, which is logged and not sent.
     cause: Option<String>,
-    /// Which way to sign in would help.
+    /// The authentication scheme that would help.
     challenge: Option<&'static str>,
     /// The range of `Retry-After` in seconds: each answer has another value, so that clients do not all come back together.
     again: Option<(u64, u64)>,
@@ -31,7 +31,7 @@ impl Rejected {
         Self { problem: Box::new(Problem::new(code, detail)), cause: None, challenge: None, again: None }
     }
 
-    /// One member or parameter makes no sense.
+    /// Makes a refusal of one member or parameter.
     pub(crate) fn invalid(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
         let detail = detail.into();
         let mut rejected = Self::new(ErrorCode::InvalidRequest, detail.clone());
@@ -92,7 +92,7 @@ impl Rejected {
         }
     }
 
-    /// The body of the answer, which names the request.
+    /// Renders the body of the answer, which names the request.
     pub(crate) fn body(&mut self, request: &RequestName) -> Vec<u8> {
         self.problem.request_id = request.to_string();
         if let Some((least, most)) = self.again {
@@ -101,7 +101,7 @@ impl Rejected {
         serde_json::to_vec(&self.problem).expect("a problem is plain data")
     }
 
-    /// The whole answer.
+    /// Renders the answer.
     pub(crate) fn render(mut self, request: &RequestName) -> Response {
         let body = self.body(request);
         let status = StatusCode::from_u16(self.problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

@@ -1,4 +1,4 @@
-//! What a request is called: in its answer, in the log, and in the audit trail.
+//! The name of a request in its answer, in the log, and in the audit log.
 
 use std::fmt;
 
@@ -14,7 +14,7 @@ const LONGEST: usize = 128;
 /// The name of one request. A proxy or a caller may have given it one already, which its own log has, so it is kept.
 #[derive(Clone, Debug)]
 pub(crate) struct RequestName {
-    /// Ours, which the audit trail has.
+    /// Our own id, which the audit log has.
     pub(crate) id: RequestId,
     given: Option<String>,
 }

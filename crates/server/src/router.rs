@@ -1,4 +1,4 @@
-//! Every route, and what lies around them.
+//! Every route, and the middleware around them.
 
 use std::sync::OnceLock;
 
@@ -19,17 +19,17 @@ use crate::{
     v1, well_known,
 };
 
-/// What products reach: no operator call, no metrics. Every request carries its [`Peer`] as an extension.
+/// Returns the routes that products reach: no operator call, no metrics. Every request carries its [`Peer`] as an extension.
 pub fn product(app: &App) -> Router {
     around(app, product_routes().into_parts())
 }
 
-/// Everything: for the private address and the local socket. Every request carries its [`Peer`] as an extension.
+/// Returns all routes, for the private address and the local socket. Every request carries its [`Peer`] as an extension.
 pub fn everything(app: &App) -> Router {
     around(app, all_routes().into_parts())
 }
 
-/// Everything for a caller within this process: the command line where nothing serves.
+/// Returns all routes for a caller within this process: the command line when no server runs.
 pub fn local(app: &App, uid: u32) -> Router {
     everything(app).layer(axum::Extension(Peer::Local(uid)))
 }

@@ -8,31 +8,31 @@ use tokio::{sync::watch, task::JoinSet};
 #[derive(Clone)]
 pub struct Shutdown(watch::Receiver<bool>);
 
-/// The other half: asks for the stop. Dropping it asks as well.
+/// The other half: requests the shutdown. Dropping it does so, too.
 pub struct Stop(watch::Sender<bool>);
 
-/// A shutdown that was not asked for yet, and what asks for it.
+/// Returns a shutdown that was not requested yet, and its requester.
 pub fn shutdown() -> (Stop, Shutdown) {
     let (sender, receiver) = watch::channel(false);
     (Stop(sender), Shutdown(receiver))
 }
 
 impl Stop {
-    /// Asks for the stop.
+    /// Requests the shutdown.
     pub fn now(&self) {
         self.0.send_replace(true);
     }
 }
 
 impl Shutdown {
-    /// Returns when the stop was asked for.
+    /// Returns when the shutdown was requested.
     pub async fn asked(&mut self) {
         // An error means that the other half is gone, which asks as well.
         let _ = self.0.wait_for(|asked| *asked).await;
     }
 }
 
-/// The tasks of one server: none outlives it unseen, and a panic in one is reported.
+/// The tasks of one server: none outlives it unnoticed, and a panic in one is reported.
 #[derive(Default)]
 pub(crate) struct Tasks(JoinSet<()>);
 
@@ -45,7 +45,7 @@ impl Tasks {
         self.0.spawn(task);
     }
 
-    /// LongPollSlots for all, at most this long; then ends what is left and says how many that were.
+    /// Waits for all tasks, at most this long; then ends the others and returns how many those were.
     pub(crate) async fn finish(mut self, longest: Duration) -> usize {
         let all = async {
             while let Some(ended) = self.0.join_next().await {

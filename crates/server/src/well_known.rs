@@ -1,4 +1,4 @@
-//! Where everything is, and the keys that verify it.
+//! Discovery: the endpoints, and the keys that verify statements.
 
 use axum::{
     Json,
@@ -22,7 +22,7 @@ pub(crate) fn routes() -> Routes<App> {
     Routes::new().add(route!(discovery)).add(route!(jwks))
 }
 
-/// Where everything is, with the keysets.
+/// The endpoints and the keysets.
 #[utoipa::path(get, path = "/.well-known/kaching", tag = "keys", responses((status = 200, body = Discovery)))]
 async fn discovery(State(app): State<App>, _: Public<Open>) -> Json<Discovery> {
     let issuer = app.issuer();

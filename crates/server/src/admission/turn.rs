@@ -7,7 +7,7 @@ use crate::{
 use super::Turn;
 
 impl App {
-    /// LongPollSlots for a turn of this class; it lasts until it is dropped.
+    /// Waits for a turn of this class; it lasts until it is dropped.
     pub(crate) async fn turn(&self, class: CallClass) -> Result<Turn> {
         let gate = self.admission.gate(class);
         let turn = gate.enter().await;

@@ -17,18 +17,18 @@ use crate::{
 };
 
 impl App {
-    /// What an address has left that failed too often; `None` for all others.
+    /// Returns the budget of an address that failed too often; `None` for all others.
     pub(crate) fn spent(&self, arrival: &Arrival) -> Option<Budget> {
         let budget = self.limits.failures.budget(arrival.address?, self.now());
         (budget.remaining <= 0).then_some(budget)
     }
 
-    /// Refuses a call that proves nothing from an address that failed too often.
+    /// Refuses a call without a proof from an address that failed too often.
     pub(crate) fn check_guesses(&self, arrival: &Arrival) -> Result<()> {
         self.spent(arrival).map_or(Ok(()), |spent| Err(self.too_many_failures(spent)))
     }
 
-    /// Whether the database may be asked who has this secret, for an address that failed too often.
+    /// Checks whether the database may look up this secret for an address that failed too often.
     pub(crate) fn may_look_up(&self, hash: &SecretHash, spent: Budget) -> Result<()> {
         match self.limits.failures.may_look_up(hash, self.now()) {
             true => Ok(()),
@@ -42,7 +42,7 @@ impl App {
         limited(&self.metrics, spent, detail)
     }
 
-    /// Refuses a bad mac, which counts against its sender's address alone; an outdated credential does not, so that
+    /// Verifies a credential's mac. A bad one counts against its sender's address; an outdated credential does not, so that
     /// many clients behind one address can all activate again. A good one counts as a call of its activation.
     pub(crate) fn prove(
         &self,
@@ -68,7 +68,7 @@ impl App {
         }
     }
 
-    /// Counts a key that is unknown or mistyped, where that is not an error of the call.
+    /// Counts an unknown or mistyped key of a call that is no error itself.
     pub(crate) fn count_guess(&self, arrival: &Arrival, code: &str) -> Result<()> {
         if is_guess(code) {
             self.check_guesses(arrival)?;

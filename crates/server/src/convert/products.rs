@@ -10,7 +10,7 @@ use kaching_base::Term;
 use super::list_edit;
 use crate::problem::{Rejected, Result};
 
-/// One page of a list, each item in the words of the wire.
+/// Converts one page of a list.
 pub(crate) fn page<T, A>(page: Page<T>, convert: impl Fn(&T) -> A) -> api::List<A> {
     api::List { items: page.items.iter().map(convert).collect(), next: page.next }
 }
@@ -100,7 +100,7 @@ pub(crate) fn same<T>(edit: api::ListEdit<T>) -> EditList<T> {
 /// A term, which may be said in days as a number, at this place of the request.
 ///
 /// # Errors
-/// If the days are none that a term can have, or both are said.
+/// If the days are not valid for a term, or both are given.
 pub(crate) fn term_of(term: Option<Term>, days: Option<i64>, pointer: &str) -> Result<Option<Term>> {
     match (term, days) {
         (Some(_), Some(_)) => {
@@ -113,7 +113,7 @@ pub(crate) fn term_of(term: Option<Term>, days: Option<i64>, pointer: &str) -> R
     }
 }
 
-/// What is said of a lease policy; nothing said changes nothing.
+/// Converts an edit of a lease policy; absent members change nothing.
 pub(crate) fn policy_of(edit: Option<api::PolicyEdit>) -> EditPolicy {
     let edit = edit.unwrap_or_default();
     EditPolicy {

@@ -3,7 +3,7 @@
 use axum::http::{HeaderMap, header};
 use kaching_base::pasted;
 
-/// The header's text, which has the dashes and spaces of a document where a person put a key into it; empty without one.
+/// Returns the header's text, or an empty one. It may have the dashes and spaces of a document from which a person pasted.
 pub(crate) fn authorization(headers: &HeaderMap) -> &str {
     let value = headers.get(header::AUTHORIZATION);
     value.and_then(|value| str::from_utf8(value.as_bytes()).ok()).unwrap_or("")

@@ -72,7 +72,7 @@ impl CallKind for EventStream {
 }
 
 impl<K: CallKind> Public<K> {
-    /// LongPollSlots for a turn among the calls of this kind; `None` where they take no places.
+    /// Waits for a turn among the calls of this kind; `None` where they take no places.
     ///
     /// # Errors
     /// `overloaded`, if it would wait too long.

@@ -4,7 +4,7 @@ use super::{Purpose, limited, note};
 use crate::{App, problem::Result};
 
 impl App {
-    /// One call with a credential that was verified.
+    /// Counts a call with a verified credential.
     pub(crate) fn limit_activation(
         &self,
         activation: ActivationId,
@@ -16,12 +16,12 @@ impl App {
         self.limits.activations.pace(key, self.now(), &self.metrics, detail)
     }
 
-    /// One question with a lease that was verified.
+    /// Counts a read with a verified lease.
     pub(crate) fn limit_lease(&self, activation: ActivationId) -> Result<()> {
         self.limit_activation(activation, 0, Purpose::Lease)
     }
 
-    /// One call with a token that was found.
+    /// Counts a call with a token that works.
     pub(crate) fn limit_token(&self, token: TokenId) -> Result<()> {
         match self.limits.tokens.take(token, self.now()) {
             None => Ok(()),

@@ -1,4 +1,4 @@
-//! Questions for changes and streams that are opened: by lease, by license, by address.
+//! Limits of long polls and of opened streams: by activation, license and address.
 
 use std::net::IpAddr;
 
@@ -14,11 +14,11 @@ pub(super) struct ChangeLimits {
     by_license: Buckets<LicenseId>,
     per_second: u32,
     burst: u32,
-    /// What a license without a limit of slots counts as.
+    /// The slots that a license without a limit counts as.
     unlimited: u64,
 }
 
-/// Licenses that are remembered.
+/// The most remembered licenses.
 const MOST: usize = 65_536;
 
 /// Installations that ask instead of listening do so every 20 to 30 seconds: one of so many a second has some to spare.
@@ -56,7 +56,7 @@ impl ChangeLimits {
 }
 
 impl App {
-    /// One question for changes, or one stream, by a lease that was verified.
+    /// Counts a long poll or a stream with a verified lease.
     pub(crate) fn limit_changes(&self, bearer: &Bearer, address: Option<IpAddr>) -> Result<()> {
         let (limits, now, metrics) = (&self.limits.changes, self.now(), &self.metrics);
         let detail = "this installation asks for changes too often; wait as long as Retry-After says";

@@ -1,4 +1,4 @@
-//! Heartbeats by what their number says: only a new one takes from the bucket of its activation.
+//! Limits of heartbeats: only one with a new number takes from the bucket of its activation.
 //!
 //! A captured heartbeat has a good mac for ever. Sent again it costs its activation nothing that the next one needs.
 
@@ -10,7 +10,7 @@ use kaching_base::{ActivationId, Timestamp};
 use super::{MOST, Purpose, RateLimit, network, rate::Rate, recent::Recent};
 use crate::{App, arrival::Arrival, config::LimitSettings, metrics::LimitKind, problem::Result};
 
-/// What is known of the heartbeats that were answered, and the buckets of those that are not new.
+/// The last answered numbers, and the buckets of heartbeats that are not new.
 pub(super) struct Heartbeats {
     /// The last number that is known to be answered. This server learns it from each answer. Another server on the same
     /// database may have answered later ones: then a repeat of those counts as new once, and its answer says so.
@@ -73,7 +73,7 @@ impl Heartbeats {
 }
 
 impl App {
-    /// One heartbeat whose mac is good.
+    /// Counts a heartbeat with a good mac.
     pub(crate) fn limit_heartbeat(&self, arrival: &Arrival, shown: &Authorization) -> Result<()> {
         let Authorization { activation, generation, number, .. } = *shown;
         let (limits, now) = (&self.limits.heartbeats, self.now());
@@ -91,7 +91,7 @@ impl App {
         }
     }
 
-    /// Learns from what came of a heartbeat which numbers are not new any more.
+    /// Learns from the outcome of a heartbeat which numbers are not new any more.
     pub(crate) fn heartbeat_answered<T>(
         &self,
         (activation, generation, number): (ActivationId, u64, u64),

@@ -1,4 +1,4 @@
-//! Calls with a license key, by license; and how many installations it may admit that it never had.
+//! Limits of calls with a license key, by license, and of new installations of a license.
 
 use std::sync::{Mutex, MutexGuard};
 
@@ -18,14 +18,14 @@ use crate::{
     route::CallClass,
 };
 
-/// What is known of keys that licenses have, and the buckets of those licenses.
+/// The licenses of known keys, and their buckets.
 pub(crate) struct Licenses {
     calls_per_second: u32,
     calls_burst: u32,
     new_installations_per_hour: u32,
     new_installations_burst: u32,
     validations: Option<Rate>,
-    /// What a license without a limit of slots counts as.
+    /// The slots that a license without a limit counts as.
     unlimited: u64,
     /// Licenses by the HMAC of their key, with the moment when the key was last looked up.
     known: Mutex<Recent<SecretHash, (LicenseId, Timestamp)>>,
@@ -34,10 +34,10 @@ pub(crate) struct Licenses {
     new_installations: Buckets<LicenseId>,
 }
 
-/// What a call with a key is for.
+/// The purpose of a call with a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum KeyPurpose {
-    /// Only reads, and is served from memory where it can be: it has a bucket of its own.
+    /// Reads only, mostly from memory: it has a bucket of its own.
     Validate,
     Other,
 }
@@ -58,17 +58,17 @@ pub(crate) struct ByKey {
     turn: Turn,
 }
 
-/// Whether an installation may be admitted that the license never had; the place is taken before it is known to be needed,
+/// Whether a new installation may be admitted; the place is taken before it is known to be needed,
 /// so that simultaneous calls get no more places than there are.
 pub(crate) enum NewInstallation {
-    /// No limit concerns it.
+    /// No limit applies.
     Free,
     Reserved(Known),
-    /// Only those may be admitted that the license had before.
+    /// Only an installation that the license had before may be admitted.
     Spent(Budget),
 }
 
-/// Keys and licenses that are remembered; those that were in use longest ago are forgotten as new ones come.
+/// The most remembered keys and licenses; the least recently used ones are forgotten as new ones come.
 const MOST: usize = 65_536;
 /// A key that was looked up within this time is not looked up again,
 const FRESH: Seconds = Seconds(60);
@@ -155,15 +155,15 @@ impl ByKey {
 }
 
 impl NewInstallation {
-    /// Whether the authority may admit one.
+    /// Returns whether the authority may admit one.
     pub(crate) fn may(&self) -> bool {
         !matches!(self, Self::Spent(_))
     }
 }
 
 impl App {
-    /// One call with a well-formed key: it waits for its turn, and takes from the bucket of the license that has the key.
-    /// Where its address failed too often, only a key that a license has goes on.
+    /// Admits a call with a well-formed key: it waits for its turn, and takes from the bucket of the key's license. From an
+    /// address that failed too often, only a call with the key of a license is admitted.
     pub(crate) async fn by_key(
         &self,
         arrival: &Arrival,
@@ -220,7 +220,7 @@ impl App {
         })
     }
 
-    /// Puts the place back where nobody was admitted whom the license never had; a refusal takes none.
+    /// Returns the reserved place if no new installation was admitted; a refusal takes none.
     pub(crate) fn settle(
         &self,
         new_installation: &NewInstallation,
@@ -236,7 +236,7 @@ impl App {
         }
     }
 
-    /// What the authority says where a place was needed, and none was left.
+    /// Adds the budget to the authority's refusal of a new installation.
     pub(crate) fn too_many_new_installations(
         &self,
         new_installation: &NewInstallation,

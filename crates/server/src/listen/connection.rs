@@ -32,7 +32,7 @@ use super::{
 };
 use crate::{App, Peer, Shutdown, middleware::OverConnection, tasks::Tasks};
 
-/// What every connection of one listener shares.
+/// The state that all connections of one listener share.
 #[derive(Clone)]
 pub(super) struct Acceptor {
     pub(super) router: Router,

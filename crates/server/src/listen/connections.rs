@@ -1,4 +1,4 @@
-//! The connections of one listener, of which there are only so many.
+//! The connections of one listener, whose number is limited.
 //!
 //! If none is left, connections that wait for their client make room: that sent no head yet, only a part of a request,
 //! or nothing after its last answer. The address with most of these gives the oldest of its own. So nobody holds the
@@ -33,11 +33,11 @@ pub(super) struct Connections {
     open: Mutex<HashMap<u64, Arc<State>>>,
     numbers: AtomicU64,
     began: Instant,
-    /// How many were ended to make room.
+    /// The number of connections that were ended to make room.
     ended: Counter,
 }
 
-/// What is known of a connection.
+/// The state of a connection.
 pub(super) struct State {
     address: Option<IpAddr>,
     /// Milliseconds from the beginning of the listener to the moment since which it waits for its client; or [`BUSY`].
@@ -69,7 +69,7 @@ const PATIENCE: u64 = 1000;
 const SHORT_PATIENCE: u64 = 100;
 /// How soon it is tried again to make room, where nobody could be asked to end.
 const AGAIN: Duration = Duration::from_millis(20);
-/// One of so many connections is ended at a time, so that looking for them costs each new_installation little.
+/// One of so many connections is ended at a time, so that the search costs each new connection little.
 const PART: usize = 100;
 
 impl Connections {

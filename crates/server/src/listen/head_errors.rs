@@ -1,5 +1,5 @@
-//! What is answered where no handler is reached: to a head that cannot be read, is too long, or does not come. hyper
-//! answers some of these itself, with a status and nothing else; each gets the same problem document as any other no.
+//! Answers before any handler is reached: to a head that cannot be read, is too long, or does not arrive. hyper answers
+//! some of these itself with a bare status; each gets a problem document like any other refusal.
 
 use std::{
     io,
@@ -17,20 +17,20 @@ use crate::{
     request_name::{RequestName, X_REQUEST_ID},
 };
 
-/// How a header of the PROXY protocol begins, in its versions 1 and 2.
+/// The first bytes of a header of the PROXY protocol, in its versions 1 and 2.
 const PROXY: [&[u8]; 2] = [b"PROXY ", b"\r\n\r\n\0\r\nQUIT\n"];
 
 /// A connection on which the answers of hyper itself are replaced.
 pub(super) struct HeadErrors<'a, S> {
     stream: S,
     app: &'a App,
-    /// The first bytes that came.
+    /// The first bytes that arrived.
     first: Vec<u8>,
-    /// Whether something came since the last answer.
+    /// Whether something arrived since the last answer.
     begun: bool,
     /// Whether a line of it has ended.
     line_ended: bool,
-    /// What is sent in the place of an answer of hyper's, and how much of it was.
+    /// The bytes that are sent in place of hyper's answer, and how many were sent.
     instead: Option<(Vec<u8>, usize)>,
 }
 
@@ -40,7 +40,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> HeadErrors<'a, S> {
         Self { stream, app, first: Vec::new(), begun, line_ended, instead: None }
     }
 
-    /// Answers a head of which the rest did not come in time. Who sent nothing since the last answer is left without.
+    /// Answers a head of which the rest did not come in time. A client that sent nothing since the last answer gets none.
     pub(super) async fn timed_out(&mut self) {
         if self.begun {
             let detail = "the head of the request did not come in time; send it without a pause";
@@ -51,8 +51,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> HeadErrors<'a, S> {
         }
     }
 
-    /// What hyper is about to answer by itself, as a problem; nothing where these bytes are an answer of ours, which has
-    /// a body whatever it says.
+    /// Returns hyper's own answer as a problem; `None` if these bytes are an answer of ours, which always has a body.
     fn problem(&self, bytes: &[u8]) -> Option<Rejected> {
         let status = bytes.strip_prefix(b"HTTP/1.1 ")?.get(..3)?;
         if !bytes.ends_with(b"\r\n\r\n") || !holds(bytes, b"\r\ncontent-length: 0\r\n") {
@@ -80,7 +79,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> HeadErrors<'a, S> {
         })
     }
 
-    /// A whole answer, after which the connection ends.
+    /// Renders an answer, after which the connection ends.
     fn answer(&self, mut rejected: Rejected) -> Vec<u8> {
         let name = RequestName::from(self.app.request_id());
         let body = rejected.body(&name);

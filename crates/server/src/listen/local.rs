@@ -35,7 +35,7 @@ pub(super) fn bind(directory: &Path) -> Result<(UnixListener, PathBuf), BindErro
     Ok((listener, path))
 }
 
-/// Who is at the other end, if that is the server's own user or root.
+/// Returns the user at the other end, if that is the server's own user or root.
 pub(super) fn peer(stream: &UnixStream, socket: &Path) -> Option<Peer> {
     let uid = stream.peer_cred().ok()?.uid();
     // The socket was made by this process: its owner is our user.

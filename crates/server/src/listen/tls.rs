@@ -1,4 +1,4 @@
-//! TLS with a certificate that is read again when its files change.
+//! TLS with a certificate that is loaded again when its files change.
 
 mod pair;
 mod validity;
@@ -25,7 +25,7 @@ pub use self::pair::{CertificateState, check_certificate};
 use super::BindError;
 use crate::{App, Shutdown};
 
-/// How often the files are looked at.
+/// How often the files are checked.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// The certificate in use, and where it comes from.

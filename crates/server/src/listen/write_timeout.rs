@@ -1,4 +1,4 @@
-//! A connection whose other end must take what it asked for.
+//! A time limit for writes: a client must read its answers.
 
 use std::{
     io,
@@ -12,12 +12,12 @@ use tokio::{
     time::Sleep,
 };
 
-/// Ends what is written by an error when nothing of it could be sent for too long: a client that does not read its
-/// answers would otherwise hold its connection without end.
+/// A stream whose writes fail when nothing could be sent for too long: a client that does not read its answers would
+/// otherwise hold its connection forever.
 pub(super) struct WriteTimeout<S> {
     stream: S,
     patience: Duration,
-    /// Runs from the moment at which the other end stopped taking.
+    /// Runs from the moment at which the other end stopped reading.
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
