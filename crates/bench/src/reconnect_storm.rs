@@ -285,7 +285,7 @@ impl StormResult {
 
     fn text(&self, output: &Output) -> String {
         Card::new(format!("{} clients together, from {} processes", self.clients, self.generators))
-            .line("StormResult", format!("within {:.0} ms", self.settled_ms))
+            .line("Settled", format!("within {:.0} ms", self.settled_ms))
             .line(
                 "A lease",
                 format!("p50 {:.0} ms, p99 {:.0} ms, max {:.0} ms", self.p50_ms, self.p99_ms, self.max_ms),

@@ -10,7 +10,7 @@ use crate::{
 
 mod list;
 
-/// The audit log: changes and refusals, with who made them
+/// The audit log: changes and refusals, with their actors
 #[derive(Subcommand)]
 pub(crate) enum AuditCommand {
     List(list::ListAudit),

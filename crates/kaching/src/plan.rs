@@ -53,7 +53,7 @@ impl Noun for Plan {
             .line("Term", term(self))
             .maybe("Price", self.price.as_ref().map(price))
             .list("Features", &self.features)
-            .line("TermsArguments", limits(&self.limits));
+            .line("Limits", limits(&self.limits));
         policy(card, &self.lease_policy, self.kind)
             .line("Made", ago(self.created_at, output.now))
             .maybe("Archived", self.archived_at.map(|at| ago(at, output.now)))

@@ -47,12 +47,7 @@ enum Target {
 
 /// Returns every target, the most asked for first.
 pub(super) fn all(rows: &[Figures]) -> Vec<TargetLine> {
-    let find = |name: &str, engine: Option<&str>, looped: Option<&str>, of: Option<&str>| {
-        let is = |row: &&Figures| {
-            row.name == name && row.engine == engine && row.looped == looped && row.of.as_deref() == of
-        };
-        rows.iter().find(is)
-    };
+    let find = |name, engine, looped, of| find(rows, name, engine, looped, of);
     let (sqlite, postgres, closed, open) = (Some("sqlite"), Some("postgres"), Some("closed"), Some("open"));
     let heartbeats = find("heartbeat", sqlite, closed, None);
     let late = find("heartbeat", sqlite, open, None);
@@ -139,6 +134,18 @@ pub(super) fn all(rows: &[Figures]) -> Vec<TargetLine> {
         line("memory, idle", idle, RSS, Target::Most(40.0)),
         line("memory under heartbeats", heartbeats, RSS, Target::Most(200.0)),
     ]
+}
+
+fn find<'r>(
+    rows: &'r [Figures],
+    name: &str,
+    engine: Option<&str>,
+    looped: Option<&str>,
+    of: Option<&str>,
+) -> Option<&'r Figures> {
+    rows.iter().find(|row| {
+        row.name == name && row.engine == engine && row.looped == looped && row.of.as_deref() == of
+    })
 }
 
 fn line(what: &'static str, row: Option<&Figures>, measure: Metric, target: Target) -> TargetLine {

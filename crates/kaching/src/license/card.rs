@@ -46,7 +46,7 @@ fn card(license: &License, names: &Names, output: &Output) -> String {
         )
         .line("Ends", super::ends(license, output))
         .list("Features", &license.features)
-        .line("TermsArguments", limits(&license.limits))
+        .line("Limits", limits(&license.limits))
         .list("Bound to", bindings);
     policy(card, &license.lease_policy, license.kind)
         .list("Tags", &license.tags)

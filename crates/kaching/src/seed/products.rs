@@ -134,7 +134,7 @@ const PRODUCTS: [Product; 3] = [
             ("routing", "Routing", "Send each request to the service that answers it best"),
             ("service_catalog", "Service catalogue", "Find and reuse every service of your company"),
             ("analytics", "Analytics", "See what is asked, what it costs, and what it saves"),
-            ("policy_engine", "PolicyArguments engine", "Decide who may ask what, and prove it later"),
+            ("policy_engine", "Policy engine", "Decide who may ask what, and prove it later"),
         ],
         plans: &[
             Plan {

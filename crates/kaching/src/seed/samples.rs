@@ -27,27 +27,19 @@ pub(super) struct SampleLicense {
 /// Returns a few customers in every state.
 pub(super) fn small(now: Timestamp) -> Vec<SampleCustomer> {
     let in_days = |days: i64| Some(midnight(now) + Seconds::days(days));
+    let on = |product, plan, installations: &[&str]| SampleLicense {
+        installations: names(installations),
+        ..license(product, plan)
+    };
     vec![
         customer(
             1,
             "Acme Corp",
             "acme",
             &["key-account"],
-            vec![
-                SampleLicense { installations: names(&["eu-1"]), ..license("chorus", "team") },
-                SampleLicense {
-                    installations: names(&["Studio iMac", "Front desk"]),
-                    ..license("agencyos", "team")
-                },
-            ],
+            vec![on("chorus", "team", &["eu-1"]), on("agencyos", "team", &["Studio iMac", "Front desk"])],
         ),
-        customer(
-            2,
-            "Globex",
-            "globex",
-            &[],
-            vec![SampleLicense { installations: names(&["prod"]), ..license("chorus", "community") }],
-        ),
+        customer(2, "Globex", "globex", &[], vec![on("chorus", "community", &["prod"])]),
         customer(
             3,
             "Initech",
@@ -65,11 +57,8 @@ pub(super) fn small(now: Timestamp) -> Vec<SampleCustomer> {
             "umbrella",
             &["key-account"],
             vec![
-                SampleLicense { installations: names(&["lab-cluster"]), ..license("chorus", "enterprise") },
-                SampleLicense {
-                    installations: names(&["gateway-1", "gateway-2"]),
-                    ..license("caio", "enterprise")
-                },
+                on("chorus", "enterprise", &["lab-cluster"]),
+                on("caio", "enterprise", &["gateway-1", "gateway-2"]),
             ],
         ),
         customer(
@@ -83,13 +72,7 @@ pub(super) fn small(now: Timestamp) -> Vec<SampleCustomer> {
                 ..license("chorus", "team")
             }],
         ),
-        customer(
-            6,
-            "Pied Piper",
-            "piedpiper",
-            &["trial"],
-            vec![SampleLicense { installations: names(&["laptop"]), ..license("caio", "trial") }],
-        ),
+        customer(6, "Pied Piper", "piedpiper", &["trial"], vec![on("caio", "trial", &["laptop"])]),
         customer(
             7,
             "Stark Studios",
@@ -103,7 +86,7 @@ pub(super) fn small(now: Timestamp) -> Vec<SampleCustomer> {
             "wayne",
             &[],
             vec![
-                SampleLicense { installations: names(&["dock-1"]), ..license("caio", "perpetual") },
+                on("caio", "perpetual", &["dock-1"]),
                 SampleLicense { starts: in_days(30), expires: in_days(395), ..license("agencyos", "solo") },
             ],
         ),
