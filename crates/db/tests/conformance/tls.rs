@@ -139,7 +139,7 @@ async fn a_server_without_tls_is_taken_only_where_that_was_said() {
         |settings: &str| format!("postgresql://kaching@127.0.0.1:{}/postgres?{settings}", server.port());
     for settings in ["sslmode=require", "sslmode=verify-full", "sslrootcert=system"] {
         let why = open(address(settings)).await.err().unwrap();
-        assert!(why.contains("it offers no TLS: switch that on there (ssl = on)"), "{settings}: {why}");
+        assert!(why.contains("it offers no TLS: switch it on there (ssl = on)"), "{settings}: {why}");
     }
     for settings in ["", "sslmode=prefer", "sslmode=disable"] {
         open(address(settings)).await.unwrap().close().await;
