@@ -338,7 +338,7 @@ fn all_measurements_go_into_a_page_with_pictures() {
         "cores of",
         "SQLite 3.",
         "| heartbeats, SQLite | ≥ 20000/s |",
-        "| what | target | measured | reached |",
+        "| figure | target | measured | reached |",
     ] {
         assert!(text.contains(words), "{words} is missing: {text}");
     }
@@ -355,7 +355,7 @@ fn all_measurements_go_into_a_page_with_pictures() {
 fn a_measurement_that_is_impossible_says_why() {
     let kaching = Kaching::new();
     for (line, code, words) in [
-        (&["scale", "--sizes", "200,100"][..], 2, "The sizes go up"),
+        (&["scale", "--sizes", "200,100"][..], 2, "The sizes must be in ascending order"),
         (&["events", "--streams", "18001"], 2, "ask for fewer, or for more replicas"),
         (&["events", "--replicas", "2", "--engine", "sqlite"], 2, "SQLite has one server"),
         (&["heartbeat", "--rate", "0"], 2, "a rate is from 1"),
