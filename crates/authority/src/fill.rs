@@ -1,5 +1,7 @@
 //! Fills a database with many customers, licenses and running installations, for measurements.
 
+use std::ops::Range;
+
 use kaching_base::{ActivationId, CustomerId, FingerprintKind, Id, IdKind, LicenseId, Seconds, Timestamp};
 use kaching_db::Tx;
 use kaching_domain::{
@@ -16,7 +18,7 @@ use crate::{
     search::{self, Noun},
 };
 
-/// What one transaction adds.
+/// The rows to add.
 #[derive(Clone, Copy, Debug)]
 pub struct Fill {
     /// The license whose product, plan and terms the new licenses copy.
@@ -44,53 +46,80 @@ const HEARTBEATS: u32 = 10;
 /// How long the installations may run without a heartbeat.
 const RUNS_FOR: Seconds = Seconds::days(1);
 
+/// The most installations of one transaction, whose deadline is short.
+const BATCH: u32 = 200;
+
 impl Authority {
-    /// Adds customers, licenses and running installations in one transaction, with their search words and audit
-    /// entries. It checks no rule.
+    /// Adds customers, licenses and running installations, with their search words and audit entries, in transactions
+    /// of some hundred. It checks no rule.
     ///
     /// # Errors
     /// If the license does not exist, or the database fails.
     pub async fn fill(&self, fill: Fill) -> Result<Vec<FilledInstallation>> {
+        let mut filled = Vec::new();
+        let mut customer = None;
+        let (count, step) = match fill.licenses {
+            Some(licenses) => (licenses, (BATCH / fill.each.max(1)).max(1)),
+            None => (fill.each, BATCH),
+        };
+        let mut at = 0;
+        while at < count {
+            let batch = Batch { fill, from: at, to: count.min(at + step), customer };
+            let (added, last) = self.fill_batch(batch).await?;
+            filled.extend(added);
+            (at, customer) = (batch.to, last);
+        }
+        Ok(filled)
+    }
+
+    async fn fill_batch(&self, batch: Batch) -> Result<(Vec<FilledInstallation>, Option<CustomerId>)> {
         self.write("filling.fill", Cx::system("fill"), move |tx, op| {
+            let Batch { fill, from, to, customer } = batch;
             let like = licenses::sql::lock_by_id(tx, fill.like)?.ok_or_else(crate::status::no_license)?;
-            let mut filler = Filler { ids: 0, filled: Vec::new() };
+            let mut filler = Filler { ids: 0, customer, filled: Vec::new() };
             match fill.licenses {
-                Some(count) => filler.add_licenses(tx, op, &fill, &like, count)?,
+                Some(_) => filler.add_licenses(tx, op, &batch, &like)?,
                 None => {
-                    filler.add_installations(tx, op, like.id, fill.each, fill.first)?;
-                    licenses::sql::set_active(tx, like.id, like.active + i64::from(fill.each))?;
+                    filler.add_installations(tx, op, like.id, from..to, fill.first)?;
+                    licenses::sql::set_active(tx, like.id, like.active + i64::from(to - from))?;
                 }
             }
-            Ok(filler.filled)
+            Ok((filler.filled, filler.customer))
         })
         .await
     }
 }
 
+/// A part of a fill: of its licenses, or of the installations that it adds to one.
+#[derive(Clone, Copy)]
+struct Batch {
+    fill: Fill,
+    from: u32,
+    to: u32,
+    /// The last customer of the batch before.
+    customer: Option<CustomerId>,
+}
+
 struct Filler {
     /// The number of ids so far.
     ids: i64,
+    /// The last customer.
+    customer: Option<CustomerId>,
     filled: Vec<FilledInstallation>,
 }
 
 impl Filler {
-    fn add_licenses(
-        &mut self,
-        tx: &mut Tx<'_>,
-        op: &mut Op,
-        fill: &Fill,
-        like: &License,
-        count: u32,
-    ) -> Result<()> {
-        let mut customer = like.customer;
-        for at in 0..count {
-            let number = fill.first + u64::from(at);
+    fn add_licenses(&mut self, tx: &mut Tx<'_>, op: &mut Op, batch: &Batch, like: &License) -> Result<()> {
+        let Fill { each, first, .. } = batch.fill;
+        for at in batch.from..batch.to {
+            let number = first + u64::from(at);
             if at % 10 == 0 {
-                customer = self.add_customer(tx, op, number)?;
+                self.customer = Some(self.add_customer(tx, op, number)?);
             }
-            let like = License { customer, active: fill.each.into(), ..like.clone() };
+            let customer = self.customer.unwrap_or(like.customer);
+            let like = License { customer, active: each.into(), ..like.clone() };
             let license = self.add_license(tx, op, like, number)?;
-            self.add_installations(tx, op, license, fill.each, number)?;
+            self.add_installations(tx, op, license, 0..each, number)?;
         }
         Ok(())
     }
@@ -146,10 +175,10 @@ impl Filler {
         tx: &mut Tx<'_>,
         op: &mut Op,
         license: LicenseId,
-        count: u32,
+        installations: Range<u32>,
         number: u64,
     ) -> Result<()> {
-        for one in 0..count {
+        for one in installations {
             let fingerprint = format!("install-{number:08}x{one:05}");
             let activation = self.activation(op, license, &fingerprint)?;
             activations::sql::insert(tx, &activation)?;

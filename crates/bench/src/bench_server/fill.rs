@@ -7,9 +7,9 @@ use kaching_command::{failure::Failure, output::show_progress};
 
 /// The most installations in the sample: more than a load can use in its time.
 const KEPT: usize = 100_000;
-/// The licenses of one transaction, with ten installations each.
+/// The licenses that one call adds, with ten installations each.
 const BATCH: u32 = 100;
-/// The installations of one transaction that adds to one license.
+/// The installations that one call adds to one license.
 const ON_ONE: u32 = 1000;
 
 impl BenchServer<'_> {
