@@ -8,6 +8,7 @@ mod features;
 mod jobs;
 mod keys;
 mod licenses;
+mod noun;
 mod plans;
 mod products;
 mod system;

@@ -3,9 +3,9 @@
 use kaching_testkit::World;
 use serde_json::{Value, json};
 
-use crate::face::{Face, description};
+use crate::test_server::{TestServer, description};
 
-/// What stands in the place of a member, parameter or address.
+/// A value in place of a member, parameter or address.
 fn odd() -> Vec<Value> {
     vec![
         json!(null),
@@ -45,26 +45,27 @@ const ADDRESSES: [&str; 9] = [
 ];
 
 #[tokio::test]
-async fn no_input_makes_the_authority_fail() {
+async fn no_input_causes_a_failure() {
     World::each(|world| async {
         let unlimited =
             "[limits]\ntoken_per_second = 0\nlicense_per_second = 0\nnew_fingerprints_per_hour = 0";
-        let face = Face::with(world, unlimited);
-        face.seed().await;
+        let server = TestServer::with(world, unlimited);
+        server.seed().await;
         let mut asked = 0;
         for (template, item) in description()["paths"].as_object().unwrap() {
             for (method, operation) in item.as_object().unwrap() {
                 let method = static_method(method);
-                let real = template.replace("{id}", &address(&face, template).await);
+                let real = template.replace("{id}", &address(&server, template).await);
                 for query in queries(operation) {
-                    asked += ask(&face, method, &format!("{real}{query}"), None).await;
+                    asked += ask(&server, method, &format!("{real}{query}"), None).await;
                 }
                 for body in bodies(operation) {
-                    asked += ask(&face, method, &real, Some(body)).await;
+                    asked += ask(&server, method, &real, Some(body)).await;
                 }
                 for odd in ADDRESSES.iter().filter(|_| template.contains("{id}")) {
                     asked +=
-                        ask(&face, method, &template.replace("{id}", odd), Some(sound_body(operation))).await;
+                        ask(&server, method, &template.replace("{id}", odd), Some(sound_body(operation)))
+                            .await;
                 }
             }
         }
@@ -74,7 +75,7 @@ async fn no_input_makes_the_authority_fail() {
 }
 
 /// The address of something that is there, made for this operation alone where it could be spoilt.
-pub(crate) async fn address(face: &Face, template: &str) -> String {
+pub(crate) async fn address(server: &TestServer, template: &str) -> String {
     let noun = template.strip_prefix("/v1/admin/").unwrap_or_default().split('/').next().unwrap();
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     match noun {
@@ -83,29 +84,31 @@ pub(crate) async fn address(face: &Face, template: &str) -> String {
         "plans" => "chorus:enterprise".to_owned(),
         "customers" => {
             let body = json!({"name": "c"});
-            text(&face.admin("POST", "/customers").json(&body).send().await.expect(201)["id"])
+            text(&server.admin("POST", "/customers").json(&body).send().await.expect(201)["id"])
         }
-        "licenses" => text(&face.license("team").await["id"]),
+        "licenses" => text(&server.license("team").await["id"]),
         "tokens" => {
             let body = json!({"name": "t", "scopes": ["read"]});
-            text(&face.admin("POST", "/tokens").json(&body).send().await.expect(201)["id"])
+            text(&server.admin("POST", "/tokens").json(&body).send().await.expect(201)["id"])
         }
         "activations" => {
-            let key = &face.license("team").await["key"];
+            let key = &server.license("team").await["key"];
             let body = json!({"license_key": key, "product": "chorus", "fingerprint": "f", "kind": "cluster", "nonce": "0123456789abcdef"});
-            text(&face.call("POST", "/v1/activate").json(&body).send().await.expect(201)["activation"]["id"])
+            text(
+                &server.call("POST", "/v1/activate").json(&body).send().await.expect(201)["activation"]["id"],
+            )
         }
-        "keys" => text(&face.admin("GET", "/keys").send().await.expect(200)["items"][0]["kid"]),
+        "keys" => text(&server.admin("GET", "/keys").send().await.expect(200)["items"][0]["kid"]),
         _ => String::new(),
     }
 }
 
-async fn ask(face: &Face, method: &'static str, path: &str, body: Option<Value>) -> usize {
+async fn ask(server: &TestServer, method: &'static str, path: &str, body: Option<Value>) -> usize {
     let operator = path.starts_with("/v1/admin");
     let call = if operator {
-        face.admin(method, path.strip_prefix("/v1/admin").unwrap())
+        server.admin(method, path.strip_prefix("/v1/admin").unwrap())
     } else {
-        face.call(method, path)
+        server.call(method, path)
     };
     let call = match &body {
         Some(body) => call.json(body),
@@ -120,10 +123,10 @@ async fn ask(face: &Face, method: &'static str, path: &str, body: Option<Value>)
     };
     let answer = call.send().await;
     assert!(answer.status < 500, "{method} {path} {body:?}: {:#}", answer.body);
-    let told = answer.body["detail"].as_str().unwrap_or_default();
-    let found = kaching_testkit::word_of_rust(told, &["invalid type", "invalid value", "expected value"])
+    let detail = answer.body["detail"].as_str().unwrap_or_default();
+    let found = kaching_testkit::word_of_rust(detail, &["invalid type", "invalid value", "expected value"])
         .filter(|_| answer.status >= 400);
-    assert!(found.is_none(), "{found:?}: {method} {path} {body:?}: {told}");
+    assert!(found.is_none(), "{found:?}: {method} {path} {body:?}: {detail}");
     1
 }
 
@@ -199,13 +202,13 @@ fn is_enum(schema: &Value) -> bool {
 #[tokio::test]
 async fn a_word_of_another_type_is_named_by_its_pointer() {
     let unlimited = "[limits]\ntoken_per_second = 0\nlicense_per_second = 0\nnew_fingerprints_per_hour = 0";
-    let face = Face::with(World::on(kaching_testkit::Engine::Sqlite).await, unlimited);
-    face.seed().await;
+    let server = TestServer::with(World::on(kaching_testkit::Engine::Sqlite).await, unlimited);
+    server.seed().await;
     let mut members = 0;
     for (template, item) in description()["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {
             let Some(schema) = schema_of(operation) else { continue };
-            let real = template.replace("{id}", &address(&face, template).await);
+            let real = template.replace("{id}", &address(&server, template).await);
             for (name, member) in schema["properties"].as_object().unwrap() {
                 if !is_enum(member) {
                     continue;
@@ -215,8 +218,8 @@ async fn a_word_of_another_type_is_named_by_its_pointer() {
                     let mut body = sound_body(operation);
                     body[name] = wrong;
                     let (method, operator) = (static_method(method), real.strip_prefix("/v1/admin"));
-                    let call =
-                        operator.map_or_else(|| face.call(method, &real), |path| face.admin(method, path));
+                    let call = operator
+                        .map_or_else(|| server.call(method, &real), |path| server.admin(method, path));
                     let call = match real.as_str() {
                         "/v1/heartbeat" | "/v1/deactivate" | "/v1/reports" => {
                             let secret = kaching_base::Base64Url([7; 32]);

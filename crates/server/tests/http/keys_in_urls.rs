@@ -4,15 +4,15 @@ use kaching_testkit::World;
 use serde_json::Value;
 
 use crate::{
-    face::{Answer, Call, Face, description},
     hostile::{sound_body, static_method},
+    test_server::{Answer, Call, TestServer, description},
 };
 
 /// A call to each operation of the description, as one who may.
-fn call<'f>(face: &'f Face, method: &'static str, path: &str) -> Call<'f> {
+fn call<'f>(server: &'f TestServer, method: &'static str, path: &str) -> Call<'f> {
     match path.strip_prefix("/v1/admin") {
-        Some(path) => face.admin(method, path),
-        None => face.call(method, path).header("authorization", "Bearer a.lease.perhaps"),
+        Some(path) => server.admin(method, path),
+        None => server.call(method, path).header("authorization", "Bearer a.lease.perhaps"),
     }
 }
 
@@ -30,8 +30,8 @@ fn refused(answer: Answer, key: &str, pointer: &str, what: &str) {
 #[tokio::test]
 async fn no_path_and_no_parameter_takes_a_license_key() {
     World::each(|world| async {
-        let face = Face::with(world, "[limits]\ntoken_per_second = 0");
-        let license = face.seed().await;
+        let server = TestServer::with(world, "[limits]\ntoken_per_second = 0");
+        let license = server.seed().await;
         let key = license["key"].as_str().unwrap();
         let mistyped = format!("{}{}", &key[..key.len() - 1], if key.ends_with('0') { '1' } else { '0' });
         let foreign = "AGY-CUST-001-20261122-0123456789ABCDEFGHJK";
@@ -43,7 +43,7 @@ async fn no_path_and_no_parameter_takes_a_license_key() {
                 if template.contains("{id}") {
                     for written in [key, &key.to_lowercase(), &mistyped, foreign, &key.replace('-', "%20")] {
                         let path = template.replace("{id}", written);
-                        let answer = call(&face, method, &path).json(&sound_body(operation)).send().await;
+                        let answer = call(&server, method, &path).json(&sound_body(operation)).send().await;
                         refused(answer, written, "/id", &what);
                         paths += 1;
                     }
@@ -54,17 +54,17 @@ async fn no_path_and_no_parameter_takes_a_license_key() {
                     let path = template.replace("{id}", "chorus");
                     for written in [key.to_owned(), format!("of+{key}"), mistyped.clone()] {
                         let query = format!("{path}?{parameter}={written}");
-                        let answer = call(&face, method, &query).send().await;
+                        let answer = call(&server, method, &query).send().await;
                         refused(answer, key, &format!("/{parameter}"), &what);
                     }
-                    let answer = call(&face, method, &format!("{path}?{key}=1")).send().await;
+                    let answer = call(&server, method, &format!("{path}?{key}=1")).send().await;
                     refused(answer, key, "", &what);
                     parameters += 1;
                 }
             }
         }
         assert!(paths > 100 && parameters > 50, "only {paths} paths and {parameters} parameters");
-        let found = face.admin("GET", &format!("/licenses/{}", license["id"].as_str().unwrap()));
+        let found = server.admin("GET", &format!("/licenses/{}", license["id"].as_str().unwrap()));
         assert_eq!(found.send().await.expect(200)["status"], "active", "none of them has changed it");
     })
     .await;

@@ -5,47 +5,48 @@ use kaching_server::Peer;
 use kaching_testkit::{Engine, World};
 use serde_json::json;
 
-use crate::face::{Answer, Face};
+use crate::test_server::{Answer, TestServer};
 
 const UNKNOWN: &str = "CHORUS-00000-00000-00000-00000-00000";
 
-async fn guess(face: &Face, peer: &str) -> Answer {
+async fn guess(server: &TestServer, peer: &str) -> Answer {
     let body = json!({"license_key": UNKNOWN, "product": "chorus", "fingerprint": "f", "kind": "cluster", "nonce": "0123456789abcdef"});
-    face.call("POST", "/v1/activate").peer(Peer::Network(peer.parse().unwrap())).json(&body).send().await
+    server.call("POST", "/v1/activate").peer(Peer::Network(peer.parse().unwrap())).json(&body).send().await
 }
 
 #[tokio::test]
 async fn sixty_failures_a_minute_and_then_a_wait() {
-    let face = Face::of(World::on(Engine::Sqlite).await);
-    let license = face.seed().await;
+    let server = TestServer::of(World::on(Engine::Sqlite).await);
+    let license = server.seed().await;
     for left in (0..60).rev() {
-        let answer = guess(&face, "203.0.113.66:1").await;
+        let answer = guess(&server, "203.0.113.66:1").await;
         assert_eq!(answer.header("ratelimit"), format!("\"failures\";r={left};t={}", u8::from(left == 0)));
         assert!(["license_not_found", "key_malformed"].contains(&answer.body["code"].as_str().unwrap()));
     }
-    let limited = guess(&face, "203.0.113.66:2").await;
+    let limited = guess(&server, "203.0.113.66:2").await;
     assert_eq!(
         (limited.header("retry-after"), limited.header("ratelimit-policy")),
         ("1", "\"failures\";q=60;w=60")
     );
     assert_eq!(limited.refused(429, "rate_limited")["retry_after_s"], 1);
     let mistyped = json!({"license_key": "CHORUS-1"});
-    let from_there = face.call("POST", "/v1/validate").peer(Peer::Network("203.0.113.66:3".parse().unwrap()));
+    let from_there =
+        server.call("POST", "/v1/validate").peer(Peer::Network("203.0.113.66:3".parse().unwrap()));
     from_there.json(&mistyped).send().await.refused(429, "rate_limited");
     let valid = json!({"license_key": license["key"]});
-    face.call("POST", "/v1/validate").json(&valid).send().await.expect(200);
-    face.world.clock.advance(Seconds(1));
-    assert_ne!(guess(&face, "203.0.113.66:1").await.status, 429);
-    assert_eq!(guess(&face, "203.0.113.66:1").await.status, 429);
+    server.call("POST", "/v1/validate").json(&valid).send().await.expect(200);
+    server.world.clock.advance(Seconds(1));
+    assert_ne!(guess(&server, "203.0.113.66:1").await.status, 429);
+    assert_eq!(guess(&server, "203.0.113.66:1").await.status, 429);
 }
 
 #[tokio::test]
 async fn the_address_behind_a_trusted_proxy_is_the_one_that_counts() {
     let settings = "[server]\ntrusted_proxies = ['10.0.0.0/8']\n[limits]\nfailures_per_minute = 1";
-    let face = Face::with(World::on(Engine::Sqlite).await, settings);
+    let server = TestServer::with(World::on(Engine::Sqlite).await, settings);
     let body = json!({"license_key": UNKNOWN});
     let ask = |peer: &str, forwarded: &str| {
-        let call = face.call("POST", "/v1/validate").peer(Peer::Network(peer.parse().unwrap()));
+        let call = server.call("POST", "/v1/validate").peer(Peer::Network(peer.parse().unwrap()));
         call.header("x-forwarded-for", forwarded).json(&body).send()
     };
     ask("10.0.0.1:1", "198.51.100.1").await.expect(200);
@@ -57,18 +58,18 @@ async fn the_address_behind_a_trusted_proxy_is_the_one_that_counts() {
 }
 
 #[tokio::test]
-async fn reports_and_usage_beyond_those_of_a_day_are_told_so() {
+async fn reports_and_usage_over_the_daily_limit_are_refused() {
     World::each(|world| async {
-        let face = Face::of(world);
-        let license = face.seed().await;
+        let server = TestServer::of(world);
+        let license = server.seed().await;
         let body = json!({"license_key": license["key"], "product": "chorus", "fingerprint": "f", "kind": "cluster", "nonce": "0123456789abcdef"});
-        let active = face.call("POST", "/v1/activate").json(&body).send().await.expect(201);
+        let active = server.call("POST", "/v1/activate").json(&body).send().await.expect(201);
         let credential = active["credential"].as_str().unwrap();
         let report = |number: usize| {
-            face.world.clock.advance(Seconds(1));
+            server.world.clock.advance(Seconds(1));
             let body = json!({"kind": "compliance", "detail": "x".repeat(8192), "at": "2026-11-22T00:00:00Z",
                 "nonce": format!("0123456789abcdef-{number}")});
-            face.call("POST", "/v1/reports").json(&body).signed(credential, 0).send()
+            server.call("POST", "/v1/reports").json(&body).signed(credential, 0).send()
         };
         for number in 0..50 {
             assert_eq!(report(number).await.status, 204);
@@ -77,9 +78,9 @@ async fn reports_and_usage_beyond_those_of_a_day_are_told_so() {
         let wait: i64 = limited.header("retry-after").parse().unwrap();
         assert_eq!(limited.refused(429, "rate_limited")["retry_after_s"], wait);
         assert_eq!(report(0).await.status, 204, "a repeat is no other report");
-        face.world.clock.advance(Seconds(wait));
+        server.world.clock.advance(Seconds(wait));
         assert_eq!(report(50).await.status, 204);
-        let metrics = face.call("GET", "/metrics").send().await.bytes;
+        let metrics = server.call("GET", "/metrics").send().await.bytes;
         let metrics = String::from_utf8(metrics).unwrap();
         assert!(metrics.contains("rate_limited_total{limit=\"reports\"} 1"), "{metrics}");
 
@@ -89,36 +90,36 @@ async fn reports_and_usage_beyond_those_of_a_day_are_told_so() {
             }).collect();
             let fpr = kaching_authority::license::Digest::of("f").to_string();
             let body = json!({"nonce": format!("fedcba9876543210-{number}"), "fpr": fpr, "usage": usage});
-            face.call("POST", "/v1/heartbeat").json(&body).signed(credential, number).send()
+            server.call("POST", "/v1/heartbeat").json(&body).signed(credential, number).send()
         };
         beat(1, 201).await.refused(422, "invalid_request");
-        let told = beat(1, 200).await.expect(200);
-        assert_eq!(told["warnings"], json!(["the license has no counter named 'invented': it was ignored"]));
+        let answer = beat(1, 200).await.expect(200);
+        assert_eq!(answer["warnings"], json!(["the license has no counter named 'invented': it was ignored"]));
     })
     .await;
 }
 
 #[tokio::test]
-async fn an_authority_that_removes_nothing_says_so() {
+async fn doctor_warns_when_old_data_is_not_removed() {
     World::each(|world| async {
-        let face = Face::of(world);
+        let server = TestServer::of(world);
         let status = async || {
-            let checks = face.admin("GET", "/doctor").send().await.expect(200);
+            let checks = server.admin("GET", "/doctor").send().await.expect(200);
             let of_it =
                 checks.as_array().unwrap().iter().find(|check| check["check"] == "retention").cloned();
             of_it.unwrap()["status"].clone()
         };
         assert_eq!(status().await, "ok", "it never served");
-        face.world.authority.remove_old_when_due().await.unwrap();
-        face.world.clock.advance(Seconds::days(2));
+        server.world.authority.remove_old_when_due().await.unwrap();
+        server.world.clock.advance(Seconds::days(2));
         assert_eq!(status().await, "ok");
-        face.world.clock.advance(Seconds(1));
+        server.world.clock.advance(Seconds(1));
         assert_eq!(status().await, "warn");
-        face.world.authority.remove_old_when_due().await.unwrap();
+        server.world.authority.remove_old_when_due().await.unwrap();
         assert_eq!(status().await, "ok");
-        face.world.authority.measure().await.unwrap();
-        let metrics = String::from_utf8(face.call("GET", "/metrics").send().await.bytes).unwrap();
-        let at = face.world.authority.now().seconds();
+        server.world.authority.measure().await.unwrap();
+        let metrics = String::from_utf8(server.call("GET", "/metrics").send().await.bytes).unwrap();
+        let at = server.world.authority.now().seconds();
         assert!(metrics.contains(&format!("kaching_retention_last_success_seconds {at}")), "{metrics}");
     })
     .await;
@@ -126,17 +127,17 @@ async fn an_authority_that_removes_nothing_says_so() {
 
 #[tokio::test]
 async fn a_bad_mac_counts_and_an_outdated_credential_does_not() {
-    let face = Face::with(World::on(Engine::Sqlite).await, "[limits]\nfailures_per_minute = 2");
-    let license = face.seed().await;
+    let server = TestServer::with(World::on(Engine::Sqlite).await, "[limits]\nfailures_per_minute = 2");
+    let license = server.seed().await;
     let activate = |nonce: &str| {
         let body = json!({"license_key": license["key"], "product": "chorus", "fingerprint": "f", "kind": "cluster", "nonce": nonce});
-        face.call("POST", "/v1/activate").json(&body).send()
+        server.call("POST", "/v1/activate").json(&body).send()
     };
     let first = activate("0123456789abcdef-1").await.expect(201)["credential"].clone();
     activate("0123456789abcdef-2").await.expect(200);
     let off = |credential: String| {
         let body = json!({"nonce": "0123456789abcdef-3"});
-        face.call("POST", "/v1/deactivate").json(&body).signed(&credential, 0).send()
+        server.call("POST", "/v1/deactivate").json(&body).signed(&credential, 0).send()
     };
     let outdated = first.as_str().unwrap().to_owned();
     for _ in 0..4 {
@@ -150,43 +151,43 @@ async fn a_bad_mac_counts_and_an_outdated_credential_does_not() {
 }
 
 #[tokio::test]
-async fn failures_of_a_neighbour_hold_up_no_key_that_a_license_has() {
+async fn failures_of_an_address_do_not_delay_valid_keys() {
     World::each(|world| async {
-        let face = Face::with(world, "[limits]\nfailures_per_minute = 2");
-        face.seed().await;
-        let licenses = [face.license("team").await, face.license("team").await];
+        let server = TestServer::with(world, "[limits]\nfailures_per_minute = 2");
+        server.seed().await;
+        let licenses = [server.license("team").await, server.license("team").await];
         let there = || Peer::Network("203.0.113.66:1".parse().unwrap());
         let fail = async || {
-            while guess(&face, "203.0.113.66:9").await.status != 429 {}
+            while guess(&server, "203.0.113.66:9").await.status != 429 {}
         };
         for license in &licenses {
             fail().await;
             // The first calls of these keys: this process has not seen them yet.
             let key = json!({"license_key": license["key"]});
-            face.call("POST", "/v1/validate").peer(there()).json(&key).send().await.expect(200);
+            server.call("POST", "/v1/validate").peer(there()).json(&key).send().await.expect(200);
             let body = json!({"license_key": license["key"], "product": "chorus", "fingerprint": "f",
                 "kind": "cluster", "nonce": "0123456789abcdef"});
-            face.call("POST", "/v1/activate").peer(there()).json(&body).send().await.expect(201);
+            server.call("POST", "/v1/activate").peer(there()).json(&body).send().await.expect(201);
             let by_key = format!("License {}", license["key"].as_str().unwrap());
-            let status = face.call("GET", "/v1/status").peer(there()).header("authorization", &by_key);
+            let status = server.call("GET", "/v1/status").peer(there()).header("authorization", &by_key);
             status.send().await.expect(200);
         }
-        // A neighbour that tries one wrong key after the other is still slow, and is told nothing.
+        // A neighbour that tries one wrong key after the other is still slow, and learns nothing.
         for _ in 0..3 {
-            guess(&face, "203.0.113.66:2").await.refused(429, "rate_limited");
+            guess(&server, "203.0.113.66:2").await.refused(429, "rate_limited");
         }
     })
     .await;
 }
 
 #[tokio::test]
-async fn keys_that_nobody_knows_are_looked_up_for_those_who_failed_only_so_often() {
-    let face = Face::with(World::on(Engine::Sqlite).await, "[limits]\nfailures_per_minute = 1");
-    let license = face.seed().await;
-    let seen = face.license("team").await;
+async fn lookups_of_unknown_keys_are_limited_after_failures() {
+    let server = TestServer::with(World::on(Engine::Sqlite).await, "[limits]\nfailures_per_minute = 1");
+    let license = server.seed().await;
+    let seen = server.license("team").await;
     let there = || Peer::Network("203.0.113.66:1".parse().unwrap());
     let validate = |key: String| {
-        face.call("POST", "/v1/validate").peer(there()).json(&json!({"license_key": key})).send()
+        server.call("POST", "/v1/validate").peer(there()).json(&json!({"license_key": key})).send()
     };
     let key = |license: &serde_json::Value| license["key"].as_str().unwrap().to_owned();
     validate(key(&seen)).await.expect(200);
@@ -200,27 +201,28 @@ async fn keys_that_nobody_knows_are_looked_up_for_those_who_failed_only_so_often
     }
     validate(key(&license)).await.refused(429, "rate_limited");
     validate(key(&seen)).await.expect(200);
-    face.world.clock.advance(Seconds(1));
-    guess(&face, "203.0.113.66:1").await;
+    server.world.clock.advance(Seconds(1));
+    guess(&server, "203.0.113.66:1").await;
     validate(key(&license)).await.expect(200);
 }
 
 #[tokio::test]
-async fn guessing_tokens_is_slow_and_holds_up_no_token_that_works() {
+async fn guesses_of_tokens_are_limited_and_delay_no_valid_token() {
     World::each(|world| async {
         let settings = "[limits]\nfailures_per_minute = 2\noperators_at_once = 1\nlongest_wait_ms = 600000";
-        let face = Face::with(world, settings);
+        let server = TestServer::with(world, settings);
         let make = async |name: &str| {
             let body = json!({"name": name, "scopes": ["read"]});
-            let made = face.admin("POST", "/tokens").json(&body).send().await.expect(201);
+            let made = server.admin("POST", "/tokens").json(&body).send().await.expect(201);
             format!("Bearer {}", made["secret"].as_str().unwrap())
         };
         let (used, fresh) = (make("used").await, make("fresh").await);
-        let stats = |bearer: &str| face.call("GET", "/v1/admin/stats").header("authorization", bearer).send();
+        let stats =
+            |bearer: &str| server.call("GET", "/v1/admin/stats").header("authorization", bearer).send();
         let unknown = |n: u8| format!("Bearer kch_{}", kaching_base::Base64Url([n; 32]));
         stats(&used).await.expect(200);
         // The only place is taken, and strangers are answered before they would wait for it.
-        let held = face.world.hold().await;
+        let held = server.world.hold().await;
         let rest = async {
             assert_eq!(stats(&unknown(1)).await.header("ratelimit"), "\"failures\";r=1;t=0");
             stats(&unknown(2)).await.refused(401, "unauthenticated");
@@ -228,7 +230,7 @@ async fn guessing_tokens_is_slow_and_holds_up_no_token_that_works() {
             drop(held);
         };
         let customer = json!({"reference": "CUST-001", "name": "Acme"});
-        let creating = face.admin("POST", "/customers").json(&customer);
+        let creating = server.admin("POST", "/customers").json(&customer);
         let rest = tokio::time::timeout(std::time::Duration::from_secs(60), rest);
         let (created, rest) = tokio::join!(biased; creating.send(), rest);
         rest.expect("strangers wait for no place");
@@ -239,28 +241,28 @@ async fn guessing_tokens_is_slow_and_holds_up_no_token_that_works() {
         stats(&unknown(4)).await.refused(429, "rate_limited");
         // Without a token nothing is guessed.
         for _ in 0..4 {
-            face.call("GET", "/v1/admin/stats").send().await.refused(401, "unauthenticated");
+            server.call("GET", "/v1/admin/stats").send().await.refused(401, "unauthenticated");
         }
-        face.call("GET", "/v1/admin/stats").peer(Peer::Local(0)).send().await.expect(200);
+        server.call("GET", "/v1/admin/stats").peer(Peer::Local(0)).send().await.expect(200);
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_proxy_that_is_not_trusted_is_told_by_the_doctor() {
+async fn doctor_names_a_proxy_that_is_not_trusted() {
     let settings = "[server]\ntrusted_proxies = ['10.0.0.0/8']";
-    let face = Face::with(World::on(Engine::Sqlite).await, settings);
+    let server = TestServer::with(World::on(Engine::Sqlite).await, settings);
     let found = async || {
-        let checks = face.admin("GET", "/doctor").send().await.expect(200);
+        let checks = server.admin("GET", "/doctor").send().await.expect(200);
         let found = checks.as_array().unwrap().iter().find(|check| check["check"] == "trusted proxies");
         found.unwrap().clone()
     };
     let from = |peer: &str| {
-        let call = face.call("GET", "/health").peer(Peer::Network(peer.parse().unwrap()));
+        let call = server.call("GET", "/health").peer(Peer::Network(peer.parse().unwrap()));
         call.header("x-forwarded-for", "198.51.100.1").send()
     };
     from("10.0.0.1:1").await.expect(200);
-    face.call("GET", "/health").send().await.expect(200);
+    server.call("GET", "/health").send().await.expect(200);
     assert_eq!(found().await["status"], "ok");
     from("[::ffff:192.0.2.7]:1").await.expect(200);
     let check = found().await;

@@ -1,9 +1,8 @@
-//! The third ring: HTTP without sockets, every answer checked against the API's description.
+//! HTTP without sockets: every answer is checked against the description of the API.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on ends where it stands")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod events;
-mod face;
 mod hostile;
 mod jobs;
 mod keys_in_urls;
@@ -20,6 +19,7 @@ mod sockets;
 mod surface;
 mod taken_away;
 mod terms;
+mod test_server;
 mod twice;
 mod versions;
 mod written;

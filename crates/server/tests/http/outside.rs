@@ -3,11 +3,11 @@
 use kaching_base::Seconds;
 use kaching_testkit::World;
 
-use crate::{face::Face, pace::install};
+use crate::{pace::install, test_server::TestServer};
 
 /// The value of a series, with its labels.
-async fn value(face: &Face, series: &str) -> f64 {
-    let answer = face.call("GET", "/metrics").send().await;
+async fn value(server: &TestServer, series: &str) -> f64 {
+    let answer = server.call("GET", "/metrics").send().await;
     let text = String::from_utf8(answer.bytes).unwrap();
     let value = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
     value.unwrap_or_else(|| panic!("{series} is missing:\n{text}")).parse().unwrap()
@@ -16,19 +16,19 @@ async fn value(face: &Face, series: &str) -> f64 {
 #[tokio::test]
 async fn availability_counts_refusals_as_answers_and_failures_as_failures() {
     World::each(|world| async {
-        let face = Face::of(world);
-        let license = face.seed().await;
-        let mut one = install(&face, &license, "eu-1", 1).await;
-        assert_eq!(one.beat(&face).await.status, 200);
+        let server = TestServer::of(world);
+        let license = server.seed().await;
+        let mut one = install(&server, &license, "eu-1", 1).await;
+        assert_eq!(one.beat(&server).await.status, 200);
         let id = license["id"].as_str().unwrap();
-        let suspend = face.admin("POST", &format!("/licenses/{id}/suspend"));
+        let suspend = server.admin("POST", &format!("/licenses/{id}/suspend"));
         suspend.json(&serde_json::json!({"reason": "unpaid"})).send().await.expect(200);
-        assert_eq!(one.beat(&face).await.status, 403);
+        assert_eq!(one.beat(&server).await.status, 403);
         // A clock that was set back signs nothing.
-        face.world.clock.advance(Seconds(3600));
-        face.world.authority.store_time().await.unwrap();
-        face.world.clock.jump(Seconds(-1800));
-        assert_eq!(one.beat(&face).await.status, 503);
+        server.world.clock.advance(Seconds(3600));
+        server.world.authority.store_time().await.unwrap();
+        server.world.clock.jump(Seconds(-1800));
+        assert_eq!(one.beat(&server).await.status, 503);
 
         for (series, counted) in [
             ("kaching_heartbeats_total{outcome=\"granted\"}", 1.0),
@@ -46,23 +46,23 @@ async fn availability_counts_refusals_as_answers_and_failures_as_failures() {
             ("kaching_db_batch_waiting{name=\"activations.heartbeats\"}", 0.0),
             ("kaching_db_batch_inputs_count{name=\"activations.heartbeats\"}", 2.0),
         ] {
-            assert_eq!(value(&face, series).await, counted, "{series}");
+            assert_eq!(value(&server, series).await, counted, "{series}");
         }
     })
     .await;
 }
 
 #[tokio::test]
-async fn who_takes_all_of_its_own_places_is_told_so_and_no_failure_of_the_authority() {
+async fn an_exhausted_share_of_slots_is_no_failure_of_the_authority() {
     World::each(|world| async {
         let settings = "[limits]\nchanges_burst = 100000\naddress_changes_burst = 100000";
-        let face = Face::with(world, settings);
-        let license = face.seed().await;
+        let server = TestServer::with(world, settings);
+        let license = server.seed().await;
         let body = serde_json::json!({"license_key": license["key"], "product": "chorus", "fingerprint": "f",
             "kind": "cluster", "nonce": "0123456789abcdef"});
-        let active = face.call("POST", "/v1/activate").json(&body).send().await.expect(201);
+        let active = server.call("POST", "/v1/activate").json(&body).send().await.expect(201);
         let bearer = format!("Bearer {}", active["lease"].as_str().unwrap());
-        let ask = |path: &str| face.call("GET", path).header("authorization", &bearer);
+        let ask = |path: &str| server.call("GET", path).header("authorization", &bearer);
         let waits = async {
             let wait = || ask("/v1/changes?rev=9&wait=55").send();
             tokio::join!(wait(), wait(), wait())
@@ -80,8 +80,8 @@ async fn who_takes_all_of_its_own_places_is_told_so_and_no_failure_of_the_author
             _ = waits => panic!("the waits wait"),
             () = streams => {}
         }
-        assert_eq!(value(&face, "kaching_product_calls_total{outcome=\"failed\"}").await, 0.0);
-        assert_eq!(value(&face, "kaching_http_rate_limited_total{limit=\"changes\"}").await, 200.0);
+        assert_eq!(value(&server, "kaching_product_calls_total{outcome=\"failed\"}").await, 0.0);
+        assert_eq!(value(&server, "kaching_http_rate_limited_total{limit=\"changes\"}").await, 200.0);
     })
     .await;
 }
@@ -89,38 +89,38 @@ async fn who_takes_all_of_its_own_places_is_told_so_and_no_failure_of_the_author
 #[tokio::test]
 async fn keys_database_and_jobs_are_told_as_they_were_seen_last() {
     World::each(|world| async {
-        let face = Face::of(world);
-        let now = face.world.authority.now().seconds() as f64;
-        assert_eq!(value(&face, "kaching_ready").await, 0.0, "nobody has looked yet");
-        face.world.authority.measure().await.unwrap();
-        assert_eq!(value(&face, "kaching_ready").await, 1.0);
-        assert_eq!(value(&face, "kaching_database_up").await, 1.0);
-        assert!(value(&face, "kaching_database_size_bytes").await > 4096.0);
-        assert_eq!(value(&face, "kaching_keyset_end_seconds").await, now + 30.0 * 86_400.0);
+        let server = TestServer::of(world);
+        let now = server.world.authority.now().seconds() as f64;
+        assert_eq!(value(&server, "kaching_ready").await, 0.0, "nobody has looked yet");
+        server.world.authority.measure().await.unwrap();
+        assert_eq!(value(&server, "kaching_ready").await, 1.0);
+        assert_eq!(value(&server, "kaching_database_up").await, 1.0);
+        assert!(value(&server, "kaching_database_size_bytes").await > 4096.0);
+        assert_eq!(value(&server, "kaching_keyset_end_seconds").await, now + 30.0 * 86_400.0);
         let key = "kaching_signing_key_end_seconds{purpose=\"lease\",algorithm=\"EdDSA\"}";
-        assert_eq!(value(&face, key).await, now - 60.0 + 730.0 * 86_400.0);
-        assert_eq!(value(&face, "kaching_epoch").await, 1.0);
-        assert!(value(&face, "kaching_schema_version").await >= 4.0);
+        assert_eq!(value(&server, key).await, now - 60.0 + 730.0 * 86_400.0);
+        assert_eq!(value(&server, "kaching_epoch").await, 1.0);
+        assert!(value(&server, "kaching_schema_version").await >= 4.0);
         let version = env!("CARGO_PKG_VERSION");
-        assert_eq!(value(&face, &format!("kaching_build_info{{version=\"{version}\"}}")).await, 1.0);
+        assert_eq!(value(&server, &format!("kaching_build_info{{version=\"{version}\"}}")).await, 1.0);
 
-        let license = face.seed().await;
+        let license = server.seed().await;
         let apply = serde_json::json!({"to": [license["id"]]});
-        face.admin("POST", "/plans/chorus:team/apply").json(&apply).send().await.expect(200);
-        face.world.clock.advance(Seconds(90));
-        face.world.authority.measure().await.unwrap();
-        assert_eq!(value(&face, "kaching_jobs_queued").await, 1.0);
-        assert_eq!(value(&face, "kaching_jobs_overdue_seconds").await, 90.0);
-        assert_eq!(value(&face, "kaching_jobs_failing").await, 0.0);
-        face.world.authority.run_jobs().await.unwrap();
-        face.world.authority.measure().await.unwrap();
-        assert_eq!(value(&face, "kaching_jobs_queued").await, 0.0);
-        assert_eq!(value(&face, "kaching_jobs_overdue_seconds").await, 0.0);
+        server.admin("POST", "/plans/chorus:team/apply").json(&apply).send().await.expect(200);
+        server.world.clock.advance(Seconds(90));
+        server.world.authority.measure().await.unwrap();
+        assert_eq!(value(&server, "kaching_jobs_queued").await, 1.0);
+        assert_eq!(value(&server, "kaching_jobs_overdue_seconds").await, 90.0);
+        assert_eq!(value(&server, "kaching_jobs_failing").await, 0.0);
+        server.world.authority.run_jobs().await.unwrap();
+        server.world.authority.measure().await.unwrap();
+        assert_eq!(value(&server, "kaching_jobs_queued").await, 0.0);
+        assert_eq!(value(&server, "kaching_jobs_overdue_seconds").await, 0.0);
 
-        face.world.authority.close().await;
-        face.world.authority.measure().await.unwrap_err();
-        assert_eq!(value(&face, "kaching_ready").await, 0.0);
-        assert_eq!(value(&face, "kaching_database_up").await, 0.0, "and the answer waits for no database");
+        server.world.authority.close().await;
+        server.world.authority.measure().await.unwrap_err();
+        assert_eq!(value(&server, "kaching_ready").await, 0.0);
+        assert_eq!(value(&server, "kaching_database_up").await, 0.0, "and the answer waits for no database");
     })
     .await;
 }

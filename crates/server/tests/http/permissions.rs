@@ -6,7 +6,7 @@ use kaching_authority::domain::{Scope, tokens::may};
 use kaching_testkit::{Engine, World};
 use serde_json::json;
 
-use crate::face::{Face, description};
+use crate::test_server::{TestServer, description};
 
 /// No call is turned away for its number, and none waits.
 const SETTINGS: &str = "[limits]\ntoken_per_second = 0\n";
@@ -29,11 +29,11 @@ fn operations() -> Vec<(&'static str, String, Scope)> {
 
 #[tokio::test]
 async fn each_route_answers_each_scope() {
-    let face = Face::with(World::on(Engine::Sqlite).await, SETTINGS);
+    let server = TestServer::with(World::on(Engine::Sqlite).await, SETTINGS);
     let mut callers = vec![(None, None)];
     for scope in Scope::ALL {
         let body = json!({"name": scope.as_str(), "scopes": [scope.as_str()]});
-        let token = face.admin("POST", "/tokens").json(&body).send().await.expect(201);
+        let token = server.admin("POST", "/tokens").json(&body).send().await.expect(201);
         callers.push((Some(*scope), Some(format!("Bearer {}", token["secret"].as_str().unwrap()))));
     }
     let mut table = String::new();
@@ -41,7 +41,7 @@ async fn each_route_answers_each_scope() {
         let mut answers: BTreeMap<String, Vec<&str>> = BTreeMap::new();
         for (caller, authorization) in &callers {
             let method = method.to_uppercase().leak();
-            let mut call = face.call(method, &path.replace("{id}", "unknown"));
+            let mut call = server.call(method, &path.replace("{id}", "unknown"));
             if let Some(authorization) = authorization {
                 call = call.header("authorization", authorization);
             }

@@ -1,15 +1,15 @@
-//! What goes wrong is told in one form, and in our words.
+//! Errors have one form, and our own words.
 
 use kaching_testkit::{Engine, World};
 use serde_json::json;
 
-use crate::face::Face;
+use crate::test_server::TestServer;
 
 #[tokio::test]
 async fn a_problem_says_what_and_where() {
-    let face = Face::of(World::on(Engine::Sqlite).await);
+    let server = TestServer::of(World::on(Engine::Sqlite).await);
     let body = json!({"code": "chorus", "name": "CHORUS", "colour": "blue"});
-    let answer = face.admin("POST", "/products").json(&body).send().await;
+    let answer = server.admin("POST", "/products").json(&body).send().await;
     insta::assert_json_snapshot!(answer.body, @r#"
     {
       "type": "urn:kaching:problem:invalid_request",
@@ -26,7 +26,7 @@ async fn a_problem_says_what_and_where() {
       ]
     }
     "#);
-    let answer = face.admin("GET", "/products/nothing").send().await;
+    let answer = server.admin("GET", "/products/nothing").send().await;
     insta::assert_json_snapshot!(answer.body, @r#"
     {
       "type": "urn:kaching:problem:not_found",
@@ -37,7 +37,7 @@ async fn a_problem_says_what_and_where() {
       "request_id": "req_01m808tx00f8vr8m25c1hsxhkg"
     }
     "#);
-    let answer = face.call("GET", "/v1/nothing").send().await;
+    let answer = server.call("GET", "/v1/nothing").send().await;
     insta::assert_json_snapshot!(answer.body, @r#"
     {
       "type": "urn:kaching:problem:not_found",
@@ -51,9 +51,9 @@ async fn a_problem_says_what_and_where() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_read_is_malformed() {
-    let face = Face::of(World::on(Engine::Sqlite).await);
-    let call = || face.admin("POST", "/products");
+async fn an_unreadable_body_is_malformed() {
+    let server = TestServer::of(World::on(Engine::Sqlite).await);
+    let call = || server.admin("POST", "/products");
     call().raw("{").header("content-type", "application/json").send().await.refused(400, "malformed_body");
     call().raw("{}").send().await.refused(415, "unsupported_media_type");
     call()
@@ -68,23 +68,24 @@ async fn what_cannot_be_read_is_malformed() {
     typed.refused(422, "invalid_request");
     let long = json!({"code": "chorus", "name": "x".repeat(70_000)});
     call().json(&long).send().await.refused(413, "body_too_large");
-    let wrong = face.call("PUT", "/v1/activate").send().await;
+    let wrong = server.call("PUT", "/v1/activate").send().await;
     assert_eq!(wrong.header("allow"), "POST");
     wrong.refused(405, "method_not_allowed");
     let long = format!("/products?q={}", "x".repeat(20_000));
-    face.admin("GET", &long).send().await.refused(414, "uri_too_long");
-    let nul = face.admin("GET", "/products?q=%00").send().await;
+    server.admin("GET", &long).send().await.refused(414, "uri_too_long");
+    let nul = server.admin("GET", "/products?q=%00").send().await;
     nul.refused(422, "invalid_request");
-    face.admin("GET", "/customers/%00").send().await.refused(404, "not_found");
-    face.admin("GET", "/customers/%ff").send().await.refused(404, "not_found");
-    face.admin("GET", "/licenses/lic_81h455vb4pex5vsknk084sn02q").send().await.refused(404, "not_found");
+    server.admin("GET", "/customers/%00").send().await.refused(404, "not_found");
+    server.admin("GET", "/customers/%ff").send().await.refused(404, "not_found");
+    server.admin("GET", "/licenses/lic_81h455vb4pex5vsknk084sn02q").send().await.refused(404, "not_found");
 }
 
 #[tokio::test]
 async fn a_sane_request_id_is_kept() {
-    let face = Face::of(World::on(Engine::Sqlite).await);
+    let server = TestServer::of(World::on(Engine::Sqlite).await);
     let asked = async |id: &str| {
-        let answer = face.admin("GET", "/products/nothing").header("x-request-id", id).send_unchecked().await;
+        let answer =
+            server.admin("GET", "/products/nothing").header("x-request-id", id).send_unchecked().await;
         assert_eq!(answer.body["request_id"], answer.header("x-request-id"));
         answer.header("x-request-id").to_owned()
     };
@@ -101,23 +102,23 @@ async fn a_sane_request_id_is_kept() {
 #[tokio::test]
 async fn stats_add_up() {
     World::each(|world| async {
-        let face = Face::of(world);
-        face.seed().await;
+        let server = TestServer::of(world);
+        server.seed().await;
         let mut ids = Vec::new();
         for _ in 0..5 {
-            ids.push(face.license("team").await["id"].as_str().unwrap().to_owned());
+            ids.push(server.license("team").await["id"].as_str().unwrap().to_owned());
         }
         let verb = async |id: &str, verb: &str| {
             let body = if verb == "revoke" { json!({"confirm": id}) } else { json!({"reason": "x"}) };
-            face.admin("POST", &format!("/licenses/{id}/{verb}")).json(&body).send().await.expect(200)
+            server.admin("POST", &format!("/licenses/{id}/{verb}")).json(&body).send().await.expect(200)
         };
         verb(&ids[0], "suspend").await;
         verb(&ids[1], "revoke").await;
         verb(&ids[2], "revoke").await;
-        face.admin("DELETE", &format!("/licenses/{}", ids[2])).send().await;
+        server.admin("DELETE", &format!("/licenses/{}", ids[2])).send().await;
         let edit = json!({"starts_at": "2099-01-01T00:00:00Z", "expires_at": "2100-01-01T00:00:00Z"});
-        face.admin("PATCH", &format!("/licenses/{}", ids[3])).json(&edit).send().await.expect(200);
-        let stats = face.admin("GET", "/stats").send().await.expect(200);
+        server.admin("PATCH", &format!("/licenses/{}", ids[3])).json(&edit).send().await.expect(200);
+        let stats = server.admin("GET", "/stats").send().await.expect(200);
         let of = |name: &str| stats[name].as_u64().unwrap();
         let parts = ["active", "expired", "suspended", "revoked", "not_started"].map(of);
         assert_eq!(of("total"), parts.iter().sum::<u64>(), "{stats}");
@@ -128,12 +129,12 @@ async fn stats_add_up() {
 
 #[tokio::test]
 async fn a_call_without_credential_says_how_it_looks() {
-    let face = Face::of(World::on(Engine::Sqlite).await);
+    let server = TestServer::of(World::on(Engine::Sqlite).await);
     let body = json!({"nonce": "0123456789abcdef", "fpr": "x"});
     for authorization in
         ["", "Kaching", "Kaching a.b.c", "Bearer x", "Kaching act_01h455vb4pex5vsknk084sn02q.1.01.AAAA"]
     {
-        let answer = face
+        let answer = server
             .call("POST", "/v1/heartbeat")
             .header("authorization", authorization)
             .json(&body)
@@ -143,8 +144,9 @@ async fn a_call_without_credential_says_how_it_looks() {
         answer.refused(401, "credential_invalid");
     }
     for path in ["/v1/status", "/v1/catalogue", "/v1/changes?rev=0"] {
-        face.call("GET", path).send().await.refused(401, "unauthenticated");
-        face.call("GET", path)
+        server.call("GET", path).send().await.refused(401, "unauthenticated");
+        server
+            .call("GET", path)
             .header("authorization", "Bearer a.b.c")
             .send()
             .await
@@ -154,7 +156,7 @@ async fn a_call_without_credential_says_how_it_looks() {
 
 #[tokio::test]
 async fn the_public_address_has_no_operator_api() {
-    let face = Face::of(World::on(Engine::Sqlite).await);
-    face.admin("GET", "/stats").public().send().await.refused(404, "not_found");
-    face.call("GET", "/metrics").public().send().await.refused(404, "not_found");
+    let server = TestServer::of(World::on(Engine::Sqlite).await);
+    server.admin("GET", "/stats").public().send().await.refused(404, "not_found");
+    server.call("GET", "/metrics").public().send().await.refused(404, "not_found");
 }

@@ -14,20 +14,20 @@ use tokio::{
     net::{TcpStream, UnixStream},
 };
 
-use crate::face::Face;
+use crate::test_server::TestServer;
 
 /// Serves a world with these settings while `visit` runs, and stops it then.
 async fn serve<F: Future<Output = ()>>(
     settings: &str,
-    visit: impl FnOnce(Arc<Face>, Addresses, kaching_server::Stop) -> F,
+    visit: impl FnOnce(Arc<TestServer>, Addresses, kaching_server::Stop) -> F,
 ) {
-    let face = Arc::new(Face::with(World::on(Engine::Sqlite).await, settings));
+    let server = Arc::new(TestServer::with(World::on(Engine::Sqlite).await, settings));
     let config = Config::read(settings, &Default::default(), |_| unreachable!()).unwrap();
-    let listeners = Listeners::bind(&config, Some(face.world.directory.path())).await.unwrap();
+    let listeners = Listeners::bind(&config, Some(server.world.directory.path())).await.unwrap();
     let addresses = listeners.addresses().clone();
     let (stop, shutdown): (_, Shutdown) = kaching_server::shutdown();
-    let visit = visit(Arc::clone(&face), addresses.clone(), stop);
-    let (served, ()) = tokio::join!(listeners.serve(face.app.clone(), shutdown), visit);
+    let visit = visit(Arc::clone(&server), addresses.clone(), stop);
+    let (served, ()) = tokio::join!(listeners.serve(server.app.clone(), shutdown), visit);
     served.unwrap();
     assert!(!addresses.socket.unwrap().exists(), "a stopped server leaves no socket");
 }
@@ -83,7 +83,7 @@ async fn a_body_that_does_not_come_is_408() {
         let answer = say(&mut stream, "POST /v1/act").await;
         assert_problem(&answer, 408, "request_timeout");
         let mut stream = TcpStream::connect(addresses.product).await.unwrap();
-        assert_eq!(say(&mut stream, "").await, "", "who sends nothing is told nothing");
+        assert_eq!(say(&mut stream, "").await, "", "a client that sends nothing gets no answer");
         stop.now();
     })
     .await;
@@ -108,9 +108,9 @@ async fn where_no_connection_is_left_each_makes_room_after_its_answer() {
 }
 
 #[tokio::test]
-async fn connections_that_send_nothing_whole_make_room_for_others() {
+async fn connections_without_a_complete_request_make_room_for_others() {
     let settings = format!("{LOCAL}max_connections = 30\nbody_timeout_s = 600\n");
-    serve(&settings, async |face, addresses, stop| {
+    serve(&settings, async |server, addresses, stop| {
         let connect = async || TcpStream::connect(addresses.product).await.unwrap();
         let begun = [
             "",
@@ -132,7 +132,7 @@ async fn connections_that_send_nothing_whole_make_room_for_others() {
         };
         tokio::time::timeout(Duration::from_secs(20), answered).await.expect("there is room");
         assert_eq!(say(&mut open[0], "").await, "", "the oldest has made room");
-        let metrics = String::from_utf8(face.call("GET", "/metrics").send().await.bytes).unwrap();
+        let metrics = String::from_utf8(server.call("GET", "/metrics").send().await.bytes).unwrap();
         let ended = metrics
             .lines()
             .find_map(|line| line.strip_prefix("kaching_http_connections_ended_total "))
@@ -145,12 +145,12 @@ async fn connections_that_send_nothing_whole_make_room_for_others() {
 }
 
 #[tokio::test]
-async fn a_request_that_is_answered_makes_room_for_nobody() {
+async fn a_request_being_answered_is_not_ended_to_make_room() {
     let settings = format!("{LOCAL}max_connections = 2\nbody_timeout_s = 600\n");
-    serve(&settings, async |face, addresses, stop| {
-        let license = face.seed().await;
+    serve(&settings, async |server, addresses, stop| {
+        let license = server.seed().await;
         let body = json!({"license_key": license["key"], "product": "chorus", "fingerprint": "f", "kind": "cluster", "nonce": "0123456789abcdef"});
-        let active = face.call("POST", "/v1/activate").json(&body).send().await.expect(201);
+        let active = server.call("POST", "/v1/activate").json(&body).send().await.expect(201);
         let lease = active["lease"].as_str().unwrap();
         let mut stream = TcpStream::connect(addresses.product).await.unwrap();
         let request = format!("GET /v1/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {lease}\r\n\r\n");
@@ -164,16 +164,16 @@ async fn a_request_that_is_answered_makes_room_for_nobody() {
         let answer = say(&mut TcpStream::connect(addresses.product).await.unwrap(), &get("/health")).await;
         assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
         let suspend = format!("/licenses/{}/suspend", license["id"].as_str().unwrap());
-        face.admin("POST", &suspend).json(&json!({"reason": "not paid"})).send().await.expect(200);
-        let told = read_until(&mut stream, "\n\n").await;
-        assert!(told.contains("event: refusal"), "{told}");
+        server.admin("POST", &suspend).json(&json!({"reason": "not paid"})).send().await.expect(200);
+        let answer = read_until(&mut stream, "\n\n").await;
+        assert!(answer.contains("event: refusal"), "{answer}");
         stop.now();
     })
     .await;
 }
 
 #[tokio::test]
-async fn whoever_does_not_read_the_answers_is_left() {
+async fn a_client_that_does_not_read_its_answers_is_disconnected() {
     let settings = format!("{LOCAL}body_timeout_s = 1\n");
     serve(&settings, async |_, addresses, stop| {
         let mut stream = TcpStream::connect(addresses.product).await.unwrap();
@@ -187,7 +187,7 @@ async fn whoever_does_not_read_the_answers_is_left() {
 }
 
 #[tokio::test]
-async fn long_heads_and_bodies_come_through_up_to_a_bound() {
+async fn heads_and_bodies_are_accepted_up_to_a_limit() {
     serve(LOCAL, async |_, addresses, stop| {
         let connect = async || TcpStream::connect(addresses.product).await.unwrap();
         let head = |padding: usize, rest: &str| {
@@ -228,8 +228,8 @@ fn assert_problem(answer: &str, status: u16, code: &str) {
 }
 
 #[tokio::test]
-async fn a_head_that_no_handler_sees_is_a_problem_as_well() {
-    serve(LOCAL, async |face, addresses, stop| {
+async fn a_head_that_reaches_no_handler_is_answered_with_a_problem() {
+    serve(LOCAL, async |server, addresses, stop| {
         let ask = async |request: &str| {
             let mut stream = TcpStream::connect(addresses.product).await.unwrap();
             say(&mut stream, request).await
@@ -252,13 +252,13 @@ async fn a_head_that_no_handler_sees_is_a_problem_as_well() {
             assert_problem(&ask(request).await, *status, code);
         }
         assert!(ask("GET /health HTTP/1.0\r\n\r\n").await.starts_with("HTTP/1.0 200"), "it had no Host");
-        let told =
+        let answer =
             ask("PROXY TCP4 192.0.2.1 192.0.2.2 4711 443\r\nGET /health HTTP/1.1\r\nHost: x\r\n\r\n").await;
-        assert_problem(&told, 400, "malformed_body");
-        assert!(told.contains("PROXY protocol"), "{told}");
-        let told = ask("\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c").await;
-        assert!(told.contains("PROXY protocol"), "{told}");
-        let metrics = String::from_utf8(face.call("GET", "/metrics").send().await.bytes).unwrap();
+        assert_problem(&answer, 400, "malformed_body");
+        assert!(answer.contains("PROXY protocol"), "{answer}");
+        let answer = ask("\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c").await;
+        assert!(answer.contains("PROXY protocol"), "{answer}");
+        let metrics = String::from_utf8(server.call("GET", "/metrics").send().await.bytes).unwrap();
         assert!(metrics.contains(r#"status="431",code="headers_too_large""#), "{metrics}");
         stop.now();
     })
@@ -266,11 +266,11 @@ async fn a_head_that_no_handler_sees_is_a_problem_as_well() {
 }
 
 #[tokio::test]
-async fn a_stop_answers_those_who_wait_and_those_who_are_not_done() {
-    serve(LOCAL, async |face, addresses, stop| {
-        let license = face.seed().await;
+async fn a_shutdown_answers_long_polls_and_running_requests() {
+    serve(LOCAL, async |server, addresses, stop| {
+        let license = server.seed().await;
         let body = json!({"license_key": license["key"], "product": "chorus", "fingerprint": "f", "kind": "cluster", "nonce": "0123456789abcdef"});
-        let active = face.call("POST", "/v1/activate").json(&body).send().await.expect(201);
+        let active = server.call("POST", "/v1/activate").json(&body).send().await.expect(201);
         let mut waiting = TcpStream::connect(addresses.product).await.unwrap();
         let lease = active["lease"].as_str().unwrap();
         let request = format!("GET /v1/changes?rev=1&wait=55 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {lease}\r\n\r\n");
@@ -287,8 +287,8 @@ async fn a_stop_answers_those_who_wait_and_those_who_are_not_done() {
         assert!(go_on.starts_with(b"HTTP/1.1 100"));
 
         stop.now();
-        let told = say(&mut waiting, "").await;
-        assert!(told.starts_with("HTTP/1.1 200") && told.contains(r#"{"rev":1,"epoch":1,"#), "{told}");
+        let answer = say(&mut waiting, "").await;
+        assert!(answer.starts_with("HTTP/1.1 200") && answer.contains(r#"{"rev":1,"epoch":1,"#), "{answer}");
         let answer = say(&mut slow, body).await;
         assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("key_malformed"), "{answer}");
     })
@@ -296,7 +296,7 @@ async fn a_stop_answers_those_who_wait_and_those_who_are_not_done() {
 }
 
 #[tokio::test]
-async fn a_stop_answers_the_first_request_of_each_connection_that_is_there() {
+async fn a_shutdown_answers_the_first_request_of_each_open_connection() {
     serve(LOCAL, async |_, addresses, stop| {
         let open = |metrics: &str| metrics.contains("kaching_http_connections 2\n");
         let mut taken = TcpStream::connect(addresses.product).await.unwrap();
@@ -321,7 +321,7 @@ async fn a_stop_answers_the_first_request_of_each_connection_that_is_there() {
     .await;
 }
 
-/// Reads a stream until this stands in it; gives what came.
+/// Reads a stream until it contains this; returns all that arrived.
 async fn read_until(stream: &mut TcpStream, text: &str) -> String {
     let mut come = String::new();
     while !come.contains(text) {
@@ -334,11 +334,11 @@ async fn read_until(stream: &mut TcpStream, text: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_stream_lives_until_it_is_cut_or_the_server_stops() {
-    serve(LOCAL, async |face, addresses, stop| {
-        let license = face.seed().await;
+async fn a_stream_lasts_until_it_is_cut_or_the_server_stops() {
+    serve(LOCAL, async |server, addresses, stop| {
+        let license = server.seed().await;
         let body = json!({"license_key": license["key"], "product": "chorus", "fingerprint": "f", "kind": "cluster", "nonce": "0123456789abcdef"});
-        let active = face.call("POST", "/v1/activate").json(&body).send().await.expect(201);
+        let active = server.call("POST", "/v1/activate").json(&body).send().await.expect(201);
         let lease = active["lease"].as_str().unwrap();
         let open = async || {
             let mut stream = TcpStream::connect(addresses.product).await.unwrap();
@@ -360,9 +360,9 @@ async fn a_stream_lives_until_it_is_cut_or_the_server_stops() {
 
         let mut stream = open().await;
         let suspend = format!("/licenses/{}/suspend", license["id"].as_str().unwrap());
-        face.admin("POST", &suspend).json(&json!({"reason": "not paid"})).send().await.expect(200);
-        let told = read_until(&mut stream, "\n\n").await;
-        assert!(told.contains("event: refusal\ndata: {\"rev\":2,"), "{told}");
+        server.admin("POST", &suspend).json(&json!({"reason": "not paid"})).send().await.expect(200);
+        let answer = read_until(&mut stream, "\n\n").await;
+        assert!(answer.contains("event: refusal\ndata: {\"rev\":2,"), "{answer}");
         stop.now();
         let end = say(&mut stream, "").await;
         assert!(end.contains("event: end\ndata: {\"ends\":\"leaving\","), "{end}");
@@ -382,14 +382,14 @@ async fn tls_takes_a_new_certificate_when_its_files_change() {
     };
     put(1);
     let settings = format!("{LOCAL}tls_cert = '{}'\ntls_key = '{}'\n", chain.display(), key.display());
-    serve(&settings, async |face, addresses, stop| {
+    serve(&settings, async |server, addresses, stop| {
         let first = shake_hands(&addresses).await;
         put(2);
         let renewed = async { while shake_hands(&addresses).await == first {} };
         tokio::time::timeout(Duration::from_secs(20), renewed).await.expect("the new certificate is used");
         let second = shake_hands(&addresses).await;
         fs::write(&chain, "no certificate").unwrap();
-        let metrics = face.call("GET", "/metrics").send().await;
+        let metrics = server.call("GET", "/metrics").send().await;
         let metrics = String::from_utf8(metrics.bytes).unwrap();
         let end = metrics
             .lines()
@@ -425,7 +425,7 @@ async fn shake_hands(addresses: &Addresses) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn what_cannot_be_bound_says_what_to_do() {
+async fn an_address_that_cannot_be_bound_says_what_to_do() {
     let directory = tempfile::tempdir().unwrap();
     let bind = async |settings: &str, directory: &std::path::Path| {
         let config = Config::read(settings, &Default::default(), |_| unreachable!()).unwrap();

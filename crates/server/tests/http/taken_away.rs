@@ -4,19 +4,19 @@ use kaching_testkit::World;
 use serde_json::{Value, json};
 
 use crate::{
-    face::{Answer, Call, Face},
     pace::install,
+    test_server::{Answer, Call, TestServer},
 };
 
 /// `enterprise` loses its feature and two of its three slots, and gets a limit; the license has two installations.
-async fn reduced(face: &Face) -> (Value, String) {
-    face.seed().await;
-    let license = face.license("enterprise").await;
-    install(face, &license, "eu-1", 1).await;
-    install(face, &license, "eu-2", 2).await;
+async fn reduced(server: &TestServer) -> (Value, String) {
+    server.seed().await;
+    let license = server.license("enterprise").await;
+    install(server, &license, "eu-1", 1).await;
+    install(server, &license, "eu-2", 2).await;
     let edit = json!({"features": {"remove": ["federation"]},
         "limits": {"activations": {"kind": "slots", "max": 1}, "jobs": {"kind": "counter", "max": 9, "per": "day"}}});
-    face.admin("PATCH", "/plans/chorus:enterprise").json(&edit).send().await.expect(200);
+    server.admin("PATCH", "/plans/chorus:enterprise").json(&edit).send().await.expect(200);
     let at = format!("/licenses/{}", license["id"].as_str().unwrap());
     (license, at)
 }
@@ -34,28 +34,28 @@ fn change() -> Value {
 }
 
 /// The one entry of an action that ended so.
-async fn entry(face: &Face, target: &Value, action: &str, outcome: &str) -> Value {
+async fn entry(server: &TestServer, target: &Value, action: &str, outcome: &str) -> Value {
     let path = format!("/audit?target={}&action={action}", target.as_str().unwrap());
-    let entries = face.admin("GET", &path).send().await.expect(200);
+    let entries = server.admin("GET", &path).send().await.expect(200);
     let found = entries["items"].as_array().unwrap().iter().find(|entry| entry["outcome"] == outcome);
     found.unwrap_or_else(|| panic!("{entries:#}")).clone()
 }
 
 #[tokio::test]
-async fn a_renewal_names_what_it_takes_away_and_stays_above_present_use() {
+async fn a_renewal_names_what_it_removes_and_stays_above_present_use() {
     World::each(|world| async {
-        let face = Face::of(world);
-        let (license, at) = reduced(&face).await;
-        let renew = |body: Value| face.admin("POST", &format!("{at}/renew")).json(&body).send();
+        let server = TestServer::of(world);
+        let (license, at) = reduced(&server).await;
+        let renew = |body: Value| server.admin("POST", &format!("{at}/renew")).json(&body).send();
         let refused = renew(json!({})).await.refused(409, "below_present_use");
         assert!(refused["detail"].as_str().unwrap().contains("activations from 2 to 1"), "{refused}");
-        assert_eq!(face.admin("GET", &at).send().await.expect(200)["features"], json!(["federation"]));
+        assert_eq!(server.admin("GET", &at).send().await.expect(200)["features"], json!(["federation"]));
 
         let renewed = renew(json!({"force": true})).await.expect(200);
         assert_eq!(renewed["changed"]["features"], change()["features"], "{renewed:#}");
         assert_eq!(renewed["changed"]["limits"]["changed"], change()["limits"]["changed"]);
         assert_eq!(renewed["changed"]["limits"]["added"]["jobs"]["max"], 9);
-        let entry = entry(&face, &license["id"], "license.renew", "ok").await;
+        let entry = entry(&server, &license["id"], "license.renew", "ok").await;
         assert_eq!(entry["change"]["terms"], renewed["changed"], "{entry:#}");
         // Once more, nothing is taken away any longer.
         let again = renew(json!({"days": 10})).await.expect(200);
@@ -67,17 +67,17 @@ async fn a_renewal_names_what_it_takes_away_and_stays_above_present_use() {
 #[tokio::test]
 async fn a_renewal_never_ends_a_license_earlier() {
     World::each(|world| async {
-        let face = Face::of(world);
-        let license = face.seed().await;
+        let server = TestServer::of(world);
+        let license = server.seed().await;
         let at = format!("/licenses/{}", license["id"].as_str().unwrap());
-        let renew = |body: Value| face.admin("POST", &format!("{at}/renew")).json(&body).send();
+        let renew = |body: Value| server.admin("POST", &format!("{at}/renew")).json(&body).send();
         let refused =
             renew(json!({"expires_at": "2027-01-01T00:00:00Z"})).await.refused(422, "invalid_request");
         assert_eq!(refused["errors"][0]["pointer"], "/expires_at");
         let detail = refused["detail"].as_str().unwrap();
         assert!(detail.contains("2027-11-21 UTC") && detail.contains("edit it"), "{detail}");
         let edit = json!({"expires_at": "2027-01-01T00:00:00Z"});
-        face.admin("PATCH", &at).json(&edit).send().await.expect(200);
+        server.admin("PATCH", &at).json(&edit).send().await.expect(200);
         renew(json!({"expires_at": "2027-01-01T00:00:00Z"})).await.expect(200);
     })
     .await;
@@ -86,12 +86,12 @@ async fn a_renewal_never_ends_a_license_earlier() {
 #[tokio::test]
 async fn the_second_of_two_renewals_of_one_license_is_refused_with_the_new_end() {
     World::each(|world| async {
-        let face = Face::of(world);
-        let license = face.seed().await;
+        let server = TestServer::of(world);
+        let license = server.seed().await;
         let at = format!("/licenses/{}", license["id"].as_str().unwrap());
-        let etag = face.admin("GET", &at).send().await.header("etag").to_owned();
+        let etag = server.admin("GET", &at).send().await.header("etag").to_owned();
         let renew = |key: &str| -> Call<'_> {
-            let call = face.admin("POST", &format!("{at}/renew")).header("if-match", &etag);
+            let call = server.admin("POST", &format!("{at}/renew")).header("if-match", &etag);
             call.header("idempotency-key", key).json(&json!({}))
         };
         let (one, two) = tokio::join!(renew("a").send(), renew("b").send());
@@ -101,26 +101,26 @@ async fn the_second_of_two_renewals_of_one_license_is_refused_with_the_new_end()
         let end = done[0].body["expires_at"].as_str().unwrap();
         let detail = refused[0].body["detail"].as_str().unwrap();
         assert!(detail.contains(end), "{detail}");
-        assert_eq!(face.admin("GET", &at).send().await.expect(200)["expires_at"], end);
+        assert_eq!(server.admin("GET", &at).send().await.expect(200)["expires_at"], end);
         // The one that was done may be asked for again: its answer was perhaps lost.
         let statuses = [renew("a").send().await.status, renew("b").send().await.status];
         assert!(statuses == [200, 412] || statuses == [412, 200], "{statuses:?}");
-        assert_eq!(face.admin("GET", &at).send().await.expect(200)["expires_at"], end);
+        assert_eq!(server.admin("GET", &at).send().await.expect(200)["expires_at"], end);
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_plan_that_is_applied_names_what_it_takes_away_and_stays_above_present_use() {
+async fn applying_a_plan_names_what_it_removes_and_stays_above_present_use() {
     World::each(|world| async {
-        let face = Face::of(world);
-        let (license, at) = reduced(&face).await;
-        face.license("enterprise").await;
+        let server = TestServer::of(world);
+        let (license, at) = reduced(&server).await;
+        server.license("enterprise").await;
         let edit = json!({"limits": {"nodes": {"kind": "level", "max": 5}}});
-        face.admin("PATCH", "/plans/chorus:enterprise").json(&edit).send().await.expect(200);
-        let apply = |body: Value| face.admin("POST", "/plans/chorus:enterprise/apply").json(&body).send();
-        let jobs = async || face.world.authority.run_jobs().await.unwrap();
-        let features = async || face.admin("GET", &at).send().await.expect(200)["features"].clone();
+        server.admin("PATCH", "/plans/chorus:enterprise").json(&edit).send().await.expect(200);
+        let apply = |body: Value| server.admin("POST", "/plans/chorus:enterprise/apply").json(&body).send();
+        let jobs = async || server.world.authority.run_jobs().await.unwrap();
+        let features = async || server.admin("GET", &at).send().await.expect(200)["features"].clone();
 
         let refused = apply(json!({"to": "all"})).await.refused(409, "below_present_use");
         assert!(refused["detail"].as_str().unwrap().contains(license["id"].as_str().unwrap()), "{refused}");
@@ -132,7 +132,7 @@ async fn a_plan_that_is_applied_names_what_it_takes_away_and_stays_above_present
         assert_eq!(renewing["changes"][0]["terms"]["features"], change()["features"]);
 
         // Entries of one millisecond have no order.
-        face.world.clock.advance(kaching_base::Seconds(1));
+        server.world.clock.advance(kaching_base::Seconds(1));
         let forced = apply(json!({"to": "all", "force": true})).await.expect(200);
         assert_eq!(forced["licenses"], 2);
         let changes = forced["changes"].as_array().unwrap();
@@ -142,8 +142,8 @@ async fn a_plan_that_is_applied_names_what_it_takes_away_and_stays_above_present
                 || change["terms"]["limits"]["added"].get("nodes").is_some()),
             "{changes:#?}"
         );
-        let plan = face.admin("GET", "/plans/chorus:enterprise").send().await.expect(200);
-        let recorded = entry(&face, &plan["id"], "plan.apply", "ok").await;
+        let plan = server.admin("GET", "/plans/chorus:enterprise").send().await.expect(200);
+        let recorded = entry(&server, &plan["id"], "plan.apply", "ok").await;
         assert_eq!(recorded["change"]["changes"], forced["changes"], "{recorded:#}");
         jobs().await;
         assert_eq!(features().await, json!([]));
@@ -154,37 +154,38 @@ async fn a_plan_that_is_applied_names_what_it_takes_away_and_stays_above_present
 #[tokio::test]
 async fn a_license_whose_use_grows_before_its_turn_is_left_as_it_is() {
     World::each(|world| async {
-        let face = Face::of(world);
-        face.seed().await;
-        let license = face.license("enterprise").await;
+        let server = TestServer::of(world);
+        server.seed().await;
+        let license = server.license("enterprise").await;
         let edit = json!({"limits": {"activations": {"kind": "slots", "max": 1}}});
-        face.admin("PATCH", "/plans/chorus:enterprise").json(&edit).send().await.expect(200);
-        face.admin("POST", "/plans/chorus:enterprise/apply")
+        server.admin("PATCH", "/plans/chorus:enterprise").json(&edit).send().await.expect(200);
+        server
+            .admin("POST", "/plans/chorus:enterprise/apply")
             .json(&json!({"to": "all"}))
             .send()
             .await
             .expect(200);
         // Between the answer and the job, two installations start.
-        install(&face, &license, "eu-1", 1).await;
-        install(&face, &license, "eu-2", 2).await;
-        face.world.authority.run_jobs().await.unwrap();
+        install(&server, &license, "eu-1", 1).await;
+        install(&server, &license, "eu-2", 2).await;
+        server.world.authority.run_jobs().await.unwrap();
         let at = format!("/licenses/{}", license["id"].as_str().unwrap());
-        let shown = face.admin("GET", &at).send().await.expect(200);
+        let shown = server.admin("GET", &at).send().await.expect(200);
         assert_eq!(shown["limits"]["activations"]["max"], 3);
-        let entry = entry(&face, &license["id"], "license.apply_plan", "refused").await;
+        let entry = entry(&server, &license["id"], "license.apply_plan", "refused").await;
         assert_eq!((&entry["outcome"], &entry["code"]), (&json!("refused"), &json!("below_present_use")));
     })
     .await;
 }
 
 #[tokio::test]
-async fn what_licenses_run_on_is_archived_only_where_that_is_forced() {
+async fn objects_in_use_are_archived_only_by_force() {
     World::each(|world| async {
-        let face = Face::of(world);
-        let license = face.seed().await;
+        let server = TestServer::of(world);
+        let license = server.seed().await;
         let lic = format!("/licenses/{}", license["id"].as_str().unwrap());
         let body = json!({"features": {"add": ["federation"]}});
-        face.admin("PATCH", "/plans/chorus:team").json(&body).send().await.expect(200);
+        server.admin("PATCH", "/plans/chorus:team").json(&body).send().await.expect(200);
         let nouns = [
             ("/customers/CUST-001", "1 license"),
             ("/plans/chorus:team", "1 license"),
@@ -192,25 +193,25 @@ async fn what_licenses_run_on_is_archived_only_where_that_is_forced() {
             ("/features/chorus:federation", "team"),
         ];
         for (at, named) in nouns {
-            let refused = face.admin("DELETE", at).send().await.refused(409, "wrong_state");
+            let refused = server.admin("DELETE", at).send().await.refused(409, "wrong_state");
             assert!(refused["detail"].as_str().unwrap().contains(named), "{refused}");
-            face.admin("DELETE", &format!("{at}?force=maybe")).send().await.refused(422, "invalid_request");
+            server.admin("DELETE", &format!("{at}?force=maybe")).send().await.refused(422, "invalid_request");
         }
         // Suspended ones may run again.
         let reason = json!({"reason": "unpaid"});
-        face.admin("POST", &format!("{lic}/suspend")).json(&reason).send().await.expect(200);
-        face.admin("DELETE", "/customers/CUST-001").send().await.refused(409, "wrong_state");
+        server.admin("POST", &format!("{lic}/suspend")).json(&reason).send().await.expect(200);
+        server.admin("DELETE", "/customers/CUST-001").send().await.refused(409, "wrong_state");
         for (at, _) in nouns {
-            let archived = face.admin("DELETE", &format!("{at}?force=true")).send().await.expect(200);
+            let archived = server.admin("DELETE", &format!("{at}?force=true")).send().await.expect(200);
             // What is archived already stays so, without a word more.
-            assert_eq!(face.admin("DELETE", at).send().await.expect(200), archived, "{at}");
+            assert_eq!(server.admin("DELETE", at).send().await.expect(200), archived, "{at}");
         }
         let made = [
             ("/customers", json!({"name": "Other", "reference": "CUST-001"})),
             ("/products", json!({"name": "Other", "code": "chorus"})),
         ];
         for (path, body) in made {
-            let refused = face.admin("POST", path).json(&body).send().await.refused(409, "already_exists");
+            let refused = server.admin("POST", path).json(&body).send().await.refused(409, "already_exists");
             assert!(refused["detail"].as_str().unwrap().contains("archived"), "{refused}");
         }
     })
@@ -220,19 +221,19 @@ async fn what_licenses_run_on_is_archived_only_where_that_is_forced() {
 #[tokio::test]
 async fn an_ended_or_revoked_license_keeps_nothing_from_being_archived() {
     World::each(|world| async {
-        let face = Face::of(world);
-        let license = face.seed().await;
+        let server = TestServer::of(world);
+        let license = server.seed().await;
         let confirm = json!({"confirm": license["id"]});
         let at = format!("/licenses/{}/revoke", license["id"].as_str().unwrap());
-        face.admin("POST", &at).json(&confirm).send().await.expect(200);
-        let ending = face.license("enterprise").await;
-        face.admin("DELETE", "/plans/chorus:team").send().await.expect(200);
-        face.world.clock.advance(kaching_base::Seconds::days(365 + 13));
-        face.admin("DELETE", "/customers/CUST-001").send().await.refused(409, "wrong_state");
-        face.world.clock.advance(kaching_base::Seconds::days(1));
-        face.admin("DELETE", "/customers/CUST-001").send().await.expect(200);
+        server.admin("POST", &at).json(&confirm).send().await.expect(200);
+        let ending = server.license("enterprise").await;
+        server.admin("DELETE", "/plans/chorus:team").send().await.expect(200);
+        server.world.clock.advance(kaching_base::Seconds::days(365 + 13));
+        server.admin("DELETE", "/customers/CUST-001").send().await.refused(409, "wrong_state");
+        server.world.clock.advance(kaching_base::Seconds::days(1));
+        server.admin("DELETE", "/customers/CUST-001").send().await.expect(200);
         let code = json!({"product": "chorus", "code": "team", "name": "Team", "term_days": 1});
-        let refused = face.admin("POST", "/plans").json(&code).send().await.refused(409, "already_exists");
+        let refused = server.admin("POST", "/plans").json(&code).send().await.refused(409, "already_exists");
         assert!(refused["detail"].as_str().unwrap().contains("archived"), "{refused}");
         assert!(ending["archived_at"].is_null());
     })
@@ -242,10 +243,10 @@ async fn an_ended_or_revoked_license_keeps_nothing_from_being_archived() {
 #[tokio::test]
 async fn a_contact_is_changed_by_its_members() {
     World::each(|world| async {
-        let face = Face::of(world);
-        face.seed().await;
+        let server = TestServer::of(world);
+        server.seed().await;
         let edit =
-            |body: Value| face.admin("PATCH", "/products/chorus").json(&json!({"contact": body})).send();
+            |body: Value| server.admin("PATCH", "/products/chorus").json(&json!({"contact": body})).send();
         let edited = edit(json!({"email": "sales@example.com"})).await.expect(200);
         let both = json!({"url": "https://example.com/buy", "email": "sales@example.com"});
         assert_eq!(edited["contact"], both);

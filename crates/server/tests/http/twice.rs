@@ -5,7 +5,7 @@ use kaching_server::Peer;
 use kaching_testkit::World;
 use serde_json::{Map, Value, json};
 
-use crate::face::{Answer, Face, description};
+use crate::test_server::{Answer, TestServer, description};
 
 /// What one operation is about.
 struct Subject {
@@ -117,9 +117,9 @@ fn operations() -> Vec<Operation> {
 }
 
 /// Makes what an operation may be about, with numbers of its own.
-async fn furnish(face: &Face, number: usize) -> Subject {
+async fn furnish(server: &TestServer, number: usize) -> Subject {
     let make = async |path: &str, body: Value| {
-        face.admin("POST", path).json(&body).send_unchecked().await.expect(201)
+        server.admin("POST", path).json(&body).send_unchecked().await.expect(201)
     };
     let product = format!("p-{number}");
     make("/products", json!({"code": product, "name": "P"})).await;
@@ -141,8 +141,8 @@ async fn furnish(face: &Face, number: usize) -> Subject {
         "license_key": license["key"], "product": product, "fingerprint": format!("f-{number}"),
         "kind": "cluster", "nonce": format!("0123456789abcdef-{number}"),
     });
-    let active = face.call("POST", "/v1/activate").json(&activate).send_unchecked().await.expect(201);
-    let keys = face.admin("GET", "/keys").send_unchecked().await.expect(200);
+    let active = server.call("POST", "/v1/activate").json(&activate).send_unchecked().await.expect(201);
+    let keys = server.admin("GET", "/keys").send_unchecked().await.expect(200);
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     Subject {
         number,
@@ -154,12 +154,12 @@ async fn furnish(face: &Face, number: usize) -> Subject {
     }
 }
 
-async fn newest_entry(face: &Face) -> Value {
-    face.admin("GET", "/audit?limit=1").send_unchecked().await.expect(200)["items"][0]["id"].clone()
+async fn newest_entry(server: &TestServer) -> Value {
+    server.admin("GET", "/audit?limit=1").send_unchecked().await.expect(200)["items"][0]["id"].clone()
 }
 
-async fn ask(face: &Face, operation: &Operation, subject: &Subject) -> Answer {
-    let call = face.call(operation.method, &operation.path_of(subject)).peer(Peer::Local(0));
+async fn ask(server: &TestServer, operation: &Operation, subject: &Subject) -> Answer {
+    let call = server.call(operation.method, &operation.path_of(subject)).peer(Peer::Local(0));
     let call = call.header("idempotency-key", &format!("key of {} {}", operation.method, operation.path));
     match operation.body_of(subject) {
         Value::Object(members) if members.is_empty() => call.send().await,
@@ -170,25 +170,25 @@ async fn ask(face: &Face, operation: &Operation, subject: &Subject) -> Answer {
 #[tokio::test]
 async fn every_change_under_an_idempotency_key_has_the_effect_of_one() {
     World::each(|world| async {
-        let face = Face::of(world);
+        let server = TestServer::of(world);
         let operations = operations();
         assert!(operations.len() >= 29, "only {} operations are described", operations.len());
         for (number, operation) in operations.iter().enumerate() {
-            face.world.clock.advance(Seconds(60));
-            let subject = furnish(&face, number).await;
+            server.world.clock.advance(Seconds(60));
+            let subject = furnish(&server, number).await;
             if operation.is("POST", "/v1/admin/licenses/{id}/reinstate") {
                 let path = format!("/licenses/{}/suspend", subject.license);
                 let body = json!({"reason": "unpaid"});
-                face.admin("POST", &path).json(&body).send_unchecked().await.expect(200);
+                server.admin("POST", &path).json(&body).send_unchecked().await.expect(200);
             }
             if operation.is("POST", "/v1/admin/clock/accept") {
-                face.world.clock.jump(Seconds(3600));
+                server.world.clock.jump(Seconds(3600));
             }
-            let first = ask(&face, operation, &subject).await;
+            let first = ask(&server, operation, &subject).await;
             let (what, entry) =
-                (format!("{} {}", operation.method, operation.path), newest_entry(&face).await);
-            face.world.clock.advance(Seconds(60));
-            let second = ask(&face, operation, &subject).await;
+                (format!("{} {}", operation.method, operation.path), newest_entry(&server).await);
+            server.world.clock.advance(Seconds(60));
+            let second = ask(&server, operation, &subject).await;
             assert!(second.status < 500, "{what}: {:#}", second.body);
             if !operation.takes_key() {
                 assert_eq!((first.status, second.status), (200, 200), "{what}: {:#}", first.body);
@@ -203,9 +203,9 @@ async fn every_change_under_an_idempotency_key_has_the_effect_of_one() {
             );
             assert_eq!((second.status, &second.bytes), (first.status, &first.bytes), "{what}");
             assert_eq!(second.header("idempotency-replayed"), "true", "{what}");
-            assert_eq!(newest_entry(&face).await, entry, "{what} was done twice");
+            assert_eq!(newest_entry(&server).await, entry, "{what} was done twice");
         }
-        face.admin("GET", "/stats").send().await.expect(200);
+        server.admin("GET", "/stats").send().await.expect(200);
     })
     .await;
 }
@@ -214,18 +214,19 @@ async fn every_change_under_an_idempotency_key_has_the_effect_of_one() {
 #[tokio::test]
 async fn a_repeated_rotation_makes_one_key() {
     World::each(|world| async {
-        let face = Face::of(world);
+        let server = TestServer::of(world);
         let rotate = || {
-            let call = face.admin("POST", "/keys").header("idempotency-key", "rotate");
+            let call = server.admin("POST", "/keys").header("idempotency-key", "rotate");
             call.json(&json!({"purpose": "lease"})).send()
         };
-        face.world.clock.advance(Seconds(1));
+        server.world.clock.advance(Seconds(1));
         let made = rotate().await.expect(201);
-        let keys = face.admin("GET", "/keys").send().await.expect(200);
+        let keys = server.admin("GET", "/keys").send().await.expect(200);
         assert_eq!(rotate().await.expect(201), made);
-        assert_eq!(face.admin("GET", "/keys").send().await.expect(200), keys);
+        assert_eq!(server.admin("GET", "/keys").send().await.expect(200), keys);
         assert_eq!(keys["items"].as_array().unwrap().len(), 2);
-        face.admin("POST", "/keys")
+        server
+            .admin("POST", "/keys")
             .header("idempotency-key", "rotate")
             .json(&json!({"purpose": "lease", "alg": "RS256"}))
             .send()

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::{
-    face::{Answer, Face, description},
     hostile::{address, schema_of, sound_body, static_method},
+    test_server::{Answer, TestServer, description},
 };
 
 const UNLIMITED: &str =
@@ -55,29 +55,29 @@ fn other(path: &str, member: &str) -> Option<Value> {
     })
 }
 
-async fn face(world: World) -> Face {
-    let face = Face::with(world, UNLIMITED);
-    face.seed().await;
+async fn start_server(world: World) -> TestServer {
+    let server = TestServer::with(world, UNLIMITED);
+    server.seed().await;
     let other = json!({"product": "chorus", "code": "other", "title": "Other"});
-    face.admin("POST", "/features").json(&other).send().await.expect(201);
-    face
+    server.admin("POST", "/features").json(&other).send().await.expect(201);
+    server
 }
 
 #[tokio::test]
-async fn every_member_of_every_noun_is_changed_only_as_it_was_read() {
+async fn each_member_of_each_object_is_changed_only_as_it_was_read() {
     World::each(|world| async {
-        let face = face(world).await;
+        let server = start_server(world).await;
         let mut changed = 0;
         for (template, operation) in edited() {
-            let at = template.replace("{id}", &address(&face, template).await);
+            let at = template.replace("{id}", &address(&server, template).await);
             let at = at.strip_prefix("/v1/admin").unwrap();
             for member in schema_of(operation).unwrap()["properties"].as_object().unwrap().keys() {
                 let Some(value) = other(template, member) else { continue };
-                let read = face.admin("GET", at).send().await;
+                let read = server.admin("GET", at).send().await;
                 let etag = read.header("etag").to_owned();
                 assert!(etag.starts_with('"') && etag.len() > 20, "{at}: {etag}");
                 let edit = async |etag: &str, body: &Value| -> Answer {
-                    face.admin("PATCH", at).header("if-match", etag).json(body).send().await
+                    server.admin("PATCH", at).header("if-match", etag).json(body).send().await
                 };
                 let body = json!({member: value});
                 edit("\"another\"", &body).await.refused(412, "precondition_failed");
@@ -86,11 +86,11 @@ async fn every_member_of_every_noun_is_changed_only_as_it_was_read() {
                 assert_ne!(after.header("etag"), etag, "{at}: {member} did not change the version");
                 let after_tag = after.header("etag").to_owned();
                 let after = after.expect(200);
-                // The clock of this test stands still: no version is made of the time.
+                // The clock of this test does not move: no version is made of the time.
                 edit(&etag, &body).await.refused(412, "precondition_failed");
                 edit(&format!("{etag}, {after_tag}"), &body).await.expect(200);
                 edit("*", &body).await.expect(200);
-                let shown = face.admin("GET", at).send().await;
+                let shown = server.admin("GET", at).send().await;
                 assert_eq!(shown.header("etag"), after_tag, "what changes nothing keeps the version");
                 let mut after = after;
                 after.as_object_mut().unwrap().remove("changed");
@@ -104,16 +104,16 @@ async fn every_member_of_every_noun_is_changed_only_as_it_was_read() {
 }
 
 #[tokio::test]
-async fn every_operation_compares_the_version_or_refuses_to_be_asked_for_it() {
+async fn each_operation_compares_the_version_or_refuses_if_match() {
     World::each(|world| async {
-        let face = face(world).await;
+        let server = start_server(world).await;
         let (mut compared, mut refused) = (Vec::new(), 0);
         for (template, item) in description()["paths"].as_object().unwrap() {
             let Some(below) = template.strip_prefix("/v1/admin") else { continue };
             for (method, operation) in item.as_object().unwrap().iter().filter(|(method, _)| *method != "get")
             {
-                let at = below.replace("{id}", &address(&face, template).await);
-                let call = face.admin(static_method(method), &at).header("if-match", "\"another\"");
+                let at = below.replace("{id}", &address(&server, template).await);
+                let call = server.admin(static_method(method), &at).header("if-match", "\"another\"");
                 let answer = call.json(&sound_body(operation)).send_unchecked().await;
                 let mut parameters = operation["parameters"].as_array().into_iter().flatten();
                 if parameters.any(|parameter| parameter["name"] == "If-Match") {
@@ -132,16 +132,16 @@ async fn every_operation_compares_the_version_or_refuses_to_be_asked_for_it() {
 }
 
 #[tokio::test]
-async fn what_passes_by_itself_is_no_change() {
+async fn a_change_of_state_by_time_alone_keeps_the_version() {
     World::each(|world| async {
-        let face = face(world).await;
+        let server = start_server(world).await;
         let token = json!({"name": "reports", "scopes": ["read"]});
-        let token = face.admin("POST", "/tokens").json(&token).send().await.expect(201);
+        let token = server.admin("POST", "/tokens").json(&token).send().await.expect(201);
         let at = format!("/tokens/{}", token["id"].as_str().unwrap());
-        let before = face.admin("GET", &at).send().await.header("etag").to_owned();
+        let before = server.admin("GET", &at).send().await.header("etag").to_owned();
         let bearer = format!("Bearer {}", token["secret"].as_str().unwrap());
-        face.call("GET", "/v1/admin/stats").header("authorization", &bearer).send().await.expect(200);
-        let after = face.admin("GET", &at).send().await;
+        server.call("GET", "/v1/admin/stats").header("authorization", &bearer).send().await.expect(200);
+        let after = server.admin("GET", &at).send().await;
         assert!(!after.body["last_used_at"].is_null());
         assert_eq!(after.header("etag"), before);
     })
@@ -150,32 +150,32 @@ async fn what_passes_by_itself_is_no_change() {
 
 /// Every list of every noun, as twenty people change it at the same moment: each adds one value and removes one.
 #[tokio::test]
-async fn lists_that_many_change_at_once_lose_nothing() {
+async fn concurrent_changes_of_a_list_lose_nothing() {
     World::each(|world| async {
-        let face = Arc::new(face(world).await);
+        let server = Arc::new(start_server(world).await);
         let mut lists = 0;
         for (template, operation) in edited() {
-            let at = template.replace("{id}", &address(&face, template).await);
+            let at = template.replace("{id}", &address(&server, template).await);
             let at = at.strip_prefix("/v1/admin").unwrap();
-            for (member, values) in values_of(&face, template, operation).await {
+            for (member, values) in values_of(&server, template, operation).await {
                 let (old, new) = values.split_at(values.len() / 2);
                 let body = |change: Value| match member.split_once('/') {
                     Some((outer, inner)) => json!({outer: {inner: change}}),
                     None => json!({&member: change}),
                 };
-                face.admin("PATCH", at).json(&body(json!(old))).send().await.expect(200);
+                server.admin("PATCH", at).json(&body(json!(old))).send().await.expect(200);
                 let mut people = JoinSet::new();
                 for (old, new) in old.iter().skip(1).zip(new) {
-                    let (face, at) = (Arc::clone(&face), at.to_owned());
+                    let (server, at) = (Arc::clone(&server), at.to_owned());
                     let body = body(json!({"add": [new], "remove": [old]}));
-                    people.spawn(async move { face.admin("PATCH", &at).json(&body).send().await.status });
+                    people.spawn(async move { server.admin("PATCH", &at).json(&body).send().await.status });
                 }
                 while let Some(status) = people.join_next().await {
                     assert_eq!(status.unwrap(), 200, "{at} {member}");
                 }
                 let expected: BTreeSet<String> =
                     old[..1].iter().chain(&new[..old.len() - 1]).map(Value::to_string).collect();
-                let shown = face.admin("GET", at).send().await.expect(200);
+                let shown = server.admin("GET", at).send().await.expect(200);
                 let found = shown.pointer(&format!("/{member}")).unwrap().as_array().unwrap();
                 assert_eq!(
                     found.iter().map(Value::to_string).collect::<BTreeSet<_>>(),
@@ -183,9 +183,9 @@ async fn lists_that_many_change_at_once_lose_nothing() {
                     "{at} {member}"
                 );
                 let both =
-                    face.admin("PATCH", at).json(&body(json!({"add": [&new[0]], "remove": [&new[0]]})));
+                    server.admin("PATCH", at).json(&body(json!({"add": [&new[0]], "remove": [&new[0]]})));
                 both.send().await.refused(422, "invalid_request");
-                let unknown = face.admin("PATCH", at).json(&body(json!({"plus": []}))).send().await;
+                let unknown = server.admin("PATCH", at).json(&body(json!({"plus": []}))).send().await;
                 let pointer = unknown.refused(422, "invalid_request")["errors"][0]["pointer"].clone();
                 assert_eq!(pointer, format!("/{member}/plus"));
                 lists += 1;
@@ -197,7 +197,7 @@ async fn lists_that_many_change_at_once_lose_nothing() {
 }
 
 /// The lists that an edit has, by their place, with values for them.
-async fn values_of(face: &Face, template: &str, operation: &Value) -> Vec<(String, Vec<Value>)> {
+async fn values_of(server: &TestServer, template: &str, operation: &Value) -> Vec<(String, Vec<Value>)> {
     let mut lists = Vec::new();
     for (member, schema) in schema_of(operation).unwrap()["properties"].as_object().unwrap() {
         let text = schema.to_string();
@@ -216,7 +216,7 @@ async fn values_of(face: &Face, template: &str, operation: &Value) -> Vec<(Strin
             "features" | "lease_policy/keep" => {
                 for i in 0..20 {
                     let feature = json!({"product": "chorus", "code": format!("f{i}"), "title": "F"});
-                    face.admin("POST", "/features").json(&feature).send().await;
+                    server.admin("POST", "/features").json(&feature).send().await;
                 }
                 numbered(|i| json!(format!("f{i}")))
             }

@@ -4,7 +4,7 @@ use kaching_api::STATUSES;
 use kaching_testkit::World;
 use serde_json::Value;
 
-use crate::{face::Face, pace, surface};
+use crate::{pace, surface, test_server::TestServer};
 
 #[test]
 fn the_description_is_openapi_3_1_and_written_down() {
@@ -16,7 +16,7 @@ fn the_description_is_openapi_3_1_and_written_down() {
     for (path, item) in document["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {
             let id = operation["operationId"].as_str().unwrap();
-            assert!(ids.insert(id.to_owned()), "{method} {path}: {id} stands twice");
+            assert!(ids.insert(id.to_owned()), "{method} {path}: {id} occurs twice");
             assert!(operation["summary"].is_string(), "{method} {path} says nothing about itself");
         }
     }
@@ -49,7 +49,7 @@ fn references(value: &Value, found: &mut impl FnMut(&str)) {
 }
 
 #[test]
-fn the_codes_are_written_down() {
+fn the_codes_are_recorded() {
     let mut text = String::from(
         "# Codes\n\nEvery reason for which an answer is not what was asked for, as `application/problem+json` of RFC 9457.\n\
          Signed codes come with a `statement` on which a client acts; stopping ones stop a running client at once.\n\
@@ -68,13 +68,13 @@ fn the_codes_are_written_down() {
 }
 
 #[tokio::test]
-async fn the_metrics_are_written_down() {
-    let face = Face::of(World::on(kaching_testkit::Engine::Sqlite).await);
+async fn the_metrics_are_recorded() {
+    let server = TestServer::of(World::on(kaching_testkit::Engine::Sqlite).await);
     // A metric with labels shows once something was counted.
-    let license = face.seed().await;
-    pace::install(&face, &license, "eu-1", 1).await.beat(&face).await.expect(200);
-    face.world.authority.measure().await.unwrap();
-    let answer = face.call("GET", "/metrics").send().await;
+    let license = server.seed().await;
+    pace::install(&server, &license, "eu-1", 1).await.beat(&server).await.expect(200);
+    server.world.authority.measure().await.unwrap();
+    let answer = server.call("GET", "/metrics").send().await;
     assert_eq!(answer.status, 200);
     let text = String::from_utf8(answer.bytes).unwrap();
     let mut lines: Vec<_> =

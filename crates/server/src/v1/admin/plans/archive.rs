@@ -1,22 +1,4 @@
-use axum::{extract::State, http::StatusCode, response::Response};
-use kaching_api as api;
-
-use crate::{
-    App, convert,
-    extract::{Archive, AtVersioned, Body, Caller, Changes, NoMembers, Params, scope::CatalogueWrite},
-    problem::Result,
-};
-
-/// Hides a plan: no new license is made with it.
-#[utoipa::path(delete, path = "/v1/admin/plans/{id}", tag = "operator", params(Archive), responses(
-    (status = 200, body = api::Plan, description = "The plan, archived")))]
-pub(crate) async fn archive(
-    State(app): State<App>,
-    caller: Caller<CatalogueWrite, Changes>,
-    AtVersioned(address): AtVersioned,
-    Params(archive): Params<Archive>,
-    Body { sent, .. }: Body<NoMembers>,
-) -> Result<Response> {
-    let archived = |cx| app.authority.archive_plan(cx, address, archive.force);
-    caller.change(&app, &sent, StatusCode::OK, convert::plan, archived).await
+super::super::noun::archive! {
+    /// Hides a plan: no new license is made with it.
+    "/v1/admin/plans/{id}" needs CatalogueWrite, "The plan, archived": Plan = archive_plan, plan
 }

@@ -19,8 +19,8 @@ use kaching_testkit::{SeededEntropy, World};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
-/// A world with its HTTP face.
-pub(crate) struct Face {
+/// A world with its HTTP server.
+pub(crate) struct TestServer {
     pub(crate) world: World,
     pub(crate) app: App,
     everything: Router,
@@ -31,7 +31,7 @@ pub(crate) struct Face {
 
 /// One request on its way.
 pub(crate) struct Call<'f> {
-    face: &'f Face,
+    server: &'f TestServer,
     method: &'static str,
     path: String,
     peer: Peer,
@@ -51,7 +51,7 @@ pub(crate) struct Answer {
 
 const CLIENT: &str = "203.0.113.10:40000";
 
-impl Face {
+impl TestServer {
     pub(crate) fn of(world: World) -> Self {
         Self::with(world, "")
     }
@@ -74,12 +74,12 @@ impl Face {
         }
     }
 
-    /// The same authority behind a server that was started anew, which remembers nothing.
+    /// The same authority behind a restarted server, which remembers nothing.
     pub(crate) fn restarted(self, settings: &str) -> Self {
         Self::with(self.world, settings)
     }
 
-    /// The same while those who listen are told what changes, as a server does beside its requests.
+    /// Runs a future while changes are distributed, as a server does in the background.
     pub(crate) async fn following<T>(&self, visit: impl Future<Output = T>) -> T {
         tokio::select! {
             visited = visit => visited,
@@ -90,7 +90,7 @@ impl Face {
     /// A call of a product, from a machine somewhere.
     pub(crate) fn call(&self, method: &'static str, path: &str) -> Call<'_> {
         Call {
-            face: self,
+            server: self,
             method,
             path: path.to_owned(),
             peer: Peer::Network(CLIENT.parse::<SocketAddr>().unwrap()),
@@ -207,7 +207,7 @@ impl Call<'_> {
         }
         let mut request = request.body(Body::from(self.body)).unwrap();
         request.extensions_mut().insert(self.peer);
-        let router = if self.public { &self.face.product } else { &self.face.everything };
+        let router = if self.public { &self.server.product } else { &self.server.everything };
         router.clone().oneshot(request).await.unwrap()
     }
 }
@@ -219,7 +219,7 @@ pub(crate) struct Events {
 }
 
 impl Events {
-    /// The next event: its name and its data; nothing where the stream ended.
+    /// Returns the next event, its name and its data; `None` if the stream ended.
     pub(crate) async fn next(&mut self) -> Option<(String, Value)> {
         let frame = self.body.frame().await?.unwrap().into_data().unwrap();
         let text = String::from_utf8(frame.to_vec()).unwrap();
@@ -338,5 +338,40 @@ fn close(schema: &mut Value) {
         object.values_mut().for_each(close);
     } else if let Some(array) = schema.as_array_mut() {
         array.iter_mut().for_each(close);
+    }
+}
+
+/// Returns an answer for a snapshot, without what is random in it: ids are numbered in their order, and keys, credentials,
+/// statements and cursors are replaced by their kind.
+pub(crate) fn stable(answer: &Value) -> Value {
+    fn replace(value: &mut Value, ids: &mut Vec<String>) {
+        match value {
+            Value::Object(members) => members.values_mut().for_each(|member| replace(member, ids)),
+            Value::Array(items) => items.iter_mut().for_each(|item| replace(item, ids)),
+            Value::String(text) => *text = stable_text(text, ids),
+            _ => {}
+        }
+    }
+    let mut answer = answer.clone();
+    replace(&mut answer, &mut Vec::new());
+    answer
+}
+
+fn stable_text(text: &str, ids: &mut Vec<String>) -> String {
+    let (kind, rest) = text.split_once('_').unwrap_or((text, ""));
+    if rest.len() == 26 && rest.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        let known = ids.iter().position(|id| id == text);
+        let number = known.unwrap_or_else(|| {
+            ids.push(text.to_owned());
+            ids.len() - 1
+        });
+        return format!("{kind}_{number}");
+    }
+    match text {
+        jws if jws.starts_with("eyJ") => "<statement>".to_owned(),
+        key if key.starts_with("CHORUS-") => "<key>".to_owned(),
+        credential if credential.starts_with("act_") => "<credential>".to_owned(),
+        digest if digest.len() == 43 && !digest.contains(' ') => "<digest>".to_owned(),
+        other => other.to_owned(),
     }
 }
