@@ -14,6 +14,8 @@ struct Subject {
     activation: String,
     token: String,
     license_key: String,
+    /// A job that failed, for the operation that retries one.
+    job: String,
     /// The key that signs.
     kid: String,
 }
@@ -38,7 +40,7 @@ impl Operation {
 
     /// The path with the address of its subject. What is archived is not in use.
     fn path_of(&self, subject: &Subject) -> String {
-        let Subject { number, license, activation, token, kid, .. } = subject;
+        let Subject { number, license, activation, token, kid, job, .. } = subject;
         let spare = if self.method == "DELETE" { "spare" } else { "team" };
         let noun = self.path.trim_start_matches("/v1/admin/").split('/').next().unwrap();
         let id = match noun {
@@ -51,6 +53,7 @@ impl Operation {
             "activations" => activation.clone(),
             "tokens" => token.clone(),
             "keys" => kid.clone(),
+            "jobs" => job.clone(),
             _ => format!("{noun}-{number}"),
         };
         self.path.replace("{id}", &id)
@@ -150,8 +153,19 @@ async fn furnish(server: &TestServer, number: usize) -> Subject {
         activation: text(&active["activation"]["id"]),
         token: text(&token["id"]),
         license_key: text(&license["key"]),
+        job: String::new(),
         kid: text(&keys["items"].as_array().unwrap().last().unwrap()["kid"]),
     }
+}
+
+/// A job whose first attempt has failed.
+async fn failing_job(server: &TestServer, number: usize) -> String {
+    let path = format!("/plans/p-{number}:team/apply");
+    server.admin("POST", &path).json(&json!({"to": "all"})).send_unchecked().await.expect(200);
+    server.world.damage_jobs().await;
+    server.world.authority.run_jobs().await.unwrap();
+    let failing = server.admin("GET", "/jobs?state=failing").send_unchecked().await.expect(200);
+    failing["items"][0]["id"].as_str().unwrap().to_owned()
 }
 
 async fn newest_entry(server: &TestServer) -> Value {
@@ -175,7 +189,10 @@ async fn every_change_under_an_idempotency_key_has_the_effect_of_one() {
         assert!(operations.len() >= 29, "only {} operations are described", operations.len());
         for (number, operation) in operations.iter().enumerate() {
             server.world.clock.advance(Seconds(60));
-            let subject = furnish(&server, number).await;
+            let mut subject = furnish(&server, number).await;
+            if operation.is("POST", "/v1/admin/jobs/{id}/retry") {
+                subject.job = failing_job(&server, number).await;
+            }
             if operation.is("POST", "/v1/admin/licenses/{id}/reinstate") {
                 let path = format!("/licenses/{}/suspend", subject.license);
                 let body = json!({"reason": "unpaid"});

@@ -277,10 +277,10 @@ fn of_an_earlier_release(text: &str, first_token: &str) -> String {
                 }
                 columns.remove(rights);
             }
-            "licenses" => {
-                let kept_day = columns.iter().position(|column| column == "kept_day").unwrap();
-                columns.remove(kept_day);
-                rows.iter_mut().for_each(|row| drop(row.remove(kept_day)));
+            "licenses" => remove(&["kept_day"], &mut columns, &mut rows),
+            "jobs" => {
+                let later = ["priority", "deduplication_key", "next_payload", "steps"];
+                remove(&later, &mut columns, &mut rows);
             }
             _ => {}
         }
@@ -289,6 +289,15 @@ fn of_an_earlier_release(text: &str, first_token: &str) -> String {
         }
     }
     whole(&kept)
+}
+
+/// Removes columns that a later release has added.
+fn remove(later: &[&str], columns: &mut Vec<String>, rows: &mut [Vec<Value>]) {
+    for name in later {
+        let at = columns.iter().position(|column| column == name).unwrap();
+        columns.remove(at);
+        rows.iter_mut().for_each(|row| drop(row.remove(at)));
+    }
 }
 
 /// The tables of a backup: name, columns, rows.

@@ -48,6 +48,7 @@ const WITHOUT_SIGHT: [(&str, &[&str]); 3] = [
             "search.indexed",
             "tokens.authenticate",
             "tokens.none",
+            "usage.waiting",
         ],
     ),
 ];

@@ -27,7 +27,8 @@ pub(super) fn begin(app: App, listener: Listener, slot: LongPollSlot, present: &
     app.metrics.streams.inc();
     let events = EventSource { app, listener, _slot: slot };
     let first = stream::once(ready(events.render(present)));
-    let others = stream::unfold(Some(events), async |events| Some(events?.next().await));
+    // A body may be polled after its end, and an unfold would panic.
+    let others = stream::unfold(Some(events), async |events| Some(events?.next().await)).fuse();
     Body::from_stream(first.chain(others).map(Ok::<_, Infallible>))
 }
 

@@ -1,5 +1,5 @@
 use axum::{body::Body as Answer, extract::State, http::header, response::IntoResponse};
-use futures_util::stream;
+use futures_util::{StreamExt as _, stream};
 use kaching_api as api;
 use kaching_authority::backup::Chunks;
 use kaching_base::ErrorCode;
@@ -29,11 +29,13 @@ pub(crate) async fn backup(
 
 /// The pieces of a backup on their way to a client. A backup that fails breaks off, and so has no last line.
 fn body(chunks: Chunks) -> Answer {
-    Answer::from_stream(stream::unfold(chunks, async |mut chunks| {
+    let pieces = stream::unfold(chunks, async |mut chunks| {
         let piece = chunks.next().await?;
         if let Err(error) = &piece {
             tracing::error!(%error, "a backup broke off");
         }
         Some((piece, chunks))
-    }))
+    });
+    // A body may be polled after its end, and an unfold would panic.
+    Answer::from_stream(pieces.fuse())
 }
