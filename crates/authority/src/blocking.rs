@@ -5,7 +5,7 @@ use crate::{Error, Result};
 /// Runs work on a thread that may block.
 ///
 /// # Errors
-/// Those of the work, or if it did not end.
+/// The error of the work, or a failure if the work did not end.
 pub(crate) async fn run_blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {

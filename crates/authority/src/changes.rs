@@ -39,7 +39,7 @@ pub enum Notification {
     Ended,
 }
 
-/// How long a listener stays.
+/// The lifetime of a listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ListenMode {
     /// Until the connection ends. An activation has one stream: a newer one ends the older.

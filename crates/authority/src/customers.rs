@@ -21,7 +21,7 @@ use crate::{
         self, Noun,
         fragments::{few_tags, many_tags},
     },
-    sight::Table,
+    sight::AliasedTable,
 };
 
 /// The input for a new customer.
@@ -114,7 +114,7 @@ impl Authority {
             let paging = Paging::new(&list, &SORTINGS)?;
             let mut sql = Sql::new(sql::SELECT);
             sql.push(if list.filter.archived { " where 1 = 1" } else { " where c.archived_at is null" });
-            sight.limit(&mut sql, Table::Customers);
+            sight.limit(&mut sql, AliasedTable::Customers);
             let CustomerFilter { tag, metadata, .. } = &list.filter;
             let (few, many) = (few_tags!("c.id"), many_tags!("c.id"));
             search::tagged(tx, &mut sql, Noun::CustomerTag, tag.as_deref(), few, many)?;
@@ -207,9 +207,11 @@ impl Authority {
 /// If there is none in sight.
 pub(crate) fn find(tx: &mut Tx<'_>, sight: &Sight, address: &str) -> Result<Customer> {
     let found = match address.parse::<CustomerId>() {
-        Ok(id) => sight.find(tx, sql::SELECT, (" where c.id = ?", Table::Customers), params![id], sql::read),
+        Ok(id) => {
+            sight.find(tx, sql::SELECT, (" where c.id = ?", AliasedTable::Customers), params![id], sql::read)
+        }
         Err(_) => {
-            let named = (" where c.reference = ?", Table::Customers);
+            let named = (" where c.reference = ?", AliasedTable::Customers);
             sight.find(tx, sql::SELECT, named, params![printable(address)], sql::read)
         }
     }?;

@@ -7,7 +7,7 @@ use kaching_domain::License;
 
 use crate::{Error, Result};
 
-/// How much is stored for a license in a day (UTC), for each installation that is active and for at least one; 0 is no
+/// The maximum that is stored for a license in a day (UTC), for each installation that is active and for at least one; 0 is no
 /// limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DailyLimits {

@@ -14,7 +14,7 @@ use crate::{
     list::{Key, Paging, Sorting, sorting},
     plans, products,
     search::{self, Noun},
-    sight::Table,
+    sight::AliasedTable,
 };
 
 /// A feature with the code of its product, by which it is addressed.
@@ -95,7 +95,7 @@ impl Authority {
             let (product, code) = split(&address, "feature")?;
             let named = (
                 " where f.product = (select id from products where code = ?) and f.code = ?",
-                Table::Features,
+                AliasedTable::Features,
             );
             let values = [products::sql::printable(product), products::sql::printable(code)];
             let found = sight.find(tx, sql::SELECT, named, params![values[0], values[1]], sql::read)?;
@@ -113,7 +113,7 @@ impl Authority {
             let paging = Paging::new(&list, &SORTINGS)?;
             let mut sql = Sql::new(sql::SELECT);
             sql.push(if list.filter.archived { " where 1 = 1" } else { " where f.archived_at is null" });
-            sight.limit(&mut sql, Table::Features);
+            sight.limit(&mut sql, AliasedTable::Features);
             if let Some(code) = &list.filter.product {
                 sql.add_if(" and f.product = ?", Some(products::find(tx, sight, code)?.id));
             }

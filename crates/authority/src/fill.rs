@@ -18,7 +18,7 @@ use crate::{
     search::{self, Noun},
 };
 
-/// The rows to add.
+/// The number of objects that rows to add.
 #[derive(Clone, Copy, Debug)]
 pub struct Fill {
     /// The license whose product, plan and terms the new licenses copy.
@@ -43,7 +43,7 @@ pub struct FilledInstallation {
 /// Heartbeats that each installation has sent. After the first one a row keeps its length, so that the heartbeats of a
 /// measurement do not move rows.
 const HEARTBEATS: u32 = 10;
-/// How long the installations may run without a heartbeat.
+/// The time for which the installations may run without a heartbeat.
 const RUNS_FOR: Seconds = Seconds::days(1);
 
 /// The most installations of one transaction, whose deadline is short.

@@ -6,7 +6,7 @@ use kaching_db::Engine;
 
 use crate::{Authority, Error, Result};
 
-/// How long the database may take to be called usable.
+/// The time within which a usable database answers.
 pub(crate) const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 
 impl Authority {

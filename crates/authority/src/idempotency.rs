@@ -5,7 +5,7 @@ use kaching_db::{Tx, params};
 
 use crate::{Authority, Cx, Error, Once, Op, Result, error::Replay};
 
-/// How long an answer is remembered, by the protocol.
+/// The time for which an answer is remembered, by the protocol.
 const REMEMBERED: Seconds = Seconds::days(1);
 
 /// Claims the key for this operation, or returns the answer that it had.

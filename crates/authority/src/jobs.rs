@@ -36,7 +36,7 @@ pub(crate) use schedule::TaskReports;
 pub use schedule::{TASKS, Task, TaskReport};
 pub(crate) use sql::{QueueDepth, depth, remove_finished};
 
-/// How long a process that has claimed a job may be silent before another one takes the job over.
+/// The time after which another process takes over a job whose process is silent.
 pub const LEASE: Seconds = Seconds(60);
 
 /// A kind of job. A value is one job's payload, stored as JSON.
@@ -48,9 +48,9 @@ pub trait Job: Serialize + DeserializeOwned + Clone + Send + Sync + 'static {
     /// After so many attempts in a row that failed, a job becomes a dead letter.
     const ATTEMPTS: i64 = 20;
 
-    /// What [`prepare`](Self::prepare) hands to [`perform`](Self::perform).
+    /// The data that [`prepare`](Self::prepare) passes to [`perform`](Self::perform).
     type Prepared: Send + 'static;
-    /// What [`perform`](Self::perform) hands to [`settle`](Self::settle).
+    /// The data that [`perform`](Self::perform) passes to [`settle`](Self::settle).
     type Performed: Send + 'static;
 
     /// A second job of the same kind and key is not enqueued while the first one waits. While the first one runs or is
@@ -80,7 +80,7 @@ pub trait Job: Serialize + DeserializeOwned + Clone + Send + Sync + 'static {
     fn settle(&self, tx: &mut Tx<'_>, op: &mut Op, performed: &Self::Performed) -> Result<Next<Self>>;
 }
 
-/// What is left of a job after a step.
+/// The rest of a job after a step.
 pub enum Next<J> {
     /// It is done.
     Done,

@@ -109,7 +109,7 @@ pub struct Authority {
     /// A job was enqueued here, or another may be due.
     jobs_enqueued: tokio::sync::Notify,
     task_reports: jobs::TaskReports,
-    /// Where, how often and how many backups the schedule makes; `None` makes none.
+    /// The place, interval and number of scheduled backups; `None` makes none.
     backups: Option<backup::Schedule>,
     /// Replaced as a whole, by `renew_keyset` and `follow_keys`.
     ring: ArcSwap<KeyRing>,

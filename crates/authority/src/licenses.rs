@@ -15,7 +15,7 @@ use kaching_db::{Tx, params};
 use kaching_domain::License;
 use kaching_license::LicenseKey;
 
-use crate::{Authority, Cx, Error, Op, Result, Sight, jobs::Progress, plans, sight::Table};
+use crate::{Authority, Cx, Error, Op, Result, Sight, jobs::Progress, plans, sight::AliasedTable};
 
 pub use change::{Renewal, Upgrade};
 pub use create::NewLicense;
@@ -33,7 +33,7 @@ impl Authority {
     /// If there is none in sight.
     pub async fn license(&self, sight: &Sight, address: String) -> Result<LicenseDetails> {
         self.read_in_sight("licenses.show", sight, move |tx, now, sight| {
-            let named = (" where l.id = ? /*+ place */", Table::Licenses);
+            let named = (" where l.id = ? /*+ place */", AliasedTable::Licenses);
             let found = sight.find(tx, sql::SELECT, named, params![id(&address)?], sql::read)?;
             details::details(tx, found.ok_or_else(unknown)?, now)
         })
@@ -50,7 +50,7 @@ impl Authority {
             let named = (
                 " where l.id = (select license from license_keys
                                 where lookup = ? and (ends_at is null or ends_at > ?))",
-                Table::Licenses,
+                AliasedTable::Licenses,
             );
             let found = sight.find(tx, sql::SELECT, named, params![lookup[..], now], sql::read)?;
             details::details(tx, found.ok_or_else(|| Error::not_found("license with this key"))?, now)

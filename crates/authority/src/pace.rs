@@ -1,4 +1,4 @@
-//! How often clients are asked for heartbeats.
+//! The rate at which clients are asked for heartbeats.
 
 use std::sync::atomic::{AtomicU16, Ordering};
 

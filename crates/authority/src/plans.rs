@@ -18,7 +18,7 @@ use crate::{
     owners::{self, Owner},
     products,
     search::{self, Noun},
-    sight::Table,
+    sight::AliasedTable,
 };
 
 pub(crate) use apply::ApplyJob;
@@ -151,7 +151,7 @@ impl Authority {
             let paging = Paging::new(&list, &SORTINGS)?;
             let mut sql = Sql::new(sql::SELECT);
             sql.push(if list.filter.archived { " where 1 = 1" } else { " where n.archived_at is null" });
-            sight.limit(&mut sql, Table::Plans);
+            sight.limit(&mut sql, AliasedTable::Plans);
             if let Some(code) = &list.filter.product {
                 sql.add_if(" and n.product = ?", Some(products::find(tx, sight, code)?.id));
             }
@@ -230,7 +230,8 @@ impl Authority {
 /// If there is none in sight.
 pub(crate) fn find(tx: &mut Tx<'_>, sight: &Sight, address: &str) -> Result<PlanDetails> {
     let (product, code) = split(address, "plan")?;
-    let named = (" where n.product = (select id from products where code = ?) and n.code = ?", Table::Plans);
+    let named =
+        (" where n.product = (select id from products where code = ?) and n.code = ?", AliasedTable::Plans);
     let values = [products::sql::printable(product), products::sql::printable(code)];
     let found = sight.find(tx, sql::SELECT, named, params![values[0], values[1]], sql::read)?;
     found.ok_or_else(|| unknown(product, code))

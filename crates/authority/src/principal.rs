@@ -10,18 +10,18 @@ use crate::{Actor, Error, Result, Sight};
 /// A caller whose proof was verified: an API token, a user of this machine over the local socket, or a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Principal {
-    /// Who acts, as audit entries name it.
+    /// The actor, as audit entries name it.
     pub actor: Actor,
-    /// What it may do.
+    /// The permitted operations.
     pub rights: Rights,
-    /// What it may see.
+    /// The visible data.
     pub sight: Sight,
     /// Until when its proof is recent enough for an act that asks for a recent one. `None` where each request carries the
     /// proof itself, which is recent always.
     pub fresh_until: Option<Timestamp>,
 }
 
-/// What a principal may do, and until when.
+/// The operations that a principal may call, and the end of this permission.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rights {
     pub scopes: BTreeSet<Scope>,
@@ -30,8 +30,8 @@ pub struct Rights {
 }
 
 impl Principal {
-    /// A user of the authority's own machine. Whoever may open the socket may read the data directory as well, so this
-    /// principal has every right.
+    /// A user of the authority's own machine. The socket has the permissions of the data directory, so a user who can
+    /// open it has every right.
     pub fn local(uid: u32) -> Self {
         Self { actor: Actor::Local(uid), rights: Rights::all(), sight: Sight::All, fresh_until: None }
     }

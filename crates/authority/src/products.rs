@@ -14,7 +14,7 @@ use crate::{
     list::{Key, Paging, Sorting, sorting},
     owners::{self, Owner},
     search::{self, Noun},
-    sight::Table,
+    sight::AliasedTable,
     stored,
 };
 
@@ -97,7 +97,7 @@ impl Authority {
             let paging = Paging::new(&list, &SORTINGS)?;
             let mut sql = Sql::new(sql::SELECT);
             sql.push(if list.filter.archived { " where 1 = 1" } else { " where p.archived_at is null" });
-            sight.limit(&mut sql, Table::Products);
+            sight.limit(&mut sql, AliasedTable::Products);
             let few =
                 " and p.id in (select target from search_words where noun = ? and word >= ? and word < ?)";
             search::condition(tx, &mut sql, Noun::Product, list.q.as_deref(), few, few)?;
@@ -177,7 +177,7 @@ impl Authority {
 /// # Errors
 /// If there is none in sight.
 pub(crate) fn find(tx: &mut Tx<'_>, sight: &Sight, code: &str) -> Result<Product> {
-    let named = (" where p.code = ?", Table::Products);
+    let named = (" where p.code = ?", AliasedTable::Products);
     let found = sight.find(tx, sql::SELECT, named, params![sql::printable(code)], sql::read)?;
     found.ok_or_else(|| unknown(code))
 }

@@ -6,7 +6,7 @@ use kaching_db::{self as db, Row, Sql, params};
 use crate::{
     Authority, List, Page, Result, Sight,
     list::{Key, Paging, Sorting, sorting},
-    sight::Table,
+    sight::AliasedTable,
     stored::Fields,
 };
 
@@ -47,7 +47,7 @@ impl Authority {
             );
             let last = now + Seconds::days(i64::from(DAYS[3]));
             sql.add(" and l.expires_sort > ? and l.expires_sort <= ?", params![now, last]);
-            sight.limit(&mut sql, Table::Licenses);
+            sight.limit(&mut sql, AliasedTable::Licenses);
             paging.finish(&mut sql);
             let found = tx.query_all(&sql, sql.params(), |row| read(row, now))?;
             Ok(paging.page(found, |it| (Key::Number(it.expires_at.micros()), *it.license.as_bytes())))

@@ -17,7 +17,7 @@ use crate::{
     shared_run::{SharedRun, lock_state, state, store_state},
 };
 
-/// How long rows are kept; `None` is forever.
+/// The times for which rows are kept; `None` is forever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retention {
     /// Audit entries.
@@ -69,7 +69,7 @@ pub(crate) enum RetainedKind {
 struct RemovalState {
     #[serde(flatten)]
     run: SharedRun,
-    /// How far it is.
+    /// The progress.
     at: Position,
     removed: BTreeMap<String, u64>,
     /// The kinds that could not be removed, with the reason of each.
@@ -79,7 +79,7 @@ struct RemovalState {
 /// The name of that row.
 const NAME: &str = "retention";
 
-/// How far a removal is.
+/// The progress of a removal.
 #[derive(Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Position {
     #[serde(rename = "kept")]
@@ -106,7 +106,7 @@ enum RemovalStep {
 /// The result of a nightly removal.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Removed {
-    /// How many rows were removed, by what they are.
+    /// The number of removed rows by kind.
     pub rows: BTreeMap<String, u64>,
     /// The kinds that could not be removed, with the reason of each.
     pub failed: BTreeMap<String, String>,

@@ -21,9 +21,9 @@ pub enum Sight {
     Customer(CustomerId),
 }
 
-/// A table that is read, under the letter that stands for it in its statements.
+/// A table that is read, with the alias of its statements.
 #[derive(Clone, Copy)]
-pub(crate) enum Table {
+pub(crate) enum AliasedTable {
     /// `products p`
     Products,
     /// `features f`
@@ -42,7 +42,7 @@ pub(crate) enum Table {
     Jobs,
 }
 
-impl Table {
+impl AliasedTable {
     /// The condition that a row belongs to some products: the text before and after their list. `None` if no row does.
     fn of_products(self) -> Option<[&'static str; 2]> {
         match self {
@@ -81,7 +81,7 @@ impl Table {
 
 impl Sight {
     /// Adds the condition that a row of this table is in sight to a statement that has a WHERE already.
-    pub(crate) fn limit(&self, sql: &mut Sql, table: Table) {
+    pub(crate) fn limit(&self, sql: &mut Sql, table: AliasedTable) {
         let conditions = match self {
             Self::All => return,
             Self::Products(products) => table.of_products().map(|[before, after]| {
@@ -101,7 +101,7 @@ impl Sight {
         &self,
         tx: &mut Tx<'_>,
         select: &'static str,
-        (condition, table): (&'static str, Table),
+        (condition, table): (&'static str, AliasedTable),
         values: &[Param<'_>],
         read: impl FnMut(&Row<'_>) -> db::Result<T>,
     ) -> Result<Option<T>> {
@@ -121,42 +121,42 @@ impl Sight {
         self.add_targets(
             tx,
             texts.clone().filter_map(|text| text.parse::<LicenseId>().ok()),
-            (select, Table::Licenses),
+            (select, AliasedTable::Licenses),
             &mut found,
         )?;
         let select = Sql::new("select a.id from activations a where a.id in ");
         self.add_targets(
             tx,
             texts.clone().filter_map(|text| text.parse::<ActivationId>().ok()),
-            (select, Table::Activations),
+            (select, AliasedTable::Activations),
             &mut found,
         )?;
         let select = Sql::new("select c.id from customers c where c.id in ");
         self.add_targets(
             tx,
             texts.clone().filter_map(|text| text.parse::<CustomerId>().ok()),
-            (select, Table::Customers),
+            (select, AliasedTable::Customers),
             &mut found,
         )?;
         let select = Sql::new("select p.id from products p where p.id in ");
         self.add_targets(
             tx,
             texts.clone().filter_map(|text| text.parse::<ProductId>().ok()),
-            (select, Table::Products),
+            (select, AliasedTable::Products),
             &mut found,
         )?;
         let select = Sql::new("select f.id from features f where f.id in ");
         self.add_targets(
             tx,
             texts.clone().filter_map(|text| text.parse::<FeatureId>().ok()),
-            (select, Table::Features),
+            (select, AliasedTable::Features),
             &mut found,
         )?;
         let select = Sql::new("select n.id from plans n where n.id in ");
         self.add_targets(
             tx,
             texts.filter_map(|text| text.parse::<PlanId>().ok()),
-            (select, Table::Plans),
+            (select, AliasedTable::Plans),
             &mut found,
         )?;
         Ok(found)
@@ -167,7 +167,7 @@ impl Sight {
         &self,
         tx: &mut Tx<'_>,
         ids: impl Iterator<Item = Id<K>>,
-        (mut sql, table): (Sql, Table),
+        (mut sql, table): (Sql, AliasedTable),
         found: &mut BTreeSet<String>,
     ) -> Result<()> {
         let ids: BTreeSet<Id<K>> = ids.collect();

@@ -3,7 +3,7 @@
 use kaching_base::{CLOCK_TOLERANCE, Seconds};
 use kaching_db::{Param, Sql, Tx, params};
 
-use crate::{Authority, Result, Sight, sight::Table};
+use crate::{Authority, Result, Sight, sight::AliasedTable};
 
 /// The number of licenses in each state; deleted ones are not counted. Active, expired, suspended, revoked and not started are
 /// the total.
@@ -38,7 +38,7 @@ impl Authority {
             let mut sql = Sql::new(
                 "select count(*), cast(coalesce(sum(l.active), 0) as bigint) from licenses l where 1 = 1",
             );
-            sight.limit(&mut sql, Table::Licenses);
+            sight.limit(&mut sql, AliasedTable::Licenses);
             let (all, in_use): (i64, i64) =
                 tx.query_one(&sql, sql.params(), |row| Ok((row.get(0)?, row.get(1)?)))?;
             let all = all.unsigned_abs();
@@ -69,7 +69,7 @@ impl Authority {
 fn count(tx: &mut Tx<'_>, sight: &Sight, condition: &'static str, params: &[Param<'_>]) -> Result<u64> {
     let mut sql = Sql::new("select count(*) from licenses l where ");
     sql.add(condition, params);
-    sight.limit(&mut sql, Table::Licenses);
+    sight.limit(&mut sql, AliasedTable::Licenses);
     let count: i64 = tx.query_one(&sql, sql.params(), |row| row.get(0))?;
     Ok(count.unsigned_abs())
 }

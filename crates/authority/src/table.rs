@@ -7,7 +7,7 @@ pub(crate) struct Table {
     pub(crate) name: &'static str,
     /// The columns as a SELECT names them (`n.id, n.product, …`), in the order in which rows are read. The id is first.
     pub(crate) columns: &'static str,
-    /// How many of these, from the first one on, no update writes.
+    /// The number of leading columns that no update writes.
     pub(crate) fixed: usize,
     /// More columns, which follow from the others and are written but never read.
     pub(crate) derived: &'static [&'static str],

@@ -18,7 +18,7 @@ use crate::{
     audit_view::AuditView,
     list::{Key, Paging, Sorting, sorting},
     search::{self, Noun},
-    sight::Table,
+    sight::AliasedTable,
 };
 
 /// The values of a new token.
@@ -51,7 +51,7 @@ pub struct TokenFilter {
     pub archived: bool,
 }
 
-/// How often the last use is recorded.
+/// The interval at which the last use is recorded.
 const USE_WRITTEN: Seconds = Seconds(60);
 
 static SORTINGS: [Sorting; 1] = [sorting!("created_at", "t.id")];
@@ -77,7 +77,7 @@ impl Authority {
     /// If there is none in sight.
     pub async fn token(&self, sight: &Sight, id: String) -> Result<Token> {
         self.read_in_sight("tokens.show", sight, move |tx, _, sight| {
-            let named = (" where t.id = ?", Table::Tokens);
+            let named = (" where t.id = ?", AliasedTable::Tokens);
             sight.find(tx, sql::SELECT, named, params![id_of(&id)?], sql::read)?.ok_or_else(|| unknown(&id))
         })
         .await
@@ -92,7 +92,7 @@ impl Authority {
             let paging = Paging::new(&list, &SORTINGS)?;
             let mut sql = Sql::new(sql::SELECT);
             sql.push(if list.filter.archived { " where 1 = 1" } else { " where t.archived_at is null" });
-            sight.limit(&mut sql, Table::Tokens);
+            sight.limit(&mut sql, AliasedTable::Tokens);
             let few =
                 " and t.id in (select target from search_words where noun = ? and word >= ? and word < ?)";
             search::condition(tx, &mut sql, Noun::Token, list.q.as_deref(), few, few)?;

@@ -30,7 +30,7 @@ mod fixture;
 
 pub(super) use fixture::{FEATURE, Fixture, PRODUCT, SCARCE};
 
-/// How a bench server is set up.
+/// The setup of a bench server.
 #[derive(Clone, Copy, Default)]
 pub(super) struct ServerOptions {
     /// The algorithm that signs its leases.
@@ -40,7 +40,7 @@ pub(super) struct ServerOptions {
     pub(super) on_one: bool,
 }
 
-/// Where a database is.
+/// The address of a database.
 pub(super) struct DatabaseLocation {
     pub(super) engine: &'static str,
     /// The URL of PostgreSQL. `None` is SQLite in the data directory.

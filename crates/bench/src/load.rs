@@ -58,9 +58,9 @@ impl LoadPattern {
     }
 }
 
-/// How much longer than its time a load may take.
+/// The time that a load may take in addition to its own.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// How long late requests of an open loop are still sent.
+/// The time for which late requests of an open loop are still sent.
 const LATE: Duration = Duration::from_secs(5);
 
 /// Runs each caller on a connection of its own, and returns the callers with the result.

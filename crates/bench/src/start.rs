@@ -24,7 +24,7 @@ pub struct Start {
     pub(super) cycles: u32,
 }
 
-/// How long heartbeats arrive before each kill, so that it interrupts writes.
+/// The time for which heartbeats arrive before each kill, so that it interrupts writes.
 const LOADED: Duration = Duration::from_millis(200);
 const CONNECTIONS: u32 = 16;
 

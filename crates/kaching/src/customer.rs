@@ -30,8 +30,8 @@ pub(crate) enum CustomerCommand {
 }
 
 impl CustomerCommand {
-    /// Whether it may create the data directory, since it creates the first data.
-    pub(crate) fn makes(&self) -> bool {
+    /// Returns whether the command may create the data directory.
+    pub(crate) fn creates_first_data(&self) -> bool {
         matches!(self, Self::Create(_))
     }
 
@@ -104,7 +104,7 @@ impl Noun for Customer {
             .list("Tags", &self.tags)
             .line("Notes", &self.notes)
             .line("Metadata", pairs(&self.metadata))
-            .line("Made", ago(self.created_at, output.now))
+            .line("Created", ago(self.created_at, output.now))
             .maybe("Archived", self.archived_at.map(|at| ago(at, output.now)))
             .text(output.style)
     }

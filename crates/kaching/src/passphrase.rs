@@ -20,7 +20,7 @@ pub(crate) struct Passphrase {
     passphrase_file: Option<PathBuf>,
 }
 
-/// How many times the user types it.
+/// The number of times that the user types it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Prompt {
     Once,

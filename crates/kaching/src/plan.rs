@@ -55,7 +55,7 @@ impl Noun for Plan {
             .list("Features", &self.features)
             .line("Limits", limits(&self.limits));
         policy(card, &self.lease_policy, self.kind)
-            .line("Made", ago(self.created_at, output.now))
+            .line("Created", ago(self.created_at, output.now))
             .maybe("Archived", self.archived_at.map(|at| ago(at, output.now)))
             .text(output.style)
     }

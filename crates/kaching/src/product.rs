@@ -26,7 +26,7 @@ pub(crate) enum ProductCommand {
 }
 
 impl ProductCommand {
-    pub(crate) fn makes(&self) -> bool {
+    pub(crate) fn creates_first_data(&self) -> bool {
         matches!(self, Self::Create(_))
     }
 
@@ -52,7 +52,7 @@ impl Noun for Product {
             .line("Keys begin with", &self.key_prefix)
             .line("Leases signed with", self.lease_alg.as_str())
             .line("Contact", contact(&self.contact))
-            .line("Made", ago(self.created_at, output.now))
+            .line("Created", ago(self.created_at, output.now))
             .maybe("Archived", self.archived_at.map(|at| ago(at, output.now)))
             .text(output.style)
     }

@@ -44,7 +44,7 @@ async fn dispatch(command: Command, target: &AuthorityTarget, output: &Output) -
         Command::Migrate(migrate) => migrate.run(target, output).await,
         Command::Config(config) => config.run(target, output),
         command => {
-            let if_missing = if makes(&command) { IfMissing::Create } else { IfMissing::Refuse };
+            let if_missing = if creates_first_data(&command) { IfMissing::Create } else { IfMissing::Refuse };
             let mut client = target.connect(if_missing).await?;
             let done = ask(command, &mut client, output).await;
             let done = done.map_err(|failure| failure.after(client.done()));
@@ -54,13 +54,13 @@ async fn dispatch(command: Command, target: &AuthorityTarget, output: &Output) -
     }
 }
 
-/// Whether the command may create an authority, since it creates the first data.
-fn makes(command: &Command) -> bool {
+/// Returns whether the command may create an authority, because it creates the first data.
+fn creates_first_data(command: &Command) -> bool {
     match command {
         Command::Seed(_) => true,
-        Command::Product(command) => command.makes(),
-        Command::Customer(command) => command.makes(),
-        Command::Token(command) => command.makes(),
+        Command::Product(command) => command.creates_first_data(),
+        Command::Customer(command) => command.creates_first_data(),
+        Command::Token(command) => command.creates_first_data(),
         _ => false,
     }
 }

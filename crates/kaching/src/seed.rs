@@ -52,7 +52,7 @@ pub(crate) struct Seeded {
 
 #[derive(Clone, Copy, Default, Serialize)]
 pub(crate) struct Count {
-    pub(crate) made: u32,
+    pub(crate) created: u32,
     pub(crate) existing: u32,
 }
 
@@ -88,7 +88,7 @@ impl Count {
     fn count(&mut self, answer: Result<Answer, Failure>) -> Result<Option<Answer>, Failure> {
         match answer {
             Ok(answer) => {
-                self.made += 1;
+                self.created += 1;
                 Ok(Some(answer))
             }
             Err(failure) if failure.is(ErrorCode::AlreadyExists) => {
@@ -113,10 +113,10 @@ fn page(seeded: &Seeded, output: &Output) -> String {
         let some = counts.iter().filter(|(_, count)| of(count) > 0);
         some.map(|(noun, count)| plural(i64::from(of(count)), noun)).collect::<Vec<_>>().join(", ")
     };
-    let (made, existing) = (list(|count| count.made), list(|count| count.existing));
+    let (created, existing) = (list(|count| count.created), list(|count| count.existing));
     let mut text = String::new();
-    if !made.is_empty() {
-        text.push_str(&format!("Made {made}.\n"));
+    if !created.is_empty() {
+        text.push_str(&format!("Created {created}.\n"));
     }
     if !existing.is_empty() {
         text.push_str(&format!("There already: {existing}.\n"));

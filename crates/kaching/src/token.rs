@@ -26,8 +26,8 @@ pub(crate) enum TokenCommand {
 }
 
 impl TokenCommand {
-    /// Whether it may create the data directory, since it creates the first data.
-    pub(crate) fn makes(&self) -> bool {
+    /// Returns whether the command may create the data directory.
+    pub(crate) fn creates_first_data(&self) -> bool {
         matches!(self, Self::Create(_))
     }
 
@@ -66,7 +66,7 @@ impl Noun for Token {
             .list("Scopes", &self.scopes)
             .line("Ends", ends(self, output))
             .line("Last used", self.last_used_at.map_or_else(|| "never".to_owned(), |at| ago(at, output.now)))
-            .line("Made", ago(self.created_at, output.now))
+            .line("Created", ago(self.created_at, output.now))
             .maybe("Archived", self.archived_at.map(|at| ago(at, output.now)))
             .text(output.style)
     }

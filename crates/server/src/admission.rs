@@ -41,12 +41,12 @@ pub(crate) struct Admission {
     max_heartbeats: u64,
 }
 
-/// Where calls of one class come in.
+/// The gate for calls of one class.
 struct Gate {
     places: Arc<Semaphore>,
-    /// How many are in line.
+    /// The number of waiting calls.
     waiting: Gauge,
-    /// How many were sent away.
+    /// The number of refused calls.
     sent_away: Counter,
     most_waiting: i64,
     longest_wait: Duration,
@@ -54,7 +54,7 @@ struct Gate {
     load: Mutex<Load>,
 }
 
-/// How many recent calls were served and turned away.
+/// The numbers of recent calls that were served and refused.
 #[derive(Default)]
 struct Load {
     served: Sliding,
@@ -135,7 +135,7 @@ impl Load {
         (2 * shed * sliding::SECONDS).div_ceil(served.max(1)).clamp(2, LONGEST_SPREAD)
     }
 
-    /// How many times as many came as there should, in thousandths.
+    /// Returns the rate of calls relative to the limit, in thousandths.
     fn pressure(&mut self, second: i64, max_a_second: u64) -> u64 {
         let (served, shed) = (self.served.total(second), self.shed.total(second));
         let sustained = if max_a_second > 0 { max_a_second * sliding::SECONDS } else { served };

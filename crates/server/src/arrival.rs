@@ -1,4 +1,4 @@
-//! Where a request comes from.
+//! The origin of a request.
 
 use std::net::IpAddr;
 
@@ -6,7 +6,7 @@ use kaching_base::RequestId;
 
 use crate::Peer;
 
-/// What is known of a request before its handler runs.
+/// The facts of a request, known before its handler runs.
 #[derive(Clone, Copy)]
 pub(crate) struct Arrival {
     pub(crate) request: RequestId,

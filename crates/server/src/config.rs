@@ -15,20 +15,20 @@ use crate::peer::Network;
 /// Every setting with its default and its documentation, as `config show` prints it.
 pub const DEFAULTS: &str = include_str!("config.default.toml");
 
-/// What a person decided about this authority.
+/// The settings of an authority.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct Config {
-    /// How it is reached.
+    /// Addresses, TLS and time limits.
     pub server: ServerSettings,
-    /// Where it keeps things.
+    /// Places of the data.
     pub database: DatabaseSettings,
-    /// What it seals with.
+    /// Keys and passphrases that seal secrets.
     pub keys: KeySettings,
-    /// How much it takes.
+    /// Limits.
     pub limits: LimitSettings,
-    /// How long it keeps what grows.
+    /// Times after which data is removed.
     pub retention: RetentionSettings,
     /// Backups on a schedule.
     pub backup: BackupSettings,
@@ -41,10 +41,10 @@ pub struct Config {
 #[serde(deny_unknown_fields)]
 #[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct ServerSettings {
-    /// Where products reach the authority.
+    /// The address for products.
     #[cfg_attr(test, schema(value_type = String))]
     pub listen: SocketAddr,
-    /// Where operators and metrics are.
+    /// The address for operators and metrics.
     #[serde(deserialize_with = "unset")]
     #[cfg_attr(test, schema(value_type = String))]
     pub admin_listen: Option<SocketAddr>,
@@ -95,7 +95,7 @@ pub struct KeySettings {
     #[serde(deserialize_with = "secret")]
     #[cfg_attr(test, schema(value_type = String))]
     pub master: Option<Secret<String>>,
-    /// What seals the root key.
+    /// The passphrase that seals the root key.
     #[serde(deserialize_with = "secret")]
     #[cfg_attr(test, schema(value_type = String))]
     pub root_passphrase: Option<Secret<String>>,
@@ -128,7 +128,7 @@ pub struct LimitSettings {
     pub new_fingerprints_burst: u32,
     /// Installations an hour that one license admits and never had, once it has admitted one for each slot; 0 is no limit.
     pub new_fingerprints_per_hour: u32,
-    /// How many slots a license without a limit counts as.
+    /// The number of slots that is assumed for a license without a limit.
     pub unlimited_slots: u32,
     /// The burst of long polls and streams with the leases of one activation; of one license, in addition to two for each
     /// of its slots.
@@ -188,13 +188,13 @@ pub struct RetentionSettings {
 #[serde(deny_unknown_fields)]
 #[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct BackupSettings {
-    /// Where they are written; not set is none.
+    /// The directory of backups; there are none if it is not set.
     #[serde(deserialize_with = "unset")]
     #[cfg_attr(test, schema(value_type = String))]
     pub directory: Option<PathBuf>,
     /// Hours from one to the next.
     pub every_h: u32,
-    /// How many stay.
+    /// The number of backups that are kept.
     pub keep: u32,
 }
 
@@ -208,13 +208,13 @@ pub struct LogSettings {
     pub level: LogFilter,
     /// `text` or `json`.
     pub format: LogFormat,
-    /// Where traces go; not set is nowhere.
+    /// The collector of traces; there are none if it is not set.
     #[serde(deserialize_with = "unset")]
     #[cfg_attr(test, schema(value_type = String))]
     pub otlp: Option<PublicUrl>,
 }
 
-/// How log lines look.
+/// The format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(test, derive(utoipa::ToSchema))]
@@ -239,7 +239,7 @@ impl Config {
     /// environment, of which those named `KACHING_SECTION__KEY` count. `read` reads the file that a `…_FILE` names.
     ///
     /// # Errors
-    /// Where a setting is unknown or makes no sense.
+    /// If a setting is unknown or invalid.
     pub fn read(
         file: &str,
         environment: &BTreeMap<String, String>,
@@ -298,7 +298,7 @@ impl Config {
         self.server.tls_cert.is_some()
     }
 
-    /// What may not be meant, where `product` is the address that was bound: a sentence each.
+    /// Returns a sentence for each doubtful setting; `product` is the bound address.
     pub fn doubts(&self, product: SocketAddr) -> Vec<&'static str> {
         let ip = product.ip();
         let unreachable = ip.is_unspecified() || !(ip.is_loopback() || self.tls());
@@ -317,13 +317,13 @@ impl Config {
         }
         if self.keys.root_passphrase.is_none() {
             doubts.push(
-                "keys.root_passphrase is not set: whoever gets a copy of the root key can sign for this authority",
+                "keys.root_passphrase is not set: anyone with a copy of the root key can sign for this authority",
             );
         }
         doubts
     }
 
-    /// Where operators are served, if not at `listen`.
+    /// Returns the address for operators, if it is not `listen`.
     pub fn private_address(&self) -> Option<SocketAddr> {
         let ServerSettings { listen, admin_listen, .. } = self.server;
         match admin_listen {
@@ -342,7 +342,7 @@ impl Config {
 }
 
 impl LimitSettings {
-    /// How much is stored for a license in a day.
+    /// Returns the maximum that is stored for a license in a day.
     pub fn daily(&self) -> DailyLimits {
         DailyLimits {
             reports: self.reports_per_day,
@@ -365,7 +365,7 @@ impl BackupSettings {
 }
 
 impl RetentionSettings {
-    /// How long things are kept.
+    /// Returns the times for which rows are kept.
     pub fn kept(&self) -> Retention {
         let days = |days: u32| (days > 0).then(|| Seconds::days(days.into()));
         Retention {
@@ -414,7 +414,7 @@ impl std::str::FromStr for PublicUrl {
     }
 }
 
-/// Where the file is no TOML, without its text: that may hold a secret.
+/// Returns the error of a file that is not TOML, without its text, which may contain a secret.
 fn unreadable(file: &str, error: &toml::de::Error) -> String {
     let before = error.span().and_then(|span| file.get(..span.start)).unwrap_or("");
     let line = before.matches('\n').count() + 1;

@@ -1,4 +1,4 @@
-//! What handlers take from a request, parsed here, and refused in our own words.
+//! The extractors of handlers, which parse requests and refuse them in our own words.
 
 mod address;
 mod authorization;

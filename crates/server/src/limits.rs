@@ -1,4 +1,4 @@
-//! How often things may happen: by activation, license, token and address. Counted in memory, by each process for itself.
+//! The limits on calls by activation, license, token and address. Each process counts in its own memory.
 //!
 //! Only what is proven takes from a bucket: a credential whose mac is good, a key that a license has, a token that is one.
 //! So nobody who knows only a name can use up what is another's. Nor can one who captured a call and sends it again: what
@@ -45,7 +45,7 @@ pub(crate) struct Limits {
     pub(crate) failures: Failures,
 }
 
-/// What a credential or a lease is used for.
+/// The purpose of a call with a credential or a lease.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Purpose {
     Heartbeat,
@@ -127,7 +127,7 @@ pub(crate) fn limited(metrics: &Metrics, spent: Budget, detail: &str) -> Rejecte
     Rejected::new(ErrorCode::RateLimited, detail).retry_after(spent.reset_s.max(1))
 }
 
-/// What counts as one address: a household or a host usually has a whole /64 of IPv6.
+/// Returns the part of an address that is limited: a household or a host usually has a whole /64 of IPv6.
 pub(crate) fn network(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX)).into(),

@@ -197,7 +197,7 @@ impl Metrics {
         );
         registry.register(
             "heartbeat_stretch_ratio",
-            "How much longer than a third of its lease a client is told to wait between heartbeats; 1 is not longer",
+            "Time that a client is asked to wait between heartbeats, relative to a third of its lease",
             metrics.stretch.clone(),
         );
         metrics.stretch.set(1.0);

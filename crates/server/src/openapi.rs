@@ -32,7 +32,7 @@ use crate::route::{Facts, Operation, VersionUse};
 )]
 struct Description;
 
-/// What the handlers say, and what holds for all of them and is therefore said here.
+/// Builds the description from the facts of the handlers and the rules that all of them share.
 pub(crate) fn document((described, facts): (OpenApi, BTreeMap<Operation, Facts>)) -> Value {
     let mut api = Description::openapi();
     api.paths = described.paths;

@@ -38,7 +38,7 @@ impl Collector for Process {
             encode("process_open_fds", "Files and connections that are open.", &open)?;
         }
         if let Some(most) = most_files() {
-            encode("process_max_fds", "Files and connections that may be open at once.", &most)?;
+            encode("process_max_fds", "Files and connections that may be open together.", &most)?;
         }
         Ok(())
     }
@@ -83,13 +83,13 @@ fn open_files() -> Option<i64> {
 
 fn cpu() -> Option<f64> {
     let stat = fs::read_to_string("/proc/self/stat").ok()?;
-    // The name of the program stands in brackets and may hold anything; what follows begins with field 3.
+    // The name of the program is in brackets and may contain anything; the rest begins with field 3.
     let (_, rest) = stat.rsplit_once(") ")?;
     let mut spent = rest.split(' ').skip(11).take(2).map(|ticks| ticks.parse::<f64>().ok());
     Some((spent.next()?? + spent.next()??) / TICKS)
 }
 
-/// What follows this word in a file of the system.
+/// Returns the rest of the line after this word in a file of the system.
 fn line(path: &str, word: &str) -> Option<String> {
     let text = fs::read_to_string(path).ok()?;
     text.lines().find_map(|line| line.strip_prefix(word)).map(str::to_owned)

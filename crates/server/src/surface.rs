@@ -1,4 +1,4 @@
-//! What others depend on is written down by tests; its diff is the discussion about compatibility.
+//! The public surface is recorded by tests; a diff of the record shows a change in compatibility.
 
 /// Compares with a file of `surface/`, or writes it where `KACHING_ACCEPT` is set.
 #[expect(clippy::disallowed_methods, reason = "a test asks its caller whether to accept")]

@@ -10,7 +10,7 @@ use crate::{
         self, FEW, Noun,
         fragments::{few_words, many_words},
     },
-    sight::Table,
+    sight::AliasedTable,
 };
 
 /// Which activations are listed.
@@ -96,7 +96,7 @@ impl Authority {
             for written in Written::of(list.filter.status) {
                 let mut sql = Sql::new(sql::SELECT);
                 sql.push(" where 1 = 1");
-                sight.limit(&mut sql, Table::Activations);
+                sight.limit(&mut sql, AliasedTable::Activations);
                 written.condition(tx, &mut sql, list.filter.license, now)?;
                 sql.add_if(" and a.license = ?", list.filter.license);
                 sql.add_if(" and a.kind = ?", list.filter.kind.map(FingerprintKind::as_str));
@@ -125,7 +125,7 @@ impl Authority {
     /// If there is none in sight.
     pub async fn activation(&self, sight: &Sight, id: ActivationId) -> Result<Activation> {
         self.read_in_sight("activations.show", sight, move |tx, now, sight| {
-            let named = (" where a.id = ? /*+ place */", Table::Activations);
+            let named = (" where a.id = ? /*+ place */", AliasedTable::Activations);
             let found = sight.find(tx, sql::SELECT, named, params![id], sql::read)?;
             Ok(shown(found.ok_or_else(|| Error::not_found("activation with this id"))?, now))
         })

@@ -17,7 +17,7 @@ use crate::{
 /// The action of a decision's audit entry.
 pub(super) struct AuditAction {
     pub(super) action: &'static str,
-    /// Who moved the activation.
+    /// The actor that moved the activation.
     pub(super) mover: &'static str,
 }
 

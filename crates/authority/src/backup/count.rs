@@ -31,7 +31,7 @@ pub struct TableCount {
     pub sum: Sum,
 }
 
-/// How far a copy is.
+/// The progress of a copy.
 #[derive(Clone, Debug, Default)]
 pub struct BackupProgress {
     /// The table.
@@ -43,7 +43,7 @@ pub struct BackupProgress {
 }
 
 impl Contents {
-    /// How many rows there are in all.
+    /// The number of all rows.
     pub fn rows(&self) -> u64 {
         self.tables.iter().map(|table| table.rows).sum()
     }

@@ -50,7 +50,7 @@ impl Parser {
         Self { serves: true, ..Self::default() }
     }
 
-    /// How far it is.
+    /// The progress.
     pub(super) fn seen(&self) -> &BackupProgress {
         &self.seen
     }

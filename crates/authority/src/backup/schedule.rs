@@ -87,7 +87,7 @@ impl Authority {
         self.read("backup.last", |tx, _| last(tx)).await
     }
 
-    /// Where, how often and how many backups the schedule of this process makes, if it makes any.
+    /// Returns the place, interval and number of scheduled backups of this process, if there are any.
     pub fn backup_schedule(&self) -> Option<&Schedule> {
         self.backups.as_ref()
     }

@@ -14,10 +14,10 @@ use super::{
 };
 use crate::{Authority, Cx, Result};
 
-/// How often changes of other servers are read. SQLite has one server: changes of another process of the same machine
+/// The interval at which changes of other servers are read. SQLite has one server: changes of another process of the same machine
 /// are read together with those of the clock.
 const READ: Duration = Duration::from_millis(100);
-/// How often the changes of the clock alone are looked up.
+/// The interval at which changes by time alone are read.
 const CLOCK: Duration = Duration::from_secs(1);
 /// Licenses that are read in one transaction.
 const LICENSES: usize = 16;

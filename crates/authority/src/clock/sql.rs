@@ -1,4 +1,4 @@
-//! What is stored about the clock.
+//! The stored state of the clock.
 
 use kaching_base::Timestamp;
 use kaching_db::{Tx, params};

@@ -24,7 +24,7 @@ pub(crate) struct ClockWatch {
     shared: AtomicI64,
     /// By how many microseconds the time was ahead of the boot clock when it was last found right.
     ahead: AtomicI64,
-    /// How often an operator has accepted the clock, as far as this process knows.
+    /// The number of times that an operator has accepted the clock, as far as this process knows.
     accepted: AtomicI64,
 }
 

@@ -9,7 +9,7 @@ use crate::{
     Authority, Cx, Error, List, Page, Result, Sight,
     audit::Entry,
     list::{Key, Paging, Sorting, sorting},
-    sight::Table,
+    sight::AliasedTable,
     stored::Fields,
 };
 
@@ -22,7 +22,7 @@ pub struct JobFilter {
     pub kind: Option<String>,
 }
 
-/// How far a job is.
+/// The state of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JobState {
     /// It waits to be claimed.
@@ -87,7 +87,7 @@ impl Authority {
         self.read_in_sight("jobs.list", sight, move |tx, now, sight| {
             let paging = Paging::new(&list, &SORTINGS)?;
             let mut sql = select(now);
-            sight.limit(&mut sql, Table::Jobs);
+            sight.limit(&mut sql, AliasedTable::Jobs);
             sql.add_if(" and j.state = ?", list.filter.state.map(JobState::as_str));
             sql.add_if(" and j.kind = ?", list.filter.kind.clone().map(|kind| kind.replace('\0', "")));
             paging.finish(&mut sql);
@@ -105,7 +105,7 @@ impl Authority {
         let id = parse_id(&id)?;
         self.read_in_sight("jobs.show", sight, move |tx, now, sight| {
             let mut sql = select(now);
-            sight.limit(&mut sql, Table::Jobs);
+            sight.limit(&mut sql, AliasedTable::Jobs);
             sql.add(" and j.id = ?", params![id]);
             tx.query_opt(&sql, sql.params(), read)?.ok_or_else(|| unknown(id))
         })

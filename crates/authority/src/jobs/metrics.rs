@@ -1,4 +1,4 @@
-//! What the worker and the schedule of this process count.
+//! The metrics of the worker and the schedule of this process.
 
 use std::time::Duration;
 

@@ -1,8 +1,8 @@
-//! What one run of a periodic task did, item by item.
+//! The result of one run of a periodic task, item by item.
 
 use crate::{Error, Result};
 
-/// How many items were done, and which ones failed.
+/// The number of items that were done, and the ones that failed.
 #[derive(Debug, Default)]
 pub(crate) struct Progress {
     pub(crate) done: u64,

@@ -20,14 +20,14 @@ use crate::{
 pub struct Task {
     name: &'static str,
     every: Duration,
-    /// How it takes a stop of the process.
+    /// The effect of a stop of the process.
     on_stop: OnStop,
     run: for<'a> fn(&'a Authority) -> TaskFuture<'a>,
 }
 
 type TaskFuture<'a> = Pin<Box<dyn Future<Output = Result<Progress>> + Send + 'a>>;
 
-/// What becomes of a task that runs when the process stops.
+/// The effect of a stop of the process on a running task.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum OnStop {
     /// It ends first: it is short.
@@ -36,7 +36,7 @@ enum OnStop {
     Drop,
 }
 
-/// What is due with each round of jobs, and rests while the clock is wrong.
+/// The tasks that run with each round of jobs, and pause while the clock is wrong.
 const ROUND: Duration = Duration::from_secs(5);
 const MINUTE: Duration = Duration::from_secs(60);
 /// A client that has learned of a newer keyset from one server may ask another one for it.
@@ -71,7 +71,7 @@ pub static TASKS: [Task; 14] = [
     task!("retention.remove", MINUTE, Drop, retention::remove_due),
 ];
 
-/// How the runs of a task ended in this process.
+/// The outcome of the runs of a task in this process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TaskReport {
     /// The task's name.

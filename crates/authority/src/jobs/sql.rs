@@ -17,7 +17,7 @@ pub(crate) struct ClaimedJob {
     pub(crate) attempts: i64,
 }
 
-/// How many jobs there are.
+/// The number of jobs by state.
 pub(crate) struct QueueDepth {
     pub(crate) queued: i64,
     pub(crate) failing: i64,

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{Authority, Cx, Error, Op, Result};
 
-/// How often the lease of a job that is performed is renewed.
+/// The interval at which the lease of a running job is renewed.
 const RENEWED_EVERY: Duration = Duration::from_secs(20);
 
 /// Runs one step of a job: prepare, perform, settle.

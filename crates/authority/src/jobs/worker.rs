@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::{JobError, JobKind, queue::claim, sql, sql::ClaimedJob};
 use crate::{Authority, Cx, Result};
 
-/// How often the queue is looked at for jobs that another process enqueued, or that were put off.
+/// The interval of polls for jobs that another process enqueued, or that were postponed.
 const POLLED_EVERY: Duration = Duration::from_secs(5);
 /// The steps of one call of `run_jobs`.
 const STEPS: u64 = 1000;

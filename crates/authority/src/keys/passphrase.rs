@@ -1,4 +1,4 @@
-//! What a passphrase seals: the root, and a master key that travels in a backup.
+//! Sealing by a passphrase: the root, and a master key in a backup.
 
 use argon2::{Algorithm, Argon2, Params, Version};
 use kaching_base::{Base64Url, Secret};

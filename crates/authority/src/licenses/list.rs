@@ -15,7 +15,7 @@ use crate::{
         self, Noun,
         fragments::{few_tags, many_tags},
     },
-    sight::Table,
+    sight::AliasedTable,
 };
 
 /// Which licenses are listed.
@@ -57,7 +57,7 @@ impl Authority {
             let paging = Paging::new(&list, &SORTINGS)?;
             let mut sql = Sql::new(sql::SELECT);
             sql.push(if list.filter.archived { " where 1 = 1" } else { " where l.archived_at is null" });
-            sight.limit(&mut sql, Table::Licenses);
+            sight.limit(&mut sql, AliasedTable::Licenses);
             let by_expiry = paging.sorting.name == "expires_at";
             filter(tx, &mut sql, sight, &list.filter, by_expiry, now)?;
             match named(tx, &keys, list.q.as_deref(), now)? {

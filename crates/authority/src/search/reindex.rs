@@ -3,7 +3,7 @@ use kaching_db::{self as db, Row, Tx, params};
 
 use crate::Result;
 
-/// How the words of one kind of thing are indexed again.
+/// The statements that index the words of one kind of object again.
 pub(crate) struct Reindex<T, I> {
     /// Selects and locks the next things behind an id that an earlier version may have indexed in another form.
     pub(crate) select: &'static str,

@@ -1,4 +1,4 @@
-//! What counts as a word, and the form in which words are compared.
+//! The definition of a word, and the form in which words are compared.
 
 use std::{borrow::Cow, collections::BTreeSet};
 

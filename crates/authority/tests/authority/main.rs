@@ -1,5 +1,5 @@
-//! The operations of the authority, on both engines. One program, because linking each room by itself takes longer than
-//! running it.
+//! The operations of the authority, on both engines. One program, because linking one for each area takes longer than running
+//! it.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 

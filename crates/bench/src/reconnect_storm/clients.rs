@@ -20,7 +20,7 @@ pub(super) const READY: &str = "ready";
 
 /// Connections over which they activate.
 const LANES: u32 = 32;
-/// How long kaching-client waits for an answer.
+/// The time that kaching-client waits for an answer.
 const CALL: Duration = Duration::from_secs(10);
 /// Its first and its longest backoff: a random time up to a bound that doubles with each failure.
 const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(300));

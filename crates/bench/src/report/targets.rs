@@ -38,6 +38,11 @@ const RSS: Metric = Metric { of: |row| row.rss_mib, unit: " MiB", digits: 0 };
 const STREAM: Metric = Metric { of: |row| row.kib_per_stream, unit: " KiB", digits: 1 };
 const CALLBACK: Metric = Metric { of: |row| row.callback_ms, unit: " ms", digits: 1 };
 
+const SQLITE: Option<&str> = Some("sqlite");
+const POSTGRES: Option<&str> = Some("postgres");
+const CLOSED: Option<&str> = Some("closed");
+const OPEN: Option<&str> = Some("open");
+
 /// The bound of a figure.
 #[derive(Clone, Copy)]
 enum Target {
@@ -47,90 +52,85 @@ enum Target {
 
 /// Returns every target, the most asked for first.
 pub(super) fn all(rows: &[Figures]) -> Vec<TargetLine> {
-    let find = |name, engine, looped, of| find(rows, name, engine, looped, of);
-    let (sqlite, postgres, closed, open) = (Some("sqlite"), Some("postgres"), Some("closed"), Some("open"));
-    let heartbeats = find("heartbeat", sqlite, closed, None);
-    let late = find("heartbeat", sqlite, open, None);
-    let ceiling = find("ceiling", None, open, None);
+    let mut lines = calls(rows);
+    lines.extend(scale_and_checks(rows));
+    lines.extend(changes(rows));
+    lines.extend(process(rows));
+    lines
+}
+
+fn calls(rows: &[Figures]) -> Vec<TargetLine> {
+    let heartbeats = find(rows, "heartbeat", SQLITE, CLOSED, None);
+    let late = find(rows, "heartbeat", SQLITE, OPEN, None);
+    let ceiling = find(rows, "ceiling", None, OPEN, None);
     // On a slow machine the target is one and a half times the ceiling at the same load.
     let or_ceiling = |least: f64, of: fn(&Figures) -> Option<f64>| {
         Target::Most(ceiling.and_then(of).map_or(least, |ms| least.max(ms * 1.5)))
     };
-    let worst = |engine: &str| {
-        let rows = rows.iter().filter(|row| row.name == "admin" && row.engine == Some(engine));
+    let closed = |name, engine| find(rows, name, engine, CLOSED, None);
+    let slowest = |engine: Option<&str>| {
+        let rows = rows.iter().filter(|row| row.name == "admin" && row.engine == engine);
         rows.max_by(|a, b| a.p99_ms.unwrap_or_default().total_cmp(&b.p99_ms.unwrap_or_default()))
     };
+    vec![
+        line("heartbeats, SQLite", heartbeats, RATE, Target::Least(20_000.0)),
+        line("heartbeats, SQLite", heartbeats, CEILING, Target::Least(0.5)),
+        line("heartbeats, PostgreSQL", closed("heartbeat", POSTGRES), CEILING, Target::Least(0.3)),
+        line("heartbeats, SQLite, open loop, p99", late, P99, or_ceiling(10.0, P99.of)),
+        line("heartbeats, SQLite, open loop, p99.9", late, P999, or_ceiling(40.0, P999.of)),
+        line("activations, SQLite", closed("activate", SQLITE), RATE, Target::Least(8000.0)),
+        race(rows),
+        line("validations, SQLite", closed("validate", SQLITE), RATE, Target::Least(25_000.0)),
+        line("slowest operator call, SQLite, p99", slowest(SQLITE), P99, Target::Most(50.0)),
+        line("slowest operator call, PostgreSQL, p99", slowest(POSTGRES), P99, Target::Most(50.0)),
+    ]
+}
+
+fn scale_and_checks(rows: &[Figures]) -> Vec<TargetLine> {
     let largest = |looped: Option<&str>| {
-        let rows = rows.iter().filter(|row| row.name == "scale" && row.engine == sqlite);
+        let rows = rows.iter().filter(|row| row.name == "scale" && row.engine == SQLITE);
         rows.filter(|row| row.looped == looped).max_by_key(|row| row.activations)
     };
+    let cost = "cost of a heartbeat with the most installations, SQLite";
+    let verify = rows.iter().find(|row| row.name == "verify");
+    vec![
+        line(cost, largest(CLOSED), RATIO, Target::Most(1.3)),
+        line("the same as processor time", largest(CLOSED), CPU_RATIO, Target::Most(1.3)),
+        line("the same under the same load", largest(OPEN), CPU_RATIO, Target::Most(1.3)),
+        line("check of a feature", find(rows, "check", None, None, None), NANOS, Target::Most(50.0)),
+        line("verification of a lease", verify, RATIO, Target::Most(1.2)),
+    ]
+}
+
+fn changes(rows: &[Figures]) -> Vec<TargetLine> {
     let events = |several: bool| {
         rows.iter()
             .find(|row| row.name == "events" && row.replicas.is_some_and(|count| (count > 1) == several))
     };
+    let (one, three) = (events(false), events(true));
+    let callback = "suspension to the callback of a product, one node";
+    let callback_of_three = "suspension to the callback of a product, three replicas";
     let storm = rows.iter().find(|row| row.name == "herd");
-    let idle = find("start", sqlite, None, Some("start to serving"));
+    let reconnect = "clients that reconnect together, until all have their lease";
     vec![
-        line("heartbeats, SQLite", heartbeats, RATE, Target::Least(20_000.0)),
-        line("heartbeats, SQLite", heartbeats, CEILING, Target::Least(0.5)),
-        line(
-            "heartbeats, PostgreSQL",
-            find("heartbeat", postgres, closed, None),
-            CEILING,
-            Target::Least(0.3),
-        ),
-        line("heartbeats, SQLite, open loop, p99", late, P99, or_ceiling(10.0, P99.of)),
-        line("heartbeats, SQLite, open loop, p99.9", late, P999, or_ceiling(40.0, P999.of)),
-        line("activations, SQLite", find("activate", sqlite, closed, None), RATE, Target::Least(8000.0)),
-        race(rows),
-        line("validations, SQLite", find("validate", sqlite, closed, None), RATE, Target::Least(25_000.0)),
-        line("slowest operator call, SQLite, p99", worst("sqlite"), P99, Target::Most(50.0)),
-        line("slowest operator call, PostgreSQL, p99", worst("postgres"), P99, Target::Most(50.0)),
-        line(
-            "cost of a heartbeat with the most installations, SQLite",
-            largest(closed),
-            RATIO,
-            Target::Most(1.3),
-        ),
-        line("the same as processor time", largest(closed), CPU_RATIO, Target::Most(1.3)),
-        line("the same under the same load", largest(open), CPU_RATIO, Target::Most(1.3)),
-        line("check of a feature", find("check", None, None, None), NANOS, Target::Most(50.0)),
-        line(
-            "verification of a lease",
-            rows.iter().find(|row| row.name == "verify"),
-            RATIO,
-            Target::Most(1.2),
-        ),
-        line("change to delivery, one node, p99", events(false), P99, Target::Most(250.0)),
-        line("change to the last delivery, one node", events(false), MAX, Target::Most(250.0)),
-        line(
-            "suspension to the callback of a product, one node",
-            events(false),
-            CALLBACK,
-            Target::Most(250.0),
-        ),
-        line("change to delivery, three replicas, p99", events(true), P99, Target::Most(500.0)),
-        line(
-            "suspension to the callback of a product, three replicas",
-            events(true),
-            CALLBACK,
-            Target::Most(500.0),
-        ),
-        line(
-            "clients that reconnect together, until all have their lease",
-            storm,
-            MAX,
-            Target::Most(10_000.0),
-        ),
+        line("change to delivery, one node, p99", one, P99, Target::Most(250.0)),
+        line("change to the last delivery, one node", one, MAX, Target::Most(250.0)),
+        line(callback, one, CALLBACK, Target::Most(250.0)),
+        line("change to delivery, three replicas, p99", three, P99, Target::Most(500.0)),
+        line(callback_of_three, three, CALLBACK, Target::Most(500.0)),
+        line(reconnect, storm, MAX, Target::Most(10_000.0)),
         // 20 kB.
-        line("memory of a stream", events(false), STREAM, Target::Most(19.5)),
+        line("memory of a stream", one, STREAM, Target::Most(19.5)),
+    ]
+}
+
+fn process(rows: &[Figures]) -> Vec<TargetLine> {
+    let idle = find(rows, "start", SQLITE, None, Some("start to serving"));
+    let killed = find(rows, "start", SQLITE, None, Some("kill -9 to serving"));
+    let heartbeats = find(rows, "heartbeat", SQLITE, CLOSED, None);
+    vec![
         line("start to serving, p99", idle, P99, Target::Most(100.0)),
-        line(
-            "kill -9 to serving, p99",
-            find("start", sqlite, None, Some("kill -9 to serving")),
-            P99,
-            Target::Most(250.0),
-        ),
+        line("kill -9 to serving, p99", killed, P99, Target::Most(250.0)),
         line("memory, idle", idle, RSS, Target::Most(40.0)),
         line("memory under heartbeats", heartbeats, RSS, Target::Most(200.0)),
     ]

@@ -52,7 +52,7 @@ fn a_file_is_no_directory() {
 }
 
 #[test]
-fn a_database_is_not_renamed_without_its_log_nor_beside_that_of_another() {
+fn a_database_is_renamed_neither_without_its_log_nor_next_to_the_log_of_another() {
     let (_keep, data) = temporary();
     data.make().unwrap();
     for name in ["one.db", "one.db-wal", "two.db-wal", "two.db-shm"] {

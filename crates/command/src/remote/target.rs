@@ -12,7 +12,7 @@ use crate::{
     failure::Failure,
 };
 
-/// How long a command waits for another one that holds the data directory.
+/// The time that a command waits for another one that holds the data directory.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 const POLL_INTERVAL: Duration = Duration::from_millis(25);
 
@@ -27,7 +27,7 @@ pub struct AuthorityTarget {
     pub environment: BTreeMap<String, String>,
 }
 
-/// What to do if the authority does not exist.
+/// The action if the authority does not exist.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum IfMissing {
     /// Create it, since the command creates the first data.

@@ -53,7 +53,7 @@ fn card(license: &License, names: &Names, output: &Output) -> String {
         .line("Notes", &license.notes)
         .line("Metadata", pairs(&license.metadata))
         .line("Revision", license.revision.to_string())
-        .line("Made", ago(license.created_at, output.now))
+        .line("Created", ago(license.created_at, output.now))
         .maybe("Deleted", license.archived_at.map(|at| ago(at, output.now)))
         .text(output.style)
 }

@@ -36,10 +36,10 @@ pub(super) async fn licenses(
         }
         let answer = client.post(Path::admin("licenses"), &body(customer, sample, &mark)).await?;
         let license: License = answer.read()?;
-        seeded.licenses.made += 1;
+        seeded.licenses.created += 1;
         for name in &sample.installations {
             activate(client, &license, sample, &mark, name).await?;
-            seeded.activations.made += 1;
+            seeded.activations.created += 1;
         }
         if let Some(reason) = sample.suspended {
             let path = Path::admin("licenses").then(&license.id.to_string()).then("suspend");

@@ -26,27 +26,32 @@ pub(super) struct SampleLicense {
 
 /// Returns a few customers in every state.
 pub(super) fn small(now: Timestamp) -> Vec<SampleCustomer> {
-    let in_days = |days: i64| Some(midnight(now) + Seconds::days(days));
-    let on = |product, plan, installations: &[&str]| SampleLicense {
-        installations: names(installations),
-        ..license(product, plan)
-    };
+    let mut samples = regular(now);
+    samples.extend(special(now));
+    samples
+}
+
+/// Returns customers whose licenses are all in use.
+fn regular(now: Timestamp) -> Vec<SampleCustomer> {
     vec![
         customer(
             1,
             "Acme Corp",
             "acme",
             &["key-account"],
-            vec![on("chorus", "team", &["eu-1"]), on("agencyos", "team", &["Studio iMac", "Front desk"])],
+            vec![
+                installed("chorus", "team", &["eu-1"]),
+                installed("agencyos", "team", &["Studio iMac", "Front desk"]),
+            ],
         ),
-        customer(2, "Globex", "globex", &[], vec![on("chorus", "community", &["prod"])]),
+        customer(2, "Globex", "globex", &[], vec![installed("chorus", "community", &["prod"])]),
         customer(
             3,
             "Initech",
             "initech",
             &["reseller"],
             vec![SampleLicense {
-                expires: in_days(13),
+                expires: in_days(now, 13),
                 installations: names(&["api-1", "api-2", "api-3"]),
                 ..license("caio", "standard")
             }],
@@ -57,10 +62,16 @@ pub(super) fn small(now: Timestamp) -> Vec<SampleCustomer> {
             "umbrella",
             &["key-account"],
             vec![
-                on("chorus", "enterprise", &["lab-cluster"]),
-                on("caio", "enterprise", &["gateway-1", "gateway-2"]),
+                installed("chorus", "enterprise", &["lab-cluster"]),
+                installed("caio", "enterprise", &["gateway-1", "gateway-2"]),
             ],
         ),
+    ]
+}
+
+/// Returns customers with a license that is suspended, bound, without an end, not yet valid, or near its end.
+fn special(now: Timestamp) -> Vec<SampleCustomer> {
+    vec![
         customer(
             5,
             "Hooli",
@@ -72,7 +83,7 @@ pub(super) fn small(now: Timestamp) -> Vec<SampleCustomer> {
                 ..license("chorus", "team")
             }],
         ),
-        customer(6, "Pied Piper", "piedpiper", &["trial"], vec![on("caio", "trial", &["laptop"])]),
+        customer(6, "Pied Piper", "piedpiper", &["trial"], vec![installed("caio", "trial", &["laptop"])]),
         customer(
             7,
             "Stark Studios",
@@ -86,8 +97,12 @@ pub(super) fn small(now: Timestamp) -> Vec<SampleCustomer> {
             "wayne",
             &[],
             vec![
-                on("caio", "perpetual", &["dock-1"]),
-                SampleLicense { starts: in_days(30), expires: in_days(395), ..license("agencyos", "solo") },
+                installed("caio", "perpetual", &["dock-1"]),
+                SampleLicense {
+                    starts: in_days(now, 30),
+                    expires: in_days(now, 395),
+                    ..license("agencyos", "solo")
+                },
             ],
         ),
         customer(
@@ -95,7 +110,7 @@ pub(super) fn small(now: Timestamp) -> Vec<SampleCustomer> {
             "Tyrell",
             "tyrell",
             &["reseller"],
-            vec![SampleLicense { expires: in_days(1), ..license("agencyos", "solo") }],
+            vec![SampleLicense { expires: in_days(now, 1), ..license("agencyos", "solo") }],
         ),
     ]
 }
@@ -130,7 +145,7 @@ pub(super) fn big(now: Timestamp) -> Vec<SampleCustomer> {
             let longest = if plan == "trial" { 30 } else { 700 };
             let days = i64::try_from(number * 37 % longest).unwrap_or(0) + 1;
             SampleLicense {
-                expires: (plan != "perpetual").then(|| midnight(now) + Seconds::days(days)),
+                expires: in_days(now, days).filter(|_| plan != "perpetual"),
                 suspended: (number % 41 == 0).then_some("invoice unpaid"),
                 installations: (1..=running).map(|at| format!("{installation} {at}")).collect(),
                 ..license(product, plan)
@@ -170,10 +185,16 @@ fn license(product: &'static str, plan: &'static str) -> SampleLicense {
     }
 }
 
+fn installed(product: &'static str, plan: &'static str, installations: &[&str]) -> SampleLicense {
+    SampleLicense { installations: names(installations), ..license(product, plan) }
+}
+
 fn names(names: &[&str]) -> Vec<String> {
     names.iter().map(|name| (*name).to_owned()).collect()
 }
 
-fn midnight(now: Timestamp) -> Timestamp {
-    Timestamp::from_seconds(now.seconds() - now.seconds().rem_euclid(86_400))
+/// Returns the midnight of a day after today.
+fn in_days(now: Timestamp, days: i64) -> Option<Timestamp> {
+    let midnight = now.seconds() - now.seconds().rem_euclid(86_400);
+    Some(Timestamp::from_seconds(midnight) + Seconds::days(days))
 }

@@ -35,8 +35,8 @@ fn take(mut stream: TcpStream) -> String {
         if line == "\r\n" {
             break;
         }
-        if let Some(told) = line.to_lowercase().strip_prefix("content-length: ") {
-            length = told.trim().parse().unwrap();
+        if let Some(value) = line.to_lowercase().strip_prefix("content-length: ") {
+            length = value.trim().parse().unwrap();
         }
         head.push_str(&line);
     }

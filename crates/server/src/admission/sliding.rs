@@ -1,7 +1,7 @@
 /// Seconds that are looked back at.
 pub(super) const SECONDS: u64 = 10;
 
-/// How many came in the last seconds.
+/// The number of events in the last seconds.
 #[derive(Default)]
 pub(super) struct Sliding {
     seconds: [u64; SECONDS as usize],

@@ -15,7 +15,7 @@ fn gate(places: u32, most_waiting: u32, longest_wait_ms: u32) -> Gate {
 const LONG: u32 = 600_000;
 
 #[tokio::test]
-async fn whoever_waits_is_served_once_there_is_a_place() {
+async fn a_waiting_call_is_served_when_a_place_is_free() {
     let gate = gate(1, 2, LONG);
     let first = gate.enter().await.unwrap();
     let leaves = async {
@@ -30,7 +30,7 @@ async fn whoever_waits_is_served_once_there_is_a_place() {
 }
 
 #[tokio::test]
-async fn whoever_has_waited_too_long_is_sent_away() {
+async fn a_call_that_waited_too_long_is_refused() {
     let gate = gate(1, 2, 1);
     let _first = gate.enter().await.unwrap();
     assert!(gate.enter().await.is_none(), "nobody gave a place back");
@@ -73,7 +73,7 @@ fn the_more_are_sent_away_the_wider_they_are_spread() {
 }
 
 #[test]
-fn pressure_is_what_came_beside_what_should() {
+fn pressure_is_the_rate_of_calls_relative_to_the_limit() {
     let mut load = Load::default();
     (0..300).for_each(|_| load.served.count(0));
     assert_eq!(load.pressure(0, 0), 1000, "nobody was sent away");

@@ -1,4 +1,4 @@
-//! What lies over the defaults: the file, then the environment.
+//! The settings that override the defaults: the file, then the environment.
 
 use std::collections::BTreeMap;
 

@@ -87,7 +87,7 @@ fn no_message_holds_a_secret() {
 }
 
 #[test]
-fn what_may_not_be_meant_is_told() {
+fn doubtful_settings_are_reported() {
     let doubts = |file: &str| {
         let config = read(&format!("{file}\n[keys]\nroot_passphrase = 'x'"), &[]).unwrap();
         config.doubts(config.server.listen).len()

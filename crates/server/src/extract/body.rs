@@ -46,7 +46,7 @@ impl<T> Describe for Body<T> {
 }
 
 impl Sent {
-    /// What a credential signs, and what a statement answers.
+    /// The hash that a credential signs and a statement answers.
     pub(crate) fn request_hash(
         &self,
         authorization: Option<&kaching_authority::license::Authorization>,

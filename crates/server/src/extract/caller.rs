@@ -97,12 +97,12 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>> {
 }
 
 impl<S: Right, A> Caller<S, A> {
-    /// What the caller may read.
+    /// Returns the data that the caller may read.
     pub(crate) fn sight(&self) -> &Sight {
         &self.principal.sight
     }
 
-    /// What the caller may do.
+    /// Returns the operations that the caller may call.
     pub(crate) fn rights(&self) -> &Rights {
         &self.principal.rights
     }

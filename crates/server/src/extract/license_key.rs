@@ -23,7 +23,7 @@ pub(crate) struct HeaderKey {
 /// As [`HeaderKey`], where a credential may come in place of the key: that of the activation that moves.
 pub(crate) struct KeyOrCredential(pub(crate) HeaderKey);
 
-/// What a reading call shows: its lease, or the key.
+/// The proof of a reading call: its lease, or the key.
 pub(crate) enum Offered {
     Lease(String),
     Key(SecretText),

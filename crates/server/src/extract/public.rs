@@ -19,7 +19,7 @@ pub(crate) trait CallKind: Send + Sync + 'static {
     const CLASS: Option<CallClass>;
     /// Whether it is answered when something happens.
     const WAITS: bool = false;
-    /// How much longer than others such a call may take.
+    /// The time that such a call may take in addition to the limit of others.
     const LONGEST_WAIT: Duration = Duration::ZERO;
     const IS_HEARTBEAT: bool = false;
 }

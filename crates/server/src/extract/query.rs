@@ -26,7 +26,7 @@ impl<T> Describe for Params<T> {
     fn describe(_: &mut Facts) {}
 }
 
-/// How something is archived.
+/// The options of archiving.
 #[derive(serde::Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -104,7 +104,7 @@ macro_rules! list_query {
         #[serde(deny_unknown_fields)]
         #[into_params(parameter_in = Query)]
         pub(crate) struct $query {
-            /// How many, 1 to 200; 50 unless said otherwise.
+            /// The number of items, 1 to 200; 50 by default.
             #[param(minimum = 1, maximum = 200)]
             limit: Option<u32>,
             /// `next` of the page before.

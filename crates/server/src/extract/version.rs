@@ -28,7 +28,7 @@ pub(super) fn etag(version: &str) -> HeaderValue {
     HeaderValue::try_from(format!("\"{version}\"")).expect("a version is Base64url")
 }
 
-/// What `If-Match` expects, over all headers of this name.
+/// The versions that `If-Match` expects, over all headers of this name.
 pub(super) fn expected(headers: &HeaderMap) -> Result<Option<Expected>> {
     let mut versions = Vec::new();
     let mut given = false;

@@ -18,7 +18,7 @@ impl<K: Hash + Eq> Buckets<K> {
         Self { full_at: Mutex::new(Recent::new(most, window)) }
     }
 
-    /// What a bucket holds.
+    /// The capacity of a bucket, and the rate at which it fills.
     pub(crate) fn left(&self, key: &K, rate: Rate, now: i64) -> Left {
         rate.left(self.lock().get(key), now)
     }

@@ -1,4 +1,4 @@
-//! How often an address may fail: guessing keys, tokens and credentials is slow from one place.
+//! The limit on failures of an address, which slows down guesses of keys, tokens and credentials.
 //!
 //! An address that failed too often may be that of many: what is known to be good goes through all the same.
 
@@ -48,7 +48,7 @@ impl Failures {
         }
     }
 
-    /// What is left, without a failure.
+    /// Returns the rest of the allowance without counting a failure.
     pub(crate) fn budget(&self, address: IpAddr, now: Timestamp) -> Budget {
         let left = self.addresses.left(&network(address), self.rate, now.micros());
         Budget::of(LimitKind::Failures, self.rate, left)

@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, HeaderValue};
 use super::rate::{Left, Rate};
 use crate::metrics::LimitKind;
 
-/// What is left to somebody.
+/// The rest of a caller's allowance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Budget {
     pub(crate) kind: LimitKind,
@@ -58,7 +58,7 @@ fn seconds_up(micros: i64) -> u64 {
 }
 
 tokio::task_local! {
-    /// What is left to the caller of the request that runs, where its answer says so.
+    /// The rest of the allowance of the running request's caller, if its answer states it.
     static BUDGET: Cell<Option<Budget>>;
 }
 

@@ -7,7 +7,7 @@ pub(crate) struct Rate {
     interval: i64,
 }
 
-/// What a bucket holds.
+/// The capacity of a bucket, and the rate at which it fills.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Left {
     pub(crate) remaining: i64,
@@ -46,7 +46,7 @@ impl Rate {
         self.burst * self.interval
     }
 
-    /// What is owed at `now` by a bucket that is full again at `full_at`. However far away that is, as where the clock
+    /// Returns the debt at `now` of a bucket that is full again at `full_at`. However far away that is, as where the clock
     /// was set back, it owes no more than all of it.
     fn owed(self, full_at: Option<i64>, now: i64) -> i64 {
         full_at.map_or(0, |at| at.saturating_sub(now).clamp(0, self.full_after()))

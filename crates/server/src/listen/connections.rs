@@ -67,7 +67,7 @@ const BUSY: u64 = u64::MAX;
 const PATIENCE: u64 = 1000;
 /// The same where its address has more than half of all connections.
 const SHORT_PATIENCE: u64 = 100;
-/// How soon it is tried again to make room, where nobody could be asked to end.
+/// The time until the next attempt to make room, if no connection could be ended.
 const AGAIN: Duration = Duration::from_millis(20);
 /// One of so many connections is ended at a time, so that the search costs each new connection little.
 const PART: usize = 100;

@@ -25,7 +25,7 @@ pub use self::pair::{CertificateState, check_certificate};
 use super::BindError;
 use crate::{App, Shutdown};
 
-/// How often the files are checked.
+/// The interval at which the files are checked.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// The certificate in use, and where it comes from.
@@ -43,7 +43,7 @@ struct Loaded {
     stamp: Stamp,
 }
 
-/// What changes when a file is replaced.
+/// The properties of a file that change when it is replaced.
 type Stamp = [Option<(SystemTime, u64)>; 2];
 
 impl Certificate {
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn files_that_cannot_be_used_are_told_once() {
+    fn unusable_files_are_logged_once() {
         let directory = tempfile::tempdir().unwrap();
         let (chain, key, put) = files(directory.path());
         put("1", "1");

@@ -2,14 +2,14 @@ use std::time::Duration;
 
 use kaching_authority::domain::Scope;
 
-/// What is known of a route before it is called.
+/// The facts of a route, known before it is called.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Facts {
-    /// Who calls it; every handler has a parameter that says so.
+    /// The caller; every handler has a parameter that states it.
     pub(crate) audience: Option<Audience>,
     /// The scope that an operator's token needs.
     pub(crate) scope: Option<Scope>,
-    /// What proves the caller: one of these. Without any, anybody may call.
+    /// The accepted proofs of the caller, of which one is needed. If there is none, anybody may call.
     pub(crate) proofs: Vec<Proof>,
     /// Whether a call without a proof is served as well.
     pub(crate) proof_is_optional: bool,
@@ -17,11 +17,11 @@ pub(crate) struct Facts {
     pub(crate) class: Option<CallClass>,
     /// Whether it answers when something happens, and not as soon as it can.
     pub(crate) waits: bool,
-    /// How much longer than other calls it may take.
+    /// The time that it may take in addition to the limit of other calls.
     pub(crate) longest_wait: Duration,
     /// Whether its path has the address of an object.
     pub(crate) is_addressed: bool,
-    /// What the object's version means to it.
+    /// The effect of the object's version.
     pub(crate) version: Option<VersionUse>,
     /// Whether a repeat with the same `Idempotency-Key` has the effect of one call.
     pub(crate) is_repeatable: bool,
@@ -29,7 +29,7 @@ pub(crate) struct Facts {
     pub(crate) is_heartbeat: bool,
 }
 
-/// Who calls a route.
+/// The caller of a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Audience {
     /// Anybody: monitoring, and programs that verify statements.
@@ -40,7 +40,7 @@ pub(crate) enum Audience {
     Operators,
 }
 
-/// What proves a caller, as the `securitySchemes` of the description name it.
+/// A proof of the caller, by its name in the `securitySchemes` of the description.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Proof {
     Token,
@@ -71,7 +71,7 @@ pub(crate) enum CallClass {
     Operators,
 }
 
-/// What the version of the object at an address means to its route.
+/// The effect of the version of an object on the route at its address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum VersionUse {
     /// A change compares it, and the answer names it.

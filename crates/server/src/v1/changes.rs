@@ -13,7 +13,7 @@ use crate::{
     problem::{Rejected, Result},
 };
 
-/// What a client knows, and how long it waits.
+/// The state that a client knows, and the time that it waits.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]

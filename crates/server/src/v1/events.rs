@@ -18,7 +18,7 @@ use crate::{
     problem::{Rejected, Result},
 };
 
-/// How long one waits before it asks again for a place that there was none of.
+/// The time before a refused client asks for a place again.
 const NO_PLACE_S: u64 = 10;
 
 /// Streams changes as they happen.

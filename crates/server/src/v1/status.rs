@@ -41,7 +41,7 @@ pub(crate) async fn status(
     }))
 }
 
-/// Who asks: a lease that verifies, or a key that is well formed; and its turn to be answered.
+/// The caller, by a verified lease or a well-formed key, with its place among the served calls.
 pub(super) async fn asker(app: &App, arrival: &Arrival, offered: Offered) -> Result<(Asker, Turn)> {
     match offered {
         Offered::Lease(lease) => {

@@ -106,16 +106,16 @@ async fn who_does_not_read_finds_the_newest_and_a_refusal_that_still_counts() {
                 let (name, data) = events.next().await.unwrap();
                 assert_eq!((name.as_str(), &data["rev"]), ("refusal", &last["revision"]));
 
-                server.change(&license, "reinstate", &json!({})).await;
-                let last = server.change(&license, "suspend", &json!({"reason": "not paid"})).await;
-                while quick.next().await.unwrap().1["rev"] != last["revision"] {}
-                server.world.clock.advance(Seconds(45));
-                let (name, data) = events.next().await.unwrap();
-                assert_eq!((name.as_str(), &data["now"]), ("refusal", &json!("2026-11-22T00:00:45Z")));
-                let claims = claims(&data["refusal"]);
-                assert_eq!(claims["iat"], 1_795_305_645, "it was signed again");
-            })
-            .await;
+            server.change(&license, "reinstate", &json!({})).await;
+            let last = server.change(&license, "suspend", &json!({"reason": "not paid"})).await;
+            while quick.next().await.unwrap().1["rev"] != last["revision"] {}
+            server.world.clock.advance(Seconds(45));
+            let (name, data) = events.next().await.unwrap();
+            assert_eq!((name.as_str(), &data["now"]), ("refusal", &json!("2026-11-22T00:00:45Z")));
+            let claims = claims(&data["refusal"]);
+            assert_eq!(claims["iat"], 1_795_305_645, "it was signed again");
+        })
+        .await;
     })
     .await;
 }
@@ -148,7 +148,7 @@ async fn only_the_newest_stream_of_an_activation_stays_open() {
 }
 
 #[tokio::test]
-async fn a_call_without_a_place_is_asked_to_retry() {
+async fn a_stream_without_a_place_is_refused_with_a_time_to_retry() {
     let world = World::on(Engine::Sqlite).await;
     let server = TestServer::with(world, "[server]\nmax_connections = 1\n");
     let license = server.seed().await;

@@ -58,7 +58,7 @@ async fn the_address_behind_a_trusted_proxy_is_the_one_that_counts() {
 }
 
 #[tokio::test]
-async fn reports_and_usage_over_the_daily_limit_are_refused() {
+async fn reports_and_usage_above_the_daily_limit_are_refused() {
     World::each(|world| async {
         let server = TestServer::of(world);
         let license = server.seed().await;
@@ -249,7 +249,7 @@ async fn guesses_of_tokens_are_limited_and_delay_no_valid_token() {
 }
 
 #[tokio::test]
-async fn doctor_names_a_proxy_that_is_not_trusted() {
+async fn the_doctor_names_a_proxy_that_is_not_trusted() {
     let settings = "[server]\ntrusted_proxies = ['10.0.0.0/8']";
     let server = TestServer::with(World::on(Engine::Sqlite).await, settings);
     let found = async || {

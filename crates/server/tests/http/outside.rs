@@ -53,7 +53,7 @@ async fn availability_counts_refusals_as_answers_and_failures_as_failures() {
 }
 
 #[tokio::test]
-async fn an_exhausted_share_of_slots_is_no_failure_of_the_authority() {
+async fn a_caller_that_uses_all_of_its_places_is_limited_without_a_failure_of_the_authority() {
     World::each(|world| async {
         let settings = "[limits]\nchanges_burst = 100000\naddress_changes_burst = 100000";
         let server = TestServer::with(world, settings);
@@ -87,7 +87,7 @@ async fn an_exhausted_share_of_slots_is_no_failure_of_the_authority() {
 }
 
 #[tokio::test]
-async fn keys_database_and_jobs_are_told_as_they_were_seen_last() {
+async fn metrics_of_keys_database_and_jobs_show_the_last_reading() {
     World::each(|world| async {
         let server = TestServer::of(world);
         let now = server.world.authority.now().seconds() as f64;

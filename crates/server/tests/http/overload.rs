@@ -13,7 +13,7 @@ fn hb(answer: &Value) -> u64 {
 }
 
 #[tokio::test]
-async fn a_stream_without_a_slot_is_asked_to_retry_later() {
+async fn a_shed_heartbeat_gets_a_time_to_retry() {
     World::each(|world| async {
         let settings = "[limits]\nheartbeats_at_once = 1\nmost_waiting = 0\nactivation_per_second = 0";
         let server = TestServer::with(world, settings);

@@ -75,7 +75,7 @@ async fn counted(server: &TestServer, limit: &str) -> String {
 }
 
 #[tokio::test]
-async fn an_activation_has_a_burst_of_ten_calls_and_then_one_a_second() {
+async fn an_activation_has_ten_calls_together_and_then_one_a_second() {
     let server = TestServer::of(World::on(Engine::Sqlite).await);
     server.seed().await;
     let license = server.license("enterprise").await;
@@ -83,7 +83,7 @@ async fn an_activation_has_a_burst_of_ten_calls_and_then_one_a_second() {
     let mut other = install(&server, &license, "eu-2", 2).await;
     for beat in 1..=10 {
         let answer = one.beat(&server).await;
-        let headers =
+        let expected =
             if beat > 5 { format!("\"activation\";r={};t={}", 10 - beat, beat / 10) } else { String::new() };
         assert_eq!(answer.header("ratelimit"), headers, "a caller within its limit sees no header");
         answer.expect(200);
@@ -102,7 +102,7 @@ async fn an_activation_has_a_burst_of_ten_calls_and_then_one_a_second() {
 }
 
 #[tokio::test]
-async fn calls_without_a_valid_credential_take_nothing_from_the_holder() {
+async fn calls_without_a_credential_take_nothing_from_calls_with_one() {
     let server = TestServer::with(World::on(Engine::Sqlite).await, "[limits]\nfailures_per_minute = 1000");
     let license = server.seed().await;
     let first = install(&server, &license, "eu-1", 1).await;
@@ -160,7 +160,7 @@ async fn a_license_has_twenty_calls_and_two_for_each_slot() {
 }
 
 #[tokio::test]
-async fn validations_have_a_limit_of_their_own_with_a_burst_of_a_thousand() {
+async fn validations_take_nothing_from_other_calls_and_are_a_thousand_together() {
     World::each(|world| async {
         let server = TestServer::of(world);
         let license = server.seed().await;
@@ -333,7 +333,7 @@ async fn new_installations_of_a_license_come_one_after_the_other() {
 }
 
 #[tokio::test]
-async fn simultaneous_installations_get_no_more_places_than_there_are() {
+async fn concurrent_calls_get_no_more_places_than_there_are() {
     World::each(|world| async {
         let server = TestServer::with(
             world,

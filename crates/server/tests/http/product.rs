@@ -95,7 +95,7 @@ async fn a_product_runs_on_its_license_until_it_is_suspended() {
 }
 
 #[tokio::test]
-async fn a_fourth_long_poll_of_one_activation_is_answered_immediately() {
+async fn the_fourth_wait_of_one_activation_is_answered_immediately() {
     let server = TestServer::of(World::on(kaching_testkit::Engine::Sqlite).await);
     let license = server.seed().await;
     let body = activation(&license, "eu-1", N1);
@@ -244,7 +244,7 @@ async fn the_catalogue_is_what_the_lease_hashes() {
 }
 
 #[tokio::test]
-async fn a_long_poll_is_answered_when_the_license_changes() {
+async fn a_waiting_product_is_notified_when_its_license_changes() {
     World::each(|world| async {
         let server = TestServer::of(world);
         let license = server.seed().await;
@@ -270,17 +270,17 @@ async fn a_long_poll_is_answered_when_the_license_changes() {
 }
 
 #[tokio::test]
-async fn readiness_names_what_is_wrong_until_it_ends() {
+async fn a_problem_of_the_authority_is_named_and_ends() {
     World::each(|world| async {
         let server = TestServer::of(world);
         let ready = async || server.call("GET", "/ready").public().send().await;
         ready().await.expect(200);
         server.world.clock.jump(kaching_base::Seconds(3600));
-        let answer = ready().await.refused(503, "overloaded");
-        assert!(answer["detail"].as_str().unwrap().contains("kaching clock accept"), "{answer:#}");
+        let problem = ready().await.refused(503, "overloaded");
+        assert!(problem["detail"].as_str().unwrap().contains("kaching clock accept"), "{problem:#}");
         let new = json!({"name": "Acme"});
-        let answer = server.admin("POST", "/customers").json(&new).send().await.refused(503, "overloaded");
-        assert!(answer["detail"].as_str().unwrap().contains("the clock jumped"), "{answer:#}");
+        let problem = server.admin("POST", "/customers").json(&new).send().await.refused(503, "overloaded");
+        assert!(problem["detail"].as_str().unwrap().contains("the clock jumped"), "{problem:#}");
         server.admin("GET", "/customers").send().await.expect(200);
         let accepted = server.admin("POST", "/clock/accept").send().await.expect(200);
         assert_eq!(accepted["epoch"], Value::Null);

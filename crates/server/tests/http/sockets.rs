@@ -156,7 +156,7 @@ async fn a_request_being_answered_is_not_ended_to_make_room() {
         let request = format!("GET /v1/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {lease}\r\n\r\n");
         stream.write_all(request.as_bytes()).await.unwrap();
         read_until(&mut stream, "\n\n").await;
-        // Beside the stream there is one connection, which each newcomer takes from the one before.
+        // Next to the stream there is room for one connection, which each new one takes from the last.
         let mut idle = Vec::new();
         for _ in 0..5 {
             idle.push(TcpStream::connect(addresses.product).await.unwrap());
@@ -165,15 +165,15 @@ async fn a_request_being_answered_is_not_ended_to_make_room() {
         assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
         let suspend = format!("/licenses/{}/suspend", license["id"].as_str().unwrap());
         server.admin("POST", &suspend).json(&json!({"reason": "not paid"})).send().await.expect(200);
-        let answer = read_until(&mut stream, "\n\n").await;
-        assert!(answer.contains("event: refusal"), "{answer}");
+        let event = read_until(&mut stream, "\n\n").await;
+        assert!(event.contains("event: refusal"), "{event}");
         stop.now();
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_client_that_does_not_read_its_answers_is_disconnected() {
+async fn a_client_that_does_not_read_is_disconnected() {
     let settings = format!("{LOCAL}body_timeout_s = 1\n");
     serve(&settings, async |_, addresses, stop| {
         let mut stream = TcpStream::connect(addresses.product).await.unwrap();
@@ -361,8 +361,8 @@ async fn a_stream_lasts_until_it_is_cut_or_the_server_stops() {
         let mut stream = open().await;
         let suspend = format!("/licenses/{}/suspend", license["id"].as_str().unwrap());
         server.admin("POST", &suspend).json(&json!({"reason": "not paid"})).send().await.expect(200);
-        let answer = read_until(&mut stream, "\n\n").await;
-        assert!(answer.contains("event: refusal\ndata: {\"rev\":2,"), "{answer}");
+        let event = read_until(&mut stream, "\n\n").await;
+        assert!(event.contains("event: refusal\ndata: {\"rev\":2,"), "{event}");
         stop.now();
         let end = say(&mut stream, "").await;
         assert!(end.contains("event: end\ndata: {\"ends\":\"leaving\","), "{end}");

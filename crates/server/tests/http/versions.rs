@@ -132,7 +132,7 @@ async fn each_operation_compares_the_version_or_refuses_if_match() {
 }
 
 #[tokio::test]
-async fn a_change_of_state_by_time_alone_keeps_the_version() {
+async fn the_passing_of_time_is_no_change() {
     World::each(|world| async {
         let server = start_server(world).await;
         let token = json!({"name": "reports", "scopes": ["read"]});
@@ -150,7 +150,7 @@ async fn a_change_of_state_by_time_alone_keeps_the_version() {
 
 /// Every list of every noun, as twenty people change it at the same moment: each adds one value and removes one.
 #[tokio::test]
-async fn concurrent_changes_of_a_list_lose_nothing() {
+async fn concurrent_edits_of_lists_lose_nothing() {
     World::each(|world| async {
         let server = Arc::new(start_server(world).await);
         let mut lists = 0;

@@ -16,8 +16,8 @@ fn the_description_is_openapi_3_1_and_written_down() {
     for (path, item) in document["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {
             let id = operation["operationId"].as_str().unwrap();
-            assert!(ids.insert(id.to_owned()), "{method} {path}: {id} occurs twice");
-            assert!(operation["summary"].is_string(), "{method} {path} says nothing about itself");
+            assert!(ids.insert(id.to_owned()), "{method} {path}: {id} is there twice");
+            assert!(operation["summary"].is_string(), "{method} {path} has no summary");
         }
     }
 }
@@ -51,8 +51,8 @@ fn references(value: &Value, found: &mut impl FnMut(&str)) {
 #[test]
 fn the_codes_are_recorded() {
     let mut text = String::from(
-        "# Codes\n\nEvery reason for which an answer is not what was asked for, as `application/problem+json` of RFC 9457.\n\
-         Signed codes come with a `statement` on which a client acts; stopping ones stop a running client at once.\n\
+        "# Codes\n\nThe codes of all problems, as `application/problem+json` of RFC 9457.\n\
+         Signed codes come with a `statement` that a client obeys; a stopping code stops a running client immediately.\n\
          \n\
          | code | status | signed | meaning |\n|---|---|---|---|\n",
     );

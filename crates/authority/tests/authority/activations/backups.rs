@@ -21,7 +21,7 @@ pub fn secret(text: &str) -> Secret<String> {
     Secret::new(text.to_owned())
 }
 
-/// Makes a backup beside the world's data.
+/// Makes a backup next to the data of the world.
 pub async fn back_up(world: &World, name: &str, passphrase: Option<&str>) -> (PathBuf, Contents) {
     let path = world.directory.path().join(name);
     let mut chunks = world.authority.backup(operator(), passphrase.map(secret)).await.unwrap();
@@ -61,20 +61,20 @@ async fn a_truncated_or_changed_backup_is_reported_as_such() {
         assert_eq!(read(&path, |_| {}).unwrap().sha256, contents.sha256);
         assert_eq!(contents.bytes, whole.len() as u64);
         let damaged = world.directory.path().join("damaged");
-        let told = |bytes: &[u8]| {
+        let assert_refused = |bytes: &[u8]| {
             fs::write(&damaged, bytes).unwrap();
             let error = read(&damaged, |_| {}).err().expect("it is not what was written");
             assert_eq!(error.code(), ErrorCode::InvalidRequest, "{error}");
             assert!(error.to_string().starts_with("this is no backup to use: "), "{error}");
         };
         for length in (0..whole.len()).step_by(97).chain([whole.len() - 1]) {
-            told(&whole[..length]);
+            assert_refused(&whole[..length]);
         }
         let mac = whole.windows(6).rposition(|at| at == b"\"mac\":").unwrap();
         for at in (0..mac).step_by(61) {
             let mut changed = whole.clone();
             changed[at] ^= 0x11;
-            told(&changed);
+            assert_refused(&changed);
         }
         // The MAC itself is judged with the master key.
         contents.check_mac(&MasterKey::new([7; 32]), false).unwrap();
@@ -87,13 +87,13 @@ async fn a_truncated_or_changed_backup_is_reported_as_such() {
                 read(&damaged, |_| {}).and_then(|read| read.check_mac(&MasterKey::new([7; 32]), false));
             assert!(judged.is_err(), "byte {at}");
         }
-        told(&[&whole[..], b"[]\n"].concat());
+        assert_refused(&[&whole[..], b"[]\n"].concat());
         let text = String::from_utf8(whole).unwrap();
         let lines: Vec<_> = text.lines().collect();
         for gone in [1, lines.len() / 2, lines.len() - 2, lines.len() - 1] {
             let rest: Vec<_> =
                 lines.iter().enumerate().filter(|(at, _)| *at != gone).map(|(_, line)| *line).collect();
-            told((rest.join("\n") + "\n").as_bytes());
+            assert_refused((rest.join("\n") + "\n").as_bytes());
         }
         let later = text.replacen("\"version\":2", "\"version\":3", 1);
         fs::write(&damaged, later).unwrap();
@@ -159,7 +159,7 @@ async fn a_backup_has_no_private_root_and_the_master_key_only_on_request() {
         assert!(wrong.contains("passphrase"), "{wrong}");
         for path in [&plain, &with] {
             for private in [sealed.as_str().unwrap(), opened.encode().expose()] {
-                assert!(!text(path).contains(private), "a private key stands in the backup");
+                assert!(!text(path).contains(private), "a private key is in the backup");
             }
         }
         let short = world.authority.backup(operator(), Some(secret("short"))).await.err().unwrap();

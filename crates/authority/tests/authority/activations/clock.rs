@@ -25,14 +25,14 @@ fn days(days: i64) -> Seconds {
     Seconds::days(days)
 }
 
-/// What is said of a clock that is wrong.
+/// Returns the sentence about a wrong clock in an error.
 fn sentence(error: &Error) -> String {
     assert_eq!(error.code(), ErrorCode::Overloaded, "{error}");
-    error.out_of_order().expect("people are told what is wrong").to_owned()
+    error.out_of_order().expect("the problem is reported").to_owned()
 }
 
-/// What a heartbeat that is not sent again is told.
-async fn unheard(world: &World, installation: &Installation) -> String {
+/// Returns the answer to a heartbeat that is not repeated.
+async fn unanswered_heartbeat(world: &World, installation: &Installation) -> String {
     let beat = installation.clone().beat();
     sentence(&world.authority.heartbeat(Cx::of(Actor::Client), beat).await.err().expect("nothing is dated"))
 }
@@ -46,9 +46,9 @@ async fn a_clock_jump_is_detected_and_ends_when_the_clock_returns() {
         world.authority.store_time().await.unwrap();
         for jump in [days(30), Seconds(61), Seconds(-61), days(-30)] {
             world.clock.jump(jump);
-            let told = sentence(&world.authority.ready().await.unwrap_err());
-            assert!(told.contains("clock accept"), "{told}");
-            unheard(&world, &one).await;
+            let reason = sentence(&world.authority.ready().await.unwrap_err());
+            assert!(reason.contains("clock accept"), "{reason}");
+            unanswered_heartbeat(&world, &one).await;
             let new = NewCustomer { name: "Acme".to_owned(), ..NewCustomer::default() };
             sentence(&world.authority.create_customer(operator(), new).await.unwrap_err());
             assert!(world.authority.store_time().await.is_err(), "nor is it stored");
@@ -115,11 +115,11 @@ async fn a_clock_that_once_ran_ahead_is_accepted_and_installations_go_on() {
         db.write("test.stale", move |tx| tx.execute(stale, &[])).await.unwrap();
         db.close().await;
         world.authority = world.replica(78).await;
-        let told = sentence(&world.authority.ready().await.unwrap_err());
-        assert!(told.contains("behind") && told.contains("ran ahead"), "both possibilities: {told}");
+        let reason = sentence(&world.authority.ready().await.unwrap_err());
+        assert!(reason.contains("behind") && reason.contains("ran ahead"), "both possibilities: {reason}");
         world.authority.stats(&Sight::All).await.expect("it reads");
         back_up(&world, "behind", None).await;
-        unheard(&world, &old).await;
+        unanswered_heartbeat(&world, &old).await;
 
         let replica = world.replica(77).await;
         assert!(replica.ready().await.is_err());
@@ -167,13 +167,16 @@ async fn a_jump_forward_is_accepted_without_an_epoch_or_a_root() {
         let accepted = world.authority.accept_clock(operator()).await.unwrap();
         assert_eq!((accepted.epoch, world.authority.keys().epoch), (None, epoch));
         world.authority.ready().await.unwrap();
-        replica.ready().await.expect("another server on the same database hears of it");
+        replica.ready().await.expect("another server on the same database learns of it");
         one.heartbeat(&world).await.unwrap_or_else(|_| panic!("it runs"));
         // Back again is a matter of the root.
         world.clock.jump(Seconds(-7200));
-        let told = world.authority.accept_clock(operator()).await.unwrap_err();
-        assert!(told.code() == ErrorCode::WrongState && told.to_string().contains("root.key"), "{told}");
-        unheard(&world, &one).await;
+        let refusal = world.authority.accept_clock(operator()).await.unwrap_err();
+        assert!(
+            refusal.code() == ErrorCode::WrongState && refusal.to_string().contains("root.key"),
+            "{refusal}"
+        );
+        unanswered_heartbeat(&world, &one).await;
         replica.close().await;
     })
     .await;

@@ -32,14 +32,14 @@ async fn both_copies_are_refused_until_an_operator_decides() {
             }
         }
         assert_eq!(codes.last(), Some(&ErrorCode::CopySuspected), "{codes:?}");
-        let told = entries(&world, one.id()).await;
-        let sightings: Vec<_> = told
+        let log = entries(&world, one.id()).await;
+        let sightings: Vec<_> = log
             .iter()
             .filter(|(action, _)| action == "activation.two_holders")
             .map(|(_, code)| code)
             .collect();
         let stopping = sightings.iter().filter(|code| code.as_deref() == Some("copy_suspected")).count();
-        assert!(sightings.len() > 1 && stopping == 1, "one of them says that both are refused: {told:?}");
+        assert!(sightings.len() > 1 && stopping == 1, "one of them says that both are refused: {log:?}");
         assert_eq!(refused(one.activate(&world, &site).await), ErrorCode::CopySuspected);
         assert_eq!(refused(copy.heartbeat(&world).await), ErrorCode::CopySuspected);
         world.authority.release_activation(operator(), one.id(), None).await.unwrap();
@@ -71,9 +71,9 @@ async fn starts_that_displace_each_other_within_a_minute_are_detected_by_their_a
             one.activate(&world, &site).await.unwrap();
         }
         one.heartbeat(&world).await.expect("nobody is refused");
-        let told = entries(&world, one.id()).await;
-        let activated = told.iter().filter(|(action, _)| action == "activation.activate").count();
-        assert_eq!(activated, 7, "{told:?}");
+        let log = entries(&world, one.id()).await;
+        let activated = log.iter().filter(|(action, _)| action == "activation.activate").count();
+        assert_eq!(activated, 7, "{log:?}");
     })
     .await;
 }

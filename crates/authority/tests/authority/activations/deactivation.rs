@@ -56,10 +56,10 @@ async fn a_deactivation_by_the_key_alone_is_a_move() {
         for _ in 0..3 {
             assert_eq!(refused(holder.heartbeat(&world).await), ErrorCode::ActivationSuperseded);
         }
-        let told = entries(&world, holder.id()).await;
-        let stops = told.iter().filter(|(_, code)| code.as_deref() == Some("activation_superseded")).count();
+        let log = entries(&world, holder.id()).await;
+        let stops = log.iter().filter(|(_, code)| code.as_deref() == Some("activation_superseded")).count();
         assert_eq!(stops, 1, "repeats leave no entry");
-        let sightings = told.iter().filter(|(action, _)| action == "activation.two_holders").count();
+        let sightings = log.iter().filter(|(action, _)| action == "activation.two_holders").count();
         assert_eq!(sightings, 0, "a move is no copy");
     })
     .await;

@@ -164,9 +164,9 @@ async fn stored_spellings_are_migrated_and_their_clients_go_on() {
             beat_as(&world, &mut url, "https://url.example").await.unwrap();
             assert_eq!(shown(&world, cluster.id()).await.fingerprint.as_str(), "Cluster.Example");
             cluster.heartbeat(&world).await.unwrap();
-            let told = entries(&world, books.id()).await;
-            let respelled = told.iter().filter(|(action, _)| action == "activation.respell");
-            assert_eq!(respelled.count(), 1, "{told:?}");
+            let log = entries(&world, books.id()).await;
+            let respelled = log.iter().filter(|(action, _)| action == "activation.respell");
+            assert_eq!(respelled.count(), 1, "{log:?}");
         }
         let found: Vec<_> = named(&world, "bcher").await.iter().map(|one| one.id).collect();
         assert_eq!(found, [books.id()]);

@@ -16,8 +16,8 @@ use kaching_testkit::World;
 
 use super::setting::{Installation, Site, database, operator};
 
-/// How many slots are in use and the highest level of nodes, as validations and the status tell it.
-async fn told(world: &World, site: &Site) -> (u64, u64) {
+/// Returns the number of slots in use and the highest level of nodes, as validations and the status report them.
+async fn reported(world: &World, site: &Site) -> (u64, u64) {
     let ask = Validate {
         key: Some(site.key.clone()),
         product: None,
@@ -62,25 +62,25 @@ async fn present_use_is_the_same_for_any_number_of_activations() {
         let mut one = Installation::new("one");
         let request = Activate { levels: nodes(2), ..one.request(&site) };
         one.send(&world, request).await.unwrap();
-        assert_eq!(told(&world, &site).await, (1, 2));
+        assert_eq!(reported(&world, &site).await, (1, 2));
         for (first, each, active) in [(1, 99, 100), (2, 900, 1000), (3, 500, 1500)] {
             world.authority.fill(Fill { like: site.license, licenses: None, each, first }).await.unwrap();
-            assert_eq!(told(&world, &site).await, (active, 2));
+            assert_eq!(reported(&world, &site).await, (active, 2));
         }
         beat_with(&world, &mut one, 3).await;
-        assert_eq!(told(&world, &site).await, (1500, 3));
+        assert_eq!(reported(&world, &site).await, (1500, 3));
 
         // The others run for a day, it runs for three; nobody writes down that they lapsed.
         world.clock.advance(Seconds(86_400 + 60));
-        assert_eq!(told(&world, &site).await, (1, 3));
+        assert_eq!(reported(&world, &site).await, (1, 3));
         world.clock.advance(Seconds::days(3));
-        assert_eq!(told(&world, &site).await, (0, 0));
+        assert_eq!(reported(&world, &site).await, (0, 0));
         one.heartbeat(&world).await.unwrap();
-        assert_eq!(told(&world, &site).await, (1, 3), "a slot is free, so it goes on with what it had");
+        assert_eq!(reported(&world, &site).await, (1, 3), "a slot is free, so it goes on with what it had");
         one.deactivate(&world).await.unwrap();
-        assert_eq!(told(&world, &site).await, (0, 0));
+        assert_eq!(reported(&world, &site).await, (0, 0));
         world.authority.run_jobs().await.unwrap();
-        assert_eq!(told(&world, &site).await, (0, 0), "written down it is the same");
+        assert_eq!(reported(&world, &site).await, (0, 0), "written down it is the same");
     })
     .await;
 }
@@ -127,9 +127,9 @@ async fn present_use_follows_every_change_of_activations() {
                 world.restart().await;
                 all.iter_mut().for_each(|one| one.keys = Some(world.authority.keys()));
             }
-            let (told, counted) = (told(&world, &site).await, counted(&world, &site).await);
-            assert_eq!(told, counted, "step {step}: {choice} on c{at}");
-            levels += told.1;
+            let (in_use, counted) = (reported(&world, &site).await, counted(&world, &site).await);
+            assert_eq!(in_use, counted, "step {step}: {choice} on c{at}");
+            levels += in_use.1;
         }
         assert!(levels > 100, "levels were in use in most steps, not {levels}");
     })
@@ -165,7 +165,7 @@ async fn levels_of_an_earlier_version_are_counted_after_the_upgrade() {
         .unwrap();
         db.close().await;
         world.restart().await;
-        assert_eq!(told(&world, &site).await, (2, 7));
+        assert_eq!(reported(&world, &site).await, (2, 7));
     })
     .await;
 }

@@ -157,7 +157,7 @@ async fn a_change_of_any_replica_is_in_the_next_validation() {
         assert_eq!((verdict, used), (refused(ErrorCode::FeatureNotLicensed), 0));
 
         Installation::new("c1").activate(&world, &site).await.unwrap();
-        assert_eq!(validate().await.2, 1, "slots are counted anew, though the license is the same");
+        assert_eq!(validate().await.2, 1, "slots are counted again, although the license is the same");
 
         let features = Some([code("federation"), code("audit_export")].into());
         let grant = EditLicense { features, ..EditLicense::default() };
@@ -227,7 +227,7 @@ async fn a_product_with_rs256_gets_all_statements_in_it() {
         let activated = one.send(&world, request).await.unwrap();
         assert!(is_rs256(&activated.lease));
         let lease = read_lease(&world, &activated.lease, hash);
-        assert!(world.authority.bearer(&activated.lease).await.is_ok(), "it shows what it may at once");
+        assert!(world.authority.bearer(&activated.lease).await.is_ok(), "it is valid immediately");
         let mut two = Installation::new("c2");
         let refusal = two.activate(&world, &site).await.err().unwrap();
         assert!(is_rs256(&refusal.statement.unwrap()));

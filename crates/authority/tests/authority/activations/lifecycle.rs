@@ -76,7 +76,7 @@ async fn a_full_license_names_its_holders_and_the_larger_plan() {
         let written = entries(&world, site.license).await;
         let codes = written.iter().filter(|(action, _)| action == "activation.activate").count();
         assert_eq!(codes, 1, "a repeat leaves no second entry: {written:?}");
-        // The repeats are told once, when their minute has passed.
+        // The repeats are recorded once, when their minute has passed.
         world.clock.advance(Seconds(60));
         assert!(world.authority.run_jobs().await.unwrap() >= 1);
     })
@@ -252,18 +252,18 @@ async fn a_refused_heartbeat_changes_nothing_and_leaves_one_entry() {
         world.authority.suspend_license(operator(), address.clone(), "unpaid".to_owned()).await.unwrap();
         for nodes in 1..4 {
             world.clock.advance(Seconds(30));
-            let told = Heartbeat { levels: Some([("nodes".to_owned(), nodes)].into()), ..one.beat() };
-            assert_eq!(refused(one.send_heartbeat(&world, told).await), ErrorCode::LicenseSuspended);
+            let reporting = Heartbeat { levels: Some([("nodes".to_owned(), nodes)].into()), ..one.beat() };
+            assert_eq!(refused(one.send_heartbeat(&world, reporting).await), ErrorCode::LicenseSuspended);
             one.number += 1;
         }
         assert!(shown(&world, one.id()).await.levels.is_empty(), "no change without an entry");
         assert_eq!(entries(&world, one.id()).await.len(), 2, "the activation and one refusal");
         world.authority.reinstate_license(operator(), address).await.unwrap();
         world.clock.set(shown(&world, one.id()).await.lapses_at().unwrap());
-        let told = Heartbeat { levels: Some([("nodes".to_owned(), 3)].into()), ..one.beat() };
-        one.send_heartbeat(&world, told).await.unwrap();
-        let told = entries(&world, one.id()).await;
-        assert_eq!((told.len(), told[0].0.as_str()), (3, "activation.resume"), "one entry for the return");
+        let reporting = Heartbeat { levels: Some([("nodes".to_owned(), 3)].into()), ..one.beat() };
+        one.send_heartbeat(&world, reporting).await.unwrap();
+        let log = entries(&world, one.id()).await;
+        assert_eq!((log.len(), log[0].0.as_str()), (3, "activation.resume"), "one entry for the return");
     })
     .await;
 }
@@ -299,7 +299,7 @@ async fn the_start_of_a_term_loses_no_edit_of_the_same_moment() {
             nonce: None,
             request: kaching_authority::Digest([7; 32]),
         };
-        // From here on the license is kept in memory, and the clock stands still.
+        // From here on the license is kept in memory, and the clock does not move.
         world.authority.validate(ask).await.unwrap();
         let edit = EditLicense { notes: Some("pays late".to_owned()), ..EditLicense::default() };
         world.authority.edit_license(operator(), site.license.to_string(), edit).await.unwrap();

@@ -50,7 +50,7 @@ async fn a_migration_copies_everything_and_clients_notice_nothing() {
     let contents = moved(&world, &target.config).await.unwrap();
     assert!(contents.tables.iter().any(|table| table.name == "activations" && table.rows == 1));
     let again = moved(&world, &target.config).await.unwrap();
-    assert_eq!(again.tables, contents.tables, "it is there, and is told so");
+    assert_eq!(again.tables, contents.tables, "it is already there, and the answer says so");
     let mut other = World::on(Engine::Sqlite).await;
     other.clock.advance(Seconds(1));
     other.restart().await;

@@ -99,19 +99,19 @@ async fn a_backup_that_does_not_fit_is_refused_before_anything_is_written() {
     let world = World::on(Engine::Sqlite).await;
     let (path, contents) = back_up(&world, "backup", None).await;
     for target in engines() {
-        let told =
+        let failure =
             async |how: Restore| restore(&path, &contents, how, &|_| {}).await.err().unwrap().to_string();
         let wrong = Restore { master: MasterKey::new([9; 32]), ..how(&world, &target.config) };
-        assert!(told(wrong).await.contains("master key"));
+        assert!(failure(wrong).await.contains("master key"));
         let (text, _) = how(&world, &target.config).root;
         let wrong = Restore { root: (text, secret("mule")), ..how(&world, &target.config) };
-        assert!(told(wrong).await.contains("passphrase"));
+        assert!(failure(wrong).await.contains("passphrase"));
         let elsewhere = Scratch::new(Engine::Sqlite);
         let foreign = open(&world, &elsewhere.config, elsewhere.folder.path()).await.unwrap();
         let (_, text) = foreign.sealed_root(super::setting::operator()).await.unwrap();
         foreign.close().await;
         let wrong = Restore { root: (text, secret("")), ..how(&world, &target.config) };
-        assert!(told(wrong).await.contains("another root"));
+        assert!(failure(wrong).await.contains("another root"));
         restore_into(&world, &target.config, &path, &contents).await.unwrap();
         let (other, others) = back_up(&world, target.engine().as_str(), None).await;
         let error = restore_into(&world, &target.config, &other, &others).await.err().unwrap();
@@ -408,7 +408,7 @@ async fn a_tampered_backup_is_not_restored() {
     let right: Value = serde_json::from_str(lines[lines.len() - 1]).unwrap();
     last["mac"] = right["mac"].clone();
     let forged = world.directory.path().join("forged");
-    for (text, without_mac, told) in [
+    for (text, without_mac, reason) in [
         (stripped, false, "--without-mac"),
         (format!("{}\n{last}\n", changed.join("\n")), false, "MAC of this backup is wrong"),
         (format!("{}\n{last}\n", changed.join("\n")), true, "MAC of this backup is wrong"),
@@ -418,7 +418,7 @@ async fn a_tampered_backup_is_not_restored() {
         for target in engines() {
             let how = Restore { without_mac, ..how(&world, &target.config) };
             let error = restore(&forged, &contents, how, &|_| {}).await.err().unwrap().to_string();
-            assert!(error.contains(told), "{error}");
+            assert!(error.contains(reason), "{error}");
             let db = database(&target.config).await;
             assert_eq!(db.unfinished().await.unwrap(), None, "nothing was begun");
             db.close().await;

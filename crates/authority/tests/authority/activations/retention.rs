@@ -22,7 +22,7 @@ async fn rows(world: &World, table: &str) -> i64 {
     count
 }
 
-async fn told(world: &World, home: &mut Installation, seqs: std::ops::Range<u64>) {
+async fn report_usage(world: &World, home: &mut Installation, seqs: std::ops::Range<u64>) {
     let at = Timestamp::from_seconds(0);
     let usage = seqs.map(|seq| Usage { meter: "jobs".to_owned(), amount: 1, seq, at }).collect();
     let beat = Heartbeat { usage, ..home.beat() };
@@ -30,14 +30,14 @@ async fn told(world: &World, home: &mut Installation, seqs: std::ops::Range<u64>
     home.number += 1;
 }
 
-/// A license with an installation that was displaced, moved away and told much, and one that has its slot.
+/// A license with an installation that was displaced, moved away and reported much usage, and one that has its slot.
 async fn lived(world: &World) -> (Installation, Installation) {
     let site = Site::plain(world, 1).await;
     let mut gone = Installation::new("gone");
     gone.activate(world, &site).await.unwrap();
     gone.activate(world, &site).await.unwrap();
     for at in 0..7 {
-        told(world, &mut gone, at * 200..(at + 1) * 200).await;
+        report_usage(world, &mut gone, at * 200..(at + 1) * 200).await;
     }
     world.authority.run_jobs().await.unwrap();
     let mut here = Installation::new("here");

@@ -58,7 +58,7 @@ async fn a_failed_backup_is_reported_and_retried_and_removes_nothing() {
         let last = world.authority.last_backup().await.unwrap();
         assert_eq!(last.error.as_ref(), Some(&error));
         assert!(last.succeeded_at.is_some(), "the one before is still the last");
-        assert!(world.authority.back_up_when_due(&good).await.unwrap().is_none(), "not at once");
+        assert!(world.authority.back_up_when_due(&good).await.unwrap().is_none(), "not immediately");
         world.clock.advance(Seconds(600));
         world.authority.back_up_when_due(&good).await.unwrap().expect("ten minutes later");
         assert_eq!(world.authority.last_backup().await.unwrap().error, None);
@@ -84,7 +84,7 @@ async fn an_interrupted_backup_is_made_again_after_its_lease() {
             assert!(begun.is_none(), "{begun:?}, but {last:?}");
             fs::write(schedule.directory.join("kaching-20261122T000000Z.backup.1.unfinished"), "{}").unwrap();
             world.clock.advance(Seconds(600));
-            world.authority.back_up_when_due(&schedule).await.unwrap().expect("it is made anew");
+            world.authority.back_up_when_due(&schedule).await.unwrap().expect("a new one is made");
             let files = files(&schedule);
             assert!(files.iter().all(|file| file.extension().unwrap() == "backup"), "{files:?}");
             world.clock.advance(Seconds(3600));
@@ -107,9 +107,9 @@ async fn the_newest_backup_remains_where_the_clock_was_ahead_before() {
 #[tokio::test]
 async fn one_of_two_processes_on_a_database_makes_the_backup() {
     let world = World::on(Engine::Postgres).await;
-    let beside = tempfile::tempdir().unwrap();
-    fs::copy(world.directory.path().join("root.key"), beside.path().join("root.key")).unwrap();
-    let other = open(&world, &world.database, beside.path()).await.unwrap();
+    let other_folder = tempfile::tempdir().unwrap();
+    fs::copy(world.directory.path().join("root.key"), other_folder.path().join("root.key")).unwrap();
+    let other = open(&world, &world.database, other_folder.path()).await.unwrap();
     let schedule = schedule(&world);
     for _ in 0..3 {
         let (one, two) =

@@ -18,7 +18,7 @@ pub fn operator() -> Cx {
     Cx::of(Actor::Token(TokenId::from_bytes([5; 16])))
 }
 
-/// What an authority stores, beside it.
+/// Opens the database of an authority, next to the authority itself.
 pub async fn database(config: &Config) -> Db {
     Db::open(config.clone(), Metrics::register(&mut Default::default())).await.unwrap()
 }
@@ -27,7 +27,7 @@ pub fn code(text: &str) -> Code {
     text.parse().unwrap()
 }
 
-/// The same while the authority tells those who listen what changes, as a server has it do beside its requests.
+/// Awaits a future while the authority notifies listeners of changes, as it does in a server.
 pub async fn following<T>(authority: &Authority, visit: impl Future<Output = T>) -> T {
     tokio::select! {
         visited = visit => visited,

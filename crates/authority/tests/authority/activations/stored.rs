@@ -59,8 +59,8 @@ async fn entries_of(world: &World, action: &str) -> Vec<Value> {
     }
 }
 
-/// How many entries of an action there are, and the newest of them.
-async fn told(world: &World, action: &str) -> (usize, Option<Value>) {
+/// Returns the number of entries of an action, and the newest of them.
+async fn count_and_newest(world: &World, action: &str) -> (usize, Option<Value>) {
     let entries = entries_of(world, action).await;
     (entries.len(), entries.into_iter().next())
 }
@@ -80,18 +80,14 @@ async fn reports_have_a_limit_for_the_license_and_the_day_on_all_servers() {
                 Reported::TooMany { retry_after } => assert!((1..=DAY.0).contains(&retry_after.0)),
             }
         }
-        assert_eq!((written, told(&world, "report.compliance").await.0), (50, 50));
+        assert_eq!((written, count_and_newest(&world, "report.compliance").await.0), (50, 50));
         let Reported::TooMany { retry_after } = report(&other, &mut home).await else {
             panic!("it was written")
         };
         world.clock.advance(Seconds(retry_after.0 - 1));
         assert_ne!(report(&world.authority, &mut home).await, Reported::Written);
         world.clock.advance(Seconds(1));
-        assert_eq!(
-            report(&world.authority, &mut home).await,
-            Reported::Written,
-            "as told: the day is another one"
-        );
+        assert_eq!(report(&world.authority, &mut home).await, Reported::Written, "another day begins");
         other.close().await;
     })
     .await;
@@ -122,7 +118,7 @@ async fn a_report_beyond_the_limit_is_accepted_later_and_a_repeat_is_not_counted
         assert_ne!(send(&world.authority, &home, late.clone()).await, Reported::Written);
         world.clock.advance(DAY);
         assert_eq!(send(&world.authority, &home, late).await, Reported::Written);
-        assert_eq!(told(&world, "report.compliance").await.0, 51);
+        assert_eq!(count_and_newest(&world, "report.compliance").await.0, 51);
     })
     .await;
 }
@@ -182,10 +178,10 @@ async fn entries_of_refusals_have_a_limit_and_one_counts_the_rest() {
         Installation::new("c1").activate(&world, &site).await.unwrap();
         refuse(&world, &site, 600).await;
         assert_eq!(refusals(&world).await, 500);
-        assert_eq!(told(&world, "license.audit_limited").await.0, 1);
+        assert_eq!(count_and_newest(&world, "license.audit_limited").await.0, 1);
         world.clock.advance(DAY);
         world.authority.remove_old_when_due().await.unwrap();
-        let (count, newest) = told(&world, "license.audit_limited").await;
+        let (count, newest) = count_and_newest(&world, "license.audit_limited").await;
         assert_eq!((count, newest.unwrap()["change"]["not_written"].clone()), (2, 100.into()));
     })
     .await;
@@ -208,9 +204,9 @@ async fn a_flood_of_refusals_hides_no_change() {
         thief.move_from(&world, &site, home.id()).await.unwrap();
         thief.deactivate(&world).await.unwrap();
         for action in ["activation.supersede", "activation.deactivate"] {
-            assert_eq!(told(&world, action).await.0, 1, "{action}");
+            assert_eq!(count_and_newest(&world, action).await.0, 1, "{action}");
         }
-        let granted = told(&world, "activation.activate").await.0 - refusals(&world).await;
+        let granted = count_and_newest(&world, "activation.activate").await.0 - refusals(&world).await;
         assert_eq!(granted, 2, "both activations");
     })
     .await;
@@ -224,7 +220,7 @@ async fn activations_by_key_have_a_daily_limit_and_each_leaves_an_entry() {
         for _ in 0..500 {
             home.activate(&world, &site).await.unwrap();
         }
-        let (count, newest) = told(&world, "license.activations_limited").await;
+        let (count, newest) = count_and_newest(&world, "license.activations_limited").await;
         let until = newest.expect("the last one that is admitted says so")["change"]["until"].clone();
         assert_eq!(count, 1);
         let other = world.replica(7).await;
@@ -237,7 +233,7 @@ async fn activations_by_key_have_a_daily_limit_and_each_leaves_an_entry() {
                 _ => panic!("it is one too many"),
             }
         }
-        assert_eq!(told(&world, "activation.activate").await.0, 500);
+        assert_eq!(count_and_newest(&world, "activation.activate").await.0, 500);
         home.heartbeat(&world).await.expect("what is active goes on");
         world.clock.advance(DAY);
         home.activate(&world, &site).await.expect("the day is another one");
@@ -260,8 +256,8 @@ async fn reports_of_a_product_about_itself_leave_one_entry_an_hour() {
             world.clock.advance(Seconds(120));
             world.authority.run_jobs().await.unwrap();
         }
-        let (count, newest) = told(&world, "activation.report").await;
-        assert_eq!(count, 4, "the first at once, and one for each hour");
+        let (count, newest) = count_and_newest(&world, "activation.report").await;
+        assert_eq!(count, 4, "the first immediately, and one for each hour");
         let change = &newest.unwrap()["change"];
         assert_eq!(
             (&change["first"]["version"], &change["last"]["version"]),
@@ -269,16 +265,16 @@ async fn reports_of_a_product_about_itself_leave_one_entry_an_hour() {
         );
         assert_eq!(change["times"], 30);
         let shown = world.authority.activation(&Sight::All, home.id()).await.unwrap();
-        assert_eq!(shown.version.as_deref(), Some("2.4.89"), "what is told is stored at once");
+        assert_eq!(shown.version.as_deref(), Some("2.4.89"), "the reported version is stored immediately");
         world.clock.advance(Seconds(3600));
         world.authority.run_jobs().await.unwrap();
         let beat = Heartbeat { version: Some("3".to_owned()), ..home.beat() };
         home.send_heartbeat(&world, beat).await.unwrap();
-        let (count, newest) = told(&world, "activation.report").await;
+        let (count, newest) = count_and_newest(&world, "activation.report").await;
         assert_eq!(
             (count, &newest.unwrap()["change"]["version"]),
             (5, &"3".into()),
-            "a rare one is told at once"
+            "a rare one is recorded immediately"
         );
     })
     .await;

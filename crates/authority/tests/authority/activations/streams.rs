@@ -73,7 +73,7 @@ fn metric(world: &World, name: &str) -> u64 {
 }
 
 const LOOKS: &str = "kaching_db_transactions_total{name=\"changes.look\",kind=\"Read\",outcome=\"done\"}";
-const TOLD: &str = "kaching_db_transactions_total{name=\"changes.tell\",kind=\"Read\",outcome=\"done\"}";
+const READS: &str = "kaching_db_transactions_total{name=\"changes.tell\",kind=\"Read\",outcome=\"done\"}";
 const SIGNED: &str = "kaching_changes_refusals_signed_total";
 const GAPS: &str = "kaching_changes_gaps_total";
 
@@ -86,11 +86,15 @@ async fn a_release_notifies_the_released_installation() {
             (Open::of(&world, &site, &mut one).await, Open::of(&world, &site, &mut other).await);
         following(&world.authority, async {
             world.authority.release_activation(operator(), one.id(), None).await.unwrap();
-            let told = mine.news().await;
-            assert_eq!(mine.code(&world, told.change()), "activation_released");
+            let news = mine.news().await;
+            assert_eq!(mine.code(&world, news.change()), "activation_released");
             upgrade(&world.authority, &site).await;
             let hint = theirs.news().await;
-            assert_eq!((hint.change().rev, &hint.change().refusal), (3, &None), "nothing was told before it");
+            assert_eq!(
+                (hint.change().rev, &hint.change().refusal),
+                (3, &None),
+                "there was no notification before it"
+            );
             assert_eq!(hint.change().within_ms, Some(50));
             assert_eq!(mine.news().await.change().refusal, None, "the license itself refuses nothing");
         })
@@ -141,11 +145,11 @@ async fn the_end_of_a_license_is_pushed_when_it_comes() {
         let license = world.authority.license(&Sight::All, site.license.to_string()).await.unwrap().license;
         following(&world.authority, async {
             world.clock.set(license.end().unwrap());
-            let told = open.news().await;
-            assert_eq!(told.change().rev, 1, "the clock alone raises no revision");
-            assert_eq!(told.change().at, license.end());
-            assert!(told.change().refusal.is_some());
-            assert_eq!(open.code(&world, told.change()), "license_expired");
+            let news = open.news().await;
+            assert_eq!(news.change().rev, 1, "the clock alone raises no revision");
+            assert_eq!(news.change().at, license.end());
+            assert!(news.change().refusal.is_some());
+            assert_eq!(open.code(&world, news.change()), "license_expired");
         })
         .await;
     })
@@ -219,7 +223,7 @@ async fn ten_thousand_listeners_share_one_signature() {
             let first = open.news().await;
             let bytes = first.bytes(|change| change.refusal.clone().unwrap().into_bytes());
             for listener in &listeners {
-                let Notification::News(news) = listener.next().await else { panic!("it is told") };
+                let Notification::News(news) = listener.next().await else { panic!("it is notified") };
                 assert!(Arc::ptr_eq(&news, &first));
                 let same = news.bytes(|_| panic!("it is written out once"));
                 assert_eq!(same.as_ptr(), bytes.as_ptr());
@@ -227,7 +231,7 @@ async fn ten_thousand_listeners_share_one_signature() {
         })
         .await;
         assert_eq!((metric(&world, LOOKS), looks), (1, 1), "nobody looked but the one who began with it");
-        assert_eq!(metric(&world, TOLD), 1, "the license was read once");
+        assert_eq!(metric(&world, READS), 1, "the license was read once");
         assert_eq!(metric(&world, SIGNED), signed + 1);
         assert_eq!(metric(&world, "kaching_changes_listening"), 10_000);
         drop((open, listeners));
@@ -280,8 +284,9 @@ async fn a_stopping_process_ends_its_listeners() {
     let late = world.authority.listen(open.listener.bearer(), ListenMode::Stream);
     assert!(matches!(late.next().await, Notification::Ended));
     let bearer = open.listener.bearer();
-    let told = world.authority.wait_for_change(bearer, 1, std::time::Duration::from_secs(50)).await.unwrap();
-    assert_eq!(told.rev, 1, "whoever asks is answered at once");
+    let answer =
+        world.authority.wait_for_change(bearer, 1, std::time::Duration::from_secs(50)).await.unwrap();
+    assert_eq!(answer.rev, 1, "a question about the past is answered immediately");
 }
 
 #[tokio::test]
@@ -298,16 +303,16 @@ async fn a_change_of_one_replica_reaches_listeners_of_another() {
         for _ in 0..10 {
             suspend(&world.authority, &site).await;
             let committed = tokio::time::Instant::now();
-            let Notification::News(news) = listener.next().await else { panic!("it is told") };
+            let Notification::News(news) = listener.next().await else { panic!("it is notified") };
             took.push(committed.elapsed().as_millis());
             assert!(news.change().refusal.is_some());
             reinstate(&world.authority, &site).await;
-            let Notification::News(news) = listener.next().await else { panic!("it is told") };
+            let Notification::News(news) = listener.next().await else { panic!("it is notified") };
             assert!(news.change().refusal.is_none());
             let question =
                 replica.wait_for_change(bearer, news.change().rev, std::time::Duration::from_secs(50));
-            let (told, ()) = tokio::join!(question, upgrade_terms(&world, &site));
-            assert_eq!(told.unwrap().rev, news.change().rev + 1);
+            let (answer, ()) = tokio::join!(question, upgrade_terms(&world, &site));
+            assert_eq!(answer.unwrap().rev, news.change().rev + 1);
             listener.next().await;
         }
     })
@@ -346,7 +351,9 @@ async fn a_listener_under_constant_change_ends_with_the_newest_state() {
             for open in &opened {
                 let mut known = 0;
                 while known < 41 {
-                    let Notification::News(news) = open.listener.next().await else { panic!("it is told") };
+                    let Notification::News(news) = open.listener.next().await else {
+                        panic!("it is notified")
+                    };
                     assert!(news.change().rev >= known, "never back");
                     known = news.change().rev;
                 }

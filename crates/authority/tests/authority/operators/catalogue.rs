@@ -37,12 +37,12 @@ async fn products_are_created_shown_edited_and_archived() {
             refusal(authority.create_plan(cx(), plan("chorus_x", "team", 1, 1, 1)).await),
             coded(ErrorCode::WrongState)
         );
-        let told = entries(authority, &made.id.to_string()).await;
-        let actions: Vec<_> = told.iter().map(|(record, _)| record.action.as_str()).collect();
+        let log = entries(authority, &made.id.to_string()).await;
+        let actions: Vec<_> = log.iter().map(|(record, _)| record.action.as_str()).collect();
         assert_eq!(actions, ["product.archive", "product.edit", "product.create"]);
-        assert_eq!(told[1].1["change"]["name"]["to"], "Chorus");
-        assert!(!told[1].0.body.contains("sales@example.com"), "mail is personal");
-        assert_eq!(told[1].0.personal.as_ref().unwrap()["contact_email"]["to"], "sales@example.com");
+        assert_eq!(log[1].1["change"]["name"]["to"], "Chorus");
+        assert!(!log[1].0.body.contains("sales@example.com"), "mail is personal");
+        assert_eq!(log[1].0.personal.as_ref().unwrap()["contact_email"]["to"], "sales@example.com");
     })
     .await;
 }

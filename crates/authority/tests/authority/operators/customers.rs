@@ -118,13 +118,13 @@ async fn audit_entries_have_no_personal_data() {
             ..EditCustomer::default()
         };
         let acme = authority.edit_customer(cx(), "CUST-001".to_owned(), edit).await.unwrap();
-        let told = entries(authority, &acme.id.to_string()).await;
-        for (record, _) in &told {
+        let log = entries(authority, &acme.id.to_string()).await;
+        for (record, _) in &log {
             for personal in ["Acme", "tea", "@example.com"] {
                 assert!(!record.body.contains(personal), "{}", record.body);
             }
         }
-        assert_eq!(told[0].0.personal.as_ref().unwrap()["notes"]["to"], "likes tea");
+        assert_eq!(log[0].0.personal.as_ref().unwrap()["notes"]["to"], "likes tea");
         let archived = authority.archive_customer(cx(), "CUST-001".to_owned(), false).await.unwrap();
         // Lists do not show who has the reference, so the refusal does.
         let again =

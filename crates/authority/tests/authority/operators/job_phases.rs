@@ -348,7 +348,7 @@ async fn a_job_that_was_taken_over_is_settled_once() {
     .await;
 }
 
-/// The queue is polled every five seconds: whoever waits for that does not finish in time.
+/// The queue is polled every five seconds, so a worker that only polls does not finish in time.
 #[tokio::test]
 async fn a_job_begins_as_soon_as_it_is_committed() {
     World::each(|world| async move {

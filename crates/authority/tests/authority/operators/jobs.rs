@@ -50,8 +50,8 @@ async fn a_plan_is_applied_to_all_in_steps_and_keeps_overrides() {
             assert_eq!(nodes(&world, *id).await, expected, "license {i}");
         }
         assert_eq!(nodes(&world, other).await, (Some(3), 1));
-        let told = entries(authority, &ids[0].to_string()).await;
-        assert_eq!(told[0].0.action, "license.apply_plan");
+        let log = entries(authority, &ids[0].to_string()).await;
+        assert_eq!(log[0].0.action, "license.apply_plan");
         assert_eq!(authority.run_jobs().await.unwrap(), 0);
         // Once more: nothing differs any longer.
         authority.apply_plan(cx(), "chorus:team".to_owned(), apply(Apply::All)).await.unwrap();

@@ -31,9 +31,9 @@ async fn a_new_license_is_found_by_its_key() {
         tick(&world);
         let revealed = authority.reveal_key(cx(), address(&made)).await.unwrap();
         assert_eq!(revealed.key.expose(), key.expose());
-        let told = entries(authority, &address(&made)).await;
-        assert_eq!(told[0].0.action, "license.reveal_key");
-        for (record, _) in told {
+        let log = entries(authority, &address(&made)).await;
+        assert_eq!(log[0].0.action, "license.reveal_key");
+        for (record, _) in log {
             assert!(!record.body.contains(key.expose()));
         }
         for unknown in ["", "lic_", "lic_01jd6w9q2hf4rb8s0zv3k5m7n9", "CHORUS-AAAAA", "\0", key.expose()] {
@@ -112,11 +112,11 @@ async fn refusals_leave_an_entry_and_change_nothing() {
             invalid("/reason")
         );
         assert_eq!(authority.license(&Sight::All, id.clone()).await.unwrap().license, made.license);
-        let told = entries(authority, &id).await;
-        assert_eq!(told.len(), 2, "what makes no sense leaves none");
-        assert_eq!(told[0].1["outcome"], "refused");
-        assert_eq!(told[0].1["code"], "wrong_state");
-        assert_eq!(told[0].1["action"], "license.reinstate");
+        let log = entries(authority, &id).await;
+        assert_eq!(log.len(), 2, "what makes no sense leaves none");
+        assert_eq!(log[0].1["outcome"], "refused");
+        assert_eq!(log[0].1["code"], "wrong_state");
+        assert_eq!(log[0].1["action"], "license.reinstate");
     })
     .await;
 }
@@ -138,9 +138,9 @@ async fn a_scheduled_change_takes_effect_by_the_job() {
         let changed = authority.license(&Sight::All, id.clone()).await.unwrap();
         assert_eq!((changed.plan.as_str(), changed.license.revision), ("community", 3));
         assert_eq!(changed.license.terms().slots(), Some(1));
-        let told = entries(authority, &id).await;
-        assert_eq!(told[0].1["action"], "license.change_plan");
-        assert_eq!(told[0].1["actor"]["kind"], "system");
+        let log = entries(authority, &id).await;
+        assert_eq!(log[0].1["action"], "license.change_plan");
+        assert_eq!(log[0].1["actor"]["kind"], "system");
         authority.run_jobs().await.unwrap();
         assert_eq!(authority.license(&Sight::All, id).await.unwrap().license, changed.license);
     })
@@ -158,8 +158,8 @@ async fn a_scheduled_change_takes_effect_at_the_first_call() {
         world.clock.set(made.license.expires_at.unwrap() + Seconds(5));
         let suspended = authority.suspend_license(cx(), id.clone(), "unpaid".to_owned()).await.unwrap();
         assert_eq!((suspended.plan.as_str(), suspended.license.revision), ("enterprise", 3));
-        let told = entries(authority, &id).await;
-        let actions: Vec<_> = told.iter().map(|(record, _)| record.action.as_str()).collect();
+        let log = entries(authority, &id).await;
+        let actions: Vec<_> = log.iter().map(|(record, _)| record.action.as_str()).collect();
         assert!(actions.contains(&"license.change_plan") && actions.contains(&"license.suspend"));
     })
     .await;
@@ -217,9 +217,9 @@ async fn labels_and_customer_raise_no_revision() {
         tick(&world);
         let edited = authority.edit_license(cx(), id.clone(), edit).await.unwrap();
         assert_eq!((edited.license.revision, edited.license.terms().level("nodes")), (2, Some(40)));
-        let told = entries(authority, &id).await;
-        assert!(told.iter().all(|(record, _)| !record.body.contains("Mondays")));
-        assert_eq!(told[0].1["change"]["revision"]["to"], 2);
+        let log = entries(authority, &id).await;
+        assert!(log.iter().all(|(record, _)| !record.body.contains("Mondays")));
+        assert_eq!(log[0].1["change"]["revision"]["to"], 2);
     })
     .await;
 }

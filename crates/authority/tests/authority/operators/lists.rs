@@ -191,10 +191,10 @@ async fn entries_are_listed_with_their_exact_bytes_and_without_private_data() {
         let id = made(&world, "team").await.license.id.to_string();
         tick(&world);
         authority.suspend_license(cx(), id.clone(), "unpaid bill".to_owned()).await.unwrap();
-        let told = entries(authority, &id).await;
-        assert_eq!(told[0].0.personal.as_ref().unwrap()["reason"]["to"], "unpaid bill");
-        assert_eq!(told[0].1["change"]["status"]["to"], "suspended");
-        let keys: Vec<_> = told[0].1.as_object().unwrap().keys().map(String::as_str).collect();
+        let log = entries(authority, &id).await;
+        assert_eq!(log[0].0.personal.as_ref().unwrap()["reason"]["to"], "unpaid bill");
+        assert_eq!(log[0].1["change"]["status"]["to"], "suspended");
+        let keys: Vec<_> = log[0].1.as_object().unwrap().keys().map(String::as_str).collect();
         let order = [
             "v", "id", "epoch", "at", "actor", "action", "target", "outcome", "code", "request", "change",
             "private",

@@ -159,7 +159,7 @@ async fn tokens_of_the_release_before_live_on_and_are_taken_over_once() {
 }
 
 #[tokio::test]
-async fn whoever_writes_to_the_database_makes_no_token_and_gives_none_more_rights() {
+async fn write_access_to_the_database_neither_makes_a_token_nor_adds_rights() {
     World::each(|mut world| async move {
         let made = world.authority.create_token(cx(), new(&[Scope::Read]), &Rights::all()).await.unwrap();
         let (id, secret) = (made.token.id, made.secret);

@@ -9,7 +9,7 @@ use super::setting::{Shared, number};
 const ROUNDS: u64 = 6;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_that_start_at_once_on_an_empty_database_make_one_of_everything() {
+async fn two_servers_that_start_together_on_an_empty_database_make_one_of_everything() {
     for round in 0..ROUNDS {
         let shared = Shared::fresh();
         let (one, two) = tokio::join!(shared.start(round * 2), shared.start(round * 2 + 1));
@@ -50,7 +50,7 @@ async fn a_second_master_key_is_not_left_behind() {
     let first = opened.iter().position(Result::is_ok).expect("one comes first");
     assert!(key(first).exists());
     let second = 1 - first;
-    // Whoever is so late that the keys are there makes none.
+    // A server that starts after the keys exist makes none.
     let why = opened[second].as_ref().err().expect("their master keys differ").to_string();
     assert!(why.contains("copy its master.key to") || why.contains("the master key is missing"), "{why}");
     assert!(!key(second).exists(), "it would be taken for the right one");

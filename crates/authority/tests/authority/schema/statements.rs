@@ -4,8 +4,8 @@ use std::{cmp::Reverse, collections::HashMap, fs, iter::zip, path::Path};
 
 use proc_macro2::{TokenStream, TokenTree};
 
-/// Every whole statement in the sources below a folder, with the file in which it stands. What [`kaching_db::Sql`] begins
-/// with is none.
+/// Returns every whole statement in the sources below a folder, with its file. The beginning of a [`kaching_db::Sql`]
+/// is not a whole statement.
 pub fn below(folder: &Path) -> Vec<(String, String)> {
     let mut sources = Vec::new();
     read(folder, &[], &mut sources);

@@ -48,7 +48,7 @@ pub enum CertificateState {
     Invalid(String),
 }
 
-/// What "soon" means: renewals by ACME come a month before the end.
+/// The time before the end at which a warning begins. Renewals by ACME come a month before the end.
 const SOON: Seconds = Seconds::days(14);
 
 impl Pair {

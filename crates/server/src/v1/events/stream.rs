@@ -15,7 +15,7 @@ use crate::{App, convert, long_poll_slots::LongPollSlot, metrics};
 /// Proxies cut idle connections, often after 30 or 60 seconds; and by pings a client knows that its stream still works.
 const PING: Duration = Duration::from_secs(15);
 
-/// What a stream holds as long as it is open.
+/// The state of an open stream.
 struct EventSource {
     app: App,
     listener: Listener,

@@ -13,7 +13,7 @@ use crate::{
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct JobQuery {
-    /// How many, 1 to 200; 50 unless said otherwise.
+    /// The number of items, 1 to 200; 50 by default.
     #[param(minimum = 1, maximum = 200)]
     limit: Option<u32>,
     /// `next` of the page before.

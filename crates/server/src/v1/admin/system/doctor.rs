@@ -7,7 +7,7 @@ use crate::{
     extract::{Caller, scope::Read},
 };
 
-/// How the serving authority is: what works, and what to do about the rest.
+/// The health of the serving authority: the parts that work, and the remedies for the rest.
 #[utoipa::path(get, path = "/v1/admin/doctor", tag = "operator", responses(
     (status = 200, body = Vec<Check>, description = "What was looked at")))]
 pub(crate) async fn doctor(State(app): State<App>, _: Caller<Read>) -> Json<Vec<Check>> {
