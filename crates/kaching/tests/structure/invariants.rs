@@ -109,7 +109,7 @@ const FORBIDDEN: &[Forbidden] = &[
 ];
 
 #[test]
-fn crates_do_not_contain_what_is_not_theirs() {
+fn crates_contain_only_their_own_concerns() {
     for rule in FORBIDDEN {
         let mut findings = Vec::new();
         for (source, facts) in rule.crates.iter().flat_map(|name| source::shipped(name)) {
@@ -271,7 +271,7 @@ fn the_engines_differ_in_few_places() {
 }
 
 #[test]
-fn every_route_says_who_may_call_it() {
+fn every_route_names_its_caller() {
     let mut handlers = 0;
     let mut findings = Vec::new();
     for (source, facts) in source::shipped("server") {
@@ -323,7 +323,7 @@ fn named(source: &Source, spot: &Spot) -> String {
 
 /// The rules must see what they forbid.
 #[test]
-fn the_reader_sees_what_is_there() {
+fn the_reader_of_tokens_finds_each_kind_of_fact() {
     let read = crate::tokens::read(
         r#"use std::{fs::File, time::{self, SystemTime}};
            impl<A, B> From<A> for B { fn from(a: A) -> B { db.write("a.b", || 1) } }

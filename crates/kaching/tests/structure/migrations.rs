@@ -20,7 +20,7 @@ fn both_engines_have_the_same_names_in_order() {
 
 /// With `KACHING_ACCEPT=1` new migrations are added to the record; one that changed is never accepted.
 #[test]
-fn what_has_landed_is_not_edited() {
+fn landed_migrations_are_not_edited() {
     let record = format!("{FOLDER}/landed.txt");
     let text = std::fs::read_to_string(workspace::root().join(&record)).unwrap_or_default();
     let landed: BTreeMap<&str, &str> =

@@ -1,4 +1,4 @@
-//! How files look: their size, their names, and no loose ends.
+//! The form of files: their size, their names, and no loose ends.
 
 use crate::source::{self, Source};
 use crate::tokens::Facts;
@@ -54,7 +54,7 @@ fn functions_fit_a_screen() {
 }
 
 #[test]
-fn files_are_named_for_what_they_hold() {
+fn files_are_named_for_their_content() {
     let named = |source: &&Source| {
         let stem = source.path.rsplit('/').next().unwrap_or_default().trim_end_matches(".rs");
         NAMES_OF_NOTHING.contains(&stem)

@@ -1,4 +1,4 @@
-//! Who may know whom: `ARCHITECTURE.md` has the table, `cargo metadata` has the truth.
+//! The dependencies between crates: `cargo metadata` must agree with the table of `ARCHITECTURE.md`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -40,7 +40,7 @@ const NEVER: &[(&str, &[&str])] = &[
 ];
 
 #[test]
-fn crates_know_whom_the_table_allows() {
+fn crates_depend_only_on_crates_of_their_row() {
     let table = table();
     let drawn: BTreeSet<&str> = table.keys().map(String::as_str).collect();
     let there = workspace::packages();
@@ -114,7 +114,7 @@ fn pure_crates_depend_on_nothing_that_reaches_out() {
 }
 
 #[test]
-fn nobody_depends_on_what_is_not_theirs() {
+fn crates_depend_only_on_their_own_libraries() {
     let mut findings = Vec::new();
     for (name, never) in NEVER {
         let full = if *name == "kaching" { "kaching".to_owned() } else { format!("kaching-{name}") };
