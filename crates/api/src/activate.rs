@@ -17,9 +17,9 @@ pub struct ActivateRequest {
     pub product: Code,
     /// 1 to 256 bytes, compared byte for byte. A domain is the name of one host, in any spelling.
     pub fingerprint: String,
-    /// What the fingerprint identifies.
+    /// The kind of the fingerprint.
     pub kind: FingerprintKind,
-    /// What people call the installation.
+    /// The installation's name for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// The product's version.
@@ -49,7 +49,7 @@ pub struct ActivateAnswer {
     pub quotas: Vec<Quota>,
     /// `keyset+jwt` of the first root, a compact JWS.
     pub keyset: String,
-    /// What was ignored.
+    /// The parts that were ignored.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
 }

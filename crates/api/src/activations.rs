@@ -11,11 +11,11 @@ pub struct Activation {
     pub id: ActivationId,
     /// The license in use.
     pub license: LicenseId,
-    /// What the fingerprint identifies.
+    /// The kind of the fingerprint.
     pub kind: FingerprintKind,
-    /// What identifies the installation.
+    /// The text that identifies the installation.
     pub fingerprint: String,
-    /// What the installation calls itself.
+    /// The installation's own name.
     pub name: Option<String>,
     /// Whether it holds its slot.
     pub status: ActivationStatus,
@@ -27,9 +27,9 @@ pub struct Activation {
     pub last_seen_at: Timestamp,
     /// When the slot becomes free without a heartbeat; null where it already is.
     pub lapses_at: Option<Timestamp>,
-    /// Where the last call came from; null also for operators without the scope `personal:read`.
+    /// The address of the last call; null also for operators without the scope `personal:read`.
     pub address: Option<String>,
-    /// What it last reported, by limit.
+    /// The levels of its last report, by limit.
     pub levels: BTreeMap<Code, u64>,
 }
 
@@ -67,10 +67,10 @@ pub struct ReleaseRequest {
 pub struct MoveRequest {
     /// The installation that takes the slot. A domain is the name of one host, in any spelling.
     pub fingerprint: String,
-    /// What it identifies; that of the present one unless said otherwise.
+    /// The kind of the fingerprint; by default that of the present one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<FingerprintKind>,
-    /// What people call it.
+    /// The name for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
 }

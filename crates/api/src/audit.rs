@@ -11,9 +11,9 @@ pub struct AuditEntry {
     pub epoch: u64,
     /// When.
     pub at: Timestamp,
-    /// Who.
+    /// The actor.
     pub actor: Actor,
-    /// What: `license.suspend`.
+    /// The action: `license.suspend`.
     pub action: String,
     /// On what.
     pub target: Option<String>,
@@ -23,7 +23,7 @@ pub struct AuditEntry {
     pub code: Option<ErrorCode>,
     /// In which request.
     pub request: Option<String>,
-    /// What changed, without personal data.
+    /// The changes, without personal data.
     pub change: serde_json::Value,
     /// The hash of the personal data, base64url.
     pub private: Option<String>,
@@ -32,7 +32,7 @@ pub struct AuditEntry {
     pub personal: Option<serde_json::Value>,
 }
 
-/// Who did it.
+/// The actor.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Actor {

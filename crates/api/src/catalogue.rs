@@ -11,7 +11,7 @@ pub struct Catalogue {
     pub product: Code,
     /// Whom to ask for more.
     pub contact: Contact,
-    /// What is on or off.
+    /// The features.
     pub features: Vec<CatalogueFeature>,
     /// The tiers, by rank.
     pub plans: Vec<CataloguePlan>,
@@ -34,9 +34,9 @@ pub struct Contact {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CatalogueFeature {
-    /// What a product checks.
+    /// The code that a product checks.
     pub code: Code,
-    /// What people call it.
+    /// The name for people.
     pub title: String,
     /// One line for an upgrade prompt.
     pub benefit: String,
@@ -55,9 +55,9 @@ pub struct CataloguePlan {
     /// The price, if it is public.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price: Option<Price>,
-    /// What it switches on.
+    /// The features that are on.
     pub features: BTreeSet<Code>,
-    /// What it allows.
+    /// The limits.
     pub limits: BTreeMap<Code, Limit>,
 }
 
@@ -69,7 +69,7 @@ pub struct Upgrade {
     pub plan: Code,
     /// Its name.
     pub name: String,
-    /// What the customer would gain: one line.
+    /// The benefit for the customer: one line.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub benefit: Option<String>,
 }

@@ -58,7 +58,7 @@ pub fn status(code: ErrorCode) -> u16 {
     row(code).0
 }
 
-/// What a code means, for people.
+/// The meaning of a code, for people.
 pub fn title(code: ErrorCode) -> &'static str {
     row(code).1
 }

@@ -8,7 +8,7 @@ use crate::{
     patch::{nullable, present},
 };
 
-/// Who bought; the address is the id or the reference.
+/// A buyer, addressed by id or reference.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Customer {
@@ -16,9 +16,9 @@ pub struct Customer {
     pub id: CustomerId,
     /// The vendor's own name for it.
     pub reference: Option<Reference>,
-    /// What people call it.
+    /// The name for people.
     pub name: String,
-    /// Where mail goes; null also for those without the scope `personal:read`.
+    /// The mail address; null also for those without the scope `personal:read`.
     pub email: Option<String>,
     /// The company.
     pub company: Option<String>,
@@ -41,12 +41,12 @@ pub struct Customer {
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CustomerCreate {
-    /// What people call it.
+    /// The name for people.
     pub name: String,
     /// The vendor's own name for it; unique.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<Reference>,
-    /// Where mail goes.
+    /// The mail address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
     /// The company.
@@ -68,13 +68,13 @@ pub struct CustomerCreate {
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CustomerEdit {
-    /// What people call it.
+    /// The name for people.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub name: Option<String>,
     /// The vendor's own name for it; unique.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "nullable")]
     pub reference: Option<Option<Reference>>,
-    /// Where mail goes.
+    /// The mail address.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "nullable")]
     pub email: Option<Option<String>>,
     /// The company.

@@ -4,15 +4,15 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Check {
-    /// What was looked at.
+    /// The subject of the check.
     pub check: String,
-    /// What was found.
+    /// The result.
     pub status: CheckStatus,
-    /// What to do about it; empty when it is fine.
+    /// The remedy; empty if there is no problem.
     pub remedy: String,
 }
 
-/// What a check found.
+/// The result of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

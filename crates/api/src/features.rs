@@ -9,9 +9,9 @@ use crate::patch::present;
 pub struct Feature {
     /// The product that has it.
     pub product: Code,
-    /// What the product checks.
+    /// The code that the product checks.
     pub code: Code,
-    /// What people call it.
+    /// The name for people.
     pub title: String,
     /// One line for an upgrade prompt.
     pub benefit: String,
@@ -24,9 +24,9 @@ pub struct Feature {
 pub struct FeatureCreate {
     /// The product that has it.
     pub product: Code,
-    /// What the product checks; it never changes.
+    /// The code that the product checks; it never changes.
     pub code: Code,
-    /// What people call it.
+    /// The name for people.
     pub title: String,
     /// One line for an upgrade prompt.
     #[serde(default)]
@@ -38,7 +38,7 @@ pub struct FeatureCreate {
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FeatureEdit {
-    /// What people call it.
+    /// The name for people.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub title: Option<String>,
     /// One line for an upgrade prompt.

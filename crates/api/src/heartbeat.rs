@@ -17,13 +17,13 @@ pub struct HeartbeatRequest {
     /// The product's version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
-    /// How the product is.
+    /// The health of the product.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub health: Option<Health>,
     /// Present levels by limit; unknown names are ignored with a warning.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub levels: Option<BTreeMap<String, u64>>,
-    /// What was used since the last heartbeat.
+    /// The usage since the last heartbeat.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub usage: Vec<Usage>,
     /// The checkpoint that the client knows.
@@ -36,7 +36,7 @@ pub struct HeartbeatRequest {
     pub heard_ms: Option<u64>,
 }
 
-/// How a product says it is.
+/// The health of a product, as it reports it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -48,7 +48,7 @@ pub struct Health {
     pub detail: Option<String>,
 }
 
-/// How a product says it is, in one word.
+/// The health of a product, in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -68,7 +68,7 @@ pub enum HealthStatus {
 pub struct Usage {
     /// The counter's name.
     pub meter: String,
-    /// How much.
+    /// The amount.
     pub amount: u64,
     /// Grows by one with each increment, so that none counts twice.
     pub seq: u64,
@@ -83,7 +83,7 @@ pub struct Usage {
 pub struct LogPosition {
     /// Which log.
     pub origin: String,
-    /// How many entries it had.
+    /// The number of its entries.
     pub size: u64,
 }
 
@@ -98,7 +98,7 @@ pub struct HeartbeatAnswer {
     /// The proof that the log only grew since the given position: base64url hashes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consistency: Option<Vec<String>>,
-    /// What was ignored.
+    /// The parts that were ignored.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
 }

@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 pub struct Job {
     /// Its id.
     pub id: JobId,
-    /// What it does: `jobs.apply_plan`.
+    /// The kind of work: `jobs.apply_plan`.
     pub kind: String,
-    /// How far it is.
+    /// The state.
     pub state: JobState,
     /// Jobs of a higher priority begin first.
     pub priority: i64,
@@ -26,7 +26,7 @@ pub struct Job {
     pub finished_at: Option<Timestamp>,
 }
 
-/// How far a job is.
+/// The state of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

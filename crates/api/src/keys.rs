@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 pub struct Key {
     /// The first 16 characters of the RFC 7638 thumbprint.
     pub kid: String,
-    /// What it signs with.
+    /// The algorithm.
     pub alg: LeaseAlgorithm,
-    /// What it signs.
+    /// The purpose.
     pub purpose: KeyPurpose,
     /// Signs from here on.
     pub nbf: Timestamp,
@@ -19,7 +19,7 @@ pub struct Key {
     pub current: bool,
 }
 
-/// What a key signs.
+/// The purpose of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -39,7 +39,7 @@ pub enum KeyPurpose {
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct KeyCreate {
-    /// What it signs.
+    /// The purpose.
     pub purpose: KeyPurpose,
     /// `EdDSA` unless said otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -69,9 +69,9 @@ pub struct IssuerChange {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ChangedIssuer {
-    /// What statements name as their issuer.
+    /// The issuer that statements name.
     pub issuer: String,
-    /// What they named before.
+    /// The issuer that they named before.
     pub before: String,
     /// The keys that were made in the same step, and sign from now on.
     pub keys: Vec<String>,

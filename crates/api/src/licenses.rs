@@ -19,18 +19,18 @@ pub struct License {
     /// Only in the answer that makes it, and to those with the right to see it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<SecretText>,
-    /// Who bought it.
+    /// The buyer.
     pub customer: CustomerId,
     /// The product.
     pub product: Code,
     /// The plan whose terms it copied.
     pub plan: Code,
-    /// What it is sold as.
+    /// The type.
     #[serde(rename = "type")]
     pub kind: LicenseType,
-    /// What is stored.
+    /// The stored status.
     pub status: LicenseStatus,
-    /// What it comes to now.
+    /// The present state.
     pub state: LicenseState,
     /// Grows with every change that a lease must reflect.
     pub revision: u64,
@@ -38,13 +38,13 @@ pub struct License {
     pub starts_at: Option<Timestamp>,
     /// Null if perpetual, or not started.
     pub expires_at: Option<Timestamp>,
-    /// What it switches on.
+    /// The features that are on.
     pub features: BTreeSet<Code>,
-    /// What it allows.
+    /// The limits.
     pub limits: BTreeMap<Code, Limit>,
-    /// How its leases live and end, in full.
+    /// The complete lease policy.
     pub lease_policy: LeasePolicy,
-    /// What it may be used on; empty is anything of an accepted kind.
+    /// The bindings; without any, every installation of an accepted kind may use it.
     pub bindings: Vec<Binding>,
     /// Words to find it by.
     pub tags: BTreeSet<String>,
@@ -64,7 +64,7 @@ pub struct License {
     pub updated_at: Timestamp,
     /// When it was deleted.
     pub archived_at: Option<Timestamp>,
-    /// What the call changed of its terms; only in the answer of a call that did.
+    /// The changes of its terms by the call; only in the answer of a call that changed them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub changed: Option<TermsChange>,
 }
@@ -89,12 +89,12 @@ pub struct ProductLicense {
     pub product: Code,
     /// The plan whose terms it copied.
     pub plan: Code,
-    /// What it is sold as.
+    /// The type.
     #[serde(rename = "type")]
     pub kind: LicenseType,
-    /// What is stored.
+    /// The stored status.
     pub status: LicenseStatus,
-    /// What it comes to now.
+    /// The present state.
     pub state: LicenseState,
     /// Grows with every change that a lease must reflect.
     pub revision: u64,
@@ -102,13 +102,13 @@ pub struct ProductLicense {
     pub starts_at: Option<Timestamp>,
     /// Null if perpetual, or not started.
     pub expires_at: Option<Timestamp>,
-    /// What it switches on.
+    /// The features that are on.
     pub features: BTreeSet<Code>,
-    /// What it allows.
+    /// The limits.
     pub limits: BTreeMap<Code, Limit>,
-    /// How its leases live and end, in full.
+    /// The complete lease policy.
     pub lease_policy: LeasePolicy,
-    /// What it may be used on; empty is anything of an accepted kind.
+    /// The bindings; without any, every installation of an accepted kind may use it.
     pub bindings: Vec<Binding>,
     /// When it was made.
     pub created_at: Timestamp,
@@ -116,7 +116,7 @@ pub struct ProductLicense {
     pub updated_at: Timestamp,
 }
 
-/// What is stored of a license's standing.
+/// The stored status of a license.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -129,7 +129,7 @@ pub enum LicenseStatus {
     Revoked,
 }
 
-/// What a license's status and dates come to now.
+/// The present state of a license, from its status and dates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -148,12 +148,12 @@ pub enum LicenseState {
     Revoked,
 }
 
-/// What a license may be used on.
+/// A binding of a license.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Binding {
-    /// What the fingerprint identifies.
+    /// The kind of the fingerprint.
     pub kind: FingerprintKind,
     /// The fingerprint; for domains also `*.example.com`, but no public suffix such as `*.com`.
     pub value: String,
@@ -173,7 +173,7 @@ pub struct LicenseCreate {
     /// That of the plan unless said otherwise.
     #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<LicenseType>,
-    /// How long it lasts from the start, in place of the plan's term: `30d`, `6m`, `1y`; not together with `expires_at`.
+    /// The length from the start, in place of the plan's term: `30d`, `6m`, `1y`; not together with `expires_at`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub term: Option<Term>,
     /// The same in days, as a number; not together with `term`.
@@ -197,7 +197,7 @@ pub struct LicenseCreate {
     /// In place of the plan's members.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lease_policy: Option<PolicyEdit>,
-    /// What it may be used on.
+    /// The bindings.
     #[serde(default)]
     pub bindings: Vec<Binding>,
     /// The product's unless said otherwise.
@@ -214,7 +214,7 @@ pub struct LicenseCreate {
     pub metadata: BTreeMap<String, String>,
 }
 
-/// What starts a license.
+/// The event that starts a license.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -228,7 +228,7 @@ pub enum Start {
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct LicenseEdit {
-    /// What it is sold as.
+    /// The type.
     #[serde(rename = "type", default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub kind: Option<LicenseType>,
     /// When it starts.
@@ -237,17 +237,17 @@ pub struct LicenseEdit {
     /// The end date, a bare day included; null is perpetual.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "nullable")]
     pub expires_at: Option<Option<EndDate>>,
-    /// What it switches on: all of it, or what to add and to remove.
+    /// The features that are on: all of them, or the ones to add and to remove.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub features: Option<ListEdit<Code>>,
     /// Limits to set; null takes one away.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     #[cfg_attr(feature = "openapi", schema(schema_with = crate::patch::limits_schema))]
     pub limits: Option<BTreeMap<Code, Option<Limit>>>,
-    /// How its leases live and end.
+    /// The lease policy.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub lease_policy: Option<PolicyEdit>,
-    /// What it may be used on: all of it, or what to add and to remove.
+    /// The bindings: all of them, or the ones to add and to remove.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub bindings: Option<ListEdit<Binding>>,
     /// Words to find it by: all of them, or those to add and to remove.

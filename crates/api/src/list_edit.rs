@@ -13,19 +13,19 @@ use serde::{
 pub enum ListEdit<T> {
     /// All of it, in place of what is there.
     All(Vec<T>),
-    /// What to add and what to remove; the rest stays.
+    /// The values to add and to remove; the others stay.
     Change {
-        /// What is there afterwards; what is there already stays.
+        /// The values to add; values that are already there stay.
         #[serde(default)]
         add: Vec<T>,
-        /// What is not there afterwards.
+        /// The values to remove.
         #[serde(default)]
         remove: Vec<T>,
     },
 }
 
 impl<T> ListEdit<T> {
-    /// What to add and what to remove; nothing if that is nothing.
+    /// Returns the values to add and to remove; both are empty for an empty edit.
     pub fn change(add: Vec<T>, remove: Vec<T>) -> Option<Self> {
         if add.is_empty() && remove.is_empty() { None } else { Some(Self::Change { add, remove }) }
     }

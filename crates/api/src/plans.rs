@@ -18,22 +18,22 @@ pub struct Plan {
     pub product: Code,
     /// Its address within the product.
     pub code: Code,
-    /// What people call it.
+    /// The name for people.
     pub name: String,
     /// Its place among the product's plans: more is higher.
     pub rank: i64,
-    /// What its licenses are sold as.
+    /// The type of its licenses.
     #[serde(rename = "type")]
     pub kind: LicenseType,
-    /// What it switches on.
+    /// The features that are on.
     pub features: BTreeSet<Code>,
-    /// What it allows.
+    /// The limits.
     pub limits: BTreeMap<Code, Limit>,
-    /// How long a license lasts: `30d`, `6m`, `1y`; null is perpetual. Months and years are those of the calendar.
+    /// The length of a license: `30d`, `6m`, `1y`; null is perpetual. Months and years are those of the calendar.
     pub term: Option<Term>,
     /// The days of a term that is counted in days.
     pub term_days: Option<i64>,
-    /// How its leases live and end.
+    /// The lease policy.
     pub lease_policy: LeasePolicy,
     /// The price, if it is public.
     pub price: Option<Price>,
@@ -54,7 +54,7 @@ pub struct PlanCreate {
     pub product: Code,
     /// Its address within the product; it never changes.
     pub code: Code,
-    /// What people call it.
+    /// The name for people.
     pub name: String,
     /// Its place among the product's plans: more is higher.
     #[serde(default)]
@@ -62,22 +62,22 @@ pub struct PlanCreate {
     /// `perpetual` without a term, else `standard`, unless said otherwise.
     #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<LicenseType>,
-    /// What it switches on.
+    /// The features that are on.
     #[serde(default)]
     pub features: BTreeSet<Code>,
-    /// What it allows; one slot unless said otherwise.
+    /// The limits; one slot by default.
     #[serde(default)]
     pub limits: BTreeMap<Code, Limit>,
-    /// How long a license lasts: `30d`, `6m`, `1y`; without it licenses are perpetual.
+    /// The length of a license: `30d`, `6m`, `1y`; without it licenses are perpetual.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub term: Option<Term>,
     /// The same in days, as a number; not together with `term`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub term_days: Option<i64>,
-    /// How its leases live and end; members that are absent have their defaults.
+    /// The lease policy; absent members have their defaults.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lease_policy: Option<PolicyEdit>,
-    /// What it costs.
+    /// The price.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price: Option<Price>,
 }
@@ -87,29 +87,29 @@ pub struct PlanCreate {
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PlanEdit {
-    /// What people call it.
+    /// The name for people.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub name: Option<String>,
     /// Its place among the product's plans.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub rank: Option<i64>,
-    /// What its licenses are sold as.
+    /// The type of its licenses.
     #[serde(rename = "type", default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub kind: Option<LicenseType>,
-    /// What it switches on: all of it, or what to add and to remove.
+    /// The features that are on: all of them, or the ones to add and to remove.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub features: Option<ListEdit<Code>>,
     /// Limits to set; null takes one away.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     #[cfg_attr(feature = "openapi", schema(schema_with = crate::patch::limits_schema))]
     pub limits: Option<BTreeMap<Code, Option<Limit>>>,
-    /// How long a license lasts: `30d`, `6m`, `1y`; null is perpetual.
+    /// The length of a license: `30d`, `6m`, `1y`; null is perpetual.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "nullable")]
     pub term: Option<Option<Term>>,
     /// The same in days, as a number; not together with `term`.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "nullable")]
     pub term_days: Option<Option<i64>>,
-    /// How its leases live and end.
+    /// The lease policy.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub lease_policy: Option<PolicyEdit>,
     /// The price; null if it is not public.
@@ -140,13 +140,13 @@ pub enum Apply {
     Licenses(Vec<LicenseId>),
 }
 
-/// What `apply` has begun.
+/// The work that `apply` has begun.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ApplyAnswer {
-    /// How many licenses take over the terms, now or at their renewal.
+    /// The number of licenses that take over the terms, now or at their renewal.
     pub licenses: u64,
-    /// What changes for them, the most frequent change first; licenses that already have these terms are left out. Of more than ten
+    /// The changes for them, the most frequent one first; licenses that already have these terms are left out. Of more than ten
     /// thousand licenses the first ten thousand are looked at.
     #[serde(default)]
     pub changes: Vec<AppliedChange>,
@@ -156,8 +156,8 @@ pub struct ApplyAnswer {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AppliedChange {
-    /// How many licenses.
+    /// The number of licenses.
     pub licenses: u64,
-    /// What changes of their terms.
+    /// The changes of their terms.
     pub terms: TermsChange,
 }

@@ -10,18 +10,18 @@ pub struct Problem {
     /// `urn:kaching:problem:` and the code.
     #[serde(rename = "type")]
     pub kind: String,
-    /// What the code means, the same for each of its problems.
+    /// The meaning of the code, the same for each of its problems.
     pub title: String,
     /// The status of the answer.
     pub status: u16,
-    /// What happened here and what to do about it: a sentence for people.
+    /// The problem and its remedy: a sentence for people.
     pub detail: String,
     /// One of the closed list; text here, so that a reader survives a code that it does not know.
     #[cfg_attr(feature = "openapi", schema(value_type = ErrorCode))]
     pub code: String,
-    /// What the authority's log calls this request.
+    /// The id of this request in the authority's log.
     pub request_id: String,
-    /// Where in the request it went wrong.
+    /// The places in the request that are wrong.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
     /// Seconds after which asking again makes sense.
@@ -30,7 +30,7 @@ pub struct Problem {
     /// The signed refusal (compact JWS): the only part on which a client acts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub statement: Option<String>,
-    /// Who holds the slots.
+    /// The holders of the slots.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub holders: Option<Vec<Holder>>,
     /// The plan that would allow it.
@@ -47,12 +47,12 @@ pub struct Problem {
 pub struct FieldError {
     /// A JSON pointer (RFC 6901) into the body; in a query or path, the name of the parameter behind a slash.
     pub pointer: String,
-    /// What is wrong there: a sentence for people.
+    /// The problem there: a sentence for people.
     pub detail: String,
 }
 
 impl Problem {
-    /// What the members `type` of our problems start with.
+    /// The beginning of the member `type` of our problems.
     pub const TYPE: &str = "urn:kaching:problem:";
     /// The content type of a problem document.
     pub const CONTENT_TYPE: &str = "application/problem+json";

@@ -14,13 +14,13 @@ pub struct Product {
     pub id: ProductId,
     /// Its address.
     pub code: Code,
-    /// What people call it.
+    /// The name for people.
     pub name: String,
-    /// What its license keys start with.
+    /// The prefix of its license keys.
     pub key_prefix: String,
     /// Whom its customers ask for more.
     pub contact: Contact,
-    /// What signs its leases.
+    /// The algorithm that signs its leases.
     pub lease_alg: LeaseAlgorithm,
     /// The form of its new license keys.
     pub key_format: KeyFormat,
@@ -54,7 +54,7 @@ pub enum KeyFormat {
 pub struct ProductCreate {
     /// Its address; it never changes.
     pub code: Code,
-    /// What people call it.
+    /// The name for people.
     pub name: String,
     /// The code upper-cased unless said otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -88,16 +88,16 @@ pub struct ContactEdit {
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ProductEdit {
-    /// What people call it.
+    /// The name for people.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub name: Option<String>,
-    /// What its new license keys start with.
+    /// The prefix of its new license keys.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub key_prefix: Option<String>,
     /// Whom its customers ask for more: members that are absent stay; null is nobody.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "nullable")]
     pub contact: Option<Option<ContactEdit>>,
-    /// What signs its leases.
+    /// The algorithm that signs its leases.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub lease_alg: Option<LeaseAlgorithm>,
     /// The form of its new license keys.

@@ -21,15 +21,15 @@ pub struct Quota {
     pub state: QuotaState,
 }
 
-/// Who holds a slot.
+/// A holder of a slot.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Holder {
     /// The activation to name in a takeover, or to release.
     pub id: ActivationId,
-    /// What the installation calls itself.
+    /// The installation's own name.
     pub name: Option<String>,
-    /// What its fingerprint identifies.
+    /// The kind of its fingerprint.
     pub kind: FingerprintKind,
     /// Since when it is active.
     pub since: Timestamp,

@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 pub struct Reminder {
     /// The license.
     pub license: LicenseId,
-    /// Who bought it.
+    /// The buyer.
     pub customer: CustomerId,
-    /// What people call the customer.
+    /// The customer's name.
     pub customer_name: String,
-    /// Where the reminder goes; null also for those without the scope `personal:read`.
+    /// The mail address for the reminder; null also for those without the scope `personal:read`.
     pub email: Option<String>,
     /// The product.
     pub product: Code,

@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ReportRequest {
-    /// What it is about.
+    /// The subject.
     pub kind: ReportKind,
-    /// What happened.
+    /// The event.
     pub detail: String,
     /// When it happened.
     pub at: Timestamp,
@@ -16,15 +16,15 @@ pub struct ReportRequest {
     pub nonce: String,
 }
 
-/// What a report is about.
+/// The subject of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum ReportKind {
     /// An attack, or what looks like one.
     Security,
-    /// What an auditor asks for.
+    /// A record for an auditor.
     Compliance,
-    /// How the product is.
+    /// The health of the product.
     Health,
 }

@@ -13,13 +13,13 @@ pub struct Status {
     pub plan: PlanSummary,
     /// Each limit with its use.
     pub quotas: Vec<Quota>,
-    /// Where it is in use.
+    /// The installations that use it.
     pub activations: StatusActivations,
     /// As in the license.
     pub state: LicenseState,
     /// Whole days until the end date; null if perpetual or not started.
     pub days_left: Option<i64>,
-    /// What happens when: one sentence.
+    /// The effect of the dates: one sentence.
     pub next: String,
     /// The next higher plan; null on the highest.
     pub upgrade: Option<Upgrade>,
@@ -41,7 +41,7 @@ pub struct PlanSummary {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct StatusActivations {
-    /// How many hold a slot.
+    /// The number of activations that hold a slot.
     pub active: u64,
     /// With the key all that hold a slot; with a lease only its own.
     pub items: Vec<Holder>,

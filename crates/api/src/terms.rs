@@ -66,7 +66,7 @@ pub struct PolicyEdit {
     /// Days it runs on after the license's end; null means 14, and none for trials.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "nullable")]
     pub expiry_days: Option<Option<i64>>,
-    /// What a refusal or the end of grace does.
+    /// The effect of a refusal or of the end of grace.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub mode: Option<Mode>,
     /// The features that stay where the mode is `degrade`: all of them, or those to add and to remove.
@@ -78,7 +78,7 @@ pub struct PolicyEdit {
     /// Takeovers in 30 days by the key alone; 0 forbids them.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub moves: Option<i64>,
-    /// What is done about a suspected copy.
+    /// The effect of a suspected copy.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub copies: Option<CopyPolicy>,
     /// The accepted kinds of fingerprint: all of them, or those to add and to remove; empty accepts any.

@@ -14,9 +14,9 @@ use crate::{
 pub struct Token {
     /// Its id.
     pub id: TokenId,
-    /// What people call it.
+    /// The name for people.
     pub name: String,
-    /// What it may do.
+    /// The scopes.
     pub scopes: BTreeSet<String>,
     /// When it ends; null is never.
     pub expires_at: Option<Timestamp>,
@@ -38,9 +38,9 @@ pub struct Token {
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TokenCreate {
-    /// What people call it.
+    /// The name for people.
     pub name: String,
-    /// What it may do; `admin` is everything.
+    /// The scopes; `admin` has all rights.
     pub scopes: BTreeSet<String>,
     /// When it ends, a bare day included.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -52,10 +52,10 @@ pub struct TokenCreate {
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TokenEdit {
-    /// What people call it.
+    /// The name for people.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub name: Option<String>,
-    /// What it may do: all of it, or what to add and to remove.
+    /// The scopes: all of them, or the ones to add and to remove.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub scopes: Option<ListEdit<String>>,
     /// When it ends, a bare day included; null is never.

@@ -17,7 +17,7 @@ pub struct ValidateRequest {
     /// The installation that must be active.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fingerprint: Option<String>,
-    /// What the fingerprint identifies.
+    /// The kind of the fingerprint.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<FingerprintKind>,
     /// The features that must be licensed.

@@ -27,7 +27,7 @@ pub trait Clock: Send + Sync + 'static {
 
 /// Seeds the randomness of one operation.
 pub trait Entropy: Send + Sync + 'static {
-    /// Thirty-two bytes that nobody can guess.
+    /// Returns thirty-two unpredictable bytes.
     fn seed(&self) -> [u8; 32];
 }
 
@@ -42,7 +42,7 @@ impl Clock for SystemClock {
     }
 
     fn boot(&self) -> Duration {
-        // On macOS the monotonic clock goes on while the machine sleeps.
+        // On macOS the monotonic clock advances while the machine sleeps.
         #[cfg(target_os = "linux")]
         let clock = rustix::time::ClockId::Boottime;
         #[cfg(not(target_os = "linux"))]

@@ -201,7 +201,7 @@ fn check_unused(tx: &mut Tx<'_>, feature: &Feature) -> Result<()> {
     }
     let plans = with.iter().map(|plan| plan.code.as_str()).collect::<Vec<_>>().join(", ");
     let detail = format!(
-        "plans switch the feature {} on ({plans}), and go on to: take it out of them first, or force it",
+        "plans have the feature {} on ({plans}): take it out of them first, or force it",
         feature.code
     );
     Err(Refused::new(ErrorCode::WrongState, detail).into())

@@ -115,7 +115,7 @@ impl AuthorityMetrics {
     fn register_statements(&self, registry: &mut Registry) {
         registry.register(
             "statements_signed",
-            "Statements signed, by what they are and by algorithm",
+            "Statements signed, by type and algorithm",
             self.signed.clone(),
         );
         registry.register_with_unit(
@@ -124,11 +124,7 @@ impl AuthorityMetrics {
             Unit::Seconds,
             self.signing.0.clone(),
         );
-        registry.register(
-            "signing_waiting",
-            "RS256 signatures that are being made or wait to be",
-            self.slow.clone(),
-        );
+        registry.register("signing_waiting", "RS256 signatures in progress or waiting", self.slow.clone());
         registry.register(
             "refusals",
             "Activations, heartbeats and validations that were refused by the rules, by code",
@@ -149,7 +145,7 @@ impl AuthorityMetrics {
     fn register_keys(&self, registry: &mut Registry) {
         registry.register_with_unit(
             "signing_key_end",
-            "When the key that signs ends, in Unix seconds, by purpose and algorithm",
+            "End of the key that signs, in Unix seconds, by purpose and algorithm",
             Unit::Seconds,
             self.key_end.clone(),
         );
@@ -161,14 +157,10 @@ impl AuthorityMetrics {
         );
         registry.register(
             "epoch",
-            "The authority's life between restores from backup; grows with each",
+            "The number of the epoch; each restore from a backup begins a new one",
             self.epoch.clone(),
         );
-        registry.register(
-            "schema_version",
-            "Steps that made the database's schema what it is",
-            self.schema.clone(),
-        );
+        registry.register("schema_version", "The version of the database's schema", self.schema.clone());
         self.schema.set(i64::try_from(migrations::ALL.list.len()).unwrap_or(i64::MAX));
     }
 
@@ -192,24 +184,24 @@ impl AuthorityMetrics {
         registry.register("jobs_queued", "Jobs that wait or run", self.jobs_queued.clone());
         registry.register(
             "jobs_failing",
-            "Jobs whose last try failed and that are tried again",
+            "Jobs whose last attempt failed and that are tried again",
             self.jobs_failing.clone(),
         );
         registry.register_with_unit(
             "jobs_overdue",
-            "Time since the job that waits longest was due; 0 where none is",
+            "Time since the longest waiting job was due; 0 if none waits",
             Unit::Seconds,
             self.jobs_overdue.clone(),
         );
         registry.register(
             "jobs_dead",
-            "Jobs that failed too often, and that only an operator has tried again",
+            "Dead letters: jobs that failed too often, and that only an operator can retry",
             self.jobs_dead.clone(),
         );
         let backups = registry.sub_registry_with_prefix("backup");
         backups.register(
             "last_success_seconds",
-            "When the last backup on the schedule succeeded, whichever process made it, in Unix seconds; 0 before",
+            "Time of the last scheduled backup that succeeded, by any process, in Unix seconds; 0 if there is none",
             self.backup_success.clone(),
         );
         backups.register(
@@ -225,7 +217,7 @@ impl AuthorityMetrics {
         );
         retention.register(
             "last_success_seconds",
-            "When the nightly removal was last finished, whichever process did it, in Unix seconds; 0 before",
+            "Time when the nightly removal was last completed, by any process, in Unix seconds; 0 if it never was",
             self.removal_success.clone(),
         );
         retention::words().for_each(|what| self.removed(what, 0));

@@ -85,14 +85,14 @@ impl Op {
         Id::new(self.now, self.random())
     }
 
-    /// Bytes that nobody can guess.
+    /// Returns unpredictable bytes.
     pub fn random<const N: usize>(&mut self) -> [u8; N] {
         let mut bytes = [0; N];
         self.random.fill_bytes(&mut bytes);
         bytes
     }
 
-    /// Names what is done (`license.suspend`) and on what, for the entries of this operation.
+    /// Sets the action (`license.suspend`) and the target for the entries of this operation.
     pub fn on(&mut self, action: &'static str, target: impl ToString) {
         self.subject = Some((action, Some(target.to_string())));
     }

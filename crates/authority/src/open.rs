@@ -57,7 +57,7 @@ pub struct Options {
 pub enum Issuer {
     /// This URL and no other; it replaces a recorded address of this machine's loopback without asking.
     Named(String),
-    /// This URL on a first start, and from then on what is on record.
+    /// This URL on a first start, and the recorded one later.
     Default(String),
 }
 
@@ -126,7 +126,7 @@ impl Authority {
         Ok(authority)
     }
 
-    /// Returns the authority with other limits of what is stored than the defaults.
+    /// Returns the authority with other limits on stored data than the defaults.
     pub fn keeping(self, daily: DailyLimits, retention: Retention) -> Self {
         Self { daily, retention, ..self }
     }

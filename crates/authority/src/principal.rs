@@ -64,13 +64,13 @@ impl Rights {
     ) -> Result<()> {
         if let Some(scope) = scopes.into_iter().flatten().find(|scope| !self.may(**scope)) {
             return Err(forbidden(format!(
-                "your token lacks the scope '{}', so it gives it to none",
+                "your token lacks the scope '{}', so it cannot give it to another token",
                 scope.as_str()
             )));
         }
         match (self.until, end) {
             (Some(own), Some(given)) if given.is_none_or(|given| given > own) => Err(forbidden(format!(
-                "your token ends at {own}, and gives no rights beyond that: let the token end by then, or use a token without an end"
+                "your token ends at {own}, so a token that it creates cannot end later: let the token end by then, or use a token without an end"
             ))),
             _ => Ok(()),
         }

@@ -164,7 +164,7 @@ impl Authority {
     /// server removed nothing.
     ///
     /// # Errors
-    /// If the database cannot be used; the work goes on where it was ended.
+    /// If the database cannot be used; the next run continues the work.
     pub async fn remove_old_when_due(&self) -> Result<Option<Removed>> {
         let Some(lease) = self.take_removal().await? else { return Ok(None) };
         let retention = self.retention;

@@ -1,4 +1,4 @@
-//! The words by which things are found.
+//! The words that searches find objects by.
 
 pub(crate) mod fragments;
 mod index;
@@ -63,10 +63,10 @@ impl Noun {
 /// of them soon.
 pub(crate) const FEW: i64 = 1000;
 
-/// Words that one statement writes; each takes three values.
-const AT_ONCE: usize = 1000;
+/// The number of words that one statement writes; each takes three values.
+const WORDS_PER_STATEMENT: usize = 1000;
 
-/// Replaces the words by which a thing is found.
+/// Replaces the indexed words of an object.
 pub(crate) fn put<K: IdKind>(
     tx: &mut Tx<'_>,
     noun: Noun,
@@ -77,7 +77,7 @@ pub(crate) fn put<K: IdKind>(
     add(tx, noun, target, words)
 }
 
-/// Puts down the words by which a new thing is found.
+/// Stores the words of a new object.
 pub(crate) fn add<K: IdKind>(
     tx: &mut Tx<'_>,
     noun: Noun,
@@ -85,7 +85,7 @@ pub(crate) fn add<K: IdKind>(
     words: &BTreeSet<String>,
 ) -> Result<()> {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    for words in words.chunks(AT_ONCE) {
+    for words in words.chunks(WORDS_PER_STATEMENT) {
         let mut sql = Sql::new("insert into search_words (noun, word, target)");
         let mut before = " values ";
         for word in words {
@@ -97,7 +97,7 @@ pub(crate) fn add<K: IdKind>(
     Ok(())
 }
 
-/// Replaces the metadata by which a thing is found. Values may be longer than what an index takes, so digests are stored.
+/// Replaces the indexed metadata of an object. Values may be longer than what an index takes, so digests are stored.
 pub(crate) fn put_metadata<K: IdKind>(
     tx: &mut Tx<'_>,
     noun: Noun,

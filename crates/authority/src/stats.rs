@@ -42,7 +42,7 @@ impl Authority {
             let (all, in_use): (i64, i64) =
                 tx.query_one(&sql, sql.params(), |row| Ok((row.get(0)?, row.get(1)?)))?;
             let all = all.unsigned_abs();
-            // Only what is revoked is deleted.
+            // Only revoked licenses are deleted.
             let deleted = count(tx, sight, "l.archived_at is not null", &[])?;
             let suspended = count(tx, sight, "l.status = 'suspended'", &[])?;
             let revoked = count(tx, sight, "l.status = 'revoked'", &[])?;

@@ -81,7 +81,7 @@ fn run_once<T: Send + 'static>(
     let outcome = decide(tx, op, operation)?;
     match &outcome {
         Ok(result) => {
-            // A panic here would end the writer, which everybody shares.
+            // A panic here would end the writer, which all operations share.
             let answer = once.answer(result as &dyn Any).ok_or_else(|| {
                 Error::Failure("the answer under an Idempotency-Key is not that of this operation".to_owned())
             })?;

@@ -1,4 +1,4 @@
-//! Versions of the objects that operators change: they show whether an object is still as somebody read it.
+//! Versions of the objects that operators change: they show whether an object has changed since it was read.
 //!
 //! A version is a MAC over the whole content of the object, not a counter: two changes in one microsecond, or
 //! by two servers whose clocks differ, have two versions, and nothing has to be stored. It is keyed, so that nobody

@@ -16,7 +16,7 @@ words! {
     }
 }
 
-/// What a plan costs: `EUR:490000/year` is 4,900 euros a year.
+/// The price of a plan: `EUR:490000/year` is 4,900 euros a year.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Price {
@@ -24,7 +24,7 @@ pub struct Price {
     pub currency: String,
     /// In the smallest unit of the currency.
     pub amount: i64,
-    /// How often it is due.
+    /// The period in which it is due.
     pub interval: Interval,
 }
 

@@ -17,7 +17,7 @@ words! {
 }
 
 words! {
-    /// What is done about a suspected copy.
+    /// The effect of a suspected copy.
     CopyPolicy, "a copy policy" {
         /// Nothing.
         Allow = "allow",
@@ -28,7 +28,7 @@ words! {
     }
 }
 
-/// How a license's leases live and end.
+/// The lease policy of a license.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -39,7 +39,7 @@ pub struct LeasePolicy {
     pub offline_s: i64,
     /// Days it runs on after the license's end; nothing means 14, and none for trials.
     pub expiry_days: Option<i64>,
-    /// What a refusal or the end of grace does.
+    /// The effect of a refusal or of the end of grace.
     pub mode: Mode,
     /// The features that stay where the mode is `degrade`.
     pub keep: BTreeSet<Code>,
@@ -47,7 +47,7 @@ pub struct LeasePolicy {
     pub move_grace_s: i64,
     /// Takeovers in 30 days by the key alone; 0 forbids them.
     pub moves: i64,
-    /// What is done about a suspected copy.
+    /// The effect of a suspected copy.
     pub copies: CopyPolicy,
     /// The accepted kinds of fingerprint; empty accepts any.
     pub kinds: BTreeSet<FingerprintKind>,

@@ -6,7 +6,7 @@ use crate::{ParseError, Seconds, Timestamp, text_serde};
 const LONGEST_DAYS: i64 = 36_500;
 const LONGEST_MONTHS: i64 = 1_200;
 
-/// How long a license lasts: days of 24 hours, or months and years of the calendar. Between a day and a century.
+/// The length of a license: days of 24 hours, or months and years of the calendar. Between a day and a century.
 ///
 /// In text `30d`, `6m` or `1y`; twelve months are a year.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

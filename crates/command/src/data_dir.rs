@@ -115,7 +115,7 @@ impl DataDir {
     }
 
     /// Creates an empty file that only the owner can read, unless it exists. SQLite uses an empty file as a new database,
-    /// while one that it creates could be read by everybody.
+    /// while every user could read one that it creates.
     pub fn make_private(&self, name: &str) -> Result<(), Failure> {
         let path = self.join(name);
         match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {

@@ -101,7 +101,7 @@ impl Metrics {
         let db = registry.sub_registry_with_prefix("db");
         db.register(
             "transactions",
-            "Transactions by name, kind and outcome; undone means that the closure said so",
+            "Transactions by name, kind and outcome; undone means that the closure asked for a rollback",
             metrics.finished.clone(),
         );
         db.register("retries", "Times that a transaction's closure ran again", metrics.retries.clone());
@@ -136,7 +136,7 @@ impl Metrics {
         );
         db.register_with_unit(
             "log_held_back",
-            "What a reader kept the last checkpoint from moving out of the write-ahead log",
+            "Size of the part of the write-ahead log that the last checkpoint could not move because of a reader",
             Unit::Bytes,
             metrics.held_back.clone(),
         );

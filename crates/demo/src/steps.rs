@@ -57,9 +57,9 @@ const SECOND: &str = "us-1";
 const STANDBY: &str = "eu-1-b";
 const NODE: &str = "eu-1-c";
 
-/// Fails the step unless the condition holds. `seen` describes what was seen instead.
-fn ensure(held: bool, seen: impl FnOnce() -> String) -> Result<(), Failure> {
-    if held { Ok(()) } else { Err(Failure::refused(seen())) }
+/// Fails the step unless the condition holds. `found` describes the result instead.
+fn ensure(held: bool, found: impl FnOnce() -> String) -> Result<(), Failure> {
+    if held { Ok(()) } else { Err(Failure::refused(found())) }
 }
 
 /// Returns a message in quotation marks.

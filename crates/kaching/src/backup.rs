@@ -43,8 +43,8 @@ impl Backup {
             Call::new(Method::POST, Path::admin("backup")).body(&BackupRequest { master_key_passphrase })?;
         let mut progress = Progress::new("read");
         let mut take = |bytes: &[u8]| {
-            let seen = file.write(bytes).map_err(failed)?;
-            progress.show(seen);
+            let present = file.write(bytes).map_err(failed)?;
+            progress.show(present);
             Ok(())
         };
         // An interrupt is handled, so that no part of the file remains.

@@ -66,8 +66,9 @@ impl Migrate {
             entropy: Arc::new(SystemEntropy),
         };
         let progress = Mutex::new(Progress::new("migrated"));
-        let show =
-            |seen: &BackupProgress| progress.lock().expect("nothing panics while it is held").show(seen);
+        let show = |present: &BackupProgress| {
+            progress.lock().expect("nothing panics while it is held").show(present)
+        };
         let migrated = backups::migrate(how, &show).await;
         progress.lock().expect("nothing panics while it is held").done();
         let contents = migrated.map_err(Failure::from_error)?;

@@ -99,8 +99,9 @@ impl Restore {
             entropy: Arc::new(SystemEntropy),
         };
         let progress = Mutex::new(Progress::new("restored"));
-        let show =
-            |seen: &BackupProgress| progress.lock().expect("nothing panics while it is held").show(seen);
+        let show = |present: &BackupProgress| {
+            progress.lock().expect("nothing panics while it is held").show(present)
+        };
         let restored = backups::restore(&self.file, &contents, how, &show).await;
         progress.lock().expect("nothing panics while it is held").done();
         let epoch = restored.map_err(failed)?;
@@ -245,7 +246,7 @@ async fn read_backup(file: &Path) -> Result<Contents, Failure> {
     let file = file.to_owned();
     let reading = tokio::task::spawn_blocking(move || {
         let mut progress = Progress::new("checked");
-        let read = backups::read(&file, |seen| progress.show(seen));
+        let read = backups::read(&file, |present| progress.show(present));
         progress.done();
         read
     });

@@ -25,7 +25,7 @@ pub(crate) fn run(cli: Cli, matches: &ArgMatches) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .map_err(|error| Failure::refused(format!("This machine gives no more threads: {error}.")))?;
+        .map_err(|error| Failure::refused(format!("The machine cannot start another thread: {error}.")))?;
     runtime.block_on(dispatch(cli.command, &target, &output))
 }
 

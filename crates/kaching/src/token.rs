@@ -1,5 +1,6 @@
-use clap::Subcommand;
+use clap::{Subcommand, builder::PossibleValuesParser};
 use kaching_api::Token;
+use kaching_authority::domain::Scope;
 
 use crate::{
     failure::Failure,
@@ -42,18 +43,10 @@ impl TokenCommand {
     }
 }
 
-/// The scopes of a token; `admin` has all rights.
-const SCOPES: [&str; 9] = [
-    "admin",
-    "read",
-    "catalogue:write",
-    "customers:write",
-    "licenses:write",
-    "licenses:key",
-    "personal:read",
-    "audit:personal",
-    "backup",
-];
+/// Parses a scope of a token.
+fn scopes() -> PossibleValuesParser {
+    PossibleValuesParser::new(Scope::ALL.iter().map(|scope| scope.as_str()))
+}
 
 impl Noun for Token {
     const PLURAL: &'static str = "tokens";

@@ -2,7 +2,7 @@
 //!
 //! Each class of calls has its own places, so that a flood of one leaves the others alone. A call that finds no place
 //! waits in a short queue. After that, or if the queue is full, it is asked to retry within a time that grows with the
-//! number of calls that were turned away.
+//! number of refused calls.
 
 mod sliding;
 mod turn;
@@ -37,7 +37,7 @@ pub(crate) struct Admission {
     heartbeats: Gate,
     keys: Gate,
     operators: Gate,
-    /// Heartbeats a second above which clients are asked to send fewer; 0 is when some were turned away.
+    /// Heartbeats a second above which clients are asked to send fewer; 0 asks them when some were refused.
     max_heartbeats: u64,
 }
 
@@ -129,7 +129,7 @@ impl Drop for InLine<'_> {
 }
 
 impl Load {
-    /// Over how many seconds those are spread who are sent away: twice as long as it takes to serve as many.
+    /// Returns the seconds over which refused callers are spread: twice the time in which as many are served.
     fn spread(&mut self, second: i64) -> u64 {
         let (served, shed) = (self.served.total(second), self.shed.total(second));
         (2 * shed * sliding::SECONDS).div_ceil(served.max(1)).clamp(2, LONGEST_SPREAD)

@@ -34,7 +34,7 @@ impl Availability {
         );
         registry.register(
             "heartbeats",
-            "Heartbeats by what came of them: granted, refused (which succeeds, too), failed",
+            "Heartbeats by outcome: granted, refused (which counts as success), failed",
             own.heartbeats.clone(),
         );
         for outcome in ["good", "late", "failed"] {

@@ -32,7 +32,7 @@ pub struct Config {
     pub retention: RetentionSettings,
     /// Backups on a schedule.
     pub backup: BackupSettings,
-    /// Which messages it has.
+    /// The log.
     pub log: LogSettings,
 }
 

@@ -80,7 +80,7 @@ impl Limits {
         }
     }
 
-    /// Forgets what is full again anyway.
+    /// Removes full buckets.
     pub(crate) fn sweep(&self, now: Timestamp) {
         self.activations.buckets.sweep(now.micros());
         self.tokens.buckets.sweep(now.micros());
@@ -96,7 +96,7 @@ impl<K: std::hash::Hash + Eq> RateLimit<K> {
         Self { kind, rate, buckets: Buckets::new(MOST, Some(window)) }
     }
 
-    /// Takes one; what is left, or why there is none.
+    /// Takes one call. Returns the rest of the allowance, or the reason of a refusal.
     fn take(&self, key: K, now: Timestamp) -> Option<std::result::Result<Budget, Budget>> {
         let rate = self.rate?;
         let taken = self.buckets.take(key, rate, now.micros());

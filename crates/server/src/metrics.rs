@@ -172,12 +172,12 @@ impl Metrics {
         registry.register("connections", "Connections that are open", metrics.connections.clone());
         registry.register(
             "connections_ended",
-            "Connections that were ended because none was left, and their clients had sent no whole request",
+            "Connections whose clients had sent no whole request, and that were ended to make room",
             metrics.connections_ended.clone(),
         );
         registry.register(
             "rate_limited",
-            "Requests answered rate_limited, by the limit that they were over",
+            "Requests answered rate_limited, by the limit that they exceeded",
             metrics.rate_limited.clone(),
         );
         for event in ["license", "refusal", "ping", "end"] {
@@ -207,7 +207,7 @@ impl Metrics {
         }
         registry.register(
             "tls_certificate_end_seconds",
-            "When the certificate in use ends, in Unix seconds; 0 without TLS",
+            "End of the certificate in use, in Unix seconds; 0 without TLS",
             metrics.tls_end.clone(),
         );
         metrics
@@ -217,7 +217,7 @@ impl Metrics {
     fn register_own(&self, registry: &mut Registry) {
         registry.register(
             "build",
-            "The version that runs",
+            "The running version",
             Info::new([("version", env!("CARGO_PKG_VERSION"))]),
         );
         registry.register_with_unit(

@@ -24,10 +24,10 @@ use crate::route::{Facts, Operation, VersionUse};
         kaching_base::Period
     )),
     tags(
-        (name = "product", description = "What the client in a product calls."),
+        (name = "product", description = "The calls of the client in a product."),
         (name = "keys", description = "The public keys that verify statements."),
         (name = "health", description = "Monitoring of the authority."),
-        (name = "operator", description = "What operators and their programs call, with an API token.")
+        (name = "operator", description = "The calls of operators and their programs, with an API token.")
     )
 )]
 struct Description;

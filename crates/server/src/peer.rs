@@ -72,7 +72,7 @@ impl<'de> Deserialize<'de> for Network {
 }
 
 impl Peer {
-    /// Where the request comes from. A trusted proxy's `X-Forwarded-For` is read from its end: the last
+    /// Returns the address of the caller. A trusted proxy's `X-Forwarded-For` is read from its end: the last
     /// address that is not itself a trusted proxy's is the one that cannot be made up by the sender.
     pub(crate) fn address(&self, headers: &HeaderMap, trusted: &[Network]) -> Option<IpAddr> {
         let Self::Network(peer) = self else { return None };
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_is_no_network() {
+    fn refuses_text_that_is_no_network() {
         for text in ["", "10.0.0.0/33", "10.0.0/8", "example.com", "::/129", "10.0.0.0/-1"] {
             assert!(text.parse::<Network>().is_err(), "{text}");
         }

@@ -1,4 +1,4 @@
-//! Files of the authority that nobody else may read.
+//! Files of the authority that no other user may read.
 
 use std::{fs, io, os::unix::fs::PermissionsExt, path::Path};
 

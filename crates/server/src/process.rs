@@ -25,14 +25,14 @@ impl Collector for Process {
             |name: &str, help: &str, metric: &dyn MetricValue| metric.encode(&mut to, name, help);
         encode(
             "process_start_time_seconds",
-            "When the process started, in Unix seconds.",
+            "Start of the process, in Unix seconds.",
             &self.started.seconds(),
         )?;
         if let Some(seconds) = cpu() {
             encode("process_cpu_seconds", "Time that processors spent on the process.", &Sum(seconds))?;
         }
         if let Some(bytes) = resident() {
-            encode("process_resident_memory_bytes", "Memory that the process has in use.", &bytes)?;
+            encode("process_resident_memory_bytes", "Memory that the process uses.", &bytes)?;
         }
         if let Some(open) = open_files() {
             encode("process_open_fds", "Files and connections that are open.", &open)?;
@@ -101,7 +101,7 @@ mod tests {
 
     #[test]
     #[cfg(target_os = "linux")]
-    fn the_system_tells_what_the_process_uses() {
+    fn the_resources_of_the_process_are_read() {
         let held: Vec<_> = (0..50).map(|_| fs::File::open("/proc/self/stat").unwrap()).collect();
         let (open, most) = (open_files().unwrap(), most_files().unwrap());
         assert!(i64::try_from(held.len()).unwrap() < open && open <= most, "{open} of {most}");

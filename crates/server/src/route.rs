@@ -123,7 +123,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "a parameter of each handler says who calls it")]
-    fn a_handler_that_says_not_who_calls_it_is_refused() {
+    fn a_handler_without_a_caller_is_refused() {
         async fn handler(_: State<App>) {}
         facts_of(&handler);
     }

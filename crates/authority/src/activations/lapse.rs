@@ -36,7 +36,7 @@ async fn check(authority: &Authority, due: Vec<sql::Due>, progress: &mut Progres
     for sql::Due { id, license, .. } in lapsed {
         let lapsed = lapse(authority, id, license).await;
         if lapsed.as_ref().is_err_and(Error::concerns_one_item) {
-            put_off(authority, id).await?;
+            postpone(authority, id).await?;
         }
         progress.item(id, lapsed)?;
     }
@@ -60,7 +60,7 @@ async fn lapse(authority: &Authority, id: ActivationId, license: LicenseId) -> R
 }
 
 /// Checks an activation that could not be lapsed again in an hour, so that it delays no other.
-async fn put_off(authority: &Authority, id: ActivationId) -> Result<()> {
+async fn postpone(authority: &Authority, id: ActivationId) -> Result<()> {
     authority
         .write("activations.put_off", Cx::system("activations.lapse"), move |tx, op| {
             sql::set_check_at(tx, id, op.now + PUT_OFF)

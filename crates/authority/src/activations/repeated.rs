@@ -50,7 +50,7 @@ pub(crate) async fn write_repeated(authority: &Authority) -> Result<Progress> {
     for (id, action) in due {
         let written = write(authority, vec![(id, action.clone())]).await.map(drop);
         if written.as_ref().is_err_and(Error::concerns_one_item) {
-            put_off(authority, id, action.clone()).await?;
+            postpone(authority, id, action.clone()).await?;
         }
         progress.item(format!("{id} {action}"), written)?;
     }
@@ -63,10 +63,10 @@ async fn write(authority: &Authority, due: Vec<(ActivationId, String)>) -> Resul
 }
 
 /// Looks again in an hour at what could not be written.
-async fn put_off(authority: &Authority, id: ActivationId, action: String) -> Result<()> {
+async fn postpone(authority: &Authority, id: ActivationId, action: String) -> Result<()> {
     let cx = Cx::system("activations.write_repeated");
     authority
-        .write("activations.put_off_repeated", cx, move |tx, op| sql::put_off(tx, id, &action, op.now))
+        .write("activations.put_off_repeated", cx, move |tx, op| sql::postpone(tx, id, &action, op.now))
         .await
 }
 

@@ -83,7 +83,7 @@ impl Drop for BackupFile {
     }
 }
 
-/// Reads a backup to its end, and says what is in it. Blocks.
+/// Reads a backup to its end, and returns its contents. Blocks.
 ///
 /// # Errors
 /// If it cannot be read, is not whole, was changed, or needs a later version of the program.

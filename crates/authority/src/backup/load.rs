@@ -1,4 +1,4 @@
-//! Writes a backup into an empty database, table by table. A load that was ended goes on where it was.
+//! Writes a backup into an empty database, table by table. An interrupted load continues where it was.
 
 use std::{fs::File, io::Read as _, path::Path, time::Duration};
 
@@ -33,7 +33,7 @@ impl Source {
         Ok(Self::File(open(path)?, path.to_owned()))
     }
 
-    /// Reads it to its end, and says what is in it.
+    /// Reads it to its end, and returns its contents.
     pub(super) async fn count(mut self) -> Result<Contents> {
         let mut parser = Parser::default();
         while let Some(piece) = self.next().await? {

@@ -1,4 +1,4 @@
-//! Reads everything in one state of the database, while others go on writing.
+//! Reads everything in one state of the database, while others write.
 
 use std::{
     future::Future,

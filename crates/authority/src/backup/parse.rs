@@ -50,7 +50,7 @@ impl Parser {
         Self { serves: true, ..Self::default() }
     }
 
-    /// The progress.
+    /// Returns the progress.
     pub(super) fn seen(&self) -> &BackupProgress {
         &self.seen
     }

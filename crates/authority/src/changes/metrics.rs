@@ -19,7 +19,7 @@ impl ChangeMetrics {
         let registry = registry.sub_registry_with_prefix("changes");
         registry.register(
             "listening",
-            "Streams and questions that wait for a change of their license",
+            "Streams and long polls that wait for a change of their license",
             metrics.listening.clone(),
         );
         registry.register(
@@ -29,7 +29,7 @@ impl ChangeMetrics {
         );
         registry.register(
             "refusals_signed",
-            "Refusals that were signed to be pushed, each for all whom it concerns",
+            "Refusals that were signed to be pushed, once for all listeners",
             metrics.signed.clone(),
         );
         registry.register(

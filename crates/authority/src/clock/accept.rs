@@ -1,4 +1,4 @@
-//! An operator confirms the clock: the authority goes on from the present time.
+//! An operator confirms the clock, and the authority continues from the present time.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::{
 /// The result of accepting the clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AcceptedClock {
-    /// The time from which the authority goes on.
+    /// The time from which the authority continues.
     pub now: Timestamp,
     /// The newest time that was stored before.
     pub newest: Timestamp,
@@ -28,7 +28,7 @@ pub struct AcceptedClock {
 impl Authority {
     /// Accepts the clock as the present time, where it has jumped or is before the newest stored time.
     ///
-    /// Where it went back, an epoch begins, as with a restore: clients accept statements of the new epoch, though they are
+    /// If it went back, an epoch begins, as with a restore: clients accept statements of the new epoch, though they are
     /// dated earlier than those that they have. Licenses and keys made while the clock was ahead count from now on.
     ///
     /// # Errors
@@ -45,7 +45,7 @@ impl Authority {
         let sealing = self.data.seal.clone();
         let next = self.read("clock.epoch", keys::next_epoch).await?;
         if goes_back {
-            // Nothing is signed meanwhile. The entry of this operation is the first of the epoch.
+            // Nothing is signed until then. The entry of this operation is the first of the epoch.
             self.take_keys(KeyRing::of_epoch(&self.data, next));
         }
         let accepted = self

@@ -85,7 +85,7 @@ impl Authority {
     }
 
     /// Compares the clock with the database's and with what is stored, and writes nothing. A clock before the newest stored
-    /// moment is logged, and the start goes on: reading and backups still work.
+    /// moment is logged, and the start continues: reading and backups still work.
     ///
     /// # Errors
     /// If the clock is off the database's.

@@ -54,7 +54,7 @@ impl JobMetrics {
         jobs.register("running", "Jobs that this process runs, by kind", self.running.clone());
         jobs.register("done", "Jobs that this process has done, by kind", self.done.clone());
         jobs.register("failed", "Attempts of jobs that failed in this process, by kind", self.failed.clone());
-        jobs.register("died", "Jobs of which this process made dead letters, by kind", self.died.clone());
+        jobs.register("died", "Jobs that became dead letters in this process, by kind", self.died.clone());
         jobs.register_with_unit(
             "duration",
             "Time for one step of a job, by kind",
@@ -69,7 +69,7 @@ impl JobMetrics {
         );
         schedule.register(
             "last_success_seconds",
-            "When a periodic task last ended without a failure in this process, in Unix seconds, by task",
+            "Time of the last run of a periodic task without a failure in this process, in Unix seconds, by task; 0 if there is none",
             self.task_success.clone(),
         );
         // Each is reported as 0 until it first happens, so that its first time is seen as a change.
@@ -82,6 +82,7 @@ impl JobMetrics {
         }
         for task in tasks {
             drop(self.task_failures.get_or_create(&TaskLabel { task }));
+            drop(self.task_success.get_or_create(&TaskLabel { task }));
         }
     }
 

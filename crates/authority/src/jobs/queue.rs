@@ -53,7 +53,7 @@ pub(super) fn claim(tx: &mut Tx<'_>, op: &mut Op) -> Result<Option<ClaimedJob>> 
     Ok(Some(job))
 }
 
-/// Makes jobs due now that a clock which ran ahead has put off.
+/// Makes jobs due now that a clock ahead of time had postponed.
 ///
 /// # Errors
 /// If the database does not take it.

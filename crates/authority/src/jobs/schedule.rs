@@ -32,7 +32,7 @@ type TaskFuture<'a> = Pin<Box<dyn Future<Output = Result<Progress>> + Send + 'a>
 enum OnStop {
     /// It ends first: it is short.
     Finish,
-    /// It is dropped, and another process goes on with it, or begins again.
+    /// It is dropped, and another process continues it or begins again.
     Drop,
 }
 

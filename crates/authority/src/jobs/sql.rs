@@ -11,7 +11,7 @@ pub(crate) struct ClaimedJob {
     pub(crate) id: JobId,
     pub(crate) kind: String,
     pub(crate) payload: String,
-    /// Random bytes that nobody else has: what is settled under another lease is not kept.
+    /// Random bytes that no other process has: a settlement under another lease is undone.
     pub(crate) lease: [u8; 16],
     /// This attempt included.
     pub(crate) attempts: i64,
@@ -132,7 +132,7 @@ pub(super) fn continue_with(
     Ok(continued == 1)
 }
 
-pub(super) fn put_off(tx: &mut Tx<'_>, job: &ClaimedJob, due: Timestamp, error: &str) -> Result<()> {
+pub(super) fn postpone(tx: &mut Tx<'_>, job: &ClaimedJob, due: Timestamp, error: &str) -> Result<()> {
     tx.execute(
         "update jobs set due_at = ?3, lease = null, last_error = ?4 where id = ?1 and lease = ?2",
         params![job.id, job.lease[..], due, error],

@@ -51,7 +51,7 @@ async fn perform_under_lease<J: Job>(
     }
 }
 
-/// Writes what is left of a job. Returns whether it is done.
+/// Writes the rest of a job. Returns whether it is done.
 ///
 /// # Errors
 /// If another process has taken the job over, so that all that this step wrote is undone.

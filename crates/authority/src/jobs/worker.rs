@@ -72,12 +72,13 @@ impl Authority {
         self.jobs_enqueued.notify_one();
         match self.job_kinds.iter().flat_map(|kinds| kinds.iter()).find(|kind| kind.name() == job.kind) {
             Some(kind) if job.attempts > kind.attempts() => {
-                self.bury(kind, job, "the process that ran it ended in each attempt".to_owned()).await?;
+                self.make_dead_letter(kind, job, "the process that ran it ended in each attempt".to_owned())
+                    .await?;
             }
             Some(kind) => self.run_measured(kind, job).await?,
             None => {
                 let reason = "this version does not know this kind of job; a later one does it";
-                self.put_off(&job, None, reason.to_owned()).await?;
+                self.postpone(&job, None, reason.to_owned()).await?;
             }
         }
         Ok(true)
@@ -93,30 +94,32 @@ impl Authority {
             JobError::Retry { after, reason } if job.attempts < kind.attempts() => {
                 self.metrics.jobs.failed(kind.name());
                 tracing::warn!(job = kind.name(), id = %job.id, error = reason, "a job failed and is tried again");
-                self.put_off(&job, after, reason).await
+                self.postpone(&job, after, reason).await
             }
-            JobError::Retry { reason, .. } | JobError::Fail { reason } => self.bury(kind, job, reason).await,
+            JobError::Retry { reason, .. } | JobError::Fail { reason } => {
+                self.make_dead_letter(kind, job, reason).await
+            }
         }
     }
 
-    /// Puts a job off: for this time, or else for one that doubles from ten seconds to an hour.
-    async fn put_off(&self, job: &ClaimedJob, after: Option<Seconds>, reason: String) -> Result<()> {
+    /// Postpones a job by this time, or by one that doubles from ten seconds to an hour.
+    async fn postpone(&self, job: &ClaimedJob, after: Option<Seconds>, reason: String) -> Result<()> {
         let wait = after.unwrap_or(Seconds((10 << job.attempts.clamp(0, 9)).min(3600)));
         let (job, reason) = (job.clone(), storable(&reason));
         self.write("jobs.put_off", Cx::system("jobs"), move |tx, op| {
-            sql::put_off(tx, &job, op.now + wait, &reason)
+            sql::postpone(tx, &job, op.now + wait, &reason)
         })
         .await
     }
 
     /// Makes a dead letter of a job, unless another process has taken it over.
-    async fn bury(&self, kind: &JobKind, job: ClaimedJob, reason: String) -> Result<()> {
+    async fn make_dead_letter(&self, kind: &JobKind, job: ClaimedJob, reason: String) -> Result<()> {
         self.metrics.jobs.failed(kind.name());
         let (id, stored) = (job.id, storable(&reason));
-        let buried = self.write("jobs.bury", Cx::system("jobs"), move |tx, op| {
+        let is_dead = self.write("jobs.bury", Cx::system("jobs"), move |tx, op| {
             sql::finish(tx, &job, "dead", Some(&stored), op.now)
         });
-        if buried.await? {
+        if is_dead.await? {
             self.metrics.jobs.died(kind.name());
             tracing::error!(job = kind.name(), %id, reason, "a job is a dead letter now: kaching job retry tries it again");
         }
@@ -124,7 +127,7 @@ impl Authority {
     }
 }
 
-/// An error as it is stored: without what PostgreSQL does not take, and not too long.
+/// An error as it is stored: without characters that PostgreSQL refuses, and of limited length.
 fn storable(reason: &str) -> String {
     reason.chars().filter(|c| *c != '\0').take(ERROR_LENGTH).collect()
 }

@@ -33,7 +33,7 @@ pub(crate) enum Unopened {
 }
 
 impl Locked {
-    /// Seals what is `what` of `file`. Takes a moment: the passphrase is stretched.
+    /// Seals the part `what` of `file`. Takes a moment: the passphrase is stretched.
     pub(crate) fn seal(
         (file, what): (&str, &str),
         plain: &[u8],

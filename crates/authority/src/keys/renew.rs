@@ -24,7 +24,7 @@ impl Authority {
     /// Signs the keyset again where that is due, and loads what other replicas have changed.
     ///
     /// # Errors
-    /// If the root is needed and cannot be opened; what is signed already serves on.
+    /// If the root is needed and cannot be opened; the present keyset stays in use.
     pub async fn renew_keyset(&self) -> Result<()> {
         let mut stored = self.stored_keys().await?;
         let now = self.now();
@@ -77,7 +77,7 @@ impl Authority {
     /// Checks that clients can verify what would be signed now.
     ///
     /// # Errors
-    /// With what is wrong with the keyset.
+    /// With the problem of the keyset.
     pub(crate) fn check_keyset(&self) -> Result<()> {
         let ring = self.keys();
         let wrong = |what: &str| Err(Error::Unusable(format!("{what}: sign one where the root is")));

@@ -1,4 +1,4 @@
-//! AES-256-GCM with the place of what is sealed as associated data.
+//! AES-256-GCM with the place of the sealed data as associated data.
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use kaching_base::Secret;

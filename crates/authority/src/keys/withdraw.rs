@@ -1,4 +1,4 @@
-//! Withdraws a signing key that somebody else may have: the next keyset, signed in the same step, no longer lists it.
+//! Withdraws a signing key that may be stolen: the next keyset, signed in the same step, no longer lists it.
 
 use std::sync::Arc;
 

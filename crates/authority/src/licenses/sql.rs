@@ -214,7 +214,7 @@ pub(super) fn present_key(tx: &mut Tx<'_>, keys: &KeyRing, license: LicenseId) -
     LicenseKey::parse(&text).map_err(|_| Error::stored("license key", "it is no license key"))
 }
 
-/// Lets every license start now whose start a clock that ran ahead has put off.
+/// Lets every license start now whose start a clock ahead of time had postponed.
 pub(crate) fn bring_back(tx: &mut Tx<'_>, now: Timestamp) -> Result<()> {
     let sql = "update licenses set starts_at = ?1, revision = revision + 1
                where starts_at > ?1 and starts_at <= updated_at";

@@ -18,7 +18,7 @@ pub(crate) struct SlowSigning {
 const WAITING: usize = 256;
 
 impl SlowSigning {
-    /// Half of the machine, so that the other half goes on serving.
+    /// Half of the machine, so that the other half can serve.
     pub(crate) fn new(asked: Gauge) -> Self {
         let threads = std::thread::available_parallelism().map_or(1, |cores| (cores.get() / 2).max(1));
         Self { threads: Arc::new(Semaphore::new(threads)), asked, most: threads * WAITING }

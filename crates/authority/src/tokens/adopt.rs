@@ -26,7 +26,7 @@ pub(crate) async fn adopt(db: &Db, master: &MasterKey, entropy: &dyn Entropy) ->
     Ok(())
 }
 
-/// Returns their number; `None` if another server was faster.
+/// Puts the tokens under the key. Returns their number; `None` if another server was faster.
 fn put_under(tx: &mut Tx<'_>, key: &Secret<[u8; 32]>, master: &MasterKey) -> Result<Option<usize>> {
     sql::wait_for_others(tx)?;
     if DataKeys::has_token_key(tx)? {

@@ -145,7 +145,7 @@ pub(super) fn none(tx: &mut Tx<'_>) -> Result<bool> {
     Ok(tx.query_opt("select 1 as one from tokens limit 1", &[], |row| row.get::<i64>(0))?.is_none())
 }
 
-/// Processes that start at the same moment continue one after the other.
+/// Waits for other processes that start at the same moment, so that they continue one after the other.
 pub(super) fn wait_for_others(tx: &mut Tx<'_>) -> Result<()> {
     let sql = "select value from settings where name = 'epoch' for update";
     tx.query_opt(sql, &[], |row| row.get::<String>(0))?;

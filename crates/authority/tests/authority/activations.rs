@@ -1,4 +1,4 @@
-//! What products ask for: activations, leases, moves, lapses, on both engines.
+//! The operations of products: activations, leases, moves, lapses, on both engines.
 
 mod attacker;
 mod backups;

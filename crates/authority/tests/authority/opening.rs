@@ -1,4 +1,4 @@
-//! What a start makes, what a later one finds, and what it says when something does not fit.
+//! The first start, later starts, and starts with data that does not fit.
 
 use std::sync::Arc;
 

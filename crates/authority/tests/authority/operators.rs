@@ -1,4 +1,4 @@
-//! What operators do with what is licensed, on both engines.
+//! The operations of operators, on both engines.
 
 mod catalogue;
 mod customers;

@@ -22,7 +22,7 @@ fn makes_a_directory_that_nobody_else_reads() {
 }
 
 #[test]
-fn names_what_others_can_read_and_how_to_close_it() {
+fn names_files_that_others_can_read_and_the_remedy() {
     let (_keep, data) = temporary();
     data.make().unwrap();
     assert!(data.check_modes().is_ok());

@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn no_name_turns_what_follows_around_or_hides_in_another() {
+    fn no_name_reverses_the_text_after_it_or_hides_in_another() {
         let mut table = Table::new(["NAME", "NOTE"]);
         table.row(["Acme\u{202e}".to_owned(), "x".to_owned()]);
         table.row(["A\u{200b}cme".to_owned(), "x".to_owned()]);

@@ -48,7 +48,7 @@ impl Answer {
         Err(match serde_json::from_slice::<Problem>(&self.body) {
             Ok(problem) => Failure::Answered(Box::new(problem)),
             Err(_) => Failure::unreached(format!(
-                "Something that is no Kaching authority answered with {}: check the URL after --server.",
+                "The server is not a Kaching authority (it answered with {}): check the URL after --server.",
                 self.status
             )),
         })

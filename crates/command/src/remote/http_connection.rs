@@ -95,7 +95,7 @@ impl HttpConnection {
         if !self.prefix.is_empty() {
             let path = format!("{}{}", self.prefix, request.uri());
             *request.uri_mut() =
-                path.parse().map_err(|_| Failure::usage("The path after --server is no path."))?;
+                path.parse().map_err(|_| Failure::usage("The path after --server is not valid."))?;
         }
         self.connection().await?.send_request(request).await.map_err(|_| Failure::Lost(lost))
     }

@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn escapes_what_would_change_the_path() {
+    fn escapes_characters_that_would_change_the_path() {
         let path = Path::admin("plans")
             .then("chorus:team/../x?y")
             .with("q", "a b&c")

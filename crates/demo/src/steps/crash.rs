@@ -13,7 +13,7 @@ pub(super) fn kills(sandbox: &mut Sandbox) -> StepResult {
     let linked = sandbox.ask(FIRST, "POST", "/federation/links", Some(json!({"cluster": "sa-1"})))?;
     ensure(linked.status == 201, || format!("The feature is closed: {}", linked.body))?;
     Ok(vec![
-        "The authority got SIGKILL; jobs and features go on".to_owned(),
+        "The authority got SIGKILL; jobs and features continue".to_owned(),
         format!("{FIRST} says: {}", quote(license.text("/state/detail"))),
     ])
 }

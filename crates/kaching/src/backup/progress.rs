@@ -17,15 +17,15 @@ impl Progress {
         Self { verb, shown_at: 0 }
     }
 
-    pub(crate) fn show(&mut self, seen: &BackupProgress) {
-        if seen.bytes >= self.shown_at + STEP {
-            self.shown_at = seen.bytes;
+    pub(crate) fn show(&mut self, present: &BackupProgress) {
+        if present.bytes >= self.shown_at + STEP {
+            self.shown_at = present.bytes;
             show_progress(&format!(
                 "{} rows {}, {} MiB, now {}",
-                seen.rows,
+                present.rows,
                 self.verb,
-                seen.bytes >> 20,
-                seen.table
+                present.bytes >> 20,
+                present.table
             ));
         }
     }

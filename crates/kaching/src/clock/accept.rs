@@ -20,9 +20,9 @@ impl AcceptClock {
         let answer = client.post(Path::admin("clock").then("accept"), &json!({})).await?;
         output.answer(&answer, |AcceptedClock { now, newest, epoch }: AcceptedClock| match epoch {
             Some(epoch) => format!(
-                "The authority goes on from {now}, in the new epoch {epoch}; times up to {newest} had been stored."
+                "The authority continues from {now}, in the new epoch {epoch}; times up to {newest} had been stored."
             ),
-            None => format!("The authority goes on from {now}; the newest time that was stored is {newest}."),
+            None => format!("The authority continues from {now}; the newest time that was stored is {newest}."),
         })
     }
 }

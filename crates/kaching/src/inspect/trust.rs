@@ -19,7 +19,7 @@ pub(super) struct Trust {
 }
 
 impl Trust {
-    /// The root and keyset named; what is not named comes from the authority.
+    /// The given root and keyset; the authority provides the one that is not given.
     pub(super) async fn gather(
         root: Option<String>,
         keyset: Option<String>,

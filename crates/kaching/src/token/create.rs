@@ -16,7 +16,7 @@ pub(crate) struct CreateToken {
     #[arg(long)]
     name: String,
     /// A scope; may be given several times
-    #[arg(long = "scope", value_name = "SCOPE", required = true, value_parser = super::SCOPES)]
+    #[arg(long = "scope", value_name = "SCOPE", required = true, value_parser = super::scopes())]
     scopes: Vec<String>,
     /// When it ends: 2027-12-31 (with that day, UTC) or an instant; never unless set
     #[arg(long, value_name = "DATE")]

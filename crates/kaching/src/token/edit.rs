@@ -20,10 +20,10 @@ pub(crate) struct EditToken {
     #[arg(long)]
     name: Option<String>,
     /// A scope to add; may be given several times
-    #[arg(long = "scope", value_name = "SCOPE", value_parser = super::SCOPES)]
+    #[arg(long = "scope", value_name = "SCOPE", value_parser = super::scopes())]
     scopes: Vec<String>,
     /// A scope to remove; may be given several times
-    #[arg(long = "without-scope", value_name = "SCOPE", value_parser = super::SCOPES)]
+    #[arg(long = "without-scope", value_name = "SCOPE", value_parser = super::scopes())]
     without_scopes: Vec<String>,
     /// When it ends, or `never`
     #[arg(long, value_name = "DATE|never", value_parser = clearable("never", str::parse::<EndDate>))]

@@ -86,7 +86,7 @@ fn an_error_is_a_problem_document_on_standard_error() {
 }
 
 #[test]
-fn the_shapes_are_those_of_the_api() {
+fn answers_have_the_schemas_of_the_api() {
     let kaching = Kaching::new();
     let license = kaching.with_license();
     let read: kaching_api::License = serde_json::from_value(license.clone()).unwrap();

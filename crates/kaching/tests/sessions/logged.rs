@@ -104,7 +104,7 @@ fn each_line_is_a_document_without_secrets_at_every_level() {
 }
 
 #[test]
-fn a_start_warns_of_an_expired_certificate_and_a_connection_of_what_comes_before_its_tls() {
+fn a_start_warns_of_an_expired_certificate_and_a_connection_of_bytes_before_its_tls() {
     let ours = concat!(env!("CARGO_MANIFEST_DIR"), "/../server/tests/tls");
     let pair = [format!("{ours}/chain-expired.pem"), format!("{ours}/key-expired.pem")];
     for header in [&b"PROXY TCP4 192.0.2.1 192.0.2.2 4711 443\r\n"[..], b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c"]

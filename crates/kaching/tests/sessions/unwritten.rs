@@ -26,7 +26,7 @@ fn text(value: &Value) -> String {
 }
 
 #[test]
-fn a_change_whose_output_is_lost_names_what_was_changed() {
+fn a_change_whose_output_is_lost_names_the_changed_object() {
     for full in [true, false] {
         let kaching = Kaching::new();
         let license = text(&kaching.with_license()["id"]);

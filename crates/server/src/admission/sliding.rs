@@ -20,7 +20,7 @@ impl Sliding {
         self.seconds.iter().sum()
     }
 
-    /// Forgets what is too long ago; all of it where the clock was set back.
+    /// Removes old events; all of them if the clock was set back.
     fn move_to(&mut self, second: i64) {
         let on = second - self.latest;
         if on < 0 || on >= SECONDS as i64 {
@@ -46,7 +46,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn counts_what_came_in_the_last_ten_seconds(steps in prop::collection::vec(0..14i64, 1..60)) {
+        fn counts_the_events_of_the_last_ten_seconds(steps in prop::collection::vec(0..14i64, 1..60)) {
             let (mut sliding, mut all, mut now) = (Sliding::default(), Vec::new(), 1_800_000_000);
             for later in steps {
                 now += later;

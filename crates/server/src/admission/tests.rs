@@ -38,7 +38,7 @@ async fn a_call_that_waited_too_long_is_refused() {
 }
 
 #[tokio::test]
-async fn a_full_line_takes_nobody_and_one_who_hangs_up_leaves_it() {
+async fn a_full_queue_admits_nobody_and_a_disconnected_caller_leaves_it() {
     let gate = gate(1, 2, LONG);
     let _first = gate.enter().await.unwrap();
     let line = async { tokio::join!(gate.enter(), gate.enter()) };

@@ -54,7 +54,7 @@ pub(super) fn environment(
     Ok(())
 }
 
-/// Whether a setting is one that nobody should read in a message.
+/// Returns whether a setting is secret, so that no message may show it.
 pub(super) fn is_secret(name: &str) -> bool {
     SECRETS.iter().any(|(section, key)| name.strip_prefix(section) == Some(&format!(".{key}")))
 }

@@ -39,7 +39,7 @@ fn the_environment_wins_over_the_file() {
 }
 
 #[test]
-fn what_makes_no_sense_is_refused_by_name() {
+fn invalid_settings_are_refused_by_name() {
     type Case = (&'static str, &'static [(&'static str, &'static str)], &'static str);
     let cases: [Case; 17] = [
         ("listen = 1", &[], "outside of a section"),

@@ -120,7 +120,7 @@ fn is_too_long(error: &axum::Error) -> bool {
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
-    // A list would be read as an object's members in their order, which nobody means.
+    // A list would be read as an object's members in their order, which is never meant.
     if bytes.trim_ascii_start().first() == Some(&b'[') {
         return Err(Rejected::invalid("", "the body is a JSON object"));
     }
@@ -141,8 +141,8 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     Ok(value)
 }
 
-/// Where a word is expected and something else comes, serde calls that a fault of the JSON. JSON that has none is read
-/// again as a value, which says what is wrong and where.
+/// If a word is expected and another type comes, serde reports a fault of the JSON. JSON without a fault is read
+/// again as a value, which gives the problem and its place.
 fn misread<T: DeserializeOwned>(bytes: &[u8], error: &serde_json::Error) -> Rejected {
     let Ok(value) = serde_json::from_slice::<Value>(bytes) else { return unreadable(error) };
     match serde_path_to_error::deserialize::<_, T>(value) {
@@ -161,7 +161,7 @@ fn unreadable(error: &serde_json::Error) -> Rejected {
 
 fn invalid(path: &serde_path_to_error::Path, error: &serde_json::Error) -> Rejected {
     let message = error.to_string();
-    // The pointer names the place; nobody sees the lines and columns of a body.
+    // The pointer names the place; lines and columns of a body are not shown.
     let detail = message.rsplit_once(" at line ").map_or(message.as_str(), |(detail, _)| detail);
     let detail = &in_plain_words(detail);
     let mut pointer = pointer(path);

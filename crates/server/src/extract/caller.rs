@@ -168,7 +168,7 @@ impl<S: Right> Caller<S, Changes> {
         self.answer(sent, status, convert, run, |_| None).await
     }
 
-    /// Where an idempotency key came, the answer is rendered within the operation's transaction and remembered
+    /// With an idempotency key, the answer is rendered within the operation's transaction and remembered
     /// with it.
     async fn answer<T, A, R>(
         self,

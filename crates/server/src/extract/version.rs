@@ -28,7 +28,7 @@ pub(super) fn etag(version: &str) -> HeaderValue {
     HeaderValue::try_from(format!("\"{version}\"")).expect("a version is Base64url")
 }
 
-/// The versions that `If-Match` expects, over all headers of this name.
+/// Returns the versions that `If-Match` expects, over all headers of this name.
 pub(super) fn expected(headers: &HeaderMap) -> Result<Option<Expected>> {
     let mut versions = Vec::new();
     let mut given = false;
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_what_is_expected() {
+    fn parses_expected_versions() {
         let of = |values: &[&str]| {
             let mut headers = HeaderMap::new();
             for value in values {

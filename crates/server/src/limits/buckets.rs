@@ -12,13 +12,13 @@ pub(crate) struct Buckets<K> {
 }
 
 impl<K: Hash + Eq> Buckets<K> {
-    /// At most `most` are remembered. `window` is the microseconds after which a bucket that nobody touches is full;
+    /// At most `most` are remembered. `window` is the microseconds after which an unused bucket is full;
     /// without one they are kept until there are too many.
     pub(crate) fn new(most: usize, window: Option<i64>) -> Self {
         Self { full_at: Mutex::new(Recent::new(most, window)) }
     }
 
-    /// The capacity of a bucket, and the rate at which it fills.
+    /// Returns the rest of the allowance of a key at this rate.
     pub(crate) fn left(&self, key: &K, rate: Rate, now: i64) -> Left {
         rate.left(self.lock().get(key), now)
     }
@@ -57,7 +57,7 @@ impl<K: Hash + Eq> Buckets<K> {
         full_at.put(key, after, now);
     }
 
-    /// Drops what is full again.
+    /// Drops full buckets.
     pub(crate) fn sweep(&self, now: i64) {
         self.lock().turn(now);
     }
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_used_is_put_back() {
+    fn unused_tokens_of_a_bucket_are_put_back() {
         let (buckets, rate) = (Buckets::new(100, None), rate(1, 2));
         buckets.take(1, rate, 0).unwrap();
         buckets.take(1, rate, 0).unwrap();
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_idle_is_swept() {
+    fn idle_buckets_are_removed() {
         let (buckets, rate) = (Buckets::new(100, Some(10 * SECOND)), rate(1, 10));
         buckets.take(1, rate, 0).unwrap();
         buckets.sweep(10 * SECOND);
@@ -172,9 +172,9 @@ mod tests {
             }
         }
 
-        /// In no span of time are there more than the burst and what comes back within it.
+        /// In no span of time are there more calls than the burst and the refill within it.
         #[test]
-        fn no_more_than_the_burst_and_what_comes_back(
+        fn no_more_than_the_burst_and_the_refill(
             steps in prop::collection::vec(0..2_000_000i64, 1..100),
             per_second in 1..5u32,
             burst in 1..12u64,

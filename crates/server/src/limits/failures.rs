@@ -1,6 +1,6 @@
 //! The limit on failures of an address, which slows down guesses of keys, tokens and credentials.
 //!
-//! An address that failed too often may be that of many: what is known to be good goes through all the same.
+//! An address that failed too often may belong to many callers, so secrets that are known to be valid are still admitted.
 
 use std::{
     net::IpAddr,
@@ -18,7 +18,7 @@ pub(crate) struct Failures {
     addresses: Buckets<IpAddr>,
     /// Hashes of the API tokens that worked lately. Those of license keys are with their licenses.
     tokens: Mutex<Recent<SecretHash, ()>>,
-    /// Hashes of keys and tokens that were looked up lately, and that nobody has.
+    /// Hashes of unknown keys and tokens that were looked up lately.
     unknown: Mutex<Recent<SecretHash, ()>>,
     /// The one bucket of all look-ups for addresses that failed too often.
     lookups: Buckets<()>,
@@ -54,7 +54,7 @@ impl Failures {
         Budget::of(LimitKind::Failures, self.rate, left)
     }
 
-    /// Counts a failure, and says what is left. A full minute's worth is the most that is remembered.
+    /// Counts a failure, and returns the rest of the allowance. A full minute's worth is the most that is remembered.
     pub(crate) fn count(&self, address: IpAddr, now: Timestamp) -> Budget {
         let left = self.addresses.drain(network(address), self.rate, now.micros());
         Budget::of(LimitKind::Failures, self.rate, left)
@@ -66,13 +66,13 @@ impl Failures {
         lock(&self.unknown).get(hash).is_none() && self.lookups.take((), rate, now.micros()).is_ok()
     }
 
-    /// A secret was looked up, and nobody has it.
+    /// Records that a looked-up secret is unknown.
     pub(crate) fn learn_unknown(&self, hash: SecretHash, now: Timestamp) {
         lock(&self.tokens).remove(&hash);
         lock(&self.unknown).put(hash, (), now.micros());
     }
 
-    /// A token was looked up, and works.
+    /// Records that a looked-up token is valid.
     pub(crate) fn learn_token(&self, hash: SecretHash, now: Timestamp) {
         lock(&self.tokens).put(hash, (), now.micros());
     }
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn few_look_ups_are_made_for_those_who_failed_too_often_and_none_twice() {
+    fn addresses_that_failed_too_often_get_few_look_ups_and_none_twice() {
         let failures = Failures::new(60);
         assert!(failures.may_look_up(&[1; 32], at(0)));
         failures.learn_unknown([1; 32], at(0));

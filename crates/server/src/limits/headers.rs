@@ -1,4 +1,4 @@
-//! The headers that tell a caller its limit: draft-ietf-httpapi-ratelimit-headers-10, `RateLimit-Policy` and `RateLimit`.
+//! The headers with a caller's limit: draft-ietf-httpapi-ratelimit-headers-10, `RateLimit-Policy` and `RateLimit`.
 
 use std::{cell::Cell, future::Future};
 
@@ -13,7 +13,7 @@ pub(crate) struct Budget {
     pub(crate) kind: LimitKind,
     /// The capacity: the most that can be left.
     pub(crate) limit: i64,
-    /// Seconds in which all of it comes back.
+    /// The seconds in which the allowance is restored.
     window_s: u64,
     pub(crate) remaining: i64,
     /// Seconds until one more call is allowed, if none is left.
@@ -62,7 +62,7 @@ tokio::task_local! {
     static BUDGET: Cell<Option<Budget>>;
 }
 
-/// Has the answer of the request that runs say what is left to its caller.
+/// Adds the rest of the caller's allowance to the answer of the running request.
 pub(crate) fn note(budget: Budget) {
     // Outside of a request there is no answer.
     let _ = BUDGET.try_with(|noted| noted.set(Some(budget.or_tighter(noted.get()))));

@@ -50,7 +50,7 @@ pub(crate) struct Known {
     read_at: Timestamp,
 }
 
-/// A call with a key that may go on.
+/// An admitted call with a key.
 pub(crate) struct ByKey {
     /// `None` if no license has the key.
     known: Option<Known>,
@@ -72,7 +72,7 @@ pub(crate) enum NewInstallation {
 const MOST: usize = 65_536;
 /// A key that was looked up within this time is not looked up again,
 const FRESH: Seconds = Seconds(60);
-/// unless its call would be turned away, and it was not looked up within this time either.
+/// unless its call would be refused, and it was not looked up within this time either.
 const RECENT: Seconds = Seconds(1);
 
 impl Licenses {
@@ -182,7 +182,7 @@ impl App {
             Some(licenses.known(&self.authority.cached_slots(license)?, read_at))
         });
         let mut taken = paced.as_ref().and_then(|known| licenses.take_call(known, purpose, self.now()));
-        // More slots, which are looked for, do not change how often one may validate.
+        // An increase of the slots is found later, and does not change the limit on validations.
         if let (Some(Err(spent)), Some(known)) = (taken, &paced)
             && (purpose == KeyPurpose::Validate || !known.is_older(RECENT, self.now()))
         {

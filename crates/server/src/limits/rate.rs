@@ -3,11 +3,11 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Rate {
     burst: i64,
-    /// Microseconds in which one comes back.
+    /// The microseconds in which one call is restored.
     interval: i64,
 }
 
-/// The capacity of a bucket, and the rate at which it fills.
+/// The rest of an allowance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Left {
     pub(crate) remaining: i64,

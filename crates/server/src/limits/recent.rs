@@ -9,7 +9,7 @@ pub(crate) struct Recent<K, V> {
     old: HashMap<K, V>,
     /// Of each generation.
     most: usize,
-    /// Microseconds after which an entry that nobody writes may be dropped; `None` keeps it until there are too many.
+    /// Microseconds without a write after which an entry may be dropped; `None` keeps it until there are too many.
     window: Option<i64>,
     /// When the young one began.
     since: i64,

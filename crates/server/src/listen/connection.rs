@@ -197,7 +197,7 @@ impl Acceptor {
             }
         });
         self.app.metrics.connections.inc();
-        let _open = Open(&self.app);
+        let _open = OpenConnection(&self.app);
         let mut io = HeadErrors::new(WriteTimeout::new(io, self.header_timeout), &self.app);
         let ended = {
             let connection = http1::Builder::new()
@@ -227,10 +227,10 @@ impl Acceptor {
     }
 }
 
-/// A gauge that goes down even when the task is ended from outside.
-struct Open<'a>(&'a App);
+/// Counts an open connection, also if its task is ended from outside.
+struct OpenConnection<'a>(&'a App);
 
-impl Drop for Open<'_> {
+impl Drop for OpenConnection<'_> {
     fn drop(&mut self) {
         self.0.metrics.connections.dec();
     }

@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_a_pair_is_said() {
+    fn problems_of_a_certificate_and_its_key_are_named() {
         let directory = tempfile::tempdir().unwrap();
         let (chain, key, put) = files(directory.path());
         let state = || check_certificate(&chain, &key, NOW);

@@ -61,7 +61,7 @@ pub(crate) async fn activate(
     Ok((status, Json(answer)).into_response())
 }
 
-/// The context of a call by a product.
+/// Returns the context of a call by a product.
 pub(super) fn product_cx(arrival: &Arrival) -> Cx {
     Cx { request: Some(arrival.request), address: arrival.address, ..Cx::of(Actor::Client) }
 }

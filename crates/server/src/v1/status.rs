@@ -41,7 +41,7 @@ pub(crate) async fn status(
     }))
 }
 
-/// The caller, by a verified lease or a well-formed key, with its place among the served calls.
+/// Returns the caller, by a verified lease or a well-formed key, with its place among the served calls.
 pub(super) async fn asker(app: &App, arrival: &Arrival, offered: Offered) -> Result<(Asker, Turn)> {
     match offered {
         Offered::Lease(lease) => {

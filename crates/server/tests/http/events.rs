@@ -54,7 +54,7 @@ fn event(name: &str, data: Value) -> Option<(String, Value)> {
 const AT: &str = "2026-11-22T00:00:00Z";
 
 #[tokio::test]
-async fn a_stream_begins_with_the_present_state_and_sends_changes() {
+async fn a_stream_begins_with_the_present_state_and_continues_with_changes() {
     World::each(|world| async {
         let (server, license, bearer) = in_use(world).await;
         server
@@ -87,7 +87,7 @@ async fn a_stream_begins_with_the_present_state_and_sends_changes() {
 }
 
 #[tokio::test]
-async fn who_does_not_read_finds_the_newest_and_a_refusal_that_still_counts() {
+async fn a_slow_reader_gets_the_newest_change_and_a_valid_refusal() {
     World::each(|world| async {
         let (server, license, bearer) = in_use(world).await;
         server
@@ -268,7 +268,7 @@ async fn a_stream_pings_while_its_lease_may_run_and_ends_then() {
 }
 
 #[tokio::test]
-async fn propagation_times_from_clients_are_counted() {
+async fn propagation_that_clients_report_is_counted() {
     let (server, _, _) = in_use(World::on(Engine::Sqlite).await).await;
     let license = server.license("team").await;
     let active = server.call("POST", "/v1/activate").json(&activation(&license, "eu-2", N2)).send().await;

@@ -189,7 +189,7 @@ fn sound(name: &str) -> Value {
     }
 }
 
-/// Where the description has a closed list of words, as the whole of a member.
+/// Returns whether a member has a closed list of words in the description.
 fn is_enum(schema: &Value) -> bool {
     let of = schema.get("oneOf").or_else(|| schema.get("anyOf")).and_then(Value::as_array);
     let resolved =

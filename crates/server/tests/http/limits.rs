@@ -181,7 +181,7 @@ async fn failures_of_an_address_do_not_delay_valid_keys() {
 }
 
 #[tokio::test]
-async fn lookups_of_unknown_keys_are_limited_after_failures() {
+async fn unknown_keys_are_looked_up_a_limited_number_of_times_after_failures() {
     let server = TestServer::with(World::on(Engine::Sqlite).await, "[limits]\nfailures_per_minute = 1");
     let license = server.seed().await;
     let seen = server.license("team").await;

@@ -197,7 +197,7 @@ async fn the_same_idempotency_key_has_the_effect_of_one() {
 }
 
 #[tokio::test]
-async fn tokens_may_do_what_their_scopes_allow() {
+async fn tokens_are_limited_to_their_scopes() {
     World::each(|world| async {
         let server = TestServer::of(world);
         server.seed().await;
@@ -392,7 +392,7 @@ async fn the_scope_to_read_alone_shows_no_personal_data() {
 }
 
 #[tokio::test]
-async fn a_new_license_key_needs_the_scope_to_see_keys() {
+async fn a_new_license_key_is_shown_only_with_the_right_to_see_keys() {
     World::each(|world| async {
         let server = TestServer::of(world);
         let license = server.seed().await;

@@ -1,4 +1,4 @@
-//! How the authority is seen from outside: what happened is in its numbers.
+//! The metrics of the authority: each event is counted.
 
 use kaching_base::Seconds;
 use kaching_testkit::World;

@@ -74,7 +74,7 @@ async fn clients_are_asked_to_send_fewer_heartbeats_under_load() {
 }
 
 #[tokio::test]
-async fn refused_heartbeats_make_clients_send_fewer() {
+async fn shed_calls_make_clients_call_less_often() {
     let settings = "[limits]\nheartbeats_at_once = 1\nmost_waiting = 0";
     let server = TestServer::with(World::on(Engine::Sqlite).await, settings);
     server.seed().await;

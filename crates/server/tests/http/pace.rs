@@ -1,4 +1,4 @@
-//! How often things may happen: by activation, license, token; and that nobody uses up what is another's.
+//! Limits by activation, license and token: no caller can use up the allowance of another.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -229,7 +229,7 @@ async fn replayed_heartbeats_delay_nothing() {
 }
 
 #[tokio::test]
-async fn a_restarted_server_learns_answered_numbers_from_one_replay() {
+async fn a_restarted_server_learns_the_answered_number_from_one_replay() {
     World::each(|world| async {
         let server = TestServer::of(world);
         let license = server.seed().await;

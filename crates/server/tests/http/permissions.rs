@@ -1,4 +1,4 @@
-//! Who may call each route of the operator API: every route of the description, with a token of each scope and with none.
+//! Permissions of the operator API: every route of the description, with a token of each scope and with none.
 
 use std::{collections::BTreeMap, fmt::Write as _};
 

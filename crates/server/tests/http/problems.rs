@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::test_server::TestServer;
 
 #[tokio::test]
-async fn a_problem_says_what_and_where() {
+async fn a_problem_names_the_reason_and_the_place() {
     let server = TestServer::of(World::on(Engine::Sqlite).await);
     let body = json!({"code": "chorus", "name": "CHORUS", "colour": "blue"});
     let answer = server.admin("POST", "/products").json(&body).send().await;
@@ -51,7 +51,7 @@ async fn a_problem_says_what_and_where() {
 }
 
 #[tokio::test]
-async fn an_unreadable_body_is_malformed() {
+async fn unreadable_input_is_malformed() {
     let server = TestServer::of(World::on(Engine::Sqlite).await);
     let call = || server.admin("POST", "/products");
     call().raw("{").header("content-type", "application/json").send().await.refused(400, "malformed_body");

@@ -218,7 +218,7 @@ async fn pasted_keys_leases_and_tokens_are_understood() {
 }
 
 #[tokio::test]
-async fn the_catalogue_is_what_the_lease_hashes() {
+async fn the_lease_has_the_hash_of_the_catalogue() {
     World::each(|world| async {
         let server = TestServer::of(world);
         let license = server.seed().await;

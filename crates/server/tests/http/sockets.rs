@@ -1,4 +1,4 @@
-//! What needs a socket: listeners, TLS, slowness, shutdown.
+//! Behaviour of sockets: listeners, TLS, slow clients, shutdown.
 
 use std::{fs, sync::Arc, time::Duration};
 
@@ -145,7 +145,7 @@ async fn connections_without_a_complete_request_make_room_for_others() {
 }
 
 #[tokio::test]
-async fn a_request_being_answered_is_not_ended_to_make_room() {
+async fn a_request_in_progress_is_not_ended_to_make_room() {
     let settings = format!("{LOCAL}max_connections = 2\nbody_timeout_s = 600\n");
     serve(&settings, async |server, addresses, stop| {
         let license = server.seed().await;
@@ -266,7 +266,7 @@ async fn a_head_that_reaches_no_handler_is_answered_with_a_problem() {
 }
 
 #[tokio::test]
-async fn a_shutdown_answers_long_polls_and_running_requests() {
+async fn a_stop_answers_waiting_and_unfinished_requests() {
     serve(LOCAL, async |server, addresses, stop| {
         let license = server.seed().await;
         let body = json!({"license_key": license["key"], "product": "chorus", "fingerprint": "f", "kind": "cluster", "nonce": "0123456789abcdef"});
@@ -425,7 +425,7 @@ async fn shake_hands(addresses: &Addresses) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn an_address_that_cannot_be_bound_says_what_to_do() {
+async fn an_address_that_cannot_be_bound_is_reported_with_a_remedy() {
     let directory = tempfile::tempdir().unwrap();
     let bind = async |settings: &str, directory: &std::path::Path| {
         let config = Config::read(settings, &Default::default(), |_| unreachable!()).unwrap();

@@ -42,7 +42,7 @@ async fn entry(server: &TestServer, target: &Value, action: &str, outcome: &str)
 }
 
 #[tokio::test]
-async fn a_renewal_names_what_it_removes_and_stays_above_present_use() {
+async fn a_renewal_names_its_reductions_and_stays_above_present_use() {
     World::each(|world| async {
         let server = TestServer::of(world);
         let (license, at) = reduced(&server).await;
@@ -111,7 +111,7 @@ async fn the_second_of_two_renewals_of_one_license_is_refused_with_the_new_end()
 }
 
 #[tokio::test]
-async fn applying_a_plan_names_what_it_removes_and_stays_above_present_use() {
+async fn applying_a_plan_names_its_reductions_and_stays_above_present_use() {
     World::each(|world| async {
         let server = TestServer::of(world);
         let (license, at) = reduced(&server).await;
@@ -179,7 +179,7 @@ async fn a_license_whose_use_grows_before_its_turn_is_left_as_it_is() {
 }
 
 #[tokio::test]
-async fn objects_in_use_are_archived_only_by_force() {
+async fn a_plan_in_use_is_archived_only_by_force() {
     World::each(|world| async {
         let server = TestServer::of(world);
         let license = server.seed().await;
@@ -219,7 +219,7 @@ async fn objects_in_use_are_archived_only_by_force() {
 }
 
 #[tokio::test]
-async fn an_ended_or_revoked_license_keeps_nothing_from_being_archived() {
+async fn an_ended_or_revoked_license_does_not_prevent_archiving() {
     World::each(|world| async {
         let server = TestServer::of(world);
         let license = server.seed().await;

@@ -54,7 +54,7 @@ async fn a_term_is_given_by_the_calendar_or_in_days() {
 }
 
 #[tokio::test]
-async fn an_end_date_includes_its_day_and_an_invalid_one_is_explained() {
+async fn an_end_includes_its_day_and_an_invalid_day_gets_a_reason() {
     World::each(|world| async {
         let server = TestServer::of(world);
         let license = server.seed().await;

@@ -40,7 +40,7 @@ pub(crate) struct Call<'f> {
     public: bool,
 }
 
-/// What came back.
+/// An answer.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -329,7 +329,7 @@ fn validator(schema: &Value) -> Arc<Validator> {
     Arc::clone(made)
 }
 
-/// What the description does not name may not come.
+/// Closes a schema: members that the description does not name are refused.
 fn close(schema: &mut Value) {
     if let Some(object) = schema.as_object_mut() {
         if object.contains_key("properties") && !object.contains_key("additionalProperties") {

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::test_server::{Answer, TestServer, description};
 
-/// What one operation is about.
+/// The object and the body of one operation.
 struct Subject {
     number: usize,
     license: String,
@@ -106,7 +106,7 @@ fn resolved(schema: &'static Value) -> &'static Value {
     }
 }
 
-/// Those of operators that are no look-ups.
+/// Returns the changing operations of operators.
 fn operations() -> Vec<Operation> {
     let paths = description()["paths"].as_object().unwrap().iter();
     let paths = paths.filter(|(path, _)| path.starts_with("/v1/admin/"));

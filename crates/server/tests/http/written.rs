@@ -1,4 +1,4 @@
-//! What others depend on is written down in `surface/`; accept a change with KACHING_ACCEPT=1.
+//! The public surface is recorded in `surface/`; accept a change with KACHING_ACCEPT=1.
 
 use kaching_api::STATUSES;
 use kaching_testkit::World;

@@ -58,7 +58,7 @@ pub(crate) fn lock_due(
 }
 
 /// Begins the hour of a row again, with what was counted.
-pub(crate) fn put_off(tx: &mut Tx<'_>, id: ActivationId, action: &str, now: Timestamp) -> Result<()> {
+pub(crate) fn postpone(tx: &mut Tx<'_>, id: ActivationId, action: &str, now: Timestamp) -> Result<()> {
     let sql = "update repeated_entries set written_at = ?3 where activation = ?1 and action = ?2";
     tx.execute(sql, params![id, action, now])?;
     Ok(())

@@ -48,7 +48,7 @@ impl Process {
         Ok(())
     }
 
-    /// What the client does when its next heartbeat is due.
+    /// Sends the heartbeat that is due, as a client does.
     async fn ask(&mut self, world: &World, site: &Site) {
         if !self.connected || !self.runs(world.clock.now()) {
             return;
@@ -155,7 +155,7 @@ impl<'w> Play<'w> {
         }
     }
 
-    /// What has as many machines run as there are: one after the other gets a slot, loses its network, and has its slot given
+    /// Tries to run all machines on one license: one after the other gets a slot, loses its network, and has its slot given
     /// back by a copy.
     async fn take_turns(&mut self) {
         let now = self.world.clock.now();

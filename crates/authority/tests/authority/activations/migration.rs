@@ -77,7 +77,7 @@ async fn a_migration_copies_everything_and_clients_notice_nothing() {
 }
 
 #[tokio::test]
-async fn an_interrupted_migration_goes_on_unless_the_authority_has_run_since() {
+async fn an_interrupted_migration_continues_unless_the_authority_has_run_since() {
     let mut world = World::on(Engine::Sqlite).await;
     Site::plain(&world, 3).await;
     world.authority.close().await;

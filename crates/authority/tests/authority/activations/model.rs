@@ -14,7 +14,7 @@ use super::{
 const SLOTS: usize = 3;
 const MOVES: usize = 4;
 
-/// What becomes of one fingerprint.
+/// The state of one fingerprint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fate {
     /// Until this moment without a heartbeat.

@@ -42,7 +42,7 @@ async fn plan_of(world: &World, site: &Site) -> String {
 }
 
 #[tokio::test]
-async fn a_license_that_cannot_be_read_keeps_no_other_from_its_scheduled_change() {
+async fn a_license_that_cannot_be_read_does_not_stop_the_scheduled_changes_of_others() {
     World::each(|world| async move {
         let mut sites = vec![Site::plain(&world, 1).await];
         for _ in 0..2 {
@@ -74,7 +74,7 @@ async fn a_license_that_cannot_be_read_keeps_no_other_from_its_scheduled_change(
 }
 
 #[tokio::test]
-async fn an_activation_whose_license_cannot_be_read_keeps_no_other_from_lapsing() {
+async fn an_activation_whose_license_cannot_be_read_does_not_stop_others_from_lapsing() {
     World::each(|world| async move {
         let good = Site::plain(&world, 1).await;
         let bad = another(&world).await;
@@ -107,7 +107,7 @@ async fn an_activation_whose_license_cannot_be_read_keeps_no_other_from_lapsing(
 }
 
 #[tokio::test]
-async fn a_count_that_cannot_be_read_keeps_no_other_entry_from_the_log() {
+async fn a_count_that_cannot_be_read_does_not_stop_other_entries() {
     World::each(|world| async move {
         let site = Site::plain(&world, 2).await;
         let db = database(&world.database).await;

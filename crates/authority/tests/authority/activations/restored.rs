@@ -42,7 +42,7 @@ pub async fn restore_into(
     restore(path, contents, how(world, database), &|_| {}).await
 }
 
-/// What is not the same after a restore: the epoch and the keyset that tells of it, with its entry.
+/// The tables that a restore changes: the epoch, the keyset that states it, and its entry.
 const NEW: [&str; 5] = ["daily_counts", "settings", "keysets", "audit_entries", "roots"];
 
 #[tokio::test]
@@ -200,7 +200,7 @@ pub async fn polled<F: Future>(future: F, times: usize) -> Option<F::Output> {
 }
 
 #[tokio::test]
-async fn an_interrupted_restore_goes_on_and_nothing_serves_before_it_is_complete() {
+async fn an_interrupted_restore_continues_and_nothing_serves_before_it_is_complete() {
     let world = World::on(Engine::Sqlite).await;
     let site = Site::plain(&world, 3).await;
     Installation::new("first").activate(&world, &site).await.unwrap_or_else(|_| panic!("a slot is free"));

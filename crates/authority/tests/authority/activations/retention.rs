@@ -12,7 +12,7 @@ use super::{
     setting::{Installation, Site, database, refused},
 };
 
-/// How many rows a table has.
+/// Returns the number of rows of a table.
 async fn rows(world: &World, table: &str) -> i64 {
     let sql: &'static str = Box::leak(format!("select count(*) from {table}").into_boxed_str());
     let db = database(&world.database).await;

@@ -10,7 +10,7 @@ use super::{
     setting::{Installation, Site, database},
 };
 
-/// How many activations and licenses lie where their ids say, of how many.
+/// Returns the number of activations and licenses at the location of their ids, and their total.
 async fn laid(db: &Db) -> [(i64, i64); 2] {
     let count = |sql: &'static str| async move {
         db.read("test.laid", move |tx| tx.query_one(sql, &[], |row| Ok((row.get(0)?, row.get(1)?))))

@@ -265,7 +265,7 @@ pub fn trusted(authority: &Authority) -> TrustedKeyset {
     TrustedKeyset::verify(&keys.keysets[0], &keys.roots, None, Moment::Inspect).unwrap()
 }
 
-/// What a lease says; it answers the request, and verifies.
+/// Verifies a lease as the answer to the request, and returns its claims.
 pub fn read_lease(world: &World, lease: &str, request: Digest) -> Lease {
     let expected = Expected { req: Some(request), ..Expected::default() };
     trusted(&world.authority).verify_lease(lease, &expected, Moment::Answer).unwrap()
@@ -275,7 +275,7 @@ pub async fn shown(world: &World, id: ActivationId) -> Activation {
     world.authority.activation(&Sight::All, id).await.unwrap()
 }
 
-/// How many hold a slot, and how many the license's row counts.
+/// Returns the number of activations with a slot, and the count in the license's row.
 pub async fn counts(world: &World, site: &Site) -> (u64, i64) {
     let asker = kaching_authority::status::Asker::Key(site.key.clone());
     let standing = world.authority.status(asker).await.unwrap();

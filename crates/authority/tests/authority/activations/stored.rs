@@ -13,7 +13,7 @@ use super::setting::{Installation, Site, refused};
 
 const DAY: Seconds = Seconds(86_400);
 
-/// What became of a report.
+/// The outcome of a report.
 #[derive(Debug, PartialEq)]
 enum Reported {
     Written,

@@ -4,7 +4,7 @@ use kaching_testkit::World;
 use super::setting::{cx, entries, furnish, license};
 
 #[tokio::test]
-async fn what_is_filled_in_is_found_like_what_was_made_one_by_one() {
+async fn filled_rows_are_found_like_created_ones() {
     World::each(|world| async move {
         furnish(&world).await;
         let like = world.authority.create_license(cx(), license("team")).await.unwrap();

@@ -45,7 +45,7 @@ async fn the_same_request_has_the_effect_of_one_for_a_day() {
 }
 
 #[tokio::test]
-async fn only_what_succeeded_is_remembered() {
+async fn only_successful_answers_are_remembered() {
     World::each(|world| async move {
         furnish(&world).await;
         let authority = &world.authority;

@@ -1,4 +1,4 @@
-//! What a worker does with jobs: phases, retries, dead letters, keys and priorities.
+//! Jobs of a worker: phases, retries, dead letters, keys and priorities.
 
 use std::{
     collections::HashMap,
@@ -43,7 +43,7 @@ struct Urgent(Scripted);
 
 static KINDS: [JobKind; 2] = [JobKind::of::<Scripted>(), JobKind::of::<Urgent>()];
 
-/// What jobs did, by their names. Each test has names of its own.
+/// The steps of jobs by their names. Each test has names of its own.
 static DONE: LazyLock<Mutex<HashMap<String, Vec<&'static str>>>> = LazyLock::new(Mutex::default);
 static GATES: LazyLock<Mutex<HashMap<String, Arc<Semaphore>>>> = LazyLock::new(Mutex::default);
 
@@ -55,7 +55,7 @@ fn done(name: &str) -> Vec<&'static str> {
     DONE.lock().unwrap().get(name).cloned().unwrap_or_default()
 }
 
-/// What opens for a job that waits, and what tells that it does.
+/// The semaphores that release waiting jobs, by name.
 fn gate(name: &str) -> Arc<Semaphore> {
     GATES.lock().unwrap().entry(name.to_owned()).or_insert_with(|| Arc::new(Semaphore::new(0))).clone()
 }
@@ -148,7 +148,7 @@ async fn only(authority: &Authority) -> JobRecord {
     found.remove(0)
 }
 
-/// How often jobs of this name were settled, by the database.
+/// Returns the number of times that jobs of this name were settled, from the database.
 async fn settled(world: &World, name: &str) -> usize {
     let db =
         kaching_db::Db::open(world.database.clone(), kaching_db::Metrics::register(&mut Default::default()))

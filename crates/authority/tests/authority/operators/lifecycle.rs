@@ -8,7 +8,7 @@ use proptest::{prelude::*, strategy::ValueTree as _};
 use super::setting::{cx, entries, furnish, made};
 
 #[derive(Clone, Debug)]
-enum Deed {
+enum Operation {
     Suspend,
     Reinstate,
     Revoke,
@@ -21,20 +21,20 @@ enum Deed {
 
 const PLANS: [&str; 3] = ["community", "team", "enterprise"];
 
-fn deed() -> impl Strategy<Value = Deed> {
+fn operation() -> impl Strategy<Value = Operation> {
     prop_oneof![
-        4 => Just(Deed::Suspend),
-        4 => Just(Deed::Reinstate),
-        1 => Just(Deed::Revoke),
-        1 => Just(Deed::Delete),
-        3 => (-1i64..400).prop_map(Deed::Renew),
-        4 => (0usize..3).prop_map(Deed::Upgrade),
-        2 => Just(Deed::Rekey),
-        3 => (1i64..200).prop_map(Deed::Wait),
+        4 => Just(Operation::Suspend),
+        4 => Just(Operation::Reinstate),
+        1 => Just(Operation::Revoke),
+        1 => Just(Operation::Delete),
+        3 => (-1i64..400).prop_map(Operation::Renew),
+        4 => (0usize..3).prop_map(Operation::Upgrade),
+        2 => Just(Operation::Rekey),
+        3 => (1i64..200).prop_map(Operation::Wait),
     ]
 }
 
-/// What should have become of the license.
+/// The expected state of the license.
 #[derive(Clone, Debug, PartialEq)]
 struct Model {
     status: Status,
@@ -46,21 +46,21 @@ struct Model {
 }
 
 impl Model {
-    /// Whether the deed is allowed; what it changes.
-    fn follow(&mut self, deed: &Deed, now: Timestamp) -> bool {
+    /// Applies an operation to the model. Returns whether it is allowed.
+    fn follow(&mut self, operation: &Operation, now: Timestamp) -> bool {
         let alive = self.status != Status::Revoked;
-        let (allowed, raises) = match deed {
-            Deed::Suspend => (self.status == Status::Active, true),
-            Deed::Reinstate => (self.status == Status::Suspended, true),
-            Deed::Revoke => (alive, true),
-            Deed::Delete => (true, alive),
-            Deed::Renew(days) if *days < 1 => return false,
-            Deed::Renew(_) => (alive, true),
-            Deed::Upgrade(plan) => (alive && *plan != self.plan, true),
-            Deed::Rekey => (alive, false),
-            Deed::Wait(_) => return true,
+        let (allowed, raises) = match operation {
+            Operation::Suspend => (self.status == Status::Active, true),
+            Operation::Reinstate => (self.status == Status::Suspended, true),
+            Operation::Revoke => (alive, true),
+            Operation::Delete => (true, alive),
+            Operation::Renew(days) if *days < 1 => return false,
+            Operation::Renew(_) => (alive, true),
+            Operation::Upgrade(plan) => (alive && *plan != self.plan, true),
+            Operation::Rekey => (alive, false),
+            Operation::Wait(_) => return true,
         };
-        if matches!(deed, Deed::Delete) && self.hidden {
+        if matches!(operation, Operation::Delete) && self.hidden {
             return true;
         }
         // A refusal is an entry, too.
@@ -69,27 +69,27 @@ impl Model {
             return false;
         }
         self.revision += i64::from(raises);
-        match deed {
-            Deed::Suspend => self.status = Status::Suspended,
-            Deed::Reinstate => self.status = Status::Active,
-            Deed::Revoke | Deed::Delete => self.status = Status::Revoked,
-            Deed::Renew(days) => self.expires_at = self.expires_at.max(now).plus_days(*days),
-            Deed::Upgrade(plan) => self.plan = *plan,
-            Deed::Rekey | Deed::Wait(_) => {}
+        match operation {
+            Operation::Suspend => self.status = Status::Suspended,
+            Operation::Reinstate => self.status = Status::Active,
+            Operation::Revoke | Operation::Delete => self.status = Status::Revoked,
+            Operation::Renew(days) => self.expires_at = self.expires_at.max(now).plus_days(*days),
+            Operation::Upgrade(plan) => self.plan = *plan,
+            Operation::Rekey | Operation::Wait(_) => {}
         }
-        self.hidden |= matches!(deed, Deed::Delete);
+        self.hidden |= matches!(operation, Operation::Delete);
         true
     }
 }
 
-async fn act(world: &World, id: &str, deed: &Deed) -> bool {
+async fn act(world: &World, id: &str, operation: &Operation) -> bool {
     let (authority, id) = (&world.authority, id.to_owned());
-    let done = match deed {
-        Deed::Suspend => authority.suspend_license(cx(), id, "unpaid".to_owned()).await,
-        Deed::Reinstate => authority.reinstate_license(cx(), id).await,
-        Deed::Revoke => authority.revoke_license(cx(), id.clone(), id).await,
-        Deed::Delete => authority.delete_license(cx(), id).await,
-        Deed::Renew(days) => {
+    let done = match operation {
+        Operation::Suspend => authority.suspend_license(cx(), id, "unpaid".to_owned()).await,
+        Operation::Reinstate => authority.reinstate_license(cx(), id).await,
+        Operation::Revoke => authority.revoke_license(cx(), id.clone(), id).await,
+        Operation::Delete => authority.delete_license(cx(), id).await,
+        Operation::Renew(days) => {
             authority
                 .renew_license(
                     cx(),
@@ -98,12 +98,12 @@ async fn act(world: &World, id: &str, deed: &Deed) -> bool {
                 )
                 .await
         }
-        Deed::Upgrade(plan) => {
+        Operation::Upgrade(plan) => {
             let upgrade = Upgrade { plan: PLANS[*plan].to_owned(), at: At::Now, force: false };
             authority.upgrade_license(cx(), id, upgrade).await
         }
-        Deed::Rekey => authority.rekey_license(cx(), id, 60).await,
-        Deed::Wait(days) => {
+        Operation::Rekey => authority.rekey_license(cx(), id, 60).await,
+        Operation::Wait(days) => {
             world.clock.advance(Seconds::days(*days));
             authority.license(&Sight::All, id).await
         }
@@ -116,9 +116,9 @@ async fn a_license_agrees_with_its_model() {
     World::each(|world| async move {
         furnish(&world).await;
         let mut runner = proptest::test_runner::TestRunner::deterministic();
-        let deeds = proptest::collection::vec(deed(), 1..25);
+        let operations = proptest::collection::vec(operation(), 1..25);
         for _ in 0..40 {
-            let deeds = deeds.new_tree(&mut runner).unwrap().current();
+            let operations = operations.new_tree(&mut runner).unwrap().current();
             let license = made(&world, "team").await.license;
             let id = license.id.to_string();
             let mut model = Model {
@@ -129,10 +129,10 @@ async fn a_license_agrees_with_its_model() {
                 entries: 1,
                 hidden: false,
             };
-            for (i, deed) in deeds.iter().enumerate() {
+            for (i, operation) in operations.iter().enumerate() {
                 let now = kaching_authority::Clock::now(&*world.clock);
-                let allowed = model.follow(deed, now);
-                assert_eq!(act(&world, &id, deed).await, allowed, "{i} of {deeds:?}");
+                let allowed = model.follow(operation, now);
+                assert_eq!(act(&world, &id, operation).await, allowed, "{i} of {operations:?}");
                 let found = world.authority.license(&Sight::All, id.clone()).await.unwrap();
                 let seen = Model {
                     status: found.license.status,
@@ -142,7 +142,7 @@ async fn a_license_agrees_with_its_model() {
                     entries: entries(&world.authority, &id).await.len(),
                     hidden: found.license.archived_at.is_some(),
                 };
-                assert_eq!(seen, model, "{i} of {deeds:?}");
+                assert_eq!(seen, model, "{i} of {operations:?}");
             }
         }
     })

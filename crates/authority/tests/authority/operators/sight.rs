@@ -53,7 +53,7 @@ const WITHOUT_SIGHT: [(&str, &[&str]); 3] = [
     ),
 ];
 
-/// What belongs to the authority alone, and to no product or customer.
+/// Reads of data that belongs to the authority alone, and to no product or customer.
 const OF_THE_AUTHORITY: [&str; 2] = ["tokens.", "jobs."];
 
 /// A product with one of everything, for one customer.

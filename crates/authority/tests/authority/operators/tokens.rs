@@ -213,7 +213,7 @@ async fn write_access_to_the_database_neither_makes_a_token_nor_adds_rights() {
 }
 
 #[tokio::test]
-async fn nobody_gives_a_token_more_than_he_has() {
+async fn a_token_cannot_get_more_rights_than_its_creator() {
     World::each(|world| async move {
         let authority = &world.authority;
         let ends = world.clock.now() + Seconds::days(7);

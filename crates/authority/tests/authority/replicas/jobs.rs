@@ -59,7 +59,7 @@ async fn a_job_whose_server_died_is_done_by_another_when_its_lease_has_ended() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_has_lost_the_lease_writes_nothing() {
+async fn a_worker_without_its_lease_writes_nothing() {
     let shared = Shared::fresh();
     let slow = shared.start(1).await;
     furnish(&slow.authority, 3).await;

@@ -5,7 +5,7 @@ use tokio::task::JoinSet;
 use super::setting::{Busy, Shared, number, operator};
 
 #[tokio::test]
-async fn what_one_signs_the_other_serves() {
+async fn keys_of_one_server_are_served_by_the_other() {
     let shared = Shared::fresh();
     let (one, two) = (shared.start(1).await, shared.start(2).await);
     shared.clock.advance(Seconds(1));

@@ -69,12 +69,12 @@ impl Shared {
 }
 
 impl Replica {
-    /// What it wrote for its first operator.
+    /// Returns the first operator's token.
     pub fn first_token(&self) -> Option<String> {
         fs::read_to_string(self.directory.path().join("first-token")).ok()
     }
 
-    /// How often this was done, by the log.
+    /// Returns the number of entries of an action in the audit log.
     pub async fn done(&self, action: &str) -> usize {
         let filter = AuditFilter { action: Some(action.to_owned()), ..AuditFilter::default() };
         let list = List { limit: Some(200), filter, ..List::default() };

@@ -5,7 +5,7 @@ use kaching_base::{ActivationId, AuditId, LicenseId, Limit, Seconds, TokenId};
 use kaching_db::{Db, Engine, Param};
 use kaching_testkit::World;
 
-/// What keeps a table from growing without bound.
+/// The reason for which a table does not grow without bound.
 enum Bound {
     /// It has as many rows as people configure, for this reason.
     Configured(&'static str),
@@ -230,7 +230,7 @@ async fn tables(db: &Db) -> Vec<String> {
     db.read("test.tables", move |tx| tx.query_all(sql, &[], |row| row.get(0))).await.unwrap()
 }
 
-/// How many rows each table has from which old ones are removed.
+/// Returns the number of rows in each table from which old rows are removed.
 async fn counts(db: &Db) -> Vec<i64> {
     let mut counts = Vec::new();
     for (name, ..) in removed() {

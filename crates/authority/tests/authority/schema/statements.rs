@@ -48,7 +48,7 @@ struct Macro {
     body: Vec<TokenTree>,
 }
 
-/// Those of `macro_rules! name { (parameters) => { body } }`.
+/// Reads the macros of `macro_rules! name { (parameters) => { body } }`.
 fn macros_of(module: &[String], tokens: &[TokenTree]) -> Vec<Macro> {
     let of = |window: &[TokenTree]| {
         let [TokenTree::Ident(rules), _, TokenTree::Ident(name), TokenTree::Group(rule)] = window else {

@@ -65,8 +65,8 @@ impl EventSource {
 
     /// The present state. Where it cannot be read the stream ends: the client opens another, and misses nothing.
     async fn present(&self) -> Option<Bytes> {
-        let looked = self.app.authority.snapshot(&self.listener, self.listener.bearer().rev).await;
-        match looked {
+        let snapshot = self.app.authority.snapshot(&self.listener, self.listener.bearer().rev).await;
+        match snapshot {
             Ok(present) => Some(self.render(&present)),
             Err(error) => {
                 tracing::debug!(%error, "a stream ends: the present state cannot be read");

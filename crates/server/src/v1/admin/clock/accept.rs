@@ -9,7 +9,7 @@ use crate::{
 
 /// Accepts the clock of the authority's machine as the present time after it has jumped, or is behind a time that was stored.
 #[utoipa::path(post, path = "/v1/admin/clock/accept", tag = "operator", responses(
-    (status = 200, body = api::AcceptedClock, description = "The authority goes on from the present time")))]
+    (status = 200, body = api::AcceptedClock, description = "The authority continues from the present time")))]
 pub(crate) async fn accept(
     State(app): State<App>,
     caller: Caller<Admin, Changes>,

@@ -8,7 +8,7 @@ use crate::{
     problem::Result,
 };
 
-/// Changes what is said of a customer.
+/// Changes a customer.
 #[utoipa::path(patch, path = "/v1/admin/customers/{id}", tag = "operator", request_body = api::CustomerEdit, responses(
     (status = 200, body = api::Customer, description = "The customer as it is now")))]
 pub(crate) async fn edit(

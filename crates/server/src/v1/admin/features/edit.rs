@@ -8,7 +8,7 @@ use crate::{
     problem::Result,
 };
 
-/// Changes what is said of a feature.
+/// Changes a feature.
 #[utoipa::path(patch, path = "/v1/admin/features/{id}", tag = "operator", request_body = api::FeatureEdit, responses(
     (status = 200, body = api::Feature, description = "The feature as it is now")))]
 pub(crate) async fn edit(

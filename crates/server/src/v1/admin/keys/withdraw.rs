@@ -7,7 +7,7 @@ use crate::{
     problem::Result,
 };
 
-/// Withdraws a signing key that somebody else may have: the keyset without it is signed in the same step. Where it was the
+/// Withdraws a signing key that may be stolen: the keyset without it is signed in the same step. Where it was the
 /// only one of its purpose and algorithm, another is made.
 #[utoipa::path(post, path = "/v1/admin/keys/{id}/withdraw", tag = "operator", responses(
     (status = 200, body = api::WithdrawnKey, description = "It is withdrawn; the list of keys shows those that count")))]

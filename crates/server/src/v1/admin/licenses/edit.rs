@@ -9,7 +9,7 @@ use crate::{
     problem::Result,
 };
 
-/// Changes what is said of a license.
+/// Changes a license.
 #[utoipa::path(patch, path = "/v1/admin/licenses/{id}", tag = "operator", request_body = api::LicenseEdit, responses(
     (status = 200, body = api::License, description = "The license as it is now")))]
 pub(crate) async fn edit(

@@ -10,7 +10,7 @@ use crate::{
 
 /// Gives the terms of a plan to licenses that have it.
 #[utoipa::path(post, path = "/v1/admin/plans/{id}/apply", tag = "operator", request_body = api::ApplyRequest, responses(
-    (status = 200, body = api::ApplyAnswer, description = "How many licenses take them over, and what changes for them")))]
+    (status = 200, body = api::ApplyAnswer, description = "The number of licenses that take them over, and the changes for them")))]
 pub(crate) async fn apply(
     State(app): State<App>,
     caller: Caller<LicensesWrite, Changes>,

@@ -8,7 +8,7 @@ use crate::{
     problem::Result,
 };
 
-/// Changes what is said of a plan: for new licenses.
+/// Changes a plan, for new licenses.
 #[utoipa::path(patch, path = "/v1/admin/plans/{id}", tag = "operator", request_body = api::PlanEdit, responses(
     (status = 200, body = api::Plan, description = "The plan as it is now")))]
 pub(crate) async fn edit(

@@ -8,7 +8,7 @@ use crate::{
     problem::Result,
 };
 
-/// Changes what is said of a product.
+/// Changes a product.
 #[utoipa::path(patch, path = "/v1/admin/products/{id}", tag = "operator", request_body = api::ProductEdit, responses(
     (status = 200, body = api::Product, description = "The product as it is now")))]
 pub(crate) async fn edit(

@@ -10,7 +10,7 @@ use crate::{
     problem::{Rejected, Result},
 };
 
-/// Reads everything in one state of the database, while others go on; what comes is a backup when its last line is there.
+/// Returns a backup: everything, in one state of the database. It is complete when its last line has arrived.
 #[utoipa::path(post, path = "/v1/admin/backup", tag = "operator", request_body = api::BackupRequest, responses(
     (status = 200, body = String, content_type = "application/jsonl", description = "The backup, one JSON document a line")))]
 pub(crate) async fn backup(

@@ -9,7 +9,7 @@ use crate::{
 
 /// The health of the serving authority: the parts that work, and the remedies for the rest.
 #[utoipa::path(get, path = "/v1/admin/doctor", tag = "operator", responses(
-    (status = 200, body = Vec<Check>, description = "What was looked at")))]
+    (status = 200, body = Vec<Check>, description = "The checks")))]
 pub(crate) async fn doctor(State(app): State<App>, _: Caller<Read>) -> Json<Vec<Check>> {
     let mut checks = vec![checked("database, clock and keys", app.authority.ready().await.err())];
     let days_left = app.authority.keys().keyset_ends_at.since(app.now()).0 / 86_400;
@@ -57,7 +57,7 @@ async fn backups(app: &App) -> Check {
     }
 }
 
-/// Whether what is kept no longer was removed in the last two nights.
+/// Checks that old rows were removed in the last two nights.
 async fn retention(app: &App) -> Check {
     let last = match app.authority.last_removal().await {
         Ok(last) => last,

@@ -9,7 +9,7 @@ use crate::{
     problem::Result,
 };
 
-/// Changes what is said of an API token; nobody gives it more rights or a later end than his own has.
+/// Changes an API token. A caller cannot give it more rights, or a later end, than its own token has.
 #[utoipa::path(patch, path = "/v1/admin/tokens/{id}", tag = "operator", request_body = api::TokenEdit, responses(
     (status = 200, body = api::Token, description = "The token as it is now")))]
 pub(crate) async fn edit(
