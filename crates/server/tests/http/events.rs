@@ -106,16 +106,16 @@ async fn a_slow_reader_gets_the_newest_change_and_a_valid_refusal() {
                 let (name, data) = events.next().await.unwrap();
                 assert_eq!((name.as_str(), &data["rev"]), ("refusal", &last["revision"]));
 
-            server.change(&license, "reinstate", &json!({})).await;
-            let last = server.change(&license, "suspend", &json!({"reason": "not paid"})).await;
-            while quick.next().await.unwrap().1["rev"] != last["revision"] {}
-            server.world.clock.advance(Seconds(45));
-            let (name, data) = events.next().await.unwrap();
-            assert_eq!((name.as_str(), &data["now"]), ("refusal", &json!("2026-11-22T00:00:45Z")));
-            let claims = claims(&data["refusal"]);
-            assert_eq!(claims["iat"], 1_795_305_645, "it was signed again");
-        })
-        .await;
+                server.change(&license, "reinstate", &json!({})).await;
+                let last = server.change(&license, "suspend", &json!({"reason": "not paid"})).await;
+                while quick.next().await.unwrap().1["rev"] != last["revision"] {}
+                server.world.clock.advance(Seconds(45));
+                let (name, data) = events.next().await.unwrap();
+                assert_eq!((name.as_str(), &data["now"]), ("refusal", &json!("2026-11-22T00:00:45Z")));
+                let claims = claims(&data["refusal"]);
+                assert_eq!(claims["iat"], 1_795_305_645, "it was signed again");
+            })
+            .await;
     })
     .await;
 }
