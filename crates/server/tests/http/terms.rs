@@ -26,9 +26,9 @@ async fn a_term_is_given_by_the_calendar_or_in_days() {
         let edit = async |body: Value| server.admin("PATCH", "/plans/chorus:yearly").json(&body).send().await;
         let edited = edit(json!({"term_days": 30})).await.expect(200);
         assert_eq!((&edited["term"], &edited["term_days"]), (&json!("30d"), &json!(30)));
-        assert!(problem_with(edit(json!({"term_days": -5})).await, "/term_days").contains("1 to 36500"));
-        problem_with(edit(json!({"term_days": 30, "term": "1m"})).await, "/term");
-        assert!(problem_with(edit(json!({"term": "1x"})).await, "/term").contains("1y, 6m"));
+        assert!(reason(edit(json!({"term_days": -5})).await, "/term_days").contains("1 to 36500"));
+        reason(edit(json!({"term_days": 30, "term": "1m"})).await, "/term");
+        assert!(reason(edit(json!({"term": "1x"})).await, "/term").contains("1y, 6m"));
         assert_eq!(edit(json!({"term": "1m"})).await.expect(200)["term"], "1m");
 
         let license =
@@ -46,9 +46,9 @@ async fn a_term_is_given_by_the_calendar_or_in_days() {
         ] {
             assert_eq!(renew(body).await.expect(200)["expires_at"], end);
         }
-        problem_with(renew(json!({"days": 2, "term": "1m"})).await, "/term");
-        problem_with(renew(json!({"expires_at": "2029-01-01", "term": "1m"})).await, "/expires_at");
-        problem_with(renew(json!({"days": 0})).await, "/days");
+        reason(renew(json!({"days": 2, "term": "1m"})).await, "/term");
+        reason(renew(json!({"expires_at": "2029-01-01", "term": "1m"})).await, "/expires_at");
+        reason(renew(json!({"days": 0})).await, "/days");
     })
     .await;
 }
@@ -72,7 +72,7 @@ async fn an_end_includes_its_day_and_an_invalid_day_gets_a_reason() {
             ("2027-04-31", "there is no day 31"),
             ("soon", "a day like 2027-01-31"),
         ] {
-            let why_not = problem_with(edit(end).await, "/expires_at");
+            let why_not = reason(edit(end).await, "/expires_at");
             assert!(why_not.contains(why), "{why_not}");
         }
         let path = format!("/licenses/{id}/renew");

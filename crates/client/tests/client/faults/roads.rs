@@ -41,9 +41,10 @@ fn a_name_that_nobody_knows_leads_nowhere() {
 
 #[test]
 fn a_closed_port_is_unreachable() {
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    leads_nowhere(&format!("http://127.0.0.1:{port}"));
-    leads_nowhere(&format!("https://localhost:{port}"));
+    // An address of this machine on which no other test listens: a port of 127.0.0.1 would soon be another's.
+    let address = TcpListener::bind("127.73.0.1:0").unwrap().local_addr().unwrap();
+    leads_nowhere(&format!("http://{address}"));
+    leads_nowhere(&format!("https://{address}"));
 }
 
 #[test]
