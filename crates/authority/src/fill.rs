@@ -64,7 +64,7 @@ impl Authority {
         };
         let mut at = 0;
         while at < count {
-            let batch = Batch { fill, from: at, to: count.min(at + step), customer };
+            let batch = FillBatch { fill, from: at, to: count.min(at + step), customer };
             let (added, last) = self.fill_batch(batch).await?;
             filled.extend(added);
             (at, customer) = (batch.to, last);
@@ -72,9 +72,9 @@ impl Authority {
         Ok(filled)
     }
 
-    async fn fill_batch(&self, batch: Batch) -> Result<(Vec<FilledInstallation>, Option<CustomerId>)> {
+    async fn fill_batch(&self, batch: FillBatch) -> Result<(Vec<FilledInstallation>, Option<CustomerId>)> {
         self.write("filling.fill", Cx::system("fill"), move |tx, op| {
-            let Batch { fill, from, to, customer } = batch;
+            let FillBatch { fill, from, to, customer } = batch;
             let like = licenses::sql::lock_by_id(tx, fill.like)?.ok_or_else(crate::status::no_license)?;
             let mut filler = Filler { ids: 0, customer, filled: Vec::new() };
             match fill.licenses {
@@ -92,7 +92,7 @@ impl Authority {
 
 /// A part of a fill: of its licenses, or of the installations that it adds to one.
 #[derive(Clone, Copy)]
-struct Batch {
+struct FillBatch {
     fill: Fill,
     from: u32,
     to: u32,
@@ -109,7 +109,13 @@ struct Filler {
 }
 
 impl Filler {
-    fn add_licenses(&mut self, tx: &mut Tx<'_>, op: &mut Op, batch: &Batch, like: &License) -> Result<()> {
+    fn add_licenses(
+        &mut self,
+        tx: &mut Tx<'_>,
+        op: &mut Op,
+        batch: &FillBatch,
+        like: &License,
+    ) -> Result<()> {
         let Fill { each, first, .. } = batch.fill;
         for at in batch.from..batch.to {
             let number = first + u64::from(at);

@@ -89,8 +89,8 @@ pub(crate) struct Position {
     pub(crate) after: Option<ActivationId>,
 }
 
-/// One batch.
-pub(crate) struct Batch {
+/// The result of one batch.
+pub(crate) struct RemovedBatch {
     pub(crate) removed: u64,
     /// Whether there may be more of the same.
     pub(crate) more: bool,
@@ -277,7 +277,7 @@ fn step(tx: &mut Tx<'_>, op: &mut Op, lease: &str, retention: &Retention) -> Res
     }
     if let Some(kind) = RetainedKind::ALL.get(state.at.kind).copied() {
         let batch = match kind.before(retention, op.now) {
-            None => Batch { removed: 0, more: false },
+            None => RemovedBatch { removed: 0, more: false },
             Some(before) => remove(tx, op, kind, before, &mut state.at)?,
         };
         if batch.removed > 0 {
@@ -314,7 +314,7 @@ fn remove(
     kind: RetainedKind,
     before: Timestamp,
     at: &mut Position,
-) -> Result<Batch> {
+) -> Result<RemovedBatch> {
     let removed = match kind {
         RetainedKind::DailyCounts => remove_days(tx, op)?,
         RetainedKind::FinishedJobs => jobs::remove_finished(tx, op.now, BATCH_ROWS)?,
@@ -325,7 +325,7 @@ fn remove(
         RetainedKind::Displaced => sql::remove_displaced(tx, before)?,
         RetainedKind::Installations => return sql::remove_installations(tx, before, at),
     };
-    Ok(Batch { removed, more: removed >= BATCH_ROWS.unsigned_abs() })
+    Ok(RemovedBatch { removed, more: removed >= BATCH_ROWS.unsigned_abs() })
 }
 
 /// Counts of days that are over; where audit entries were counted only, one entry says how many.

@@ -1,7 +1,7 @@
 use kaching_base::{ActivationId, AuditId, Timestamp};
 use kaching_db::{Sql, Tx, params};
 
-use super::{BATCH_ROWS, Batch, Position};
+use super::{BATCH_ROWS, Position, RemovedBatch};
 use crate::Result;
 
 /// The first id of a moment: ids of entries are in the order of their milliseconds.
@@ -57,8 +57,12 @@ const STATUSES: [&str; 4] = ["lapsed", "superseded", "deactivated", "released"];
 
 /// Looks at the next installations that hold no slot, and removes those that have not called since this moment and may
 /// not run any more. One whose usage is kept stays with it, one under suspicion until an operator decides.
-pub(super) fn remove_installations(tx: &mut Tx<'_>, before: Timestamp, at: &mut Position) -> Result<Batch> {
-    let Some(status) = STATUSES.get(at.status) else { return Ok(Batch { removed: 0, more: false }) };
+pub(super) fn remove_installations(
+    tx: &mut Tx<'_>,
+    before: Timestamp,
+    at: &mut Position,
+) -> Result<RemovedBatch> {
+    let Some(status) = STATUSES.get(at.status) else { return Ok(RemovedBatch { removed: 0, more: false }) };
     let sql =
         "select id, last_seen_at < ?3 and run_until < ?3 and coalesce(move_ends_at, 0) < ?3 and not suspected
                  and not exists (select 1 from usage_reports u where u.activation = a.id)
@@ -76,7 +80,7 @@ pub(super) fn remove_installations(tx: &mut Tx<'_>, before: Timestamp, at: &mut 
     if !old.is_empty() {
         remove_installations_of(tx, &old)?;
     }
-    Ok(Batch { removed, more: true })
+    Ok(RemovedBatch { removed, more: true })
 }
 
 /// Removes these with all that refers to them. One that came back in this moment stays.
