@@ -83,7 +83,7 @@ pub use reminders::Reminder;
 pub use retention::{LastRemoval, Removed, Retention};
 pub use sight::Sight;
 pub use stats::Stats;
-pub use tokens::{EditToken, MadeToken, NewToken, TokenFilter};
+pub use tokens::{CreatedToken, EditToken, NewToken, TokenFilter};
 pub use versions::Versioned;
 
 /// The license authority: every operation of the product, one transaction each.

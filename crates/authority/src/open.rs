@@ -127,7 +127,7 @@ impl Authority {
     }
 
     /// Returns the authority with other limits on stored data than the defaults.
-    pub fn keeping(self, daily: DailyLimits, retention: Retention) -> Self {
+    pub fn with_limits(self, daily: DailyLimits, retention: Retention) -> Self {
         Self { daily, retention, ..self }
     }
 

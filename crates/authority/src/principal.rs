@@ -57,7 +57,7 @@ impl Rights {
     ///
     /// # Errors
     /// `forbidden`, if the token would have another scope, or would work longer.
-    pub(crate) fn check_gives(
+    pub(crate) fn check_grants(
         &self,
         scopes: Option<&BTreeSet<Scope>>,
         end: Option<Option<Timestamp>>,

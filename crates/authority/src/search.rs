@@ -114,13 +114,13 @@ fn entry(key: &str, value: &str) -> String {
 }
 
 /// The words that a query asks for. One of signs alone asks for what nothing has.
-fn asked(sql: &mut Sql, q: Option<&str>) -> BTreeSet<String> {
+fn wanted(sql: &mut Sql, q: Option<&str>) -> BTreeSet<String> {
     let q = q.unwrap_or_default();
-    let asked = words::asked(q);
-    if asked.is_empty() && !q.trim().is_empty() {
+    let wanted = words::wanted(q);
+    if wanted.is_empty() && !q.trim().is_empty() {
         sql.push(" and 1 = 0");
     }
-    asked
+    wanted
 }
 
 /// Behind every word that begins with this one.
@@ -138,7 +138,7 @@ pub(crate) fn condition(
     few: &'static str,
     many: &'static str,
 ) -> Result<()> {
-    for word in asked(sql, q) {
+    for word in wanted(sql, q) {
         let end = behind(&word);
         let found = tx.query_one(
             "select count(*) from (select 1 as one from search_words where noun = ?1 and word >= ?2 and word < ?3 limit ?4) as found",
@@ -156,7 +156,7 @@ pub(crate) fn customer_condition(tx: &mut Tx<'_>, sql: &mut Sql, q: Option<&str>
         let (few, many) = (fragments::few_words!("c.id"), fragments::many_words!("c.id"));
         return condition(tx, sql, Noun::Customer, q, few, many);
     }
-    for word in asked(sql, q) {
+    for word in wanted(sql, q) {
         let end = behind(&word);
         let counting = "select (select count(*) from (select 1 as one from search_words
                        where noun = 'customer' and word >= ?1 and word < ?2 limit ?3) as a)
@@ -172,7 +172,7 @@ pub(crate) fn customer_condition(tx: &mut Tx<'_>, sql: &mut Sql, q: Option<&str>
 /// As [`condition`] for licenses, which are found by their own words and by those of their customers; by the words of
 /// mail addresses where `mail` says so.
 pub(crate) fn license_condition(tx: &mut Tx<'_>, sql: &mut Sql, q: Option<&str>, mail: bool) -> Result<()> {
-    for word in asked(sql, q) {
+    for word in wanted(sql, q) {
         let end = behind(&word);
         let counting = "select (select count(*) from (select 1 as one from (select target from search_words
                          where noun = 'customer' and word >= ?1 and word < ?2 order by word) w

@@ -38,7 +38,7 @@ pub struct EditToken {
 }
 
 /// A token with its secret, which is shown only once.
-pub struct MadeToken {
+pub struct CreatedToken {
     pub token: Token,
     /// `kch_` and 256 bits.
     pub secret: Secret<String>,
@@ -61,12 +61,12 @@ impl Authority {
     ///
     /// # Errors
     /// If it has no scope, its end is in the past, or it would have more rights than `by`.
-    pub async fn create_token(&self, cx: Cx, new: NewToken, by: &Rights) -> Result<MadeToken> {
-        by.check_gives(Some(&new.scopes), Some(new.expires_at))?;
+    pub async fn create_token(&self, cx: Cx, new: NewToken, by: &Rights) -> Result<CreatedToken> {
+        by.check_grants(Some(&new.scopes), Some(new.expires_at))?;
         self.write("tokens.create", cx, move |tx, op| {
             let secret = secret_of(&op.random());
             let token = make(tx, op, &new, &secret)?;
-            Ok(MadeToken { token, secret })
+            Ok(CreatedToken { token, secret })
         })
         .await
     }
@@ -110,7 +110,7 @@ impl Authority {
     /// were changed in the database.
     pub async fn edit_token(&self, cx: Cx, id: String, edit: EditToken, by: &Rights) -> Result<Token> {
         let given = edit.scopes.as_ref().map(|scopes| scopes.of(&BTreeSet::new()));
-        by.check_gives(given.as_ref(), edit.expires_at)?;
+        by.check_grants(given.as_ref(), edit.expires_at)?;
         let by = by.clone();
         self.change_token("tokens.edit", "token.edit", cx, id, move |token, op| {
             let (mut edited, edit) = (token.clone(), edit.clone());
@@ -123,7 +123,7 @@ impl Authority {
                 edited.expires_at = end;
                 // A longer life gives all that the token may.
                 if lives_longer(token, &edited) {
-                    by.check_gives(Some(&edited.scopes), None)?;
+                    by.check_grants(Some(&edited.scopes), None)?;
                 }
             }
             check(&edited)?;
@@ -285,7 +285,7 @@ impl Versioned for Token {
     }
 }
 
-impl Versioned for MadeToken {
+impl Versioned for CreatedToken {
     fn content(&self) -> String {
         self.token.content()
     }

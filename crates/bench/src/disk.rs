@@ -78,7 +78,7 @@ impl Disk {
         let mut interrupted = self.interrupted.clone();
         tokio::select! {
             done = part => done,
-            () = interrupted.asked() => Err(Failure::refused("Interrupted: nothing was measured.")),
+            () = interrupted.requested() => Err(Failure::refused("Interrupted: nothing was measured.")),
         }
     }
 }

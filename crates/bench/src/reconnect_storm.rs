@@ -155,7 +155,7 @@ impl ReconnectStorm {
                 Some(Ok(outcomes)) => outcomes?,
                 _ => return Err(Failure::refused("The clients ended without a result.")),
             },
-            () = interrupted.asked() => return Err(Failure::refused("Interrupted: nothing was measured.")),
+            () = interrupted.requested() => return Err(Failure::refused("Interrupted: nothing was measured.")),
         };
         drop(processes);
         let rss_mib = peak_mib(server.0.id());

@@ -48,7 +48,7 @@ pub async fn open(data: &DataDir, config: &Config, base: PublicUrl) -> Result<Ap
     let mut registry = Registry::default();
     let authority = Authority::open(options, &mut registry).await.map_err(Failure::from_error)?;
     let authority = authority
-        .keeping(config.limits.daily(), config.retention.kept())
+        .with_limits(config.limits.daily(), config.retention.times())
         .with_backups(config.backup.schedule());
     Ok(App::new(Arc::new(authority), config, base, clock, entropy, registry))
 }

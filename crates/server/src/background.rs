@@ -12,12 +12,12 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 /// One of the workers of jobs.
 pub(crate) async fn worker(app: App, mut shutdown: Shutdown) {
-    app.authority.work_on_jobs(shutdown.asked()).await;
+    app.authority.work_on_jobs(shutdown.requested()).await;
 }
 
 /// One task of the authority's schedule.
 pub(crate) async fn scheduled(app: App, task: &'static Task, mut shutdown: Shutdown) {
-    app.authority.run_task(task, shutdown.asked()).await;
+    app.authority.run_task(task, shutdown.requested()).await;
 }
 
 /// Forgets what the limits no longer need.
@@ -26,7 +26,7 @@ pub(crate) async fn sweep(app: App, mut shutdown: Shutdown) {
         app.limits.sweep(app.now());
         tokio::select! {
             () = tokio::time::sleep(MINUTE) => {}
-            () = shutdown.asked() => return,
+            () = shutdown.requested() => return,
         }
     }
 }
@@ -46,7 +46,7 @@ pub(crate) async fn measure(app: App, mut shutdown: Shutdown) {
         well = measured.is_ok();
         tokio::select! {
             () = tokio::time::sleep(MEASURED) => {}
-            () = shutdown.asked() => return,
+            () = shutdown.requested() => return,
         }
     }
 }
@@ -55,6 +55,6 @@ pub(crate) async fn measure(app: App, mut shutdown: Shutdown) {
 pub(crate) async fn changes(app: App, mut shutdown: Shutdown) {
     tokio::select! {
         () = app.authority.follow_changes() => {}
-        () = shutdown.asked() => {}
+        () = shutdown.requested() => {}
     }
 }

@@ -366,7 +366,7 @@ impl BackupSettings {
 
 impl RetentionSettings {
     /// Returns the times for which rows are kept.
-    pub fn kept(&self) -> Retention {
+    pub fn times(&self) -> Retention {
         let days = |days: u32| (days > 0).then(|| Seconds::days(days.into()));
         Retention {
             audit: days(self.audit_days),

@@ -133,9 +133,9 @@ impl Listeners {
     /// # Errors
     /// If the database can no longer be trusted: the process has to end, and be started again.
     pub async fn serve(self, app: App, shutdown: Shutdown) -> Result<(), ServeError> {
-        // Ours is asked by the caller's, or by the end of the database.
+        // Our shutdown follows the caller's, or the end of the database.
         let (stop, ours) = crate::shutdown();
-        let mut asked = shutdown;
+        let mut shutdown_requested = shutdown;
         let shutdown = ours;
         let mut accepting = Tasks::default();
         for _ in 0..JOB_WORKERS {
@@ -164,7 +164,7 @@ impl Listeners {
             accepting.spawn(tls::watch(certificate, app.clone(), shutdown.clone()));
         }
         let ended = tokio::select! {
-            () = asked.asked() => Ok(()),
+            () = shutdown_requested.requested() => Ok(()),
             error = app.authority.fatal() => Err(ServeError(error.to_string())),
         };
         stop.now();

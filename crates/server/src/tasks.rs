@@ -25,10 +25,10 @@ impl Stop {
 }
 
 impl Shutdown {
-    /// Returns when the shutdown was requested.
-    pub async fn asked(&mut self) {
-        // An error means that the other half is gone, which asks as well.
-        let _ = self.0.wait_for(|asked| *asked).await;
+    /// Waits until the shutdown is requested.
+    pub async fn requested(&mut self) {
+        // An error means that the other half was dropped, which also requests the shutdown.
+        let _ = self.0.wait_for(|requested| *requested).await;
     }
 }
 

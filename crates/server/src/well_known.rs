@@ -16,7 +16,7 @@ use crate::{
 
 /// Keys may be kept for a minute: clients ask again where they meet an unknown one.
 /// No longer than a key is published before it signs: [`kaching_authority::PUBLISHED_BEFORE`].
-const KEPT: &str = "public, max-age=60";
+const CACHE_CONTROL_VALUE: &str = "public, max-age=60";
 
 pub(crate) fn routes() -> Routes<App> {
     Routes::new().add(route!(discovery)).add(route!(jwks))
@@ -55,7 +55,7 @@ async fn discovery(State(app): State<App>, _: Public<Open>) -> Json<Discovery> {
 /// The signing keys, RFC 7517: any JWT library verifies a lease with them.
 #[utoipa::path(get, path = "/.well-known/jwks.json", tag = "keys", responses((status = 200, body = Jwks)))]
 async fn jwks(State(app): State<App>, _: Public<Open>) -> Response {
-    let headers = [(header::CACHE_CONTROL, KEPT), (header::CONTENT_TYPE, "application/json")];
+    let headers = [(header::CACHE_CONTROL, CACHE_CONTROL_VALUE), (header::CONTENT_TYPE, "application/json")];
     let keys = serde_json::to_vec(&app.authority.keys().jwks).expect("a key set is plain data");
     (headers, keys).into_response()
 }

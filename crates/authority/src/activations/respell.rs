@@ -46,7 +46,9 @@ impl Authority {
                 None => respell(tx, op, one, &domain)?,
                 // One of two that are the same domain keeps its spelling until it lapses, so that nothing that runs is
                 // stopped; whichever activates again, with any spelling, is the one with the canonical name.
-                Some(other) if other.kind == FingerprintKind::Domain && gives_way(other, &one, op) => {
+                Some(other)
+                    if other.kind == FingerprintKind::Domain && yields_its_spelling(other, &one, op) =>
+                {
                     // No two rows of a license may have one name, not even in between.
                     sql::set_fingerprint(tx, other.id, &other.id.to_string())?;
                     respell(tx, op, one, &domain)?;
@@ -61,8 +63,8 @@ impl Authority {
     }
 }
 
-/// Whether the name goes to the other one: it holds a slot, and this one does not.
-fn gives_way(present: &Activation, other: &Activation, op: &Op) -> bool {
+/// Returns whether an activation yields its spelling to the other one, which holds a slot while it does not.
+fn yields_its_spelling(present: &Activation, other: &Activation, op: &Op) -> bool {
     other.holds_slot(op.now) && !present.holds_slot(op.now)
 }
 

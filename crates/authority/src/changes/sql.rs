@@ -24,7 +24,7 @@ pub(crate) struct CommittedChange {
 /// Rows that are read together.
 pub(crate) const MOST: usize = 1000;
 /// A process that has read nothing for longer finds a gap, and all of its listeners take a new snapshot.
-const KEPT: Seconds = Seconds(3600);
+const RETENTION: Seconds = Seconds(3600);
 
 /// Numbers the changes of a transaction. It comes last in the transaction, since every other transaction with a change
 /// waits here for the commit: so numbers become visible in their order and without a gap.
@@ -71,6 +71,6 @@ pub(crate) fn forget(tx: &mut Tx<'_>, now: Timestamp) -> Result<u64> {
     Ok(tx.execute(
         "delete from license_changes where at < ?1 and number in
            (select number from license_changes order by number limit 1000)",
-        params![now - KEPT],
+        params![now - RETENTION],
     )?)
 }

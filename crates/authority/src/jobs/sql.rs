@@ -174,14 +174,14 @@ pub(super) fn is_superfluous(tx: &mut Tx<'_>, id: JobId) -> Result<bool> {
 }
 
 /// Jobs that were done are kept for a week, dead letters for a quarter of a year.
-const DONE_KEPT: Seconds = Seconds::days(7);
-const DEAD_KEPT: Seconds = Seconds::days(90);
+const DONE_RETENTION: Seconds = Seconds::days(7);
+const DEAD_RETENTION: Seconds = Seconds::days(90);
 
 /// Removes jobs that ended long ago, at most `limit` of each outcome. Returns how many.
 pub(crate) fn remove_finished(tx: &mut Tx<'_>, now: Timestamp, limit: i64) -> Result<u64> {
     let sql = "delete from finished_jobs where id in
                  (select id from finished_jobs where outcome = ?1 and finished_at < ?2 order by finished_at limit ?3)";
-    let done = tx.execute(sql, params!["done", now - DONE_KEPT, limit])?;
-    let dead = tx.execute(sql, params!["dead", now - DEAD_KEPT, limit])?;
+    let done = tx.execute(sql, params!["done", now - DONE_RETENTION, limit])?;
+    let dead = tx.execute(sql, params!["dead", now - DEAD_RETENTION, limit])?;
     Ok(done + dead)
 }

@@ -42,7 +42,7 @@ pub(crate) fn words_of<'a>(texts: impl IntoIterator<Item = &'a str>) -> BTreeSet
 }
 
 /// Returns the words, or beginnings of words, that a query asks for.
-pub(super) fn asked(query: &str) -> BTreeSet<String> {
+pub(super) fn wanted(query: &str) -> BTreeSet<String> {
     runs(query).into_iter().take(MOST_SEARCHED).map(|run| shortened(&run.text, run.unspaced)).collect()
 }
 
@@ -107,8 +107,8 @@ mod tests {
     use super::*;
 
     fn finds(query: &str, text: &str) -> bool {
-        let (asked, words) = (asked(query), words(text));
-        !asked.is_empty() && asked.iter().all(|asked| words.iter().any(|word| word.starts_with(asked)))
+        let (wanted, words) = (wanted(query), words(text));
+        !wanted.is_empty() && wanted.iter().all(|wanted| words.iter().any(|word| word.starts_with(wanted)))
     }
 
     #[test]
@@ -136,7 +136,7 @@ mod tests {
             ("tower 京", "東京Tower"),
             ("हिन्दी", "हिन्दी पुस्तक"),
         ] {
-            assert!(finds(query, text), "{query:?} in {text:?}: {:?} in {:?}", asked(query), words(text));
+            assert!(finds(query, text), "{query:?} in {text:?}: {:?} in {:?}", wanted(query), words(text));
         }
         for (query, text) in
             [("電京", "東京電力"), ("trasse", "Straße"), ("--", "CUST-001"), ("***", "*** Acme")]
@@ -154,7 +154,7 @@ mod tests {
     proptest! {
         #[test]
         fn every_indexed_text_is_found(text in "\\PC{0,40}") {
-            prop_assert!(asked(&text).is_empty() || finds(&text, &text), "{:?}", text);
+            prop_assert!(wanted(&text).is_empty() || finds(&text, &text), "{:?}", text);
         }
 
         #[test]

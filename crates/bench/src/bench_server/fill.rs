@@ -6,7 +6,7 @@ use super::{BenchServer, Installation};
 use kaching_command::{failure::Failure, output::show_progress};
 
 /// The most installations in the sample: more than a load can use in its time.
-const KEPT: usize = 100_000;
+const SAMPLE: usize = 100_000;
 /// The licenses that one call adds, with ten installations each.
 const BATCH: u32 = 100;
 /// The installations that one call adds to one license.
@@ -55,7 +55,7 @@ impl BenchServer<'_> {
     /// Adds an even sample of the new installations to those that the load uses.
     fn sample(&mut self, app: &App, filled: Vec<FilledInstallation>, of: u64) {
         let ring = app.authority().keys();
-        let step = usize::try_from(of).unwrap_or(usize::MAX).div_ceil(KEPT).max(1);
+        let step = usize::try_from(of).unwrap_or(usize::MAX).div_ceil(SAMPLE).max(1);
         if step > self.step {
             let kept = std::mem::take(&mut self.installations);
             self.installations = kept.into_iter().step_by(step / self.step).collect();

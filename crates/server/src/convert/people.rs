@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use kaching_api as api;
 use kaching_authority::{
-    AcceptedClock, AuditRecord, ChangedIssuer, MadeToken, Reminder, WithdrawnKey,
+    AcceptedClock, AuditRecord, ChangedIssuer, CreatedToken, Reminder, WithdrawnKey,
     domain::{Customer, EditList, Scope, Token},
     license::Jwks,
 };
@@ -42,8 +42,8 @@ pub(crate) fn token(token: &Token) -> api::Token {
     }
 }
 
-pub(crate) fn made_token(made: &MadeToken) -> api::Token {
-    api::Token { secret: Some(made.secret.clone().into()), ..token(&made.token) }
+pub(crate) fn created_token(created: &CreatedToken) -> api::Token {
+    api::Token { secret: Some(created.secret.clone().into()), ..token(&created.token) }
 }
 
 pub(crate) fn scopes_of(words: &BTreeSet<String>) -> Result<BTreeSet<Scope>> {

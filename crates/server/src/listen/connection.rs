@@ -54,7 +54,7 @@ impl Acceptor {
         loop {
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
-                () = self.shutdown.asked() => break,
+                () = self.shutdown.requested() => break,
             };
             match accepted {
                 Ok((stream, address)) => self.take_tcp(stream, address, tls.clone(), &mut open).await,
@@ -96,7 +96,7 @@ impl Acceptor {
         loop {
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
-                () = self.shutdown.asked() => break,
+                () = self.shutdown.requested() => break,
             };
             match accepted {
                 Ok((stream, _)) => self.take_local(stream, &path, &mut open).await,
@@ -134,7 +134,7 @@ impl Acceptor {
         tokio::select! {
             biased;
             connection = self.connections.open(peer) => Some(connection),
-            () = self.shutdown.asked() => None,
+            () = self.shutdown.requested() => None,
         }
     }
 
@@ -207,7 +207,7 @@ impl Acceptor {
                 .serve_connection(TokioIo::new(&mut io), service);
             tokio::pin!(connection);
             let stop = async {
-                self.shutdown.asked().await;
+                self.shutdown.requested().await;
                 let _ = tokio::time::timeout(FIRST, begun.notified()).await;
             };
             tokio::select! {

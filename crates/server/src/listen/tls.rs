@@ -126,7 +126,7 @@ pub(super) async fn watch(certificate: Arc<Certificate>, app: App, mut shutdown:
         app.metrics.tls_end.set(certificate.current.load().pair.end.seconds());
         tokio::select! {
             () = tokio::time::sleep(LOOK) => {}
-            () = shutdown.asked() => return,
+            () = shutdown.requested() => return,
         }
         if let Err(error) = certificate.reload(&mut failed, app.now()) {
             tracing::error!(%error, "the new TLS certificate cannot be used; the old one stays until it ends");

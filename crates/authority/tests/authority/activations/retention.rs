@@ -85,7 +85,7 @@ async fn audit_entries_are_removed_by_one_server_where_the_settings_say_so() {
         let retention = Retention { audit: Some(Seconds::days(30)), ..Retention::default() };
         let open = async || {
             let opened = backups::open(&world, &world.database, world.directory.path()).await;
-            opened.unwrap().keeping(DailyLimits::default(), retention)
+            opened.unwrap().with_limits(DailyLimits::default(), retention)
         };
         let (one, other) = (open().await, open().await);
         world.clock.advance(Seconds::days(31));

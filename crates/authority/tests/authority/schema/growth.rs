@@ -188,7 +188,8 @@ async fn every_table_is_bounded_or_loses_its_old_rows() {
         }
         let authority = world.replica(7).await;
         let retention = Retention { audit: Some(Seconds::days(30)), ..Retention::default() };
-        let authority = std::sync::Arc::into_inner(authority).unwrap().keeping(Default::default(), retention);
+        let authority =
+            std::sync::Arc::into_inner(authority).unwrap().with_limits(Default::default(), retention);
         authority.run_jobs().await.unwrap();
         authority.remove_old_when_due().await.unwrap().expect("it was never done");
         for (((name, ..), before), after) in removed().zip(before).zip(counts(&db).await) {

@@ -23,5 +23,5 @@ pub(crate) async fn create(
         NewToken { name, scopes: convert::scopes_of(&scopes)?, expires_at: expires_at.map(|EndDate(at)| at) };
     let by = caller.rights().clone();
     let made = |cx| app.authority.create_token(cx, new, &by);
-    caller.change(&app, &sent, StatusCode::CREATED, convert::made_token, made).await
+    caller.change(&app, &sent, StatusCode::CREATED, convert::created_token, made).await
 }
