@@ -141,13 +141,13 @@ impl Builder {
 
     /// The longest time that a start takes. The default is 10 seconds.
     pub fn start_timeout(mut self, timeout: Duration) -> Self {
-        self.timing.start = timeout;
+        self.timing.start_timeout = timeout;
         self
     }
 
     /// The longest time that one call takes. The default is 10 seconds.
     pub fn call_timeout(mut self, timeout: Duration) -> Self {
-        self.timing.call = timeout;
+        self.timing.call_timeout = timeout;
         self
     }
 
@@ -224,7 +224,7 @@ impl Builder {
         let (shared, guard, location) = self.prepare(random, transport)?;
         spawn("kaching-calls", &location.dir, {
             let (shared, location) = (Arc::clone(&shared), location.clone());
-            move || shared.run(&location)
+            move || shared.run(location)
         })?;
         let usage = Arc::clone(&shared);
         spawn("kaching-usage", &location.dir, move || usage.run_usage())?;
@@ -232,7 +232,7 @@ impl Builder {
             let shared = Arc::clone(&shared);
             spawn("kaching-polls", &location.dir, move || shared.run_polls())?;
         }
-        let outcome = shared.await_start(timing.start);
+        let outcome = shared.await_start(timing.start_timeout);
         Ok((guard, outcome))
     }
 
@@ -259,8 +259,8 @@ impl Builder {
         }
         let checks = Checks::new(Arc::clone(&clock), engine.check_snapshot(now), engine.levels());
         let shared = Arc::new(Shared::new(engine, files, checks, stops, clock, random, transport));
-        let keys = Box::new(AuthorityKeys::new(Arc::clone(&shared), timing.call));
-        let guard = Guard::new(Handle::new(Arc::clone(&shared), keys, timing.call, release));
+        let keys = Box::new(AuthorityKeys::new(Arc::clone(&shared), timing.call_timeout));
+        let guard = Guard::new(Handle::new(Arc::clone(&shared), keys, timing.call_timeout, release));
         Ok((shared, guard, location))
     }
 

@@ -320,7 +320,7 @@ impl Engine {
 
     /// Returns the state that has to be on disk before anything else is sent; `None` if it is there.
     pub(crate) fn unsaved(&mut self, now: Reading) -> Option<Vec<u8>> {
-        if !self.is_changed() && now.boot < self.disk.mark_due(self.settings.timing.mark) {
+        if !self.is_changed() && now.boot < self.disk.mark_due(self.settings.timing.mark_interval) {
             return None;
         }
         self.disk.mark(now.boot);

@@ -39,14 +39,14 @@ fn process_clock() -> Duration {
     now.duration_since(*START.get_or_init(|| now))
 }
 
-/// Names the present run of the machine; where the system has no name for it, or its clock cannot be had, of this
-/// process: then what was read from the boot clock before a restart is not compared with what is read after.
+/// Returns an id of the present run of the machine, or of this process if the system has no such id or no boot clock. Then
+/// readings of the boot clock from before a restart are not compared with those after it.
 pub(crate) fn boot_id() -> String {
     static ID: OnceLock<String> = OnceLock::new();
     let of_process = || {
         #[expect(
             clippy::disallowed_methods,
-            reason = "it only tells one process from the next of the same number"
+            reason = "it only distinguishes processes that have the same number"
         )]
         let now = std::time::SystemTime::now();
         let since = now.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
@@ -120,9 +120,9 @@ fn said(program: impl AsRef<Path>, arguments: &[&str]) -> Option<String> {
     output.status.success().then(|| String::from_utf8(output.stdout).ok()).flatten()
 }
 
-/// The last word of the line that has the name, without quotation marks: so `ioreg` and `reg query` say it.
-fn value_of(name: &str, told: &str) -> Option<String> {
-    let line = told.lines().find(|line| line.contains(name))?;
+/// Returns the last word of the line that has the name, without quotation marks, as `ioreg` and `reg query` print it.
+fn value_of(name: &str, output: &str) -> Option<String> {
+    let line = output.lines().find(|line| line.contains(name))?;
     let value = line.split_whitespace().last()?.trim_matches('"');
     (!value.contains(name)).then(|| value.to_owned())
 }

@@ -1,7 +1,11 @@
 //! A guard without threads. A test owns its clocks and its randomness, carries its requests, and lets it take one step
 //! after the other, so that every order of events can be made to happen, and to happen again.
 
-use std::{ops::Deref, sync::Arc, time::Duration};
+use std::{
+    ops::Deref,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use kaching_base::Timestamp;
 
@@ -10,6 +14,7 @@ use crate::{
     engine::Request,
     random::Random,
     shared::{Next, Shared},
+    standby::HolderView,
     transport::{Call, Reply, Transport},
 };
 
@@ -22,6 +27,8 @@ pub struct Simulation {
 /// Takes the steps of a guard, which ends when its host drops it.
 pub struct Driver {
     shared: Arc<Shared>,
+    /// The view of the thread that follows.
+    view: Mutex<HolderView>,
 }
 
 /// Carries the calls of a host that waits for their answers.
@@ -109,8 +116,9 @@ impl Builder {
             fill(bytes);
             true
         });
-        let (shared, guard, _) = self.prepare(random, |_, _| transport)?;
-        Ok(Simulation { guard, driver: Driver { shared } })
+        let (shared, guard, location) = self.prepare(random, |_, _| transport)?;
+        let view = Mutex::new(HolderView::new(location));
+        Ok(Simulation { guard, driver: Driver { shared, view } })
     }
 }
 
@@ -140,6 +148,12 @@ impl Deref for Simulation {
 }
 
 impl Driver {
+    /// Takes a step of a guard that follows another process or node, and returns how long to wait before the next. `None` if
+    /// it follows nobody; only then are calls and polls due.
+    pub fn follow(&self) -> Option<Duration> {
+        self.shared.follow(&mut self.view.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// Takes a step of the calls, while none of them waits for its answer.
     pub fn call(&self) -> Step {
         step(self.shared.next_call())
@@ -199,7 +213,7 @@ impl Driver {
     /// # Errors
     /// As [`Builder::start`].
     pub fn start(&self) -> Result<(), StartError> {
-        let timeout = self.shared.lock().engine.settings().timing.start;
+        let timeout = self.shared.lock().engine.settings().timing.start_timeout;
         self.shared.await_start(timeout)
     }
 }

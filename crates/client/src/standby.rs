@@ -1,5 +1,4 @@
-//! The main thread of a guard: it waits on standby while another process holds the state directory, and then gets the
-//! leases itself.
+//! Following: on standby while another process holds the state directory, or on the lease that another node hands over.
 
 use std::time::Duration;
 
@@ -13,52 +12,72 @@ use crate::{
     store::{self, StateLocation, Store, StoreError, StoredState},
 };
 
-/// After so many looks in a row at the state of another installation, it is taken to stay there.
+/// The number of observations in a row after which another installation's state is taken to stay there.
 const FOREIGN: u32 = 5;
 
-/// The holder's state as a follower has seen it.
-#[derive(Default)]
-struct HolderView {
-    /// The number of the last state that it loaded.
+/// The state of the holder as a follower has observed it.
+pub(crate) struct HolderView {
+    location: StateLocation,
+    /// The number of the last state that was loaded.
     sequence: Option<u64>,
-    /// So many times in a row it was another installation's.
+    /// The number of times in a row that the state was another installation's.
     foreign: u32,
-    /// Since when there is none, on the boot clock.
+    /// The time since which there is none, on the boot clock.
     missing: Option<Duration>,
 }
 
+impl HolderView {
+    pub(crate) fn new(location: StateLocation) -> Self {
+        Self { location, sequence: None, foreign: 0, missing: None }
+    }
+}
+
 impl Shared {
-    /// Runs until the guard is shut down.
-    pub(crate) fn run(&self, location: &StateLocation) {
-        self.stand_by(location);
-        let source = self.lock().engine.settings().source.clone();
-        match source {
-            LeaseSource::Authority(_) => self.run_calls(),
-            LeaseSource::Node(source) => self.follow_node(source.as_ref()),
+    /// Runs the main thread: follows until this process holds the state directory, and then makes the calls. Ends when the
+    /// guard is shut down.
+    pub(crate) fn run(&self, location: StateLocation) {
+        let mut view = HolderView::new(location);
+        while let Some(wait) = self.follow(&mut view) {
+            self.sleep(wait);
         }
+        self.run_calls();
     }
 
-    /// Runs on the state that the holder has on disk, until that process is gone and this one holds the directory.
-    fn stand_by(&self, location: &StateLocation) {
-        let mut view = HolderView::default();
-        loop {
-            let mut inner = self.lock();
-            if inner.engine.role() != Role::Follower {
-                return;
+    /// Takes one step of a guard that follows, and returns how long to wait before the next. `None` if it follows nobody.
+    pub(crate) fn follow(&self, view: &mut HolderView) -> Option<Duration> {
+        let mut inner = self.lock();
+        match inner.engine.role() {
+            Role::Follower => {
+                match Store::open(&view.location.dir, &view.location.key) {
+                    Ok((store, left)) => {
+                        self.become_holder(&mut inner, store, left.as_deref());
+                        return Some(Duration::ZERO);
+                    }
+                    Err(StoreError::InUse) => {}
+                    Err(StoreError::Io(error)) => {
+                        tracing::warn!(%error, "the state directory cannot be opened");
+                    }
+                }
+                self.observe(&mut inner, view);
+                inner.engine.followed(self.reading());
             }
-            match Store::open(&location.dir, &location.key) {
-                Ok((store, left)) => return self.become_holder(&mut inner, store, left.as_deref()),
-                Err(StoreError::InUse) => {}
-                Err(StoreError::Io(error)) => tracing::warn!(%error, "the state directory cannot be opened"),
+            Role::Remote => {
+                let LeaseSource::Node(source) = inner.engine.settings().source.clone() else { return None };
+                drop(inner);
+                let handover = fetch(source.as_ref());
+                inner = self.lock();
+                if inner.engine.role() == Role::Closed {
+                    return None;
+                }
+                inner.engine.handed_over(handover, self.reading());
             }
-            self.observe(&mut inner, location, &mut view);
-            inner.engine.followed(self.reading());
-            self.publish(&mut inner);
-            let interval = inner.engine.settings().timing.follow;
-            drop(inner);
-            self.notify_waiters();
-            self.sleep(interval);
+            Role::Holder | Role::Closed => return None,
         }
+        self.publish(&mut inner);
+        let interval = inner.engine.settings().timing.follow_interval;
+        drop(inner);
+        self.notify_waiters();
+        Some(interval)
     }
 
     fn become_holder(&self, inner: &mut Inner, store: Store, left: Option<&[u8]>) {
@@ -73,9 +92,9 @@ impl Shared {
     }
 
     /// Loads the state that the holder has on disk, if that is new.
-    fn observe(&self, inner: &mut Inner, location: &StateLocation, view: &mut HolderView) {
+    fn observe(&self, inner: &mut Inner, view: &mut HolderView) {
         let (now, engine) = (self.reading(), &mut inner.engine);
-        let found = store::find(&location.dir, &location.key);
+        let found = store::find(&view.location.dir, &view.location.key);
         view.missing = view.missing.filter(|_| found == StoredState::None);
         let ours = match found {
             StoredState::Foreign => false,
@@ -92,7 +111,7 @@ impl Shared {
             StoredState::None => {
                 // The holder writes at least as often as it marks the time.
                 let since = *view.missing.get_or_insert(now.boot);
-                if view.sequence.is_some() && now.boot >= since + 2 * engine.settings().timing.mark {
+                if view.sequence.is_some() && now.boot >= since + 2 * engine.settings().timing.mark_interval {
                     engine.observe_nothing();
                     view.sequence = None;
                 }
@@ -101,30 +120,13 @@ impl Shared {
         };
         view.foreign = if ours { 0 } else { view.foreign + 1 };
         if view.foreign == FOREIGN {
-            inner.engine.cannot_start(StartError::InUse { path: location.dir.clone() });
+            inner.engine.cannot_start(StartError::InUse { path: view.location.dir.clone() });
         }
     }
+}
 
-    /// Runs on what another node hands over. Ends when the guard is shut down.
-    fn follow_node(&self, source: &dyn HandoverSource) {
-        loop {
-            if self.is_closed() {
-                return;
-            }
-            let fetched = source.fetch().map_err(|error| error.to_string()).and_then(|bytes| {
-                serde_json::from_slice::<Handover>(&bytes)
-                    .map_err(|_| "what it hands over cannot be read".to_owned())
-            });
-            let mut inner = self.lock();
-            if inner.engine.role() == Role::Closed {
-                return;
-            }
-            inner.engine.handed_over(fetched, self.reading());
-            self.publish(&mut inner);
-            let interval = inner.engine.settings().timing.follow;
-            drop(inner);
-            self.notify_waiters();
-            self.sleep(interval);
-        }
-    }
+/// Fetches the handover of another node.
+fn fetch(source: &dyn HandoverSource) -> Result<Handover, String> {
+    let bytes = source.fetch().map_err(|error| error.to_string())?;
+    serde_json::from_slice(&bytes).map_err(|_| "what it hands over cannot be read".to_owned())
 }

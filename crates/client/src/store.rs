@@ -257,11 +257,11 @@ mod tests {
         StateKey::of(&product, &crate::Fingerprint::instance(name).unwrap())
     }
 
-    /// Opens the directory. A process that another test is just starting may have its files open for a moment.
+    /// Opens the directory, and waits for its lock: a process that another test is just starting may hold it for a moment.
     fn opened(dir: &Path) -> (Store, Option<Vec<u8>>) {
         loop {
             match Store::open(dir, &key()) {
-                Err(StoreError::InUse) => std::thread::yield_now(),
+                Err(StoreError::InUse) => File::open(dir.join("lock")).unwrap().lock().unwrap(),
                 opened => return opened.unwrap(),
             }
         }

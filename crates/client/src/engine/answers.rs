@@ -55,7 +55,7 @@ impl Engine {
             (CallKind::Report, 204) => self.outbox.report_done(),
             (CallKind::Poll, 504) if self.changes.transport.gateway_timed_out(&self.settings.timing) => {
                 tracing::info!("a gateway does not wait as long as the poll: the next one waits less");
-                self.changes.transport.set_due(now.boot + self.settings.timing.pause);
+                self.changes.transport.set_due(now.boot + self.settings.timing.poll_pause);
             }
             (CallKind::Poll | CallKind::Catalogue, 400..) => {
                 tracing::info!(call = ?request.kind, status, "the license authority does not answer this now");
@@ -88,7 +88,7 @@ impl Engine {
             CallKind::Poll => {
                 self.changes.transport.poll_lost(now.boot);
                 if !self.changes.transport.waits() {
-                    let (low, high) = self.settings.timing.poll;
+                    let (low, high) = self.settings.timing.poll_interval;
                     self.changes.transport.set_due(now.boot + draw.between(low, high));
                 }
                 self.calls.heartbeat_at(now.boot);
@@ -206,7 +206,7 @@ impl Engine {
     /// Asks for changes again later; a failed fetch of the catalogue needs nothing.
     fn put_off(&mut self, request: &Request, retry_after: Option<Duration>, now: Reading, draw: &Draw) {
         if request.kind == CallKind::Poll {
-            let (low, high) = self.settings.timing.poll;
+            let (low, high) = self.settings.timing.poll_interval;
             self.changes
                 .transport
                 .set_due(now.boot + draw.between(low, high).max(retry_after.unwrap_or_default()));

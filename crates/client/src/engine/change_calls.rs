@@ -30,12 +30,12 @@ impl Engine {
         let due = if self.changes.transport.kind() == TransportKind::Stream {
             now.boot
         } else if !waited {
-            let (low, high) = self.settings.timing.poll;
+            let (low, high) = self.settings.timing.poll_interval;
             now.boot + draw.between(low, high)
         } else if news {
             now.boot
         } else {
-            now.boot.max(request.sent + self.settings.timing.pause)
+            now.boot.max(request.sent + self.settings.timing.poll_pause)
         };
         self.changes.transport.set_due(due);
     }

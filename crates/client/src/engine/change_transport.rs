@@ -133,7 +133,7 @@ impl ChangeTransport {
         if !surely && self.streams_lost < LOST {
             return;
         }
-        let again = timing.stream_again.saturating_mul(1 << self.given_up.min(DOUBLED));
+        let again = timing.stream_retry.saturating_mul(1 << self.given_up.min(DOUBLED));
         self.stream_at = Some(now + draw.jitter(again));
         self.given_up += 1;
         // One more that is lost is enough to give them up again.
@@ -163,10 +163,10 @@ impl ChangeTransport {
     /// Returns how long the next poll waits at the authority. The wait is shorter until one has been answered here, so
     /// that a network that swallows long polls hides no change for longer than polling would.
     pub(super) fn poll_wait(&self, timing: &Timing) -> Duration {
-        let longest = self.too_long.map_or(timing.wait, |too_long| timing.wait.min(too_long / 2));
+        let longest = self.too_long.map_or(timing.poll_wait, |too_long| timing.poll_wait.min(too_long / 2));
         match (self.waits(), self.waiting_works) {
             (true, true) => longest,
-            (true, false) => longest.min(timing.poll.0),
+            (true, false) => longest.min(timing.poll_interval.0),
             (false, _) => Duration::ZERO,
         }
     }
@@ -230,7 +230,7 @@ mod tests {
         assert_eq!((transport.via(), transport.trouble()), (Via::LongPoll, Some("something cuts it")));
         transport.poll_answered(s(11));
         assert_eq!(transport.kind(), TransportKind::Poll);
-        transport.poll_answered(s(10) + timing.stream_again.mul_f64(1.2));
+        transport.poll_answered(s(10) + timing.stream_retry.mul_f64(1.2));
         assert_eq!(transport.kind(), TransportKind::Stream, "between two polls");
         assert_eq!(transport.via(), Via::LongPoll, "until it has worked");
         transport.stream_works();
@@ -249,11 +249,15 @@ mod tests {
     #[test]
     fn long_polls_that_are_lost_give_way_to_short_ones_for_a_while() {
         let (timing, mut transport) = (Timing::default(), ChangeTransport::new(s(0)));
-        assert_eq!(transport.poll_wait(&timing), timing.poll.0, "nothing shows yet that waiting works");
+        assert_eq!(
+            transport.poll_wait(&timing),
+            timing.poll_interval.0,
+            "nothing shows yet that waiting works"
+        );
         transport.poll_answered(s(1));
-        assert_eq!(transport.poll_wait(&timing), timing.wait);
+        assert_eq!(transport.poll_wait(&timing), timing.poll_wait);
         assert!(transport.gateway_timed_out(&timing));
-        assert_eq!(transport.poll_wait(&timing), timing.wait / 2);
+        assert_eq!(transport.poll_wait(&timing), timing.poll_wait / 2);
         for _ in 0..LOST {
             transport.poll_lost(s(2));
         }

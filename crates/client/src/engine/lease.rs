@@ -231,7 +231,7 @@ impl LeaseState {
 
     pub(super) fn catalogue_due(&self, timing: &Timing) -> Option<Duration> {
         self.grant.as_ref().filter(|_| self.stored.stop.is_none())?;
-        self.catalogue_fetch.due_with_backoff(timing.backoff.0, timing.refetch)
+        self.catalogue_fetch.due_with_backoff(timing.backoff.0, timing.refetch_interval)
     }
 
     pub(super) fn catalogue_sent(&mut self, now: Duration) {

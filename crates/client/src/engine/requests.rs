@@ -17,7 +17,7 @@ impl Engine {
         }
         self.drop_pending(now);
         let due = |at: Option<Duration>| at.is_some_and(|at| at <= now.boot);
-        let request = if due(self.keys.due(self.settings.timing.refetch)) {
+        let request = if due(self.keys.due(self.settings.timing.refetch_interval)) {
             self.keys.fetch_sent(now.boot);
             self.get(CallKind::Keyset, "/.well-known/kaching".to_owned(), None, now)
         } else if due(self.trial_due()) {
@@ -59,10 +59,10 @@ impl Engine {
     fn stream_request(&mut self, now: Reading, draw: &Draw) -> Option<Request> {
         let lease = self.lease.lease()?;
         // Streams that were opened together are not opened again together.
-        let life = draw.jitter(self.settings.timing.stream_life);
+        let life = draw.jitter(self.settings.timing.stream_lifetime);
         self.changes.set_stream(Stream::new(lease, life, now));
         let mut request = self.get(CallKind::Stream, "/v1/events".to_owned(), self.bearer(), now);
-        request.call.timeout = self.settings.timing.first;
+        request.call.timeout = self.settings.timing.first_event_timeout;
         Some(request)
     }
 
@@ -155,7 +155,7 @@ impl Engine {
         now: Reading,
     ) -> Request {
         let hash = request_hash("GET", &path, "", b"");
-        let timeout = self.settings.timing.call;
+        let timeout = self.settings.timing.call_timeout;
         let call = Call { method: "GET", path, body: Vec::new(), authorization, timeout };
         Request::new(kind, call, hash, self.lease.stops(), now)
     }
@@ -169,7 +169,7 @@ impl Engine {
         hash: Digest,
         now: Reading,
     ) -> Request {
-        let timeout = self.settings.timing.call;
+        let timeout = self.settings.timing.call_timeout;
         let call = Call { method: "POST", path: path.to_owned(), body, authorization, timeout };
         Request::new(kind, call, hash, self.lease.stops(), now)
     }

@@ -73,7 +73,7 @@ impl Engine {
             self.reached(now);
         }
         if !self.time.is_set() {
-            self.calls.heartbeat_at(now.boot + self.settings.timing.pause);
+            self.calls.heartbeat_at(now.boot + self.settings.timing.poll_pause);
         }
         true
     }
@@ -106,7 +106,7 @@ impl Engine {
         if newer {
             self.keys.want();
             // The authority answers again: new keys, which are fetched once a minute at most, may verify its answer.
-            if self.keys.due(self.settings.timing.refetch).is_some_and(|due| due <= now.boot) {
+            if self.keys.due(self.settings.timing.refetch_interval).is_some_and(|due| due <= now.boot) {
                 self.calls.end_backoff(now.boot);
             }
         }
@@ -293,7 +293,7 @@ impl Engine {
                     self.keys.want();
                 }
                 // The answer to a heartbeat is for this installation alone, and settles it.
-                self.calls.heartbeat_by(now.boot + self.settings.timing.pause);
+                self.calls.heartbeat_by(now.boot + self.settings.timing.poll_pause);
                 return false;
             }
         };
@@ -306,7 +306,7 @@ impl Engine {
         }
         self.lease.set_refusal(LastRefusal::of_push(&refusal));
         self.stop(&refusal, statement);
-        let (low, high) = self.settings.timing.refused;
+        let (low, high) = self.settings.timing.refused_interval;
         self.calls.heartbeat_at(now.boot + (low + high) / 2);
         true
     }
@@ -322,7 +322,7 @@ impl Engine {
 
     /// A refused client asks again, so that reinstating needs no restart.
     pub(super) fn heartbeat_later(&mut self, now: Reading, draw: &Draw) {
-        let (low, high) = self.settings.timing.refused;
+        let (low, high) = self.settings.timing.refused_interval;
         self.calls.heartbeat_at(now.boot + draw.between(low, high));
     }
 }

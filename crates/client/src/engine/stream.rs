@@ -135,7 +135,7 @@ impl Stream {
 
     /// Whether it has lived for long enough to count on the next one.
     pub(super) fn is_settled(&self, now: Reading, timing: &Timing) -> bool {
-        self.began && self.lived(now) >= timing.settled
+        self.began && self.lived(now) >= timing.stream_settled
     }
 
     fn lived(&self, now: Reading) -> Duration {
@@ -151,7 +151,9 @@ impl Stream {
         if self.count > EVENTS + EVENTS_PER_S * lived.as_secs() {
             return Err(StreamEnd::Failed(CHANGED));
         }
-        if now.boot >= self.last + if self.began { timing.silence } else { timing.first } {
+        if now.boot
+            >= self.last + if self.began { timing.silence_timeout } else { timing.first_event_timeout }
+        {
             let failure =
                 if self.began { StreamFailure::Broken(HELD) } else { StreamFailure::HeldBack(HELD) };
             return Err(StreamEnd::Failed(failure));
@@ -183,7 +185,7 @@ impl Stream {
             (_, Reply::Answer { status: 404 | 405 | 501, .. }) => (StreamFailure::Unsupported, None),
             (_, Reply::Answer { status: 200, .. }) => (ANOTHER, None),
             (_, Reply::Answer { retry_after, .. }) => {
-                let (low, high) = timing.poll;
+                let (low, high) = timing.poll_interval;
                 let wait = draw.between(low, high).max(retry_after.unwrap_or_default());
                 (StreamFailure::Unopened, Some(wait))
             }
@@ -266,7 +268,7 @@ mod tests {
         let answer = |status| Reply::Answer { status, body: Vec::new(), retry_after: None };
         assert_eq!(after(stream(), answer(404)), failed(StreamFailure::Unsupported, false));
         assert_eq!(after(stream(), answer(200)), failed(ANOTHER, false));
-        let (failure, wait) = (StreamFailure::Unopened, Some(timing.poll.0));
+        let (failure, wait) = (StreamFailure::Unopened, Some(timing.poll_interval.0));
         assert_eq!(after(stream(), answer(503)), Aftermath::Failed { failure, wait, unreached: false });
     }
 }

@@ -39,7 +39,7 @@ impl Engine {
         });
         let path = "/v1/validate";
         let hash = request_hash("POST", path, "", &body);
-        let timeout = settings.timing.call;
+        let timeout = settings.timing.call_timeout;
         Some(ValidationCall {
             call: Call { method: "POST", path: path.to_owned(), body, authorization: None, timeout },
             hash,

@@ -12,10 +12,10 @@ impl Engine {
     /// Returns when there is something to do next, apart from polls.
     pub(crate) fn wake(&self, now: Reading) -> Duration {
         let timing = &self.settings.timing;
-        let mut due = vec![self.disk.mark_due(timing.mark)];
+        let mut due = vec![self.disk.mark_due(timing.mark_interval)];
         if self.sends() && !self.calls.is_in_flight() {
             let calls = [
-                self.keys.due(timing.refetch),
+                self.keys.due(timing.refetch_interval),
                 self.trial_due(),
                 self.activation_due(),
                 self.heartbeat_due(),
@@ -51,7 +51,7 @@ impl Engine {
     pub(super) fn activation_due(&self) -> Option<Duration> {
         self.keys.trusted()?;
         self.settings.license_key.as_ref()?;
-        self.activation.due(self.settings.timing.reactivate)
+        self.activation.due(self.settings.timing.reactivate_interval)
     }
 
     pub(super) fn heartbeat_due(&self) -> Option<Duration> {
@@ -94,6 +94,6 @@ impl Engine {
     }
 
     pub(super) fn heartbeat_soon(&mut self, now: Reading) {
-        self.calls.heartbeat_by(now.boot + self.settings.timing.poll.0);
+        self.calls.heartbeat_by(now.boot + self.settings.timing.poll_interval.0);
     }
 }

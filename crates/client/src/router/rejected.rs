@@ -35,7 +35,7 @@ impl Rejected {
     }
 }
 
-/// A key that does not work is an error of the caller, for every reason; `code` tells them apart.
+/// A key that does not work is an error of the caller, for every reason; `code` says which.
 impl From<StartError> for Rejected {
     fn from(error: StartError) -> Self {
         let mut detail = error.to_string();

@@ -611,22 +611,22 @@ pub(crate) fn answer(shared: &Arc<(Mutex<Desk>, Condvar)>, request: Request) -> 
 /// A stream: the present state, then each change, and a ping where there is none.
 fn events(shared: &Arc<(Mutex<Desk>, Condvar)>, desk: &Desk) -> Answer {
     let shared = Arc::clone(shared);
-    let (cuts, mut told) = (desk.cuts, None);
+    let (cuts, mut sent) = (desk.cuts, None);
     Answer::Stream(Box::new(move || {
         let open = |desk: &Desk| !desk.down && desk.cuts == cuts;
         let desk = shared.0.lock().unwrap();
         let wait = desk.ping;
-        let quiet = |desk: &mut Desk| open(desk) && told == Some((desk.epoch, desk.rev));
+        let quiet = |desk: &mut Desk| open(desk) && sent == Some((desk.epoch, desk.rev));
         let mut desk = shared.1.wait_timeout_while(desk, wait, quiet).unwrap().0;
         if !open(&desk) {
             return None;
         }
-        let before = told.replace((desk.epoch, desk.rev));
+        let before = sent.replace((desk.epoch, desk.rev));
         if before.is_none() {
             desk.begun += 1;
             shared.1.notify_all();
         }
-        Some(if before == told {
+        Some(if before == sent {
             format!("event: ping\ndata: {}\n\n", json!({"now": desk.clock()}))
         } else {
             desk.event(before.is_none())

@@ -6,8 +6,8 @@ use crate::world::World;
 
 #[test]
 fn a_yes_allocates_nothing() {
-    let world = World::new();
-    let guard = world.start();
+    let world = World::simulated();
+    let guard = world.launch();
     let ask = || {
         guard.check().unwrap();
         guard.require("audit_export").unwrap();

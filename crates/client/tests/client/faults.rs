@@ -18,8 +18,8 @@ use crate::{
 
 mod phases;
 mod replays;
-mod roads;
 mod table;
+mod unreachable;
 
 use phases::PHASES;
 use table::{Effect, ROWS, Row};
@@ -47,11 +47,11 @@ impl Faulty {
     /// A guard behind the proxy, yet to be started.
     fn builder(&self) -> Builder {
         let timing = Timing {
-            start: START,
-            call: CALL,
-            wait: Duration::from_secs(1),
-            first: CALL,
-            silence: CALL,
+            start_timeout: START,
+            call_timeout: CALL,
+            poll_wait: Duration::from_secs(1),
+            first_event_timeout: CALL,
+            silence_timeout: CALL,
             ..timing()
         };
         self.world.builder_at(&self.proxy.url()).timing(timing)
@@ -110,7 +110,7 @@ fn no_fault_stops_starts_or_delays_a_client_without_proof() {
     watch_for_panics();
     let began = Instant::now();
     let cells: Vec<_> = ROWS.iter().flat_map(|row| PHASES.iter().map(move |phase| (row, phase))).collect();
-    let (next, told) = (Mutex::new(cells.iter()), Mutex::new(BTreeMap::new()));
+    let (next, outcomes) = (Mutex::new(cells.iter()), Mutex::new(BTreeMap::new()));
     // They wait for each other's time limits, not for the machine.
     thread::scope(|scope| {
         for _ in 0..24 {
@@ -121,27 +121,27 @@ fn no_fault_stops_starts_or_delays_a_client_without_proof() {
                         let text = panic.downcast_ref::<String>().cloned();
                         text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
                     });
-                    told.lock().unwrap().insert((row.name, *phase), outcome);
+                    outcomes.lock().unwrap().insert((row.name, *phase), outcome);
                 }
             });
         }
     });
-    let told = told.into_inner().unwrap();
-    print(&told);
+    let outcomes = outcomes.into_inner().unwrap();
+    print(&outcomes);
     println!("{} faults, {} phases, {:.0?}", ROWS.len(), PHASES.len(), began.elapsed());
-    let failed: Vec<_> = told.iter().filter(|(_, outcome)| outcome.is_err()).collect();
+    let failed: Vec<_> = outcomes.iter().filter(|(_, outcome)| outcome.is_err()).collect();
     assert!(failed.is_empty(), "{failed:#?}");
     assert_eq!(*PANICS.lock().unwrap(), [""; 0], "threads of the client panicked");
 }
 
-fn print(told: &BTreeMap<(&str, &str), Result<String, Option<String>>>) {
+fn print(outcomes: &BTreeMap<(&str, &str), Result<String, Option<String>>>) {
     print!("| fault ");
     PHASES.iter().for_each(|(phase, _)| print!("| {phase} "));
     println!("|\n|---{}|", "|---".repeat(PHASES.len()));
     for row in ROWS {
         print!("| {} ", row.name);
         for (phase, _) in PHASES {
-            print!("| {} ", told[&(row.name, *phase)].as_deref().unwrap_or("**violated**"));
+            print!("| {} ", outcomes[&(row.name, *phase)].as_deref().unwrap_or("**violated**"));
         }
         println!("|");
     }

@@ -1,4 +1,4 @@
-//! The async face: the same calls, awaited.
+//! The calls as futures.
 
 use std::{
     future::{Future as _, poll_fn},
@@ -39,16 +39,16 @@ async fn a_change_and_the_end_are_awaited() {
     let (guard, control) = FakeLicense::new("team").start();
     let mut watch = guard.watch();
     assert!(matches!(watch.changed().await, Some(State::Active { .. })), "the present state comes first");
-    let hearing = tokio::spawn(async move {
-        let told = watch.changed().await;
-        (told, watch)
+    let watching = tokio::spawn(async move {
+        let change = watch.changed().await;
+        (change, watch)
     });
     control.refuse(ErrorCode::LicenseRevoked);
-    let (told, mut watch) = tokio::time::timeout(DEADLINE, hearing).await.unwrap().unwrap();
-    assert_eq!(told, Some(State::Refused { code: ErrorCode::LicenseRevoked.into() }));
-    let hearing = tokio::spawn(async move { watch.changed().await });
+    let (change, mut watch) = tokio::time::timeout(DEADLINE, watching).await.unwrap().unwrap();
+    assert_eq!(change, Some(State::Refused { code: ErrorCode::LicenseRevoked.into() }));
+    let watching = tokio::spawn(async move { watch.changed().await });
     guard.shutdown_async().await.unwrap();
-    assert_eq!(tokio::time::timeout(DEADLINE, hearing).await.unwrap().unwrap(), None);
+    assert_eq!(tokio::time::timeout(DEADLINE, watching).await.unwrap().unwrap(), None);
 }
 
 /// Counts how often it is woken.
@@ -74,7 +74,7 @@ fn a_watch_needs_no_runtime_and_one_that_is_dropped_misses_nothing() {
         assert_eq!(changed.as_mut().poll(&mut cx), Poll::Pending);
     }
     control.refuse(ErrorCode::LicenseSuspended);
-    assert_eq!(woken.0.load(Ordering::SeqCst), 0, "who was dropped is not woken");
+    assert_eq!(woken.0.load(Ordering::SeqCst), 0, "a dropped future is not woken");
     let mut changed = pin!(watch.changed());
     assert!(matches!(changed.as_mut().poll(&mut cx), Poll::Ready(Some(State::Refused { .. }))));
 }

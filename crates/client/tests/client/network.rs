@@ -1,17 +1,21 @@
 //! A network that fails, lies or is slow stops nothing; time does.
 
+use std::time::Duration;
+
 use kaching_base::ErrorCode;
-use kaching_client::{State, Via};
+use kaching_client::{State, Timing, Via};
+use serde_json::json;
 
 use crate::{
     authority::{Fault, problem},
-    world::{World, until, until_active},
+    simulated::Launch as _,
+    world::{DEADLINE, World, timing, until, until_active},
 };
 
 #[test]
-fn without_contact_it_runs_until_the_grace_ends_and_comes_back_by_itself() {
-    let world = World::new();
-    let guard = world.start();
+fn without_contact_it_runs_until_the_grace_ends_and_comes_back_without_help() {
+    let world = World::simulated();
+    let guard = world.launch();
     until_active(&guard);
     world.authority.change(|desk| desk.down = true);
     until(&guard, |state| matches!(state, State::Offline { .. }));
@@ -32,8 +36,8 @@ fn without_contact_it_runs_until_the_grace_ends_and_comes_back_by_itself() {
 
 #[test]
 fn an_unsigned_answer_stops_nothing() {
-    let world = World::new();
-    let guard = world.start();
+    let world = World::simulated();
+    let guard = world.launch();
     let answers = [
         (403, problem(ErrorCode::LicenseRevoked).to_string()),
         (403, "<html>Please sign in to this network</html>".to_owned()),
@@ -58,7 +62,7 @@ fn an_unsigned_answer_stops_nothing() {
 #[test]
 fn without_long_polls_it_polls_in_intervals() {
     let world = World::without_streams();
-    let guard = world.start();
+    let guard = world.launch();
     world.authority.change(|desk| {
         for _ in 0..3 {
             desk.faults.push(("/v1/changes", Fault::LoseAnswer));
@@ -72,8 +76,8 @@ fn without_long_polls_it_polls_in_intervals() {
 
 #[test]
 fn a_clock_set_back_after_a_reboot_extends_nothing() {
-    let world = World::new();
-    let guard = world.start();
+    let world = World::simulated();
+    let guard = world.launch();
     until_active(&guard);
     world.authority.change(|desk| desk.down = true);
     until(&guard, |state| matches!(state, State::Offline { .. }));
@@ -81,7 +85,7 @@ fn a_clock_set_back_after_a_reboot_extends_nothing() {
     drop(guard);
     world.clock.reboot();
     world.clock.set_wall(0);
-    let guard = world.start();
+    let guard = world.launch();
     guard.check().unwrap();
     world.clock.advance(1_101);
     guard.check().unwrap_err();
@@ -97,7 +101,8 @@ fn asks_from(rev: u64) -> impl Fn(&crate::authority::Desk) -> Option<()> {
 
 #[test]
 fn a_revision_that_nobody_signed_ends_with_the_next_lease() {
-    let world = World::without_streams();
+    let world = World::new();
+    world.authority.change(|desk| desk.events = false);
     let guard = world.start();
     world.authority.until(asks_from(1));
     world.authority.change(|desk| {
@@ -116,7 +121,7 @@ fn a_revision_that_nobody_signed_ends_with_the_next_lease() {
 #[test]
 fn after_a_restore_it_asks_from_the_revision_that_holds_there() {
     let world = World::without_streams();
-    let guard = world.start();
+    let guard = world.launch();
     world.authority.change(|desk| desk.rev = 50);
     world.authority.until(asks_from(50));
     world.authority.change(|desk| desk.down = true);
@@ -130,7 +135,7 @@ fn after_a_restore_it_asks_from_the_revision_that_holds_there() {
 #[test]
 fn a_license_that_a_restore_suspends_runs_again_once_reinstated() {
     let world = World::without_streams();
-    let guard = world.start();
+    let guard = world.launch();
     world.authority.change(|desk| desk.rev = 50);
     world.authority.until(asks_from(50));
     world.authority.change(|desk| {
@@ -140,4 +145,38 @@ fn a_license_that_a_restore_suspends_runs_again_once_reinstated() {
     until(&guard, |state| matches!(state, State::Refused { .. }));
     world.authority.suspend(None);
     until_active(&guard);
+}
+
+/// As behind a proxy that answers polls itself.
+#[test]
+fn polls_that_get_nonsense_are_not_repeated_in_haste() {
+    let world = World::without_streams();
+    world.authority.change(|desk| {
+        desk.faults.extend((0..100).map(|_| ("/v1/changes", Fault::Say(200, "<html>".to_owned()))));
+    });
+    let pause = Duration::from_millis(400);
+    let guard =
+        world.builder().timing(Timing { poll_interval: (pause, pause), ..timing() }).launch(&world).unwrap();
+    let asked =
+        |desk: &crate::authority::Desk| desk.seen.iter().filter(|path| path.contains("changes")).count();
+    world.authority.until(|desk| (asked(desk) >= 4).then_some(()));
+    let began = world.clock.passed();
+    let (before, beats) = world.authority.change(|desk| (asked(desk), desk.beats.len()));
+    world.authority.until(|desk| (asked(desk) >= before + 3).then_some(()));
+    let took = world.clock.passed() - began;
+    assert!(took >= 2 * pause, "three more polls after {took:?}");
+    let beats = world.authority.desk().beats.len() - beats;
+    assert!(beats <= 4, "{beats} heartbeats with three questions");
+    guard.check().unwrap();
+}
+
+#[test]
+fn a_refusal_that_nothing_can_verify_yet_delays_no_start() {
+    let world = World::simulated();
+    let mut refusal = problem(kaching_base::ErrorCode::LicenseRevoked);
+    refusal["statement"] = json!("eyJhbGciOiJFZERTQSJ9.e30.AA");
+    let answer = Fault::Say(403, refusal.to_string());
+    world.authority.change(|desk| desk.faults.push(("/.well-known/kaching", answer)));
+    let timing = Timing { refetch_interval: DEADLINE, ..timing() };
+    world.builder().timing(timing).launch(&world).unwrap().check().unwrap();
 }

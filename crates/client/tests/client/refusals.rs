@@ -11,9 +11,9 @@ use crate::world::{DEADLINE, World, until, until_active, until_refused};
 #[test]
 fn a_suspension_stops_and_a_reinstatement_runs_again_without_restart() {
     let world = World::simulated();
-    let (told, stops) = mpsc::channel();
+    let (sender, stops) = mpsc::channel();
     let guard =
-        world.builder().on_stop(move |state| told.send(state.clone()).unwrap()).launch(&world).unwrap();
+        world.builder().on_stop(move |state| sender.send(state.clone()).unwrap()).launch(&world).unwrap();
     for _ in 0..2 {
         let began = world.clock.passed();
         world.authority.suspend(Some(ErrorCode::LicenseSuspended));

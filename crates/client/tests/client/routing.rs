@@ -15,7 +15,10 @@ use kaching_client::{Fingerprint, Guard, router, testing::FakeLicense};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
-use crate::world::{KEY, World, eventually, until_active};
+use crate::{
+    simulated::Launch as _,
+    world::{KEY, World, eventually, until_active},
+};
 
 const OTHER: &str = "CHORUS-11111-11111-11111-11111-11111";
 
@@ -228,8 +231,8 @@ async fn keys_that_are_entered_together_get_their_own_answers() {
 
 #[tokio::test]
 async fn a_node_runs_on_the_handover_of_the_router() {
-    let world = World::new();
-    let guard = world.start();
+    let world = World::simulated();
+    let guard = world.launch();
     let lease = shown(&nested(&guard), "lease").await;
     assert_eq!(lease.status, StatusCode::OK);
     let bytes = lease.body.to_string().into_bytes();
@@ -238,8 +241,7 @@ async fn a_node_runs_on_the_handover_of_the_router() {
         .fingerprint(Fingerprint::custom("cluster-1").unwrap())
         .state_dir(world.dir.path().join("follower"))
         .clock(world.clock.clone())
-        .start_async()
-        .await
+        .launch(&world)
         .unwrap();
     follower.require("audit_export").unwrap();
 }

@@ -1,5 +1,5 @@
-//! Guards without threads on the clock of their test. Whatever waits takes steps: each carries all requests that are due,
-//! and lets time pass until the next is.
+//! Guards without threads on the clock of their test. Waiting takes steps: each carries the requests that are due, and lets
+//! time pass.
 
 use std::{
     cell::{Cell, RefCell},
@@ -9,7 +9,7 @@ use std::{
 };
 
 use kaching_client::{
-    Builder, Guard, StartError,
+    Builder, Clock as _, Guard, StartError,
     simulation::{Carried, Carrier, Driver, Sent, Step},
 };
 
@@ -24,6 +24,8 @@ type Shared = Arc<(std::sync::Mutex<Desk>, std::sync::Condvar)>;
 thread_local! {
     /// The guards of the present test.
     static PRODUCTS: RefCell<Vec<Rc<Product>>> = const { RefCell::new(Vec::new()) };
+    /// How much time has passed in the present test.
+    static PASSED: Cell<Duration> = const { Cell::new(Duration::ZERO) };
     /// How many random numbers the present test has drawn.
     static DRAWN: Cell<u64> = const { Cell::new(1) };
 }
@@ -33,6 +35,8 @@ struct Product {
     driver: Driver,
     authority: Shared,
     clock: Arc<MovedClock>,
+    /// When it looks again at the holder that it follows.
+    follow_due: Cell<Duration>,
     /// A call that arrives with the next step, so that the state before its answer is seen.
     in_flight: RefCell<Option<Sent>>,
     open: RefCell<Option<Open>>,
@@ -96,6 +100,7 @@ fn run(builder: Builder, world: &World) -> Result<(Guard, Result<(), StartError>
         driver,
         authority,
         clock,
+        follow_due: Cell::default(),
         in_flight: RefCell::default(),
         open: RefCell::default(),
     });
@@ -118,23 +123,19 @@ fn fill(bytes: &mut [u8]) {
 
 /// Whether the guards of the present test are simulated.
 pub(crate) fn is_running() -> bool {
-    PRODUCTS.with_borrow(|products| !products.is_empty())
+    PRODUCTS.with_borrow(|products| products.iter().any(|product| !product.driver.is_closed()))
 }
 
 /// Waits until something is found, for as long as the clocks say.
 pub(crate) fn until<T>(what: &str, found: impl Fn() -> Option<T>) -> T {
-    let began = now();
+    let end = PASSED.get() + DEADLINE;
     loop {
         if let Some(found) = found() {
             return found;
         }
-        assert!(now() < began + DEADLINE, "{what}");
+        assert!(PASSED.get() < end, "{what}");
         step();
     }
-}
-
-fn now() -> Duration {
-    PRODUCTS.with_borrow(|products| products.last().map_or(Duration::ZERO, |product| product.clock.passed()))
 }
 
 /// Carries all that is due, or lets time pass until something is.
@@ -151,10 +152,15 @@ fn step() {
             None => acted = true,
         }
     }
-    if !acted {
-        let clocks = products.first().expect("a guard runs");
-        clocks.clock.pass(wait.max(Duration::from_millis(1)));
-    }
+    // An exchange takes a moment, too.
+    let moment = Duration::from_millis(1);
+    let wait = if acted { moment } else { wait.max(moment) };
+    PASSED.set(PASSED.get() + wait);
+    // Guards of one world have one clock.
+    let mut clocks: Vec<_> = products.iter().map(|product| &product.clock).collect();
+    clocks.sort_unstable_by_key(|clock| Arc::as_ptr(clock));
+    clocks.dedup_by(|one, other| Arc::ptr_eq(one, other));
+    clocks.into_iter().for_each(|clock| clock.pass(wait));
 }
 
 impl Product {
@@ -165,6 +171,9 @@ impl Product {
                 closed();
             }
             return None;
+        }
+        if let Some(wait) = self.follow() {
+            return Some(wait);
         }
         if let Some(sent) = self.in_flight.take() {
             self.carry(sent);
@@ -189,13 +198,23 @@ impl Product {
         }
     }
 
+    /// Looks at the holder when that is due, and returns how long nothing is. `None` if it follows nobody.
+    fn follow(&self) -> Option<Duration> {
+        let now = self.clock.boot();
+        if now >= self.follow_due.get() {
+            self.follow_due.set(now + self.driver.follow()?);
+        }
+        Some(self.follow_due.get() - now)
+    }
+
     fn desk(&self) -> std::sync::MutexGuard<'_, Desk> {
         self.authority.0.lock().unwrap()
     }
 
     fn carry(&self, sent: Sent) {
         if sent.path().starts_with("/v1/changes") && !self.desk().down {
-            let due = self.clock.passed() + sent.timeout().saturating_sub(crate::world::timing().call);
+            let due =
+                self.clock.passed() + sent.timeout().saturating_sub(crate::world::timing().call_timeout);
             self.open.replace(Some(Open { sent, kind: OpenKind::Poll { due } }));
             return;
         }

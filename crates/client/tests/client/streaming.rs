@@ -1,6 +1,6 @@
 //! The stream of changes: what comes by it, what it survives, and what takes its place.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use kaching_base::{ActivationId, ErrorCode, Seconds};
 use kaching_client::{Guard, State, Timing, Via, Warning};
@@ -9,17 +9,18 @@ use serde_json::json;
 
 use crate::{
     authority::{Desk, Fault, problem},
+    simulated::Launch as _,
     world::{DEADLINE, World, eventually, timing, until, until_active, until_refused},
 };
 
-const EVENTS: &str = "/v1/events";
+pub(crate) const EVENTS: &str = "/v1/events";
 
-fn until_via(guard: &Guard, via: Via) {
+pub(crate) fn until_via(guard: &Guard, via: Via) {
     until(guard, |state| *state == State::Active { via });
 }
 
 /// How often a path was asked for.
-fn asked(desk: &Desk, path: &str) -> usize {
+pub(crate) fn asked(desk: &Desk, path: &str) -> usize {
     desk.seen.iter().filter(|seen| seen.contains(path)).count()
 }
 
@@ -30,44 +31,25 @@ fn warns(guard: &Guard) -> bool {
 
 /// A world whose next streams meet this.
 fn meeting(faults: impl IntoIterator<Item = Fault>) -> World {
-    let world = World::new();
-    world.authority.change(|desk| desk.faults.extend(faults.into_iter().map(|fault| (EVENTS, fault))));
-    world
+    World::simulated().with_stream_faults(faults)
 }
 
 /// Intervals at which nothing but the stream and questions bring anything within a test, and streams soon fail.
-fn slow() -> Timing {
+pub(crate) fn slow() -> Timing {
     let ms = Duration::from_millis;
-    Timing { first: ms(300), silence: ms(300), settled: ms(400), poll: (DEADLINE, DEADLINE), ..timing() }
-}
-
-#[test]
-fn a_refusal_on_the_stream_stops_immediately_and_the_next_heartbeat_reports_its_delay() {
-    let world = World::new();
-    let (told, stops) = std::sync::mpsc::channel();
-    let guard = world.builder().on_stop(move |_| told.send(Instant::now()).unwrap()).start().unwrap();
-    until_via(&guard, Via::Stream);
-    // A change before the present state would be part of it, and its time would not be known.
-    world.authority.until(|desk| (desk.begun > 0).then_some(()));
-    let began = Instant::now();
-    world.authority.suspend(Some(ErrorCode::LicenseSuspended));
-    let took = stops.recv_timeout(DEADLINE).unwrap() - began;
-    assert_eq!(guard.check().unwrap_err().code_text(), "license_suspended");
-    let heard = |desk: &Desk| desk.beats.iter().find_map(|beat| beat.body["heard_ms"].as_u64());
-    let heard = world.authority.until(heard);
-    assert!(u128::from(heard) <= took.as_millis() + 1000, "{heard} ms, of {took:?}");
-    let beats = world.authority.desk().beats.len();
-    world.authority.until(|desk| (desk.beats.len() >= beats + 2).then_some(()));
-    let desk = world.authority.desk();
-    let last = desk.beats.last().unwrap();
-    assert!(last.body["heard_ms"].is_null(), "it is reported once: {last:?}");
-    assert_eq!(asked(&desk, "/v1/changes"), 0, "nothing had to be asked for");
+    Timing {
+        first_event_timeout: ms(300),
+        silence_timeout: ms(300),
+        stream_settled: ms(400),
+        poll_interval: (DEADLINE, DEADLINE),
+        ..timing()
+    }
 }
 
 #[test]
 fn a_hint_brings_a_heartbeat_within_its_time() {
-    let world = World::new();
-    let guard = world.builder().timing(slow()).start().unwrap();
+    let world = World::simulated();
+    let guard = world.builder().timing(slow()).launch(&world).unwrap();
     world.authority.until(|desk| (desk.begun > 0).then_some(()));
     for (plan, within_ms) in [("team", 500), ("community", 0), ("team", 1)] {
         world.authority.change(|desk| {
@@ -84,8 +66,9 @@ fn a_hint_brings_a_heartbeat_within_its_time() {
 
 #[test]
 fn a_change_while_a_stream_is_cut_is_not_missed() {
-    let world = World::new();
-    let guard = world.builder().timing(Timing { settled: Duration::ZERO, ..slow() }).start().unwrap();
+    let world = World::simulated();
+    let guard =
+        world.builder().timing(Timing { stream_settled: Duration::ZERO, ..slow() }).launch(&world).unwrap();
     until_via(&guard, Via::Stream);
     for code in [Some(ErrorCode::LicenseSuspended), None, Some(ErrorCode::LicenseExpired), None] {
         let streams = asked(&world.authority.desk(), EVENTS);
@@ -105,7 +88,7 @@ fn a_change_while_a_stream_is_cut_is_not_missed() {
 
 #[test]
 fn streams_that_the_authority_ends_are_no_fault_of_the_network() {
-    let world = World::new();
+    let world = World::simulated();
     let first = world.authority.desk().event(true);
     let end = |reason: &str| {
         let end = json!({"ends": reason, "now": world.authority.desk().clock()});
@@ -113,13 +96,15 @@ fn streams_that_the_authority_ends_are_no_fault_of_the_network() {
     };
     // A server that is stopped again and again: each time the stream is simply opened again.
     let leaving = meeting((0..5).map(|_| end("leaving")));
-    let guard = leaving.builder().timing(Timing { stream_again: DEADLINE, ..slow() }).start().unwrap();
+    let guard =
+        leaving.builder().timing(Timing { stream_retry: DEADLINE, ..slow() }).launch(&leaving).unwrap();
     leaving.authority.until(|desk| (asked(desk, EVENTS) > 5).then_some(()));
     until_via(&guard, Via::Stream);
     assert_eq!(guard.warnings(), []);
-    // Whoever is displaced again and again gives way to questions, and blames nobody either.
+    // A stream that is replaced again and again gives way to polls, and no warning blames the network either.
     let replaced = meeting((0..3).map(|_| end("replaced")));
-    let guard = replaced.builder().timing(Timing { stream_again: DEADLINE, ..slow() }).start().unwrap();
+    let guard =
+        replaced.builder().timing(Timing { stream_retry: DEADLINE, ..slow() }).launch(&replaced).unwrap();
     until_via(&guard, Via::LongPoll);
     assert_eq!(guard.warnings(), []);
 }
@@ -128,7 +113,8 @@ fn streams_that_the_authority_ends_are_no_fault_of_the_network() {
 fn a_proxy_that_holds_back_events_is_reported_and_polls_take_over() {
     for text in [String::new(), ": held\n\n".to_owned(), "event: ping\ndata: {".to_owned()] {
         let world = meeting([Fault::Hold(text)]);
-        let guard = world.builder().timing(Timing { stream_again: DEADLINE, ..slow() }).start().unwrap();
+        let guard =
+            world.builder().timing(Timing { stream_retry: DEADLINE, ..slow() }).launch(&world).unwrap();
         until_via(&guard, Via::LongPoll);
         let warning = guard.warnings().iter().map(ToString::to_string).collect::<String>();
         assert!(warning.contains("holds back") && warning.contains("buffering"), "{warning}");
@@ -142,7 +128,7 @@ fn a_proxy_that_holds_back_events_is_reported_and_polls_take_over() {
 #[test]
 fn once_a_stream_lives_again_the_warning_goes() {
     let world = meeting((0..2).map(|_| Fault::Hold(String::new())));
-    let guard = world.builder().timing(slow()).start().unwrap();
+    let guard = world.builder().timing(slow()).launch(&world).unwrap();
     until_via(&guard, Via::LongPoll);
     until_via(&guard, Via::Stream);
     assert_eq!(guard.warnings(), []);
@@ -153,7 +139,7 @@ fn once_a_stream_lives_again_the_warning_goes() {
 
 #[test]
 fn streams_that_are_cut_again_and_again_give_way_to_polls() {
-    let world = World::new();
+    let world = World::simulated();
     let first = world.authority.desk().event(true);
     let silent = || Fault::Hold(first.clone());
     let cut = || Fault::Stream(first.clone());
@@ -169,7 +155,8 @@ fn streams_that_are_cut_again_and_again_give_way_to_polls() {
     ];
     for (why, faults) in cases {
         let world = meeting(faults);
-        let guard = world.builder().timing(Timing { stream_again: DEADLINE, ..slow() }).start().unwrap();
+        let guard =
+            world.builder().timing(Timing { stream_retry: DEADLINE, ..slow() }).launch(&world).unwrap();
         until_via(&guard, Via::LongPoll);
         let warning = guard.warnings().iter().map(ToString::to_string).collect::<String>();
         assert!(warning.contains(why), "{why}: {warning}");
@@ -186,7 +173,7 @@ fn without_streams_and_long_polls_it_polls_in_intervals() {
         desk.faults.extend((0..3).map(|_| ("/v1/changes", Fault::LoseAnswer)));
         desk.rev += 1;
     });
-    let guard = world.builder().timing(Timing { stream_again: DEADLINE, ..timing() }).start().unwrap();
+    let guard = world.builder().timing(Timing { stream_retry: DEADLINE, ..timing() }).launch(&world).unwrap();
     until_via(&guard, Via::Polling);
     world.authority.suspend(Some(ErrorCode::LicenseSuspended));
     until_refused(&guard, "license_suspended");
@@ -194,9 +181,9 @@ fn without_streams_and_long_polls_it_polls_in_intervals() {
 
 #[test]
 fn an_authority_without_streams_is_polled_without_a_warning() {
-    let world = World::new();
+    let world = World::simulated();
     world.authority.change(|desk| desk.events = false);
-    let guard = world.start();
+    let guard = world.launch();
     until_via(&guard, Via::LongPoll);
     assert_eq!(guard.warnings(), []);
     world.authority.suspend(Some(ErrorCode::LicenseSuspended));
@@ -212,11 +199,12 @@ fn an_authority_that_has_no_room_for_a_stream_is_asked_less_often_than_it_says()
     let busy = || Fault::Say(503, problem(ErrorCode::Overloaded).to_string());
     let world = meeting((0..3).map(|_| busy()));
     let poll = Duration::from_millis(300);
-    let began = Instant::now();
-    let timing = Timing { poll: (poll, poll), stream_again: DEADLINE, ..slow() };
-    let guard = world.builder().timing(timing).start().unwrap();
+    let began = world.clock.passed();
+    let timing = Timing { poll_interval: (poll, poll), stream_retry: DEADLINE, ..slow() };
+    let guard = world.builder().timing(timing).launch(&world).unwrap();
     until_via(&guard, Via::LongPoll);
-    assert!(began.elapsed() >= 2 * poll, "three streams in {:?}", began.elapsed());
+    let took = world.clock.passed() - began;
+    assert!(took >= 2 * poll, "three streams in {took:?}");
     assert_eq!(guard.warnings(), [], "nothing on the way is at fault");
     world.authority.suspend(Some(ErrorCode::LicenseSuspended));
     until_refused(&guard, "license_suspended");
@@ -243,12 +231,12 @@ fn a_refusal_that_proves_nothing_stops_nothing() {
         |desk| sign(desk, |refusal| refusal.exp = refusal.iat - Seconds(1)),
     ];
     for forge in forged {
-        let world = World::new();
+        let world = World::simulated();
         world.authority.change(|desk| {
             let event = json!({"rev": 1, "epoch": 1, "refusal": forge(desk)});
             desk.faults.push((EVENTS, Fault::Stream(format!("data: {event}\n\n"))));
         });
-        let guard = world.start();
+        let guard = world.launch();
         // The stream after that one comes when all of it was read.
         world.authority.until(|desk| (asked(desk, EVENTS) > 1).then_some(()));
         guard.check().unwrap();
@@ -260,20 +248,20 @@ fn a_refusal_that_proves_nothing_stops_nothing() {
 
 #[test]
 fn the_same_refusal_with_a_signature_stops() {
-    let world = World::new();
+    let world = World::simulated();
     world.authority.change(|desk| {
         let refusal = desk.pushed(ErrorCode::LicenseRevoked, |refusal| refusal.rev = Some(9));
         let event = json!({"rev": 9, "epoch": 1, "refusal": refusal});
         desk.faults.push((EVENTS, Fault::Hold(format!("data: {event}\n\n"))));
     });
-    let guard = world.start();
+    let guard = world.launch();
     until_refused(&guard, "license_revoked");
 }
 
 #[test]
 fn an_authority_that_is_gone_is_found_again() {
-    let world = World::new();
-    let guard = world.start();
+    let world = World::simulated();
+    let guard = world.launch();
     until_via(&guard, Via::Stream);
     for _ in 0..2 {
         world.authority.change(|desk| desk.down = true);
@@ -290,9 +278,9 @@ fn an_authority_that_is_gone_is_found_again() {
 
 #[test]
 fn a_restored_authority_is_asked_for_its_keys_and_a_lease_and_stops_nobody() {
-    let world = World::new();
+    let world = World::simulated();
     world.authority.change(|desk| desk.rev = 50);
-    let guard = world.builder().timing(slow()).start().unwrap();
+    let guard = world.builder().timing(slow()).launch(&world).unwrap();
     world.authority.until(|desk| (asked(desk, EVENTS) > 0).then_some(()));
     let before = world.authority.change(|desk| {
         (desk.epoch, desk.rev, desk.plan, desk.keyset_version) = (2, 3, "team", 2);
@@ -312,7 +300,7 @@ fn a_restored_authority_is_asked_for_its_keys_and_a_lease_and_stops_nobody() {
 fn an_epoch_that_nobody_signed_ends_with_the_next_lease() {
     let event = "data: {\"rev\": 1000000, \"epoch\": 1000000}\n\n".to_owned();
     let world = meeting([Fault::Stream(event)]);
-    let guard = world.start();
+    let guard = world.launch();
     world.authority.until(|desk| (asked(desk, EVENTS) > 1).then_some(()));
     guard.check().unwrap();
     world.authority.suspend(Some(ErrorCode::LicenseSuspended));
@@ -321,9 +309,9 @@ fn an_epoch_that_nobody_signed_ends_with_the_next_lease() {
 
 #[test]
 fn an_authority_that_refuses_delays_still_gets_heartbeats() {
-    let world = World::new();
+    let world = World::simulated();
     world.authority.change(|desk| desk.takes_heard = false);
-    let guard = world.start();
+    let guard = world.launch();
     until_via(&guard, Via::Stream);
     world.authority.until(|desk| (asked(desk, EVENTS) > 0).then_some(()));
     for _ in 0..2 {
@@ -335,37 +323,4 @@ fn an_authority_that_refuses_delays_still_gets_heartbeats() {
         until_via(&guard, Via::Stream);
     }
     assert_eq!(world.authority.desk().not_heard, 1, "once is enough to know");
-}
-
-#[test]
-fn a_shutdown_closes_a_silent_stream() {
-    let first = World::new().authority.desk().event(true);
-    let silent = Timing { silence: 10 * DEADLINE, first: 10 * DEADLINE, ..timing() };
-    let acts: [fn(Guard); 3] = [drop, |guard| guard.shutdown().unwrap(), |guard| guard.deactivate().unwrap()];
-    for end in acts {
-        let world = meeting([Fault::Hold(first.clone())]);
-        let guard = world.builder().timing(silent.clone()).start().unwrap();
-        world.authority.until(|desk| (asked(desk, EVENTS) > 0).then_some(()));
-        assert_eq!(world.authority.desk().closed, 0);
-        end(guard);
-        world.authority.until(|desk| (desk.closed > 0).then_some(()));
-    }
-}
-
-#[test]
-fn another_license_has_another_stream() {
-    let first = World::new().authority.desk().event(true);
-    let world = meeting([Fault::Hold(first)]);
-    let silent = Timing { silence: 10 * DEADLINE, first: 10 * DEADLINE, ..slow() };
-    let guard = world.builder().timing(silent).start().unwrap();
-    world.authority.until(|desk| (asked(desk, EVENTS) > 0).then_some(()));
-    let key = "CHORUS-11111-11111-11111-11111-11111";
-    world.authority.change(|desk| {
-        desk.other_license();
-        desk.key = key.to_owned();
-    });
-    guard.activate(kaching_client::LicenseKey::new(key)).unwrap();
-    world.authority.until(|desk| (asked(desk, EVENTS) > 1).then_some(()));
-    world.authority.suspend(Some(ErrorCode::LicenseSuspended));
-    until_refused(&guard, "license_suspended");
 }

@@ -2,10 +2,11 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, Condvar, Mutex,
         atomic::{AtomicI64, AtomicU64, Ordering},
     },
-    time::{Duration, Instant},
+    thread,
+    time::Duration,
 };
 
 use kaching_base::Timestamp;
@@ -13,7 +14,7 @@ use kaching_client::{Builder, Clock, Fingerprint, Guard, LicenseKey, State, Timi
 use tempfile::TempDir;
 
 use crate::{
-    authority::Authority,
+    authority::{Authority, Fault},
     simulated::{self, Launch as _},
 };
 
@@ -74,6 +75,10 @@ impl MovedClock {
 
 impl Clock for MovedClock {
     fn boot(&self) -> Duration {
+        if !self.is_simulated && thread::current().name().is_some_and(|name| name.starts_with("kaching-")) {
+            *READS.0.lock().unwrap() += 1;
+            READS.1.notify_all();
+        }
         self.passed() + Duration::from_millis(self.boot_ms.load(Ordering::SeqCst))
     }
 
@@ -106,9 +111,16 @@ impl World {
 
     /// A world in which changes have to be asked for.
     pub(crate) fn without_streams() -> Self {
-        let world = Self::new();
+        let world = Self::simulated();
         world.authority.change(|desk| desk.events = false);
         world
+    }
+
+    /// The next streams of changes meet these faults.
+    pub(crate) fn with_stream_faults(self, faults: impl IntoIterator<Item = Fault>) -> Self {
+        let faults = faults.into_iter().map(|fault| ("/v1/events", fault));
+        self.authority.change(|desk| desk.faults.extend(faults));
+        self
     }
 
     /// A guard of this world, yet to be changed and started.
@@ -116,7 +128,7 @@ impl World {
         self.builder_at(&self.authority.url())
     }
 
-    /// As [`builder`](Self::builder), with another way to the authority.
+    /// As [`builder`](Self::builder), with another address of the authority.
     pub(crate) fn builder_at(&self, url: &str) -> Builder {
         self.keyless_at(url).license_key(LicenseKey::new(KEY))
     }
@@ -145,22 +157,22 @@ impl World {
 pub(crate) fn timing() -> Timing {
     let ms = Duration::from_millis;
     Timing {
-        start: ms(5000),
-        call: ms(2000),
-        wait: ms(2000),
-        poll: (ms(20), ms(40)),
-        refused: (ms(50), ms(100)),
+        start_timeout: ms(5000),
+        call_timeout: ms(2000),
+        poll_wait: ms(2000),
+        poll_interval: (ms(20), ms(40)),
+        refused_interval: (ms(50), ms(100)),
         backoff: (ms(20), ms(100)),
-        reactivate: ms(50),
-        refetch: ms(50),
-        mark: ms(60_000),
-        pause: ms(10),
-        first: ms(2000),
-        silence: ms(2000),
-        settled: ms(0),
-        stream_again: ms(100),
-        stream_life: ms(3_600_000),
-        follow: ms(10),
+        reactivate_interval: ms(50),
+        refetch_interval: ms(50),
+        mark_interval: ms(60_000),
+        poll_pause: ms(10),
+        first_event_timeout: ms(2000),
+        silence_timeout: ms(2000),
+        stream_settled: ms(0),
+        stream_retry: ms(100),
+        stream_lifetime: ms(3_600_000),
+        follow_interval: ms(10),
     }
 }
 
@@ -183,15 +195,21 @@ pub(crate) fn until_refused(guard: &Guard, code: &str) {
     until(guard, |state| matches!(state, State::Refused { code: found } if found.as_str() == code));
 }
 
-/// Waits until something holds that nothing announces.
+/// How often threads of guards have read their clock. They do so after each thing that they have done.
+static READS: (Mutex<u64>, Condvar) = (Mutex::new(0), Condvar::new());
+
+/// Waits until something holds that nothing announces. With threads, it is checked after each read of the clock.
 pub(crate) fn eventually(what: &str, holds: impl Fn() -> bool) {
     if simulated::is_running() {
         return simulated::until(&format!("{what} did not happen"), || holds().then_some(()));
     }
-    let end = Instant::now() + DEADLINE;
-    while !holds() {
-        assert!(Instant::now() < end, "{what} did not happen");
-        // Threads of the guard do the work meanwhile.
-        std::thread::park_timeout(Duration::from_millis(1));
+    let (reads, read) = &READS;
+    loop {
+        let before = *reads.lock().unwrap();
+        if holds() {
+            return;
+        }
+        let waited = read.wait_timeout_while(reads.lock().unwrap(), DEADLINE, |reads| *reads == before);
+        assert!(!waited.unwrap().1.timed_out(), "{what} did not happen");
     }
 }

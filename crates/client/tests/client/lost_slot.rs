@@ -1,4 +1,4 @@
-//! An installation whose slot others have: what its authority signs stops it.
+//! An installation that has lost its slot: a signed answer of its authority stops it.
 
 use kaching_base::{ActivationId, ErrorCode};
 use kaching_client::{Guard, StartError, State};

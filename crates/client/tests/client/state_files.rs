@@ -1,4 +1,4 @@
-//! The state on disk: what is put back, planted or lost there.
+//! The state on disk: restored, planted and lost files.
 
 use std::{
     fs,
@@ -11,7 +11,10 @@ use kaching_base::ErrorCode;
 use kaching_client::{Fingerprint, Guard, StartError, State};
 use kaching_license::Digest;
 
-use crate::world::{World, eventually, until_active, until_refused};
+use crate::{
+    simulated::Launch as _,
+    world::{World, eventually, until_active, until_refused},
+};
 
 const FILES: [&str; 2] = ["state-a.json", "state-b.json"];
 
@@ -22,7 +25,7 @@ fn path(world: &World, name: &str) -> PathBuf {
 /// A start while the authority does not answer.
 fn start_offline(world: &World) -> Result<Guard, StartError> {
     world.authority.change(|desk| desk.down = true);
-    let started = world.builder().start_timeout(Duration::from_millis(300)).start();
+    let started = world.builder().start_timeout(Duration::from_millis(300)).launch(world);
     world.authority.change(|desk| desk.down = false);
     started
 }
@@ -51,8 +54,8 @@ fn write_with_checksum(world: &World, sequence: u64, state: &str) {
 
 /// A world whose license is suspended, with the stop on disk.
 fn stopped() -> World {
-    let world = World::new();
-    let guard = world.start();
+    let world = World::simulated();
+    let guard = world.launch();
     until_active(&guard);
     world.authority.suspend(Some(ErrorCode::LicenseSuspended));
     until_refused(&guard, "license_suspended");
@@ -87,8 +90,8 @@ fn a_stop_that_is_edited_away_does_not_start_again() {
 
 #[test]
 fn another_name_of_the_boot_does_not_verify() {
-    let world = World::new();
-    drop(world.start());
+    let world = World::simulated();
+    drop(world.launch());
     for name in FILES {
         let text = fs::read_to_string(path(&world, name)).unwrap();
         fs::write(path(&world, name), text.replace("boot-0", "boot-9")).unwrap();
@@ -98,19 +101,19 @@ fn another_name_of_the_boot_does_not_verify() {
 
 #[test]
 fn a_state_survives_a_reboot_and_a_cluster_s_goes_to_another_directory() {
-    let world = World::new();
-    drop(world.start());
+    let world = World::simulated();
+    drop(world.launch());
     world.clock.reboot();
     drop(start_offline(&world).unwrap());
     fs::rename(world.dir.path().join("license"), world.dir.path().join("moved")).unwrap();
     world.authority.change(|desk| desk.down = true);
-    world.builder().state_dir(world.dir.path().join("moved")).start().unwrap().check().unwrap();
+    world.builder().state_dir(world.dir.path().join("moved")).launch(&world).unwrap().check().unwrap();
 }
 
 #[test]
 fn the_state_of_an_older_version_is_read_once_and_rewritten() {
-    let world = World::new();
-    drop(world.start());
+    let world = World::simulated();
+    drop(world.launch());
     let (sequence, state) = newest(&world);
     let older = state.replacen("{\"version\":2,", "{\"version\":1,", 1);
     write_with_checksum(&world, sequence, &older);
@@ -132,7 +135,7 @@ fn a_mistyped_fingerprint_costs_nothing_once_it_is_put_right() {
     for _ in 0..2 {
         world.authority.change(|desk| desk.down = true);
         let mistyped = world.builder().fingerprint(other.clone());
-        finds_nothing(mistyped.start_timeout(Duration::from_millis(200)).start());
+        finds_nothing(mistyped.start_timeout(Duration::from_millis(200)).launch(&world));
     }
     let error = start_offline(&world).err().unwrap();
     assert!(matches!(error, StartError::Refused { .. }), "the stop is still there: {error}");
@@ -147,9 +150,9 @@ fn fill_disk(world: &World) {
 
 #[test]
 fn a_stop_that_cannot_be_written_leaves_nothing_to_start_on() {
-    let world = World::new();
-    let guard = world.start();
-    let follower = world.start();
+    let world = World::simulated();
+    let guard = world.launch();
+    let follower = world.launch();
     until_active(&guard);
     fill_disk(&world);
     world.authority.suspend(Some(ErrorCode::LicenseRevoked));
@@ -158,20 +161,18 @@ fn a_stop_that_cannot_be_written_leaves_nothing_to_start_on() {
         assert!(!path(&world, name).exists(), "{name}");
     }
     // Followers read nothing there any more.
-    let ends = (0..20).any(|_| {
+    eventually("the stop of the follower", || {
         world.clock.advance(121);
-        let wait = Duration::from_millis(200);
-        follower.watch().until(wait, |state| matches!(state, State::Unknown { .. })).is_some()
+        matches!(follower.state(), State::Unknown { .. })
     });
-    assert!(ends, "{:?}", follower.state());
     drop((guard, follower));
     finds_nothing(start_offline(&world));
 }
 
 #[test]
 fn a_slot_that_is_given_back_on_a_full_disk_leaves_nothing_to_start_on() {
-    let world = World::new();
-    let guard = world.start();
+    let world = World::simulated();
+    let guard = world.launch();
     until_active(&guard);
     fill_disk(&world);
     guard.deactivate().unwrap();
@@ -181,8 +182,8 @@ fn a_slot_that_is_given_back_on_a_full_disk_leaves_nothing_to_start_on() {
 
 #[test]
 fn a_failed_write_leaves_the_last_state() {
-    let world = World::new();
-    let guard = world.start();
+    let world = World::simulated();
+    let guard = world.launch();
     until_active(&guard);
     fill_disk(&world);
     guard.set_level("nodes", 2).unwrap();
@@ -194,8 +195,8 @@ fn a_failed_write_leaves_the_last_state() {
 #[test]
 fn without_contact_and_by_the_clock_past_the_end_it_runs_for_a_day_of_each_boot() {
     const DAY: u64 = 86_400;
-    let world = World::new();
-    drop(world.start());
+    let world = World::simulated();
+    drop(world.launch());
     world.clock.reboot();
     world.clock.set_wall(1_800_000_000 + 400 * 86_400);
     let guard = start_offline(&world).unwrap();
@@ -218,26 +219,26 @@ fn without_contact_and_by_the_clock_past_the_end_it_runs_for_a_day_of_each_boot(
 
 #[test]
 fn nothing_is_written_to_where_a_planted_link_leads() {
-    let world = World::new();
-    drop(world.start());
+    let world = World::simulated();
+    drop(world.launch());
     let victim = world.dir.path().join("victim");
     fs::write(&victim, "precious").unwrap();
     for name in FILES {
         symlink(&victim, path(&world, &format!("{name}.new"))).unwrap();
     }
-    world.start().check().unwrap();
+    world.launch().check().unwrap();
     assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
     fs::remove_file(path(&world, "lock")).unwrap();
     symlink(&victim, path(&world, "lock")).unwrap();
-    let error = world.builder().start().err().unwrap();
+    let error = world.builder().launch(&world).err().unwrap();
     assert!(matches!(error, StartError::StateDir { .. }), "{error}");
     assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
 }
 
 #[test]
 fn a_state_is_not_read_through_a_link() {
-    let world = World::new();
-    drop(world.start());
+    let world = World::simulated();
+    drop(world.launch());
     let elsewhere = world.dir.path().join("elsewhere");
     fs::create_dir(&elsewhere).unwrap();
     for name in FILES {
@@ -249,23 +250,23 @@ fn a_state_is_not_read_through_a_link() {
 
 #[test]
 fn a_directory_that_others_can_write_is_refused_with_advice_and_one_of_our_group_is_not() {
-    let world = World::new();
-    drop(world.start());
+    let world = World::simulated();
+    drop(world.launch());
     let dir = world.dir.path().join("license");
     let set = |mode| fs::set_permissions(&dir, fs::Permissions::from_mode(mode)).unwrap();
     for mode in [0o777, 0o1777, 0o702] {
         set(mode);
-        let error = world.builder().start().err().unwrap().to_string();
+        let error = world.builder().launch(&world).err().unwrap().to_string();
         assert!(error.contains("other users can write") && error.contains("chmod"), "{mode:o}: {error}");
     }
     set(0o2770);
-    world.start().check().unwrap();
+    world.launch().check().unwrap();
     if rustix::process::geteuid().is_root() {
         std::os::unix::fs::chown(&dir, None, Some(54_321)).unwrap();
-        let error = world.builder().start().err().unwrap().to_string();
+        let error = world.builder().launch(&world).err().unwrap().to_string();
         assert!(error.contains("chmod"), "a group that is not ours: {error}");
         std::os::unix::fs::chown(&dir, Some(54_321), Some(0)).unwrap();
-        let error = world.builder().start().err().unwrap().to_string();
+        let error = world.builder().launch(&world).err().unwrap().to_string();
         assert!(error.contains("another user"), "{error}");
     }
 }

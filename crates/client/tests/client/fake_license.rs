@@ -1,4 +1,4 @@
-//! The guard for a product's own tests: it says what a test says, through the same gates.
+//! The guard for a product's own tests: it says what a test says, through the same checks.
 
 use std::{
     sync::mpsc,
@@ -51,8 +51,8 @@ fn a_refusal_is_watched_reported_and_withdrawn() {
     let (guard, control) = licensed().start();
     let mut watch = guard.watch();
     watch.next(Duration::ZERO).unwrap();
-    let (told, stops) = mpsc::channel();
-    guard.on_stop(move |state| drop(told.send(state.clone())));
+    let (sender, stops) = mpsc::channel();
+    guard.on_stop(move |state| drop(sender.send(state.clone())));
     control.refuse(ErrorCode::LicenseSuspended);
     assert_eq!(guard.check().unwrap_err().code, Some(ErrorCode::LicenseSuspended.into()));
     let refused = State::Refused { code: ErrorCode::LicenseSuspended.into() };

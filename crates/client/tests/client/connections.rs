@@ -1,4 +1,4 @@
-//! Ways to the authority that somebody has to name: a certificate authority of one's own, a proxy.
+//! Settings of the connection to the authority: a custom certificate authority, a proxy.
 
 use std::{
     fs, io,

@@ -1,4 +1,4 @@
-//! An authority whose clock went back, or that speaks for another issuer: installations go on.
+//! An authority whose clock was set back, or that has another issuer: installations keep running.
 
 use kaching_base::ErrorCode;
 use kaching_client::Guard;
