@@ -98,7 +98,7 @@ impl Servers {
 }
 
 fn pass_on(mut from: &TcpStream, mut to: &TcpStream) {
-    // Whoever ends first ends it for both.
+    // The side that ends first ends it for both.
     let _ = io::copy(&mut from, &mut to);
     let _ = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
 }

@@ -13,8 +13,8 @@ use std::{
 use serde_json::json;
 
 use crate::{
-    audience::{Heard, Listener},
-    dice::Dice,
+    listeners::{Listener, Received},
+    random::Random,
     server::Server,
     wire::{CLIENT, Target},
 };
@@ -29,7 +29,7 @@ pub(crate) struct Changing {
     key: String,
     suspended: bool,
     pub(crate) rev: u64,
-    dice: Dice,
+    random: Random,
 }
 
 /// Has those who listen or wait go home, also where something has failed.
@@ -48,13 +48,13 @@ impl Changing {
             "limits": {"activations": {"kind": "slots", "max": 4}}});
         let made = server.ask("POST", "licenses", &body);
         let text = |name: &str| made[name].as_str().unwrap().to_owned();
-        Self { license: text("id"), key: text("key"), suspended: false, rev: 1, dice: Dice::new(6) }
+        Self { license: text("id"), key: text("key"), suspended: false, rev: 1, random: Random::new(6) }
     }
 
     /// One more installation, on its way to the authority.
     pub(crate) fn listener(&mut self, target: Target) -> Listener {
-        let fingerprint = self.dice.nonce();
-        Listener::activate(target, &self.key, &fingerprint, &mut self.dice)
+        let fingerprint = self.random.nonce();
+        Listener::activate(target, &self.key, &fingerprint, &mut self.random)
     }
 
     /// Suspends or reinstates it at this server.
@@ -66,7 +66,7 @@ impl Changing {
         self.rev = changed["revision"].as_u64().unwrap();
     }
 
-    /// How soon each of these hears of a change. Servers make them in turn: who listens to another one hears of it when
+    /// How soon each of these learns of a change. Servers make them in turn: a listener at another server learns of it when
     /// that has looked.
     pub(crate) fn soonest<const N: usize>(
         &mut self,
@@ -76,17 +76,17 @@ impl Changing {
         let ended = AtomicBool::new(false);
         thread::scope(|scope| {
             let _ends = Ends(&ended);
-            let heard = listeners.map(|listener| listen(scope, listener, &ended).0);
+            let received = listeners.map(|listener| listen(scope, listener, &ended).0);
             // The present state when a stream begins.
-            for heard in &heard {
-                heard.recv_timeout(DEADLINE).unwrap();
+            for received in &received {
+                received.recv_timeout(DEADLINE).unwrap();
             }
             let mut soonest = [Duration::MAX; N];
             for server in servers.iter().cycle().take(CHANGES) {
                 let began = Instant::now();
                 self.change(server);
-                for (soonest, heard) in soonest.iter_mut().zip(&heard) {
-                    let next = || heard.recv_timeout(DEADLINE).unwrap();
+                for (soonest, received) in soonest.iter_mut().zip(&received) {
+                    let next = || received.recv_timeout(DEADLINE).unwrap();
                     let (_, at) = iter::repeat_with(next).find(|(rev, _)| *rev >= self.rev).unwrap();
                     *soonest = (*soonest).min(at - began);
                 }
@@ -114,7 +114,7 @@ pub(crate) fn listen<'scope>(
     scope: &'scope Scope<'scope, '_>,
     listener: &'scope Listener,
     ended: &'scope AtomicBool,
-) -> (Receiver<Heard>, ScopedJoinHandle<'scope, u64>) {
-    let (tell, heard) = channel();
-    (heard, scope.spawn(move || listener.listen(&tell, ended)))
+) -> (Receiver<Received>, ScopedJoinHandle<'scope, u64>) {
+    let (sender, received) = channel();
+    (received, scope.spawn(move || listener.listen(&sender, ended)))
 }

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 use kaching_testkit::{Scratch, pair};
 
 use crate::{
-    dice::Dice,
+    load::Load,
+    random::Random,
     rounds::{fresh, under_load},
     server::Server,
-    stage::Stage,
     verify,
 };
 
@@ -21,32 +21,38 @@ pub(crate) fn fail_over(times: usize) -> String {
     let began = Instant::now();
     let pair = pair();
     let mut server = Server::on(Scratch::at(pair.url()));
-    let beside = server.beside();
-    let (ledger, mut probe) = fresh(&server);
-    let (stage, mut dice, token) = (Stage::default(), Dice::new(3), server.token.clone());
+    let replica = server.replica();
+    let (acknowledged, mut probe) = fresh(&server);
+    let (load, mut random, token) = (Load::default(), Random::new(3), server.token.clone());
     let mut longest = Duration::ZERO;
-    let both = [server.address.into(), beside.address.into()];
-    under_load(&both, &both[1..], &token, &ledger, &stage, || {
+    let both = [server.address.into(), replica.address.into()];
+    under_load(&both, &both[1..], &token, &acknowledged, &load, || {
         for _ in 0..times {
-            stage.work(100 + dice.below(300), Duration::from_micros(dice.below(3000)));
+            load.work(100 + random.below(300), Duration::from_micros(random.below(3000)));
             let lost = Instant::now();
             pair.fail_over().unwrap();
-            // All go on by themselves, without a start or a word from anybody.
-            stage.work(GOES_ON, Duration::ZERO);
+            // All servers go on without a restart and without an operator.
+            load.work(GOES_ON, Duration::ZERO);
             longest = longest.max(lost.elapsed());
-            stage.until_parked();
-            // Asked of the one, and by way of the other: they share what they know.
-            verify::standing(&server, &ledger, &mut probe, &mut stage.way(beside.address), &mut dice);
+            load.until_parked();
+            // One server is asked for the state, and the probe goes to the other: they share a database.
+            verify::standing(
+                &server,
+                &acknowledged,
+                &mut probe,
+                &mut load.client(replica.address),
+                &mut random,
+            );
             pair.mend().unwrap();
         }
     });
-    let writes = verify::everything(&mut server, &ledger, &probe);
-    let (answers, repeated) = stage.counts();
+    let writes = verify::everything(&mut server, &acknowledged, &probe);
+    let (answers, repeated) = load.counts();
     format!(
         "two kaching serve on a primary and its standby: {times} failovers, {writes} acknowledged writes, 0 lost, \
          {answers} answers, {} outcomes unknown, {repeated} attempts without an answer, at most {longest:.0?} from the \
          loss to {GOES_ON} more answers, {:.0?} in all",
-        stage.unknown(),
+        load.unknown(),
         began.elapsed()
     )
 }

@@ -17,7 +17,7 @@ pub(crate) fn say(word: &str, number: impl std::fmt::Display) {
     out.flush().unwrap();
 }
 
-/// Runs on a license until it is killed: `busy` tells often, `quiet` leaves it to the guard, `last` ends in order; or
+/// Runs on a license until it is killed: `busy` reports often, `quiet` leaves it to the guard, `last` ends in order; or
 /// until it is ended by the guard, `stops-` so many milliseconds after the license.
 pub(crate) fn work(url: &str, root: &str, key: &str, dir: &str, manner: &str) {
     let began = Instant::now();

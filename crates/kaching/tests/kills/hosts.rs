@@ -9,7 +9,7 @@ use std::{
 
 use kaching_testkit::Engine;
 
-use crate::{dice::Dice, server::Server, verify::stored};
+use crate::{random::Random, server::Server, verify::stored};
 
 /// The bound of a start, as the builder documents it.
 const START: Duration = Duration::from_secs(10);
@@ -30,37 +30,39 @@ struct Life {
 /// Kills a host so many times, one after the other.
 pub(crate) fn kill_hosts(kills: usize) -> String {
     let hosts = Hosts::new(Engine::Sqlite);
-    let (mut dice, mut lives) = (Dice::new(3), Vec::new());
+    let (mut random, mut lives) = (Random::new(3), Vec::new());
     for round in 0..kills {
         lives.push(match round % 10 {
             // Long enough for the guard itself to have written what the host counted.
-            9 => hosts.start("quiet").killed(1, MEMORY + Duration::from_millis(dice.below(300))),
+            9 => hosts.start("quiet").killed(1, MEMORY + Duration::from_millis(random.below(300))),
             // Often in the middle of its start.
-            0..3 => hosts.start("busy").killed(0, Duration::from_micros(dice.below(150_000))),
+            0..3 => hosts.start("busy").killed(0, Duration::from_micros(random.below(150_000))),
             // Often in the middle of a heartbeat.
-            _ => hosts.start("busy").killed(3 + dice.below(60), Duration::from_micros(dice.below(20_000))),
+            _ => {
+                hosts.start("busy").killed(3 + random.below(60), Duration::from_micros(random.below(20_000)))
+            }
         });
         hosts.one_activation(lives.last().unwrap());
     }
-    hosts.tell("the client's host", kills, lives)
+    hosts.summarize("the client's host", kills, lives)
 }
 
 /// Kills the host that keeps the lease so many times, each while another follows it and takes its place.
 pub(crate) fn kill_holders(kills: usize) -> String {
     let hosts = Hosts::new(Engine::Sqlite);
-    let (mut dice, mut lives) = (Dice::new(4), Vec::new());
+    let (mut random, mut lives) = (Random::new(4), Vec::new());
     let mut holder = hosts.start("busy");
-    holder.hear(2);
+    holder.read_lines(2);
     for _ in 0..kills {
         let mut next = hosts.start("busy");
-        next.hear(2 + dice.below(20));
-        let life = holder.killed(dice.below(20), Duration::from_micros(dice.below(20_000)));
+        next.read_lines(2 + random.below(20));
+        let life = holder.killed(random.below(20), Duration::from_micros(random.below(20_000)));
         hosts.one_activation(&life);
         lives.push(life);
         holder = next;
     }
     lives.push(holder.killed(1, Duration::ZERO));
-    hosts.tell("the process that keeps the lease", kills, lives)
+    hosts.summarize("the process that keeps the lease", kills, lives)
 }
 
 /// A server, and one installation whose hosts come and go.
@@ -112,14 +114,14 @@ impl Hosts {
         assert!(life.started.is_none_or(|took| took < START), "a start took {:?}", life.started);
     }
 
-    /// Lets a last one end in order, and compares what is known of them all with what they said.
-    fn tell(mut self, who: &str, kills: usize, mut lives: Vec<Life>) -> String {
+    /// Lets a last one end in order, and compares the usage of all with what the authority has.
+    fn summarize(mut self, who: &str, kills: usize, mut lives: Vec<Life>) -> String {
         let mut last = self.spawn("last");
         let said =
             BufReader::new(last.stdout.take().unwrap()).lines().map(Result::unwrap).collect::<Vec<_>>();
         assert!(last.wait().unwrap().success(), "the last life ends in order");
         let mut life = Life::default();
-        said.iter().for_each(|line| life.hear(line));
+        said.iter().for_each(|line| life.read(line));
         life.kept = life.counted;
         self.one_activation(&life);
         lives.push(life);
@@ -152,7 +154,7 @@ fn activation(lives: &[Life]) -> &str {
 }
 
 impl Life {
-    fn hear(&mut self, line: &str) {
+    fn read(&mut self, line: &str) {
         let (word, rest) = line.split_once(' ').unwrap();
         match word {
             "started" => self.started = Some(Duration::from_millis(rest.parse().unwrap())),
@@ -167,43 +169,46 @@ impl Life {
 /// A host that works, and what it has said so far.
 struct Host {
     process: Child,
-    told: mpsc::Receiver<(Instant, String)>,
+    output: mpsc::Receiver<(Instant, String)>,
     reader: std::thread::JoinHandle<()>,
-    heard: Vec<(Instant, String)>,
+    lines: Vec<(Instant, String)>,
 }
 
 impl Host {
     fn listen_to(mut process: Child) -> Self {
         let output = BufReader::new(process.stdout.take().unwrap());
-        let (tell, told) = mpsc::channel();
+        let (sender, output_lines) = mpsc::channel();
         let reader = std::thread::spawn(move || {
-            output.lines().map_while(Result::ok).for_each(|line| tell.send((Instant::now(), line)).unwrap());
+            output
+                .lines()
+                .map_while(Result::ok)
+                .for_each(|line| sender.send((Instant::now(), line)).unwrap());
         });
-        Self { process, told, reader, heard: Vec::new() }
+        Self { process, output: output_lines, reader, lines: Vec::new() }
     }
 
     /// Waits for so many more lines.
-    fn hear(&mut self, lines: u64) {
-        let told = (0..lines).map(|_| self.told.recv().expect("the host works until it is killed"));
-        self.heard.extend(told);
+    fn read_lines(&mut self, lines: u64) {
+        let read = (0..lines).map(|_| self.output.recv().expect("the host works until it is killed"));
+        self.lines.extend(read);
     }
 
     /// Kills it a while after so many more lines. What it had counted long enough before must be found.
     fn killed(mut self, lines: u64, after: Duration) -> Life {
-        self.hear(lines);
+        self.read_lines(lines);
         let end = Instant::now() + after;
-        while let Ok(said) = self.told.recv_timeout(end.saturating_duration_since(Instant::now())) {
-            self.heard.push(said);
+        while let Ok(said) = self.output.recv_timeout(end.saturating_duration_since(Instant::now())) {
+            self.lines.push(said);
         }
         let killed = Instant::now();
         self.process.kill().unwrap();
         let status = self.process.wait().unwrap();
         assert_eq!(status.code(), None, "the host works until it is killed");
         self.reader.join().unwrap();
-        self.heard.extend(self.told.try_iter());
+        self.lines.extend(self.output.try_iter());
         let mut life = Life::default();
-        for (at, line) in &self.heard {
-            life.hear(line);
+        for (at, line) in &self.lines {
+            life.read(line);
             if line.starts_with("counts") && *at + MEMORY < killed {
                 life.kept = life.kept.max(life.counted);
             }

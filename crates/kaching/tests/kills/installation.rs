@@ -6,7 +6,7 @@ use kaching_base::Timestamp;
 use kaching_license::{Credential, Digest};
 use serde_json::json;
 
-use crate::{dice::Dice, stage::Way, wire::Call};
+use crate::{load::RetryingClient, random::Random, wire::Call};
 
 pub(crate) struct Installation {
     key: String,
@@ -42,20 +42,20 @@ impl Installation {
     }
 
     /// Does one thing that an installation does.
-    pub(crate) fn act(&mut self, way: &mut Way<'_>, dice: &mut Dice) {
-        match dice.below(20) {
-            _ if !self.active => drop(self.activate(way, dice)),
-            0 => drop(self.activate(way, dice)),
-            1 | 2 => self.deactivate(way, dice),
-            _ => self.heartbeat(way, dice),
+    pub(crate) fn act(&mut self, client: &mut RetryingClient<'_>, random: &mut Random) {
+        match random.below(20) {
+            _ if !self.active => drop(self.activate(client, random)),
+            0 => drop(self.activate(client, random)),
+            1 | 2 => self.deactivate(client, random),
+            _ => self.heartbeat(client, random),
         }
     }
 
     /// Activates, also where it is active already. Returns whether there was a slot.
-    pub(crate) fn activate(&mut self, way: &mut Way<'_>, dice: &mut Dice) -> bool {
+    pub(crate) fn activate(&mut self, client: &mut RetryingClient<'_>, random: &mut Random) -> bool {
         let body = json!({"license_key": self.key, "product": "chorus", "fingerprint": self.fingerprint,
-            "kind": "device", "nonce": dice.nonce()});
-        let answer = way.ask(&Call::new("POST", "/v1/activate", &body));
+            "kind": "device", "nonce": random.nonce()});
+        let answer = client.ask(&Call::new("POST", "/v1/activate", &body));
         if answer.status == 403 && answer.body["code"] == "activation_limit_reached" {
             assert!(!self.active, "{} has a slot, and is refused one", self.fingerprint);
             return false;
@@ -73,16 +73,16 @@ impl Installation {
         true
     }
 
-    fn heartbeat(&mut self, way: &mut Way<'_>, dice: &mut Dice) {
-        let usage: Vec<_> = (0..dice.below(3)).map(|at| (self.seq + 1 + at, 1 + dice.below(9))).collect();
+    fn heartbeat(&mut self, client: &mut RetryingClient<'_>, random: &mut Random) {
+        let usage: Vec<_> = (0..random.below(3)).map(|at| (self.seq + 1 + at, 1 + random.below(9))).collect();
         let at = Timestamp::from_seconds(1_800_000_000);
-        let told: Vec<_> = usage
+        let entries: Vec<_> = usage
             .iter()
             .map(|(seq, amount)| json!({"meter": "jobs", "amount": amount, "seq": seq, "at": at}))
             .collect();
         let fpr = Digest::of(&self.fingerprint).to_string();
-        let body = json!({"nonce": dice.nonce(), "fpr": fpr, "usage": told});
-        let answer = way.ask(&self.call(self.number + 1, "/v1/heartbeat", &body));
+        let body = json!({"nonce": random.nonce(), "fpr": fpr, "usage": entries});
+        let answer = client.ask(&self.call(self.number + 1, "/v1/heartbeat", &body));
         assert_eq!(answer.status, 200, "heartbeat {} was not taken: {}", self.number + 1, answer.body);
         self.number += 1;
         self.heartbeats += 1;
@@ -90,8 +90,8 @@ impl Installation {
         self.used.extend(usage);
     }
 
-    pub(crate) fn deactivate(&mut self, way: &mut Way<'_>, dice: &mut Dice) {
-        let answer = way.ask(&self.call(0, "/v1/deactivate", &json!({"nonce": dice.nonce()})));
+    pub(crate) fn deactivate(&mut self, client: &mut RetryingClient<'_>, random: &mut Random) {
+        let answer = client.ask(&self.call(0, "/v1/deactivate", &json!({"nonce": random.nonce()})));
         assert_eq!(answer.status, 204, "deactivate: {}", answer.body);
         self.active = false;
         self.deactivations += 1;

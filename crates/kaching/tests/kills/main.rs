@@ -15,21 +15,21 @@ use std::{process::ExitCode, thread};
 
 use kaching_testkit::Engine;
 
-mod audience;
 mod balancer;
 mod changing;
-mod dice;
 mod failovers;
 mod host;
 mod hosts;
 mod installation;
+mod listeners;
+mod load;
 mod operator;
 mod proxies;
 mod proxy;
+mod random;
 mod rolling;
 mod rounds;
 mod server;
-mod stage;
 mod stops;
 mod streams;
 mod upgrade;
@@ -41,41 +41,41 @@ const KILLS: usize = 50;
 const FAILOVERS: usize = 3;
 const ROUNDS: usize = 1;
 
-/// How many of them the environment says.
-fn told(name: &str, otherwise: usize) -> usize {
-    std::env::var(name).map_or(otherwise, |text| text.parse().expect("it is a number"))
+/// Returns the count that an environment variable sets.
+fn count_from_env(name: &str, default: usize) -> usize {
+    std::env::var(name).map_or(default, |text| text.parse().expect("it is a number"))
 }
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["host", url, root, key, dir, manner] => host::work(url, root, key, dir, manner),
-        ["servers"] => println!("{}", rounds::kill_servers(Engine::Sqlite, told("KILLS", KILLS))),
-        ["streams"] => println!("{}", streams::kill_under_a_stream(told("KILLS", KILLS))),
-        ["failovers"] => println!("{}", failovers::fail_over(told("FAILOVERS", FAILOVERS))),
-        ["proxies"] => println!("{}", proxies::restart_behind_them(told("ROUNDS", ROUNDS))),
+        ["servers"] => println!("{}", rounds::kill_servers(Engine::Sqlite, count_from_env("KILLS", KILLS))),
+        ["streams"] => println!("{}", streams::kill_under_a_stream(count_from_env("KILLS", KILLS))),
+        ["failovers"] => println!("{}", failovers::fail_over(count_from_env("FAILOVERS", FAILOVERS))),
+        ["proxies"] => println!("{}", proxies::restart_behind_them(count_from_env("ROUNDS", ROUNDS))),
         ["upgrade"] => println!("{}", upgrade::upgrade()),
-        ["rolling"] => println!("{}", rolling::restart_one_by_one(told("ROUNDS", ROUNDS))),
+        ["rolling"] => println!("{}", rolling::restart_one_by_one(count_from_env("ROUNDS", ROUNDS))),
         // As the test harness would: a filter that names something else, or a wish for a list, runs nothing.
         [filter, ..] if filter == "--list" || !(filter.starts_with('-') || "kills".contains(filter)) => {}
         _ => {
-            let (kills, failovers) = (told("KILLS", KILLS), told("FAILOVERS", FAILOVERS));
+            let (kills, failovers) = (count_from_env("KILLS", KILLS), count_from_env("FAILOVERS", FAILOVERS));
             // PostgreSQL keeps acknowledged writes on its own; the parts that are shared with it are tried on it as well.
             let on_postgres = kills / 4;
             let campaigns = [
                 thread::spawn(move || rounds::kill_servers(Engine::Sqlite, kills - on_postgres)),
                 thread::spawn(move || rounds::kill_servers(Engine::Postgres, on_postgres)),
                 thread::spawn(move || failovers::fail_over(failovers)),
-                thread::spawn(|| rolling::restart_one_by_one(told("ROUNDS", ROUNDS))),
-                thread::spawn(|| proxies::restart_behind_them(told("ROUNDS", ROUNDS))),
+                thread::spawn(|| rolling::restart_one_by_one(count_from_env("ROUNDS", ROUNDS))),
+                thread::spawn(|| proxies::restart_behind_them(count_from_env("ROUNDS", ROUNDS))),
                 thread::spawn(move || hosts::kill_hosts(kills)),
                 thread::spawn(move || hosts::kill_holders(kills.div_ceil(3))),
                 thread::spawn(stops::end_with_the_license),
                 thread::spawn(move || streams::kill_under_a_stream(kills.div_ceil(10))),
             ];
             // All of them end before a failure is reported: their servers end with them.
-            for told in campaigns.map(thread::JoinHandle::join) {
-                println!("{}", told.unwrap());
+            for report in campaigns.map(thread::JoinHandle::join) {
+                println!("{}", report.unwrap());
             }
         }
     }

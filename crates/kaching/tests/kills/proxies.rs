@@ -1,5 +1,5 @@
 //! The proxies of docs/scaling.md before three servers that are restarted one after the other: nobody notices, and what
-//! changes is heard of in time.
+//! changes arrives in time.
 
 use std::{
     sync::atomic::{AtomicBool, Ordering},
@@ -10,11 +10,11 @@ use std::{
 use crate::{
     balancer::status,
     changing::{Changing, Ends, listen},
-    dice::Dice,
+    load::Load,
     proxy::Proxy,
+    random::Random,
     rounds::{fresh, under_load},
     server::Server,
-    stage::Stage,
     verify,
     wire::Line,
 };
@@ -28,14 +28,14 @@ const LATER: Duration = Duration::from_millis(100);
 pub(crate) fn restart_behind_them(rounds: usize) -> String {
     let began = Instant::now();
     let first = Server::behind_proxies();
-    let mut servers = [first.beside(), first.beside(), first];
+    let mut servers = [first.replica(), first.replica(), first];
     let addresses = servers.each_ref().map(|server| server.address);
     let proxies = [Proxy::nginx(&addresses), Proxy::haproxy(&addresses)];
     proxies.iter().for_each(until_ready);
     let products = proxies.each_ref().map(|proxy| proxy.products.clone());
     let operators = proxies.each_ref().map(|proxy| proxy.operators.clone());
-    let (mut ledger, mut probe) = fresh(&servers[0]);
-    let (stage, mut dice, token) = (Stage::default(), Dice::new(5), servers[0].token.clone());
+    let (mut acknowledged, mut probe) = fresh(&servers[0]);
+    let (load, mut random, token) = (Load::default(), Random::new(5), servers[0].token.clone());
     let mut changing = Changing::new(&servers[0]);
     let listeners = products.clone().map(|target| changing.listener(target));
     let soonest = {
@@ -47,7 +47,7 @@ pub(crate) fn restart_behind_them(rounds: usize) -> String {
     };
     let [through @ .., direct] = soonest;
     assert!(through.iter().all(|soonest| *soonest < direct + LATER), "events are late: {soonest:?}");
-    ledger.apart = changing.apart(&servers[0]);
+    acknowledged.apart = changing.apart(&servers[0]);
 
     let (restarted, ended) = (AtomicBool::new(false), AtomicBool::new(false));
     let (streams, waits) = thread::scope(|scope| {
@@ -55,11 +55,11 @@ pub(crate) fn restart_behind_them(rounds: usize) -> String {
         let (rev, restarted) = (changing.rev, &restarted);
         let streams = listeners.each_ref().map(|listener| listen(scope, listener, &ended).1);
         let waits = listeners.each_ref().map(|listener| scope.spawn(move || listener.wait(rev, restarted)));
-        under_load(&products, &operators, &token, &ledger, &stage, || {
+        under_load(&products, &operators, &token, &acknowledged, &load, || {
             for _ in 0..rounds {
-                servers.iter_mut().for_each(|server| restart(server, &stage));
+                servers.iter_mut().for_each(|server| restart(server, &load));
             }
-            stage.until_parked();
+            load.until_parked();
         });
         restarted.store(true, Ordering::SeqCst);
         let waits = waits.map(|waits| waits.join().unwrap());
@@ -71,15 +71,21 @@ pub(crate) fn restart_behind_them(rounds: usize) -> String {
         streams.iter().chain(&waits).all(|count| *count > 1),
         "{streams:?} {waits:?} outlived their server"
     );
-    stage.assert_no_failure();
-    verify::standing(&servers[0], &ledger, &mut probe, &mut stage.way(products[0].clone()), &mut dice);
-    let writes = verify::everything(&mut servers[0], &ledger, &probe);
+    load.assert_no_failure();
+    verify::standing(
+        &servers[0],
+        &acknowledged,
+        &mut probe,
+        &mut load.client(products[0].clone()),
+        &mut random,
+    );
+    let writes = verify::everything(&mut servers[0], &acknowledged, &probe);
     format!(
         "three kaching serve behind nginx and HAProxy: {} restarts under load, {} calls, {} streams, {} waits, 0 failed, \
          {writes} acknowledged writes, 0 lost, events after {soonest:.1?} (nginx, HAProxy, it without TLS, no proxy), \
          {:.0?} in all",
         rounds * servers.len(),
-        stage.counts().0,
+        load.counts().0,
         streams.iter().sum::<u64>(),
         waits.iter().sum::<u64>(),
         began.elapsed()
@@ -96,11 +102,11 @@ fn until_ready(proxy: &Proxy) {
 }
 
 /// Ends a server as an init system does, starts it again, and waits until it is ready.
-fn restart(server: &mut Server, stage: &Stage) {
-    stage.work(100, Duration::ZERO);
+fn restart(server: &mut Server, load: &Load) {
+    load.work(100, Duration::ZERO);
     server.ask_to_end();
     server.until_ended();
-    stage.work(20, Duration::ZERO);
+    load.work(20, Duration::ZERO);
     server.restart();
     while status(&mut Line::to(server.address)) != Some(200) {}
 }

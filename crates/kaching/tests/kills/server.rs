@@ -95,7 +95,7 @@ impl Server {
     }
 
     /// Another one on the same database, as behind a balancer: only the master key is its own.
-    pub(crate) fn beside(&self) -> Self {
+    pub(crate) fn replica(&self) -> Self {
         let url = self.scratch.url.clone().expect("it is shared");
         let mut server = Self {
             binary: self.binary.clone(),

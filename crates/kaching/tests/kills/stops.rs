@@ -47,18 +47,18 @@ pub(crate) fn end_with_the_license() -> String {
 
 struct Host {
     process: Child,
-    told: Lines<BufReader<ChildStdout>>,
+    output: Lines<BufReader<ChildStdout>>,
 }
 
 impl Host {
     fn of(hosts: &Hosts, manner: &str) -> Self {
         let mut process = hosts.spawn(manner);
-        let told = BufReader::new(process.stdout.take().unwrap()).lines();
-        Self { process, told }
+        let output = BufReader::new(process.stdout.take().unwrap()).lines();
+        Self { process, output }
     }
 
     fn until(&mut self, wanted: &str) {
-        let said = self.told.by_ref().map(Result::unwrap).find(|line| *line == format!("is {wanted}"));
+        let said = self.output.by_ref().map(Result::unwrap).find(|line| *line == format!("is {wanted}"));
         assert!(said.is_some(), "it ended before it was {wanted}");
     }
 }

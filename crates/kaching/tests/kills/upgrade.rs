@@ -11,11 +11,11 @@ use kaching_testkit::Engine;
 
 use crate::{
     balancer::Balancer,
-    dice::Dice,
+    load::Load,
+    random::Random,
     rolling::restart,
     rounds::{fresh, under_load},
     server::{Server, THIS_RELEASE},
-    stage::Stage,
     verify,
 };
 
@@ -29,26 +29,26 @@ pub(crate) fn upgrade() -> String {
 fn replicas(previous: &Path) -> String {
     let began = Instant::now();
     let first = Server::of_release(previous, Engine::Postgres);
-    let mut servers = vec![first.beside(), first.beside(), first];
+    let mut servers = vec![first.replica(), first.replica(), first];
     let balancer = Balancer::start(servers.iter().map(|server| server.address).collect());
     let token = servers[0].token.clone();
-    let (ledger, mut probe) = fresh(&servers[0]);
-    let (stage, mut dice) = (Stage::default(), Dice::new(5));
+    let (acknowledged, mut probe) = fresh(&servers[0]);
+    let (load, mut random) = (Load::default(), Random::new(5));
     let target = [balancer.address.into()];
-    under_load(&target, &target, &token, &ledger, &stage, || {
+    under_load(&target, &target, &token, &acknowledged, &load, || {
         for release in [Path::new(THIS_RELEASE), previous, Path::new(THIS_RELEASE)] {
             for server in &mut servers {
                 release.clone_into(&mut server.binary);
-                restart(server, &balancer, &stage);
+                restart(server, &balancer, &load);
             }
-            stage.work(100, Duration::ZERO);
+            load.work(100, Duration::ZERO);
         }
-        stage.until_parked();
+        load.until_parked();
     });
-    stage.assert_no_failure();
-    let (answers, _) = stage.counts();
-    verify::standing(&servers[0], &ledger, &mut probe, &mut stage.way(balancer.address), &mut dice);
-    let writes = verify::everything(&mut servers[0], &ledger, &probe);
+    load.assert_no_failure();
+    let (answers, _) = load.counts();
+    verify::standing(&servers[0], &acknowledged, &mut probe, &mut load.client(balancer.address), &mut random);
+    let writes = verify::everything(&mut servers[0], &acknowledged, &probe);
     format!(
         "three servers on PostgreSQL upgraded, taken back and upgraded again under load: {answers} requests, 0 failed, \
          {writes} acknowledged writes, 0 lost, {:.0?} in all",
@@ -60,22 +60,22 @@ fn replicas(previous: &Path) -> String {
 fn single_server(previous: &Path) -> String {
     let began = Instant::now();
     let mut server = Server::of_release(previous, Engine::Sqlite);
-    let (ledger, mut probe) = fresh(&server);
-    let (stage, mut dice, address) = (Stage::default(), Dice::new(6), server.address);
+    let (acknowledged, mut probe) = fresh(&server);
+    let (load, mut random, address) = (Load::default(), Random::new(6), server.address);
     let target = [address.into()];
-    under_load(&target, &target, &server.token.clone(), &ledger, &stage, || {
+    under_load(&target, &target, &server.token.clone(), &acknowledged, &load, || {
         for release in [Path::new(THIS_RELEASE), previous, Path::new(THIS_RELEASE)] {
-            stage.work(200, Duration::ZERO);
+            load.work(200, Duration::ZERO);
             server.ask_to_end();
-            stage.pause();
+            load.pause();
             server.until_ended();
             release.clone_into(&mut server.binary);
             server.restart();
-            stage.until_parked();
-            verify::standing(&server, &ledger, &mut probe, &mut stage.way(address), &mut dice);
+            load.until_parked();
+            verify::standing(&server, &acknowledged, &mut probe, &mut load.client(address), &mut random);
         }
     });
-    let writes = verify::everything(&mut server, &ledger, &probe);
+    let writes = verify::everything(&mut server, &acknowledged, &probe);
     format!(
         "one server on SQLite upgraded, taken back and upgraded again under load: {writes} acknowledged writes, 0 lost, \
          {:.0?} in all",

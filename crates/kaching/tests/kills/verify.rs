@@ -6,28 +6,28 @@ use kaching_base::ActivationId;
 use serde_json::Value;
 
 use crate::{
-    dice::Dice,
     installation::Installation,
+    load::RetryingClient,
     operator::License,
-    rounds::{Ledger, SLOTS},
+    random::Random,
+    rounds::{AcknowledgedWrites, SLOTS},
     server::Server,
-    stage::Way,
 };
 
 /// Checks after each kill: the holders of the slots, their number, the states of the licenses, and that nobody looks like a copy.
 pub(crate) fn standing(
     server: &Server,
-    ledger: &Ledger,
+    acknowledged: &AcknowledgedWrites,
     probe: &mut Installation,
-    way: &mut Way<'_>,
-    dice: &mut Dice,
+    client: &mut RetryingClient<'_>,
+    random: &mut Random,
 ) {
-    let listed = server.list(&format!("activations?license={}", ledger.license));
+    let listed = server.list(&format!("activations?license={}", acknowledged.license));
     let mut found: BTreeMap<_, _> =
         listed.iter().map(|it| (it["fingerprint"].as_str().unwrap(), it)).collect();
     assert_eq!(found.len(), listed.len(), "two activations of one fingerprint");
     let mut active = 0;
-    let own: Vec<_> = ledger.installations.iter().map(|own| own.lock().unwrap()).collect();
+    let own: Vec<_> = acknowledged.installations.iter().map(|own| own.lock().unwrap()).collect();
     for Installation { fingerprint, id, active: runs, .. } in own.iter().flat_map(|own| own.iter()) {
         let status = id.as_ref().map(|_| if *runs { "active" } else { "deactivated" });
         let found = found.remove(fingerprint.as_str());
@@ -39,13 +39,13 @@ pub(crate) fn standing(
     assert!(found.is_empty(), "activations that nobody asked for: {found:?}");
     assert!(active <= SLOTS, "{active} active activations");
     // The count in the license's row is the one that admits an installation.
-    assert_eq!(probe.activate(way, dice), active < SLOTS, "{active} of {SLOTS} slots are held");
+    assert_eq!(probe.activate(client, random), active < SLOTS, "{active} of {SLOTS} slots are held");
     if probe.active {
-        probe.deactivate(way, dice);
+        probe.deactivate(client, random);
     }
     let listed = server.list("licenses?customer=operated");
     let found: BTreeMap<_, _> = listed.iter().map(|it| (it["id"].as_str().unwrap(), it)).collect();
-    let operator = ledger.operator.lock().unwrap();
+    let operator = acknowledged.operator.lock().unwrap();
     assert_eq!(found.len(), operator.licenses.len(), "licenses that nobody made, or lost ones");
     for license in &operator.licenses {
         let found = found[license.id.as_str()];
@@ -56,13 +56,17 @@ pub(crate) fn standing(
 }
 
 /// At the end: one audit entry for each change, and in the database every number and every use. How many writes.
-pub(crate) fn everything(server: &mut Server, ledger: &Ledger, probe: &Installation) -> u64 {
-    let own: Vec<_> = ledger.installations.iter().map(|own| own.lock().unwrap()).collect();
+pub(crate) fn everything(
+    server: &mut Server,
+    acknowledged: &AcknowledgedWrites,
+    probe: &Installation,
+) -> u64 {
+    let own: Vec<_> = acknowledged.installations.iter().map(|own| own.lock().unwrap()).collect();
     let installations = || own.iter().flat_map(|own| own.iter()).chain([probe]).filter(|it| it.id.is_some());
     let of_installations = |count: fn(&Installation) -> u64| {
         counted(installations().map(|it| (it.id.clone().unwrap(), count(it))))
     };
-    let operator = ledger.operator.lock().unwrap();
+    let operator = acknowledged.operator.lock().unwrap();
     let of_licenses =
         |count: fn(&License) -> u64| counted(operator.licenses.iter().map(|it| (it.id.clone(), count(it))));
     let changes = [
@@ -73,7 +77,7 @@ pub(crate) fn everything(server: &mut Server, ledger: &Ledger, probe: &Installat
     ];
     let entries = |action: &str| {
         let mut found = entries(server, action);
-        found.retain(|id, _| !ledger.apart.contains(id));
+        found.retain(|id, _| !acknowledged.apart.contains(id));
         found
     };
     let mut writes = operator.licenses.len() as u64;
@@ -82,7 +86,7 @@ pub(crate) fn everything(server: &mut Server, ledger: &Ledger, probe: &Installat
         writes += acknowledged.values().sum::<u64>();
     }
     let mut created = entries("license.create");
-    assert_eq!(created.remove(&ledger.license), Some(1));
+    assert_eq!(created.remove(&acknowledged.license), Some(1));
     assert_eq!(created, of_licenses(|_| 1), "entries of license.create");
 
     server.kill();

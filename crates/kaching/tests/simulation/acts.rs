@@ -7,10 +7,10 @@ use serde_json::json;
 
 use crate::{
     broken::{Broken, ensure},
-    house::{self, Answer, PLANS, Raw},
-    machine::{Reply, SECOND, Stage, State},
+    machine::{Reply, SECOND, Stage, ThreadState},
     run::Run,
-    script::{COPY, Lane, Op},
+    script::{COPY, ClientThread, Op},
+    server::{self, Answer, PLANS, Raw},
     statement::Statement,
 };
 
@@ -20,9 +20,9 @@ impl Run<'_> {
         let until = |seconds: u32| now + i64::from(seconds) * SECOND;
         match op {
             Op::Wait(seconds) => return self.advance(i64::from(seconds) * SECOND).await,
-            Op::Fault(machine, lane, fault) => {
+            Op::Fault(machine, thread, fault) => {
                 self.outdated.disturb(Some(machine));
-                self.machines[machine].faults.push_back((lane, fault));
+                self.machines[machine].faults.push_back((thread, fault));
             }
             Op::CutOff(machine, seconds) => {
                 self.outdated.disturb(Some(machine));
@@ -37,20 +37,20 @@ impl Run<'_> {
             }
             Op::RestartAuthority => return self.restart_authority().await,
             Op::Upkeep => {
-                let authority = &self.house.world.authority;
+                let authority = &self.server.world.authority;
                 for _ in 0..2 {
                     authority.run_jobs().await.unwrap();
                 }
                 authority.store_time().await.unwrap();
                 authority.renew_keyset().await.unwrap();
                 self.changed = true;
-                let revision = self.house.revision().await;
+                let revision = self.server.revision().await;
                 return self.revised(revision).await;
             }
             Op::RotateKey => {
                 self.outdated.disturb(None);
                 self.outdated.rotated = true;
-                self.house.operate("keys", &json!({ "purpose": "lease" })).await?;
+                self.server.operate("keys", &json!({ "purpose": "lease" })).await?;
             }
             Op::Attack(attack) => return self.attack(attack).await,
             Op::Suspend
@@ -62,7 +62,7 @@ impl Run<'_> {
             | Op::Move(..) => {
                 self.operate(op).await?;
                 self.changed = true;
-                let revision = self.house.revision().await;
+                let revision = self.server.revision().await;
                 self.revised(revision).await?;
                 // Leases have whole seconds: in the last second of a license none counts, and the refusal follows.
                 if matches!(op, Op::EndsIn(0..=2)) {
@@ -99,33 +99,33 @@ impl Run<'_> {
 
     async fn operate(&mut self, op: Op) -> Result<(), Broken> {
         match op {
-            Op::Suspend => drop(self.house.of_license("suspend", &json!({ "reason": "unpaid" })).await?),
-            Op::Reinstate => drop(self.house.of_license("reinstate", &json!({})).await?),
+            Op::Suspend => drop(self.server.of_license("suspend", &json!({ "reason": "unpaid" })).await?),
+            Op::Reinstate => drop(self.server.of_license("reinstate", &json!({})).await?),
             Op::Revoke => {
-                let confirm = json!({ "confirm": self.house.license });
-                self.house.of_license("revoke", &confirm).await?;
+                let confirm = json!({ "confirm": self.server.license });
+                self.server.of_license("revoke", &confirm).await?;
             }
             Op::Plan(plan) => {
                 let (code, slots, _) = PLANS[plan];
                 let upgrade = json!({ "plan": code, "at": "now", "force": true });
-                if self.house.of_license("upgrade", &upgrade).await?.is_some() {
+                if self.server.of_license("upgrade", &upgrade).await?.is_some() {
                     self.outdated.over = self.outdated.over.max(self.slots);
                     self.slots = usize::try_from(slots).unwrap();
                 }
             }
             Op::EndsIn(seconds) => {
                 let at = Timestamp::from_micros(self.now() + i64::from(seconds) * SECOND);
-                self.house.edit_license(&json!({ "expires_at": at })).await?;
+                self.server.edit_license(&json!({ "expires_at": at })).await?;
             }
             Op::Release(machine) => {
                 if let Some(activation) = self.machines[machine].known.activation.clone() {
-                    self.house.operate(&format!("activations/{activation}/release"), &json!({})).await?;
+                    self.server.operate(&format!("activations/{activation}/release"), &json!({})).await?;
                 }
             }
             Op::Move(from, to) => {
                 let body = json!({ "fingerprint": self.machines[to].fingerprint, "kind": "instance" });
                 if let Some(activation) = self.machines[from].known.activation.clone() {
-                    self.house.operate(&format!("activations/{activation}/move"), &body).await?;
+                    self.server.operate(&format!("activations/{activation}/move"), &body).await?;
                 }
             }
             _ => {}
@@ -142,7 +142,7 @@ impl Run<'_> {
                 let from = from.filter(|from| self.machines[number].known.activation.as_ref() != Some(from));
                 if let Some(from) = from {
                     self.end_process(number);
-                    return self.start(number, Some(house::id(&from)));
+                    return self.start(number, Some(server::id(&from)));
                 }
             }
             Op::End(number) => self.end_process(number),
@@ -193,7 +193,7 @@ impl Run<'_> {
     fn nudge(&mut self, number: usize) {
         let now = self.now();
         if let Some(product) = &mut self.machines[number].product
-            && let State::Rests(at) = &mut product.lanes[0]
+            && let ThreadState::Idle(at) = &mut product.threads[0]
         {
             *at = now;
         }
@@ -203,8 +203,10 @@ impl Run<'_> {
     fn kill(&mut self, number: usize) -> Result<(), Broken> {
         let now = self.now();
         let machine = &mut self.machines[number];
-        let rests =
-            machine.product.as_ref().is_some_and(|product| matches!(product.lanes[0], State::Rests(_)));
+        let rests = machine
+            .product
+            .as_ref()
+            .is_some_and(|product| matches!(product.threads[0], ThreadState::Idle(_)));
         if rests && machine.disk_fails_until.is_none() && machine.still_until.is_none() {
             machine.known.keeps(now);
             machine.durable = machine.known.clone();
@@ -226,14 +228,14 @@ impl Run<'_> {
     fn deactivate(&mut self, number: usize) -> Result<(), Broken> {
         let machine = &mut self.machines[number];
         let Some(product) = machine.product.as_mut().filter(|product| product.started) else { return Ok(()) };
-        if machine.still_until.is_some() || !matches!(product.lanes[0], State::Rests(_)) {
+        if machine.still_until.is_some() || !matches!(product.threads[0], ThreadState::Idle(_)) {
             return Ok(());
         }
         let sent = product.simulation.deactivation();
         product.ended = true;
         ensure!(product.simulation.guard().check().is_err(), "{number} says yes after it was deactivated");
         match sent {
-            Some(sent) => self.send(number, Lane::Calls, sent),
+            Some(sent) => self.send(number, ClientThread::Calls, sent),
             None => Ok(()),
         }
     }
@@ -260,8 +262,8 @@ impl Run<'_> {
             let Some(product) = machine.product.as_mut().filter(|_| of.is_none_or(|of| of == number)) else {
                 continue;
             };
-            for lane in &mut product.lanes {
-                if let State::Waits(exchange) = lane
+            for thread in &mut product.threads {
+                if let ThreadState::Waiting(exchange) = thread
                     && !matches!(exchange.stage, Stage::Coming(..))
                 {
                     exchange.stage = Stage::Coming(soon, Reply::Broken);
@@ -272,9 +274,9 @@ impl Run<'_> {
 
     async fn restart_authority(&mut self) -> Result<(), Broken> {
         self.outdated.disturb(None);
-        let before = (self.house.revision().await, self.house.activations().await);
-        self.house.restart().await;
-        let after = (self.house.revision().await, self.house.activations().await);
+        let before = (self.server.revision().await, self.server.activations().await);
+        self.server.restart().await;
+        let after = (self.server.revision().await, self.server.activations().await);
         ensure!(before == after, "I1: a restart changes what was stored: {before:?} and {after:?}");
         // Polls that wait are answered.
         self.silence(None);
@@ -299,10 +301,10 @@ impl Run<'_> {
         raw: &Rc<Raw>,
     ) -> Result<(Answer, Option<Statement>), Broken> {
         let newest = |entries: Vec<(String, String, bool)>| entries.into_iter().next().map(|(id, ..)| id);
-        let before = (newest(self.house.audit(1).await), self.house.activations().await);
-        let answer = self.house.send(raw).await?;
+        let before = (newest(self.server.audit(1).await), self.server.activations().await);
+        let answer = self.server.send(raw).await?;
         let statement = crate::statement::of(&answer, self.now());
-        let entries = self.house.audit(10).await;
+        let entries = self.server.audit(10).await;
         let new = entries.iter().take_while(|(id, ..)| Some(id) != before.0.as_ref());
         // The consequences of time in between may be written down with it, and a refusal is one.
         let harmless = |entry: &&(String, String, bool)| entry.1 == "activation.lapse" || !entry.2;
@@ -314,7 +316,7 @@ impl Run<'_> {
                 |one: &kaching_authority::Activation| (one.id, one.credential.clone(), one.levels.clone());
             activations.iter().map(of).collect()
         };
-        let after = self.house.activations().await;
+        let after = self.server.activations().await;
         ensure!(
             credentials(&before.1) == credentials(&after),
             "I9: {} of {number} again changes {before:?} to {after:?}",

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use crate::{
     broken::{Broken, ensure},
-    house::{Raw, holds},
     run::Run,
+    server::{Raw, holds},
 };
 
 /// An attack. Machines are numbers; the attacker's credentials are counted from the last.
@@ -86,7 +86,7 @@ impl Run<'_> {
             }
         }
         self.changed = true;
-        let revision = self.house.revision().await;
+        let revision = self.server.revision().await;
         self.revised(revision).await
     }
 
@@ -105,7 +105,7 @@ impl Run<'_> {
         takeover: Option<String>,
         proof: Option<Credential>,
     ) -> Result<(), Broken> {
-        let mut body = json!({ "license_key": self.ground.key, "product": "chorus", "kind": "instance",
+        let mut body = json!({ "license_key": self.fixture.key, "product": "chorus", "kind": "instance",
             "fingerprint": fingerprint, "nonce": self.attacker.nonce() });
         if let Some(activation) = takeover {
             body["takeover"] = activation.into();
@@ -138,8 +138,8 @@ impl Run<'_> {
         authorization: Option<String>,
     ) -> Result<Value, Broken> {
         let answer =
-            self.house.send(&Raw { method: "POST", path: path.to_owned(), body, authorization }).await?;
-        self.tell(|| format!("the attacker gets {} on {path}", answer.status));
+            self.server.send(&Raw { method: "POST", path: path.to_owned(), body, authorization }).await?;
+        self.log(|| format!("the attacker gets {} on {path}", answer.status));
         Ok(serde_json::from_slice(&answer.body).unwrap_or_default())
     }
 
@@ -147,7 +147,7 @@ impl Run<'_> {
     /// more of either than slots.
     pub(crate) async fn only_those_run_that_may(&self) -> Result<(), Broken> {
         let now = Timestamp::from_micros(self.now());
-        let activations = self.house.activations().await;
+        let activations = self.server.activations().await;
         let in_grace = activations.iter().filter(|one| one.is_in_move_grace(now)).count();
         ensure!(in_grace <= self.slots.max(1), "{in_grace} are in move grace, with {} slots", self.slots);
         let may: BTreeSet<_> = activations

@@ -3,9 +3,9 @@
 pub(crate) struct Broken(pub(crate) String);
 
 macro_rules! ensure {
-    ($holds:expr, $($told:tt)+) => {
+    ($holds:expr, $($message:tt)+) => {
         if !$holds {
-            return Err(crate::broken::Broken(format!($($told)+)));
+            return Err(crate::broken::Broken(format!($($message)+)));
         }
     };
 }

@@ -1,16 +1,16 @@
-//! Scripts that once failed, as small as they still did.
+//! Scripts that once failed, each reduced to the least that still failed.
 
 use crate::{
     attacker::Attack::{Copy, Enter, GiveBack},
     script::{
+        ClientThread::Calls,
         Fault::{DropAnswer, OldAnswer, SlowAnswer},
-        Lane::Calls,
         Op::{self, Attack, Fault, Grow, KillAtWrite, Reboot, Reinstate, Sleep, Start, Suspend, Wait},
     },
     search,
 };
 
-/// A name that says what must hold, the seed of its chances, and what happens.
+/// A name that says what must hold, the seed of its random numbers, and the script.
 const CASES: &[(&str, u64, &[Op])] = &[
     (
         "whose slot the key's holder gave away stops after the move grace",

@@ -10,15 +10,15 @@ use serde_json::json;
 
 use crate::{
     broken::{Broken, ensure},
-    house::{holds, of},
     machine::SECOND,
     run::Run,
     script::{COPY, Op},
+    server::{holds, of},
 };
 
 impl Run<'_> {
     pub(crate) async fn end(&mut self) -> Result<(), Broken> {
-        self.tell(|| "the faults end".to_owned());
+        self.log(|| "the faults end".to_owned());
         self.outdated.disturb(None);
         self.down_until = None;
         self.machines[COPY].kill();
@@ -67,7 +67,7 @@ impl Run<'_> {
     async fn standing(&mut self) -> Result<(), Broken> {
         self.look().await?;
         self.only_those_run_that_may().await?;
-        let activations = self.house.activations().await;
+        let activations = self.server.activations().await;
         let now = Timestamp::from_micros(self.now());
         let held = activations.iter().filter(|one| holds(one, now)).count();
         let revoked = !self.usable().await;
@@ -99,7 +99,7 @@ impl Run<'_> {
                 machine.shown(),
                 self.slots
             );
-            // One whose questions are swallowed loses contact again and again, until the heartbeat after each.
+            // One whose polls are blocked loses contact again and again, until the heartbeat after each.
             let state = machine.running().map(kaching_client::Guard::state);
             ensure!(
                 !runs || machine.impatient || machine.copied || matches!(state, Some(Shown::Active { .. })),
@@ -123,7 +123,7 @@ impl Run<'_> {
 
     async fn usable(&self) -> bool {
         let license =
-            self.house.world.authority.license(&Sight::All, self.house.license.clone()).await.unwrap();
+            self.server.world.authority.license(&Sight::All, self.server.license.clone()).await.unwrap();
         license.license.status == kaching_authority::domain::Status::Active
     }
 
@@ -141,15 +141,15 @@ impl Run<'_> {
         for machine in self.machines.iter().filter(|machine| !machine.impatient && !machine.copied) {
             ensure!(!machine.says_yes(), "I4: {} runs 33 s after the license was suspended", machine.name);
         }
-        // One that waits at something that swallows its questions knows with the heartbeat after that.
+        // One that waits at something that blocks its polls knows with the heartbeat after that.
         self.advance(40 * SECOND).await?;
         for machine in
             self.machines.iter().zip(in_contact).filter_map(|(it, in_contact)| in_contact.then_some(it))
         {
             ensure!(!machine.says_yes(), "I4: {} runs 73 s after the license was suspended", machine.name);
         }
-        self.house.of_license("reinstate", &json!({})).await?;
-        let revision = self.house.revision().await;
+        self.server.of_license("reinstate", &json!({})).await?;
+        let revision = self.server.revision().await;
         self.revised(revision).await?;
         self.advance(62 * SECOND).await?;
         self.standing().await
@@ -157,14 +157,14 @@ impl Run<'_> {
 
     /// I5: the usage on disks and at the authority, each entry once, is the usage that was counted.
     async fn nothing_lost(&mut self) -> Result<(), Broken> {
-        let told = self.house.world.usage().await;
+        let usage = self.server.world.usage().await;
         for machine in self.machines[..COPY].iter().filter(|machine| !machine.copied) {
             let mut entries: BTreeMap<i64, i64> = machine.usage_on_disk().into_iter().collect();
-            for one in told.iter().filter(|one| one.fingerprint == machine.fingerprint) {
+            for one in usage.iter().filter(|one| one.fingerprint == machine.fingerprint) {
                 let on_disk = entries.insert(one.seq, one.amount);
                 ensure!(
                     on_disk.is_none_or(|amount| amount == one.amount),
-                    "I5: entry {} of {} was {on_disk:?}, and {} is told",
+                    "I5: entry {} of {} was {on_disk:?}, and {} was reported",
                     one.seq,
                     machine.name,
                     one.amount
@@ -189,7 +189,7 @@ impl Run<'_> {
             return Ok(());
         }
         let seen = self
-            .house
+            .server
             .audit(200)
             .await
             .into_iter()

@@ -5,8 +5,8 @@ use kaching_client::State as Shown;
 
 use crate::{
     broken::{Broken, ensure},
-    house::Raw,
     machine::{Machine, SECOND},
+    server::Raw,
     statement::{Says, Statement},
 };
 

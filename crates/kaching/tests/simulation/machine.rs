@@ -21,10 +21,10 @@ use kaching_client::{
 use kaching_testkit::FakeClock;
 
 use crate::{
-    dice::Dice,
-    house::{Answer, Ground, Raw},
     known::Known,
-    script::{Fault, Lane},
+    random::Random,
+    script::{ClientThread, Fault},
+    server::{Answer, Fixture, Raw},
     statement::Statement,
 };
 
@@ -37,7 +37,7 @@ pub(crate) struct Machine {
     pub(crate) dir: PathBuf,
     pub(crate) clocks: Arc<Clocks>,
     pub(crate) product: Option<Product>,
-    /// Nothing happens on it until then.
+    /// It is off or asleep until this time.
     pub(crate) still_until: Option<i64>,
     /// It sleeps since then.
     slept_at: Option<i64>,
@@ -45,9 +45,9 @@ pub(crate) struct Machine {
     pub(crate) boots_with: Option<i64>,
     pub(crate) cut_until: Option<i64>,
     pub(crate) disk_fails_until: Option<i64>,
-    /// Whether something on the way lets no question wait.
+    /// Whether the network blocks polls that wait.
     pub(crate) impatient: bool,
-    pub(crate) faults: VecDeque<(Lane, Fault)>,
+    pub(crate) faults: VecDeque<(ClientThread, Fault)>,
     pub(crate) dies_at_write: bool,
     /// The observations of it, and those that are on its disk.
     pub(crate) known: Known,
@@ -60,7 +60,7 @@ pub(crate) struct Machine {
     pub(crate) recorded: u64,
     /// Whether its state ran on another machine too.
     pub(crate) copied: bool,
-    random: Arc<Mutex<Dice>>,
+    random: Arc<Mutex<Random>>,
 }
 
 /// A process of the product.
@@ -72,14 +72,14 @@ pub(crate) struct Product {
     pub(crate) start_by: i64,
     /// When it began, or the machine woke under it.
     pub(crate) since: i64,
-    pub(crate) lanes: [State; 2],
+    pub(crate) threads: [ThreadState; 2],
 }
 
-/// The activity of a product's thread.
-pub(crate) enum State {
-    /// Looks again then.
-    Rests(i64),
-    Waits(Box<Exchange>),
+/// The activity of one of the product's threads.
+pub(crate) enum ThreadState {
+    /// Checks what is due at this time.
+    Idle(i64),
+    Waiting(Box<Exchange>),
 }
 
 pub(crate) struct Exchange {
@@ -93,11 +93,11 @@ pub(crate) struct Exchange {
 }
 
 pub(crate) enum Stage {
-    /// Reaches the authority then.
+    /// The request reaches the authority at this time.
     Going(i64, Option<Fault>),
-    /// The question waits at the authority until then, for a revision above this.
+    /// The poll waits at the authority until this time, for a revision above this.
     Held(i64, u64),
-    /// The answer is here then.
+    /// The answer arrives at this time.
     Coming(i64, Reply),
     /// A stream is open.
     Streams(Stream),
@@ -112,7 +112,7 @@ pub(crate) struct Stream {
     pub(crate) pieces: VecDeque<(i64, Piece)>,
     /// The last revision that it announced.
     pub(crate) rev: u64,
-    /// When the authority shows that it lives; never where something on the way keeps all for itself.
+    /// When the authority shows that it lives; never if the network blocks events.
     pub(crate) ping: i64,
     /// When the product notices that nothing comes.
     pub(crate) quiet: i64,
@@ -123,7 +123,7 @@ pub(crate) type Piece = (Vec<u8>, Option<Statement>);
 
 impl Stream {
     /// Whether its changes arrive.
-    pub(crate) fn tells(&self) -> bool {
+    pub(crate) fn delivers(&self) -> bool {
         self.ping < i64::MAX && self.pieces.is_empty()
     }
 
@@ -167,7 +167,7 @@ impl Clock for Clocks {
 }
 
 impl Machine {
-    pub(crate) fn new(name: &'static str, dir: &Path, truth: &Arc<FakeClock>, random: Dice) -> Self {
+    pub(crate) fn new(name: &'static str, dir: &Path, truth: &Arc<FakeClock>, random: Random) -> Self {
         let clocks = Clocks {
             truth: Arc::clone(truth),
             booted: AtomicI64::new(truth.now().micros() - 100 * SECOND),
@@ -201,13 +201,13 @@ impl Machine {
     /// A process of the product begins.
     pub(crate) fn start(
         &mut self,
-        ground: &Ground,
+        fixture: &Fixture,
         takeover: Option<ActivationId>,
         now: i64,
     ) -> Result<(), StartError> {
-        let mut builder = Guard::builder(kaching_testkit::ISSUER, &ground.root)
+        let mut builder = Guard::builder(kaching_testkit::ISSUER, &fixture.root)
             .product("chorus")
-            .license_key(LicenseKey::new(ground.key.clone()))
+            .license_key(LicenseKey::new(fixture.key.clone()))
             .fingerprint(Fingerprint::instance(&self.fingerprint).unwrap())
             .state_dir(&self.dir)
             .clock(Arc::clone(&self.clocks) as Arc<dyn Clock>);
@@ -221,9 +221,9 @@ impl Machine {
         }
         self.known = self.durable.clone();
         self.known.begin(now, self.boots());
-        let lanes = [State::Rests(now), State::Rests(now)];
+        let threads = [ThreadState::Idle(now), ThreadState::Idle(now)];
         let (started, ended, start_by) = (false, false, now + 10 * SECOND);
-        self.product = Some(Product { simulation, started, ended, start_by, since: now, lanes });
+        self.product = Some(Product { simulation, started, ended, start_by, since: now, threads });
         Ok(())
     }
 
@@ -262,11 +262,11 @@ impl Machine {
         let longer = now - slept_at;
         product.start_by += longer;
         product.since = now;
-        for lane in &mut product.lanes {
-            match lane {
+        for thread in &mut product.threads {
+            match thread {
                 // No thread waits for longer than this, and a host's call during the sleep is due immediately.
-                State::Rests(at) => *at = (*at + longer).min(now + 20 * SECOND),
-                State::Waits(exchange) => exchange.deadline += longer,
+                ThreadState::Idle(at) => *at = (*at + longer).min(now + 20 * SECOND),
+                ThreadState::Waiting(exchange) => exchange.deadline += longer,
             }
         }
     }
@@ -316,9 +316,9 @@ impl Machine {
         }
         let ends = [self.cut_until, self.disk_fails_until].into_iter().flatten();
         let product = self.product.iter().flat_map(|product| {
-            let lanes = product.lanes.iter().map(|lane| match lane {
-                State::Rests(at) => *at,
-                State::Waits(exchange) => match &exchange.stage {
+            let threads = product.threads.iter().map(|thread| match thread {
+                ThreadState::Idle(at) => *at,
+                ThreadState::Waiting(exchange) => match &exchange.stage {
                     Stage::Going(at, _) | Stage::Held(at, _) | Stage::Coming(at, _) => {
                         (*at).min(exchange.deadline)
                     }
@@ -327,7 +327,7 @@ impl Machine {
                 },
             });
             let start = (!product.started).then_some(product.start_by);
-            lanes.chain(start).collect::<Vec<_>>()
+            threads.chain(start).collect::<Vec<_>>()
         });
         ends.chain(product).min()
     }

@@ -2,7 +2,7 @@
 
 use crate::{
     broken::{Broken, ensure},
-    machine::{Machine, SECOND, Stage, State},
+    machine::{Machine, SECOND, Stage, ThreadState},
 };
 
 /// The machines that still run on a revision that is not the newest.
@@ -66,17 +66,17 @@ fn bound(machine: &Machine) -> Option<i64> {
         && !machine.copied;
     let product =
         machine.product.as_ref().filter(|product| quiet && product.started && !machine.dies_at_write)?;
-    let [State::Rests(_), questions] = &product.lanes else { return None };
+    let [ThreadState::Idle(_), polls] = &product.threads else { return None };
     let state = product.simulation.guard().state();
     let active = matches!(state, kaching_client::State::Active { .. });
-    match questions {
-        State::Waits(exchange) if matches!(exchange.stage, Stage::Held(..)) && active => Some(SECOND),
-        State::Waits(exchange)
-            if matches!(&exchange.stage, Stage::Streams(stream) if stream.tells()) && active =>
+    match polls {
+        ThreadState::Waiting(exchange) if matches!(exchange.stage, Stage::Held(..)) && active => Some(SECOND),
+        ThreadState::Waiting(exchange)
+            if matches!(&exchange.stage, Stage::Streams(stream) if stream.delivers()) && active =>
         {
             Some(SECOND)
         }
-        State::Rests(_) if active && state.to_string().contains("20 to 30") => Some(32 * SECOND),
+        ThreadState::Idle(_) if active && state.to_string().contains("20 to 30") => Some(32 * SECOND),
         _ => None,
     }
 }

@@ -9,19 +9,19 @@ use tempfile::TempDir;
 use crate::{
     attacker::Attacker,
     broken::{Broken, ensure},
-    dice::{Dice, For},
-    house::{Answer, Ground, House, Raw, holds},
     machine::{Machine, SECOND},
     outdated::Outdated,
+    random::{Purpose, Random},
     script::{MACHINES, Op},
+    server::{Answer, Fixture, Raw, TestServer, holds},
     statement::{self, Statement},
 };
 
 pub(crate) struct Run<'g> {
-    pub(crate) ground: &'g Ground,
-    pub(crate) house: House,
+    pub(crate) fixture: &'g Fixture,
+    pub(crate) server: TestServer,
     pub(crate) machines: Vec<Machine>,
-    pub(crate) network: Dice,
+    pub(crate) network: Random,
     pub(crate) attacker: Attacker,
     /// Requests for whose answers nobody waits, with when they arrive and whether they were answered before.
     pub(crate) ghosts: Vec<(i64, usize, Rc<Raw>, bool)>,
@@ -47,35 +47,35 @@ pub(crate) struct Outcome {
 }
 
 /// Runs a script.
-pub(crate) async fn run(ground: &Ground, seed: u64, script: &[Op], traced: bool) -> Outcome {
-    let mut run = Run::new(ground, seed, traced).await;
+pub(crate) async fn run(fixture: &Fixture, seed: u64, script: &[Op], traced: bool) -> Outcome {
+    let mut run = Run::new(fixture, seed, traced).await;
     let broken = run.all(script).await.err();
     for machine in &mut run.machines {
         machine.kill();
     }
-    run.house.world.authority.close().await;
-    Outcome { broken, requests: run.house.requests, trace: run.trace.take().unwrap_or_default() }
+    run.server.world.authority.close().await;
+    Outcome { broken, requests: run.server.requests, trace: run.trace.take().unwrap_or_default() }
 }
 
 impl<'g> Run<'g> {
-    async fn new(ground: &'g Ground, seed: u64, traced: bool) -> Self {
-        let house = ground.house(seed).await;
-        let clock = &house.world.clock;
+    async fn new(fixture: &'g Fixture, seed: u64, traced: bool) -> Self {
+        let server = fixture.server(seed).await;
+        let clock = &server.world.clock;
         clock.set(Timestamp::from_micros(
             clock.now().micros() + i64::from(u32::try_from(seed % 3_000).unwrap()) * 1_001,
         ));
         let disks = tempfile::tempdir().unwrap();
         let names = ["a", "b", "c", "copy"];
-        let mut network = Dice::new(seed, For::Network);
+        let mut network = Random::new(seed, Purpose::Network);
         let machines = (0..MACHINES).map(|number| {
-            let random = Dice::of_machine(seed, number);
+            let random = Random::of_machine(seed, number);
             let mut machine = Machine::new(names[number], disks.path(), clock, random);
             machine.impatient = network.one_in(5);
             machine
         });
         let machines = machines.collect();
         Self {
-            ground,
+            fixture,
             machines,
             network,
             attacker: Attacker::default(),
@@ -87,14 +87,14 @@ impl<'g> Run<'g> {
             outdated: Outdated::default(),
             changed: false,
             trace: traced.then(Vec::new),
-            house,
+            server,
             _disks: disks,
         }
     }
 
     async fn all(&mut self, script: &[Op]) -> Result<(), Broken> {
         for op in script {
-            self.tell(|| format!("{op:?}"));
+            self.log(|| format!("{op:?}"));
             self.act(*op).await?;
             self.advance(0).await?;
             self.look().await?;
@@ -103,10 +103,10 @@ impl<'g> Run<'g> {
     }
 
     pub(crate) fn now(&self) -> i64 {
-        self.house.world.clock.now().micros()
+        self.server.world.clock.now().micros()
     }
 
-    pub(crate) fn tell(&mut self, what: impl FnOnce() -> String) {
+    pub(crate) fn log(&mut self, what: impl FnOnce() -> String) {
         let now = self.now();
         if let Some(trace) = &mut self.trace {
             let since = now - 1_795_305_600 * SECOND;
@@ -122,10 +122,10 @@ impl<'g> Run<'g> {
             let next =
                 self.machines.iter().filter_map(Machine::next).chain(ghosts).chain(self.down_until).min();
             let Some(next) = next.filter(|next| *next <= end) else { break };
-            self.house.world.clock.set(Timestamp::from_micros(next.max(self.now())));
+            self.server.world.clock.set(Timestamp::from_micros(next.max(self.now())));
             self.happen().await?;
         }
-        self.house.world.clock.set(Timestamp::from_micros(end));
+        self.server.world.clock.set(Timestamp::from_micros(end));
         Ok(())
     }
 
@@ -134,7 +134,7 @@ impl<'g> Run<'g> {
         self.down_until = self.down_until.filter(|until| *until > now);
         while let Some(due) = self.ghosts.iter().position(|(at, ..)| *at <= now) {
             let (_, machine, raw, again) = self.ghosts.remove(due);
-            self.tell(|| format!("a late {} of {machine} arrives", raw.path));
+            self.log(|| format!("a late {} of {machine} arrives", raw.path));
             match again {
                 _ if self.down_until.is_some() => {}
                 true => drop(self.once_more(machine, &raw).await?),
@@ -142,7 +142,7 @@ impl<'g> Run<'g> {
             }
         }
         for number in 0..MACHINES {
-            self.machine_happens(number).await?;
+            self.step_machine(number).await?;
         }
         self.outdated.check(&self.machines, now)
     }
@@ -153,7 +153,7 @@ impl<'g> Run<'g> {
         machine: usize,
         raw: &Rc<Raw>,
     ) -> Result<(Answer, Option<Statement>), Broken> {
-        let answer = self.house.send(raw).await?;
+        let answer = self.server.send(raw).await?;
         let now = self.now();
         let statement = statement::of(&answer, now);
         if let Some(statement) = &statement {
@@ -185,7 +185,7 @@ impl<'g> Run<'g> {
             if self.down_until.is_none() {
                 self.outdated.revised(&self.machines, revision, self.now());
             }
-            self.answer_questions().await?;
+            self.answer_polls().await?;
         }
         Ok(())
     }
@@ -196,7 +196,7 @@ impl<'g> Run<'g> {
             return Ok(());
         }
         let now = Timestamp::from_micros(self.now());
-        let holders = self.house.activations().await.iter().filter(|one| holds(one, now)).count();
+        let holders = self.server.activations().await.iter().filter(|one| holds(one, now)).count();
         // If the maximum was lowered by force, the holders stay until they lapse.
         self.outdated.over = self.outdated.over.min(holders);
         ensure!(holders <= self.slots.max(self.outdated.over), "I2: {holders} hold {} slots", self.slots);

@@ -2,7 +2,7 @@
 
 use crate::{
     attacker::Attack,
-    dice::{Dice, For},
+    random::{Purpose, Random},
 };
 
 /// The machines on which the product may run; the last one starts on a copy of another's state.
@@ -14,8 +14,8 @@ pub(crate) const COPY: usize = MACHINES - 1;
 pub(crate) enum Op {
     /// Time passes.
     Wait(u32),
-    /// The next request of a machine on one lane meets this.
-    Fault(usize, Lane, Fault),
+    /// The next request of a machine on one thread meets this.
+    Fault(usize, ClientThread, Fault),
     /// A machine is without network.
     CutOff(usize, u32),
     /// An earlier request of a machine, counted from the last, reaches the authority once more.
@@ -64,9 +64,9 @@ pub(crate) enum Op {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Lane {
+pub(crate) enum ClientThread {
     Calls,
-    Questions,
+    Polls,
 }
 
 /// The network's treatment of one request and its answer.
@@ -92,26 +92,26 @@ pub(crate) enum Fault {
 
 /// The script of a seed.
 pub(crate) fn draw(seed: u64) -> Vec<Op> {
-    let mut dice = Dice::new(seed, For::Script);
-    let machines = dice.between(2, 3);
-    let copies = dice.one_in(5);
-    let mut script = vec![Op::Plan(dice.below(3) as usize), Op::Start(0), Op::Wait(dice.between(1, 40))];
-    for _ in 0..dice.between(30, 55) {
-        let machine = dice.below(machines + u32::from(copies)) as usize;
-        let other = dice.below(machines) as usize;
-        if dice.one_in(40) {
+    let mut random = Random::new(seed, Purpose::Script);
+    let machines = random.between(2, 3);
+    let copies = random.one_in(5);
+    let mut script = vec![Op::Plan(random.below(3) as usize), Op::Start(0), Op::Wait(random.between(1, 40))];
+    for _ in 0..random.between(30, 55) {
+        let machine = random.below(machines + u32::from(copies)) as usize;
+        let other = random.below(machines) as usize;
+        if random.one_in(40) {
             script.extend([Op::Reinstate, Op::Start(0), Op::Wait(3)]);
-            script.extend(held_back(&mut dice, 0));
+            script.extend(held_back(&mut random, 0));
         }
-        script.push(match dice.below(100) {
-            0..22 => Op::Wait(wait(&mut dice)),
-            22..40 => fault(&mut dice, machine),
-            40..58 => of_network(&mut dice, machine, other),
-            58..82 => of_machine(&mut dice, machine, other, copies),
-            _ => of_operator(&mut dice, machine, other),
+        script.push(match random.below(100) {
+            0..22 => Op::Wait(wait(&mut random)),
+            22..40 => fault(&mut random, machine),
+            40..58 => of_network(&mut random, machine, other),
+            58..82 => of_machine(&mut random, machine, other, copies),
+            _ => of_operator(&mut random, machine, other),
         });
     }
-    let mut attacker = Dice::new(seed, For::Attacker);
+    let mut attacker = Random::new(seed, Purpose::Attacker);
     if attacker.one_in(3) {
         attacked(&mut script, &mut attacker, machines);
     }
@@ -119,12 +119,12 @@ pub(crate) fn draw(seed: u64) -> Vec<Op> {
 }
 
 /// In between, somebody with the key tries what he can: drawn apart, so that what else happens stays the same.
-fn attacked(script: &mut Vec<Op>, dice: &mut Dice, machines: u32) {
-    for _ in 0..dice.between(2, 6) {
-        let at = dice.between(3, u32::try_from(script.len()).expect("it is short")) as usize;
-        let (machine, back) = (dice.below(machines) as usize, dice.below(3) as usize);
-        let wait = Op::Wait(wait(dice));
-        let attacks = match dice.below(6) {
+fn attacked(script: &mut Vec<Op>, random: &mut Random, machines: u32) {
+    for _ in 0..random.between(2, 6) {
+        let at = random.between(3, u32::try_from(script.len()).expect("it is short")) as usize;
+        let (machine, back) = (random.below(machines) as usize, random.below(3) as usize);
+        let wait = Op::Wait(wait(random));
+        let attacks = match random.below(6) {
             0 => vec![Attack::Copy(machine)],
             1 => vec![Attack::Copy(machine), Attack::GiveBack(0), Attack::Enter],
             2 => vec![Attack::Copy(machine), Attack::MoveOn(0)],
@@ -139,13 +139,13 @@ fn attacked(script: &mut Vec<Op>, dice: &mut Dice, machines: u32) {
 
 /// What takes several steps in a row: the answer to a heartbeat is held back, or waits for a machine that sleeps, and
 /// comes when something else has happened.
-fn held_back(dice: &mut Dice, machine: usize) -> Vec<Op> {
-    let calls = |fault| Op::Fault(machine, Lane::Calls, fault);
-    let nodes = dice.between(1, 9);
+fn held_back(random: &mut Random, machine: usize) -> Vec<Op> {
+    let calls = |fault| Op::Fault(machine, ClientThread::Calls, fault);
+    let nodes = random.between(1, 9);
     // A level that changes brings a heartbeat within 20 seconds.
     let beats = [Op::Grow(machine, nodes), Op::Wait(21)];
-    let meanwhile = dice.pick(&[Op::Suspend, Op::Reinstate, Op::Plan(0), Op::Plan(1), Op::EndsIn(90_000)]);
-    match dice.below(3) {
+    let meanwhile = random.pick(&[Op::Suspend, Op::Reinstate, Op::Plan(0), Op::Plan(1), Op::EndsIn(90_000)]);
+    match random.below(3) {
         0 => [&[calls(Fault::SlowAnswer(9_000))], &beats[..], &[Op::Sleep(machine, 5_000), Op::Wait(5_010)]]
             .concat(),
         1 => {
@@ -159,73 +159,74 @@ fn held_back(dice: &mut Dice, machine: usize) -> Vec<Op> {
     }
 }
 
-fn wait(dice: &mut Dice) -> u32 {
-    match dice.below(20) {
-        0..10 => dice.between(1, 30),
-        10..17 => dice.between(30, 120),
-        17..19 => dice.between(120, 400),
-        _ => dice.between(400, 1_500),
+fn wait(random: &mut Random) -> u32 {
+    match random.below(20) {
+        0..10 => random.between(1, 30),
+        10..17 => random.between(30, 120),
+        17..19 => random.between(120, 400),
+        _ => random.between(400, 1_500),
     }
 }
 
-fn fault(dice: &mut Dice, machine: usize) -> Op {
-    let lane = if dice.one_in(4) { Lane::Questions } else { Lane::Calls };
-    let fault = match dice.below(10) {
+fn fault(random: &mut Random, machine: usize) -> Op {
+    let thread = if random.one_in(4) { ClientThread::Polls } else { ClientThread::Calls };
+    let fault = match random.below(10) {
         0 => Fault::DropRequest,
         1..4 => Fault::DropAnswer,
         4 => Fault::Refuse,
-        5 => Fault::SlowAnswer(dice.between(100, 9_500)),
-        6 => Fault::LateRequest(dice.between(1, 200)),
-        7 => Fault::Twice(dice.between(1, 3_000), dice.one_in(2)),
+        5 => Fault::SlowAnswer(random.between(100, 9_500)),
+        6 => Fault::LateRequest(random.between(1, 200)),
+        7 => Fault::Twice(random.between(1, 3_000), random.one_in(2)),
         8 => Fault::OldAnswer,
-        _ => Fault::Stranger(dice.pick(&[200, 201, 204, 301, 403, 404, 429, 500, 503])),
+        _ => Fault::Stranger(random.pick(&[200, 201, 204, 301, 403, 404, 429, 500, 503])),
     };
-    Op::Fault(machine, lane, fault)
+    Op::Fault(machine, thread, fault)
 }
 
-fn of_network(dice: &mut Dice, machine: usize, other: usize) -> Op {
-    match dice.below(18) {
-        0..4 => Op::Record(other, dice.between(1, 9)),
-        4..6 => Op::Grow(other, dice.between(0, 40)),
-        6..9 => Op::CutOff(machine, dice.pick(&[5, 40, 200, 1_000, 4_000])),
-        9..12 => Op::Replay(machine, dice.below(12) as usize),
-        12 => Op::AuthorityDown(dice.pick(&[3, 30, 200, 2_000])),
+fn of_network(random: &mut Random, machine: usize, other: usize) -> Op {
+    match random.below(18) {
+        0..4 => Op::Record(other, random.between(1, 9)),
+        4..6 => Op::Grow(other, random.between(0, 40)),
+        6..9 => Op::CutOff(machine, random.pick(&[5, 40, 200, 1_000, 4_000])),
+        9..12 => Op::Replay(machine, random.below(12) as usize),
+        12 => Op::AuthorityDown(random.pick(&[3, 30, 200, 2_000])),
         13..15 => Op::RestartAuthority,
         15..17 => Op::Upkeep,
         // It takes the root's key, which is slow to open.
-        _ if dice.one_in(4) => Op::RotateKey,
+        _ if random.one_in(4) => Op::RotateKey,
         _ => Op::Record(other, 1),
     }
 }
 
-fn of_machine(dice: &mut Dice, machine: usize, other: usize, copies: bool) -> Op {
-    let wall =
-        |dice: &mut Dice| dice.pick(&[0, 0, 30, -30, 3_600, -3_600, 80_000, -90_000, 400_000, -400_000]);
-    match dice.below(26) {
+fn of_machine(random: &mut Random, machine: usize, other: usize, copies: bool) -> Op {
+    let wall = |random: &mut Random| {
+        random.pick(&[0, 0, 30, -30, 3_600, -3_600, 80_000, -90_000, 400_000, -400_000])
+    };
+    match random.below(26) {
         0..7 => Op::Start(other),
         7..9 => Op::TakeOver(other, (other + 1) % 2),
         9 => Op::End(machine),
         10..12 => Op::Kill(machine),
         12..14 => Op::KillAtWrite(machine),
-        14..16 => Op::DiskFails(machine, dice.pick(&[1, 20, 100, 600])),
+        14..16 => Op::DiskFails(machine, random.pick(&[1, 20, 100, 600])),
         16 => Op::Deactivate(machine),
-        17..20 => Op::Reboot(machine, dice.pick(&[5, 60, 900, 5_000, 100_000]), wall(dice)),
-        20..22 => Op::Sleep(machine, dice.pick(&[3, 50, 700, 5_000, 90_000])),
-        22..24 => Op::SetWall(machine, wall(dice)),
+        17..20 => Op::Reboot(machine, random.pick(&[5, 60, 900, 5_000, 100_000]), wall(random)),
+        20..22 => Op::Sleep(machine, random.pick(&[3, 50, 700, 5_000, 90_000])),
+        22..24 => Op::SetWall(machine, wall(random)),
         _ if copies => Op::Copy(other),
         _ => Op::Start(other),
     }
 }
 
-fn of_operator(dice: &mut Dice, machine: usize, other: usize) -> Op {
-    match dice.below(18) {
+fn of_operator(random: &mut Random, machine: usize, other: usize) -> Op {
+    match random.below(18) {
         0..4 => Op::Suspend,
         4..8 => Op::Reinstate,
-        8..11 => Op::Plan(dice.below(3) as usize),
-        11..13 => Op::EndsIn(dice.pick(&[1, 60, 700, 4_000, 90_000, 3_000_000])),
+        8..11 => Op::Plan(random.below(3) as usize),
+        11..13 => Op::EndsIn(random.pick(&[1, 60, 700, 4_000, 90_000, 3_000_000])),
         13..15 => Op::Release(machine),
         15..17 => Op::Move(machine, other),
-        _ if dice.one_in(4) => Op::Revoke,
+        _ if random.one_in(4) => Op::Revoke,
         _ => Op::EndsIn(3_000_000),
     }
 }

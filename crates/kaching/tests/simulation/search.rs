@@ -1,4 +1,4 @@
-//! Runs seeds, as many as are asked for, and says of one that fails what has to happen for that.
+//! Runs seeds, as many as are asked for, and prints the shortest script with which a failing one still fails.
 
 use std::{
     io::Write as _,
@@ -16,9 +16,9 @@ use tokio::runtime::Runtime;
 
 use crate::{
     broken::Broken,
-    house::Ground,
     run::{Outcome, run},
     script::{Op, draw},
+    server::Fixture,
 };
 
 #[derive(Default)]
@@ -42,9 +42,9 @@ fn every_seed_holds_on_postgres() {
 /// Runs scripts that are written down.
 pub(crate) fn cases(cases: &[(&str, u64, &[Op])]) {
     for engine in [Engine::Sqlite, Engine::Postgres] {
-        let (runtime, ground) = begin(engine);
+        let (runtime, fixture) = begin(engine);
         for (name, seed, script) in cases {
-            let outcome = one(&runtime, &ground, *seed, script, true);
+            let outcome = one(&runtime, &fixture, *seed, script, true);
             if let Some(broken) = outcome.broken {
                 panic!("{name}: {}\n{}", broken.0, outcome.trace.join("\n"));
             }
@@ -72,7 +72,7 @@ fn seeds(engine: Engine, one_of: u64) {
         }
     });
     let broken = sums.broken.into_inner().unwrap();
-    let told = format!(
+    let message = format!(
         "simulation on {engine:?}: {} seeds, {} steps, {} requests, {} violations, {} s\n",
         sums.seeds.into_inner(),
         sums.steps.into_inner(),
@@ -81,7 +81,7 @@ fn seeds(engine: Engine, one_of: u64) {
         began.elapsed().as_secs()
     );
     // Past what the harness keeps to itself where a test holds.
-    let _ = std::io::stderr().write_all(told.as_bytes());
+    let _ = std::io::stderr().write_all(message.as_bytes());
     assert!(broken.is_empty(), "{}", broken.join("\n\n"));
 }
 
@@ -89,20 +89,20 @@ fn seeds(engine: Engine, one_of: u64) {
 const ENOUGH: usize = 3;
 
 fn work(engine: Engine, next: &AtomicU64, end: u64, sums: &Sums) {
-    let (runtime, ground) = begin(engine);
+    let (runtime, fixture) = begin(engine);
     loop {
         let seed = next.fetch_add(1, Ordering::Relaxed);
         if seed >= end || sums.broken.lock().unwrap().len() >= ENOUGH {
             return;
         }
         let script = draw(seed);
-        let outcome = one(&runtime, &ground, seed, &script, false);
+        let outcome = one(&runtime, &fixture, seed, &script, false);
         sums.seeds.fetch_add(1, Ordering::Relaxed);
         sums.steps.fetch_add(script.len() as u64, Ordering::Relaxed);
         sums.requests.fetch_add(outcome.requests, Ordering::Relaxed);
         if let Some(broken) = outcome.broken {
-            let told = explain(&runtime, &ground, engine, seed, script, &broken);
-            sums.broken.lock().unwrap().push(told);
+            let message = explain(&runtime, &fixture, engine, seed, script, &broken);
+            sums.broken.lock().unwrap().push(message);
         }
     }
 }
@@ -110,7 +110,7 @@ fn work(engine: Engine, next: &AtomicU64, end: u64, sums: &Sums) {
 /// Takes away from a failing script what it does not need to fail, and shows the rest.
 fn explain(
     runtime: &Runtime,
-    ground: &Ground,
+    fixture: &Fixture,
     engine: Engine,
     seed: u64,
     script: Vec<Op>,
@@ -123,34 +123,34 @@ fn explain(
         at -= 1;
         let mut less = least.clone();
         less.remove(at);
-        let outcome = one(runtime, ground, seed, &less, false);
+        let outcome = one(runtime, fixture, seed, &less, false);
         if outcome.broken.is_some_and(|other| rule(&other) == rule(broken)) {
             least = less;
         }
     }
-    let outcome = one(runtime, ground, seed, &least, true);
+    let outcome = one(runtime, fixture, seed, &least, true);
     let trace = if parameter("SIMULATION_SEED").is_some() { outcome.trace.join("\n") } else { String::new() };
-    let told = outcome.broken.map_or_else(String::new, |broken| broken.0);
+    let message = outcome.broken.map_or_else(String::new, |broken| broken.0);
     format!(
-        "seed {seed} on {engine:?}: {}\nafter {least:?}: {told}\n{trace}\nto see its steps: SIMULATION_SEED={seed} cargo test -p kaching --test simulation",
+        "seed {seed} on {engine:?}: {}\nafter {least:?}: {message}\n{trace}\nto see its steps: SIMULATION_SEED={seed} cargo test -p kaching --test simulation",
         broken.0
     )
 }
 
-fn begin(engine: Engine) -> (Runtime, Ground) {
+fn begin(engine: Engine) -> (Runtime, Fixture) {
     let memory = std::path::Path::new("/dev/shm");
     if memory.is_dir() {
         // Nothing here outlives the process, so that disks need not be waited for; where that was said before, it stays.
         let _ = tempfile::env::override_temp_dir(memory);
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let ground = runtime.block_on(Ground::new(engine));
-    (runtime, ground)
+    let fixture = runtime.block_on(Fixture::new(engine));
+    (runtime, fixture)
 }
 
-fn one(runtime: &Runtime, ground: &Ground, seed: u64, script: &[Op], traced: bool) -> Outcome {
+fn one(runtime: &Runtime, fixture: &Fixture, seed: u64, script: &[Op], traced: bool) -> Outcome {
     let held =
-        std::panic::catch_unwind(AssertUnwindSafe(|| runtime.block_on(run(ground, seed, script, traced))));
+        std::panic::catch_unwind(AssertUnwindSafe(|| runtime.block_on(run(fixture, seed, script, traced))));
     held.unwrap_or_else(|_| {
         let broken = Some(Broken("a panic".to_owned()));
         Outcome { broken, requests: 0, trace: Vec::new() }

@@ -3,7 +3,7 @@
 use kaching_base::Base64Url;
 use serde_json::Value;
 
-use crate::house::Answer;
+use crate::server::Answer;
 
 /// A lease or a refusal, and when it was signed in truth.
 #[derive(Clone, Debug)]

@@ -6,17 +6,17 @@ use kaching_client::simulation::{Sent, Step};
 
 use crate::{
     broken::{Broken, ensure},
-    house::{Answer, Raw},
-    machine::{Exchange, Reply, SECOND, Stage, State},
+    machine::{Exchange, Reply, SECOND, Stage, ThreadState},
     run::Run,
-    script::{Fault, Lane},
+    script::{ClientThread, Fault},
+    server::{Answer, Raw},
     statement::{self, Statement},
 };
 
-const LANES: [Lane; 2] = [Lane::Calls, Lane::Questions];
+const THREADS: [ClientThread; 2] = [ClientThread::Calls, ClientThread::Polls];
 
 impl Run<'_> {
-    pub(crate) async fn machine_happens(&mut self, number: usize) -> Result<(), Broken> {
+    pub(crate) async fn step_machine(&mut self, number: usize) -> Result<(), Broken> {
         let now = self.now();
         let machine = &mut self.machines[number];
         if machine.still_until.is_some_and(|until| until > now) {
@@ -33,39 +33,39 @@ impl Run<'_> {
                 self.start(number, None)?;
             }
         }
-        for lane in LANES {
-            self.lane_happens(number, lane).await?;
+        for thread in THREADS {
+            self.step_thread(number, thread).await?;
         }
-        self.start_happens(number)
+        self.settle_start(number)
     }
 
-    async fn lane_happens(&mut self, number: usize, lane: Lane) -> Result<(), Broken> {
+    async fn step_thread(&mut self, number: usize, thread: ClientThread) -> Result<(), Broken> {
         let now = self.now();
         let Some(product) = &mut self.machines[number].product else { return Ok(()) };
-        let at = lane as usize;
-        match std::mem::replace(&mut product.lanes[at], State::Rests(i64::MAX)) {
-            State::Rests(due) if due > now => product.lanes[at] = State::Rests(due),
-            State::Rests(_) => {
-                let step = match lane {
-                    Lane::Calls => product.simulation.call(),
-                    Lane::Questions => product.simulation.poll(),
+        let at = thread as usize;
+        match std::mem::replace(&mut product.threads[at], ThreadState::Idle(i64::MAX)) {
+            ThreadState::Idle(due) if due > now => product.threads[at] = ThreadState::Idle(due),
+            ThreadState::Idle(_) => {
+                let step = match thread {
+                    ClientThread::Calls => product.simulation.call(),
+                    ClientThread::Polls => product.simulation.poll(),
                 };
                 match step {
                     Step::Wait(wait) => {
                         let wait = i64::try_from(wait.as_micros()).unwrap_or(i64::MAX / 2);
-                        product.lanes[at] = State::Rests(now + wait);
+                        product.threads[at] = ThreadState::Idle(now + wait);
                     }
-                    Step::Send(sent) => self.send(number, lane, sent)?,
+                    Step::Send(sent) => self.send(number, thread, sent)?,
                 }
                 self.machines[number].watch(None, now)?;
             }
-            State::Waits(exchange) => self.exchange_happens(number, lane, *exchange).await?,
+            ThreadState::Waiting(exchange) => self.step_exchange(number, thread, *exchange).await?,
         }
         Ok(())
     }
 
-    /// A request leaves.
-    pub(crate) fn send(&mut self, number: usize, lane: Lane, sent: Sent) -> Result<(), Broken> {
+    /// Sends a request.
+    pub(crate) fn send(&mut self, number: usize, thread: ClientThread, sent: Sent) -> Result<(), Broken> {
         let now = self.now();
         let raw = Rc::new(Raw {
             method: sent.method(),
@@ -76,17 +76,17 @@ impl Run<'_> {
         let machine = &mut self.machines[number];
         machine.known.sends(&raw)?;
         let deadline = now + i64::try_from(sent.timeout().as_micros()).unwrap();
-        let fault = machine.faults.iter().position(|(of, _)| *of == lane);
+        let fault = machine.faults.iter().position(|(of, _)| *of == thread);
         let fault = fault.and_then(|at| machine.faults.remove(at)).map(|(_, fault)| fault);
         let (cut, impatient) = (machine.cut_until.is_some(), machine.impatient && waits(&raw).is_some());
         let stage = if cut || impatient { self.gone() } else { Stage::Going(now + self.latency(), fault) };
-        self.tell(|| {
+        self.log(|| {
             format!("{number} sends {} {}", raw.path, fault.map_or(String::new(), |f| format!("({f:?})")))
         });
         let bound = deadline + 5 * SECOND;
         let exchange = Exchange { sent, raw, bound, deadline, stage };
         let product = self.machines[number].product.as_mut().unwrap();
-        product.lanes[lane as usize] = State::Waits(Box::new(exchange));
+        product.threads[thread as usize] = ThreadState::Waiting(Box::new(exchange));
         Ok(())
     }
 
@@ -94,16 +94,16 @@ impl Run<'_> {
         i64::from(self.network.between(1_000, 60_000))
     }
 
-    /// Nothing listens: the connection is refused, or never answered.
+    /// Returns a connection that is refused, or never answered.
     fn gone(&mut self) -> Stage {
         let soon = self.now() + self.latency();
         if self.network.one_in(2) { Stage::Silent } else { Stage::Coming(soon, Reply::Broken) }
     }
 
-    async fn exchange_happens(
+    async fn step_exchange(
         &mut self,
         number: usize,
-        lane: Lane,
+        thread: ClientThread,
         mut exchange: Exchange,
     ) -> Result<(), Broken> {
         let now = self.now();
@@ -112,18 +112,18 @@ impl Run<'_> {
                 if let Reply::Own(_, Some(statement)) = &mut reply {
                     statement.held_back |= now > exchange.bound;
                 }
-                return self.comes(number, lane, &exchange.sent, &exchange.raw, reply);
+                return self.deliver(number, thread, &exchange.sent, &exchange.raw, reply);
             }
             Stage::Streams(stream) => {
                 let exchange = Exchange { stage: Stage::Silent, ..exchange };
-                return self.stream_happens(number, lane, exchange, stream);
+                return self.step_stream(number, thread, exchange, stream);
             }
             _ if exchange.deadline <= now => {
-                self.tell(|| format!("{number} waits in vain for {}", exchange.raw.path));
-                return self.comes_nothing(number, &exchange.sent, lane, "it did not answer in time");
+                self.log(|| format!("{number} gets no answer to {}", exchange.raw.path));
+                return self.lose(number, &exchange.sent, thread, "it did not answer in time");
             }
             Stage::Going(at, fault) if at <= now => {
-                exchange.stage = self.reaches(number, lane, &exchange.raw, fault).await?;
+                exchange.stage = self.reaches(number, thread, &exchange.raw, fault).await?;
             }
             Stage::Held(at, _) if at <= now => {
                 let (answer, statement) = self.ask(number, &exchange.raw).await?;
@@ -132,15 +132,15 @@ impl Run<'_> {
             waiting => exchange.stage = waiting,
         }
         let product = self.machines[number].product.as_mut().unwrap();
-        product.lanes[lane as usize] = State::Waits(Box::new(exchange));
+        product.threads[thread as usize] = ThreadState::Waiting(Box::new(exchange));
         Ok(())
     }
 
-    /// A request arrives, or meets its fault before.
+    /// Delivers a request to the authority, unless a fault stops it.
     async fn reaches(
         &mut self,
         number: usize,
-        lane: Lane,
+        thread: ClientThread,
         raw: &Rc<Raw>,
         fault: Option<Fault>,
     ) -> Result<Stage, Broken> {
@@ -166,22 +166,22 @@ impl Run<'_> {
         if raw.path == STREAM {
             let opens = fault.is_none();
             return if opens {
-                self.stream_opens(number, raw).await
+                self.open_stream(number, raw).await
             } else {
                 Ok(Stage::Coming(soon, Reply::Broken))
             };
         }
-        if lane == Lane::Questions
+        if thread == ClientThread::Polls
             && let Some((rev, wait)) = waits(raw)
             && fault.is_none()
         {
-            // Most of those that would wait anyhow need not be asked for it.
+            // Most polls that would wait anyway are not sent to the authority first.
             if self.revision <= rev && !self.network.one_in(8) {
                 return Ok(Stage::Held(now + wait * SECOND, rev));
             }
             let (answer, statement) = self.ask(number, raw).await?;
-            let told: serde_json::Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-            let news = told["rev"].as_u64().is_none_or(|present| present > rev);
+            let body: serde_json::Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+            let news = body["rev"].as_u64().is_none_or(|present| present > rev);
             return Ok(if news {
                 Stage::Coming(soon, Reply::Own(answer, statement))
             } else {
@@ -236,43 +236,43 @@ impl Run<'_> {
     }
 
     /// Answers the polls that wait for a change.
-    pub(crate) async fn answer_questions(&mut self) -> Result<(), Broken> {
+    pub(crate) async fn answer_polls(&mut self) -> Result<(), Broken> {
         for number in 0..self.machines.len() {
             let Some(product) = &self.machines[number].product else { continue };
-            let State::Waits(exchange) = &product.lanes[1] else { continue };
+            let ThreadState::Waiting(exchange) = &product.threads[1] else { continue };
             if matches!(&exchange.stage, Stage::Streams(stream) if stream.rev < self.revision) {
-                self.stream_tells(number).await?;
+                self.announce_on_stream(number).await?;
                 continue;
             }
             if !matches!(exchange.stage, Stage::Held(_, rev) if rev < self.revision) {
                 continue;
             }
             let raw = Rc::clone(&exchange.raw);
-            // Whoever raised it is not asked again from in here: a question raises nothing.
+            // This cannot recurse: a poll raises no revision.
             let (answer, statement) = Box::pin(self.ask(number, &raw)).await?;
             let at = self.now() + self.latency();
             let product = self.machines[number].product.as_mut().unwrap();
-            if let State::Waits(exchange) = &mut product.lanes[1] {
+            if let ThreadState::Waiting(exchange) = &mut product.threads[1] {
                 exchange.stage = Stage::Coming(at, Reply::Own(answer, statement));
             }
         }
         Ok(())
     }
 
-    fn comes(
+    fn deliver(
         &mut self,
         number: usize,
-        lane: Lane,
+        thread: ClientThread,
         sent: &Sent,
         raw: &Raw,
         reply: Reply,
     ) -> Result<(), Broken> {
         let (answer, statement) = match reply {
-            Reply::Broken => return self.comes_nothing(number, sent, lane, "the connection broke"),
+            Reply::Broken => return self.lose(number, sent, thread, "the connection broke"),
             Reply::Other(answer) => (answer, None),
             Reply::Own(answer, statement) => (answer, statement),
         };
-        self.tell(|| {
+        self.log(|| {
             let said = statement.as_ref().map(|statement| format!("{statement:?}")).unwrap_or_default();
             format!("{number} gets {} on {} {said}", answer.status, raw.path)
         });
@@ -284,40 +284,40 @@ impl Run<'_> {
         }
         let product = machine.product.as_mut().unwrap();
         product.simulation.answer(sent, answer.status, answer.body);
-        wake(&mut product.lanes, lane, now);
+        wake(&mut product.threads, thread, now);
         if dies {
             machine.kill();
             machine.set_disk(None);
             return Ok(());
         }
         // A pushed statement answers no request.
-        let (fresh, pushed) = match lane {
-            Lane::Calls => (statement, None),
-            Lane::Questions => (None, statement),
+        let (fresh, pushed) = match thread {
+            ClientThread::Calls => (statement, None),
+            ClientThread::Polls => (None, statement),
         };
         machine.pushed(pushed.as_ref());
         machine.watch(fresh.as_ref(), now)?;
         let shown = machine.shown();
-        self.tell(|| format!("{number} is {shown}"));
+        self.log(|| format!("{number} is {shown}"));
         Ok(())
     }
 
-    pub(crate) fn comes_nothing(
+    pub(crate) fn lose(
         &mut self,
         number: usize,
         sent: &Sent,
-        lane: Lane,
+        thread: ClientThread,
         why: &str,
     ) -> Result<(), Broken> {
         let now = self.now();
         let machine = &mut self.machines[number];
         let product = machine.product.as_mut().unwrap();
         product.simulation.lose(sent, why);
-        wake(&mut product.lanes, lane, now);
+        wake(&mut product.threads, thread, now);
         machine.watch(None, now)
     }
 
-    fn start_happens(&mut self, number: usize) -> Result<(), Broken> {
+    fn settle_start(&mut self, number: usize) -> Result<(), Broken> {
         let now = self.now();
         let machine = &mut self.machines[number];
         let Some(product) = machine.product.as_mut().filter(|product| !product.started) else {
@@ -335,7 +335,7 @@ impl Run<'_> {
             }
             Some(Err(error)) => {
                 machine.product = None;
-                self.tell(|| format!("{number} does not start: {error}"));
+                self.log(|| format!("{number} does not start: {error}"));
             }
         }
         Ok(())
@@ -347,12 +347,12 @@ impl Run<'_> {
         takeover: Option<kaching_base::ActivationId>,
     ) -> Result<(), Broken> {
         let now = self.now();
-        let (ground, machine) = (self.ground, &mut self.machines[number]);
+        let (fixture, machine) = (self.fixture, &mut self.machines[number]);
         if machine.product.is_some() || machine.still_until.is_some() {
             return Ok(());
         }
         let failing = machine.disk_fails_until.is_some();
-        let started = machine.start(ground, takeover, now);
+        let started = machine.start(fixture, takeover, now);
         ensure!(failing || started.is_ok(), "{} cannot begin: {:?}", machine.name, started.err());
         Ok(())
     }
@@ -360,7 +360,7 @@ impl Run<'_> {
 
 pub(crate) const STREAM: &str = "/v1/events";
 
-/// Revision and seconds of a question that waits.
+/// Revision and seconds of a poll that waits.
 fn waits(raw: &Raw) -> Option<(u64, i64)> {
     let (rev, wait) = raw.path.strip_prefix("/v1/changes?rev=")?.split_once("&wait=")?;
     Some((rev.parse().ok()?, wait.parse().ok().filter(|wait| *wait > 0)?))
@@ -375,11 +375,11 @@ fn held_back(old: Answer, signed: i64, same: bool) -> Reply {
     Reply::Own(old, statement.map(|statement| Statement { held_back: true, ..statement }))
 }
 
-/// After an answer both lanes look again.
-pub(crate) fn wake(lanes: &mut [State; 2], answered: Lane, now: i64) {
-    lanes[answered as usize] = State::Rests(now);
-    for lane in lanes {
-        if let State::Rests(at) = lane {
+/// Lets both threads check what is due after an answer.
+pub(crate) fn wake(threads: &mut [ThreadState; 2], answered: ClientThread, now: i64) {
+    threads[answered as usize] = ThreadState::Idle(now);
+    for thread in threads {
+        if let ThreadState::Idle(at) = thread {
             *at = now;
         }
     }

@@ -1,4 +1,4 @@
-//! Streams of changes between the authority and a product. Whoever lets no question wait keeps their events, too.
+//! Streams of changes between the authority and a product. A network that blocks waiting polls blocks events, too.
 
 use std::rc::Rc;
 
@@ -6,10 +6,10 @@ use kaching_client::simulation::Sent;
 
 use crate::{
     broken::Broken,
-    house::{Answer, Raw},
-    machine::{Exchange, Piece, Reply, SECOND, Stage, State, Stream},
+    machine::{Exchange, Piece, Reply, SECOND, Stage, Stream, ThreadState},
     run::Run,
-    script::Lane,
+    script::ClientThread,
+    server::{Answer, Raw},
     statement::Statement,
     steps::wake,
 };
@@ -18,8 +18,8 @@ use crate::{
 const PING: i64 = 15 * SECOND;
 
 impl Run<'_> {
-    /// A stream is asked for: its head, and the present state.
-    pub(crate) async fn stream_opens(&mut self, number: usize, raw: &Rc<Raw>) -> Result<Stage, Broken> {
+    /// Opens a stream: its head, and the present state.
+    pub(crate) async fn open_stream(&mut self, number: usize, raw: &Rc<Raw>) -> Result<Stage, Broken> {
         let soon = self.now() + self.latency();
         let (answer, statement) = self.ask(number, raw).await?;
         if answer.status != 200 {
@@ -36,27 +36,29 @@ impl Run<'_> {
         Ok(Stage::Streams(stream))
     }
 
-    /// After this time without a piece, a product looks whether it has heard enough.
+    /// After this time without a piece, a product checks whether the stream has been silent for too long.
     fn quiet(&self, number: usize) -> i64 {
         let product = self.machines[number].product.as_ref();
-        let sent = product.and_then(|product| match &product.lanes[Lane::Questions as usize] {
-            State::Waits(exchange) => Some(exchange.sent.timeout()),
-            State::Rests(_) => None,
+        let sent = product.and_then(|product| match &product.threads[ClientThread::Polls as usize] {
+            ThreadState::Waiting(exchange) => Some(exchange.sent.timeout()),
+            ThreadState::Idle(_) => None,
         });
         sent.map_or(10 * SECOND, |timeout| i64::try_from(timeout.as_micros()).unwrap())
     }
 
     /// Announces a change on the open streams.
-    pub(crate) async fn stream_tells(&mut self, number: usize) -> Result<(), Broken> {
+    pub(crate) async fn announce_on_stream(&mut self, number: usize) -> Result<(), Broken> {
         let at = self.now() + self.latency();
         let product = self.machines[number].product.as_ref().unwrap();
-        let State::Waits(exchange) = &product.lanes[Lane::Questions as usize] else { return Ok(()) };
+        let ThreadState::Waiting(exchange) = &product.threads[ClientThread::Polls as usize] else {
+            return Ok(());
+        };
         let raw = Rc::clone(&exchange.raw);
-        // As with a question, nothing is raised by looking.
+        // As with a poll, this raises no revision.
         let (answer, statement) = Box::pin(self.ask(number, &raw)).await?;
         let revision = self.revision;
         let product = self.machines[number].product.as_mut().unwrap();
-        if let State::Waits(exchange) = &mut product.lanes[Lane::Questions as usize]
+        if let ThreadState::Waiting(exchange) = &mut product.threads[ClientThread::Polls as usize]
             && let Stage::Streams(stream) = &mut exchange.stage
             && stream.ping < i64::MAX
         {
@@ -69,17 +71,17 @@ impl Run<'_> {
     }
 
     /// Delivers the pieces of a stream that have arrived.
-    pub(crate) fn stream_happens(
+    pub(crate) fn step_stream(
         &mut self,
         number: usize,
-        lane: Lane,
+        thread: ClientThread,
         exchange: Exchange,
         mut stream: Stream,
     ) -> Result<(), Broken> {
         let now = self.now();
         if stream.ping <= now {
             stream.ping = now + PING;
-            let said = self.house.world.authority.now();
+            let said = self.server.world.authority.now();
             let ping = format!("event: ping\ndata: {{\"now\":\"{said}\"}}\n\n");
             stream.pieces.push_back((now, (ping.into_bytes(), None)));
         }
@@ -90,28 +92,33 @@ impl Run<'_> {
         if read.is_empty() && stream.quiet <= now {
             read.push((Vec::new(), None));
         }
-        let heard = !read.is_empty();
+        let received = !read.is_empty();
         for piece in read {
             stream.quiet = now + i64::try_from(exchange.sent.timeout().as_micros()).unwrap();
-            if !self.piece_comes(number, &exchange.sent, piece)? {
-                return self.comes_nothing(number, &exchange.sent, lane, "it was enough");
+            if !self.deliver_piece(number, &exchange.sent, piece)? {
+                return self.lose(number, &exchange.sent, thread, "it was silent for too long");
             }
             if self.machines[number].product.is_none() {
                 return Ok(());
             }
         }
         let product = self.machines[number].product.as_mut().unwrap();
-        if heard {
-            wake(&mut product.lanes, lane, now);
+        if received {
+            wake(&mut product.threads, thread, now);
         }
         let stage = Stage::Streams(stream);
-        product.lanes[lane as usize] = State::Waits(Box::new(Exchange { stage, ..exchange }));
+        product.threads[thread as usize] = ThreadState::Waiting(Box::new(Exchange { stage, ..exchange }));
         Ok(())
     }
 
-    /// Whether the product wants more after this piece.
-    fn piece_comes(&mut self, number: usize, sent: &Sent, (bytes, statement): Piece) -> Result<bool, Broken> {
-        self.tell(|| {
+    /// Delivers a piece, and returns whether the product wants more.
+    fn deliver_piece(
+        &mut self,
+        number: usize,
+        sent: &Sent,
+        (bytes, statement): Piece,
+    ) -> Result<bool, Broken> {
+        self.log(|| {
             let said = statement.as_ref().map(|statement| format!("{statement:?}")).unwrap_or_default();
             format!("{number} reads {} {said}", String::from_utf8_lossy(&bytes).trim_end())
         });
@@ -134,7 +141,7 @@ impl Run<'_> {
     }
 }
 
-/// The answer to a question as an event.
+/// The answer to a poll as an event.
 fn event(answer: &Answer, statement: Option<Statement>) -> Piece {
     let data = String::from_utf8_lossy(&answer.body);
     (format!("event: license\ndata: {data}\n\n").into_bytes(), statement)

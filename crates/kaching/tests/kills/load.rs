@@ -13,7 +13,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_millis(5);
 
 #[derive(Default)]
-pub(crate) struct Stage {
+pub(crate) struct Load {
     turn: Mutex<Turn>,
     changed: Condvar,
 }
@@ -35,15 +35,15 @@ struct Turn {
     ended: bool,
 }
 
-/// A worker's way to the server.
-pub(crate) struct Way<'a> {
-    stage: &'a Stage,
+/// A worker's connection to the server, which sends a request again until it is answered.
+pub(crate) struct RetryingClient<'a> {
+    load: &'a Load,
     line: Line,
 }
 
-impl Stage {
-    pub(crate) fn way(&self, target: impl Into<Target>) -> Way<'_> {
-        Way { stage: self, line: Line::to(target) }
+impl Load {
+    pub(crate) fn client(&self, target: impl Into<Target>) -> RetryingClient<'_> {
+        RetryingClient { load: self, line: Line::to(target) }
     }
 
     fn turn(&self) -> MutexGuard<'_, Turn> {
@@ -86,12 +86,12 @@ impl Stage {
         drop(self.changed.wait_timeout_while(waited.0, longer, |_| true).unwrap());
     }
 
-    /// Nobody begins anything new.
+    /// Lets nobody begin anything new.
     pub(crate) fn pause(&self) {
         self.change(|turn| turn.paused = true);
     }
 
-    /// So many will work, once they are to.
+    /// Sets the number of workers, which wait until they may work.
     pub(crate) fn begin(&self, workers: usize) {
         self.change(|turn| (turn.paused, turn.workers) = (true, workers));
     }
@@ -117,30 +117,30 @@ impl Stage {
     }
 }
 
-impl Way<'_> {
+impl RetryingClient<'_> {
     /// Asks until there is an answer, with the same bytes again and again: the server may be killed meanwhile.
     pub(crate) fn ask(&mut self, call: &Call) -> Answer {
         let began = Instant::now();
         loop {
             let failure = match self.line.ask(call) {
-                // An outcome that is not known, or the same request still on its way, is no answer.
+                // An outcome that is not known, or the same request still on its client, is no answer.
                 Ok(answer) if answer.status < 500 && answer.body["code"] != "idempotency_in_progress" => {
-                    self.stage.change(|turn| turn.answered += 1);
+                    self.load.change(|turn| turn.answered += 1);
                     return answer;
                 }
                 Ok(answer) if answer.body["code"] == "outcome_unknown" => {
                     assert_eq!(answer.status, 503);
-                    self.stage.change(|turn| turn.unknown += 1);
+                    self.load.change(|turn| turn.unknown += 1);
                     "outcome_unknown".to_owned()
                 }
                 Ok(answer) => format!("{} {}", answer.status, answer.body),
                 Err(error) => error.to_string(),
             };
             assert!(began.elapsed() < PATIENCE, "no answer to {} {}", call.method, call.path);
-            let mut turn = self.stage.turn();
+            let mut turn = self.load.turn();
             turn.repeated += 1;
             turn.failure = Some(format!("{} {}: {failure}", call.method, call.path));
-            drop(self.stage.changed.wait_timeout_while(turn, PAUSE, |_| true).unwrap());
+            drop(self.load.changed.wait_timeout_while(turn, PAUSE, |_| true).unwrap());
         }
     }
 }

@@ -11,27 +11,27 @@ use std::{
 use serde_json::{Value, json};
 
 use crate::{
-    dice::Dice,
+    random::Random,
     wire::{Call, Line, Target},
 };
 
 /// The client's request.
 const WAIT: Duration = Duration::from_secs(45);
 
-/// One installation, and the way that it takes.
+/// An installation, and the address that it uses.
 pub(crate) struct Listener {
     target: Target,
     lease: String,
 }
 
-/// A revision that was heard of, and when.
-pub(crate) type Heard = (u64, Instant);
+/// A revision that an event announced, and when it arrived.
+pub(crate) type Received = (u64, Instant);
 
 impl Listener {
     /// Activates by this key.
-    pub(crate) fn activate(target: Target, key: &str, fingerprint: &str, dice: &mut Dice) -> Self {
+    pub(crate) fn activate(target: Target, key: &str, fingerprint: &str, random: &mut Random) -> Self {
         let body = json!({"license_key": key, "product": "chorus", "fingerprint": fingerprint, "kind": "device",
-            "nonce": dice.nonce()});
+            "nonce": random.nonce()});
         let answer = Line::to(target.clone()).ask(&Call::new("POST", "/v1/activate", &body)).unwrap();
         assert_eq!(answer.status, 201, "{}", answer.body);
         Self { target, lease: answer.body["lease"].as_str().unwrap().to_owned() }
@@ -43,7 +43,7 @@ impl Listener {
 
     /// Holds a stream until there is an event after `ended`; how many streams that took. None of them is refused, and
     /// none breaks.
-    pub(crate) fn listen(&self, heard: &Sender<Heard>, ended: &AtomicBool) -> u64 {
+    pub(crate) fn listen(&self, received: &Sender<Received>, ended: &AtomicBool) -> u64 {
         for streams in 1.. {
             let line = Line::to(self.target.clone());
             let (status, mut chunks) = line.open(&self.call("/v1/events")).expect("a stream opens");
@@ -53,7 +53,7 @@ impl Listener {
                 text.push_str(&piece);
                 while let Some((event, rest)) = text.split_once("\n\n") {
                     if let Some(rev) = revision(event) {
-                        let _ = heard.send((rev, Instant::now()));
+                        let _ = received.send((rev, Instant::now()));
                     }
                     if ended.load(Ordering::SeqCst) {
                         return streams;

@@ -1,8 +1,8 @@
-//! Chances that repeat themselves.
+//! Random numbers that a seed decides.
 
 /// The purposes of random numbers: each has a sequence of its own, so that one more draw here changes nothing there.
 #[derive(Clone, Copy)]
-pub(crate) enum For {
+pub(crate) enum Purpose {
     Script = 0,
     Authority = 1,
     Network = 2,
@@ -12,27 +12,27 @@ pub(crate) enum For {
     Attacker = 7,
 }
 
-/// Draws from a seed: the generator SplitMix64, which is quick, and good enough for chances.
-pub(crate) struct Dice(u64);
+/// Draws from a seed: the generator SplitMix64, which is quick, and good enough for a test.
+pub(crate) struct Random(u64);
 
 /// The sequence of randomness that a seed has for this.
-pub(crate) fn sequence(seed: u64, purpose: For) -> u64 {
+pub(crate) fn sequence(seed: u64, purpose: Purpose) -> u64 {
     seed * 8 + purpose as u64
 }
 
-impl Dice {
-    pub(crate) fn new(seed: u64, purpose: For) -> Self {
+impl Random {
+    pub(crate) fn new(seed: u64, purpose: Purpose) -> Self {
         Self::of(sequence(seed, purpose))
     }
 
     /// The random numbers of one machine.
     pub(crate) fn of_machine(seed: u64, number: usize) -> Self {
-        Self::of(sequence(seed, For::Machines) + number as u64)
+        Self::of(sequence(seed, Purpose::Machines) + number as u64)
     }
 
     fn of(sequence: u64) -> Self {
-        let mut dice = Self(sequence);
-        Self(dice.next())
+        let mut random = Self(sequence);
+        Self(random.next())
     }
 
     fn next(&mut self) -> u64 {

@@ -1,4 +1,4 @@
-//! The real authority behind its real router, on a clock that the run moves.
+//! The real authority behind its real router, on a simulated clock.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use tower::ServiceExt as _;
 
 use crate::{
     broken::{Broken, ensure},
-    dice::{For, sequence},
+    random::{Purpose, sequence},
 };
 
 /// A request as its bytes were sent.
@@ -36,18 +36,18 @@ pub(crate) struct Answer {
     pub(crate) body: Vec<u8>,
 }
 
-/// The plans, by their place: slots, and the most nodes.
+/// The plans by index: code, slots, and the most nodes.
 pub(crate) const PLANS: [(&str, u64, u64); 3] = [("small", 1, 10), ("team", 2, 25), ("strict", 1, 25)];
 
-/// An authority with one license, closed, to begin from.
-pub(crate) struct Ground {
+/// An authority with one license, closed, of which each run gets a copy.
+pub(crate) struct Fixture {
     world: World,
     pub(crate) license: String,
     pub(crate) key: String,
     pub(crate) root: String,
 }
 
-pub(crate) struct House {
+pub(crate) struct TestServer {
     pub(crate) world: World,
     router: Router,
     token: String,
@@ -56,15 +56,15 @@ pub(crate) struct House {
     pub(crate) requests: u64,
 }
 
-impl Ground {
+impl Fixture {
     pub(crate) async fn new(engine: Engine) -> Self {
-        let mut house = House::on(World::on(engine).await, String::new());
+        let mut server = TestServer::on(World::on(engine).await, String::new());
         let product = json!({ "code": "chorus", "name": "CHORUS" });
         let feature =
             json!({ "product": "chorus", "code": "federation", "title": "Federation", "benefit": "Links" });
         let customer = json!({ "reference": "CUST-001", "name": "Acme" });
         for (path, body) in [("products", product), ("features", feature), ("customers", customer)] {
-            house.made(path, &body).await;
+            server.create(path, &body).await;
         }
         let policies = [
             json!({ "offline_s": 1800, "move_grace_s": 300, "expiry_days": 0 }),
@@ -76,26 +76,26 @@ impl Ground {
                 "nodes": { "kind": "level", "max": nodes }, "jobs": { "kind": "counter", "max": 1000, "per": "day" } });
             let plan = json!({ "product": "chorus", "code": code, "name": code, "rank": slots, "term_days": 365,
                 "features": ["federation"], "limits": limits, "lease_policy": policy });
-            house.made("plans", &plan).await;
+            server.create("plans", &plan).await;
         }
         let license = json!({ "customer": "CUST-001", "product": "chorus", "plan": "small" });
-        let license = house.made("licenses", &license).await;
-        let root = house.world.authority.keys().roots[0].to_string();
-        house.world.authority.close().await;
+        let license = server.create("licenses", &license).await;
+        let root = server.world.authority.keys().roots[0].to_string();
+        server.world.authority.close().await;
         Self {
             license: license["id"].as_str().unwrap().to_owned(),
             key: license["key"].as_str().unwrap().to_owned(),
             root,
-            world: house.world,
+            world: server.world,
         }
     }
 
-    pub(crate) async fn house(&self, seed: u64) -> House {
-        House::on(self.world.copy(sequence(seed, For::Authority)).await, self.license.clone())
+    pub(crate) async fn server(&self, seed: u64) -> TestServer {
+        TestServer::on(self.world.copy(sequence(seed, Purpose::Authority)).await, self.license.clone())
     }
 }
 
-impl House {
+impl TestServer {
     fn on(mut world: World, license: String) -> Self {
         let token = std::fs::read_to_string(world.directory.path().join("first-token")).unwrap();
         let router = router(&mut world);
@@ -125,8 +125,8 @@ impl House {
             status: parts.status.as_u16(),
             body: to_bytes(body, usize::MAX).await.unwrap().to_vec(),
         };
-        let told = || String::from_utf8_lossy(&answer.body).into_owned();
-        ensure!(answer.status < 500, "the authority fails on {} {}: {}", raw.method, raw.path, told());
+        let text = || String::from_utf8_lossy(&answer.body).into_owned();
+        ensure!(answer.status < 500, "the authority fails on {} {}: {}", raw.method, raw.path, text());
         // A client's request is never malformed.
         let bad = [400, 405, 408, 413, 415, 422].contains(&answer.status);
         ensure!(
@@ -134,7 +134,7 @@ impl House {
             "the authority finds {} {} malformed: {}",
             raw.method,
             raw.path,
-            told()
+            text()
         );
         Ok(answer)
     }
@@ -169,7 +169,7 @@ impl House {
         self.operate_by("PATCH", &format!("licenses/{}", self.license), body).await
     }
 
-    async fn made(&mut self, path: &str, body: &Value) -> Value {
+    async fn create(&mut self, path: &str, body: &Value) -> Value {
         self.operate(path, body).await.unwrap_or_else(|broken| panic!("{broken:?}")).expect(path)
     }
 
