@@ -15,10 +15,6 @@ mod workspace;
 
 use std::fmt::Display;
 
-/// Folders whose words, names and modules are not checked yet.
-const NOT_YET: &[&str] =
-    &["client", "examples/cluster", "examples/notes", "kaching/tests/kills", "kaching/tests/simulation"];
-
 /// Fails with all findings together, under the rule that they break.
 fn none_found<T: Display>(rule: &str, findings: impl IntoIterator<Item = T>) {
     let findings: Vec<String> = findings.into_iter().map(|finding| format!("  {finding}")).collect();

@@ -1,6 +1,6 @@
 //! Plain English: sources and documents do without the words of `words.txt`.
 
-use crate::{NOT_YET, none_found, source, workspace};
+use crate::{none_found, source, workspace};
 
 /// A word or a phrase to avoid, and the words to use in its place.
 const AVOIDED: &str = include_str!("words.txt");
@@ -30,14 +30,14 @@ fn sources_and_documents_are_in_plain_english() {
             );
         }
     };
-    for source in source::all().iter().filter(|source| !not_yet(&source.path)) {
+    for source in source::all() {
         search(&|line| source.at(line), &words(&source.text, is_gap_of_prose));
         let names = source.facts().map(|(facts, _)| &facts.names);
         for name in names.into_iter().flatten().filter(|name| name.word.contains('_')) {
             search(&|_| source.at(name.line), &words(&name.word, |c| c == '_'));
         }
     }
-    for path in documents().iter().filter(|path| !not_yet(path)) {
+    for path in &documents() {
         search(&|line| format!("{path}:{line}"), &words(&workspace::read(path), is_gap_of_prose));
     }
     none_found("Sources and documents are in plain English", findings);
@@ -66,12 +66,6 @@ fn documents() -> Vec<String> {
     found.extend(workspace::files("docs", "md"));
     found.extend(workspace::files("crates", "md").into_iter().filter(readme));
     found
-}
-
-fn not_yet(path: &str) -> bool {
-    NOT_YET.iter().any(|folder| {
-        path.starts_with(&format!("crates/{folder}/")) || path.starts_with(&format!("{folder}/"))
-    })
 }
 
 /// Divides a text into lower-case words, and names in camel case as well. Names with underscores are divided only where

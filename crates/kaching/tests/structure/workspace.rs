@@ -6,8 +6,6 @@ use std::sync::LazyLock;
 
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
-use crate::NOT_YET;
-
 /// Folders without a source of this project.
 const NOT_OURS: &[&str] = &["target", ".git", "node_modules", "corpus", "artifacts"];
 
@@ -37,7 +35,7 @@ pub(crate) fn checked_crates() -> Vec<String> {
             folder.strip_prefix(root()).expect("below the root").to_string_lossy().replace('\\', "/");
         folder.trim_start_matches("crates/").to_owned()
     });
-    folders.filter(|folder| !NOT_YET.contains(&folder.as_str())).collect()
+    folders.collect()
 }
 
 /// The names of the dependencies of a package, of one kind.
