@@ -128,7 +128,7 @@ impl Builder {
     }
 
     /// Moves the slot of another activation here. Use it only if somebody asked for that.
-    pub fn takeover(mut self, from: ActivationId) -> Self {
+    pub fn moves_from(mut self, from: ActivationId) -> Self {
         self.takeover = Some(from);
         self
     }

@@ -173,7 +173,7 @@ fn make(path: &Path) -> io::Result<String> {
     let _ = fs::remove_file(&whole);
     match made {
         Ok(()) => {}
-        // Whoever starts at the same moment keeps what the first one made.
+        // A process that starts at the same moment uses the id that the first one made.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return platform::read_id(path),
         // Some volumes know no second name for a file.
         Err(error)
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn all_who_make_a_cluster_id_at_once_have_the_same_and_leave_nothing_else() {
+    fn simultaneous_starts_have_the_same_cluster_id_and_leave_nothing_else() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("cluster-id");
         let ids: Vec<_> = std::thread::scope(|scope| {

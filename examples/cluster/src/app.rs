@@ -8,13 +8,10 @@ use axum::{
 };
 use kaching_client::License;
 
-use crate::{audit, cluster::Cluster, federation, health, jobs, nodes, usage};
+use crate::{audit, cluster::Cluster, federation, health, jobs, nodes, state::Shared, usage};
 
 /// The path of the licensing router.
 pub(crate) const LICENSING: &str = "/api/v1/licensing";
-
-/// The state of every handler.
-pub(crate) type Shared = State<Arc<Cluster>>;
 
 /// Every call of the service.
 pub(crate) fn router(cluster: Arc<Cluster>, admin_token: Option<String>) -> Router {

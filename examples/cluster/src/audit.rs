@@ -1,6 +1,6 @@
 use axum::{extract::State, http::header::CONTENT_TYPE, response::IntoResponse};
 
-use crate::{app::Shared, refused::Refused};
+use crate::{refused::Refused, state::Shared};
 
 /// `GET /audit/export`: what happened to jobs, nodes and links, a JSON line each. A feature of some plans.
 pub(crate) async fn export(State(cluster): Shared) -> Result<impl IntoResponse, Refused> {

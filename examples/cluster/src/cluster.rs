@@ -11,7 +11,7 @@ use kaching_client::{Guard, HealthStatus, ReportKind, Watch};
 use serde_json::json;
 
 use crate::{
-    jobs::Job,
+    job::Job,
     refused::Refused,
     table::{Table, Turn, WAITING},
 };

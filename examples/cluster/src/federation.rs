@@ -6,7 +6,7 @@ use axum::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::{app::Shared, refused::Refused};
+use crate::{refused::Refused, state::Shared};
 
 /// Another cluster to link.
 #[derive(Deserialize)]

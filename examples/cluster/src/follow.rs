@@ -6,7 +6,7 @@ use std::{fs, io, path::Path, time::Duration};
 use kaching_client::{Fingerprint, Guard, HandoverError, HandoverSource, LeaseUrl};
 use serde_json::{Value, json};
 
-use crate::{app::LICENSING, run::RunError};
+use crate::{app::LICENSING, error::RunError};
 
 /// The nodes that may keep the lease; whichever answers is asked.
 #[derive(Clone)]

@@ -1,7 +1,7 @@
 use axum::{Json, extract::State};
 use serde_json::{Value, json};
 
-use crate::app::Shared;
+use crate::state::Shared;
 
 /// `GET /health`: a cluster without a license in order is alive, and takes no jobs.
 pub(crate) async fn health(State(cluster): Shared) -> Json<Value> {

@@ -6,7 +6,7 @@ use axum::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::{app::Shared, cluster::Cluster, refused::Refused};
+use crate::{cluster::Cluster, refused::Refused, state::Shared};
 
 /// A node that wants to join.
 #[derive(Deserialize)]

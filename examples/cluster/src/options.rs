@@ -2,7 +2,7 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use kaching_client::{ActivationId, Clock, LicenseKey, LicenseKeyError};
 
-use crate::setup::{Setup, SetupError};
+use crate::{error::SetupError, setup::Setup};
 
 /// The options of the service.
 #[derive(Clone)]

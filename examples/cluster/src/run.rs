@@ -1,40 +1,9 @@
-use std::{io, net::SocketAddr, sync::Arc, thread};
+use std::{net::SocketAddr, sync::Arc, thread};
 
-use kaching_client::{DeactivateError, FingerprintError, Guard, StartError};
+use kaching_client::Guard;
 use tokio::net::TcpListener;
 
-use crate::{Options, app, cluster::Cluster, follow::Peers, options::Source, setup::SetupError};
-
-/// Why the service does not run: one sentence.
-#[derive(Debug, thiserror::Error)]
-pub enum RunError {
-    /// There is no valid license.
-    #[error("no valid license: {0}")]
-    License(#[from] StartError),
-    /// The cluster's id cannot be kept.
-    #[error(transparent)]
-    Fingerprint(#[from] FingerprintError),
-    /// The setup cannot be used.
-    #[error(transparent)]
-    Setup(#[from] SetupError),
-    /// The cluster does not take this node.
-    #[error("the cluster does not take this node: {0}")]
-    NotJoined(String),
-    /// The slot was not given back.
-    #[error(transparent)]
-    NotReleased(#[from] DeactivateError),
-    /// The address is taken, or not ours.
-    #[error("{address} cannot be listened on: {source}")]
-    Listen {
-        /// The address.
-        address: SocketAddr,
-        /// The system's error.
-        source: io::Error,
-    },
-    /// The system gives no threads or signals.
-    #[error("the service cannot run: {0}")]
-    System(#[from] io::Error),
-}
+use crate::{Options, app, cluster::Cluster, error::RunError, follow::Peers, options::Source};
 
 /// Runs the service until SIGTERM or Ctrl-C: it refuses to start without a valid license.
 ///
@@ -48,7 +17,7 @@ pub fn run(options: &Options, ready: impl FnOnce(SocketAddr)) -> Result<(), RunE
             let mut builder =
                 setup.guard(&options.data)?.name(&setup.name).release_on_shutdown(options.release);
             if let Some(activation) = options.takeover {
-                builder = builder.takeover(activation);
+                builder = builder.moves_from(activation);
             }
             let guard = start(options, builder)?;
             work(options, &guard, ready)?;

@@ -1,12 +1,9 @@
-use std::{
-    fs, io,
-    path::{Path, PathBuf},
-};
+use std::{fs, io, path::Path};
 
 use kaching_client::{Builder, Fingerprint, Guard, LicenseKey};
 use serde::{Deserialize, Serialize};
 
-use crate::run::RunError;
+use crate::error::{RunError, SetupError};
 
 /// The setup of a cluster's license, as it is kept on disk.
 ///
@@ -22,14 +19,6 @@ pub struct Setup {
     pub name: String,
     /// The license key; none where it was entered at set-up, and is in the license state.
     pub license_key: Option<LicenseKey>,
-}
-
-/// Why what was set up cannot be used: one sentence.
-#[derive(Debug, thiserror::Error)]
-#[error("{path} cannot be used: {source}")]
-pub struct SetupError {
-    path: PathBuf,
-    source: io::Error,
 }
 
 /// The file. The client keeps the license key, the lease and all that belongs to it.

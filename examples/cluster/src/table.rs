@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use serde::Serialize;
 
-use crate::jobs::{Job, Work};
+use crate::job::{Job, Work};
 
 /// So many jobs may wait; more are answered with 503.
 pub(crate) const WAITING: usize = 1000;

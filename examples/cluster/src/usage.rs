@@ -7,7 +7,7 @@ use axum::{
 };
 use serde::Deserialize;
 
-use crate::{app::Shared, refused::Refused};
+use crate::{refused::Refused, state::Shared};
 
 /// The usage of a node.
 #[derive(Deserialize)]

@@ -138,7 +138,7 @@ fn an_installation_that_may_not_move_a_slot_here_keeps_its_own() {
     drop(running(&world));
     world.authority.change(|desk| desk.refuse = Some(ErrorCode::MovesExhausted));
     let other = ActivationId::from_bytes([6; 16]);
-    let guard = world.builder().takeover(other).launch(&world).unwrap();
+    let guard = world.builder().moves_from(other).launch(&world).unwrap();
     guard.check().unwrap();
     world.authority.change(|desk| desk.refuse = None);
     until_active(&guard);

@@ -1,5 +1,5 @@
-//! A rolling upgrade under load: the previous release and this one serve from one database, and nothing is lost on the
-//! way to the new release, back to the previous one, and to the new one again.
+//! A rolling upgrade under load: the previous release and this one serve from one database, and nothing is
+//! lost by an upgrade, a return to the previous release, and another upgrade.
 
 use std::{
     env,

@@ -212,7 +212,7 @@ impl Machine {
             .state_dir(&self.dir)
             .clock(Arc::clone(&self.clocks) as Arc<dyn Clock>);
         if let Some(from) = takeover {
-            builder = builder.takeover(from);
+            builder = builder.moves_from(from);
         }
         let random = Arc::clone(&self.random);
         let simulation = builder.simulate(move |bytes| random.lock().unwrap().fill(bytes))?;
