@@ -33,7 +33,7 @@ use kaching_base::{ErrorCode, Secret};
 /// The associated data of the master key in the head of a backup.
 const MASTER: (&str, &str) = ("backup", "master_key");
 
-/// A passphrase that opens everything has at least so many characters.
+/// The fewest characters of a passphrase that opens everything.
 const MIN_PASSPHRASE: usize = 12;
 
 /// Seals the master key, so that a backup may hold it. Takes half a second: the passphrase is stretched.

@@ -45,7 +45,7 @@ pub trait Job: Serialize + DeserializeOwned + Clone + Send + Sync + 'static {
     const KIND: &'static str;
     /// Jobs of a higher priority are claimed first.
     const PRIORITY: i64 = 0;
-    /// After so many attempts in a row that failed, a job becomes a dead letter.
+    /// The failed attempts in a row after which a job becomes a dead letter.
     const ATTEMPTS: i64 = 20;
 
     /// The data that [`prepare`](Self::prepare) passes to [`perform`](Self::perform).

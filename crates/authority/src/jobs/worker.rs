@@ -12,7 +12,7 @@ use crate::{Authority, Cx, Result};
 const POLLED_EVERY: Duration = Duration::from_secs(5);
 /// The steps of one call of `run_jobs`.
 const STEPS: u64 = 1000;
-/// An error is stored with at most so many characters.
+/// The most characters of an error that is stored.
 const ERROR_LENGTH: usize = 500;
 
 impl Authority {

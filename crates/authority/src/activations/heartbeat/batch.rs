@@ -4,7 +4,7 @@ use std::{collections::HashMap, mem, sync::Arc};
 
 use kaching_base::{ActivationId, Timestamp};
 use kaching_db::{self as db, BatchLimits, Db, Engine, Tx, WriteBatcher};
-use kaching_domain::activations::heartbeat::Answered;
+use kaching_domain::activations::heartbeat::{Answered, HeartbeatOutcome};
 
 use super::{
     super::usage::{self, UsageReport},
@@ -125,9 +125,13 @@ fn process(
         now: *now,
     };
     let decision = decide(heartbeat, address.clone(), &inputs);
-    let Answered { activation, answer, .. } = decision.batched(&before)?;
-    let (activation, times) = (activation.clone(), answer.clone().ok()?);
-    let HeartbeatDecision { health, usage, warnings, .. } = decision;
+    if !decision.fits_batch(&before) {
+        return None;
+    }
+    let HeartbeatDecision { outcome, health, usage, warnings } = decision;
+    let HeartbeatOutcome::Answered(answered) = outcome else { return None };
+    let Answered { activation, answer, .. } = *answered;
+    let times = answer.ok()?;
     let has_health = health.is_some();
     let renewed =
         RenewedLease { entitlement, active: license.active, activation, times, warnings, jti: *jti };

@@ -4,7 +4,7 @@ use kaching_domain::{
     activations::{
         Displaced,
         credential::Verdict,
-        heartbeat::{self as rules, Answered, HeartbeatOutcome},
+        heartbeat::{self as rules, HeartbeatOutcome},
         known_levels,
     },
 };
@@ -118,16 +118,16 @@ fn health<'h>(
 }
 
 impl HeartbeatDecision<'_> {
-    /// Returns the answer where a batch can write all of it: a lease is granted, only times, usage and the details of
+    /// Returns whether a batch can write all of it: a lease is granted, only times, usage and the details of
     /// health change, and no audit entry is due.
-    pub(super) fn batched(&self, before: &Activation) -> Option<&Answered> {
-        let HeartbeatOutcome::Answered(answered) = &self.outcome else { return None };
+    pub(super) fn fits_batch(&self, before: &Activation) -> bool {
+        let HeartbeatOutcome::Answered(answered) = &self.outcome else { return false };
         let is_audited = self.health.is_some_and(|update| update.status_changed);
         let is_plain = answered.answer.is_ok()
             && moves_only(before, &answered.activation)
             && !answered.remembered.differs_from(before)
             && !answered.remembered.sighting;
-        (is_plain && !is_audited).then_some(answered)
+        is_plain && !is_audited
     }
 }
 
