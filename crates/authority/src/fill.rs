@@ -18,7 +18,7 @@ use crate::{
     search::{self, Noun},
 };
 
-/// The rows that rows to add.
+/// The rows to add.
 #[derive(Clone, Copy, Debug)]
 pub struct Fill {
     /// The license whose product, plan and terms the new licenses copy.

@@ -201,7 +201,7 @@ impl Authority {
                 return Err(changed_outside());
             }
             let after = Token { updated_at: op.now, ..after };
-            sql::update(tx, &after, &op.keys.tokens()?.rights(&after, &lookup))?;
+            sql::update(tx, &after, &lookup, &op.keys.tokens()?.rights(&after, &lookup))?;
             op.audit(tx, audit_view(&before).changed(audit_view(&after)))?;
             Ok(after)
         })

@@ -1,23 +1,29 @@
 use std::collections::BTreeSet;
 
 use kaching_base::{Timestamp, TokenId};
-use kaching_db::{self as db, Json, Row, Tx, params};
+use kaching_db::{self as db, Json, Param, Row, Tx, params};
 use kaching_domain::{Scope, Token};
 
 use crate::{
     Result,
     search::{self, Noun, Reindex, words_of},
     stored::Fields,
+    table::Table,
 };
 
-/// All columns in the order of [`read`].
+/// All columns in the order of [`read`]. An update does not write the last use, which [`set_used`] records.
+macro_rules! columns {
+    () => {
+        "t.id, t.created_at, t.last_used_at, t.name, t.scopes, t.expires_at, t.updated_at, t.archived_at"
+    };
+}
+
+const TOKENS: Table =
+    Table { name: "tokens", columns: columns!(), fixed: 3, derived: &["hash", "rights"], placed: false };
+
 macro_rules! select {
     ($rest:literal) => {
-        concat!(
-            "select t.id, t.name, t.scopes, t.expires_at, t.last_used_at, t.created_at, t.updated_at, t.archived_at
-             from tokens t",
-            $rest
-        )
+        concat!("select ", columns!(), " from tokens t", $rest)
     };
 }
 pub(super) const SELECT: &str = select!("");
@@ -26,11 +32,11 @@ pub(super) fn read(row: &Row<'_>) -> db::Result<Token> {
     let mut fields = Fields::of(row);
     Ok(Token {
         id: fields.take()?,
+        created_at: fields.take()?,
+        last_used_at: fields.take()?,
         name: fields.take()?,
         scopes: scopes(&fields.json()?)?,
         expires_at: fields.take()?,
-        last_used_at: fields.take()?,
-        created_at: fields.take()?,
         updated_at: fields.take()?,
         archived_at: fields.take()?,
     })
@@ -51,9 +57,7 @@ pub(super) fn lock_by_id(tx: &mut Tx<'_>, id: TokenId) -> Result<Option<Token>> 
 
 /// Returns the token with this hash, with the code that authenticates its rights.
 pub(super) fn by_lookup(tx: &mut Tx<'_>, lookup: &[u8; 32]) -> Result<Option<(Token, Vec<u8>)>> {
-    let sql = "select t.id, t.name, t.scopes, t.expires_at, t.last_used_at, t.created_at, t.updated_at, t.archived_at,
-                      t.rights
-               from tokens t where t.hash = ?1";
+    let sql = concat!("select ", columns!(), ", t.rights from tokens t where t.hash = ?1");
     Ok(tx.query_opt(sql, params![lookup[..]], |row| {
         Ok((read(row)?, row.get::<Option<Vec<u8>>>(8)?.unwrap_or_default()))
     })?)
@@ -78,41 +82,35 @@ pub(super) fn set_codes(tx: &mut Tx<'_>, id: TokenId, lookup: &[u8; 32], rights:
     Ok(())
 }
 
+/// Calls `write` with the values of all columns, with the hash by which the token is found and the code that authenticates
+/// its rights.
+fn with_values<T>(
+    token: &Token,
+    lookup: &[u8; 32],
+    rights: &[u8; 32],
+    write: impl FnOnce(&[Param<'_>]) -> T,
+) -> T {
+    write(params![
+        token.id,
+        token.created_at,
+        token.last_used_at,
+        token.name,
+        words(token),
+        token.expires_at,
+        token.updated_at,
+        token.archived_at,
+        lookup[..],
+        rights[..]
+    ])
+}
+
 pub(super) fn insert(tx: &mut Tx<'_>, token: &Token, lookup: &[u8; 32], rights: &[u8; 32]) -> Result<()> {
-    tx.execute(
-        "insert into tokens (id, name, hash, rights, scopes, expires_at, last_used_at, created_at, updated_at,
-                             archived_at)
-         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-        params![
-            token.id,
-            token.name,
-            lookup[..],
-            rights[..],
-            words(token),
-            token.expires_at,
-            token.last_used_at,
-            token.created_at,
-            token.updated_at,
-            token.archived_at
-        ],
-    )?;
+    with_values(token, lookup, rights, |values| TOKENS.insert(tx, values, ""))?;
     put_words(tx, token)
 }
 
-pub(super) fn update(tx: &mut Tx<'_>, token: &Token, rights: &[u8; 32]) -> Result<()> {
-    tx.execute(
-        "update tokens set name = ?2, scopes = ?3, expires_at = ?4, updated_at = ?5, archived_at = ?6, rights = ?7
-         where id = ?1",
-        params![
-            token.id,
-            token.name,
-            words(token),
-            token.expires_at,
-            token.updated_at,
-            token.archived_at,
-            rights[..]
-        ],
-    )?;
+pub(super) fn update(tx: &mut Tx<'_>, token: &Token, lookup: &[u8; 32], rights: &[u8; 32]) -> Result<()> {
+    with_values(token, lookup, rights, |values| TOKENS.update(tx, values))?;
     put_words(tx, token)
 }
 
