@@ -16,7 +16,7 @@ pub trait Clock: Send + Sync + 'static {
     /// The present moment.
     fn now(&self) -> Timestamp;
 
-    /// Time since the machine started, sleep included. Nobody sets it.
+    /// Returns the time since the machine started, sleep included. It cannot be set.
     fn boot(&self) -> Duration;
 
     /// Whether it is a machine's, which has to agree with the database's.

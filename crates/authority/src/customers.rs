@@ -58,7 +58,7 @@ pub struct CustomerFilter {
     pub metadata: BTreeMap<String, String>,
     /// Also archived ones.
     pub archived: bool,
-    /// Whether the caller has the right to see personal data, by which they are then found as well.
+    /// Whether the caller may see personal data. If so, a search also finds it.
     pub personal: bool,
 }
 

@@ -129,7 +129,8 @@ pub(crate) fn skip(tx: &mut Tx<'_>, license: LicenseId, count: i64, now: Timesta
     Ok(skipped == count)
 }
 
-/// Returns days that are over, at most so many, with how many audit entries were only counted; the caller removes them.
+/// Returns at most `most` days that are over, each with the number of audit entries that were only counted. The caller
+/// removes them.
 pub(crate) fn over(tx: &mut Tx<'_>, now: Timestamp, most: i64) -> Result<Vec<(LicenseId, i64, i64)>> {
     let sql = "select license, day, skipped from daily_counts where day < ?1 order by day limit ?2";
     let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));

@@ -17,7 +17,7 @@ use crate::{
     sight::AliasedTable,
 };
 
-/// A feature with the code of its product, by which it is addressed.
+/// A feature with the code of its product, which is part of its address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FeatureDetails {
     pub feature: Feature,

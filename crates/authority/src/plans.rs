@@ -23,7 +23,7 @@ use crate::{
 
 pub(crate) use apply::ApplyJob;
 
-/// A plan with the code of its product, by which it is addressed.
+/// A plan with the code of its product, which is part of its address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlanDetails {
     pub plan: Plan,

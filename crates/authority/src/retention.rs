@@ -114,7 +114,7 @@ pub struct Removed {
 
 /// Nights begin at this time of the day, UTC.
 const BEGINS: Seconds = Seconds(2 * 3600);
-/// Rows of one transaction: so many are removed in a few milliseconds.
+/// The rows that one transaction removes, in a few milliseconds.
 pub(crate) const BATCH_ROWS: i64 = 500;
 /// Moves count for 30 days, and interest people for longer.
 const MOVES: Seconds = Seconds::days(90);

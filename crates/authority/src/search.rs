@@ -59,8 +59,8 @@ impl Noun {
     }
 }
 
-/// Up to so many matches are looked up and sorted; of more, the list is walked in its order, which finds a page
-/// of them soon.
+/// The most matches that are looked up and then sorted. If there are more, the list is read in its order instead, which
+/// finds a page of them soon.
 pub(crate) const FEW: i64 = 1000;
 
 /// The number of words that one statement writes; each takes three values.

@@ -62,7 +62,7 @@ pub struct Standing {
     pub now: Timestamp,
 }
 
-/// At most so many activations are listed.
+/// The most activations that are listed.
 const LISTED: i64 = 200;
 
 impl Authority {

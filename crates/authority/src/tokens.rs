@@ -196,7 +196,7 @@ impl Authority {
                 return Ok(before);
             }
             let (lookup, rights) = sql::codes(tx, before.id)?;
-            // Ending a token is always right; anything else would confirm rights that nobody gave.
+            // Ending a token is always right; any other change would confirm rights that were never granted.
             if after.archived_at.is_none() && !op.keys.tokens()?.confirms(&before, &lookup, &rights) {
                 return Err(changed_outside());
             }

@@ -76,8 +76,8 @@ impl Timestamp {
         self.civil().day().unsigned_abs()
     }
 
-    /// The same time of day so many months later, on this day of the month, or on the last where the month is shorter.
-    /// After every date, where that is after the year 9999.
+    /// Returns the same time of day `months` months later, on this day of the month, or on the last day of a shorter
+    /// month. A result after the year 9999 is later than every date.
     pub(crate) fn months_later(self, months: i64, day: u8) -> Self {
         let now = self.civil();
         let month = i64::from(now.year()) * 12 + i64::from(now.month()) - 1 + months;

@@ -77,7 +77,7 @@ fn checks(guard: &Guard, span: Duration) -> Figures {
             break took;
         }
     };
-    #[expect(clippy::cast_precision_loss, reason = "so many checks are never made")]
+    #[expect(clippy::cast_precision_loss, reason = "there are never that many checks")]
     let ns_per_check = rounded(took.as_secs_f64() * 1e9 / checks as f64, 2);
     Figures { ns_per_check: Some(ns_per_check), checks: Some(checks), errors, ..Figures::named("check") }
 }

@@ -132,7 +132,7 @@ impl Figures {
         Self { ceiling_ratio: ratio.is_finite().then(|| rounded(ratio, 3)), ..self }
     }
 
-    /// Returns the main figure of the row, by which the median of several runs is found.
+    /// Returns the main figure of the row; the median of several runs is the run with its median.
     pub(super) fn main_figure(&self) -> f64 {
         let open = self.looped == Some("open");
         let rate = self.rate_per_s.filter(|_| !open);

@@ -1,5 +1,5 @@
 //! Blocking calls as futures, on any runtime: each runs on a thread of its own, so the task that awaits it blocks no thread
-//! of the runtime. A future that is dropped takes nothing back: its call goes on to its end.
+//! of the runtime. Dropping a future cancels nothing: its call continues to its end.
 
 use std::thread;
 

@@ -5,7 +5,7 @@ use kaching_base::Timestamp;
 /// The machine's two clocks, read together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reading {
-    /// Time since the machine started, sleep included. Nobody sets it.
+    /// Time since the machine started, sleep included. It cannot be set.
     pub boot: Duration,
     /// The machine's date, which anybody can set.
     pub wall: Timestamp,

@@ -69,7 +69,7 @@ impl Counters {
         self.with(name, |counter| counter.used.fetch_add(amount, Ordering::AcqRel) == 0)
     }
 
-    /// Returns the usage that nobody has taken.
+    /// Returns the usage that was not taken yet.
     pub(crate) fn usage(&self, name: &str) -> u64 {
         self.0.load().get(name).map_or(0, |counter| counter.used.load(Ordering::Acquire))
     }
@@ -82,7 +82,7 @@ impl Counters {
         taken.filter(|(_, amount)| *amount > 0).collect()
     }
 
-    /// Whether there is usage that nobody has taken.
+    /// Whether there is usage that was not taken yet.
     pub(crate) fn has_usage(&self) -> bool {
         self.0.load().values().any(|counter| counter.used.load(Ordering::Acquire) > 0)
     }

@@ -2,7 +2,7 @@
 //! write to disk, and the verdicts that checks read. It reads no clock, opens no file and sends nothing.
 //!
 //! Each part of the state is owned by a machine of its own (`keys`, `activation`, `lease`, `calls`, `changes`, `outbox`,
-//! …), whose fields nobody else sees. The other files have the rules that involve several of them.
+//! …), whose fields no other part sees. The other files have the rules that involve several of them.
 
 use std::collections::BTreeMap;
 
@@ -195,7 +195,7 @@ impl Engine {
         self.start.take()
     }
 
-    /// The time for the start is over: it goes on with a lease from before, or fails.
+    /// Ends a start whose time is over: it succeeds with an earlier lease that is still valid, or fails.
     pub(crate) fn give_up(&mut self, now: Reading) -> Result<(), StartError> {
         let trouble = |instead: &str| self.trouble().unwrap_or(instead).to_owned();
         let error = match self.lease.stop() {

@@ -17,7 +17,7 @@ pub(crate) use files::{
 pub(crate) fn boot_clock() -> Duration {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     let clock = rustix::time::ClockId::Boottime;
-    // On macOS this one goes on while the machine sleeps.
+    // On macOS this clock also advances while the machine sleeps.
     #[cfg(all(unix, not(any(target_os = "linux", target_os = "android"))))]
     let clock = rustix::time::ClockId::Monotonic;
     #[cfg(unix)]
@@ -30,7 +30,7 @@ pub(crate) fn boot_clock() -> Duration {
     process_clock()
 }
 
-/// On Windows this goes on while the machine sleeps.
+/// On Windows this clock also advances while the machine sleeps.
 #[cfg(any(not(unix), test))]
 fn process_clock() -> Duration {
     static START: OnceLock<std::time::Instant> = OnceLock::new();

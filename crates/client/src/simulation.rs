@@ -149,7 +149,7 @@ impl Deref for Simulation {
 
 impl Driver {
     /// Takes a step of a guard that follows another process or node, and returns how long to wait before the next. `None` if
-    /// it follows nobody; only then are calls and polls due.
+    /// it does not follow; only then are calls and polls due.
     pub fn follow(&self) -> Option<Duration> {
         self.shared.follow(&mut self.view.lock().unwrap_or_else(PoisonError::into_inner))
     }

@@ -43,7 +43,8 @@ impl Shared {
         self.run_calls();
     }
 
-    /// Takes one step of a guard that follows, and returns how long to wait before the next. `None` if it follows nobody.
+    /// Takes one step of a guard that follows, and returns how long to wait before the next. `None` if it does not
+    /// follow.
     pub(crate) fn follow(&self, view: &mut HolderView) -> Option<Duration> {
         let mut inner = self.lock();
         match inner.engine.role() {

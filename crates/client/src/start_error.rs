@@ -140,7 +140,7 @@ impl StartError {
     }
 }
 
-/// At most so many holders are named in the sentence; the error has all of them.
+/// The most holders that the sentence names; the error has all of them.
 const NAMED: usize = 5;
 
 fn held_by(holders: &[Holder]) -> String {

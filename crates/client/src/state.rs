@@ -32,7 +32,7 @@ pub enum State {
     Degraded {
         /// The code of the refusal; `None` where the time without contact has ended.
         code: Option<RefusalCode>,
-        /// Whether everything goes on (`advise`), or only what the license keeps (`degrade`).
+        /// Whether everything keeps running (`advise`), or only the features that the license keeps (`degrade`).
         in_full: bool,
     },
     /// The authority refuses it, signed. It keeps asking, so that it runs again without a restart.

@@ -71,8 +71,8 @@ impl TrustedTime {
         }
     }
 
-    /// The authority's time may have gone back with a new epoch, as this statement of that epoch shows; here nobody asks the
-    /// authority, so it is no contact.
+    /// The authority's time may have gone back with a new epoch, as this statement of that epoch shows. This is no
+    /// contact, because the authority was not asked.
     pub(crate) fn begin_epoch(&mut self, iat: Timestamp, now: Reading) {
         if iat < self.now(now) {
             (self.anchor, self.mark) = (None, Some((iat, now.boot)));
@@ -120,8 +120,9 @@ impl TrustedTime {
         notes
     }
 
-    /// Until when, on the boot clock, a wall clock past the end of the license is not believed: who puts back an old
-    /// state runs so long in each run of the machine, and a clock that ran ahead can be set.
+    /// Returns until when, on the boot clock, a wall clock past the end of the license is not believed. An owner who
+    /// restores an old state gains this time at each start of the machine; a clock that ran ahead can be corrected in
+    /// it.
     pub(crate) fn disbelieved_until(&self, end: Timestamp, now: Reading) -> Option<Duration> {
         let doubted = self.anchor.is_none() && now.wall > end;
         self.past_end.filter(|_| doubted).map(|(_, at)| at + DISBELIEVED)

@@ -49,8 +49,9 @@ pub(crate) trait Transport: Send + Sync {
     /// Sends one, and waits for its answer no longer than its timeout.
     fn send(&self, call: &Call) -> Reply;
 
-    /// Sends one whose answer goes on and on, and gives what comes of that to `take` until it has had enough: nothing
-    /// when its head is here, and nothing again whenever nothing has come for the call's timeout. One at a time.
+    /// Sends a call whose answer has no end, and passes its bytes to `take` as they arrive, until `take` breaks. `take`
+    /// gets an empty slice when the head has arrived, and whenever nothing arrives for the call's timeout. One call at
+    /// a time.
     ///
     /// Gives why it has ended, or the head of another answer than a stream, without its body.
     fn stream(&self, call: &Call, take: &mut dyn FnMut(&[u8]) -> ControlFlow<()>) -> Reply {

@@ -14,7 +14,7 @@ pub enum Warning {
         /// The activation that they share.
         activation: ActivationId,
     },
-    /// The authority's keys end soon, and nobody has renewed them.
+    /// The authority's keys end soon, and were not renewed.
     Keys {
         /// When they end.
         end: Timestamp,

@@ -105,8 +105,8 @@ impl Tx<'_> {
         }
     }
 
-    /// Has PostgreSQL analyze these tables, as its autovacuum would some minutes after so many writes: until then it
-    /// has no statistics of them, and may choose slow plans. SQLite needs nothing.
+    /// Lets PostgreSQL analyze these tables. Its autovacuum would do that some minutes after this many writes; until
+    /// then it has no statistics of them, and may choose slow plans. SQLite needs nothing.
     ///
     /// # Errors
     /// As the database answers.

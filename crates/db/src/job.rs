@@ -53,7 +53,7 @@ const STARTED: u8 = 1;
 const ABANDONED: u8 = 2;
 
 impl Claim {
-    /// True if nobody abandoned it before; it is never abandoned from here on.
+    /// Returns whether it was not abandoned before. From here on it cannot be abandoned.
     pub(crate) fn start(&self) -> bool {
         self.settle(STARTED)
     }

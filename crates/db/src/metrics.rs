@@ -201,13 +201,13 @@ impl Metrics {
         self.held_back.set(held_back.try_into().unwrap_or(i64::MAX));
     }
 
-    /// So many inputs of this transaction shared one run of it.
+    /// Records the number of inputs that shared one run of this transaction.
     pub(crate) fn batched(&self, name: &'static str, inputs: usize) {
         #[expect(clippy::cast_precision_loss, reason = "a batch is no larger than its queue")]
         self.inputs.get_or_create(&Name { name }).observe(inputs as f64);
     }
 
-    /// So many inputs wait for the next transaction of this name.
+    /// Returns the number of inputs that wait for the next transaction of this name.
     pub(crate) fn gathered(&self, name: &'static str) -> Gauge {
         self.gathered.get_or_create_owned(&Name { name })
     }

@@ -3,7 +3,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// The moment by which threads that own connections measure deadlines; never stored, never shown.
+/// Returns the present moment, for the deadlines of threads that own connections. It is never stored or shown.
 #[expect(clippy::disallowed_methods, reason = "deadlines and durations of real connections run on real time")]
 pub(crate) fn now() -> Instant {
     Instant::now()

@@ -41,7 +41,7 @@ struct BatcherState<I, O> {
 #[derive(Clone, Copy, Debug)]
 pub struct BatchLimits {
     /// A transaction takes half of the inputs that wait: while it commits, the others keep the rest of the machine
-    /// busy. It takes so many in any case; no more than `max_inputs`.
+    /// busy. It takes at least this number, and at most `max_inputs`.
     pub min_inputs: usize,
     /// Inputs of one transaction at most.
     pub max_inputs: usize,

@@ -6,7 +6,7 @@ use kaching_base::{Timestamp, TokenId};
 
 use crate::word::word;
 
-/// A program with rights on the authority; its secret is known to nobody but its holder.
+/// A program with rights on the authority; only its holder knows its secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Token {
     pub id: TokenId,

@@ -22,7 +22,7 @@ enum DemoProcess {
 
 #[derive(Args)]
 struct Node {
-    /// Seconds by which this machine's clock is off, since it was started last.
+    /// Seconds that this machine's clock is off, since it was started last.
     #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
     clock_off: i64,
     /// The arguments of the example.

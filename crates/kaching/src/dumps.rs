@@ -2,7 +2,7 @@
 
 use rustix::process::{Resource, Rlimit, setrlimit};
 
-/// Forbids core dumps, for this process and those that it starts. A system that refuses goes on without: this is one
+/// Forbids core dumps, for this process and those that it starts. A failure is ignored: this is one
 /// protection of several, and no reason not to serve.
 pub(crate) fn forbid() {
     let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });

@@ -64,7 +64,7 @@ if [ "$leader" = - ]; then
 else
     follow "$leader" || failed
 fi
-# Whoever asked may be gone by now: then nobody hears this, and the end of the input is read next.
+# The process that asked may have ended: then this write fails, and the end of the input is read next.
 trap '' PIPE
 echo "$home" || true
 while read -r word folder; do

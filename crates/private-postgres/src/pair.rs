@@ -16,7 +16,7 @@ pub struct Pair {
 
 /// The interval between checks whether the standby has caught up.
 const LOOK: Duration = Duration::from_millis(20);
-/// So many looks, and it never will.
+/// The number of checks after which it is assumed never to catch up.
 const LOOKS: u32 = 1500;
 
 impl Pair {

@@ -188,7 +188,7 @@ impl Keeper {
     }
 }
 
-/// Nobody else on this machine takes it in the moment before the server does, or the server does not start.
+/// Returns a free port. If another program takes it before the server does, the server does not start.
 fn free_port() -> Result<u16, Unavailable> {
     let found = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
     found.map(|address| address.port()).map_err(|error| Unavailable(format!("no port is free: {error}")))

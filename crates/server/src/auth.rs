@@ -18,8 +18,8 @@ impl App {
     /// who opened the local socket. Runs before the request takes a place, so that strangers take none.
     ///
     /// # Errors
-    /// `unauthenticated` if the request proves nobody, and `rate_limited` if its address failed too often or its token is
-    /// used too often.
+    /// `unauthenticated` if the request proves no caller, and `rate_limited` if its address failed too often or its
+    /// token is used too often.
     pub(crate) async fn authenticate(&self, arrival: &Arrival, headers: &HeaderMap) -> Result<Principal> {
         if !headers.contains_key(header::AUTHORIZATION) {
             return match arrival.peer {

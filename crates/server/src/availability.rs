@@ -1,4 +1,4 @@
-//! The two series by which an authority is judged: calls of products answered in time, and heartbeats that succeed.
+//! The two series that measure the service levels: calls of products answered in time, and heartbeats that succeed.
 
 use axum::http::StatusCode;
 use prometheus_client::{
@@ -46,7 +46,7 @@ impl Availability {
         own
     }
 
-    /// Counts a request to a route with these facts that was answered after so many microseconds.
+    /// Counts a request to a route with these facts that was answered after `micros` microseconds.
     pub(crate) fn count(&self, facts: Option<&Facts>, status: StatusCode, micros: i64) {
         if let Some(outcome) = of_call(facts, status, micros) {
             self.calls.get_or_create(&Outcome { outcome }).inc();

@@ -1,8 +1,9 @@
 //! The limits on calls by activation, license, token and address. Each process counts in its own memory.
 //!
-//! Only what is proven takes from a bucket: a credential whose mac is good, a key that a license has, a token that is one.
-//! So nobody who knows only a name can use up what is another's. Nor can one who captured a call and sends it again: what
-//! is not new takes from a bucket that holds up nothing else. What proves nothing counts against its address alone.
+//! Only calls with a proof take from a bucket: a credential with a good MAC, the key of a license, a valid token. A
+//! caller who knows only a name cannot use up the allowance of another one. Nor can a caller who captured a call and
+//! repeats it: a repeat takes from a bucket that delays nothing else. A call that proves nothing counts against its
+//! address alone.
 
 mod buckets;
 mod calls;

@@ -32,7 +32,7 @@ pub struct World {
     entropy: Arc<SeededEntropy>,
 }
 
-/// A database to which nobody writes, until this is dropped.
+/// Blocks all writes to a database until it is dropped.
 pub struct Held {
     _release: std::sync::mpsc::Sender<()>,
     _db: Db,
@@ -100,7 +100,7 @@ impl World {
         open(&self.database, self.directory.path(), &self.clock, &entropy, &mut Registry::default()).await
     }
 
-    /// Lets nobody write to the database until what this gives is dropped; reading goes on.
+    /// Blocks all writes to the database until the returned value is dropped; reads continue.
     pub async fn hold(&self) -> Held {
         let metrics = kaching_db::Metrics::register(&mut Registry::default());
         let db = Db::open(self.database.clone(), metrics).await.expect("the database can be opened twice");

@@ -40,7 +40,7 @@ async fn license(State(cluster): Shared) -> Json<License> {
 }
 
 /// Whether a request comes from the cluster's admin, who has the token that the cluster was started with. Without a token
-/// nobody is.
+/// there is no admin.
 fn is_admin(request: &Parts, token: Option<&str>) -> bool {
     let shown = request.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let shown = shown.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();

@@ -46,7 +46,7 @@ impl Job {
 
     pub(crate) fn end(&mut self, output: String) {
         self.state = JobState::Done;
-        // Nobody asks for it again, and it may be long.
+        // It is not needed again, and may be long.
         self.input = String::new();
         self.output = Some(output);
     }

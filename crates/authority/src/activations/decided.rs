@@ -73,7 +73,7 @@ pub(super) fn audit_refusal(
     op.audit_limited(tx, Entry::refused(refused.code).private(private).of_customer(license.customer))
 }
 
-/// Returns the hash by which a fingerprint is looked up, since it may be long.
+/// Returns the hash that looks a fingerprint up, because a fingerprint may be long.
 pub(super) fn hash(fingerprint: &Fingerprint) -> [u8; 32] {
     Digest::of(fingerprint.as_str()).0
 }

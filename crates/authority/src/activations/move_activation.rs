@@ -29,7 +29,7 @@ impl Authority {
             let entitlement = Entitlement::of(tx, license.clone())?;
             let from = sql::lock_by_id(tx, id)?.ok_or_else(unknown)?;
             let kind = to.kind.unwrap_or(from.kind);
-            // The spelling is the operator's, not that by which the client will know itself.
+            // The spelling is the operator's. The client may spell its name in another way.
             let fingerprint = Fingerprint::new(kind, to.fingerprint.clone())
                 .map_err(|error| Error::invalid("/fingerprint", error.to_string()))?
                 .canonical();

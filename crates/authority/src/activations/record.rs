@@ -78,7 +78,7 @@ fn write_activation(
     Ok(())
 }
 
-/// Stores the spelling by which a client knows its domain, where that is another one.
+/// Stores the client's own spelling of its domain, if it differs.
 fn put_spelling(tx: &mut Tx<'_>, activation: &Activation) -> Result<()> {
     match activation.fingerprint.spelling() {
         Some(fpr) => sql::put_spelling(tx, activation.id, fpr),

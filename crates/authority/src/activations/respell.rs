@@ -14,8 +14,8 @@ use crate::{
 };
 
 impl Authority {
-    /// Rewrites the stored domains of a database once. Each has a transaction of its own, so that a start which is
-    /// interrupted goes on where it ended.
+    /// Rewrites the stored domains of a database once. Each has a transaction of its own, so that the start after an
+    /// interrupted one continues where that one ended.
     pub(crate) async fn respell_domains(&self) -> Result<()> {
         if self.read("activations.respelled", |tx, _| sql::are_respelled(tx)).await? {
             return Ok(());
@@ -68,7 +68,7 @@ fn yields_its_spelling(present: &Activation, other: &Activation, op: &Op) -> boo
     other.holds_slot(op.now) && !present.holds_slot(op.now)
 }
 
-/// Its client goes on to name itself as before.
+/// Rewrites the domain of one activation. Its client still uses the old spelling.
 fn respell(tx: &mut Tx<'_>, op: &mut Op, before: Activation, to: &Fingerprint) -> Result<()> {
     let Activation { id, fingerprint, name, .. } = before;
     sql::set_fingerprint(tx, id, to.as_str())?;

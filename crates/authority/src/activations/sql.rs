@@ -201,7 +201,7 @@ pub(super) fn set_health(tx: &mut Tx<'_>, id: ActivationId, health: &Health) -> 
     Ok(())
 }
 
-/// Stores the spelling by which the installation knows itself.
+/// Stores the hash of the installation's own spelling.
 pub(super) fn put_spelling(tx: &mut Tx<'_>, id: ActivationId, fpr: Digest) -> Result<()> {
     tx.execute(
         "insert into fingerprint_spellings (activation, fpr) values (?1, ?2)
@@ -239,7 +239,7 @@ pub(super) fn spellings(tx: &mut Tx<'_>, after: ActivationId) -> Result<Vec<Spel
     })?)
 }
 
-/// Returns the words by which an activation is found.
+/// Returns the words that find an activation.
 pub(crate) fn words(fingerprint: &Fingerprint, name: Option<&str>) -> BTreeSet<String> {
     words_of([fingerprint.as_str(), name.unwrap_or_default()])
 }

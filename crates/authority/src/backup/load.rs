@@ -14,7 +14,7 @@ use crate::{Error, Result, migrations};
 
 /// Rows of one transaction.
 const BATCH: usize = 2000;
-/// A batch, or the check of a whole table, may take so long.
+/// The longest time for a batch, or for the check of a whole table.
 pub(super) const PATIENCE: Duration = Duration::from_secs(3600);
 /// The position of a load when every row is there and was checked.
 const LOADED: &str = "*";

@@ -10,11 +10,11 @@ use super::{
 };
 use crate::{Error, Result};
 
-/// No real line comes near to it: the values of a row came in requests of at most 64 KiB.
+/// The longest line. No real line comes near to it: the values of a row came in requests of at most 64 KiB.
 const LONGEST: usize = 4 << 20;
-/// Nor is a first line of ours so long.
+/// The longest first line. No first line of ours comes near to it.
 const LONGEST_HEAD: usize = 64 << 10;
-/// There are fewer tables, and fewer data keys: it bounds the memory that a backup can take.
+/// The most tables, and the most data keys: far more than there are. It bounds the memory that a backup can take.
 const MOST: usize = 1000;
 
 /// The parts of a backup, in their order.
@@ -75,7 +75,7 @@ impl Parser {
         Ok(())
     }
 
-    /// Whether the line that has begun may be longer by so much.
+    /// Checks that the line that has begun may grow by `more` bytes.
     fn check_length(&self, more: usize) -> Result<()> {
         let most = if self.head.is_none() { LONGEST_HEAD } else { LONGEST };
         match (self.rest.len() + more > most, &self.head) {

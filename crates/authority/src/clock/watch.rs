@@ -1,5 +1,5 @@
-//! Decides whether the clock may date anything: it is compared with the database's, with the machine's boot clock, which nobody
-//! sets, and with the newest moment that was stored.
+//! Decides whether the clock may date anything: it is compared with the database's clock, with the machine's boot
+//! clock, which cannot be set, and with the newest moment that was stored.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -118,7 +118,7 @@ impl Authority {
         let (newest, accepted) =
             self.write("clock.mark", Cx::system("clock"), |tx, op| sql::store(tx, op.now)).await?;
         self.learn(newest, accepted);
-        // Steps of less than that add up only where nobody looks for as long.
+        // Smaller steps add up only while no check is made in between.
         self.watch.ahead.store(self.ahead(self.now()), Ordering::Relaxed);
         Ok(())
     }

@@ -43,7 +43,7 @@ pub(super) fn read(row: &Row<'_>) -> db::Result<Customer> {
     })
 }
 
-/// Returns the text by which a name is sorted.
+/// Returns the sort key of a name.
 pub(super) fn sort_name(name: &str) -> String {
     name.to_lowercase()
 }

@@ -82,7 +82,7 @@ impl Authority {
     }
 }
 
-/// Whether a URL names an address by which no other machine reaches this one, as the default does.
+/// Whether no other machine can reach this one at the address in a URL, as with the default.
 fn is_local(url: &str) -> bool {
     let host = host_of(url);
     let local = |ip: IpAddr| ip.is_loopback() || ip.is_unspecified();

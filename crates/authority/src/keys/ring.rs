@@ -102,7 +102,7 @@ impl KeyRing {
         self.sealer.unseal(&seal::place(table, column, id), sealed)
     }
 
-    /// Returns the hash by which a license key is found: HMAC-SHA256 of its canonical form.
+    /// Returns the hash that looks a license key up: HMAC-SHA256 of its canonical form.
     pub fn lookup(&self, key: &LicenseKey) -> [u8; 32] {
         let tag = hmac::sign(&self.lookup, key.expose().as_bytes());
         tag.as_ref().try_into().expect("SHA-256 has 32 bytes")

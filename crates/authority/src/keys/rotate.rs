@@ -10,8 +10,8 @@ use crate::{Authority, Cx, Error, Op, Result, audit::Entry, jobs::Progress};
 
 /// A key is replaced this long before it ends: time enough to bring it to a root that lives elsewhere.
 const REPLACED_BEFORE: Seconds = Seconds::days(60);
-/// A key is published this long before it signs: as long as caches may keep the list of keys, so that nobody meets a
-/// signature of a key that it does not know.
+/// A key is published this long before it signs: as long as caches may keep the list of keys, so that no client meets
+/// the signature of an unknown key.
 pub const PUBLISHED_BEFORE: Seconds = Seconds(60);
 
 impl Authority {

@@ -8,7 +8,7 @@ use kaching_license::LicenseKey;
 use super::unknown;
 use crate::{Result, plans, products};
 
-/// A license with the codes by which its product and plans are addressed.
+/// A license with the codes of its product and plans.
 #[derive(Clone)]
 pub struct LicenseDetails {
     pub license: License,

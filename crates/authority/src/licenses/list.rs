@@ -37,7 +37,7 @@ pub struct LicenseFilter {
     pub expires_after: Option<Timestamp>,
     /// Also deleted ones.
     pub archived: bool,
-    /// Whether the caller has the right to see personal data, by which they are then found as well.
+    /// Whether the caller may see personal data. If so, a search also finds it.
     pub personal: bool,
 }
 

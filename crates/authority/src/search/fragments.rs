@@ -1,9 +1,9 @@
 //! The conditions of searches, written so that PostgreSQL has one plan for them, however it estimates: it has no
 //! statistics of a new table, and knows little of a word that is a parameter.
 //!
-//! Few matches are all found first: a set that ends with a limit is made before anything is joined to it, and no
-//! larger than that, so that nobody walks a list for the sake of three of its rows. The limit is
-//! [`FEW`](super::FEW), which is only reached and never cuts off: the matches were counted before.
+//! If there are few matches, all are found first: the engine builds a set with a limit before it joins anything to it,
+//! and so does not walk a whole list for three of its rows. The limit is [`FEW`](super::FEW). It never cuts off a
+//! match, because the matches were counted before.
 //!
 //! Of many matches the list is walked, and each row is looked at by its id: `offset 0` keeps the question what it is,
 //! instead of a set of all that have the word, and `|| ''` hides the index that leads to them.
@@ -59,8 +59,9 @@ macro_rules! word_of {
 
 pub(crate) use {few_tags, few_words, many_tags, many_words, word_of};
 
-/// Licenses by the words of their customers and by their own: the word and what is behind it, twice. The order of the
-/// words is nobody's to see; it keeps them first, and the licenses from being walked to look for each one's customer.
+/// Licenses by the words of their customers and by their own: the word and the end of its range, twice. No caller sees
+/// the order of the words. It only makes the engine read them first, instead of walking the licenses and looking up the
+/// customer of each.
 pub(super) const FEW_LICENSES: &str = " and l.id in (
     select f.id from (select target from search_words where noun = 'customer' and word >= ? and word < ? order by word) w
       join licenses f on f.customer = w.target

@@ -21,7 +21,7 @@ struct Run {
     unspaced: bool,
 }
 
-/// Returns the words by which a text is found. Where a script puts no spaces between words, a new one begins with each
+/// Returns the words that find a text. Where a script puts no spaces between words, a new one begins with each
 /// character, so that any part of the text is the beginning of a word.
 pub(crate) fn words(text: &str) -> BTreeSet<String> {
     let mut words = Vec::new();
@@ -74,7 +74,7 @@ fn runs(text: &str) -> Vec<Run> {
 }
 
 /// Compatible and composed forms are one (NFKC), and so are the cases of a letter, by full case folding: `ß` is `ss`. All
-/// four i of Turkish are one, since nobody knows which language a name is in. What shows nothing does not count.
+/// four i of Turkish are one, since the language of a name is unknown. Invisible characters are ignored.
 fn folded(text: &str) -> String {
     // Most texts are: of them no more is left to do.
     if text.is_ascii() {

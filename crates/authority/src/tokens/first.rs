@@ -20,7 +20,7 @@ impl Authority {
         let random = self.entropy.seed();
         let path = directory.join("first-token");
         // The file comes first: a crash between the two leaves a file that the next start replaces, not a token
-        // that nobody knows.
+        // whose secret is lost.
         write_private(&path, &format!("{}\n", secret_of(&random).expose()))?;
         let new =
             NewToken { name: "first token".to_owned(), scopes: [Scope::Admin].into(), expires_at: None };

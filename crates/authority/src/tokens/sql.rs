@@ -63,7 +63,7 @@ pub(super) fn by_lookup(tx: &mut Tx<'_>, lookup: &[u8; 32]) -> Result<Option<(To
     })?)
 }
 
-/// Returns the hash by which a token is found, and the code that authenticates its rights.
+/// Returns the hash that looks a token up, and the code that authenticates its rights.
 pub(super) fn codes(tx: &mut Tx<'_>, id: TokenId) -> Result<([u8; 32], Vec<u8>)> {
     let sql = "select hash, rights from tokens where id = ?1";
     Ok(tx.query_one(sql, params![id], |row| {

@@ -22,7 +22,7 @@ pub(crate) struct LoadResult {
 impl LoadResult {
     /// Returns the answers per second.
     pub(crate) fn rate(&self) -> f64 {
-        #[expect(clippy::cast_precision_loss, reason = "so many answers never come")]
+        #[expect(clippy::cast_precision_loss, reason = "there are never that many answers")]
         let count = self.in_time as f64;
         if self.seconds > 0.0 { count / self.seconds } else { 0.0 }
     }

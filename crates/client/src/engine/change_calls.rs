@@ -1,5 +1,5 @@
 //! Announcements of the authority between two heartbeats, over a stream or by polls. A refusal counts where it is signed.
-//! All else is a hint that nobody has signed: it does no more than bring a heartbeat.
+//! Everything else is an unsigned hint: its only effect is an earlier heartbeat.
 
 use std::time::Duration;
 

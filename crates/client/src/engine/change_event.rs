@@ -6,7 +6,7 @@ use serde::Deserialize;
 /// The longest time over which an authority spreads the heartbeats after a change.
 const LONGEST_SPREAD: Duration = Duration::from_secs(60);
 
-/// An event of a stream, or the answer to a poll. Nobody has signed it.
+/// An event of a stream, or the answer to a poll. It is not signed.
 #[derive(Debug, Deserialize)]
 pub(super) struct ChangeEvent {
     /// The license's present revision; none in a ping.

@@ -52,13 +52,13 @@ pub(super) enum StreamFailure {
     HeldBack(&'static str),
 }
 
-/// So many lost streams, or long polls, one after the other mean that something on the network path lets none live.
+/// The number of streams, or long polls, lost in a row after which the network path is taken not to allow any.
 const LOST: u32 = 3;
-/// A gateway that waits less long than this is treated as one that lets nothing wait.
+/// A gateway with a shorter wait than this is treated as one that does not allow long polls.
 const SHORTEST_WAIT: Duration = Duration::from_secs(5);
-/// So many polls without waiting, about five minutes, before long polls are tried again.
+/// The polls without waiting, for about five minutes, before long polls are tried again.
 const SHORT_POLLS: u32 = 12;
-/// The time until streams are tried again doubles so often at most.
+/// How often the time until the next attempt of a stream doubles at most.
 const DOUBLED: u32 = 4;
 
 impl ChangeTransport {

@@ -1,5 +1,5 @@
 //! How long a change took to get here, by an estimate of the authority's clock. It is for the authority's statistics
-//! alone: nothing is judged by that clock, which nobody signs.
+//! alone: that clock is not signed, so nothing is decided by it.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::clock::{after, until};
 
 /// The longest delay that is reported.
 const LONGEST_MS: u64 = 86_400_000;
-/// Two clocks may drift apart by so much from one ping to the next.
+/// The most by which two clocks drift apart from one ping to the next.
 const DRIFT: Duration = Duration::from_millis(1);
 
 /// Measures the delay of the last change, for the next heartbeat to report.

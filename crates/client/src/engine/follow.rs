@@ -147,7 +147,7 @@ impl Engine {
             return Err("what it hands over is older than what is known".to_owned());
         }
         if self.lease.lease().is_none_or(|held| lease.iat > held.iat) {
-            // Its holder is in contact, as far as a node that asks nobody can know.
+            // The new lease shows that the holder is in contact.
             self.time.reassured();
         }
         self.lease.keep_catalogue(handover.catalogue);

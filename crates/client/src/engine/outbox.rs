@@ -10,10 +10,10 @@ use serde::{Deserialize, Serialize};
 use super::stored::Stored;
 use crate::journal::{FollowerEntry, Report};
 
-/// So many entries of usage go with one heartbeat; the rest goes with the next.
+/// The most entries of usage in one heartbeat; the rest goes with the next one.
 const USAGE_PER_HEARTBEAT: usize = 64;
 
-/// So many reports wait at most; of more, the oldest are dropped.
+/// The most reports that wait. If there are more, the oldest are dropped.
 const LONGEST_QUEUE: usize = 100;
 
 /// The outbox as it is written to disk.

@@ -238,7 +238,7 @@ impl Engine {
     }
 
     /// Whether a refusal that answers this installation's own request means that other installations hold the slot of its
-    /// lease. After a restore of the authority it does not: an activation that the authority has lost stops nobody.
+    /// lease. After a restore of the authority it does not: an activation that the authority has lost stops no client.
     fn lost_slot(&self, refusal: &Refusal) -> bool {
         let Some(lease) = self.lease.lease() else { return false };
         refusal.takes_slot_of(lease)
@@ -263,7 +263,7 @@ impl Engine {
             // It sends heartbeats with its credential, and never takes back a moved slot on its own.
             self.activation.want(false);
         } else if !stops && refusal.code == ErrorCode::MovesExhausted.into() && self.lease.stop().is_none() {
-            // It goes on if it still has its own slot, which the next heartbeat shows.
+            // It keeps running if it still has its own slot, which the next heartbeat shows.
             self.settings.takeover = None;
             self.activation.want(false);
             self.calls.heartbeat_at(now.boot);

@@ -14,11 +14,11 @@ use crate::{
     transport::Reply,
 };
 
-/// An authority never sends more events than these, and so many a second.
+/// An authority never sends more events on one stream: a burst, and then this number a second.
 const EVENTS: u64 = 1000;
 const EVENTS_PER_S: u64 = 10;
 
-/// The authority's clock may be ahead of this one by so much.
+/// The most by which the authority's clock may be ahead of this one.
 const CLOCK_SKEW: Seconds = Seconds(5);
 
 const CUT: StreamFailure = StreamFailure::Broken("something cuts the connection");

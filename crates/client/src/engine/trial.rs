@@ -35,7 +35,7 @@ impl Trial {
         self.candidate.is_some()
     }
 
-    /// Returns the candidate that this answers, and ends its trial. An answer that nobody waits for any more may come
+    /// Returns the candidate that this answers, and ends its trial. An answer to an abandoned trial may come
     /// while the next key is on trial.
     fn answered(&mut self, request: Digest) -> Option<Candidate> {
         self.candidate.take_if(|candidate| candidate.asked == Some(request))
@@ -64,7 +64,7 @@ impl Engine {
         self.trial.outcome.take()
     }
 
-    /// Nobody waits for the trial any more.
+    /// Ends the trial, because its caller no longer waits, and returns the reason for the caller.
     pub(crate) fn abandon_trial(&mut self) -> StartError {
         self.trial.candidate = None;
         self.unreachable(self.trouble().unwrap_or("it did not answer in time").to_owned())

@@ -30,7 +30,7 @@ impl Engine {
         self.time.disbelieved_until(end, now)
     }
 
-    /// Whether the wall clock has been past the license's end for so long that it counts.
+    /// Whether the wall clock has been past the license's end for long enough to count.
     fn clock_counts(&self, now: Reading) -> bool {
         self.disbelieved_until(now).is_some_and(|end| end <= now.boot)
     }

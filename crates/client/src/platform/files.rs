@@ -1,4 +1,4 @@
-//! Files of this program alone, in directories where nobody else can plant one.
+//! Files of this program alone, in directories where no other user can plant one.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -136,7 +136,7 @@ fn is_ours(metadata: &fs::Metadata) -> bool {
     owner == 0 || owner == rustix::process::geteuid().as_raw()
 }
 
-/// Whether nobody but us, root and a group of ours can put files into a directory.
+/// Checks that only this user, root and one of its groups can put files into a directory.
 ///
 /// # Errors
 /// With who can, and what to do.
@@ -164,7 +164,7 @@ fn trust(dir: &Path) -> io::Result<()> {
         ));
     }
     let has_modes = made.as_ref().is_ok_and(|made| made.mode() & 0o077 == 0) || made.is_err();
-    // In a container there is nobody else: many volumes come as root's and open for everybody.
+    // A container has no other users, and many of its volumes belong to root and are open for everybody.
     let volume = there.uid() == 0 && !rustix::process::geteuid().is_root() && super::in_container();
     if private || !has_modes || volume {
         return Ok(());

@@ -159,7 +159,7 @@ fn start(fake: FakeState) -> (Guard, TestControl) {
     show(&authority.lock(), &shared, &mut shared.lock());
     shared.stops.arm(!licensed);
     let keys = Box::new(FakeKeys { shared: Arc::clone(&shared), authority: authority.clone() });
-    // Nobody answers, so no call waits for an answer.
+    // There is no authority, so no call waits for an answer.
     let guard = Guard::new(Handle::new(Arc::clone(&shared), keys, Duration::ZERO, false));
     (guard, TestControl::new(shared, authority, moved))
 }

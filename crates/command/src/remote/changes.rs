@@ -58,7 +58,7 @@ fn change(call: &Call, answer: &Answer) -> Option<String> {
     Some(done + &advice)
 }
 
-/// Returns the name by which commands address the object of an answer.
+/// Returns the name that commands use for the object of an answer.
 fn name(answer: &Value) -> Option<String> {
     let text = |member: &str| answer.get(member)?.as_str().map(str::to_owned);
     match (text("code"), text("product")) {

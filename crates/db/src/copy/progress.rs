@@ -52,7 +52,7 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// So many rows of this table are here: part of the transaction that writes them.
+    /// Records the number of rows that this table has here, in the transaction that writes them.
     ///
     /// # Errors
     /// As the database answers.

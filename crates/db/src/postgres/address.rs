@@ -99,7 +99,7 @@ impl Ours {
     fn tls(&self, host: Option<&Host>, number: Option<IpAddr>) -> Result<Tls> {
         let own = self.sslrootcert.as_deref().filter(|file| *file != "system");
         let (mode, verify) = match (self.sslmode.as_deref(), host) {
-            // A socket of this machine is nobody else's to read.
+            // Traffic on a Unix socket never leaves this machine.
             (_, Some(Host::Unix(_))) | (Some("disable"), _) => (SslMode::Disable, Verify::Nothing),
             (Some("prefer"), _) if self.sslrootcert.is_none() => (SslMode::Prefer, Verify::Nothing),
             (Some("prefer"), _) => {

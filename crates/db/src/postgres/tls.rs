@@ -113,7 +113,7 @@ impl TlsConnect<Socket> for Handshake {
     }
 }
 
-/// A connection that nobody on the way reads.
+/// An encrypted connection.
 pub(super) struct Encrypted(tokio_rustls::client::TlsStream<Socket>);
 
 impl TlsStream for Encrypted {

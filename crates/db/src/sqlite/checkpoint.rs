@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use super::file::DataFile;
 use crate::{Error, Metrics};
 
-/// Moves the write-ahead log into the file while the writer goes on writing.
+/// Moves the write-ahead log into the file while the writer continues to write.
 pub(super) struct Checkpoint {
     connection: Connection,
     file: Arc<DataFile>,

@@ -28,9 +28,9 @@ pub(super) struct Writer {
     tail: Tail,
 }
 
-/// A commit is shared by half of those that wait, so that the rest of the machine has something to do while it is on
-/// its way to the disk: by so many in any case, by so many at most, and by those that come within so long. A batch is
-/// the last one in its commit: it took half of what waited for it.
+/// Half of the waiting transactions share a commit, so that the rest of the machine has something to do while the disk
+/// writes it: at least `FEW`, at most `MANY`, and only those that come within `GATHER`. A batch is the last one in its
+/// commit, because it already took half of the inputs that waited for it.
 const FEW: usize = 24;
 const MANY: usize = 256;
 const GATHER: Duration = Duration::from_millis(10);

@@ -170,7 +170,8 @@ fn has_slot(s: &ActivateContext<'_>, moves: bool) -> Result<(), Refused> {
     }
 }
 
-/// The same lease is lost as the same answer was: the credential stays, the time goes on.
+/// Answers a repeated request, whose first answer was lost with its lease: the credential stays, the lease is a new
+/// one.
 fn repeat(present: &Activation, s: &ActivateContext<'_>) -> Result<Decision, Refused> {
     if present.credential.number > 0 {
         return Err(answered_before());
@@ -256,7 +257,7 @@ pub(super) fn enter(
 
 /// Until when a holder may run that the fingerprint's next credential displaces.
 fn displaced_until(present: &Activation, now: Timestamp) -> Option<Timestamp> {
-    // Nobody runs by a credential that no activation made.
+    // A credential that no activation made is in no use.
     let held = present.holds_slot(now) && present.credential.made_by.is_some();
     held.then_some(present.run_until).max(present.displaced_runs_until(now))
 }

@@ -10,7 +10,7 @@ use crate::Nonce;
 /// The state of an activation's present credential.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CredentialState {
-    /// Raised by each new activation of the fingerprint; nobody holds the credential of generation 0.
+    /// Raised by each new activation of the fingerprint; no installation holds the credential of generation 0.
     pub generation: i64,
     /// The nonce of the activation that made it; `None` if an operator's move made it.
     pub made_by: Option<Nonce>,

@@ -28,7 +28,7 @@ pub enum GivenBack {
         /// The activations whose move grace ends immediately.
         cut_short: Vec<ActivationId>,
     },
-    /// No move by the key is left: nobody has the credential any more, and the slot stays held for the fingerprint
+    /// No move by the key is left: no installation has the new credential, and the slot stays held for the fingerprint
     /// until the displaced holder's lease has ended.
     Held { activation: Activation, displaced: Displaced },
 }

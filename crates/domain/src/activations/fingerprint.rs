@@ -7,8 +7,8 @@ use kaching_license::{Digest, domain_name};
 #[derive(Clone, Debug)]
 pub struct Fingerprint {
     text: String,
-    /// The hash of the spelling by which the client calls itself, where that is not the canonical one: its leases have to
-    /// name it. Two spellings of one domain are the same fingerprint.
+    /// The hash of the client's own spelling, if it is not the canonical one: the client's leases have to name it. Two
+    /// spellings of one domain are the same fingerprint.
     spelling: Option<Digest>,
 }
 
@@ -61,7 +61,7 @@ impl Fingerprint {
         &self.text
     }
 
-    /// The SHA-256 by which heartbeats and leases name the installation.
+    /// Returns the SHA-256 that names the installation in heartbeats and leases.
     pub fn hash(&self) -> Digest {
         self.spelling.unwrap_or_else(|| Digest::of(&self.text))
     }

@@ -127,7 +127,7 @@ fn fingerprint_mismatch() -> Refused {
     Refused::new(ErrorCode::FingerprintMismatch, detail)
 }
 
-/// Returns the times of the lease or the refusal; `None` if that depends on a free slot and nobody has looked for one.
+/// Returns the times of the lease or the refusal; `None` if that depends on a free slot, which was not looked for yet.
 fn permit(request: &HeartbeatRequest, s: &HeartbeatContext<'_>) -> Option<Result<Times, Refused>> {
     let held = s.activation;
     if !request.own_fingerprint {

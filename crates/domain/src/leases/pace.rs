@@ -1,4 +1,4 @@
-/// The factor, in thousandths, by which clients wait longer than usual between heartbeats.
+/// The factor, in thousandths, that stretches the usual time between heartbeats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stretch(u16);
 
@@ -19,7 +19,7 @@ impl Stretch {
         self.0
     }
 
-    /// Seconds between the heartbeats of a lease of so many seconds.
+    /// Returns the seconds between the heartbeats of a lease that lives for `lease_s` seconds.
     pub fn interval(self, lease_s: u64) -> u64 {
         // Rounded down first, as without a stretch: the half is never passed.
         (lease_s / 3).saturating_mul(self.0.into()) / 1000

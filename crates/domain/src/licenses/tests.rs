@@ -23,7 +23,7 @@ fn known() -> BTreeSet<Code> {
     ["federation", "audit_export"].map(code).into()
 }
 
-/// A plan of this rank: so many slots and nodes, and a term.
+/// A plan with this rank, these numbers of slots and nodes, and a term.
 fn plan(rank: u8, slots: u64, nodes: Option<u64>) -> Plan {
     let limits = [
         (Code::activations(), Limit::Slots { max: Some(slots) }),
@@ -327,7 +327,7 @@ fn a_license_is_not_bound_to_what_belongs_to_everybody() {
     ] {
         assert_eq!(pointer(with(&license(), &["a.example.com", value])), "/bindings/1", "{value:?}");
     }
-    // Names below one, names that nobody lists, and the host that has the name itself.
+    // Names below one, names on no list, and the host that has the name itself.
     for value in [
         "*.example.com",
         "*.corp",

@@ -27,7 +27,7 @@ impl Terms {
     }
 }
 
-/// A lease that is too long for its verifiers could be signed for nobody.
+/// Refuses terms whose lease would be too long for its verifiers.
 fn check_size(terms: &Terms) -> Result<(), Invalid> {
     let names = terms.features.iter().chain(&terms.policy.keep);
     let features: usize = names.map(|code| code.as_str().len() + 3).sum();

@@ -21,7 +21,8 @@ pub(super) struct ChangeLimits {
 /// The most remembered licenses.
 const MOST: usize = 65_536;
 
-/// Installations that ask instead of listening do so every 20 to 30 seconds: one of so many a second has some to spare.
+/// The slots for each allowed poll a second. An installation without a stream polls every 20 to 30 seconds, so this
+/// leaves some to spare.
 const SLOTS_PER_QUESTION: u64 = 10;
 
 impl ChangeLimits {

@@ -24,15 +24,15 @@ pub(crate) struct Failures {
     lookups: Buckets<()>,
 }
 
-/// A hash by which a license key or a token is found: the secret itself is not kept.
+/// The hash that finds a license key or a token: the secret itself is not kept.
 pub(crate) type SecretHash = [u8; 32];
 
 /// Hashes that are remembered of each kind.
 const HASHES: usize = 65_536;
-/// So long a key that nobody has is not looked up again for an address that failed too often, in microseconds.
+/// The time in microseconds for which an unknown key is not looked up again for an address that failed too often.
 const UNKNOWN: i64 = 60_000_000;
-/// Look-ups a second, and together, for all addresses that failed too often: few for a database, and enough for
-/// installations that have valid keys which this process has not seen yet.
+/// The look-ups a second, and in a burst, for all addresses together that failed too often: few for a database, and
+/// enough for installations with valid keys that this process has not seen yet.
 const LOOKUPS: u32 = 50;
 
 impl Failures {

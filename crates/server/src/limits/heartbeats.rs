@@ -107,7 +107,7 @@ impl App {
                     limits.learn(activation, generation, number, now);
                 }
             }
-            // Nobody knows whether it counted.
+            // It is unknown whether it counted.
             Err(_) => {}
         }
     }

@@ -205,8 +205,8 @@ impl App {
         Ok(ByKey { known, lookup, turn })
     }
 
-    /// Whether the license of this call may admit an installation that it never had. Only the authority knows whether a
-    /// move really comes from another one, of which the license itself allows only so many.
+    /// Returns whether the license of this call may admit an installation that it never had. Only the authority knows
+    /// whether a takeover is a move from another installation, and the license limits moves itself.
     pub(crate) async fn new_installation(&self, call: &ByKey) -> Result<NewInstallation> {
         let Some(known) = &call.known else { return Ok(NewInstallation::Free) };
         let licenses = &self.limits.licenses;

@@ -45,7 +45,7 @@ pub(super) struct Acceptor {
 
 /// Bytes that are held of what a connection sends and is sent; longer heads are refused, bodies pass through.
 const BUFFER: usize = 64 * 1024;
-/// For so long a stop waits for the first request of a connection, which is on its way more often than not.
+/// How long a stop waits for the first request of a connection, which is usually on its way.
 const FIRST: Duration = Duration::from_millis(500);
 
 impl Acceptor {

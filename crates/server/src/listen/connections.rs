@@ -1,7 +1,7 @@
 //! The connections of one listener, whose number is limited.
 //!
 //! If none is left, connections that wait for their client make room: that sent no head yet, only a part of a request,
-//! or nothing after its last answer. The address with most of these gives the oldest of its own. So nobody holds the
+//! or nothing after its last answer. The address with most of these loses its oldest one. So a caller cannot occupy the
 //! places of others by doing nothing.
 
 use std::{
@@ -69,7 +69,7 @@ const PATIENCE: u64 = 1000;
 const SHORT_PATIENCE: u64 = 100;
 /// The time until the next attempt to make room, if no connection could be ended.
 const AGAIN: Duration = Duration::from_millis(20);
-/// One of so many connections is ended at a time, so that the search costs each new connection little.
+/// One of this number of connections is ended at a time, so that the search costs each new connection little.
 const PART: usize = 100;
 
 impl Connections {
@@ -131,7 +131,7 @@ impl Connections {
         let Some(mut oldest) = waiting.into_values().max_by_key(Vec::len) else { return };
         oldest.sort_by_key(|(since, _)| *since);
         for (_, state) in oldest.into_iter().take((self.most / PART).max(1)) {
-            // Nobody is asked twice.
+            // No connection is asked twice.
             state.answer();
             state.end.notify_one();
             self.ended.inc();

@@ -1,4 +1,4 @@
-//! The data that binds a password's proof to its connection, so that nobody in between can pass it on:
+//! The data that binds a password's proof to its connection, so that a man in the middle cannot relay it:
 //! `tls-server-end-point` of RFC 5929, section 4.
 
 use sha2::{Digest as _, Sha256, Sha384, Sha512};
