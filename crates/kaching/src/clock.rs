@@ -4,7 +4,7 @@ use crate::{failure::Failure, output::Output, remote::Client};
 
 mod accept;
 
-/// The clock by which the authority dates what it signs
+/// The clock that dates what the authority signs
 #[derive(Subcommand)]
 pub(crate) enum ClockCommand {
     Accept(accept::AcceptClock),

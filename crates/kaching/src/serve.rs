@@ -25,7 +25,7 @@ pub(crate) struct Serve {
     /// The certificate's private key, PEM
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
-    /// The URL by which products reach it: the issuer of its statements
+    /// The URL at which products reach it: the issuer of its statements
     #[arg(long, value_name = "URL")]
     public_url: Option<String>,
 }

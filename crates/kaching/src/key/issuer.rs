@@ -9,7 +9,7 @@ use crate::{failure::Failure, output::Output, remote::Client};
 /// server.public_url to it on every server, which does not start with another one.
 #[derive(Args)]
 pub(crate) struct ChangeIssuer {
-    /// The public URL by which products reach it, with https unless it is of this machine
+    /// The public URL at which products reach it, with https unless it is of this machine
     #[arg(value_name = "URL")]
     issuer: String,
 }
