@@ -108,7 +108,8 @@ fn read(row: &Row<'_>) -> db::Result<AuditRecord> {
     })
 }
 
-/// Returns the personal part of an entry. A customer sees none that is another one's, to whom the license belonged before.
+/// Returns the personal part of an entry. A customer does not see the data of a
+/// customer to whom the license belonged before.
 fn personal(
     tx: &mut Tx<'_>,
     keys: &KeyRing,

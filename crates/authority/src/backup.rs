@@ -58,7 +58,7 @@ impl Head {
     /// Opens the master key in this backup.
     ///
     /// # Errors
-    /// If there is none, or the passphrase is another one.
+    /// If there is none, or the passphrase is wrong.
     pub fn master_key(&self, passphrase: &Secret<String>) -> Result<MasterKey> {
         let Some(locked) = &self.master_key else {
             return Err(refused(

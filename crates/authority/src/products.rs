@@ -240,7 +240,7 @@ fn check(product: &Product) -> Result<()> {
     check_key_format(product.key_format)
 }
 
-/// This authority makes short keys.
+/// Refuses a key format that this authority does not make: it makes short keys.
 pub(crate) fn check_key_format(format: KeyFormat) -> Result<()> {
     match format {
         KeyFormat::Short => Ok(()),

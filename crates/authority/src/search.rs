@@ -123,7 +123,7 @@ fn wanted(sql: &mut Sql, q: Option<&str>) -> BTreeSet<String> {
     wanted
 }
 
-/// Behind every word that begins with this one.
+/// Returns the text that sorts after every word that begins with this one.
 fn behind(word: &str) -> String {
     format!("{word}\u{10ffff}")
 }

@@ -166,7 +166,7 @@ impl Authority {
             let noted = self.write("tokens.used", Cx::system("tokens"), move |tx, op| {
                 sql::set_used(tx, id, op.now, op.now - USE_WRITTEN)
             });
-            // Those who look for what is wrong with the clock or the disk are let in all the same.
+            // An operator who looks for a fault of the clock or the disk is still let in.
             if let Err(error) = noted.await {
                 tracing::debug!(token = %id, %error, "the use of an API token could not be written down");
             }

@@ -53,7 +53,7 @@ impl Op {
         }
     }
 
-    /// An operation that compares no versions must not take a request that relies on it.
+    /// Refuses a request that expects a version if the operation compares none.
     pub(crate) fn expected_nothing(&self) -> Result<()> {
         if self.cx.expected.is_some() && !self.version_checked {
             return Err(Error::coded(

@@ -12,7 +12,7 @@ impl<B: AsRef<[u8]>> fmt::Display for Base64Url<B> {
 }
 
 impl<B: AsRef<[u8]>> Base64Url<B> {
-    /// Writes the text to the end of another, without one of its own.
+    /// Appends the text to another one, without an allocation of its own.
     pub fn append_to(&self, text: &mut String) {
         URL_SAFE_NO_PAD.encode_string(self.0.as_ref(), text);
     }

@@ -109,7 +109,7 @@ impl Builder {
         self
     }
 
-    /// The directory that keeps lease and credential: one of its own, on a volume that stays. Needed.
+    /// The directory for lease and credential, for this installation alone, on a persistent volume. Needed.
     pub fn state_dir(mut self, dir: impl Into<PathBuf>) -> Self {
         self.state_dir = Some(dir.into());
         self

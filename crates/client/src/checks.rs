@@ -34,7 +34,7 @@ pub(crate) enum Verdict {
     /// Everything that is granted, except the features that a degraded license does not keep; the reason as in
     /// [`No`](Self::No).
     Keep { code: Option<RefusalCode>, message: String },
-    /// Nothing.
+    /// Grants nothing.
     No { code: Option<RefusalCode>, message: String },
 }
 

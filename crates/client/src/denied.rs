@@ -46,13 +46,13 @@ impl Denied {
         Self(Box::new(denial))
     }
 
-    /// Nothing may run.
+    /// Denies everything.
     pub(crate) fn everything(code: Option<RefusalCode>, message: String, contact: Option<Contact>) -> Self {
         let subject = None;
         Self::new(Denial { code, subject, message, unknown_name: None, limit: None, upgrade: None, contact })
     }
 
-    /// No plan has the feature or limit.
+    /// Denies a feature or limit that no plan has.
     pub(crate) fn unknown(unknown: UnknownName) -> Self {
         Self::new(Denial {
             code: None,

@@ -175,7 +175,7 @@ impl Engine {
         self.role
     }
 
-    /// The guard is shut down: nothing more happens.
+    /// Shuts the guard down: nothing more happens.
     pub(crate) fn close(&mut self) {
         self.role = Role::Closed;
     }
@@ -215,7 +215,7 @@ impl Engine {
         self.start.take().unwrap_or(Ok(()))
     }
 
-    /// The start can only fail, even if the authority still answers.
+    /// Fails the start, even if the authority still answers.
     pub(crate) fn cannot_start(&mut self, error: StartError) {
         self.start.settle(Err(error));
     }
@@ -351,7 +351,7 @@ impl Engine {
         self.disk.permits() && !self.lease.stored().permits()
     }
 
-    /// The state was removed from the disk.
+    /// Notes that the state was removed from the disk.
     pub(crate) fn state_removed(&mut self) {
         self.disk.removed();
     }

@@ -17,7 +17,7 @@ const PREFIX: &str = "follower-";
 /// More than any follower writes.
 const LARGEST: u64 = 16 * 1024 * 1024;
 
-/// All that one follower has recorded since its start.
+/// Everything that one follower has recorded since its start.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct FollowerReport {
     /// Counters: all usage since the start.

@@ -7,7 +7,7 @@ use crate::{
 
 /// A [`HandoverSource`] at a URL: what another node answers to `GET`, the mountable router's `lease` for example.
 ///
-/// Plain HTTP will do inside a cluster: what comes is verified, and is no secret.
+/// Plain HTTP is sufficient inside a cluster: the answer is verified, and is no secret.
 pub struct LeaseUrl {
     http: Http,
     url: String,

@@ -99,8 +99,8 @@ fn id_in(root: &Path) -> Option<String> {
     found.next().map(|id| id.trim().to_owned())
 }
 
-/// Whether an id is one that was drawn for a machine: 32 hexadecimal digits that are not all the same. Images have
-/// `uninitialized`, nothing, or zeros in its place.
+/// Whether an id was drawn for one machine: 32 hexadecimal digits that are not all equal. Images have `uninitialized`,
+/// an empty text, or zeros instead.
 fn names_one_machine(id: &str) -> bool {
     let digits: Vec<_> = id.chars().filter(|c| *c != '-').map(|c| c.to_ascii_lowercase()).collect();
     digits.len() == 32

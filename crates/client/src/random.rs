@@ -18,7 +18,7 @@ impl Random {
         Self(Arc::new(fill))
     }
 
-    /// Random bytes; where the system has none to give, the caller's attempt fails and comes again.
+    /// Returns random bytes. `None` if the system has none: the caller's attempt fails and is repeated.
     pub(crate) fn bytes<const N: usize>(&self) -> Option<[u8; N]> {
         let mut bytes = [0; N];
         (self.0)(&mut bytes).then_some(bytes)

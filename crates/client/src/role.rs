@@ -11,7 +11,7 @@ pub(crate) enum Role {
     Follower,
     /// Holds a state directory of its own and runs on the lease that another node hands over.
     Remote,
-    /// Nothing any more: the guard is shut down, and the state directory is free.
+    /// Does nothing: the guard is shut down, and the state directory is free.
     Closed,
 }
 

@@ -147,7 +147,7 @@ impl StateCell {
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sets the state and the warnings, and returns whether the state is another one than before.
+    /// Sets the state and the warnings, and returns whether the state has changed.
     pub(crate) fn set(&self, snapshot: Snapshot) -> bool {
         let mut current = self.lock();
         if current.snapshot == snapshot {

@@ -134,7 +134,7 @@ impl StateFiles for FollowerFiles {
         self.journal.edit().reports.push(report);
     }
 
-    /// The holder's levels are this process's, too.
+    /// Adopts the holder's levels, which are this process's, too.
     fn set_holder_levels(&mut self, levels: &BTreeMap<String, u64>, counters: &Counters) {
         let changed = levels.iter().filter(|(level, amount)| self.holder_levels.get(*level) != Some(*amount));
         for (level, amount) in changed {

@@ -53,7 +53,7 @@ impl StopActions {
         self.callbacks.lock().unwrap_or_else(PoisonError::into_inner).push(callback);
     }
 
-    /// The guard has started, perhaps without a license: from now on a stop is acted upon.
+    /// Notes that the guard has started, perhaps without a license: from now on, a stop is acted upon.
     pub(crate) fn arm(&self, stopped: bool) {
         *self.stopped.lock().unwrap_or_else(PoisonError::into_inner) = Some(stopped);
     }

@@ -151,7 +151,7 @@ fn remove(dir: &Path, names: &[&str]) -> io::Result<()> {
             _ => {}
         }
     }
-    // A power loss should not bring it back; where that cannot be ensured, it is removed all the same.
+    // A power loss should not bring it back. If that cannot be ensured, it is still removed.
     let _ = platform::sync_dir(dir);
     outcome
 }

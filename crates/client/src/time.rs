@@ -46,7 +46,7 @@ pub(crate) struct TrustedTime {
 }
 
 impl TrustedTime {
-    /// Time as it was left on disk, if anything is there.
+    /// Restores the time from the disk, if there is any.
     pub(crate) fn restore(saved: Option<&TimeMark>, boot_id: String, now: Reading) -> Self {
         let of_this_run = |anchor: &Anchor| anchor.boot_id == boot_id && anchor.boot <= now.boot;
         let anchor = saved.and_then(|saved| saved.anchor.clone()).filter(of_this_run);
@@ -58,13 +58,13 @@ impl TrustedTime {
         Self { boot_id, anchor, mark, past_end }
     }
 
-    /// A statement that answers a request just sent sets the time to its own, forward or back.
+    /// Sets the time to that of a statement that answers a request just sent, forward or back.
     pub(crate) fn fresh(&mut self, iat: Timestamp, now: Reading) {
         self.anchor = Some(Anchor { time: iat, boot: now.boot, boot_id: self.boot_id.clone() });
         self.mark = Some((iat, now.boot));
     }
 
-    /// It cannot be earlier than the time of something verified.
+    /// Advances the time to that of something verified: it cannot be earlier.
     pub(crate) fn at_least(&mut self, iat: Timestamp, now: Reading) {
         if self.now(now) < iat {
             self.mark = Some((iat, now.boot));
@@ -128,7 +128,7 @@ impl TrustedTime {
         self.past_end.filter(|_| doubted).map(|(_, at)| at + DISBELIEVED)
     }
 
-    /// Somebody else in contact has shown something newer.
+    /// Forgets the doubt about the clock, because another process in contact has shown something newer.
     pub(crate) fn reassured(&mut self) {
         self.past_end = None;
     }

@@ -3,7 +3,7 @@ use crate::param::is_text;
 /// The value of a column in one row.
 #[derive(Clone, Copy)]
 pub enum Value<'r> {
-    /// Nothing.
+    /// No value.
     Null,
     /// A whole number.
     Int(i64),

@@ -62,7 +62,7 @@ impl Claim {
         self.0.compare_exchange(WAITING, as_, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 
-    /// True if the job has not been started and never will be.
+    /// Returns whether the job was not started before. From here on it cannot start.
     pub(crate) fn abandon(&self) -> bool {
         self.settle(ABANDONED)
     }
@@ -180,7 +180,7 @@ impl Job {
         self.work.is_batch()
     }
 
-    /// The closure will run once more.
+    /// Notes that the closure runs once more.
     pub(crate) fn retried(&self) {
         self.metrics.retried(self.name);
     }

@@ -75,7 +75,7 @@ fn seconds() -> Histogram {
     Histogram::new([0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1.0, 5.0])
 }
 
-/// Of what shares a transaction.
+/// Makes a histogram of the inputs that share a transaction.
 fn counts() -> Histogram {
     Histogram::new([1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0])
 }
@@ -185,7 +185,7 @@ impl Metrics {
         self.finished.get_or_create(&Finished { name, kind, outcome }).inc();
     }
 
-    /// A write ended: whether for want of room, or with something stored.
+    /// Records the end of a write: it stored something, or the disk was full.
     pub(crate) fn stored(&self, stored: bool) {
         self.no_room.set((!stored).into());
     }
@@ -195,7 +195,7 @@ impl Metrics {
         self.no_room.get() != 0
     }
 
-    /// After a checkpoint: the length of the log, and what was not moved, in bytes.
+    /// Records the state after a checkpoint, in bytes: the length of the log, and the part that was not moved.
     pub(crate) fn log(&self, bytes: u64, held_back: u64) {
         self.log.set(bytes.try_into().unwrap_or(i64::MAX));
         self.held_back.set(held_back.try_into().unwrap_or(i64::MAX));
@@ -212,7 +212,7 @@ impl Metrics {
         self.gathered.get_or_create_owned(&Name { name })
     }
 
-    /// One warning a second is enough: what is slow is often slow for all.
+    /// Returns whether this is the first one in this second. One warning a second is enough: often everything is slow.
     fn first_this_second(&self) -> bool {
         let second = self.born.elapsed().as_secs() + 1;
         self.slow.swap(second, Ordering::Relaxed) != second

@@ -106,7 +106,7 @@ fn applied(tx: &mut Tx<'_>) -> Result<BTreeMap<String, Applied>> {
     Ok(rows.into_iter().collect())
 }
 
-/// False if another server was faster.
+/// Applies a migration. Returns false if another server was faster.
 fn apply(tx: &mut Tx<'_>, migration: &Migration) -> Result<bool> {
     lock(tx)?;
     let sha256 = migration.sha256(tx.engine());

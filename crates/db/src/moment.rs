@@ -9,7 +9,8 @@ pub(crate) fn now() -> Instant {
     Instant::now()
 }
 
-/// Between half of a pause and one and a half, so that those who met once do not meet again.
+/// Returns a time between half of a pause and one and a half, so that two threads that collided once do not collide
+/// again.
 pub(crate) fn jitter(pause: Duration) -> Duration {
     // The standard library seeds each hasher differently; nothing depends on this but who waits how long.
     let random = RandomState::new().hash_one(0_u8) % 1000;

@@ -3,7 +3,7 @@ use std::borrow::Cow;
 /// A parameter of a statement.
 #[derive(Clone)]
 pub enum Param<'a> {
-    /// Nothing.
+    /// No value.
     Null,
     /// A whole number.
     Int(i64),

@@ -102,7 +102,7 @@ impl Activation {
         self.status == ActivationStatus::Active && !self.is_lapsed(now)
     }
 
-    /// Until when a holder may run that the present credential displaced, if there can be one.
+    /// Returns until when a holder may run that the present credential displaced, if there can be one.
     pub fn displaced_runs_until(&self, now: Timestamp) -> Option<Timestamp> {
         self.displaced_until.filter(|until| *until > now)
     }

@@ -42,9 +42,9 @@ pub struct License {
     pub status: Status,
     /// One more with every change that a lease must reflect.
     pub revision: i64,
-    /// Nothing until the first activation, where that is what starts it.
+    /// `None` until the first activation, if that starts the license.
     pub starts_at: Option<Timestamp>,
-    /// Nothing for a perpetual license, and until the first activation.
+    /// `None` for a perpetual license, and until the first activation.
     pub expires_at: Option<Timestamp>,
     /// The day of the month on which the license ends, term for term, where it has terms of months or years: one that
     /// began on the 31st ends on the last day of a shorter month, and on the 31st again of a longer one.

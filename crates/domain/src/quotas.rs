@@ -13,7 +13,7 @@ pub struct Quota {
     /// `slots`, `level` or `counter`.
     pub kind: &'static str,
     pub used: u64,
-    /// Nothing is unlimited.
+    /// `None` is unlimited.
     pub max: Option<u64>,
     /// The period of a counter.
     pub per: Option<Period>,

@@ -17,7 +17,7 @@ pub use kinds::{RefusalCode, StatementType, ValidationCode};
 pub(crate) use wire::numeric_date;
 use wire::{codes, known, known_code, limits, nullable_date, one_code};
 
-/// That an activation may run, for a while.
+/// The statement that an activation may run, for a while.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lease {
     /// The authority's public URL.
@@ -85,7 +85,7 @@ pub struct Grace {
     pub offline_s: u64,
     /// Seconds after the license's end.
     pub expiry_s: u64,
-    /// What a refusal or the end of grace does.
+    /// The effect of a refusal or of the end of grace.
     pub mode: Mode,
     /// The features that stay where the mode is `degrade`.
     #[serde(deserialize_with = "codes")]
@@ -103,7 +103,7 @@ pub struct Checkpoint {
     pub root: Digest,
 }
 
-/// That it may not, why, and what to do.
+/// The statement that an activation may not run, with the reason and the remedy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {
     /// The authority's public URL.

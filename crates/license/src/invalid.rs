@@ -61,7 +61,7 @@ pub enum Invalid {
     /// No longer.
     #[error("the statement has expired")]
     Expired,
-    /// Nothing newer than what is held.
+    /// It is not newer than the lease held.
     #[error("the refusal is older than the lease held")]
     Outdated,
     /// No pinned root signed it.

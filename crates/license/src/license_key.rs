@@ -95,7 +95,7 @@ impl LicenseKey {
     /// it is a part.
     pub fn customer(&self) -> Option<&str> {
         let text = self.text.expose();
-        // A reference may hold hyphens, what comes after it does not.
+        // A reference may hold hyphens; the parts after it do not.
         let (rest, parts_after) = match self.format {
             KeyFormat::Short => return None,
             KeyFormat::CaioV1 => (text.strip_prefix("CAIO-v1-")?, 2),

@@ -2,7 +2,7 @@ use std::{error::Error as _, thread};
 
 use crate::Unavailable;
 
-/// A database of one's own on a server, empty when it is made and dropped with this.
+/// A private database on a server. It is empty at first, and is dropped with this.
 pub struct Database {
     server: String,
     name: String,
@@ -52,7 +52,7 @@ pub(crate) fn copy(server: &str, name: &str, other: &str) -> Result<String, Unav
     Ok(named(server, name))
 }
 
-/// On a thread of its own: the synchronous client may not be used by async code.
+/// Runs a statement, on its own thread: the synchronous client may not be used by async code.
 pub(crate) fn tell(server: &str, statement: String) -> Result<(), Unavailable> {
     let url = server.to_owned();
     let ran =

@@ -72,7 +72,7 @@ impl Pair {
         self.keep_in_step()
     }
 
-    /// From here on a commit is acknowledged when the standby has it on disk.
+    /// Makes commits synchronous: each is acknowledged when the standby has it on disk.
     fn keep_in_step(&self) -> Result<(), Unavailable> {
         let primary = self.primary().url();
         database::tell(&primary, "alter system set synchronous_standby_names = '*'".to_owned())?;

@@ -111,7 +111,7 @@ impl Gate {
     }
 }
 
-/// One who waits, also where it hangs up.
+/// A waiting call. It leaves the line when this is dropped, also if its caller hangs up.
 struct InLine<'g>(&'g Gate);
 
 impl<'g> InLine<'g> {

@@ -34,7 +34,7 @@ use crate::{
     problem::{Rejected, Result},
 };
 
-/// All that is counted.
+/// Everything that is counted.
 pub(crate) struct Limits {
     /// By activation and generation, so that a holder who was displaced takes nothing from the present one; and by
     /// purpose, so that a captured call of one kind, sent again and again, holds up no other kind.
@@ -121,7 +121,7 @@ impl<K: std::hash::Hash + Eq> RateLimit<K> {
     }
 }
 
-/// 429: never signed, so that it cannot turn a license into a refused one.
+/// Makes the answer 429. It is never signed, so that it cannot turn a license into a refused one.
 pub(crate) fn limited(metrics: &Metrics, spent: Budget, detail: &str) -> Rejected {
     metrics.limited(spent.kind);
     note(spent);

@@ -16,7 +16,7 @@ use crate::limits::network;
 /// the others are those whose lost connection was not noticed yet.
 pub(crate) struct LongPollSlots {
     most: usize,
-    /// That one license, or one address, may have.
+    /// The most places that one license, or one address, may have.
     share: usize,
     waiting: Mutex<SlotsInUse>,
 }
@@ -40,7 +40,7 @@ pub(crate) struct LongPollSlot {
     address: Option<IpAddr>,
 }
 
-/// Whose places are all taken.
+/// The owner of the places that are all taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Full {
     Server,
@@ -68,8 +68,8 @@ impl std::fmt::Display for Full {
 }
 
 impl LongPollSlots {
-    /// Nine of ten connections at most wait, so that the others find one; and of these places one license, and one
-    /// address, has no more than this many of a hundred.
+    /// At most nine of ten connections wait, so that other calls find one. One license, and one address, may use this
+    /// percentage of these places.
     pub(crate) fn new(connections: u32, places_percent: u32) -> Self {
         let most = u64::from(connections - connections / 10);
         let share = (most * u64::from(places_percent)).div_ceil(100);
@@ -77,7 +77,7 @@ impl LongPollSlots {
         Self { most: count(most), share: count(share), waiting: Mutex::default() }
     }
 
-    /// A place for one more.
+    /// Takes a place for one more.
     ///
     /// # Errors
     /// If there is none: then the caller is answered without a wait.

@@ -56,7 +56,7 @@ impl MetricValue for i64 {
     }
 }
 
-/// One that only grows.
+/// A value that only grows.
 struct Sum(f64);
 
 impl MetricValue for Sum {

@@ -28,7 +28,7 @@ impl RequestName {
         Self { id, given }
     }
 
-    /// Our own, where the request goes by another name.
+    /// Returns our own id, if the request has another name.
     pub(crate) fn own(&self) -> Option<RequestId> {
         self.given.is_some().then_some(self.id)
     }
@@ -38,7 +38,7 @@ impl RequestName {
         HeaderValue::from_str(&self.to_string()).expect("both are printable ASCII")
     }
 
-    /// Nobody can predict it, even if the caller chose a name.
+    /// Returns a number that cannot be predicted, even if the caller chose the name.
     pub(crate) fn random(&self) -> u64 {
         let [.., a, b, c, d] = *self.id.as_bytes();
         u64::from(u32::from_be_bytes([a, b, c, d]))
@@ -60,7 +60,7 @@ impl fmt::Display for RequestName {
     }
 }
 
-/// Nothing that could be taken for another field of a log, or for markup.
+/// Whether a name has no characters that could be taken for another field of a log, or for markup.
 fn is_sane(text: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:/+=@".contains(&byte);
     (1..=LONGEST).contains(&text.len()) && text.bytes().all(allowed)

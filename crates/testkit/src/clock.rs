@@ -25,18 +25,18 @@ impl Default for FakeClock {
 }
 
 impl FakeClock {
-    /// Time passes. Where negative, the wall clock alone is set back.
+    /// Lets this time pass. If it is negative, only the wall clock is set back.
     pub fn advance(&self, seconds: Seconds) {
         self.set(self.now() + seconds);
     }
 
-    /// Time passes until then. Where that was before, the wall clock alone is set back.
+    /// Lets the time pass until then. If that moment is in the past, only the wall clock is set back.
     pub fn set(&self, now: Timestamp) {
         let passed = now.micros() - self.wall.swap(now.micros(), Ordering::SeqCst);
         self.boot.fetch_add(passed.max(0), Ordering::SeqCst);
     }
 
-    /// Somebody sets the wall clock, forward or back; no time passes.
+    /// Sets the wall clock forward or back; no time passes.
     pub fn jump(&self, seconds: Seconds) {
         self.wall.fetch_add(seconds.0 * 1_000_000, Ordering::SeqCst);
     }

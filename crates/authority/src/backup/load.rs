@@ -93,7 +93,7 @@ struct Loader {
     resume: Option<CopyProgress>,
     /// The table that is being filled.
     at: Option<Table>,
-    /// Rows of it that are there already.
+    /// The number of its rows that were loaded before.
     skip: u64,
     rows: u64,
     batch: Vec<Cells>,
@@ -217,7 +217,7 @@ impl Loader {
     }
 }
 
-/// Existing data is never overwritten.
+/// Refuses a database with data: existing data is never overwritten.
 async fn refuse_filled(db: &Db) -> Result<()> {
     match db.read("backup.look", |tx| Ok::<_, Error>(tx.first_table()?)).await? {
         None => Ok(()),

@@ -85,7 +85,7 @@ impl Parser {
         }
     }
 
-    /// That was all.
+    /// Ends the reading, and returns what the backup contains.
     pub(super) fn finish(self) -> Result<Contents> {
         match (self.head, self.sha256, self.rest.is_empty()) {
             (Some(head), Some(sha256), true) => {

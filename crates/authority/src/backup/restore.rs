@@ -35,7 +35,7 @@ pub struct Restore {
     pub root: (String, Secret<String>),
     /// Whether the database keeps the root's sealed private half from now on.
     pub keeps_root: bool,
-    /// The issuer, where it is another one than before.
+    /// The issuer, if it has changed.
     pub issuer: Option<String>,
     /// The actor of the audit entry.
     pub by: Actor,
@@ -127,7 +127,7 @@ impl Contents {
 }
 
 impl Authority {
-    /// The restored state counts from here on. One transaction: either the new epoch is signed, or nothing is.
+    /// Puts the restored state in force. It is one transaction: either the new epoch is signed, or nothing is.
     async fn begin_epoch(&self, cx: Cx, root: Root, sealed: Option<String>, from: &Contents) -> Result<u64> {
         // A clock behind the backup's would sign a keyset that clients refuse.
         self.store_time().await?;

@@ -17,7 +17,7 @@ pub struct KeyRing {
     pub version: u64,
     /// When that keyset ends.
     pub keyset_ends_at: Timestamp,
-    /// That keyset's issuer, which statements name: clients believe no other.
+    /// The issuer of that keyset. Statements name it, and clients accept no other.
     pub issuer: String,
     /// The keyset, signed once by each root.
     pub keysets: Vec<String>,

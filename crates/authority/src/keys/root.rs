@@ -46,7 +46,7 @@ impl Root {
     /// Opens a text that [`seal`] made.
     ///
     /// # Errors
-    /// If the passphrase is another one, or the text was changed.
+    /// If the passphrase is wrong, or the text was changed.
     pub(crate) fn open(text: &str, passphrase: &Secret<String>) -> Result<Self> {
         let damaged = || Error::Failure("root.key is damaged: put back the copy that you kept".to_owned());
         let file: Locked = serde_json::from_str(text).map_err(|_| damaged())?;

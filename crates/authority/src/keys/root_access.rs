@@ -34,7 +34,7 @@ impl Authority {
     /// Opens the root for a change of keys.
     ///
     /// # Errors
-    /// `wrong_state` if it cannot be opened here, or is another one than products pin.
+    /// `wrong_state` if it cannot be opened here, or is not the one that products pin.
     pub(crate) async fn open_root(&self, stored: &StoredKeys) -> Result<Root> {
         match self.find_root(stored).await {
             Ok(root) => root.ok_or_else(|| closed("")),

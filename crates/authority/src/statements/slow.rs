@@ -40,7 +40,7 @@ impl SlowSigning {
     }
 }
 
-/// One who signs or waits to, until it is dropped.
+/// A caller that signs or waits for a signature, until this is dropped.
 struct Asked<'s>(&'s SlowSigning);
 
 impl<'s> Asked<'s> {

@@ -102,7 +102,7 @@ impl Activation {
         Some(sent)
     }
 
-    /// The heartbeat was answered: the next one has the next number, and a nonce that is stored in the same write.
+    /// Notes an answered heartbeat: the next one has the next number, and a nonce that is stored in the same write.
     pub(super) fn heartbeat_answered(&mut self, nonce: String) {
         if let Some(next) = &mut self.stored.edit().next {
             *next = NextHeartbeat { number: next.number + 1, nonce, unsent: true };
@@ -119,7 +119,7 @@ impl Activation {
         ActivationNonce { nonce, again: false }
     }
 
-    /// The activation was answered without a lease: the next attempt is another one.
+    /// Notes that the activation was answered without a lease: the next attempt is a new request.
     pub(super) fn drop_nonce(&mut self) {
         self.stored.edit().activating = None;
     }

@@ -187,7 +187,7 @@ impl Engine {
         }
     }
 
-    /// A heartbeat was answered, with a lease or a refusal: the next one has the next number.
+    /// Notes a heartbeat that was answered with a lease or a refusal: the next one has the next number.
     pub(super) fn heartbeat_answered(&mut self, request: &Request, now: Reading, draw: &Draw) {
         self.activation.heartbeat_answered(draw.nonce());
         // More than one heartbeat takes does not wait for the usual time of the next.
@@ -277,7 +277,7 @@ impl Engine {
                 self.lease.set_refusal(LastRefusal::of_problem(&problem));
                 self.start_failed(error, now);
                 if request.kind == CallKind::Activate {
-                    // Nothing was activated: the next attempt is another one.
+                    // Nothing was activated: the next attempt is a new request.
                     self.activation.drop_nonce();
                 }
                 self.unanswered(request, problem.detail, retry_after, now, draw);

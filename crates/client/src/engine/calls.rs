@@ -19,7 +19,7 @@ pub(crate) enum Contact {
 #[derive(Debug)]
 pub(super) struct CallSchedule {
     heartbeat: Duration,
-    /// Nothing is sent before.
+    /// The earliest time of the next call.
     quiet: Duration,
     failures: u32,
     in_flight: bool,
@@ -71,7 +71,7 @@ impl CallSchedule {
         self.quiet = now;
     }
 
-    /// When the next heartbeat is due: immediately where the host has asked for one.
+    /// Returns when the next heartbeat is due: immediately if the host has asked for one.
     pub(super) fn heartbeat_due(&self) -> Duration {
         if self.heartbeat_requested { Duration::ZERO } else { self.heartbeat }
     }
@@ -80,7 +80,7 @@ impl CallSchedule {
         self.heartbeat = at;
     }
 
-    /// The next heartbeat is due at this moment or earlier.
+    /// Schedules the next heartbeat for this moment, unless it is due earlier.
     pub(super) fn heartbeat_by(&mut self, at: Duration) {
         self.heartbeat = self.heartbeat.min(at);
     }
@@ -131,7 +131,7 @@ impl CallSchedule {
         self.contact = contact;
     }
 
-    /// The authority answers: the backoff ends.
+    /// Notes that the authority answers: the backoff ends.
     pub(super) fn reached(&mut self, now: Duration) {
         self.contact = Contact::Made;
         self.end_backoff(now);
@@ -142,8 +142,8 @@ impl CallSchedule {
         self.quiet = now;
     }
 
-    /// A call failed: the next attempt waits with full jitter, or as long as the authority asks. So the clients that lose
-    /// the authority in the same moment do not come back in the same one.
+    /// Notes a failed call: the next attempt waits with full jitter, or as long as the authority asks. So the clients
+    /// that lose the authority in the same moment do not come back in the same one.
     pub(super) fn failed(
         &mut self,
         now: Duration,

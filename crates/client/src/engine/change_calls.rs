@@ -66,7 +66,7 @@ impl Engine {
         self.changes.known((self.lease.epoch(), self.lease.rev()))
     }
 
-    /// A statement of this epoch and revision came that was asked for at `asked`.
+    /// Notes a statement of this epoch and revision that was asked for at `asked`.
     pub(super) fn answer_hint(&mut self, asked: Duration, epoch: u64, rev: Option<u64>) {
         match self.changes.answer_hint(asked, epoch, rev) {
             HintOutcome::Confirmed(change) => self.delay.enact(change),
@@ -80,7 +80,7 @@ impl Engine {
         self.delay.take_enacted()
     }
 
-    /// The change of that moment was acted upon: the next heartbeat reports how long that took.
+    /// Notes that the change of that moment was acted upon: the next heartbeat reports how long that took.
     pub(crate) fn acted(&mut self, change: Timestamp, boot: Duration) {
         self.delay.acted(change, boot);
     }
@@ -133,7 +133,7 @@ impl Engine {
         stream.check(now, &self.settings.timing)
     }
 
-    /// The stream has ended, or did not come about.
+    /// Handles the end of the stream, or its failure to open.
     pub(super) fn stream_over(&mut self, reply: Reply, now: Reading, draw: &Draw) {
         let Some(stream) = self.changes.take_stream() else { return };
         if self.is_stale(&stream) {

@@ -24,7 +24,7 @@ pub(super) struct ChangeEvent {
 }
 
 impl ChangeEvent {
-    /// Within what time a heartbeat is to follow.
+    /// Returns the time within which a heartbeat has to follow.
     pub(super) fn spread(&self) -> Duration {
         Duration::from_millis(self.within_ms.unwrap_or(0)).min(LONGEST_SPREAD)
     }

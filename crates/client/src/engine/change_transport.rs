@@ -77,7 +77,7 @@ impl ChangeTransport {
         }
     }
 
-    /// When the next attempt is due.
+    /// Returns when the next attempt is due.
     pub(super) fn due(&self) -> Duration {
         self.due
     }
@@ -94,7 +94,8 @@ impl ChangeTransport {
         }
     }
 
-    /// How changes come. A transport is believed to work until it has failed, and then not before it has worked again.
+    /// Returns how changes arrive. A transport is believed to work until it has failed, and then only when it has
+    /// worked again.
     pub(super) fn via(&self) -> Via {
         match (self.stream_at, self.waits()) {
             (None, _) => Via::Stream,
@@ -108,18 +109,18 @@ impl ChangeTransport {
         self.trouble.as_deref()
     }
 
-    /// A stream has lived for long enough to count on the next one.
+    /// Notes that a stream has lived for long enough to rely on streams again.
     pub(super) fn stream_works(&mut self) {
         (self.streams_lost, self.stream_at, self.given_up, self.trouble) = (0, None, 0, None);
         self.between_polls = false;
     }
 
-    /// Another activation: streams that failed with the last one may work.
+    /// Tries streams again with a new activation, for which they may work.
     pub(super) fn retry_streams(&mut self) {
         (self.streams_lost, self.stream_at) = (0, None);
     }
 
-    /// A stream has failed. Once it is clear that the next one would as well, streams are given up for a while.
+    /// Notes a failed stream. Once it is clear that the next one would fail as well, streams are given up for a while.
     pub(super) fn stream_failed(
         &mut self,
         failure: &StreamFailure,
@@ -171,7 +172,8 @@ impl ChangeTransport {
         }
     }
 
-    /// A gateway gave up on a long poll: the next one waits half as long. Returns whether the next one waits.
+    /// Notes that a gateway gave up on a long poll: the next one waits half as long. Returns whether the next one
+    /// waits.
     pub(super) fn gateway_timed_out(&mut self, timing: &Timing) -> bool {
         let waited = self.poll_wait(timing);
         let again = waited >= SHORTEST_WAIT * 2;

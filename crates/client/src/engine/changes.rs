@@ -92,8 +92,8 @@ impl Changes {
         self.hint = Some(Hint { epoch, rev, came, due, at });
     }
 
-    /// A statement of this epoch and revision came that was asked for at `asked`. It settles the hint, unless that came
-    /// later and the statement does not contain its change.
+    /// Notes a statement of this epoch and revision that was asked for at `asked`. It settles the hint, unless that
+    /// came later and the statement does not contain its change.
     pub(super) fn answer_hint(&mut self, asked: Duration, epoch: u64, rev: Option<u64>) -> HintOutcome {
         let Some(hint) = self.hint.take() else { return HintOutcome::None };
         if rev.is_some_and(|rev| (epoch, rev) >= (hint.epoch, hint.rev)) {
@@ -108,7 +108,7 @@ impl Changes {
         HintOutcome::Due(due)
     }
 
-    /// The license is another one.
+    /// Begins with another license.
     pub(super) fn begin_license(&mut self) {
         (self.announced, self.hint) = ((0, 0), None);
         self.transport.retry_streams();

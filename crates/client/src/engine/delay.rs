@@ -46,7 +46,7 @@ impl DelayMeter {
         }
     }
 
-    /// The consequences of the change of this moment are in force now.
+    /// Notes that the consequences of the change of this moment are in force now.
     pub(super) fn enact(&mut self, change: Option<Timestamp>) {
         self.enacted = change;
     }
@@ -56,7 +56,7 @@ impl DelayMeter {
         self.enacted.take()
     }
 
-    /// The change of that moment was acted upon: the next heartbeat reports how long that took.
+    /// Notes that the change of that moment was acted upon: the next heartbeat reports how long that took.
     pub(super) fn acted(&mut self, change: Timestamp, now: Duration) {
         if let Some(clock) = self.clock.as_ref().filter(|_| self.accepted) {
             self.delay_ms = Some(clock.since(change, now));
@@ -71,7 +71,7 @@ impl DelayMeter {
         self.delay_ms.take_if(|delay| Some(*delay) == sent);
     }
 
-    /// The authority does not know the field: it is not sent any more.
+    /// Notes that the authority does not know the field: it is no longer sent.
     pub(super) fn refused(&mut self) {
         (self.accepted, self.delay_ms) = (false, None);
     }

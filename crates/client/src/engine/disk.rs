@@ -1,4 +1,4 @@
-//! Whose state is on disk, when it is written, and whether that works.
+//! The state on disk: the identity that it belongs to, the time of the next write, and the result of the last one.
 
 use std::time::Duration;
 
@@ -51,7 +51,7 @@ impl DiskState {
         Record { entered, before, ..Record::new(self.identity) }
     }
 
-    /// The state is that of a key that was entered from now on.
+    /// Switches to the state of a key that was entered.
     pub(super) fn enter(&mut self, identity: Digest, entered: EnteredKey) {
         (self.identity, self.entered, self.before) = (identity, Some(entered), None);
         self.changed = true;
@@ -62,7 +62,7 @@ impl DiskState {
         self.entered.as_ref().map_or(self.identity, |entered| entered.instead_of)
     }
 
-    /// The state of another key or fingerprint is not needed any more.
+    /// Forgets the state of another key or fingerprint, which is no longer needed.
     pub(super) fn forget_before(&mut self) {
         self.changed |= self.before.take().is_some();
     }
@@ -75,7 +75,7 @@ impl DiskState {
         self.changed
     }
 
-    /// When the time is to be marked again.
+    /// Returns when the time is to be marked again.
     pub(super) fn mark_due(&self, interval: Duration) -> Duration {
         self.marked + interval
     }
@@ -96,7 +96,7 @@ impl DiskState {
         self.trouble.as_deref()
     }
 
-    /// The state was removed from the disk.
+    /// Notes that the state was removed from the disk.
     pub(super) fn removed(&mut self) {
         self.permits = false;
     }

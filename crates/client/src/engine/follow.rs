@@ -18,7 +18,7 @@ impl Engine {
         Ok(())
     }
 
-    /// The holder has no state on disk any more, which happens where it could not write down a stop.
+    /// Notes that the holder has no state on disk any more, which happens if it could not write a stop.
     pub(crate) fn observe_nothing(&mut self) {
         self.activation.forget_license();
         self.lease.forget_license();
@@ -39,7 +39,7 @@ impl Engine {
         self.followed(now);
     }
 
-    /// Looked at the state of the holder or the other node, which may settle the start.
+    /// Settles the start, if the state of the holder or of the other node allows that.
     pub(crate) fn followed(&mut self, now: Reading) {
         self.calls.count_look();
         match self.lease.stop() {

@@ -95,12 +95,12 @@ impl Keys {
         Err(reason)
     }
 
-    /// The next keyset is wanted, at the usual distance from the last fetch.
+    /// Asks for the next keyset, at the usual interval after the last fetch.
     pub(super) fn want(&mut self) {
         self.fetch.want();
     }
 
-    /// The next keyset is wanted immediately.
+    /// Asks for the next keyset immediately.
     pub(super) fn want_now(&mut self) {
         self.fetch.want_now();
     }

@@ -214,7 +214,7 @@ impl Outbox {
         }
     }
 
-    /// The license is another one: what was sent under the old one may be sent again under the new one.
+    /// Begins with another license: usage that was sent under the old one may be sent again under the new one.
     pub(super) fn begin_license(&mut self) {
         self.stored.edit().usage_sent = 0;
     }

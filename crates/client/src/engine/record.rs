@@ -9,7 +9,7 @@ use crate::{Fingerprint, LicenseKey, settings::Settings, time::TimeMark};
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Record {
     pub(super) version: u32,
-    /// Whose state it is.
+    /// The identity that the state belongs to.
     pub(super) identity: Digest,
     #[serde(flatten)]
     pub(super) keys: KeysRecord,

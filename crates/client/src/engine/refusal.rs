@@ -32,19 +32,19 @@ impl Stop {
         epoch < self.epoch || epoch == self.epoch && (iat < self.iat || earlier_terms)
     }
 
-    /// Other installations hold the slot: a heartbeat would be useless, since its credential was displaced.
+    /// Whether other installations hold the slot: a heartbeat would be useless, since its credential was displaced.
     pub(super) fn of_lost_slot(&self) -> bool {
         use ErrorCode::{ActivationLimitReached, MovesExhausted};
         matches!(self.code, RefusalCode::Known(ActivationLimitReached | MovesExhausted))
     }
 
-    /// Somebody has ended the activation: only the host's next start asks for a new one.
+    /// Whether the activation was ended: only the host's next start asks for a new one.
     pub(super) fn ends_activation(&self) -> bool {
         use ErrorCode::{ActivationDeactivated, ActivationReleased};
         self.is_move() || matches!(self.code, RefusalCode::Known(ActivationDeactivated | ActivationReleased))
     }
 
-    /// The slot was moved to another installation.
+    /// Whether the slot was moved to another installation.
     pub(super) fn is_move(&self) -> bool {
         self.code == ErrorCode::ActivationSuperseded.into()
     }

@@ -151,7 +151,7 @@ impl Engine {
         }
     }
 
-    /// A lease whose keyset did not come within its life counts as no contact, and heartbeats go on.
+    /// Drops a lease whose keyset did not arrive within its life: it counts as no contact, and heartbeats continue.
     pub(super) fn drop_pending(&mut self, now: Reading) {
         let time = self.now(now);
         if self.lease.pending().is_some_and(|pending| pending.exp <= time) {
@@ -243,7 +243,7 @@ impl Engine {
         let Some(lease) = self.lease.lease() else { return false };
         refusal.takes_slot_of(lease)
             && match refusal.code {
-                // An installation that asked for another one's slot in vain can still have its own.
+                // An installation that was refused another one's slot can still have its own.
                 RefusalCode::Known(ErrorCode::MovesExhausted) => self.is_displaced_since(lease.iat),
                 _ => true,
             }
@@ -320,7 +320,7 @@ impl Engine {
         self.lease.stop_on(refusal, statement);
     }
 
-    /// A refused client asks again, so that reinstating needs no restart.
+    /// Schedules the next heartbeat of a refused client, so that a reinstatement needs no restart.
     pub(super) fn heartbeat_later(&mut self, now: Reading, draw: &Draw) {
         let (low, high) = self.settings.timing.refused_interval;
         self.calls.heartbeat_at(now.boot + draw.between(low, high));

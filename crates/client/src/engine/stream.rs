@@ -30,11 +30,11 @@ const ANOTHER: StreamFailure = StreamFailure::Broken("something else answers");
 #[derive(Debug)]
 pub(super) struct Stream {
     events: EventStream,
-    /// Whose changes it brings.
+    /// The license and the activation whose changes it brings.
     of: (LicenseId, ActivationId),
-    /// When its head came.
+    /// The time at which its head arrived.
     opened: Option<Duration>,
-    /// When its last event came, or its head.
+    /// The time at which its last event arrived, or its head.
     last: Duration,
     /// Whether the present state has come, with which every stream begins.
     began: bool,

@@ -74,7 +74,7 @@ pub(super) fn respond(status: StatusCode, kind: &'static str, body: impl Into<Bo
     let mut response = Response::new(body.into());
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
-    // It is another one as soon as the license is.
+    // The answer changes as soon as the license does.
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }

@@ -50,12 +50,12 @@ impl TestControl {
         self.change(|fake| fake.add_limit(counter, monthly(max)));
     }
 
-    /// The authority refuses, as with a signed refusal of this code: `license_suspended`, `license_revoked` …
+    /// Makes the authority refuse, as with a signed refusal of this code: `license_suspended`, `license_revoked` …
     pub fn refuse(&self, code: ErrorCode) {
         self.change(|fake| fake.status = FakeStatus::Refused(code));
     }
 
-    /// The license is in order again, and the authority answers.
+    /// Makes the license valid again, and the authority answer.
     pub fn reinstate(&self) {
         self.change(|fake| fake.status = FakeStatus::Granted);
     }
@@ -70,7 +70,7 @@ impl TestControl {
         show(&fake, &self.shared, &mut inner);
     }
 
-    /// The license has ended, and its grace, too.
+    /// Ends the license, and its grace, too.
     pub fn expire(&self) {
         self.change(|fake| fake.status = FakeStatus::Expired);
     }

@@ -49,7 +49,7 @@ pub(super) fn parse(text: &str, patience: Duration) -> Result<Vec<HostPort>> {
                 .port(port)
                 .ssl_mode(tls.mode)
                 .connect_timeout(all.get_connect_timeout().copied().unwrap_or(wait))
-                // A server that went away without a word is noticed, instead of waited for.
+                // A server that disappears silently is noticed soon.
                 .tcp_user_timeout(patience)
                 .keepalives_idle(Duration::from_secs(10))
                 .keepalives_interval(Duration::from_secs(3))
@@ -94,8 +94,8 @@ fn common(all: &postgres::Config) -> postgres::Config {
 }
 
 impl Ours {
-    /// By libpq's meaning, but for the default: what leaves this machine is encrypted, and the server's certificate is
-    /// verified, unless the address says otherwise.
+    /// Follows libpq's meaning, except for the default: what leaves this machine is encrypted, and the server's
+    /// certificate is verified, unless the address says otherwise.
     fn tls(&self, host: Option<&Host>, number: Option<IpAddr>) -> Result<Tls> {
         let own = self.sslrootcert.as_deref().filter(|file| *file != "system");
         let (mode, verify) = match (self.sslmode.as_deref(), host) {

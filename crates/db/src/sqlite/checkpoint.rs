@@ -115,7 +115,7 @@ impl Checkpoint {
             // A second pass moves the pages written in the meantime, so that little is left for the writer.
             if passed.is_some_and(|passed| passed.log > LONG) {
                 passed = self.pass();
-                // If more than that is left, a long reader is in the way, and the writer would wait in vain each time.
+                // If more than that is left, a long reader is in the way, and each wait of the writer would be useless.
                 if passed.is_some_and(|passed| passed.left() <= LONG) {
                     self.tail.ask();
                 }

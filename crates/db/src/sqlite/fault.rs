@@ -48,7 +48,7 @@ fn constraint(extended: i32, message: &str) -> Error {
 /// The outcome of a COMMIT that failed.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum CommitError {
-    /// Nothing of it will ever be seen.
+    /// None of its writes will ever be seen.
     Undone(Error),
     /// The disk did not say what it kept: it may come back after a crash.
     Unknown(Error),

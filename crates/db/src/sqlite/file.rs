@@ -32,7 +32,7 @@ impl Files {
         Self(OPEN.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// That of a database to which there are connections.
+    /// Returns the data file of a database that has connections.
     pub(super) fn of(&mut self, path: &Path) -> io::Result<DataFile> {
         let found = std::fs::metadata(path)?;
         let key = (found.dev(), found.ino());

@@ -160,7 +160,8 @@ pub(super) fn no_free_slot(license: &License, holders: &[Holder]) -> Refused {
     Refused { holders: holders.to_vec(), ..Refused::new(ErrorCode::ActivationLimitReached, detail) }
 }
 
-/// A mover brings its slot along; beyond a maximum that was lowered by force it does not.
+/// Checks that there is a slot. A move brings its own slot, unless the maximum was lowered by force below the present
+/// use.
 fn has_slot(s: &ActivateContext<'_>, moves: bool) -> Result<(), Refused> {
     let held = s.held.saturating_sub(u64::from(moves));
     let keeps = s.present.is_some_and(|present| present.holds_slot(s.now));
@@ -255,7 +256,7 @@ pub(super) fn enter(
     (activation, displaced)
 }
 
-/// Until when a holder may run that the fingerprint's next credential displaces.
+/// Returns until when a holder may run that the fingerprint's next credential displaces.
 fn displaced_until(present: &Activation, now: Timestamp) -> Option<Timestamp> {
     // A credential that no activation made is in no use.
     let held = present.holds_slot(now) && present.credential.made_by.is_some();

@@ -25,7 +25,7 @@ pub fn admit(
     if bindings::allow(&license.bindings, kind, fingerprint) { Ok(()) } else { Err(elsewhere(license)) }
 }
 
-/// Why a fingerprint of whatever kind is not one that the license is bound to.
+/// Returns why the bindings of the license do not include a fingerprint of any kind.
 pub fn bound_elsewhere(license: &License, fingerprint: &Fingerprint) -> Option<Refused> {
     let allowed = license.bindings.is_empty()
         || license

@@ -17,7 +17,7 @@ pub struct DeactivateContext<'a> {
     pub now: Timestamp,
 }
 
-/// What happens to the slot.
+/// The result for the slot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum GivenBack {
     /// The slot is free, or the move grace ended.

@@ -8,8 +8,8 @@ impl Stretch {
     /// Two of them, so that one may still be lost.
     const MOST: u64 = 1500;
 
-    /// Where this many thousandths of the heartbeats come that should; never less than usual, and never beyond the half
-    /// of a lease.
+    /// Returns the pace for this pressure: the heartbeats that arrive, in thousandths of those that should. It is never
+    /// faster than usual, and never slower than two heartbeats in a lease.
     pub fn of(pressure: u64) -> Self {
         Self(u16::try_from(pressure.clamp(1000, Self::MOST)).unwrap_or(1000))
     }

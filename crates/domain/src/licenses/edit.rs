@@ -20,11 +20,11 @@ use crate::{
 pub struct EditLicense {
     pub license_type: Option<LicenseType>,
     pub starts_at: Option<Timestamp>,
-    /// Nothing inside is perpetual.
+    /// `Some(None)` makes it perpetual.
     pub expires_at: Option<Option<Timestamp>>,
     /// The features that are on.
     pub features: Option<EditList<Code>>,
-    /// Limits to set; nothing inside gives the plan's again.
+    /// Limits to set; a `None` inside restores the limit of the plan.
     pub limits: BTreeMap<Code, Option<Limit>>,
     pub policy: EditPolicy,
     pub bindings: Option<EditList<Binding>>,

@@ -7,7 +7,7 @@ use crate::EditList;
 pub struct EditPolicy {
     pub lease_s: Option<i64>,
     pub offline_s: Option<i64>,
-    /// Nothing inside means 14, and none for trials.
+    /// `Some(None)` is the default: 14, and none for trials.
     pub expiry_days: Option<Option<i64>>,
     pub mode: Option<Mode>,
     pub keep: Option<EditList<Code>>,

@@ -14,7 +14,7 @@ use crate::{
 
 pub(super) struct Trust {
     pub(super) roots: Vec<RootKey>,
-    /// Nothing, and why, where no keyset is at hand.
+    /// The keyset, or the reason why there is none.
     pub(super) keyset: Result<TrustedKeyset, String>,
 }
 

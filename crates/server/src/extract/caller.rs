@@ -122,7 +122,7 @@ impl<S: Right, A> Caller<S, A> {
         self.principal.is_local()
     }
 
-    /// In whose name an operation runs.
+    /// Returns the context of the operation: its actor and its request.
     pub(crate) fn cx(&self) -> Cx {
         let Arrival { request, address, .. } = self.arrival;
         Cx {

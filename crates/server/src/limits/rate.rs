@@ -46,8 +46,8 @@ impl Rate {
         self.burst * self.interval
     }
 
-    /// Returns the debt at `now` of a bucket that is full again at `full_at`. However far away that is, as where the clock
-    /// was set back, it owes no more than all of it.
+    /// Returns the debt at `now` of a bucket that is full again at `full_at`. If the clock
+    /// was set back, that may be far away; the debt is never more than the whole bucket.
     fn owed(self, full_at: Option<i64>, now: i64) -> i64 {
         full_at.map_or(0, |at| at.saturating_sub(now).clamp(0, self.full_after()))
     }

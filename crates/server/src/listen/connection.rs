@@ -129,7 +129,7 @@ impl Acceptor {
         });
     }
 
-    /// A place for one more connection; `None` once it is time to stop.
+    /// Waits for a place for one more connection; `None` once it is time to stop.
     async fn open(&mut self, peer: Option<&Peer>) -> Option<Connection> {
         tokio::select! {
             biased;

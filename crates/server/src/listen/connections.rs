@@ -84,7 +84,7 @@ impl Connections {
         })
     }
 
-    /// A place for one more connection, once there is one.
+    /// Waits for a place for one more connection.
     pub(super) async fn open(self: &Arc<Self>, peer: Option<&Peer>) -> Connection {
         let permit = loop {
             if let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
@@ -144,12 +144,12 @@ impl Connections {
 }
 
 impl State {
-    /// The client's turn: the next request is still to come.
+    /// Notes that it waits for the client's next request.
     pub(super) fn wait(&self) {
         self.since.store(millis(self.began), Ordering::Relaxed);
     }
 
-    /// Our turn: there is a whole request.
+    /// Notes that a whole request has arrived, which we answer.
     pub(super) fn answer(&self) {
         self.since.store(BUSY, Ordering::Relaxed);
     }

@@ -25,7 +25,7 @@ pub(crate) struct Facts {
     pub(crate) version: Option<VersionUse>,
     /// Whether a repeat with the same `Idempotency-Key` has the effect of one call.
     pub(crate) is_repeatable: bool,
-    /// Whether what comes of its calls is counted as that of heartbeats.
+    /// Whether the outcomes of its calls are counted as those of heartbeats.
     pub(crate) is_heartbeat: bool,
 }
 

@@ -11,7 +11,7 @@ use crate::{
     search::{FEW, is_few},
 };
 
-/// The end date is in the asked range.
+/// Adds the condition that the end date is in the given range.
 pub(in crate::licenses) fn dates(
     tx: &mut Tx<'_>,
     sql: &mut Sql,
@@ -39,7 +39,7 @@ pub(in crate::licenses) fn dates(
     Ok(())
 }
 
-/// The state at this moment is the asked one.
+/// Adds the condition that the state at this moment is the given one.
 pub(in crate::licenses) fn state(
     tx: &mut Tx<'_>,
     sql: &mut Sql,

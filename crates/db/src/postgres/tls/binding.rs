@@ -27,7 +27,7 @@ fn algorithm(certificate: &[u8]) -> Option<&[u8]> {
     element(algorithm).map(|(identifier, _)| identifier)
 }
 
-/// The content of the first element of some DER, and what comes behind it.
+/// Returns the content of the first element of some DER, and the rest.
 fn element(der: &[u8]) -> Option<(&[u8], &[u8])> {
     let (&first, rest) = der.get(1..)?.split_first()?;
     let (length, rest) = match first {

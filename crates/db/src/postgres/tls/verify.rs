@@ -14,11 +14,11 @@ use rustls::{
 /// The extent to which a server's certificate is verified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in super::super) enum Verify {
-    /// Nothing: the connection is encrypted, but it may be with anybody.
+    /// Not at all: the connection is encrypted, but the other side may be anybody.
     Nothing,
-    /// That a trusted authority signed it, and that it has not ended.
+    /// A trusted authority signed it, and it has not expired.
     Chain,
-    /// That it is this host's, too.
+    /// As `Chain`, and it is valid for this host.
     Full,
 }
 

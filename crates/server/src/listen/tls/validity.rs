@@ -34,7 +34,7 @@ fn moment(tag: u8, time: &[u8]) -> Option<Timestamp> {
     format!("{date}T{}:{}:{}Z", clock.get(0..2)?, clock.get(2..4)?, clock.get(4..6)?).parse().ok()
 }
 
-/// Tag, content, and what comes behind.
+/// Returns the tag and the content of the first element, and the rest.
 fn element(der: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let (&tag, rest) = der.split_first()?;
     let (&first, rest) = rest.split_first()?;
