@@ -8,10 +8,10 @@ pub struct Timing {
     pub start_timeout: Duration,
     /// The bound of one call.
     pub call_timeout: Duration,
-    /// How long one question for changes waits at the authority, in whole seconds: less than the minute for which proxies
-    /// wait for an answer.
+    /// How long one long poll waits at the authority, in whole seconds: less than the minute for which proxies wait for an
+    /// answer.
     pub poll_wait: Duration,
-    /// How often changes are asked for where waiting does not work.
+    /// How often changes are polled where long polls do not work.
     pub poll_interval: (Duration, Duration),
     /// How often a refused client asks again.
     pub refused_interval: (Duration, Duration),
@@ -23,7 +23,7 @@ pub struct Timing {
     pub refetch_interval: Duration,
     /// How often the time is marked on disk.
     pub mark_interval: Duration,
-    /// The shortest time between two questions for changes that bring nothing.
+    /// The shortest time between two polls that bring no change.
     pub poll_pause: Duration,
     /// How long the head of a stream of changes may take, and then its first event.
     pub first_event_timeout: Duration,

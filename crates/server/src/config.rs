@@ -133,12 +133,12 @@ pub struct LimitSettings {
     /// The burst of long polls and streams with the leases of one activation; of one license, in addition to two for each
     /// of its slots.
     pub changes_burst: u32,
-    /// Questions for changes and streams a second with the leases of one activation; of one license, besides one for each
+    /// Long polls and streams a second with the leases of one activation; of one license, in addition to one for each
     /// ten of its slots; 0 is no limit.
     pub changes_per_second: u32,
     /// The burst of long polls and streams from one address.
     pub address_changes_burst: u32,
-    /// Questions for changes and streams a second from one address; 0 is no limit.
+    /// Long polls and streams a second from one address; 0 is no limit.
     pub address_changes_per_second: u32,
     /// The percentage of the slots for streams and long polls that one license, or one address, may have.
     pub places_percent: u32,
