@@ -9,10 +9,12 @@ use crate::failure::Failure;
 
 mod card;
 mod changes;
+mod csv;
 mod style;
 mod table;
 mod terms;
 
+pub use self::csv::{Csv, CsvCell};
 pub use card::Card;
 pub use changes::changes;
 pub use style::Style;
