@@ -48,8 +48,8 @@ pub use heartbeat::{Health, HealthStatus, HeartbeatAnswer, HeartbeatRequest, Log
 pub use jobs::{Job, JobState};
 pub use keys::{ChangedIssuer, IssuerChange, Key, KeyCreate, KeyPurpose, Root, WithdrawnKey};
 pub use licenses::{
-    At, Binding, FindRequest, License, LicenseCreate, LicenseEdit, LicenseKeyAnswer, LicenseState,
-    LicenseStatus, ProductLicense, RekeyRequest, RenewRequest, RevokeRequest, Scheduled, Start,
+    At, Binding, FindRequest, License, LicenseCreate, LicenseEdit, LicenseKeyAnswer, LicenseKeysRequest,
+    LicenseState, LicenseStatus, ProductLicense, RekeyRequest, RenewRequest, RevokeRequest, Scheduled, Start,
     SuspendRequest, TransferRequest, UpgradeRequest,
 };
 pub use list::List;

@@ -274,6 +274,16 @@ pub struct LicenseKeyAnswer {
     pub key: SecretText,
 }
 
+/// `POST /v1/admin/licenses/keys`: the licenses whose keys to show.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct LicenseKeysRequest {
+    /// Their ids.
+    #[cfg_attr(feature = "openapi", schema(min_items = 1, max_items = 200))]
+    pub licenses: Vec<LicenseId>,
+}
+
 /// `POST /v1/admin/licenses/find`: a key is sent in a body, since URLs are logged.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -1,16 +1,25 @@
+use std::collections::BTreeSet;
+
 use kaching_base::{ErrorCode, LicenseId, Seconds};
 use kaching_domain::{License, Refused, Status};
 use kaching_license::LicenseKey;
 use serde_json::json;
 
 use super::{LicenseDetails, change::lock, create::make_key, details::details, sql, unknown};
-use crate::{Authority, Cx, Error, Result, audit::Entry, products};
+use crate::{
+    Authority, Cx, Error, Result,
+    audit::{self, Entry},
+    products,
+};
 
 /// A license's present key.
 pub struct RevealedKey {
     pub license: LicenseId,
     pub key: LicenseKey,
 }
+
+/// The most licenses whose keys are shown together, as on a page of a list: an audit entry has room for their ids.
+const MOST: usize = 200;
 
 /// The longest time for which an old key works together with the new one.
 const LONGEST: Seconds = Seconds::days(365);
@@ -59,6 +68,27 @@ impl Authority {
             let key = sql::present_key(tx, &op.keys, license.id)?;
             op.audit(tx, Entry::ok(json!({})).of_customer(license.customer))?;
             Ok(RevealedKey { license: license.id, key })
+        })
+        .await
+    }
+
+    /// Shows the keys of several licenses, in the order of their ids. One audit entry names all of them, since an entry for
+    /// each would bury the changes. Ids without a license are left out.
+    ///
+    /// # Errors
+    /// If there are none, or more than 200.
+    pub async fn reveal_keys(&self, cx: Cx, licenses: Vec<LicenseId>) -> Result<Vec<RevealedKey>> {
+        let licenses: BTreeSet<LicenseId> = licenses.into_iter().collect();
+        if licenses.is_empty() || licenses.len() > MOST {
+            let detail = format!("name 1 to {MOST} licenses, not {}", licenses.len());
+            return Err(Error::invalid("/licenses", detail));
+        }
+        self.write("licenses.reveal_keys", cx, move |tx, op| {
+            let found = sql::present_keys(tx, &op.keys, &licenses)?;
+            let shown: Vec<LicenseId> = found.iter().map(|(license, _)| *license).collect();
+            let entry = Entry::ok(json!({ "keys": shown.len(), "licenses": shown }));
+            audit::append(tx, op, "license.reveal_keys", None, entry)?;
+            Ok(found.into_iter().map(|(license, key)| RevealedKey { license, key }).collect())
         })
         .await
     }

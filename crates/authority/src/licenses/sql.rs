@@ -1,7 +1,9 @@
 pub(super) mod range;
 
+use std::collections::BTreeSet;
+
 use kaching_base::{LicenseId, PlanId, Timestamp};
-use kaching_db::{self as db, Json, Param, Row, Tx, params};
+use kaching_db::{self as db, Json, Param, Row, Sql, Tx, params};
 use kaching_domain::{License, ScheduledChange, Status};
 use kaching_license::LicenseKey;
 
@@ -209,7 +211,28 @@ pub(super) fn present_key(tx: &mut Tx<'_>, keys: &KeyRing, license: LicenseId) -
         params![license],
         |row| Ok((row.get(0)?, row.get(1)?)),
     )?;
-    let text = keys.unseal("license_keys", "sealed", &lookup, &sealed)?;
+    unseal_key(keys, &lookup, &sealed)
+}
+
+/// Returns the keys without an end of these licenses, in the order of their ids.
+pub(super) fn present_keys(
+    tx: &mut Tx<'_>,
+    keys: &KeyRing,
+    licenses: &BTreeSet<LicenseId>,
+) -> Result<Vec<(LicenseId, LicenseKey)>> {
+    let mut sql =
+        Sql::new("select license, lookup, sealed from license_keys where ends_at is null and license in ");
+    sql.list(licenses.iter().copied()).push(" order by license");
+    let found: Vec<(LicenseId, Vec<u8>, Vec<u8>)> =
+        tx.query_all(&sql, sql.params(), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    found
+        .into_iter()
+        .map(|(license, lookup, sealed)| Ok((license, unseal_key(keys, &lookup, &sealed)?)))
+        .collect()
+}
+
+fn unseal_key(keys: &KeyRing, lookup: &[u8], sealed: &[u8]) -> Result<LicenseKey> {
+    let text = keys.unseal("license_keys", "sealed", lookup, sealed)?;
     let text = String::from_utf8(text).map_err(|_| Error::stored("license key", "it is no text"))?;
     LicenseKey::parse(&text).map_err(|_| Error::stored("license key", "it is no license key"))
 }

@@ -181,6 +181,7 @@ fn sound(name: &str) -> Value {
         "nonce" => json!("0123456789abcdef"),
         "kind" => json!("cluster"),
         "scopes" => json!(["read"]),
+        "licenses" => json!(["lic_01m81jhz4sewe84nq6ffy7jzvt"]),
         "to" => json!("all"),
         "purpose" => json!("lease"),
         "at" => json!("2026-11-22T00:00:00Z"),

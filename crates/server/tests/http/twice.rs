@@ -84,6 +84,7 @@ impl Operation {
             "customer" => json!(format!("CUST-{number}")),
             "confirm" => json!(license),
             "license_key" => json!(license_key),
+            "licenses" => json!([license]),
             "scopes" => json!(["read"]),
             "purpose" => json!("lease"),
             "to" => json!("all"),

@@ -1,8 +1,8 @@
 use kaching_authority::{
-    At, EditLicense, LicenseDetails, LicenseKey, NewLicense, Renewal, Sight, Upgrade,
+    At, AuditFilter, EditLicense, LicenseDetails, LicenseKey, List, NewLicense, Renewal, Sight, Upgrade,
     domain::{Binding, State, Status, licenses::Draft},
 };
-use kaching_base::{ErrorCode, FingerprintKind, LicenseType, Limit, Seconds};
+use kaching_base::{ErrorCode, FingerprintKind, LicenseId, LicenseType, Limit, Seconds};
 use kaching_testkit::World;
 
 use super::setting::{code, coded, customer, cx, entries, furnish, invalid, license, made, refusal, tick};
@@ -44,6 +44,39 @@ async fn a_new_license_is_found_by_its_key() {
         }
         let nobodys = LicenseKey::generate("CHORUS", [7; 15]).unwrap();
         assert_eq!(refusal(authority.find_license(&Sight::All, nobodys).await), coded(ErrorCode::NotFound));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_keys_of_several_licenses_leave_one_entry() {
+    World::each(|world| async move {
+        furnish(&world).await;
+        let authority = &world.authority;
+        let (one, two) = (made(&world, "team").await, made(&world, "team").await);
+        let nobodys = LicenseId::from_bytes([7; 16]);
+        let rekeyed = authority.rekey_license(cx(), address(&two), 3600).await.unwrap();
+        tick(&world);
+        let asked = vec![two.license.id, nobodys, one.license.id, two.license.id];
+        let shown = authority.reveal_keys(cx(), asked).await.unwrap();
+        let shown: Vec<_> = shown.iter().map(|shown| (shown.license, shown.key.expose())).collect();
+        let key = |made: &LicenseDetails| made.key.as_ref().unwrap().expose().to_owned();
+        let (first, second) = (key(&one), key(&rekeyed));
+        let mut expected = [(one.license.id, first.as_str()), (two.license.id, second.as_str())];
+        expected.sort_unstable();
+        assert_eq!(shown, expected);
+        let filter = AuditFilter { action: Some("license.reveal_keys".to_owned()), ..Default::default() };
+        let log = authority.audit_entries(&Sight::All, List { filter, ..Default::default() }).await.unwrap();
+        let [entry] = log.items.as_slice() else { panic!("{} entries", log.items.len()) };
+        let body: serde_json::Value = serde_json::from_str(&entry.body).unwrap();
+        let ids = expected.map(|(id, _)| id.to_string());
+        assert_eq!(body["change"], serde_json::json!({"keys": 2, "licenses": ids}));
+        assert!(!entry.body.contains(&first) && !entry.body.contains(&second));
+        for many in [0, 201] {
+            let ids = (0..many).map(|number| LicenseId::from_bytes([number; 16])).collect();
+            let refused = authority.reveal_keys(cx(), ids).await.err().unwrap();
+            assert_eq!(refused.to_string(), format!("name 1 to 200 licenses, not {many}"));
+        }
     })
     .await;
 }

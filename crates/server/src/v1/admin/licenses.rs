@@ -3,6 +3,7 @@ mod delete;
 mod edit;
 mod find;
 mod key;
+mod keys;
 mod list;
 mod reinstate;
 mod rekey;
@@ -27,6 +28,7 @@ pub(crate) fn routes() -> Routes<App> {
         .add(route!(edit::edit))
         .add(route!(delete::delete))
         .add(route!(key::key))
+        .add(route!(keys::keys))
         .add(route!(suspend::suspend))
         .add(route!(reinstate::reinstate))
         .add(route!(revoke::revoke))
