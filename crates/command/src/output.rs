@@ -1,4 +1,5 @@
-//! The output of a command: tables and sentences for people, one JSON document for programs.
+//! The output of a command: tables and sentences for people, one JSON document for programs, or rows
+//! for other tools.
 
 use std::io::{self, IsTerminal as _, Write as _};
 
@@ -10,6 +11,7 @@ use crate::failure::Failure;
 mod card;
 mod changes;
 mod csv;
+mod rows;
 mod style;
 mod table;
 mod terms;
@@ -17,6 +19,7 @@ mod terms;
 pub use self::csv::{Csv, CsvCell};
 pub use card::Card;
 pub use changes::changes;
+pub use rows::{RowFormat, RowWriter};
 pub use style::Style;
 pub use table::{Table, width};
 pub use terms::{limits, pairs, policy, price, word};
@@ -29,13 +32,17 @@ pub struct Output {
     pub style: Style,
     /// The time of the command, for relative dates.
     pub now: Timestamp,
+    /// The columns of the terminal. `None` if the output goes to a file or another program.
+    pub width: Option<usize>,
 }
 
 impl Output {
-    /// Returns the output of this process, in colour if it is a terminal and the user did not disable colours.
-    pub fn of_process(json: bool, no_color: bool, now: Timestamp) -> Self {
-        let colors = !json && !no_color && io::stdout().is_terminal();
-        Self { json, style: Style::new(colors), now }
+    /// Returns the output of this process, in colour if it is a terminal and the user did not disable colours. `columns` is
+    /// the width that the user has set for the terminal.
+    pub fn of_process(json: bool, no_color: bool, columns: Option<usize>, now: Timestamp) -> Self {
+        let terminal = io::stdout().is_terminal();
+        let width = columns.or_else(terminal_width).filter(|_| terminal);
+        Self { json, style: Style::new(!json && !no_color && terminal), now, width }
     }
 
     /// Prints a value as JSON, or the text that `page` returns.
@@ -62,6 +69,12 @@ impl Output {
         out.write_all(b"\n")?;
         Ok(out.flush()?)
     }
+}
+
+/// Returns the columns of the terminal, if it knows them.
+fn terminal_width() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
+    Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
 }
 
 /// Prints a remark on standard error: progress, advice, an error.

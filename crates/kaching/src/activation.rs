@@ -3,6 +3,7 @@ use kaching_api::Activation;
 
 use crate::{
     failure::Failure,
+    flags::CsvRow,
     noun::{Noun, Show},
     output::{Card, Output, Table, word},
     remote::Client,
@@ -57,8 +58,15 @@ impl Noun for Activation {
     }
 }
 
+impl CsvRow for Activation {
+    const COLUMNS: &'static str = "id license kind fingerprint name status version address levels activated_at last_seen_at \
+         lapses_at";
+}
+
 fn table(activations: &[Activation], output: &Output) -> String {
-    let mut table = Table::new(["ID", "LICENSE", "KIND", "NAME", "STATUS", "VERSION", "LAST SEEN"]);
+    let mut table = Table::new(["ID", "LICENSE", "KIND", "NAME", "STATUS", "VERSION", "LAST SEEN"])
+        .shortens([("NAME", 12), ("VERSION", 7), ("LAST SEEN", 11)])
+        .leaves_out(["VERSION", "KIND", "LAST SEEN", "LICENSE"]);
     for activation in activations {
         table.row([
             activation.id.to_string(),
@@ -70,5 +78,5 @@ fn table(activations: &[Activation], output: &Output) -> String {
             ago(activation.last_seen_at, output.now),
         ]);
     }
-    table.text(output.style)
+    table.fitted(output)
 }

@@ -3,6 +3,7 @@ use kaching_api::AuditEntry;
 
 use crate::{
     failure::Failure,
+    flags::CsvRow,
     output::{Output, Table},
     remote::Client,
     words::ago,
@@ -24,8 +25,15 @@ impl AuditCommand {
     }
 }
 
+impl CsvRow for AuditEntry {
+    const COLUMNS: &'static str =
+        "id at actor.kind actor.id action target outcome code request change personal";
+}
+
 fn table(entries: &[AuditEntry], output: &Output) -> String {
-    let mut table = Table::new(["WHEN", "WHO", "ACTION", "TARGET", "OUTCOME", "CHANGE"]);
+    let mut table = Table::new(["WHEN", "WHO", "ACTION", "TARGET", "OUTCOME", "CHANGE"])
+        .shortens([("CHANGE", 10)])
+        .leaves_out(["CHANGE", "WHO", "OUTCOME"]);
     for entry in entries {
         table.row([
             ago(entry.at, output.now),
@@ -37,20 +45,20 @@ fn table(entries: &[AuditEntry], output: &Output) -> String {
             entry.action.clone(),
             entry.target.clone().unwrap_or_default(),
             outcome(entry),
-            shortened(&entry.change.to_string()),
+            shown(&entry.change.to_string(), output),
         ]);
     }
-    table.text(output.style)
+    table.fitted(output)
 }
 
 fn outcome(entry: &AuditEntry) -> String {
     entry.code.map_or_else(|| entry.outcome.clone(), |code| format!("{}: {code}", entry.outcome))
 }
 
-/// Returns the text cut to the width of a row; `--json` has the whole.
-fn shortened(text: &str) -> String {
+/// Returns the text cut to a bearable width, unless the table fits a terminal; `--json` has the whole.
+fn shown(text: &str, output: &Output) -> String {
     const WIDTH: usize = 60;
-    match text.char_indices().nth(WIDTH) {
+    match text.char_indices().nth(WIDTH).filter(|_| output.width.is_none()) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
     }

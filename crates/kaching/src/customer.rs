@@ -6,7 +6,7 @@ use kaching_base::CustomerId;
 
 use crate::{
     failure::Failure,
-    flags::MetadataArgument,
+    flags::{CsvRow, MetadataArgument},
     noun::{Archive, Filter, List, Listed, Noun, Show},
     output::{Card, Output, Table, pairs},
     remote::{Client, Path},
@@ -110,12 +110,19 @@ impl Noun for Customer {
     }
 }
 
+impl CsvRow for Customer {
+    const COLUMNS: &'static str =
+        "id reference name email company tags notes metadata created_at updated_at archived_at";
+}
+
 impl Listed for Customer {
     type Filter = CustomerFilter;
     const SEARCH_HELP: &'static str = "Only those with all these words, or words that begin with them, in name, company, reference or mail address";
 
     fn table(rows: &[Self], output: &Output) -> String {
-        let mut table = Table::new(["ID", "REFERENCE", "NAME", "MAIL", "COMPANY", "TAGS"]);
+        let mut table = Table::new(["ID", "REFERENCE", "NAME", "MAIL", "COMPANY", "TAGS"])
+            .shortens([("NAME", 12), ("MAIL", 12), ("COMPANY", 10), ("TAGS", 8)])
+            .leaves_out(["TAGS", "COMPANY", "MAIL"]);
         for customer in rows {
             table.row([
                 customer.id.to_string(),
@@ -126,6 +133,6 @@ impl Listed for Customer {
                 customer.tags.iter().cloned().collect::<Vec<_>>().join(", "),
             ]);
         }
-        table.text(output.style)
+        table.fitted(output)
     }
 }

@@ -3,6 +3,7 @@ use kaching_api::Feature;
 
 use crate::{
     failure::Failure,
+    flags::CsvRow,
     noun::{Archive, List, Listed, Noun, OfProduct, Show},
     output::{Card, Output, Table},
     remote::Client,
@@ -49,17 +50,23 @@ impl Noun for Feature {
     }
 }
 
+impl CsvRow for Feature {
+    const COLUMNS: &'static str = "product code title benefit";
+}
+
 impl Listed for Feature {
     type Filter = OfProduct;
     const SEARCH_HELP: &'static str =
         "Only those with all these words, or words that begin with them, in code or title";
 
     fn table(rows: &[Self], output: &Output) -> String {
-        let mut table = Table::new(["FEATURE", "TITLE", "BENEFIT"]);
+        let mut table = Table::new(["FEATURE", "TITLE", "BENEFIT"])
+            .shortens([("TITLE", 12), ("BENEFIT", 12)])
+            .leaves_out(["BENEFIT"]);
         for feature in rows {
             let name = format!("{}:{}", feature.product, feature.code);
             table.row([name, feature.title.clone(), feature.benefit.clone()]);
         }
-        table.text(output.style)
+        table.fitted(output)
     }
 }

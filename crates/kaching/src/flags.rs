@@ -3,6 +3,7 @@
 mod clearable;
 mod duration;
 mod edits;
+mod export;
 mod input;
 mod labels;
 mod list;
@@ -12,6 +13,7 @@ mod terms;
 pub(crate) use clearable::{Clearable, clearable};
 pub(crate) use duration::{days, seconds};
 pub(crate) use edits::{changes_something, cleared};
+pub(crate) use export::{CsvRow, Export, FormatArgument, wait_for_more};
 pub(crate) use input::{Confirmation, argument};
 pub(crate) use labels::{LabelArguments, LabelEdits};
 pub(crate) use list::{ArchivedArgument, ListArguments, MetadataArgument, PageArguments};

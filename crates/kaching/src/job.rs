@@ -3,6 +3,7 @@ use kaching_api::Job;
 
 use crate::{
     failure::Failure,
+    flags::CsvRow,
     noun::{Noun, Show},
     output::{Card, Output, Table, word},
     remote::Client,
@@ -49,8 +50,14 @@ impl Noun for Job {
     }
 }
 
+impl CsvRow for Job {
+    const COLUMNS: &'static str = "id kind state priority attempts last_error created_at due_at finished_at";
+}
+
 fn table(jobs: &[Job], output: &Output) -> String {
-    let mut table = Table::new(["ID", "KIND", "STATE", "ATTEMPTS", "ENQUEUED", "LAST ERROR"]);
+    let mut table = Table::new(["ID", "KIND", "STATE", "ATTEMPTS", "ENQUEUED", "LAST ERROR"])
+        .shortens([("ENQUEUED", 11), ("LAST ERROR", 16)])
+        .leaves_out(["ATTEMPTS", "ENQUEUED", "LAST ERROR"]);
     for job in jobs {
         table.row([
             job.id.to_string(),
@@ -61,5 +68,5 @@ fn table(jobs: &[Job], output: &Output) -> String {
             job.last_error.clone().unwrap_or_default(),
         ]);
     }
-    table.text(output.style)
+    table.fitted(output)
 }

@@ -3,6 +3,7 @@ use kaching_api::{Discovery, Key, Root};
 
 use crate::{
     failure::Failure,
+    flags::CsvRow,
     output::{Output, Table, word},
     remote::{Client, Path},
     words::day,
@@ -48,8 +49,14 @@ async fn root(client: &mut Client) -> Result<Root, Failure> {
         .ok_or_else(|| Failure::refused("The authority has no root key yet: start it once."))
 }
 
+impl CsvRow for Key {
+    const COLUMNS: &'static str = "kid purpose alg nbf exp current";
+}
+
 fn table(keys: &[Key], output: &Output) -> String {
-    let mut table = Table::new(["KID", "PURPOSE", "ALG", "FROM", "UNTIL", "SIGNS NOW"]);
+    let mut table = Table::new(["KID", "PURPOSE", "ALG", "FROM", "UNTIL", "SIGNS NOW"])
+        .shortens([("FROM", 11), ("UNTIL", 11)])
+        .leaves_out(["ALG", "FROM", "PURPOSE"]);
     for key in keys {
         table.row([
             key.kid.clone(),
@@ -60,5 +67,5 @@ fn table(keys: &[Key], output: &Output) -> String {
             if key.current { "yes".to_owned() } else { "no".to_owned() },
         ]);
     }
-    table.text(output.style)
+    table.fitted(output)
 }

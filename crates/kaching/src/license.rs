@@ -6,7 +6,7 @@ use kaching_base::CustomerId;
 
 use crate::{
     failure::Failure,
-    flags::argument,
+    flags::{CsvRow, argument},
     output::{Output, Table, word},
     remote::{Client, Path},
     words::ends_on,
@@ -26,6 +26,7 @@ mod show;
 mod suspend;
 mod transfer;
 mod upgrade;
+mod with_keys;
 
 /// Licenses: grants of a plan to a customer
 #[derive(Subcommand)]
@@ -101,6 +102,12 @@ fn path(license: &str) -> Path {
     Path::admin("licenses").then(license)
 }
 
+impl CsvRow for License {
+    const COLUMNS: &'static str = "id customer product plan type status state revision starts_at expires_at features limits \
+         bindings tags notes metadata suspended_reason scheduled.plan scheduled.at created_at \
+         updated_at archived_at";
+}
+
 /// The names of customers.
 type Names = BTreeMap<CustomerId, String>;
 
@@ -109,7 +116,9 @@ fn called(names: &Names, id: CustomerId) -> String {
 }
 
 fn table(licenses: &[License], names: &Names, output: &Output) -> String {
-    let mut table = Table::new(["ID", "CUSTOMER", "PLAN", "TYPE", "STATE", "ENDS", "TAGS"]);
+    let mut table = Table::new(["ID", "CUSTOMER", "PLAN", "TYPE", "STATE", "ENDS", "TAGS"])
+        .shortens([("CUSTOMER", 10), ("ENDS", 11), ("TAGS", 8)])
+        .leaves_out(["TAGS", "TYPE", "PLAN", "ENDS"]);
     for license in licenses {
         table.row([
             license.id.to_string(),
@@ -121,7 +130,7 @@ fn table(licenses: &[License], names: &Names, output: &Output) -> String {
             license.tags.iter().cloned().collect::<Vec<_>>().join(", "),
         ]);
     }
-    table.text(output.style)
+    table.fitted(output)
 }
 
 fn ends(license: &License, output: &Output) -> String {

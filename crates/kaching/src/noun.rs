@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 
 use crate::{
     failure::Failure,
-    flags::{ArchivedArgument, Confirmation, ListArguments},
+    flags::{ArchivedArgument, Confirmation, CsvRow, ListArguments},
     output::Output,
     remote::{Client, Path},
     words::sentence,
@@ -30,7 +30,7 @@ pub(crate) trait Noun: DeserializeOwned {
 }
 
 /// A noun whose list can be searched, and has archived rows.
-pub(crate) trait Listed: Noun {
+pub(crate) trait Listed: Noun + CsvRow {
     /// The flags of the list beyond those that every list has.
     type Filter: Args + Filter;
     /// The help of `--search`: it names the columns that are searched.

@@ -3,6 +3,7 @@ use kaching_api::Plan;
 
 use crate::{
     failure::Failure,
+    flags::CsvRow,
     noun::{Archive, List, Listed, Noun, OfProduct, Show},
     output::{Card, Output, Table, limits, policy, price},
     remote::Client,
@@ -61,13 +62,20 @@ impl Noun for Plan {
     }
 }
 
+impl CsvRow for Plan {
+    const COLUMNS: &'static str = "id product code name rank type term price.currency price.amount price.interval features \
+         limits created_at updated_at archived_at";
+}
+
 impl Listed for Plan {
     type Filter = OfProduct;
     const SEARCH_HELP: &'static str =
         "Only those with all these words, or words that begin with them, in code or name";
 
     fn table(rows: &[Self], output: &Output) -> String {
-        let mut table = Table::new(["PLAN", "NAME", "RANK", "TERM", "LIMITS", "FEATURES", "PRICE"]);
+        let mut table = Table::new(["PLAN", "NAME", "RANK", "TERM", "LIMITS", "FEATURES", "PRICE"])
+            .shortens([("NAME", 10), ("LIMITS", 12), ("FEATURES", 10)])
+            .leaves_out(["FEATURES", "LIMITS", "RANK", "PRICE", "TERM"]);
         for plan in rows {
             table.row([
                 format!("{}:{}", plan.product, plan.code),
@@ -79,7 +87,7 @@ impl Listed for Plan {
                 plan.price.as_ref().map(price).unwrap_or_default(),
             ]);
         }
-        table.text(output.style)
+        table.fitted(output)
     }
 }
 

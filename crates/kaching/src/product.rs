@@ -3,6 +3,7 @@ use kaching_api::{Contact, Product};
 
 use crate::{
     failure::Failure,
+    flags::CsvRow,
     noun::{Archive, List, Listed, NoFilter, Noun, Show},
     output::{Card, Output, Table},
     remote::Client,
@@ -58,13 +59,20 @@ impl Noun for Product {
     }
 }
 
+impl CsvRow for Product {
+    const COLUMNS: &'static str = "id code name key_prefix contact.url contact.email lease_alg key_format created_at \
+         updated_at archived_at";
+}
+
 impl Listed for Product {
     type Filter = NoFilter;
     const SEARCH_HELP: &'static str =
         "Only those with all these words, or words that begin with them, in code or name";
 
     fn table(rows: &[Self], output: &Output) -> String {
-        let mut table = Table::new(["CODE", "NAME", "KEYS", "CONTACT", "ARCHIVED"]);
+        let mut table = Table::new(["CODE", "NAME", "KEYS", "CONTACT", "ARCHIVED"])
+            .shortens([("NAME", 12), ("CONTACT", 12), ("ARCHIVED", 11)])
+            .leaves_out(["ARCHIVED", "CONTACT", "KEYS"]);
         for product in rows {
             table.row([
                 product.code.to_string(),
@@ -74,7 +82,7 @@ impl Listed for Product {
                 product.archived_at.map(|at| ago(at, output.now)).unwrap_or_default(),
             ]);
         }
-        table.text(output.style)
+        table.fitted(output)
     }
 }
 

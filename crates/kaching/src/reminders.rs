@@ -3,7 +3,7 @@ use kaching_api::Reminder;
 
 use crate::{
     failure::Failure,
-    flags::PageArguments,
+    flags::{CsvRow, PageArguments},
     output::{Output, Table},
     remote::{Client, Path},
     words::ends_on,
@@ -19,12 +19,19 @@ pub(crate) struct Reminders {
 impl Reminders {
     pub(crate) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
         let path = Path::admin("reminders");
-        self.part.fetch(client, path).await?.print(output, |reminders| table(&reminders, output))
+        self.part.run(client, output, path, |reminders: Vec<_>| table(&reminders, output)).await
     }
 }
 
+impl CsvRow for Reminder {
+    const COLUMNS: &'static str =
+        "license customer customer_name email product plan expires_at days_left due";
+}
+
 fn table(reminders: &[Reminder], output: &Output) -> String {
-    let mut table = Table::new(["ENDS", "CUSTOMER", "MAIL", "PLAN", "LICENSE"]);
+    let mut table = Table::new(["ENDS", "CUSTOMER", "MAIL", "PLAN", "LICENSE"])
+        .shortens([("ENDS", 11), ("CUSTOMER", 12), ("MAIL", 12)])
+        .leaves_out(["MAIL", "PLAN"]);
     for reminder in reminders {
         table.row([
             ends_on(reminder.expires_at, output.now),
@@ -34,5 +41,5 @@ fn table(reminders: &[Reminder], output: &Output) -> String {
             reminder.license.to_string(),
         ]);
     }
-    table.text(output.style)
+    table.fitted(output)
 }

@@ -16,7 +16,7 @@ use crate::{
 
 /// Runs the command.
 pub(crate) fn run(cli: Cli, matches: &ArgMatches) -> Result<(), Failure> {
-    let output = Output::of_process(cli.global.json, no_color(), SystemClock.now());
+    let output = Output::of_process(cli.global.json, no_color(), columns(), SystemClock.now());
     // The demo owns its processes and threads; everything else runs on one runtime.
     if let Command::Demo(demo) = cli.command {
         return demo.run(&output);
@@ -32,6 +32,12 @@ pub(crate) fn run(cli: Cli, matches: &ArgMatches) -> Result<(), Failure> {
 /// Whether the user disabled colours: <https://no-color.org>.
 pub(crate) fn no_color() -> bool {
     std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+}
+
+/// Returns the width that the user has set for the terminal, by the variable that shells and tests use.
+fn columns() -> Option<usize> {
+    let columns = std::env::var_os("COLUMNS")?.to_str()?.parse().ok();
+    columns.filter(|columns| *columns > 0)
 }
 
 async fn dispatch(command: Command, target: &AuthorityTarget, output: &Output) -> Result<(), Failure> {

@@ -4,6 +4,7 @@ use kaching_authority::domain::Scope;
 
 use crate::{
     failure::Failure,
+    flags::CsvRow,
     noun::{List, Listed, NoFilter, Noun, Show},
     output::{Card, Output, Table},
     remote::Client,
@@ -65,13 +66,19 @@ impl Noun for Token {
     }
 }
 
+impl CsvRow for Token {
+    const COLUMNS: &'static str = "id name scopes expires_at last_used_at created_at updated_at archived_at";
+}
+
 impl Listed for Token {
     type Filter = NoFilter;
     const SEARCH_HELP: &'static str =
         "Only those with all these words, or words that begin with them, in the name";
 
     fn table(rows: &[Self], output: &Output) -> String {
-        let mut table = Table::new(["ID", "NAME", "SCOPES", "ENDS", "LAST USED"]);
+        let mut table = Table::new(["ID", "NAME", "SCOPES", "ENDS", "LAST USED"])
+            .shortens([("NAME", 12), ("SCOPES", 10), ("ENDS", 11), ("LAST USED", 11)])
+            .leaves_out(["LAST USED", "SCOPES", "ENDS"]);
         for token in rows {
             table.row([
                 token.id.to_string(),
@@ -81,7 +88,7 @@ impl Listed for Token {
                 token.last_used_at.map_or_else(|| "never".to_owned(), |at| ago(at, output.now)),
             ]);
         }
-        table.text(output.style)
+        table.fitted(output)
     }
 }
 

@@ -28,7 +28,7 @@ impl<W: Write> Csv<W> {
     ///
     /// # Errors
     /// If it cannot be written.
-    pub fn new(to: W, header: &[&str]) -> Result<Self, Failure> {
+    pub fn new(to: W, header: impl IntoIterator<Item: AsRef<[u8]>>) -> Result<Self, Failure> {
         let writer =
             WriterBuilder::new().terminator(Terminator::CRLF).buffer_capacity(BUFFER).from_writer(to);
         let mut csv = Self { writer };
@@ -100,7 +100,7 @@ mod tests {
 
     fn written(cells: impl IntoIterator<Item = CsvCell>) -> String {
         let mut bytes = Vec::new();
-        let mut csv = Csv::new(&mut bytes, &["A", "B"]).unwrap();
+        let mut csv = Csv::new(&mut bytes, ["A", "B"]).unwrap();
         csv.row(cells).unwrap();
         csv.finish().unwrap();
         String::from_utf8(bytes).unwrap().strip_prefix("A,B\r\n").unwrap().to_owned()

@@ -31,6 +31,6 @@ impl ListActivations {
         let path = Path::admin("activations")
             .maybe("license", license.as_ref())
             .maybe("status", self.status.as_ref());
-        self.listing.run(client, output, path, |activations| super::table(&activations, output)).await
+        self.listing.run(client, output, path, |activations: Vec<_>| super::table(&activations, output)).await
     }
 }

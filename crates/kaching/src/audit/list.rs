@@ -24,6 +24,6 @@ impl ListAudit {
     pub(super) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
         let path =
             Path::admin("audit").maybe("target", self.target.as_ref()).maybe("action", self.action.as_ref());
-        self.part.fetch(client, path).await?.print(output, |entries| super::table(&entries, output))
+        self.part.run(client, output, path, |entries: Vec<_>| super::table(&entries, output)).await
     }
 }

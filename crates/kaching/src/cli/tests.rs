@@ -112,6 +112,26 @@ fn below(command: &clap::Command) -> Vec<&clap::Command> {
     all
 }
 
+/// What is listed can be taken into another program.
+#[test]
+fn every_list_has_every_format() {
+    let mut root = Cli::command();
+    root.build();
+    let mut lists = 0;
+    for command in below(&root) {
+        if !["list", "reminders"].contains(&command.get_name()) {
+            continue;
+        }
+        lists += 1;
+        let name = command.get_bin_name().unwrap_or_default();
+        let format = command.get_arguments().find(|argument| argument.get_long() == Some("format"));
+        let values = format.map(clap::Arg::get_possible_values).unwrap_or_default();
+        let values: Vec<&str> = values.iter().map(clap::builder::PossibleValue::get_name).collect();
+        assert_eq!(values, ["table", "csv", "json", "ndjson"], "{name}");
+    }
+    assert!(lists >= 11, "only {lists} lists");
+}
+
 #[test]
 fn global_arguments_may_come_before_or_after_the_command() {
     let lines = [

@@ -3,7 +3,10 @@ use kaching_api::List;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::labels::pair;
+use super::{
+    export::{CsvRow, Export, FormatArgument},
+    labels::pair,
+};
 use crate::{
     failure::Failure,
     output::Output,
@@ -42,15 +45,17 @@ pub(crate) struct MetadataArgument {
 /// A page of a list.
 #[derive(Args)]
 pub(crate) struct PageArguments {
-    /// The most rows
-    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=200))]
-    rows: u32,
+    /// The most rows, 1 to 200; 50 in a table and with --json
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=200))]
+    rows: Option<u32>,
     /// Continue at the position that an earlier list printed
     #[arg(long, value_name = "NEXT")]
     after: Option<String>,
     /// All rows
     #[arg(long, conflicts_with_all = ["rows", "after"])]
     all: bool,
+    #[command(flatten)]
+    format: FormatArgument,
 }
 
 impl MetadataArgument {
@@ -74,29 +79,61 @@ impl ListArguments {
         self.q.as_mut()
     }
 
-    /// Fetches the rows and prints them.
-    pub(crate) async fn run<T: DeserializeOwned>(
+    /// Fetches the rows and prints them, as the text that `page` returns or as the user asks.
+    pub(crate) async fn run<T: CsvRow>(
         &self,
         client: &mut Client,
         output: &Output,
         path: Path,
         page: impl FnOnce(Vec<T>) -> String,
     ) -> Result<(), Failure> {
-        self.fetch(client, path).await?.print(output, page)
+        self.part.run(client, output, self.path(path), page).await
     }
 
     /// Fetches the rows.
     pub(crate) async fn fetch(&self, client: &mut Client, path: Path) -> Result<Rows, Failure> {
-        let path = path.maybe("q", self.q.as_ref()).maybe("sort", self.sort.as_ref());
-        self.part.fetch(client, path).await
+        self.part.fetch(client, self.path(path)).await
+    }
+
+    /// Returns the export that the user asks for. `None` for a table, or one JSON document with a page.
+    pub(crate) fn export(&self, output: &Output, path: Path) -> Result<Option<Export>, Failure> {
+        self.part.export(output, self.path(path))
+    }
+
+    fn path(&self, path: Path) -> Path {
+        path.maybe("q", self.q.as_ref()).maybe("sort", self.sort.as_ref())
     }
 }
 
+/// The most rows of a page of the API.
+const LARGEST_PAGE: u32 = 200;
+
 impl PageArguments {
+    /// Fetches the rows and prints them, as the text that `page` returns or as the user asks.
+    pub(crate) async fn run<T: CsvRow>(
+        &self,
+        client: &mut Client,
+        output: &Output,
+        path: Path,
+        page: impl FnOnce(Vec<T>) -> String,
+    ) -> Result<(), Failure> {
+        match self.export(output, path.clone())? {
+            Some(export) => export.run::<T>(client).await,
+            None => self.fetch(client, path).await?.print(output, page),
+        }
+    }
+
+    /// Returns the export that the user asks for. `None` for a table, or one JSON document with a page.
+    pub(crate) fn export(&self, output: &Output, path: Path) -> Result<Option<Export>, Failure> {
+        let Some(format) = self.format.rows(output)? else { return Ok(None) };
+        let path = path.maybe("limit", Some(&self.rows.unwrap_or(LARGEST_PAGE)));
+        Ok(Some(Export { format, path, after: self.after.clone(), one_page: self.rows.is_some() }))
+    }
+
     /// Fetches the rows.
     pub(crate) async fn fetch(&self, client: &mut Client, path: Path) -> Result<Rows, Failure> {
-        let rows = if self.all { 200 } else { self.rows };
-        let path = path.maybe("limit", Some(&rows));
+        let rows = if self.all { Some(LARGEST_PAGE) } else { self.rows };
+        let path = path.maybe("limit", rows.as_ref());
         let mut list: List<Value> =
             client.get(path.clone().maybe("after", self.after.as_ref())).await?.read()?;
         while let Some(next) = list.next.clone().filter(|_| self.all) {

@@ -23,6 +23,6 @@ pub(crate) struct ListJobs {
 impl ListJobs {
     pub(super) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
         let path = Path::admin("jobs").maybe("state", self.state.as_ref()).maybe("kind", self.kind.as_ref());
-        self.part.fetch(client, path).await?.print(output, |jobs: Vec<_>| super::table(&jobs, output))
+        self.part.run(client, output, path, |jobs: Vec<_>| super::table(&jobs, output)).await
     }
 }

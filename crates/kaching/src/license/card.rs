@@ -63,7 +63,9 @@ pub(super) fn activations(activations: &[Activation], output: &Output) -> String
     if activations.is_empty() {
         return output.style.dim("Not activated yet.");
     }
-    let mut table = Table::new(["ACTIVATION", "KIND", "NAME", "STATUS", "VERSION", "LAST SEEN"]);
+    let mut table = Table::new(["ACTIVATION", "KIND", "NAME", "STATUS", "VERSION", "LAST SEEN"])
+        .shortens([("NAME", 12), ("VERSION", 7), ("LAST SEEN", 11)])
+        .leaves_out(["VERSION", "KIND", "LAST SEEN"]);
     for activation in activations {
         table.row([
             activation.id.to_string(),
@@ -74,5 +76,5 @@ pub(super) fn activations(activations: &[Activation], output: &Output) -> String
             ago(activation.last_seen_at, output.now),
         ]);
     }
-    table.text(output.style)
+    table.fitted(output)
 }

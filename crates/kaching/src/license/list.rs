@@ -5,6 +5,7 @@ use kaching_api::License;
 use kaching_base::{LicenseType, Timestamp};
 use kaching_license::LicenseKey;
 
+use super::with_keys::with_keys;
 use crate::{
     customer::names,
     failure::Failure,
@@ -47,6 +48,9 @@ pub(crate) struct ListLicenses {
     archived: ArchivedArgument,
     #[command(flatten)]
     listing: ListArguments,
+    /// Add the keys to csv, json or ndjson. That needs the right to see keys, and leaves an audit entry for each 200
+    #[arg(long)]
+    with_keys: bool,
 }
 
 impl ListLicenses {
@@ -65,7 +69,14 @@ impl ListLicenses {
             .maybe("tag", self.tag.as_ref())
             .maybe("expires_before", self.expires_before.as_ref())
             .maybe("expires_after", self.expires_after.as_ref());
-        let rows = listing.fetch(client, self.archived.apply(self.metadata.apply(path))).await?;
+        let path = self.archived.apply(self.metadata.apply(path));
+        match listing.export(output, path.clone())? {
+            Some(export) if self.with_keys => return with_keys(export, client).await,
+            Some(export) => return export.run::<License>(client).await,
+            None if self.with_keys => return Err(no_format()),
+            None => {}
+        }
+        let rows = listing.fetch(client, path).await?;
         let names = if output.json {
             BTreeMap::new()
         } else {
@@ -73,4 +84,10 @@ impl ListLicenses {
         };
         rows.print(output, |licenses| super::table(&licenses, &names, output))
     }
+}
+
+fn no_format() -> Failure {
+    Failure::usage(
+        "--with-keys goes with --format csv, json or ndjson. For the key of one license: kaching license key.",
+    )
 }

@@ -5,8 +5,14 @@ use std::{
     io::Write as _,
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
+    sync::Arc,
 };
 
+use kaching_authority::{
+    Authority, DatabaseConfig, Issuer, Options, RootStore, SystemClock, SystemEntropy, fill::Fill,
+};
+use kaching_base::Secret;
+use prometheus_client::registry::Registry;
 use serde_json::Value;
 
 /// A data directory that is removed when this is dropped.
@@ -77,6 +83,23 @@ impl Kaching {
         self.json(&plan);
         self.json(&["customer", "create", "--name", "Acme", "--reference", "CUST-001"]);
         self.json(&["license", "create", "--customer", "CUST-001", "--product", "chorus", "--plan", "team"])
+    }
+
+    /// Adds rows to the database, which no process may have open.
+    pub(crate) async fn fill(&self, fill: Fill) {
+        let options = Options {
+            database: DatabaseConfig::sqlite(self.data().join("kaching.db")),
+            directory: self.data(),
+            master: None,
+            root_store: RootStore::Directory(self.data()),
+            root_passphrase: Secret::new(String::new()),
+            issuer: Issuer::Default("http://127.0.0.1:7700".to_owned()),
+            clock: Arc::new(SystemClock),
+            entropy: Arc::new(SystemEntropy),
+        };
+        let authority = Authority::open(options, &mut Registry::default()).await.unwrap();
+        authority.fill(fill).await.unwrap();
+        authority.close().await;
     }
 
     /// Runs a command from one line, and records its output.

@@ -5,8 +5,10 @@
 mod backup;
 mod bench;
 mod by_key;
+mod columns;
 mod edits;
 mod every;
+mod exported;
 mod inspect;
 mod json;
 mod kaching;

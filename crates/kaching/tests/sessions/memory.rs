@@ -1,12 +1,6 @@
 //! The memory of a server after rare work that reads everything.
 
-use std::sync::Arc;
-
-use kaching_authority::{
-    Authority, DatabaseConfig, Issuer, Options, RootStore, SystemClock, SystemEntropy, fill::Fill,
-};
-use kaching_base::Secret;
-use prometheus_client::registry::Registry;
+use kaching_authority::fill::Fill;
 
 use crate::{kaching::Kaching, serve::Server};
 
@@ -23,22 +17,7 @@ const KEPT: u64 = 40;
 async fn backups_leave_no_large_caches_behind() {
     let kaching = Kaching::new();
     let like = kaching.with_license()["id"].as_str().unwrap().parse().unwrap();
-    let options = Options {
-        database: DatabaseConfig::sqlite(kaching.data().join("kaching.db")),
-        directory: kaching.data(),
-        master: None,
-        root_store: RootStore::Directory(kaching.data()),
-        root_passphrase: Secret::new(String::new()),
-        issuer: Issuer::Default("http://127.0.0.1:7700".to_owned()),
-        clock: Arc::new(SystemClock),
-        entropy: Arc::new(SystemEntropy),
-    };
-    let authority = Authority::open(options, &mut Registry::default()).await.unwrap();
-    for batch in 0..LICENSES / 100 {
-        let fill = Fill { like, licenses: Some(100), each: 10, first: u64::from(batch * 100) };
-        authority.fill(fill).await.unwrap();
-    }
-    authority.close().await;
+    kaching.fill(Fill { like, licenses: Some(LICENSES), each: 10, first: 0 }).await;
     assert!(kaching.data().join("kaching.db").metadata().unwrap().len() > 25 << 20, "it fills every cache");
 
     let server = Server::start(&kaching, &[]);
