@@ -21,7 +21,7 @@ mod withdraw;
 pub use issuer::ChangedIssuer;
 pub use master::MasterKey;
 pub use passphrase::Locked;
-pub use root::RootStore;
+pub use root::{RootMemory, RootStore};
 pub use rotate::PUBLISHED_BEFORE;
 pub use withdraw::WithdrawnKey;
 

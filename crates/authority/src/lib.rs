@@ -69,7 +69,9 @@ pub use kaching_domain as domain;
 pub use kaching_domain::{Activation, ActivationStatus, Fingerprint, Holder, Nonce, Quota, Refused};
 pub use kaching_license as license;
 pub use kaching_license::{Authorization, Digest, LicenseKey};
-pub use keys::{ChangedIssuer, KeyRing, MasterKey, PUBLISHED_BEFORE, RootStore, WithdrawnKey, write_private};
+pub use keys::{
+    ChangedIssuer, KeyRing, MasterKey, PUBLISHED_BEFORE, RootMemory, RootStore, WithdrawnKey, write_private,
+};
 pub use licenses::{
     At, EditLicense, LicenseDetails, LicenseFilter, Licensed, NewLicense, Renewal, RevealedKey, Upgrade,
 };

@@ -31,7 +31,6 @@ pub async fn open(data: &DataDir, config: &Config, base: PublicUrl) -> Result<Ap
     };
     let master = config.keys.master.as_ref().map(|text| MasterKey::parse(text.expose())).transpose();
     let passphrase = config.keys.root_passphrase.as_ref().map(|text| text.expose().clone());
-    let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
     let options = Options {
         database,
         directory: data.path().to_owned(),
@@ -42,9 +41,15 @@ pub async fn open(data: &DataDir, config: &Config, base: PublicUrl) -> Result<Ap
             Some(_) => Issuer::Named(url),
             None => Issuer::Default(url),
         },
-        clock: clock.clone(),
-        entropy: entropy.clone(),
+        clock: Arc::new(SystemClock),
+        entropy: Arc::new(SystemEntropy),
     };
+    open_with(options, config, base).await
+}
+
+/// Opens the authority of these options, and returns its server.
+pub(crate) async fn open_with(options: Options, config: &Config, base: PublicUrl) -> Result<App, Failure> {
+    let (clock, entropy) = (Arc::clone(&options.clock), Arc::clone(&options.entropy));
     let mut registry = Registry::default();
     let authority = Authority::open(options, &mut registry).await.map_err(Failure::from_error)?;
     let authority = authority

@@ -6,6 +6,7 @@ use http::{HeaderValue, Method, Request, header};
 use http_body_util::Full;
 use hyper::body::Bytes;
 use kaching_api::SecretText;
+use kaching_server::App;
 use serde::Serialize;
 use tokio::time::timeout;
 
@@ -55,6 +56,13 @@ pub struct Call {
 }
 
 impl Client {
+    /// Returns a client of an authority that this process has opened. The caller closes the authority.
+    pub fn of_app(app: &App) -> Self {
+        let transport = Transport::InProcess(Box::new(in_process::InProcess::of(app)));
+        let keys = IdempotencyKeys::of_this_command();
+        Self { transport, token: None, keys, done: changes::Changes::default() }
+    }
+
     /// Sends a request, and waits for its answer.
     ///
     /// # Errors

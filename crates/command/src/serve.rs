@@ -8,9 +8,11 @@ use tokio::task::JoinSet;
 use crate::{data_dir::DataDir, failure::Failure, log, open_local, output::Output, settings};
 
 pub mod descriptors;
+mod ephemeral;
 mod greeting;
 mod signals;
 
+pub use ephemeral::{serve_ephemeral, settings as ephemeral_settings};
 pub use signals::Signals;
 use signals::StopSignal;
 

@@ -11,7 +11,7 @@ mod policy;
 mod terms;
 
 pub(crate) use clearable::{Clearable, clearable};
-pub(crate) use duration::{days, seconds};
+pub(crate) use duration::{days, offset, seconds};
 pub(crate) use edits::{changes_something, cleared};
 pub(crate) use export::{CsvRow, Export, FormatArgument, wait_for_more};
 pub(crate) use input::{Confirmation, argument};

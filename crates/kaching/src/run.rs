@@ -4,6 +4,7 @@ use clap::{ArgMatches, parser::ValueSource};
 use kaching_api::SecretText;
 use kaching_authority::{Clock as _, SystemClock};
 use kaching_base::pasted;
+use tokio::runtime::Runtime;
 
 use crate::{
     cli::{Cli, Command, GlobalArguments},
@@ -18,15 +19,22 @@ use crate::{
 pub(crate) fn run(cli: Cli, matches: &ArgMatches) -> Result<(), Failure> {
     let output = Output::of_process(cli.global.json, no_color(), columns(), SystemClock.now());
     // The demo owns its processes and threads; everything else runs on one runtime.
-    if let Command::Demo(demo) = cli.command {
-        return demo.run(&output);
-    }
+    let command = match cli.command {
+        Command::Demo(demo) => return demo.run(&output),
+        // It has no data directory, not even that of the environment.
+        Command::Serve(serve) if serve.is_ephemeral() => {
+            let data = matches.value_source("data") == Some(ValueSource::CommandLine);
+            return runtime()?.block_on(serve.run_ephemeral(data, &settings::environment()));
+        }
+        command => command,
+    };
     let target = target(cli.global, matches)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::refused(format!("The machine cannot start another thread: {error}.")))?;
-    runtime.block_on(dispatch(cli.command, &target, &output))
+    runtime()?.block_on(dispatch(command, &target, &output))
+}
+
+fn runtime() -> Result<Runtime, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime.map_err(|error| Failure::refused(format!("The machine cannot start another thread: {error}.")))
 }
 
 /// Whether the user disabled colours: <https://no-color.org>.

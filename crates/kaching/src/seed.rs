@@ -1,7 +1,9 @@
 //! Sample data: three products with plans and features, and customers who use them.
 
+use std::collections::BTreeMap;
+
 use clap::{Args, ValueEnum};
-use kaching_base::ErrorCode;
+use kaching_base::{ErrorCode, Timestamp};
 use serde::Serialize;
 
 use crate::{
@@ -18,6 +20,7 @@ mod products;
 mod samples;
 
 pub(crate) use products::products;
+use samples::SampleCustomer;
 
 /// Create sample data: three products, with customers, licenses and activations
 #[derive(Args)]
@@ -65,22 +68,46 @@ impl Seed {
                 "This authority holds other data ({what}): sample customers and licenses would appear among yours, in lists, reminders and statistics. Use another directory with --data, or add --yes."
             )));
         }
-        let mut seeded = Seeded::default();
-        products(client, &mut seeded).await?;
         let samples = match self.size {
             Size::Small => samples::small(output.now),
             Size::Big => samples::big(output.now),
         };
-        for (at, customer) in samples.iter().enumerate() {
-            if samples.len() > 100 && at.is_multiple_of(20) {
-                show_progress(&format!("{at} of {} customers", samples.len()));
-            }
-            customers::customer(client, customer, &mut seeded).await?;
-            activity::licenses(client, customer, &mut seeded).await?;
-        }
-        show_progress("");
+        let seeded = create(client, &samples).await?;
         output.either(&seeded, || page(&seeded, output))
     }
+}
+
+/// Creates the products and these customers with their licenses, as far as they do not exist yet.
+async fn create(client: &mut Client, samples: &[SampleCustomer]) -> Result<Seeded, Failure> {
+    let mut seeded = Seeded::default();
+    products(client, &mut seeded).await?;
+    for (at, customer) in samples.iter().enumerate() {
+        if samples.len() > 100 && at.is_multiple_of(20) {
+            show_progress(&format!("{at} of {} customers", samples.len()));
+        }
+        customers::customer(client, customer, &mut seeded).await?;
+        activity::licenses(client, customer, &mut seeded).await?;
+    }
+    show_progress("");
+    Ok(seeded)
+}
+
+/// Creates the small sample data, and a license of each plan that no installation uses. Returns the keys of these by
+/// `product:plan`.
+pub(crate) async fn with_test_licenses(
+    client: &mut Client,
+    now: Timestamp,
+) -> Result<BTreeMap<String, String>, Failure> {
+    create(client, &samples::small(now)).await?;
+    let tester = samples::tester();
+    customers::customer(client, &tester, &mut Seeded::default()).await?;
+    let mut keys = BTreeMap::new();
+    for (product, plan) in products::plans() {
+        let name = format!("{product}:{plan}");
+        let key = activity::license(client, &tester, &samples::license(product, plan), &name).await?;
+        keys.insert(name, key);
+    }
+    Ok(keys)
 }
 
 impl Count {

@@ -1,11 +1,13 @@
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
 
 use clap::Args;
-use kaching_base::Secret;
+use kaching_base::{Seconds, Secret};
 use kaching_command::serve::serve;
 use kaching_server::config::{Config, PublicUrl};
 
-use crate::{data_dir::DataDir, failure::Failure, output::Output, settings};
+use crate::{data_dir::DataDir, failure::Failure, flags::offset, output::Output, settings};
+
+mod ephemeral;
 
 /// Run the authority
 #[derive(Args)]
@@ -28,6 +30,16 @@ pub(crate) struct Serve {
     /// The URL at which products reach it: the issuer of its statements
     #[arg(long, value_name = "URL")]
     public_url: Option<String>,
+    /// Serve for a test: no data before or after, a free port, one line of JSON when it is ready, and an end with the
+    /// process that started it
+    #[arg(long, help_heading = "For tests")]
+    ephemeral: bool,
+    /// With --ephemeral, create the sample data of `kaching seed`, and a license for each of its plans
+    #[arg(long, help_heading = "For tests")]
+    seed: bool,
+    /// With --ephemeral, how far its clock is moved: +40d or -1h
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, value_parser = offset, help_heading = "For tests")]
+    clock_offset: Option<Seconds>,
 }
 
 impl Serve {
@@ -37,15 +49,15 @@ impl Serve {
         environment: &BTreeMap<String, String>,
         output: &Output,
     ) -> Result<(), Failure> {
+        self.refuse_tests_alone()?;
         let warning =
             self.database.as_deref().and_then(|text| settings::exposed_database("--database", text));
-        let config = self.config(data, environment)?;
+        let config = self.config(settings::read(data, environment)?)?;
         serve(data, config, environment, warning, output).await
     }
 
     /// Returns the settings, with the flags in place of them.
-    fn config(self, data: &DataDir, environment: &BTreeMap<String, String>) -> Result<Config, Failure> {
-        let mut config = settings::read(data, environment)?;
+    fn config(self, mut config: Config) -> Result<Config, Failure> {
         if let Some(listen) = self.listen {
             config.server.listen = listen;
         }

@@ -1,6 +1,10 @@
 //! The root key, which products pin. Its private half is sealed by a passphrase and may live elsewhere.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fmt, fs,
+    path::PathBuf,
+    sync::{Arc, OnceLock},
+};
 
 use kaching_base::{Base64Url, Secret};
 use kaching_license::{Ed25519Signer, PublicKey, RootKey};
@@ -22,6 +26,18 @@ pub enum RootStore {
     Directory(PathBuf),
     /// In the database, which several replicas share.
     Database,
+    /// In the memory of this process, which no passphrase seals: for an authority that a test starts and forgets.
+    Memory(RootMemory),
+}
+
+/// The seed of a root that is stored nowhere. Its clones share it.
+#[derive(Clone, Default)]
+pub struct RootMemory(Arc<OnceLock<Secret<[u8; 32]>>>);
+
+impl fmt::Debug for RootMemory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RootMemory")
+    }
 }
 
 /// The root at hand: it signs keysets.
@@ -81,6 +97,9 @@ impl RootKeeper {
 
     /// Opens the root; `None` if it is kept elsewhere. Takes half a second: the passphrase is stretched.
     pub(crate) fn open(&self, in_database: Option<&str>) -> Result<Option<Root>> {
+        if let RootStore::Memory(RootMemory(seed)) = &self.store {
+            return seed.get().map(Root::from_seed).transpose();
+        }
         let text = self.sealed(in_database.map(str::to_owned))?;
         text.map(|text| Root::open(&text, &self.passphrase)).transpose()
     }
@@ -89,6 +108,7 @@ impl RootKeeper {
     pub(crate) fn sealed(&self, in_database: Option<String>) -> Result<Option<String>> {
         match &self.store {
             RootStore::Database => Ok(in_database),
+            RootStore::Memory(_) => Ok(None),
             RootStore::Directory(directory) => match fs::read_to_string(directory.join("root.key")) {
                 Ok(text) => Ok(Some(text)),
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
@@ -106,11 +126,15 @@ impl RootKeeper {
     /// Creates a root. Returns its sealed text too, where that belongs into the database.
     pub(crate) fn create(&self, seed: Secret<[u8; 32]>, salt: [u8; 32]) -> Result<(Root, Option<String>)> {
         let root = Root::from_seed(&seed)?;
-        let text = seal(&seed, &self.passphrase, salt)?;
         match &self.store {
-            RootStore::Database => Ok((root, Some(text))),
+            RootStore::Memory(RootMemory(kept)) => {
+                let full = || Error::Failure("a root is kept in memory already".to_owned());
+                kept.set(seed).map_err(|_| full())?;
+                Ok((root, None))
+            }
+            RootStore::Database => Ok((root, Some(seal(&seed, &self.passphrase, salt)?))),
             RootStore::Directory(directory) => {
-                write_private(&directory.join("root.key"), &text)?;
+                write_private(&directory.join("root.key"), &seal(&seed, &self.passphrase, salt)?)?;
                 Ok((root, None))
             }
         }
@@ -119,7 +143,7 @@ impl RootKeeper {
     /// Writes the root's public half into the same directory, for the products that pin it.
     pub(crate) fn publish(&self, public: &RootKey) -> Result<()> {
         match &self.store {
-            RootStore::Database => Ok(()),
+            RootStore::Database | RootStore::Memory(_) => Ok(()),
             RootStore::Directory(directory) => {
                 let (path, line) = (directory.join("root.pub"), format!("{public}\n"));
                 if fs::read_to_string(&path).is_ok_and(|present| present == line) {
@@ -134,6 +158,17 @@ impl RootKeeper {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_root_in_memory_is_sealed_nowhere() {
+        let store = RootStore::Memory(RootMemory::default());
+        let keeper = || RootKeeper::new(store.clone(), Secret::new(String::new()));
+        assert!(keeper().open(None).unwrap().is_none(), "none was made yet");
+        let (made, in_database) = keeper().create(Secret::new([3; 32]), [9; 32]).unwrap();
+        assert!(in_database.is_none() && keeper().sealed(None).unwrap().is_none());
+        assert_eq!(keeper().open(None).unwrap().unwrap().public, made.public, "a second start finds it");
+        assert!(keeper().create(Secret::new([4; 32]), [9; 32]).is_err(), "and makes no other");
+    }
 
     #[test]
     fn opens_only_with_its_passphrase() {

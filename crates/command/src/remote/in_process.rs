@@ -1,4 +1,4 @@
-//! The transport without a server: this process opens the data directory.
+//! The transport without a server: this process opens the data directory, or has opened it.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,8 @@ use crate::{
 pub(super) struct InProcess {
     router: Router,
     app: App,
-    _owned: DataDirLock,
+    /// The lock of the directory, if this opened it.
+    _owned: Option<DataDirLock>,
 }
 
 impl InProcess {
@@ -33,8 +34,13 @@ impl InProcess {
         let config = settings::read(data, environment)?;
         let issuer = config.issuer(config.server.listen);
         let app = open_local::open(data, &config, issuer).await?;
-        let router = local_router(&app, rustix::process::geteuid().as_raw());
-        Ok(Self { router, app, _owned: owned })
+        Ok(Self { _owned: Some(owned), ..Self::of(&app) })
+    }
+
+    /// The router of an authority that this process has opened already.
+    pub(super) fn of(app: &App) -> Self {
+        let router = local_router(app, rustix::process::geteuid().as_raw());
+        Self { router, app: app.clone(), _owned: None }
     }
 
     pub(super) async fn send(&mut self, request: Request<Full<Bytes>>) -> Result<Answer, Failure> {

@@ -19,6 +19,21 @@ pub(crate) fn seconds(text: &str) -> Result<Seconds, ParseError> {
     count.checked_mul(unit).map(Seconds).ok_or_else(malformed)
 }
 
+/// Reads how far a clock is moved: `+40d`, `-1h`, `40d`; by ten years at most.
+pub(crate) fn offset(text: &str) -> Result<Seconds, ParseError> {
+    let malformed =
+        || ParseError::new("a clock is moved by a length of time with its direction, like +40d or -1h");
+    let (length, backwards) = match text.strip_prefix('-') {
+        Some(length) => (length, true),
+        None => (text.strip_prefix('+').unwrap_or(text), false),
+    };
+    let length = seconds(length).map_err(|_| malformed())?;
+    if length > Seconds::days(3650) {
+        return Err(ParseError::new("a clock is moved by 3650 days at most"));
+    }
+    Ok(Seconds(if backwards { -length.0 } else { length.0 }))
+}
+
 /// Reads whole days: `14d`, `2w`, or a plain number of days.
 pub(crate) fn days(text: &str) -> Result<i64, ParseError> {
     if let Ok(days @ 0..) = text.parse::<i64>() {
@@ -33,6 +48,16 @@ pub(crate) fn days(text: &str) -> Result<i64, ParseError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn reads_how_far_a_clock_is_moved() {
+        for (text, length) in [("+40d", 3_456_000), ("-1h", -3600), ("15m", 900), ("+0", 0)] {
+            assert_eq!(offset(text), Ok(Seconds(length)), "{text}");
+        }
+        for text in ["", "+", "--1h", "+-1h", "-1.5", "+3651d", "99999999999999999999999", "tomorrow"] {
+            assert!(offset(text).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn reads_lengths_of_time() {

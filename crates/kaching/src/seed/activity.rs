@@ -49,6 +49,21 @@ pub(super) async fn licenses(
     Ok(())
 }
 
+/// Creates a license, and returns its key.
+pub(super) async fn license(
+    client: &mut Client,
+    customer: &SampleCustomer,
+    sample: &SampleLicense,
+    mark: &str,
+) -> Result<String, Failure> {
+    let answer = client.post(Path::admin("licenses"), &body(customer, sample, mark)).await?;
+    let license: License = answer.read()?;
+    license
+        .key
+        .map(|key| key.expose().to_owned())
+        .ok_or_else(|| Failure::refused(format!("The license {} has no key.", license.id)))
+}
+
 fn body(customer: &SampleCustomer, sample: &SampleLicense, mark: &str) -> LicenseCreate {
     let bindings =
         sample.bind.map(|value| Binding { kind: FingerprintKind::Domain, value: value.to_owned() });

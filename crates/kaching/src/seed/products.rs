@@ -242,6 +242,11 @@ pub(super) fn is_ours(product: &kaching_api::Product) -> bool {
     PRODUCTS.iter().any(|ours| ours.code == product.code.as_str() && ours.name == product.name)
 }
 
+/// Returns each plan with its product, by their codes.
+pub(super) fn plans() -> impl Iterator<Item = (&'static str, &'static str)> {
+    PRODUCTS.iter().flat_map(|product| product.plans.iter().map(|plan| (product.code, plan.code)))
+}
+
 pub(super) fn has_plan(product: &Code, plan: &Code) -> bool {
     let of = PRODUCTS.iter().filter(|ours| ours.code == product.as_str());
     of.flat_map(|ours| ours.plans).any(|ours| ours.code == plan.as_str())

@@ -173,7 +173,13 @@ fn customer(
     }
 }
 
-fn license(product: &'static str, plan: &'static str) -> SampleLicense {
+/// Returns the customer of the licenses for tests.
+pub(super) fn tester() -> SampleCustomer {
+    customer(0, "Tests", "tests", &[], Vec::new())
+}
+
+/// Returns a license with the terms of its plan, without installations.
+pub(super) fn license(product: &'static str, plan: &'static str) -> SampleLicense {
     SampleLicense {
         product,
         plan,

@@ -7,6 +7,7 @@ mod bench;
 mod by_key;
 mod columns;
 mod edits;
+mod ephemeral;
 mod every;
 mod exported;
 mod inspect;

@@ -69,15 +69,7 @@ impl Server {
     }
 
     fn ask(&self, method: &str, headers: &str, path: &str, body: &str) -> Value {
-        let address = self.greeting["listen"].as_str().unwrap();
-        let mut stream = TcpStream::connect(address).unwrap();
-        let head = format!(
-            "{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json"
-        );
-        write!(stream, "{head}{headers}\r\nContent-Length: {}\r\n\r\n{body}", body.len()).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap()
+        ask(self.greeting["listen"].as_str().unwrap(), method, headers, path, body)
     }
 
     /// Returns its memory in MiB.
@@ -93,6 +85,17 @@ impl Server {
         rustix::process::kill_process(process, rustix::process::Signal::TERM).unwrap();
         self.child.wait().unwrap().code().expect("it ended without a signal")
     }
+}
+
+/// Sends a request to this address, and returns the JSON of its answer.
+pub(crate) fn ask(address: &str, method: &str, headers: &str, path: &str, body: &str) -> Value {
+    let mut stream = TcpStream::connect(address).unwrap();
+    let head =
+        format!("{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json");
+    write!(stream, "{head}{headers}\r\nContent-Length: {}\r\n\r\n{body}", body.len()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap()
 }
 
 impl Drop for Server {
