@@ -77,6 +77,9 @@ fn commands(text: &str) -> Vec<Vec<String>> {
             (Some(language), None) => block = Some(language.to_owned()),
             (Some(_), Some(_)) => block = None,
             (None, Some(language)) if language == "sh" => found.extend(command(line)),
+            (None, Some(language)) if language == "console" => {
+                found.extend(line.trim().strip_prefix("$ ").and_then(command));
+            }
             (None, Some(_)) => {}
             (None, None) => found.extend(line.split('`').skip(1).step_by(2).filter_map(command)),
         }
