@@ -45,7 +45,12 @@ impl Kaching {
 
     /// Returns a command that runs the binary with the data directory as its only setting.
     pub(crate) fn command(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_kaching"));
+        self.command_of(env!("CARGO_BIN_EXE_kaching"))
+    }
+
+    /// Returns a command that runs another program in the same place.
+    pub(crate) fn command_of(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
         command.env_clear().env("HOME", self.directory.path()).env("KACHING_DATA", self.data());
         command.current_dir(self.directory.path()).stdin(Stdio::null());
         command
@@ -180,14 +185,14 @@ fn words(line: &str) -> Vec<String> {
 }
 
 /// `lic_` and 26 symbols.
-fn id(text: &str) -> Option<(&str, usize)> {
+pub(crate) fn id(text: &str) -> Option<(&str, usize)> {
     const KINDS: [&str; 7] = ["prd_", "pln_", "cus_", "lic_", "act_", "tok_", "aud_"];
     let id = text.get(..30).filter(|id| KINDS.iter().any(|kind| id.starts_with(kind)))?;
     id[4..].bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()).then_some((id, 30))
 }
 
 /// Five groups of five symbols.
-fn key(text: &str) -> Option<usize> {
+pub(crate) fn key(text: &str) -> Option<usize> {
     let key = text.get(..30)?.as_bytes();
     let symbol = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit();
     let group = |group: &[u8]| group[0] == b'-' && group[1..].iter().all(|b| symbol(*b));
@@ -195,7 +200,7 @@ fn key(text: &str) -> Option<usize> {
 }
 
 /// A day, or an instant.
-fn date(text: &str) -> Option<usize> {
+pub(crate) fn date(text: &str) -> Option<usize> {
     let day = text.get(..10)?.as_bytes();
     let is_day = day
         .iter()

@@ -15,6 +15,7 @@ mod json;
 mod kaching;
 mod logged;
 mod memory;
+mod operate;
 mod recorded;
 mod refused;
 mod restored;
