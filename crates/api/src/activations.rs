@@ -3,6 +3,8 @@ use std::collections::BTreeMap;
 use kaching_base::{ActivationId, Code, FingerprintKind, LicenseId, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::HealthStatus;
+
 /// A license in use by one installation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -31,6 +33,23 @@ pub struct Activation {
     pub address: Option<String>,
     /// The levels of its last report, by limit.
     pub levels: BTreeMap<Code, u64>,
+    /// The health of its last report; only to operators, and only if it reported any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health: Option<ReportedHealth>,
+}
+
+/// The health that an installation reported last.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ReportedHealth {
+    /// In one word.
+    pub status: HealthStatus,
+    /// In a sentence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// The first report of this status in a row; absent if that was before the authority recorded it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
 }
 
 /// The status of an activation.

@@ -33,7 +33,7 @@ mod tokens;
 mod validate;
 
 pub use activate::{ActivateAnswer, ActivateRequest, DeactivateRequest};
-pub use activations::{Activation, ActivationStatus, MoveRequest, ReleaseRequest};
+pub use activations::{Activation, ActivationStatus, MoveRequest, ReleaseRequest, ReportedHealth};
 pub use audit::{Actor, AuditEntry};
 pub use backup::{BackupRequest, SealedRoot};
 pub use catalogue::{Catalogue, CatalogueFeature, CataloguePlan, Contact, Upgrade};

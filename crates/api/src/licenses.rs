@@ -42,6 +42,8 @@ pub struct License {
     pub features: BTreeSet<Code>,
     /// The limits.
     pub limits: BTreeMap<Code, Limit>,
+    /// The number of slots in use: of activations that are active.
+    pub used_slots: u64,
     /// The complete lease policy.
     pub lease_policy: LeasePolicy,
     /// The bindings; without any, every installation of an accepted kind may use it.

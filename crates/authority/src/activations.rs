@@ -3,6 +3,7 @@
 mod activate;
 mod deactivate;
 mod decided;
+mod details;
 mod heartbeat;
 mod lapse;
 mod list;
@@ -23,9 +24,9 @@ use kaching_license::{Authorization, Credential, Digest, LicenseKey};
 
 use crate::{Error, Result, keys::KeyRing};
 
+pub use details::{ActivationDetails, ActivationFilter, ReportedHealth};
 pub(crate) use heartbeat::{HeartbeatBatcher, heartbeat_batcher};
 pub(crate) use lapse::{forget_nonces, lapse_due};
-pub use list::ActivationFilter;
 pub(crate) use repeated::write_repeated;
 pub(crate) use usage::roll_up_usage;
 
@@ -106,7 +107,7 @@ pub struct Heartbeat {
 }
 
 /// The health that a product reports.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Health {
     /// `ok`, `degraded` or `down`.
     pub status: String,

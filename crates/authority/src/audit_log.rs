@@ -1,14 +1,24 @@
 //! The list of audit entries.
 
-use kaching_base::{AuditId, Timestamp};
-use kaching_db::{self as db, Row, Sql, Tx, params};
+mod actor;
+mod history;
+mod sql;
+
+use std::collections::BTreeSet;
+
+use kaching_base::{AuditId, LicenseId, Timestamp};
+use kaching_db::Tx;
 
 use crate::{
     Authority, Error, List, Page, Result, Sight,
     keys::KeyRing,
     list::{Key, Paging, Sorting, sorting},
-    stored::Fields,
+    search::FEW,
 };
+
+pub use actor::ActorFilter;
+use history::History;
+use sql::Column;
 
 /// The filter of the list.
 #[derive(Clone, Debug, Default)]
@@ -17,6 +27,15 @@ pub struct AuditFilter {
     pub target: Option<String>,
     /// `license.suspend`.
     pub action: Option<String>,
+    /// Entries of this moment and later.
+    pub since: Option<Timestamp>,
+    /// Entries before this moment.
+    pub until: Option<Timestamp>,
+    pub actor: Option<ActorFilter>,
+    /// Entries about this license and its activations.
+    pub license: Option<LicenseId>,
+    /// Entries about this customer, by id or reference, its licenses, and their activations.
+    pub customer: Option<String>,
     /// Whether the caller has the right to see the personal part.
     pub personal: bool,
 }
@@ -44,13 +63,23 @@ impl Authority {
     /// its limit where others follow.
     ///
     /// # Errors
-    /// If the list makes no sense.
-    pub async fn audit_entries(&self, sight: &Sight, list: List<AuditFilter>) -> Result<Page<AuditRecord>> {
+    /// If the list makes no sense, or names a license or customer that is not in sight.
+    pub async fn audit_entries(
+        &self,
+        sight: &Sight,
+        mut list: List<AuditFilter>,
+    ) -> Result<Page<AuditRecord>> {
+        // PostgreSQL takes no NUL in a text, and no entry has one.
+        for text in [&mut list.filter.target, &mut list.filter.action] {
+            *text = text.take().map(|text| text.replace('\0', ""));
+        }
         let keys = self.keys();
         self.read_in_sight("audit.list", sight, move |tx, _, sight| {
-            let mut page = page(tx, &list)?;
-            if *sight != Sight::All {
-                page = in_sight(tx, sight, list.clone(), page)?;
+            let histories = History::named(tx, sight, &list.filter)?;
+            let source = Source::of(tx, &list.filter, &histories)?;
+            let mut page = page(tx, &source, &list)?;
+            if *sight != Sight::All || !histories.is_empty() {
+                page = shown(tx, sight, &histories, &source, list.clone(), page)?;
             }
             if list.filter.personal {
                 for record in &mut page.items {
@@ -63,49 +92,73 @@ impl Authority {
     }
 }
 
-/// Returns one page of all entries.
-fn page(tx: &mut Tx<'_>, list: &List<AuditFilter>) -> Result<Page<AuditRecord>> {
+/// The entries among which the list looks for its own.
+enum Source {
+    /// The whole log.
+    Log,
+    /// Entries with one of these values in an indexed column.
+    Values(Column, Vec<String>),
+}
+
+impl Source {
+    fn of(tx: &mut Tx<'_>, filter: &AuditFilter, histories: &[History]) -> Result<Self> {
+        if let Some(target) = &filter.target {
+            return Ok(Self::Values(Column::Target, vec![target.clone()]));
+        }
+        for history in histories {
+            if let Some(targets) = history.targets(tx)? {
+                return Ok(Self::Values(Column::Target, targets));
+            }
+        }
+        let actors = match &filter.actor {
+            None => return Ok(Self::Log),
+            Some(ActorFilter::One(actor)) => vec![actor.clone()],
+            Some(ActorFilter::Kind(kind)) => sql::actors(tx, kind)?,
+        };
+        let few = i64::try_from(actors.len()).is_ok_and(|actors| actors <= FEW);
+        Ok(if few { Self::Values(Column::Actor, actors) } else { Self::Log })
+    }
+}
+
+/// Returns one page of the source.
+fn page(tx: &mut Tx<'_>, source: &Source, list: &List<AuditFilter>) -> Result<Page<AuditRecord>> {
     let paging = Paging::new(list, &SORTINGS)?;
-    let mut sql = Sql::new("select e.id, e.at, e.action, e.target, e.body from audit_entries e where 1 = 1");
-    let plain = |text: &Option<String>| text.clone().map(|text| text.replace('\0', ""));
-    sql.add_if(" and e.target = ?", plain(&list.filter.target));
-    sql.add_if(" and e.action = ?", plain(&list.filter.action));
-    paging.finish(&mut sql);
-    let found = tx.query_all(&sql, sql.params(), read)?;
+    let found = match source {
+        Source::Log => sql::of_log(tx, &list.filter, &paging)?,
+        Source::Values(by, values) => sql::of_values(tx, *by, values, &list.filter, &paging)?,
+    };
     Ok(paging.page(found, |record| (Key::None, *record.id.as_bytes())))
 }
 
-/// Returns the entries in sight of this page, and of those that follow until something was found. An entry names its
-/// target as text, which no statement can join to the tables, so the targets of a page are looked up together.
-fn in_sight(
+/// Returns the entries of this page that are in sight and in the histories, and of those that follow until something was
+/// found. An entry names its target as text, which no statement can join to the tables, so the targets of a page are looked
+/// up together.
+fn shown(
     tx: &mut Tx<'_>,
     sight: &Sight,
+    histories: &[History],
+    source: &Source,
     mut list: List<AuditFilter>,
     mut next: Page<AuditRecord>,
 ) -> Result<Page<AuditRecord>> {
     let mut examined = 0;
     loop {
         examined += next.items.len();
-        let targets = sight.targets(tx, next.items.iter().filter_map(|one| one.target.as_deref()))?;
+        let targets: BTreeSet<String> = next.items.iter().filter_map(|one| one.target.clone()).collect();
+        let mut targets = match sight {
+            Sight::All => targets,
+            _ => sight.targets(tx, targets.iter().map(String::as_str))?,
+        };
+        for history in histories {
+            targets = history.own(tx, &targets)?;
+        }
         next.items.retain(|one| one.target.as_ref().is_some_and(|target| targets.contains(target)));
         if next.next.is_none() || !next.items.is_empty() || examined >= EXAMINED {
             return Ok(next);
         }
         list.after = next.next.take();
-        next = page(tx, &list)?;
+        next = page(tx, source, &list)?;
     }
-}
-
-fn read(row: &Row<'_>) -> db::Result<AuditRecord> {
-    let mut fields = Fields::of(row);
-    Ok(AuditRecord {
-        id: fields.take()?,
-        at: fields.take()?,
-        action: fields.take()?,
-        target: fields.take()?,
-        body: fields.take()?,
-        personal: None,
-    })
 }
 
 /// Returns the personal part of an entry. A customer does not see the data of a
@@ -116,13 +169,11 @@ fn personal(
     sight: &Sight,
     id: AuditId,
 ) -> Result<Option<serde_json::Value>> {
-    let mut sql = Sql::new("select payload from audit_private where ");
-    sql.add("id = ?", params![id]);
-    if let Sight::Customer(customer) = sight {
-        sql.add(" and customer = ?", params![*customer]);
-    }
-    let sealed: Option<Vec<u8>> = tx.query_opt(&sql, sql.params(), |row| row.get(0))?;
-    let Some(sealed) = sealed else { return Ok(None) };
+    let of_customer = match sight {
+        Sight::Customer(customer) => Some(*customer),
+        _ => None,
+    };
+    let Some(sealed) = sql::sealed(tx, id, of_customer)? else { return Ok(None) };
     let payload = keys.unseal("audit_private", "payload", id.as_bytes(), &sealed)?;
     serde_json::from_slice(&payload).map(Some).map_err(|error| Error::stored("audit entry", error))
 }

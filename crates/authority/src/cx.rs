@@ -41,6 +41,9 @@ pub enum Actor {
 }
 
 impl Actor {
+    /// The kinds that audit entries carry.
+    pub const KINDS: [&str; 5] = ["operator", "token", "client", "system", "local"];
+
     /// The kind and id that audit entries carry.
     pub fn describe(&self) -> (&'static str, String) {
         match self {

@@ -56,7 +56,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use kaching_db::Db;
 
-pub use audit_log::{AuditFilter, AuditRecord};
+pub use audit_log::{ActorFilter, AuditFilter, AuditRecord};
 pub use bearer::Bearer;
 pub use clock::{AcceptedClock, Clock, Entropy, SystemClock, SystemEntropy};
 pub use customers::{CustomerFilter, EditCustomer, NewCustomer};

@@ -33,9 +33,8 @@ impl Authority {
     /// If there is none in sight.
     pub async fn license(&self, sight: &Sight, address: String) -> Result<LicenseDetails> {
         self.read_in_sight("licenses.show", sight, move |tx, now, sight| {
-            let named = (" where l.id = ? /*+ place */", AliasedTable::Licenses);
-            let found = sight.find(tx, sql::SELECT, named, params![id(&address)?], sql::read)?;
-            details::details(tx, found.ok_or_else(unknown)?, now)
+            let license = find(tx, sight, id(&address)?)?;
+            details::details(tx, license, now)
         })
         .await
     }
@@ -57,6 +56,15 @@ impl Authority {
         })
         .await
     }
+}
+
+/// Returns the license of this id.
+///
+/// # Errors
+/// If there is none in sight.
+pub(crate) fn find(tx: &mut Tx<'_>, sight: &Sight, id: LicenseId) -> Result<License> {
+    let named = (" where l.id = ? /*+ place */", AliasedTable::Licenses);
+    sight.find(tx, sql::SELECT, named, params![id], sql::read)?.ok_or_else(unknown)
 }
 
 /// Parses the id of a license. The text may be a mistyped key: it is not repeated.

@@ -86,7 +86,7 @@ struct Cursor {
 pub(crate) struct Paging {
     limit: usize,
     pub(crate) sorting: &'static Sorting,
-    descending: bool,
+    pub(crate) descending: bool,
     after: Option<Cursor>,
 }
 
@@ -121,6 +121,16 @@ impl Paging {
 
     /// Ends the statement with the place, the order and the length.
     pub(crate) fn finish(&self, sql: &mut Sql) {
+        self.finish_with(sql, self.most());
+    }
+
+    /// Returns the number of rows that a statement reads: those of the page and one more, which shows that others follow.
+    pub(crate) fn most(&self) -> usize {
+        self.limit + 1
+    }
+
+    /// As [`finish`](Self::finish), for at most so many rows.
+    pub(crate) fn finish_with(&self, sql: &mut Sql, most: usize) {
         let [behind, order] = if self.descending { self.sorting.down } else { self.sorting.up };
         if let Some(cursor) = &self.after {
             let id = Param::Uuid(cursor.id);
@@ -130,8 +140,8 @@ impl Paging {
                 Key::Text(key) => sql.add(behind, params![key.as_str(), id]),
             };
         }
-        let one_more = i64::try_from(self.limit + 1).unwrap_or(i64::MAX);
-        sql.push(order).add(" limit ?", params![one_more]);
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        sql.push(order).add(" limit ?", params![most]);
     }
 
     /// Brings together what was read in several parts, each in the order of the ids.
@@ -147,13 +157,16 @@ impl Paging {
         let more = items.len() > self.limit;
         items.truncate(self.limit);
         let last = items.last().filter(|_| more).map(place);
-        let next = last.map(|(key, id)| {
-            let key = if self.sorting.keyed { key } else { Key::None };
-            let cursor = Cursor { sort: Self::sort_name(self.sorting, self.descending), key, id };
-            let json = serde_json::to_vec(&cursor).expect("a cursor has text keys");
-            Base64Url(json).to_string()
-        });
+        let next = last.map(|(key, id)| self.cursor(key, id));
         Page { items, next }
+    }
+
+    /// Returns the value of `after` for what follows this position.
+    pub(crate) fn cursor(&self, key: Key, id: [u8; 16]) -> String {
+        let key = if self.sorting.keyed { key } else { Key::None };
+        let cursor = Cursor { sort: Self::sort_name(self.sorting, self.descending), key, id };
+        let json = serde_json::to_vec(&cursor).expect("a cursor has text keys");
+        Base64Url(json).to_string()
     }
 
     fn sort_name(sorting: &Sorting, descending: bool) -> String {

@@ -2,7 +2,7 @@
 
 mod dates;
 
-pub use dates::{ago, begins, day, ends_on, plural, span};
+pub use dates::{ago, begins, day, ends_on, exact, plural, span};
 
 /// Returns the text as a sentence: with a capital letter and a full stop.
 pub fn sentence(text: &str) -> String {

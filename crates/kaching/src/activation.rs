@@ -1,5 +1,5 @@
 use clap::Subcommand;
-use kaching_api::Activation;
+use kaching_api::{Activation, ReportedHealth};
 
 use crate::{
     failure::Failure,
@@ -7,7 +7,7 @@ use crate::{
     noun::{Noun, Show},
     output::{Card, Output, Table, word},
     remote::Client,
-    words::ago,
+    words::{ago, exact},
 };
 
 mod list;
@@ -49,6 +49,7 @@ impl Noun for Activation {
             .line("Fingerprint", &self.fingerprint)
             .maybe("Name", self.name.as_ref())
             .maybe("Version", self.version.as_ref())
+            .maybe("Health", self.health.as_ref().map(health_in_words))
             .maybe("Address", self.address.as_ref())
             .list("Levels", levels)
             .line("Active since", ago(self.activated_at, output.now))
@@ -59,12 +60,19 @@ impl Noun for Activation {
 }
 
 impl CsvRow for Activation {
-    const COLUMNS: &'static str = "id license kind fingerprint name status version address levels activated_at last_seen_at \
+    const COLUMNS: &'static str = "id license kind fingerprint name status health.status health.detail health.since version address levels activated_at last_seen_at \
          lapses_at";
 }
 
+/// Returns `degraded: queue is full (since 2027-11-22T08:00:00Z)`.
+fn health_in_words(health: &ReportedHealth) -> String {
+    let detail = health.detail.as_ref().map(|detail| format!(": {detail}")).unwrap_or_default();
+    let since = health.since.map(|at| format!(" (since {})", exact(at))).unwrap_or_default();
+    format!("{}{detail}{since}", word(&health.status))
+}
+
 fn table(activations: &[Activation], output: &Output) -> String {
-    let mut table = Table::new(["ID", "LICENSE", "KIND", "NAME", "STATUS", "VERSION", "LAST SEEN"])
+    let mut table = Table::new(["ID", "LICENSE", "KIND", "NAME", "STATUS", "HEALTH", "VERSION", "LAST SEEN"])
         .shortens([("NAME", 12), ("VERSION", 7), ("LAST SEEN", 11)])
         .leaves_out(["VERSION", "KIND", "LAST SEEN", "LICENSE"]);
     for activation in activations {
@@ -74,6 +82,7 @@ fn table(activations: &[Activation], output: &Output) -> String {
             activation.kind.to_string(),
             activation.name.clone().unwrap_or_else(|| activation.fingerprint.chars().take(24).collect()),
             word(&activation.status),
+            activation.health.as_ref().map(|health| word(&health.status)).unwrap_or_default(),
             activation.version.clone().unwrap_or_default(),
             ago(activation.last_seen_at, output.now),
         ]);

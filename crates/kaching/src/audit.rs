@@ -6,7 +6,7 @@ use crate::{
     flags::CsvRow,
     output::{Output, Table},
     remote::Client,
-    words::ago,
+    words::exact,
 };
 
 mod list;
@@ -36,7 +36,7 @@ fn table(entries: &[AuditEntry], output: &Output) -> String {
         .leaves_out(["CHANGE", "WHO", "OUTCOME"]);
     for entry in entries {
         table.row([
-            ago(entry.at, output.now),
+            exact(entry.at),
             if entry.actor.id.is_empty() {
                 entry.actor.kind.clone()
             } else {

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use clap::{Args, Subcommand};
 use kaching_api::{FindRequest, License, SecretText};
-use kaching_base::CustomerId;
+use kaching_base::{Code, CustomerId, Limit};
 
 use crate::{
     failure::Failure,
@@ -103,7 +103,7 @@ fn path(license: &str) -> Path {
 }
 
 impl CsvRow for License {
-    const COLUMNS: &'static str = "id customer product plan type status state revision starts_at expires_at features limits \
+    const COLUMNS: &'static str = "id customer product plan type status state revision starts_at expires_at features limits used_slots \
          bindings tags notes metadata suspended_reason scheduled.plan scheduled.at created_at \
          updated_at archived_at";
 }
@@ -116,7 +116,7 @@ fn called(names: &Names, id: CustomerId) -> String {
 }
 
 fn table(licenses: &[License], names: &Names, output: &Output) -> String {
-    let mut table = Table::new(["ID", "CUSTOMER", "PLAN", "TYPE", "STATE", "ENDS", "TAGS"])
+    let mut table = Table::new(["ID", "CUSTOMER", "PLAN", "TYPE", "STATE", "ENDS", "USED", "TAGS"])
         .shortens([("CUSTOMER", 10), ("ENDS", 11), ("TAGS", 8)])
         .leaves_out(["TAGS", "TYPE", "PLAN", "ENDS"]);
     for license in licenses {
@@ -127,10 +127,19 @@ fn table(licenses: &[License], names: &Names, output: &Output) -> String {
             license.kind.to_string(),
             word(&license.state),
             ends(license, output),
+            used(license),
             license.tags.iter().cloned().collect::<Vec<_>>().join(", "),
         ]);
     }
     table.fitted(output)
+}
+
+/// Returns the slots in use and all of them: `3/5`, or `3/unlimited`.
+fn used(license: &License) -> String {
+    // Without a limit of slots there is one.
+    let slots = license.limits.get(&Code::activations()).map_or(Some(1), Limit::max);
+    let slots = slots.map_or_else(|| "unlimited".to_owned(), |slots| slots.to_string());
+    format!("{}/{slots}", license.used_slots)
 }
 
 fn ends(license: &License, output: &Output) -> String {

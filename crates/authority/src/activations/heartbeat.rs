@@ -204,7 +204,7 @@ fn process(
         }
         HeartbeatOutcome::Moved(Ok(times)) => (before, Ok(times)),
         HeartbeatOutcome::Answered(answered) => {
-            record::answer(tx, op, license, &before, &answered, health, heartbeat)?;
+            record::answer(tx, op, license, &before, &answered, health.as_ref(), heartbeat)?;
             let Answered { activation, answer, .. } = *answered;
             (activation, answer)
         }

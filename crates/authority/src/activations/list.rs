@@ -1,11 +1,18 @@
-use kaching_base::{ActivationId, FingerprintKind, LicenseId, Timestamp};
+use kaching_base::{ActivationId, FingerprintKind, Timestamp};
 use kaching_db::{Sql, Tx, params};
-use kaching_domain::{Activation, ActivationStatus, activations::CLEARANCE};
+use kaching_domain::{ActivationStatus, activations::CLEARANCE};
 
-use super::{shown, sql};
+use super::{
+    ActivationDetails, ActivationFilter,
+    sql::{
+        self,
+        selection::{self, Lead, LicenseOwners},
+    },
+};
 use crate::{
-    Authority, Error, List, Page, Result, Sight,
+    Authority, Error, List, Page, Result, Sight, customers,
     list::{Key, Paging, Sorting, sorting},
+    products,
     search::{
         self, FEW, Noun,
         fragments::{few_words, many_words},
@@ -13,16 +20,12 @@ use crate::{
     sight::AliasedTable,
 };
 
-/// Which activations are listed.
-#[derive(Clone, Debug, Default)]
-pub struct ActivationFilter {
-    pub license: Option<LicenseId>,
-    /// As it is shown: an active one whose time has passed is lapsed.
-    pub status: Option<ActivationStatus>,
-    pub kind: Option<FingerprintKind>,
-}
-
 static SORTINGS: [Sorting; 1] = [sorting!("created_at", "a.id")];
+
+/// Rows that one statement looks at where no index leads to those that match.
+const WINDOW: i64 = 20_000;
+/// Such statements of one call. A page may be shorter than its limit afterwards, where others follow.
+const WINDOWS: u32 = 10;
 
 /// A condition on the stored status. Lapsed activations are read in two parts, each in the order of the list, since no
 /// index would serve one condition for both.
@@ -46,22 +49,16 @@ impl Written {
         }
     }
 
-    fn condition(
-        self,
-        tx: &mut Tx<'_>,
-        sql: &mut Sql,
-        license: Option<LicenseId>,
-        now: Timestamp,
-    ) -> Result<()> {
+    fn condition(self, tx: &mut Tx<'_>, sql: &mut Sql, lead: Lead, now: Timestamp) -> Result<()> {
         let free_since = now - CLEARANCE;
-        match (self, license) {
+        match (self, lead) {
             (Self::Any, _) => {}
-            // A license has an index of its own.
-            (Self::As(status), Some(_)) => {
-                sql.add(" and a.status = ?", params![status.as_str()]);
-            }
-            (Self::As(status), None) => {
+            (Self::As(status), Lead::Status | Lead::Walk) => {
                 sql.add(" and a.status = ? and a.status <> 'active'", params![status.as_str()]);
+            }
+            // A license has an index of its own, and so have others.
+            (Self::As(status), _) => {
+                sql.add(" and a.status || '' = ?", params![status.as_str()]);
             }
             (Self::Running, _) => {
                 sql.add(" and a.status = 'active' and a.run_until > ?", params![free_since]);
@@ -85,36 +82,27 @@ impl Written {
 }
 
 impl Authority {
-    /// Lists activations; sorted by `created_at`.
+    /// Lists activations; sorted by `created_at`. A page may be shorter than its limit where others follow.
     ///
     /// # Errors
-    /// If the list makes no sense.
-    pub async fn activations(&self, sight: &Sight, list: List<ActivationFilter>) -> Result<Page<Activation>> {
+    /// If the list makes no sense, or names a customer or product that is not in sight.
+    pub async fn activations(
+        &self,
+        sight: &Sight,
+        list: List<ActivationFilter>,
+    ) -> Result<Page<ActivationDetails>> {
         self.read_in_sight("activations.list", sight, move |tx, now, sight| {
-            let paging = Paging::new(&list, &SORTINGS)?;
-            let mut found = Vec::new();
-            for written in Written::of(list.filter.status) {
-                let mut sql = Sql::new(sql::SELECT);
-                sql.push(" where 1 = 1");
-                sight.limit(&mut sql, AliasedTable::Activations);
-                written.condition(tx, &mut sql, list.filter.license, now)?;
-                sql.add_if(" and a.license = ?", list.filter.license);
-                sql.add_if(" and a.kind = ?", list.filter.kind.map(FingerprintKind::as_str));
-                search::condition(
-                    tx,
-                    &mut sql,
-                    Noun::Activation,
-                    list.q.as_deref(),
-                    few_words!("a.id"),
-                    many_words!("a.id"),
-                )?;
-                paging.finish(&mut sql);
-                found.extend(tx.query_all(&sql, sql.params(), sql::read)?);
+            let selection = Selection::of(tx, sight, list.filter.clone())?;
+            let mut list = list.clone();
+            let mut windows = 0;
+            loop {
+                let page = selection.page(tx, sight, &list, now)?;
+                windows += 1;
+                if !page.items.is_empty() || page.next.is_none() || windows == WINDOWS {
+                    return Ok(page);
+                }
+                list.after = page.next;
             }
-            paging.by_id(&mut found, |a| a.id);
-            let page = paging.page(found, |a| (Key::None, *a.id.as_bytes()));
-            let items = page.items.into_iter().map(|one| shown(one, now)).collect();
-            Ok(Page { items, next: page.next })
         })
         .await
     }
@@ -123,12 +111,79 @@ impl Authority {
     ///
     /// # Errors
     /// If there is none in sight.
-    pub async fn activation(&self, sight: &Sight, id: ActivationId) -> Result<Activation> {
+    pub async fn activation(&self, sight: &Sight, id: ActivationId) -> Result<ActivationDetails> {
         self.read_in_sight("activations.show", sight, move |tx, now, sight| {
             let named = (" where a.id = ? /*+ place */", AliasedTable::Activations);
-            let found = sight.find(tx, sql::SELECT, named, params![id], sql::read)?;
-            Ok(shown(found.ok_or_else(|| Error::not_found("activation with this id"))?, now))
+            let found = sight.find(tx, sql::SELECT_DETAILS, named, params![id], sql::read_details)?;
+            Ok(found.ok_or_else(|| Error::not_found("activation with this id"))?.shown(now))
         })
         .await
+    }
+}
+
+/// A filter with what was found out about it.
+struct Selection {
+    filter: ActivationFilter,
+    owners: LicenseOwners,
+    lead: Lead,
+    /// Whether an index finds few rows, so that all of them are looked at.
+    few: bool,
+}
+
+impl Selection {
+    fn of(tx: &mut Tx<'_>, sight: &Sight, filter: ActivationFilter) -> Result<Self> {
+        let customer =
+            filter.customer.as_ref().map(|address| customers::find(tx, sight, address)).transpose()?;
+        let product = filter.product.as_ref().map(|code| products::find(tx, sight, code)).transpose()?;
+        let owners = LicenseOwners {
+            customer: customer.map(|customer| customer.id),
+            product: product.map(|product| product.id),
+        };
+        let (lead, few) = selection::lead(tx, &filter, owners)?;
+        Ok(Self { filter, owners, lead, few })
+    }
+
+    /// Whether rows are looked at one by one that may not match.
+    fn looks_at_each(&self) -> bool {
+        let Self { filter, owners, lead, few } = self;
+        let each = filter.kind.is_some()
+            || filter.health.is_some()
+            || owners.customer.is_some()
+            || owners.product.is_some()
+            || (filter.version.is_some() && *lead != Lead::Version)
+            || (filter.status.is_some() && *lead != Lead::Walk);
+        each && !few
+    }
+
+    fn page(
+        &self,
+        tx: &mut Tx<'_>,
+        sight: &Sight,
+        list: &List<ActivationFilter>,
+        now: Timestamp,
+    ) -> Result<Page<ActivationDetails>> {
+        let paging = Paging::new(list, &SORTINGS)?;
+        let end = if self.looks_at_each() { sql::end_of_window(tx, &paging, WINDOW)? } else { None };
+        let mut found = Vec::new();
+        for written in Written::of(self.filter.status) {
+            let mut sql = Sql::new(sql::SELECT_DETAILS);
+            sql.push(" where 1 = 1");
+            sight.limit(&mut sql, AliasedTable::Activations);
+            written.condition(tx, &mut sql, self.lead, now)?;
+            sql.add_if(" and a.license = ?", self.filter.license);
+            sql.add_if(" and a.kind = ?", self.filter.kind.map(FingerprintKind::as_str));
+            selection::conditions(&mut sql, &self.filter, self.owners, self.lead);
+            let (few, many) = (few_words!("a.id"), many_words!("a.id"));
+            search::condition(tx, &mut sql, Noun::Activation, list.q.as_deref(), few, many)?;
+            sql.add_if(if paging.descending { " and a.id >= ?" } else { " and a.id <= ?" }, end);
+            paging.finish(&mut sql);
+            found.extend(tx.query_all(&sql, sql.params(), sql::read_details)?);
+        }
+        paging.by_id(&mut found, |one| one.activation.id);
+        let mut page = paging.page(found, |one| (Key::None, *one.activation.id.as_bytes()));
+        // The window may have ended before the page was full.
+        page.next = page.next.or_else(|| end.map(|end| paging.cursor(Key::None, *end.as_bytes())));
+        let items = page.items.into_iter().map(|one| one.shown(now)).collect();
+        Ok(Page { items, next: page.next })
     }
 }

@@ -2,12 +2,12 @@ use std::collections::BTreeMap;
 
 use kaching_base::ActivationId;
 use kaching_domain::{
-    Activation, Fingerprint,
+    Fingerprint,
     activations::{Mover, activate as rules, operator_move::move_by_operator},
 };
 
 use super::{
-    MoveTo,
+    ActivationDetails, MoveTo,
     activate::word,
     record::{self, AuditAction},
     sql, unknown,
@@ -20,7 +20,7 @@ impl Authority {
     ///
     /// # Errors
     /// If there is no such activation, it holds no slot, or the license does not accept the new installation.
-    pub async fn move_activation(&self, cx: Cx, id: ActivationId, to: MoveTo) -> Result<Activation> {
+    pub async fn move_activation(&self, cx: Cx, id: ActivationId, to: MoveTo) -> Result<ActivationDetails> {
         self.write("activations.move", cx, move |tx, op| {
             op.on("activation.move", id);
             let found = sql::by_id(tx, id)?.ok_or_else(|| Error::not_found("activation with this id"))?;
@@ -63,7 +63,8 @@ impl Authority {
             let decision = move_by_operator(&request, &from, &situation)?;
             let action = AuditAction { action: "activation.admit", mover: word(Mover::Operator) };
             record::decision(tx, op, &action, &license, license.active, present.as_ref(), &decision)?;
-            Ok(decision.activation)
+            let health = sql::health(tx, decision.activation.id)?;
+            Ok(ActivationDetails { activation: decision.activation, health })
         })
         .await
     }

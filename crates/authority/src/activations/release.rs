@@ -1,8 +1,8 @@
 use kaching_base::{ActivationId, ErrorCode};
-use kaching_domain::{Activation, activations::release};
+use kaching_domain::activations::release;
 use serde_json::json;
 
-use super::{sql, unknown};
+use super::{ActivationDetails, sql, unknown};
 use crate::{Authority, Cx, Error, Result, audit::Entry, licenses};
 
 /// A reason is a sentence or two.
@@ -18,7 +18,7 @@ impl Authority {
         cx: Cx,
         id: ActivationId,
         reason: Option<String>,
-    ) -> Result<Activation> {
+    ) -> Result<ActivationDetails> {
         if reason.as_ref().is_some_and(|reason| reason.len() > LONGEST) {
             return Err(Error::invalid("/reason", format!("a reason is at most {LONGEST} bytes long")));
         }
@@ -44,7 +44,7 @@ impl Authority {
                 None => entry,
             };
             op.audit(tx, entry)?;
-            Ok(after)
+            Ok(ActivationDetails { activation: after, health: sql::health(tx, id)? })
         })
         .await
     }

@@ -1,5 +1,6 @@
 mod levels;
 pub(super) mod repeated;
+pub(super) mod selection;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,15 +13,16 @@ use kaching_domain::{
 };
 use kaching_license::Digest;
 
-use super::Health;
+use super::{ActivationDetails, ReportedHealth};
 use crate::{
     Result,
+    list::Paging,
     search::{self, FEW, Noun, Reindex, is_few, words_of},
     stored::Fields,
     table::Table,
 };
 
-pub(crate) use levels::in_use;
+pub(crate) use levels::{in_use, unrecorded_lapses};
 
 macro_rules! columns {
     () => {
@@ -39,7 +41,30 @@ macro_rules! select {
         concat!("select ", columns!(), " from activations a", $rest)
     };
 }
-pub(super) const SELECT: &str = select!("");
+/// As operators see them, by [`read_details`].
+pub(super) const SELECT_DETAILS: &str = concat!("select ", columns!(), ", a.health from activations a");
+
+pub(super) fn read_details(row: &Row<'_>) -> db::Result<ActivationDetails> {
+    let mut fields = Fields::of(row);
+    let activation = read_next(&mut fields)?;
+    let health = fields.take::<Option<Json<ReportedHealth>>>()?.map(|json| json.0);
+    Ok(ActivationDetails { activation, health })
+}
+
+/// Returns the health that an activation reported last.
+pub(super) fn health(tx: &mut Tx<'_>, id: ActivationId) -> Result<Option<ReportedHealth>> {
+    let sql = "select health from activations where id = ?1 /*+ place */";
+    let found = tx.query_opt(sql, params![id], |row| row.get::<Option<Json<ReportedHealth>>>(0))?;
+    Ok(found.flatten().map(|json| json.0))
+}
+
+/// Returns the row that is so many rows behind the position of a list; `None` if the list ends before.
+pub(super) fn end_of_window(tx: &mut Tx<'_>, paging: &Paging, rows: i64) -> Result<Option<ActivationId>> {
+    let mut sql = Sql::new("select a.id from activations a where 1 = 1");
+    paging.finish_with(&mut sql, 1);
+    sql.add(" offset ?", params![rows]);
+    Ok(tx.query_opt(&sql, sql.params(), |row| row.get(0))?)
+}
 
 pub(super) fn read(row: &Row<'_>) -> db::Result<Activation> {
     read_next(&mut Fields::of(row))
@@ -196,7 +221,7 @@ pub(super) fn set_suspicion(tx: &mut Tx<'_>, id: ActivationId, suspicion: &Suspi
     Ok(())
 }
 
-pub(super) fn set_health(tx: &mut Tx<'_>, id: ActivationId, health: &Health) -> Result<()> {
+pub(super) fn set_health(tx: &mut Tx<'_>, id: ActivationId, health: &ReportedHealth) -> Result<()> {
     tx.execute("update activations set health = ?2 where id = ?1", params![id, Json(health)])?;
     Ok(())
 }

@@ -58,6 +58,7 @@ impl Authority {
                 plan: plan.code,
                 scheduled_plan: None,
                 key: Some(key),
+                used_slots: 0,
                 change: None,
                 now: op.now,
             })

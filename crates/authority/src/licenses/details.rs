@@ -1,12 +1,12 @@
 use std::collections::{BTreeMap, btree_map::Entry};
 
-use kaching_base::{Code, PlanId, ProductId, Timestamp};
+use kaching_base::{Code, LicenseId, PlanId, ProductId, Timestamp};
 use kaching_db::Tx;
 use kaching_domain::{License, TermsChange};
 use kaching_license::LicenseKey;
 
 use super::unknown;
-use crate::{Result, plans, products};
+use crate::{Result, activations, plans, products};
 
 /// A license with the codes of its product and plans.
 #[derive(Clone)]
@@ -18,20 +18,28 @@ pub struct LicenseDetails {
     pub scheduled_plan: Option<Code>,
     /// Only from an operation that makes a key.
     pub key: Option<LicenseKey>,
+    /// The number of activations that hold a slot.
+    pub used_slots: u64,
     /// The change of its terms by the operation; `None` without one.
     pub change: Option<TermsChange>,
     /// When it was read, which decides its state.
     pub now: Timestamp,
 }
 
-/// The codes of products and plans, each read once.
-#[derive(Default)]
-pub(super) struct Codes {
+/// The codes of products and plans, each read once, and the lapses of some licenses that no job has recorded yet.
+pub(super) struct Related {
     products: BTreeMap<ProductId, Code>,
     plans: BTreeMap<PlanId, Code>,
+    lapses: BTreeMap<LicenseId, i64>,
 }
 
-impl Codes {
+impl Related {
+    pub(super) fn of(tx: &mut Tx<'_>, licenses: &[License], now: Timestamp) -> Result<Self> {
+        let ids = licenses.iter().filter(|license| license.active > 0).map(|license| license.id);
+        let lapses = activations::sql::unrecorded_lapses(tx, ids, now)?;
+        Ok(Self { products: BTreeMap::new(), plans: BTreeMap::new(), lapses })
+    }
+
     pub(super) fn details(
         &mut self,
         tx: &mut Tx<'_>,
@@ -49,7 +57,18 @@ impl Codes {
             Some(scheduled) => Some(self.plan(tx, scheduled.plan)?),
             None => None,
         };
-        Ok(LicenseDetails { license, product, plan, scheduled_plan, key: None, change: None, now })
+        let lapsed = self.lapses.get(&license.id).copied().unwrap_or_default();
+        let used_slots = (license.active - lapsed).max(0).unsigned_abs();
+        Ok(LicenseDetails {
+            license,
+            product,
+            plan,
+            scheduled_plan,
+            key: None,
+            used_slots,
+            change: None,
+            now,
+        })
     }
 
     fn plan(&mut self, tx: &mut Tx<'_>, id: PlanId) -> Result<Code> {
@@ -64,5 +83,5 @@ impl Codes {
 
 /// One license with its codes.
 pub(super) fn details(tx: &mut Tx<'_>, license: License, now: Timestamp) -> Result<LicenseDetails> {
-    Codes::default().details(tx, license, now)
+    Related::of(tx, std::slice::from_ref(&license), now)?.details(tx, license, now)
 }

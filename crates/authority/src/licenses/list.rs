@@ -5,7 +5,7 @@ use kaching_db::{Sql, Tx, params};
 use kaching_domain::{License, State, Status};
 use kaching_license::LicenseKey;
 
-use super::{LicenseDetails, details::Codes, sql};
+use super::{LicenseDetails, details::Related, sql};
 use crate::{
     Authority, List, Page, Result, Sight, customers,
     keys::KeyRing,
@@ -69,8 +69,8 @@ impl Authority {
             paging.finish(&mut sql);
             let found = tx.query_all(&sql, sql.params(), sql::read)?;
             let Page { items, next } = paging.page(found, place);
-            let mut codes = Codes::default();
-            let items = items.into_iter().map(|license| codes.details(tx, license, now));
+            let mut related = Related::of(tx, &items, now)?;
+            let items = items.into_iter().map(|license| related.details(tx, license, now));
             Ok(Page { items: items.collect::<Result<_>>()?, next })
         })
         .await

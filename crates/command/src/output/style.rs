@@ -33,8 +33,8 @@ impl Style {
     pub fn state(self, word: &str) -> String {
         match word {
             "active" | "ok" | "valid" => self.good(word),
-            "in_grace" | "not_yet_valid" | "lapsed" | "warn" | "suspended" => self.warn(word),
-            "expired" | "revoked" | "over" | "fail" | "superseded" | "released" => self.bad(word),
+            "in_grace" | "not_yet_valid" | "lapsed" | "warn" | "suspended" | "degraded" => self.warn(word),
+            "expired" | "revoked" | "over" | "fail" | "down" | "superseded" | "released" => self.bad(word),
             _ => word.to_owned(),
         }
     }

@@ -32,6 +32,11 @@ pub fn ago(at: Timestamp, now: Timestamp) -> String {
     }
 }
 
+/// Returns a moment to the second, as in `2027-11-22T08:00:00Z`.
+pub fn exact(at: Timestamp) -> String {
+    Timestamp::from_seconds(at.seconds()).to_string()
+}
+
 /// Returns when something begins, to the minute unless it is midnight: `2027-11-22 UTC (in 365 days)`.
 pub fn begins(at: Timestamp, now: Timestamp) -> String {
     with_distance(&at.in_words(), at, now)
@@ -96,6 +101,11 @@ mod tests {
         ] {
             assert_eq!(ago(at(moment), now), words);
         }
+    }
+
+    #[test]
+    fn a_moment_is_exact_to_the_second() {
+        assert_eq!(exact(at("2026-11-22T11:59:30.999999Z")), "2026-11-22T11:59:30Z");
     }
 
     #[test]

@@ -47,6 +47,7 @@ fn card(license: &License, names: &Names, output: &Output) -> String {
         .line("Ends", super::ends(license, output))
         .list("Features", &license.features)
         .line("Limits", limits(&license.limits))
+        .line("Slots in use", super::used(license))
         .list("Bound to", bindings);
     policy(card, &license.lease_policy, license.kind)
         .list("Tags", &license.tags)
@@ -63,7 +64,7 @@ pub(super) fn activations(activations: &[Activation], output: &Output) -> String
     if activations.is_empty() {
         return output.style.dim("Not activated yet.");
     }
-    let mut table = Table::new(["ACTIVATION", "KIND", "NAME", "STATUS", "VERSION", "LAST SEEN"])
+    let mut table = Table::new(["ACTIVATION", "KIND", "NAME", "STATUS", "HEALTH", "VERSION", "LAST SEEN"])
         .shortens([("NAME", 12), ("VERSION", 7), ("LAST SEEN", 11)])
         .leaves_out(["VERSION", "KIND", "LAST SEEN"]);
     for activation in activations {
@@ -72,6 +73,7 @@ pub(super) fn activations(activations: &[Activation], output: &Output) -> String
             activation.kind.to_string(),
             activation.name.clone().unwrap_or_default(),
             word(&activation.status),
+            activation.health.as_ref().map(|health| word(&health.status)).unwrap_or_default(),
             activation.version.clone().unwrap_or_default(),
             ago(activation.last_seen_at, output.now),
         ]);

@@ -177,7 +177,9 @@ impl TestServer {
     pub(crate) async fn activations(&self) -> Vec<Activation> {
         let filter =
             ActivationFilter { license: Some(self.license.parse().unwrap()), ..ActivationFilter::default() };
-        self.world.authority.activations(&Sight::All, List { filter, ..List::default() }).await.unwrap().items
+        let list = List { filter, ..List::default() };
+        let page = self.world.authority.activations(&Sight::All, list).await.unwrap();
+        page.items.into_iter().map(|one| one.activation).collect()
     }
 
     pub(crate) async fn revision(&self) -> u64 {

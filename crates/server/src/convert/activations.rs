@@ -1,5 +1,8 @@
 use kaching_api as api;
-use kaching_authority::domain::{Activation, ActivationStatus, Quota};
+use kaching_authority::{
+    activations::{ActivationDetails, ReportedHealth},
+    domain::{Activation, ActivationStatus, Quota},
+};
 
 pub(crate) fn activation(activation: &Activation) -> api::Activation {
     let a = activation.clone();
@@ -22,13 +25,34 @@ pub(crate) fn activation(activation: &Activation) -> api::Activation {
         lapses_at: activation.lapses_at(),
         address: a.address,
         levels: a.levels,
+        health: None,
     }
 }
 
-/// Converts an activation; the address that it calls from only if the caller may see personal data.
-pub(crate) fn activation_for(activation: &Activation, personal: bool) -> api::Activation {
-    let shown = self::activation(activation);
-    api::Activation { address: shown.address.filter(|_| personal), ..shown }
+/// Converts an activation for operators; the address that it calls from only if the caller may see personal data.
+pub(crate) fn activation_for(details: &ActivationDetails, personal: bool) -> api::Activation {
+    let shown = activation(&details.activation);
+    let health = details.health.as_ref().and_then(reported_health);
+    api::Activation { address: shown.address.filter(|_| personal), health, ..shown }
+}
+
+fn reported_health(health: &ReportedHealth) -> Option<api::ReportedHealth> {
+    let ReportedHealth { status, detail, since } = health.clone();
+    Some(api::ReportedHealth { status: health_status_of(&status)?, detail, since })
+}
+
+/// Returns the word by which the authority knows a status.
+pub(crate) fn health_word(status: api::HealthStatus) -> &'static str {
+    match status {
+        api::HealthStatus::Ok => "ok",
+        api::HealthStatus::Degraded => "degraded",
+        api::HealthStatus::Down => "down",
+    }
+}
+
+fn health_status_of(word: &str) -> Option<api::HealthStatus> {
+    use api::HealthStatus::{Degraded, Down, Ok};
+    [Ok, Degraded, Down].into_iter().find(|status| health_word(*status) == word)
 }
 
 pub(crate) fn quota(quota: Quota) -> api::Quota {

@@ -9,7 +9,7 @@ use kaching_base::{ActivationId, ErrorCode};
 use crate::problem::{Rejected, Result};
 
 pub(crate) fn license(details: &LicenseDetails) -> api::License {
-    let LicenseDetails { license, product, plan, scheduled_plan, key, change, now } = details;
+    let LicenseDetails { license, product, plan, scheduled_plan, key, used_slots, change, now } = details;
     let (l, terms) = (license.clone(), license.terms());
     api::License {
         id: l.id,
@@ -25,6 +25,7 @@ pub(crate) fn license(details: &LicenseDetails) -> api::License {
         expires_at: l.expires_at,
         features: terms.features.clone(),
         limits: terms.limits.clone(),
+        used_slots: *used_slots,
         lease_policy: terms.policy.clone(),
         bindings: l.bindings.into_iter().map(binding).collect(),
         tags: l.tags,

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use axum::{Extension, Json, extract::State};
-use kaching_api::{HealthStatus, HeartbeatAnswer, HeartbeatRequest};
+use kaching_api::{HeartbeatAnswer, HeartbeatRequest};
 use kaching_authority::activations;
 
 use super::activate::{product_cx, read_nonce};
@@ -51,7 +51,8 @@ pub(crate) async fn heartbeat(
         health: health
             .map(|health| {
                 let detail = convert::short_text("/health/detail", health.detail)?;
-                Ok::<_, Rejected>(activations::Health { status: word(health.status).to_owned(), detail })
+                let status = convert::health_word(health.status).to_owned();
+                Ok::<_, Rejected>(activations::Health { status, detail })
             })
             .transpose()?,
         levels,
@@ -79,12 +80,4 @@ pub(crate) async fn heartbeat(
         consistency: None,
         warnings: renewed.warnings,
     }))
-}
-
-fn word(status: HealthStatus) -> &'static str {
-    match status {
-        HealthStatus::Ok => "ok",
-        HealthStatus::Degraded => "degraded",
-        HealthStatus::Down => "down",
-    }
 }

@@ -7,7 +7,10 @@ use kaching_db::{self as db, BatchLimits, Db, Engine, Tx, WriteBatcher};
 use kaching_domain::activations::heartbeat::{Answered, HeartbeatOutcome};
 
 use super::{
-    super::usage::{self, UsageReport},
+    super::{
+        ReportedHealth,
+        usage::{self, UsageReport},
+    },
     Heartbeat, RenewedLease,
     decide::{HeartbeatDecision, HeartbeatInputs, decide},
     rows,
@@ -37,8 +40,8 @@ struct Batched {
     /// Its index among the pending ones.
     index: usize,
     renewed: RenewedLease,
-    /// Whether the details of the health are stored.
-    has_health: bool,
+    /// The health with other details, if they are stored.
+    health: Option<ReportedHealth>,
     usage: UsageReport,
 }
 
@@ -83,8 +86,8 @@ fn process_batch(
         })
         .collect();
     store_usage(tx, pending, &mut batched)?;
-    for one in batched.iter().filter(|one| one.has_health) {
-        if let Some(health) = &pending[one.index].heartbeat.health {
+    for one in &batched {
+        if let Some(health) = &one.health {
             rows::set_health(tx, one.renewed.activation.id, health)?;
         }
     }
@@ -132,10 +135,10 @@ fn process(
     let HeartbeatOutcome::Answered(answered) = outcome else { return None };
     let Answered { activation, answer, .. } = *answered;
     let times = answer.ok()?;
-    let has_health = health.is_some();
+    let health = health.map(|update| update.health);
     let renewed =
         RenewedLease { entitlement, active: license.active, activation, times, warnings, jti: *jti };
-    Some(Batched { index, renewed, has_health, usage })
+    Some(Batched { index, renewed, health, usage })
 }
 
 fn store_usage(tx: &mut Tx<'_>, pending: &[PendingHeartbeat], batched: &mut [Batched]) -> Result<()> {

@@ -11,7 +11,7 @@ use kaching_domain::{
 use kaching_license::Digest;
 
 use super::super::{
-    Health, Heartbeat,
+    Health, Heartbeat, ReportedHealth,
     usage::{self, UsageReport},
 };
 use crate::entitlement::Entitlement;
@@ -21,7 +21,7 @@ pub(super) struct HeartbeatInputs<'a> {
     pub(super) entitlement: &'a Entitlement,
     pub(super) activation: &'a Activation,
     /// The health that is stored.
-    pub(super) health: Option<&'a Health>,
+    pub(super) health: Option<&'a ReportedHealth>,
     /// Whether the client names its domain by another spelling that belongs to the activation.
     pub(super) is_spelled: bool,
     /// The generation that the credential shows, where a later one has displaced it.
@@ -33,18 +33,17 @@ pub(super) struct HeartbeatInputs<'a> {
 }
 
 /// The decision about a heartbeat, and everything that has to be written with it.
-pub(super) struct HeartbeatDecision<'h> {
+pub(super) struct HeartbeatDecision {
     pub(super) outcome: HeartbeatOutcome,
     /// The reported health, where it is to be stored.
-    pub(super) health: Option<HealthUpdate<'h>>,
+    pub(super) health: Option<HealthUpdate>,
     pub(super) usage: UsageReport,
     pub(super) warnings: Vec<String>,
 }
 
 /// A health that differs from the stored one.
-#[derive(Clone, Copy)]
-pub(super) struct HealthUpdate<'h> {
-    pub(super) health: &'h Health,
+pub(super) struct HealthUpdate {
+    pub(super) health: ReportedHealth,
     /// Whether its status is another as well, which leaves an audit entry.
     pub(super) status_changed: bool,
 }
@@ -55,11 +54,11 @@ pub(super) fn generation(heartbeat: &Heartbeat) -> i64 {
 }
 
 /// Decides a heartbeat, in a batch and alone.
-pub(super) fn decide<'h>(
-    heartbeat: &'h Heartbeat,
+pub(super) fn decide(
+    heartbeat: &Heartbeat,
     address: Option<String>,
     inputs: &HeartbeatInputs<'_>,
-) -> HeartbeatDecision<'h> {
+) -> HeartbeatDecision {
     let HeartbeatInputs { entitlement, activation, now, .. } = *inputs;
     let (levels, mut warnings) = match &heartbeat.levels {
         Some(levels) => known_levels(&entitlement.terms.limits, levels),
@@ -101,28 +100,32 @@ pub(super) fn decide<'h>(
         increments,
     };
     warnings.extend(ignored);
-    HeartbeatDecision { health: health(heartbeat, inputs.health, &outcome), outcome, usage, warnings }
+    HeartbeatDecision { health: health(heartbeat, inputs, &outcome), outcome, usage, warnings }
 }
 
 /// Returns the health to be stored: that of the next heartbeat in order, where it is granted.
-fn health<'h>(
-    heartbeat: &'h Heartbeat,
-    stored: Option<&Health>,
+fn health(
+    heartbeat: &Heartbeat,
+    inputs: &HeartbeatInputs<'_>,
     outcome: &HeartbeatOutcome,
-) -> Option<HealthUpdate<'h>> {
+) -> Option<HealthUpdate> {
     let HeartbeatOutcome::Answered(answered) = outcome else { return None };
     let is_new = answered.verdict == Verdict::Advances && answered.answer.is_ok();
-    let health = heartbeat.health.as_ref().filter(|health| is_new && Some(*health) != stored)?;
-    let status_changed = stored.is_none_or(|stored| stored.status != health.status);
-    Some(HealthUpdate { health, status_changed })
+    let Health { status, detail } = heartbeat.health.as_ref().filter(|_| is_new)?.clone();
+    let stored = inputs.health.filter(|stored| stored.status == status);
+    if stored.is_some_and(|stored| stored.detail == detail) {
+        return None;
+    }
+    let since = stored.map_or(Some(inputs.now), |stored| stored.since);
+    Some(HealthUpdate { health: ReportedHealth { status, detail, since }, status_changed: stored.is_none() })
 }
 
-impl HeartbeatDecision<'_> {
+impl HeartbeatDecision {
     /// Returns whether a batch can write all of it: a lease is granted, only times, usage and the details of
     /// health change, and no audit entry is due.
     pub(super) fn fits_batch(&self, before: &Activation) -> bool {
         let HeartbeatOutcome::Answered(answered) = &self.outcome else { return false };
-        let is_audited = self.health.is_some_and(|update| update.status_changed);
+        let is_audited = self.health.as_ref().is_some_and(|update| update.status_changed);
         let is_plain = answered.answer.is_ok()
             && moves_only(before, &answered.activation)
             && !answered.remembered.differs_from(before)

@@ -22,7 +22,7 @@ pub(super) fn answer(
     license: &License,
     before: &Activation,
     answered: &Answered,
-    health: Option<HealthUpdate<'_>>,
+    health: Option<&HealthUpdate>,
     heartbeat: &Heartbeat,
 ) -> Result<()> {
     let after = &answered.activation;

@@ -2,7 +2,7 @@ use kaching_base::ActivationId;
 use kaching_db::{self as db, Json, Param, Row, Sql, ToParam, Tx, params};
 use kaching_domain::Activation;
 
-use super::super::{Health, sql};
+use super::super::{ReportedHealth, sql};
 use crate::{
     entitlement::{
         self, LicenseVersion,
@@ -14,7 +14,7 @@ use crate::{
 /// An activation that is locked, and the version of its license, which is not.
 pub(super) struct LockedActivation {
     pub(super) activation: Activation,
-    pub(super) health: Option<Health>,
+    pub(super) health: Option<ReportedHealth>,
     pub(super) license: LicenseVersion,
 }
 
@@ -52,7 +52,7 @@ pub(super) fn lock_all(
 fn read(row: &Row<'_>) -> db::Result<LockedActivation> {
     let mut fields = Fields::of(row);
     Ok(LockedActivation {
-        health: fields.take::<Option<Json<Health>>>()?.map(|json| json.0),
+        health: fields.take::<Option<Json<ReportedHealth>>>()?.map(|json| json.0),
         license: read_license_version(&mut fields)?,
         activation: sql::read_next(&mut fields)?,
     })

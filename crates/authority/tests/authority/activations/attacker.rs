@@ -100,7 +100,8 @@ impl<'w> Play<'w> {
     async fn activations(&self) -> Vec<Activation> {
         let filter = ActivationFilter { license: Some(self.site.license), ..ActivationFilter::default() };
         let list = List { filter, limit: Some(200), ..List::default() };
-        self.world.authority.activations(&Sight::All, list).await.unwrap().items
+        let page = self.world.authority.activations(&Sight::All, list).await.unwrap();
+        page.items.into_iter().map(|one| one.activation).collect()
     }
 
     fn pick(&mut self, bound: usize) -> usize {

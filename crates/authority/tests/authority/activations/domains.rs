@@ -130,6 +130,7 @@ async fn an_operator_moves_to_a_domain_in_any_spelling() {
         assert_eq!(pointer.as_deref(), Some("/fingerprint"));
         assert!(detail.ends_with("use new.example"), "{detail}");
         let moved = world.authority.move_activation(operator(), old.id(), to("NEW.example.")).await.unwrap();
+        let moved = moved.activation;
         assert_eq!(moved.fingerprint.as_str(), "new.example");
         let activated = activate(&world, &site, &mut Installation::new("new.example")).await;
         assert_eq!(activated.activation.id, moved.id);
@@ -139,7 +140,8 @@ async fn an_operator_moves_to_a_domain_in_any_spelling() {
 
 async fn named(world: &World, word: &str) -> Vec<Activation> {
     let list = List { q: Some(word.to_owned()), ..List::<ActivationFilter>::default() };
-    world.authority.activations(&Sight::All, list).await.unwrap().items
+    let page = world.authority.activations(&Sight::All, list).await.unwrap();
+    page.items.into_iter().map(|one| one.activation).collect()
 }
 
 #[tokio::test]

@@ -39,7 +39,8 @@ async fn counted(world: &World, site: &Site) -> (u64, u64) {
     let filter = ActivationFilter { license: Some(site.license), ..ActivationFilter::default() };
     let list = List { limit: Some(200), filter, ..List::default() };
     let all = world.authority.activations(&Sight::All, list).await.unwrap().items;
-    let active: Vec<_> = all.iter().filter(|one| one.status == ActivationStatus::Active).collect();
+    let active: Vec<_> =
+        all.iter().map(|one| &one.activation).filter(|one| one.status == ActivationStatus::Active).collect();
     let nodes = active.iter().filter_map(|one| one.levels.get("nodes")).max();
     (active.len() as u64, nodes.copied().unwrap_or(0))
 }

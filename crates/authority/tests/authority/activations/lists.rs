@@ -26,7 +26,7 @@ async fn pages(world: &World, limit: u32, filter: ActivationFilter, q: &str) -> 
         loop {
             let page = world.authority.activations(&Sight::All, asked.clone()).await.unwrap();
             assert!(page.items.len() <= limit as usize);
-            found.extend(page.items.into_iter().map(|one| one.id));
+            found.extend(page.items.into_iter().map(|one| one.activation.id));
             match page.next {
                 Some(next) => asked.after = Some(next),
                 None => break,

@@ -17,7 +17,8 @@ async fn the_key_alone_moves_as_often_as_the_license_allows() {
         let site = Site::new(&world, 1, Draft { policy, ..Draft::default() }).await;
         let mut homes: Vec<_> = (0..4).map(|i| Installation::new(&format!("c{i}"))).collect();
         homes[0].activate(&world, &site).await.unwrap();
-        let first_move = world.authority.activation(&Sight::All, homes[0].id()).await.unwrap().last_seen_at;
+        let first_move = world.authority.activation(&Sight::All, homes[0].id()).await.unwrap();
+        let first_move = first_move.activation.last_seen_at;
         for i in 1..3 {
             let from = homes[i - 1].id();
             homes[i].move_from(&world, &site, from).await.unwrap();
@@ -108,7 +109,8 @@ async fn an_operator_moves_before_the_new_installation_asks() {
             (Installation::new("c1"), Installation::new("c2"), Installation::new("c3"));
         old.activate(&world, &site).await.unwrap();
         let to = MoveTo { fingerprint: "c2".to_owned(), kind: None, name: None };
-        let moved = world.authority.move_activation(operator(), old.id(), to.clone()).await.unwrap();
+        let moved =
+            world.authority.move_activation(operator(), old.id(), to.clone()).await.unwrap().activation;
         assert_eq!(counts(&world, &site).await, (1, 1));
         assert_eq!(refused(other.activate(&world, &site).await), ErrorCode::ActivationLimitReached);
         let activated = new.activate(&world, &site).await.unwrap();

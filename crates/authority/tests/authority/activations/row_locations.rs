@@ -52,10 +52,10 @@ async fn rows_are_found_at_the_location_of_their_id_and_elsewhere() {
     .await
     .unwrap();
     assert_eq!(laid(&db).await, [(0, 9), (0, 5)]);
-    let before = world.authority.activation(&Sight::All, one.id()).await.unwrap().last_seen_at;
+    let before = world.authority.activation(&Sight::All, one.id()).await.unwrap().activation.last_seen_at;
     world.clock.advance(kaching_base::Seconds(60));
     one.heartbeat(&world).await.unwrap_or_else(|_| panic!("it runs"));
-    let after = world.authority.activation(&Sight::All, one.id()).await.unwrap().last_seen_at;
+    let after = world.authority.activation(&Sight::All, one.id()).await.unwrap().activation.last_seen_at;
     assert_eq!((after, after > before), (world.clock.now(), true));
     // What comes then is laid by its id again.
     Installation::new("two").activate(&world, &site).await.unwrap_or_else(|_| panic!("a slot is free"));

@@ -272,7 +272,7 @@ pub fn read_lease(world: &World, lease: &str, request: Digest) -> Lease {
 }
 
 pub async fn shown(world: &World, id: ActivationId) -> Activation {
-    world.authority.activation(&Sight::All, id).await.unwrap()
+    world.authority.activation(&Sight::All, id).await.unwrap().activation
 }
 
 /// Returns the number of activations with a slot, and the count in the license's row.

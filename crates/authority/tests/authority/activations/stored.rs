@@ -264,7 +264,7 @@ async fn reports_of_a_product_about_itself_leave_one_entry_an_hour() {
             (&"2.4.60".into(), &"2.4.89".into())
         );
         assert_eq!(change["times"], 30);
-        let shown = world.authority.activation(&Sight::All, home.id()).await.unwrap();
+        let shown = world.authority.activation(&Sight::All, home.id()).await.unwrap().activation;
         assert_eq!(shown.version.as_deref(), Some("2.4.89"), "the reported version is stored immediately");
         world.clock.advance(Seconds(3600));
         world.authority.run_jobs().await.unwrap();

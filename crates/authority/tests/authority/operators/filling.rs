@@ -19,6 +19,7 @@ async fn filled_rows_are_found_like_created_ones() {
         let one = &filled[700];
         let search = |q: &str| List { q: Some(q.to_owned()), ..List::<ActivationFilter>::default() };
         let found = world.authority.activations(&Sight::All, search(&one.fingerprint)).await.unwrap().items;
+        let found: Vec<_> = found.into_iter().map(|found| found.activation).collect();
         assert_eq!(found.iter().map(|found| found.id).collect::<Vec<_>>(), [one.activation]);
         assert_eq!(found[0].fingerprint.as_str(), one.fingerprint);
         assert!(found[0].holds_slot(world.clock.now()), "it runs");

@@ -177,7 +177,9 @@ async fn read(name: &str, authority: &Authority, sight: &Sight, sides: &[Side; 2
         "licenses.find" => shown!(sides, side => a.find_license(sight, side.key.clone())),
         "licenses.list" => listed!(sides, sight, a.licenses(sight, List::default()), one => one.license.id),
         "activations.show" => shown!(sides, side => a.activation(sight, side.activation)),
-        "activations.list" => listed!(sides, sight, a.activations(sight, List::default()), one => one.id),
+        "activations.list" => {
+            listed!(sides, sight, a.activations(sight, List::default()), one => one.activation.id)
+        }
         "tokens.show" => shown!(sides, side => a.token(sight, side.token.clone())),
         "tokens.list" => listed!(sides, sight, a.tokens(sight, List::default()), one => one.id),
         "jobs.show" => shown!(sides, side => a.job(sight, side.job.clone())),
