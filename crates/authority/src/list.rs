@@ -84,7 +84,7 @@ struct Cursor {
 
 /// A list that was asked for, checked.
 pub(crate) struct Paging {
-    limit: usize,
+    pub(crate) limit: usize,
     pub(crate) sorting: &'static Sorting,
     pub(crate) descending: bool,
     after: Option<Cursor>,

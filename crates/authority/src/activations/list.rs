@@ -23,9 +23,9 @@ use crate::{
 static SORTINGS: [Sorting; 1] = [sorting!("created_at", "a.id")];
 
 /// Rows that one statement looks at where no index leads to those that match.
-const WINDOW: i64 = 20_000;
+const WINDOW: i64 = FEW;
 /// Such statements of one call. A page may be shorter than its limit afterwards, where others follow.
-const WINDOWS: u32 = 10;
+const WINDOWS: u32 = 200;
 
 /// A condition on the stored status. Lapsed activations are read in two parts, each in the order of the list, since no
 /// index would serve one condition for both.
@@ -93,16 +93,20 @@ impl Authority {
     ) -> Result<Page<ActivationDetails>> {
         self.read_in_sight("activations.list", sight, move |tx, now, sight| {
             let selection = Selection::of(tx, sight, list.filter.clone())?;
-            let mut list = list.clone();
-            let mut windows = 0;
-            loop {
-                let page = selection.page(tx, sight, &list, now)?;
-                windows += 1;
-                if !page.items.is_empty() || page.next.is_none() || windows == WINDOWS {
-                    return Ok(page);
+            let limit = Paging::new(&list, &SORTINGS)?.limit;
+            let mut rest = list.clone();
+            let mut items = Vec::new();
+            for _ in 0..WINDOWS {
+                let mut paging = Paging::new(&rest, &SORTINGS)?;
+                paging.limit = limit - items.len();
+                let page = selection.page(tx, sight, list.q.as_deref(), &paging, now)?;
+                items.extend(page.items);
+                rest.after = page.next;
+                if rest.after.is_none() || items.len() == limit {
+                    break;
                 }
-                list.after = page.next;
             }
+            Ok(Page { items, next: rest.after })
         })
         .await
     }
@@ -159,11 +163,11 @@ impl Selection {
         &self,
         tx: &mut Tx<'_>,
         sight: &Sight,
-        list: &List<ActivationFilter>,
+        q: Option<&str>,
+        paging: &Paging,
         now: Timestamp,
     ) -> Result<Page<ActivationDetails>> {
-        let paging = Paging::new(list, &SORTINGS)?;
-        let end = if self.looks_at_each() { sql::end_of_window(tx, &paging, WINDOW)? } else { None };
+        let end = if self.looks_at_each() { sql::end_of_window(tx, paging, WINDOW)? } else { None };
         let mut found = Vec::new();
         for written in Written::of(self.filter.status) {
             let mut sql = Sql::new(sql::SELECT_DETAILS);
@@ -174,7 +178,7 @@ impl Selection {
             sql.add_if(" and a.kind = ?", self.filter.kind.map(FingerprintKind::as_str));
             selection::conditions(&mut sql, &self.filter, self.owners, self.lead);
             let (few, many) = (few_words!("a.id"), many_words!("a.id"));
-            search::condition(tx, &mut sql, Noun::Activation, list.q.as_deref(), few, many)?;
+            search::condition(tx, &mut sql, Noun::Activation, q, few, many)?;
             sql.add_if(if paging.descending { " and a.id >= ?" } else { " and a.id <= ?" }, end);
             paging.finish(&mut sql);
             found.extend(tx.query_all(&sql, sql.params(), sql::read_details)?);

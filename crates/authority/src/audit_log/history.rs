@@ -10,7 +10,7 @@ use crate::{Result, Sight, customers, licenses};
 
 /// A history with at most so many targets is read by them. For a longer one the log is read, and each entry's target is
 /// looked up.
-const MOST_TARGETS: i64 = 10_000;
+const MOST_TARGETS: i64 = 2_000;
 
 /// The license or customer whose history is listed.
 #[derive(Clone, Copy)]

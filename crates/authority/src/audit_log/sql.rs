@@ -146,7 +146,7 @@ fn first_ids<'v>(
     paging: &Paging,
 ) -> Result<Vec<AuditId>> {
     let mut sql = Sql::new("select u.id from (");
-    let mut before = "select * from (select e.id from audit_entries e where ";
+    let mut before = " select * from (select e.id from audit_entries e where ";
     for value in values {
         sql.push(before).add(by.is(), params![value]);
         conditions(&mut sql, filter, Some(by));

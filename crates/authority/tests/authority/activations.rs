@@ -9,6 +9,7 @@ mod copies;
 mod credential;
 mod deactivation;
 mod domains;
+mod filters;
 mod in_use;
 mod leases;
 mod lifecycle;

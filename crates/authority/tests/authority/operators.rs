@@ -3,6 +3,7 @@
 mod catalogue;
 mod customers;
 mod filling;
+mod histories;
 mod idempotency;
 mod job_phases;
 mod jobs;

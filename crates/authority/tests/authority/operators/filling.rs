@@ -28,7 +28,7 @@ async fn filled_rows_are_found_like_created_ones() {
         assert_eq!(world.authority.activations(&Sight::All, list).await.unwrap().items.len(), 60);
 
         let shown = world.authority.license(&Sight::All, found[0].license.to_string()).await.unwrap();
-        assert_eq!(shown.license.active, 60);
+        assert_eq!((shown.license.active, shown.used_slots), (60, 60));
         assert!(shown.license.expires_at > like.license.expires_at, "they end at other times");
         let logged = entries(&world.authority, &one.activation.to_string()).await;
         assert_eq!(

@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, fs, path::Path};
 use kaching_authority::{
     Apply, ApplyPlan, AuditFilter, Authority, Error, LicenseFilter, LicenseKey, List, NewLicense, NewToken,
     Rights, Sight,
+    activations::ActivationFilter,
     domain::{Scope, licenses::Draft},
     fill::Fill,
 };
@@ -289,6 +290,14 @@ async fn filters_and_searches_reveal_nothing_out_of_sight() {
             let list = List { filter, ..List::default() };
             assert!(is_shown(authority.licenses(&Sight::All, list.clone()).await));
             assert!(!is_shown(authority.licenses(&sight, list).await));
+        }
+        for filter in [
+            ActivationFilter { product: Some(other.code.to_owned()), ..ActivationFilter::default() },
+            ActivationFilter { customer: Some("CUST-002".to_owned()), ..ActivationFilter::default() },
+        ] {
+            let list = List { filter, ..List::default() };
+            assert_eq!(authority.activations(&Sight::All, list.clone()).await.unwrap().items.len(), 2);
+            assert!(!is_shown(authority.activations(&sight, list).await));
         }
         for q in [other.key.expose().to_owned(), other.license.clone(), other.code.to_owned()] {
             let list = List { q: Some(q), ..List::default() };
