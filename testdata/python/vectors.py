@@ -1,6 +1,7 @@
 """A second implementation's opinion on the vectors in ../vectors: PyJWT on statements, Python's own library on the rest.
 
-Usage: vectors.py. Needs PyJWT and cryptography. Ends with an error at the first disagreement.
+Usage: vectors.py. Needs PyJWT and cryptography. Ends with an error at the first disagreement. lax.py shows that each rule
+for statements has a vector that nothing but this rule refuses.
 """
 
 import base64
@@ -10,6 +11,8 @@ import json
 import pathlib
 
 import jwt
+
+import lax
 
 VECTORS = pathlib.Path(__file__).parent.parent / "vectors"
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -21,6 +24,7 @@ def main() -> None:
     credentials(read("credential.json"))
     license_keys(read("license-keys.json"))
     print(f"PyJWT {jwt.__version__} and we agree: {verified} statements verified, by {' and '.join(ALGORITHMS)}")
+    print(lax.each_rule_is_missed(read("statements.json")))
 
 
 def read(name: str) -> dict:
@@ -46,8 +50,8 @@ def statements(vectors: dict) -> int:
             verified += 1
         elif case["outcome"] in ("signature", "not_compact", "unknown_key", "algorithm"):
             # Base64 in PyJWT is lenient, so a signature in another spelling is one that it takes.
-            if case["name"] not in ("padding", "bits set past the end of the signature", "a line break at the end",
-                                    "the other base64 alphabet", "white space inside"):
+            # A point of small order is one that it takes, too.
+            if case["rule"] != "V2" and case["name"] != "R is the neutral element":
                 refused(text, keys, case["name"])
     assert ALGORITHMS == ["EdDSA", "RS256"], ALGORITHMS
     return verified

@@ -15,7 +15,7 @@ pub use frame::Claims;
 pub(crate) use frame::{Frame, Framed};
 pub use kinds::{RefusalCode, StatementType, ValidationCode};
 pub(crate) use wire::numeric_date;
-use wire::{codes, known, known_code, limits, nullable_date, one_code};
+use wire::{codes, known, known_code, known_object, limits, nullable_date, object, one_code};
 
 /// The statement that an activation may run, for a while.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,11 +70,12 @@ pub struct Lease {
     #[serde(with = "nullable_date")]
     pub lic_exp: Option<Timestamp>,
     /// The times after which a missing renewal has an effect.
+    #[serde(deserialize_with = "object")]
     pub grace: Grace,
     /// The SHA-256 of the catalogue's body.
     pub cat: Digest,
     /// The end of the audit log.
-    #[serde(default, deserialize_with = "known", skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "known_object", skip_serializing_if = "Option::is_none")]
     pub log: Option<Checkpoint>,
 }
 

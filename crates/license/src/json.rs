@@ -13,6 +13,9 @@ use crate::Invalid;
 pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Invalid> {
     let malformed = |e: &dyn fmt::Display| Invalid::Claims(e.to_string());
     let text = std::str::from_utf8(bytes).map_err(|e| malformed(&e))?;
+    if !is_object(bytes) {
+        return Err(malformed(&"they are not an object"));
+    }
     let duplicate = Cell::new(false);
     let mut json = serde_json::Deserializer::from_str(text);
     match Once(&duplicate).deserialize(&mut json).and_then(|()| json.end()) {
@@ -20,6 +23,11 @@ pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Invalid> {
         Err(_) if duplicate.get() => Err(Invalid::DuplicateMember),
         Err(e) => Err(malformed(&e)),
     }
+}
+
+/// Whether a value is an object. An array would be read as the members of a structure in their order.
+pub(crate) fn is_object(bytes: &[u8]) -> bool {
+    bytes.trim_ascii_start().first() == Some(&b'{')
 }
 
 /// Walks a value; tells of a duplicate through its cell.

@@ -3,7 +3,7 @@
 use kaching_base::Base64Url;
 use serde::Deserialize;
 
-use crate::Invalid;
+use crate::{Invalid, json};
 
 /// No statement is longer, in bytes of its compact form.
 pub const MAX_STATEMENT: usize = 16 * 1024;
@@ -37,6 +37,9 @@ impl<'a> Compact<'a> {
             Some((message, decode(header)?, decode(payload)?, decode(signature)?))
         };
         let (message, header, payload, signature) = parts().ok_or(Invalid::NotCompact)?;
+        if !json::is_object(&header) {
+            return Err(Invalid::Header);
+        }
         let header = serde_json::from_slice(&header).map_err(|_| Invalid::Header)?;
         Ok(Self { header, payload, message, signature })
     }

@@ -3,7 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kaching_base::{Code, Limit, Limits, Timestamp};
-use serde::{Deserialize, Deserializer, de::Error};
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, Error},
+};
+use serde_json::{Map, Value};
 
 /// NumericDate in whole seconds.
 pub(crate) mod numeric_date {
@@ -46,6 +50,19 @@ fn moment<E: Error>(seconds: i64) -> Result<Timestamp, E> {
     }
 }
 
+/// A claim that is an object: an array would be read as its members in their order.
+pub(super) fn object<'de, D: Deserializer<'de>, T: DeserializeOwned>(d: D) -> Result<T, D::Error> {
+    let members = Map::deserialize(d)?;
+    T::deserialize(Value::Object(members)).map_err(Error::custom)
+}
+
+/// As [`object`], where it may be absent.
+pub(super) fn known_object<'de, D: Deserializer<'de>, T: DeserializeOwned>(
+    d: D,
+) -> Result<Option<T>, D::Error> {
+    object(d).map(Some)
+}
+
 /// A claim that may be absent but not null.
 pub(super) fn known<'de, D: Deserializer<'de>, T: Deserialize<'de>>(d: D) -> Result<Option<T>, D::Error> {
     T::deserialize(d).map(Some)
@@ -65,6 +82,7 @@ pub(super) fn codes<'de, D: Deserializer<'de>>(d: D) -> Result<BTreeSet<Code>, D
 }
 
 pub(super) fn limits<'de, D: Deserializer<'de>>(d: D) -> Result<Limits, D::Error> {
-    let limits = BTreeMap::<String, Limit>::deserialize(d)?;
-    Ok(limits.into_iter().map(|(name, limit)| (Code::verbatim(name), limit)).collect())
+    let limits = BTreeMap::<String, Map<String, Value>>::deserialize(d)?;
+    let limit = |members| Limit::deserialize(Value::Object(members)).map_err(Error::custom);
+    limits.into_iter().map(|(name, members)| Ok((Code::verbatim(name), limit(members)?))).collect()
 }

@@ -1,6 +1,8 @@
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use kaching_base::Timestamp;
 use kaching_license::{Moment, RootKey, Sign, StatementType, TrustedKeyset, encode};
 use serde_json::{Value, json};
+use sha2::Sha256;
 
 use crate::{
     file,
@@ -26,7 +28,7 @@ fn case(name: &'static str, text: String, outcome: &'static str) -> Case {
 fn changed(change: impl FnOnce(&mut Value)) -> String {
     let mut claims = serde_json::to_value(keyset()).unwrap();
     change(&mut claims);
-    payload(StatementType::Keyset, &claims.to_string(), &ed25519(keys::ROOT))
+    payload(StatementType::Keyset, claims.to_string(), &ed25519(keys::ROOT))
 }
 
 fn key(name: &'static str, outcome: &'static str, change: impl FnOnce(&mut Value)) -> Case {
@@ -36,7 +38,7 @@ fn key(name: &'static str, outcome: &'static str, change: impl FnOnce(&mut Value
 fn whole() -> Vec<Case> {
     let root = ed25519(keys::ROOT);
     let claims = serde_json::to_string(&keyset()).unwrap();
-    let head = |header: &Value| raw(&header.to_string(), &claims, |message| root.sign(message).unwrap());
+    let head = |header: &Value| raw(header.to_string(), &claims, |message| root.sign(message).unwrap());
     let other = ed25519(keys::OTHER_ROOT);
     let good = |name, held, moment, outcome| Case { held, moment, ..case(name, keyset_text(), outcome) };
     vec![
@@ -85,14 +87,46 @@ fn whole() -> Vec<Case> {
         case("keys that are an object", changed(|c| c["keys"] = json!({})), "claims"),
         case(
             "a version said twice",
-            payload(StatementType::Keyset, &claims.replacen('{', r#"{"version":9,"#, 1), &root),
+            payload(StatementType::Keyset, claims.replacen('{', r#"{"version":9,"#, 1), &root),
             "duplicate_member",
         ),
+        case("alg HS256, with the root's public key as secret", forged_by_hmac(), "algorithm"),
+        case("typ JWT", head(&json!({"alg": "EdDSA", "typ": "JWT", "kid": root.kid()})), "type"),
+        case("no signature", keyset_text().rsplit_once('.').unwrap().0.to_owned() + ".", "signature"),
+        case("an end that is text", changed(|c| c["exp"] = json!("never")), "claims"),
+        case("an end that is null", changed(|c| c["exp"] = Value::Null), "claims"),
+        case("a version with a fraction", changed(|c| c["version"] = json!(7.5)), "claims"),
+        case(
+            "an issuer that is an array",
+            changed(|c| c["iss"] = json!(["https://licenses.example.com"])),
+            "claims",
+        ),
+        case("claims that are an array", array(), "claims"),
         case("no keys at all", changed(|c| c["keys"] = json!([])), "valid"),
     ]
 }
 
+/// The claims of the usual keyset without their names.
+fn array() -> String {
+    let claims = serde_json::to_value(keyset()).unwrap();
+    let values: Vec<_> = claims.as_object().unwrap().values().cloned().collect();
+    payload(StatementType::Keyset, json!(values).to_string(), &ed25519(keys::ROOT))
+}
+
+fn forged_by_hmac() -> String {
+    let root = ed25519(keys::ROOT);
+    let header = json!({"alg": "HS256", "typ": "keyset+jwt", "kid": root.kid()}).to_string();
+    raw(header, serde_json::to_string(&keyset()).unwrap(), |message| {
+        let mut mac = Hmac::<Sha256>::new_from_slice(keys::root(keys::ROOT).as_bytes()).unwrap();
+        mac.update(message);
+        mac.finalize().into_bytes().to_vec()
+    })
+}
+
 fn listed() -> Vec<Case> {
+    // A point of order eight, and y = p + 1, another spelling of the neutral element.
+    let eight = "JuiVj8KyJ7BFw_SJ8u-Y8NXfrAXTxjM5sTgCiG1T_AU";
+    let neutral = "7v_______________________________________38";
     let weak = "AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
     let weak_kid = kaching_license::PublicKey::Ed25519({
         let mut identity = [0; 32];
@@ -113,6 +147,20 @@ fn listed() -> Vec<Case> {
         }),
         key("a key on another curve", "claims", |key| key["crv"] = json!("X25519")),
         key("a key cut short", "claims", |key| key["x"] = json!("AAAA")),
+        key("a key without use", "claims", |key| {
+            assert!(key.as_object_mut().unwrap().shift_remove("use").is_some())
+        }),
+        key("a key without purpose", "claims", |key| {
+            assert!(key.as_object_mut().unwrap().shift_remove("purpose").is_some())
+        }),
+        key("a purpose that is a number", "claims", |key| key["purpose"] = json!(1)),
+        key("nbf of a key is text", "claims", |key| key["nbf"] = json!("now")),
+        key("a key of another type", "claims", |key| key["kty"] = json!("EC")),
+        key("a key in base64 with padding", "claims", |key| {
+            key["x"] = json!(format!("{}=", key["x"].as_str().unwrap()));
+        }),
+        key("a key of order eight", "keyset_key", |key| point(key, eight)),
+        key("the neutral element in another spelling", "keyset_key", |key| point(key, neutral)),
         key("a key with which anybody can sign", "keyset_key", |key| {
             key["x"] = json!(weak);
             key["kid"] = json!(weak_kid.kid());
@@ -131,23 +179,55 @@ fn listed() -> Vec<Case> {
     ]
 }
 
+/// Makes it the key of these 32 bytes, by its right name.
+fn point(key: &mut Value, x: &str) {
+    let bytes: Vec<u8> = kaching_base::Base64Url::decode(x.as_bytes()).unwrap();
+    key["kid"] = json!(kaching_license::PublicKey::Ed25519(bytes.try_into().unwrap()).kid());
+    key["x"] = json!(x);
+}
+
 fn vectors() -> Value {
     let cases: Vec<_> = whole()
         .into_iter()
         .chain(listed())
         .map(|case| {
-            json!({"name": case.name, "moment": case.moment, "held": case.held, "outcome": case.outcome, "text": case.text})
+            let mut value =
+                json!({"name": case.name, "moment": case.moment, "held": case.held, "outcome": case.outcome});
+            let needs = case.name.contains("RSA").then_some("RS256");
+            for (member, text) in
+                [("rule", rule(&case)), ("needs", needs), ("text", Some(case.text.as_str()))]
+            {
+                if let Some(text) = text {
+                    value[member] = json!(text);
+                }
+            }
+            value
         })
         .collect();
     json!({
         "format": [
             "Every case: verify `text` as a keyset signed by one of `roots`; `held` is the version of the newest one verified before (null: none).",
             "`moment`: {now: NumericDate} must be before exp; {running: NumericDate} is not compared.",
-            "`outcome` is valid, or the first reason for which it is refused."
+            "`outcome` is valid, or the first reason for which it is refused; `rule` is the number of that rule in docs/protocol.md. `needs` is RS256 where a verifier of EdDSA alone has another outcome."
         ],
         "roots": [keys::root(keys::ROOT).to_string()],
         "cases": cases,
     })
+}
+
+/// Returns the number in docs/protocol.md of the rule that a case breaks.
+fn rule(case: &Case) -> Option<&'static str> {
+    match case.outcome {
+        "too_long" | "not_compact" | "header" | "type" | "algorithm" | "unknown_root" | "signature" => {
+            Some("K1")
+        }
+        "claims" if listed().iter().any(|key| key.name == case.name) => Some("K5"),
+        "claims" | "duplicate_member" => Some("K2"),
+        "keyset_outdated" => Some("K3"),
+        "keyset_expired" => Some("K4"),
+        "keyset_key" => Some("K6"),
+        _ => None,
+    }
 }
 
 fn check(roots: &[RootKey], case: &Value) {

@@ -8,6 +8,9 @@ use crate::{
     world::{NOW, at, code, keyset_text, lease, refusal, request},
 };
 
+/// The end of the usual keyset.
+const END: i64 = NOW - 3600 + 30 * 86_400;
+
 struct Case {
     name: &'static str,
     refusal: Refusal,
@@ -79,6 +82,14 @@ fn cases() -> Vec<Case> {
             r.rev = Some(4);
             r.aud = Some(code("caio"));
         }),
+        case("of another authority", "issuer", |r| {
+            r.rev = Some(4);
+            r.iss = "https://other.example.com".to_owned();
+        }),
+        Case {
+            now: END + 1,
+            ..case("after the keyset's end", "keyset_expired", |r| issued(r, END - NOW - 10))
+        },
         Case { now: NOW + 59, ..case("in its last second", "valid", |r| r.rev = Some(4)) },
         Case { now: NOW + 60, ..case("after 60 seconds", "expired", |r| r.rev = Some(4)) },
         Case { now: NOW - 61, ..case("before its time", "not_yet_valid", |r| r.rev = Some(4)) },
@@ -91,13 +102,23 @@ fn vectors() -> Value {
         .into_iter()
         .map(|case| {
             let text = encode(&case.refusal, &key).unwrap();
-            json!({"name": case.name, "now": case.now, "outcome": case.outcome, "text": text})
+            let mut value = json!({"name": case.name, "now": case.now, "outcome": case.outcome});
+            let rule = match case.outcome {
+                "valid" => None,
+                "outdated" => Some("E4"),
+                _ => Some("E3"),
+            };
+            if let Some(rule) = rule {
+                value["rule"] = json!(rule);
+            }
+            value["text"] = json!(text);
+            value
         })
         .collect();
     json!({
         "format": [
             "Every case: `text` is a refusal that was pushed at `now` (NumericDate) to a client that holds `lease`; `keyset` is verified against `root`.",
-            "`outcome` is valid: the client stops; or the first reason for which it takes no notice."
+            "`outcome` is valid: the client stops; or the first reason for which it takes no notice. `rule` is the number of that rule in docs/protocol.md."
         ],
         "root": keys::root(keys::ROOT).to_string(),
         "keyset": keyset_text(),

@@ -7,16 +7,24 @@ use serde_json::{Value, json};
 use crate::{
     file,
     keys::{self, ed25519},
-    world::{NOW, activation, at, changed, code, expected, keyset, keyset_text, lease, license, trusted},
+    world::{
+        NOW, activation, at, changed, code, expected, keyset, keyset_text, lease, license, needs, trusted,
+    },
 };
 
 mod circumstances;
 mod claims;
 mod form;
 mod header;
+mod json;
+mod near;
+mod optional;
+mod strict;
 mod valid;
+mod written;
 
-/// One statement, what is asked of it, and what must come out.
+/// One statement, what is asked of it, and what must come out; `rule` is the number in docs/protocol.md of the one that it
+/// breaks, where the outcome alone does not tell.
 struct Case {
     name: &'static str,
     typ: &'static str,
@@ -25,6 +33,7 @@ struct Case {
     /// What the verifier knows, where it differs from the usual.
     expected: Value,
     outcome: &'static str,
+    rule: Option<&'static str>,
 }
 
 const LEASE: &str = "lease+jwt";
@@ -40,7 +49,32 @@ fn running(offset: i64) -> Value {
 }
 
 fn case(name: &'static str, typ: &'static str, text: String, moment: Value, outcome: &'static str) -> Case {
-    Case { name, typ, text, moment, expected: json!({}), outcome }
+    Case { name, typ, text, moment, expected: json!({}), outcome, rule: None }
+}
+
+/// Returns the number in docs/protocol.md of the rule that a case breaks.
+fn rule(case: &Case) -> Option<&'static str> {
+    let by_outcome = match case.outcome {
+        "too_long" => "V1",
+        "not_compact" => "V2",
+        "header" => "V3",
+        "type" => "V4",
+        "unknown_key" => "V5",
+        "algorithm" => "V6",
+        "purpose" => "V7",
+        "signature" => "V8",
+        "duplicate_member" => "V9",
+        "claims" => "V10",
+        "issuer" => "V11",
+        "key_time" => "V12",
+        "audience" | "license" | "activation" | "fingerprint" => "V13",
+        "keyset_expired" => "V14",
+        "request" => "V15",
+        "expired" | "not_yet_valid" if case.moment == "answer" => "V16",
+        "expired" | "not_yet_valid" => "V17",
+        _ => return None,
+    };
+    Some(case.rule.unwrap_or(by_outcome))
 }
 
 fn knowing(name: &'static str, expected: Value, moment: Value, outcome: &'static str) -> Case {
@@ -63,10 +97,21 @@ fn of_length(length: usize) -> String {
 }
 
 fn cases() -> Vec<Case> {
-    [valid::cases(), header::cases(), form::cases(), claims::cases(), circumstances::cases()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        valid::cases(),
+        header::cases(),
+        written::cases(),
+        form::cases(),
+        strict::cases(),
+        json::cases(),
+        claims::cases(),
+        optional::cases(),
+        circumstances::cases(),
+        near::cases(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// The file of vectors, as these tests state it.
@@ -78,15 +123,23 @@ fn vectors() -> Value {
             for (member, value) in case.expected.as_object().unwrap() {
                 expected[member] = value.clone();
             }
-            json!({"name": case.name, "typ": case.typ, "moment": case.moment, "expected": expected,
-                   "outcome": case.outcome, "text": case.text})
+            let mut value = json!({"name": case.name, "typ": case.typ, "moment": case.moment,
+                "expected": expected, "outcome": case.outcome});
+            let more =
+                [("rule", rule(&case)), ("needs", needs(&case.text)), ("text", Some(case.text.as_str()))];
+            for (member, text) in more {
+                if let Some(text) = text {
+                    value[member] = json!(text);
+                }
+            }
+            value
         })
         .collect();
     json!({
         "format": [
             "Every case: verify `text` as a statement of type `typ`, with `keyset` as verified against `root`; `expected` holds what the verifier knows (null: not compared).",
             "`moment`: {now: NumericDate} between nbf and exp; {running: NumericDate} until run_until, for a lease verified before; answer: as of its own iat, and req must be the expected one; inspect: without times.",
-            "`outcome` is valid, or the first reason for which it is refused.",
+            "`outcome` is valid, or the first reason for which it is refused; `rule` is the number of that rule in docs/protocol.md. `needs` is RS256 where a verifier of EdDSA alone has another outcome.",
             "Private keys: Ed25519 seeds are one byte 32 times (root 1, lease 3, file 4, audit 5, retired 6, stranger 7); RSA in rsa-3072.json. They protect nothing."
         ],
         "root": keys::root(keys::ROOT).to_string(),

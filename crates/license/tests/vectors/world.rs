@@ -7,8 +7,8 @@ use kaching_base::{
     Seconds, Timestamp,
 };
 use kaching_license::{
-    Checkpoint, Digest, Expected, Grace, Jwk, KeyPurpose, Keyset, Lease, Moment, PublicKey, Refusal, Sign,
-    StatementType, TrustedKeyset, Validation, ValidationCode, encode, not_before, request_hash,
+    Checkpoint, Claims, Digest, Expected, Grace, Jwk, KeyPurpose, Keyset, Lease, Moment, PublicKey, Refusal,
+    Sign, StatementType, TrustedKeyset, Validation, ValidationCode, encode, not_before, request_hash,
 };
 use serde_json::{Value, json};
 
@@ -166,27 +166,47 @@ pub(crate) fn expected() -> Expected<'static> {
 }
 
 /// A statement of any header and payload.
-pub(crate) fn raw(header: &str, payload: &str, sign: impl FnOnce(&[u8]) -> Vec<u8>) -> String {
-    let message = format!("{}.{}", Base64Url(header), Base64Url(payload));
+pub(crate) fn raw(
+    header: impl AsRef<[u8]>,
+    payload: impl AsRef<[u8]>,
+    sign: impl FnOnce(&[u8]) -> Vec<u8>,
+) -> String {
+    signed(format!("{}.{}", Base64Url(header), Base64Url(payload)), sign)
+}
+
+/// A statement of any two parts.
+pub(crate) fn signed(message: String, sign: impl FnOnce(&[u8]) -> Vec<u8>) -> String {
     let signature = sign(message.as_bytes());
     format!("{message}.{}", Base64Url(signature))
 }
 
 /// A statement of any payload, under the header that its key writes.
-pub(crate) fn payload(r#type: StatementType, payload: &str, signer: &dyn Sign) -> String {
+pub(crate) fn payload(r#type: StatementType, payload: impl AsRef<[u8]>, signer: &dyn Sign) -> String {
     let header = json!({"alg": signer.algorithm(), "typ": r#type.as_str(), "kid": signer.kid()}).to_string();
     raw(&header, payload, |message| signer.sign(message).unwrap())
 }
 
 /// The usual lease with a change, signed as it should be.
 pub(crate) fn changed(change: impl FnOnce(&mut Value)) -> String {
-    let mut claims = serde_json::to_value(lease()).unwrap();
+    changed_claims(&lease(), change)
+}
+
+/// A statement with a change, signed as it should be.
+pub(crate) fn changed_claims<C: Claims>(claims: &C, change: impl FnOnce(&mut Value)) -> String {
+    let mut claims = serde_json::to_value(claims).unwrap();
     change(&mut claims);
-    payload(StatementType::Lease, &claims.to_string(), &keys::ed25519(keys::LEASE))
+    payload(C::TYPE, claims.to_string(), &keys::ed25519(keys::LEASE))
+}
+
+/// What a case needs of a verifier besides EdDSA: nothing, or the algorithm of the key that it names.
+pub(crate) fn needs(statement: &str) -> Option<&'static str> {
+    let header = statement.split('.').next().and_then(|header| Base64Url::decode(header.as_bytes()))?;
+    let header: Value = serde_json::from_slice(&header).ok()?;
+    (header["kid"] == keys::rsa().kid()).then_some("RS256")
 }
 
 /// The usual lease under another header, signed as it should be.
 pub(crate) fn headed(header: &Value) -> String {
     let claims = serde_json::to_string(&lease()).unwrap();
-    raw(&header.to_string(), &claims, |message| keys::ed25519(keys::LEASE).sign(message).unwrap())
+    raw(header.to_string(), &claims, |message| keys::ed25519(keys::LEASE).sign(message).unwrap())
 }

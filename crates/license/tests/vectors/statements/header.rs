@@ -14,15 +14,14 @@ pub(super) fn cases() -> Vec<Case> {
     let head = |alg: &str, typ: &str| json!({"alg": alg, "typ": typ, "kid": kid});
     let hmac = |secret: Vec<u8>| {
         let header = json!({"alg": "HS256", "typ": LEASE, "kid": kid}).to_string();
-        raw(&header, &serde_json::to_string(&lease()).unwrap(), |message| {
+        raw(&header, serde_json::to_string(&lease()).unwrap(), |message| {
             let mut mac = Hmac::<Sha256>::new_from_slice(&secret).unwrap();
             mac.update(message);
             mac.finalize().into_bytes().to_vec()
         })
     };
     let public = serde_json::to_string(&keyset().keys[0]).unwrap().into_bytes();
-    let none =
-        raw(&head("none", LEASE).to_string(), &serde_json::to_string(&lease()).unwrap(), |_| Vec::new());
+    let none = raw(head("none", LEASE).to_string(), serde_json::to_string(&lease()).unwrap(), |_| Vec::new());
     let mut crit = head("EdDSA", LEASE);
     crit["crit"] = json!(["exp"]);
     let twice = format!(r#"{{"alg":"EdDSA","typ":"lease+jwt","kid":"{kid}","kid":"{kid}"}}"#);

@@ -1,11 +1,11 @@
 use kaching_base::{Code, ErrorCode};
-use kaching_license::{MAX_STATEMENT, RefusalCode, ValidationCode, encode};
+use kaching_license::{MAX_STATEMENT, RefusalCode, StatementType, ValidationCode, encode};
 use serde_json::{Value, json};
 
 use super::{Case, LEASE, REFUSAL, VALIDATION, case, good, now, of_length, running};
 use crate::{
     keys::{self, ed25519, rsa},
-    world::{changed, checkpoint, lease, refusal, validation},
+    world::{changed, checkpoint, lease, payload, refusal, validation},
 };
 
 pub(super) fn cases() -> Vec<Case> {
@@ -48,6 +48,8 @@ pub(super) fn cases() -> Vec<Case> {
         case("running offline, at its last moment", LEASE, good(), running(end), "valid"),
         case("looked at years later", LEASE, good(), json!("inspect"), "valid"),
         case("unknown claims are ignored", LEASE, changed(unknown_claims), now(1), "valid"),
+        case("names and texts with escapes", LEASE, escaped(), now(1), "valid"),
+        case("white space between the claims", LEASE, spaced(), now(1), "valid"),
         case("16 KiB", LEASE, of_length(MAX_STATEMENT), now(1), "valid"),
         case("a refusal", REFUSAL, encode(&refusal(), &key).unwrap(), answer(), "valid"),
         case("a refusal by RS256", REFUSAL, encode(&refusal(), &rsa()).unwrap(), answer(), "valid"),
@@ -69,6 +71,21 @@ pub(super) fn cases() -> Vec<Case> {
         case("a validation in grace", VALIDATION, encode(&in_grace, &key).unwrap(), answer(), "valid"),
         case("a validation that says no", VALIDATION, encode(&no, &key).unwrap(), answer(), "valid"),
     ]
+}
+
+fn escaped() -> String {
+    let text = serde_json::to_string(&lease()).unwrap();
+    let text = text.replacen("\"aud\"", r#""\u0061ud""#, 1).replacen("chorus", r"\u0063horus", 1);
+    payload(
+        StatementType::Lease,
+        text.replacen('{', r#"{"x":"a\u0000\ud83d\ude00/\/","#, 1),
+        &ed25519(keys::LEASE),
+    )
+}
+
+fn spaced() -> String {
+    let text = serde_json::to_string_pretty(&lease()).unwrap();
+    payload(StatementType::Lease, format!("\r\n\t {text}\n"), &ed25519(keys::LEASE))
 }
 
 fn unknown_claims(claims: &mut Value) {
