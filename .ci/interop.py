@@ -6,6 +6,7 @@ and of an RS256 product on the command line, activates both over HTTP, and check
 
 import json
 import os
+import pathlib
 import secrets
 import socket
 import subprocess
@@ -64,6 +65,9 @@ def check(kaching: str, data: str, url: str, algorithm: str) -> None:
     assert header["typ"] == "lease+jwt" and header["alg"] == algorithm, header
     assert claims["sub"] == made["id"] and claims["plan"] == "team", claims
 
+    if algorithm == "EdDSA":
+        documented(lease, url, code)
+
     # It is the signature and the claims that PyJWT judges, not the shape alone.
     text, signature = lease.rsplit(".", 1)
     forged = text + "." + ("A" if signature[0] != "A" else "B") + signature[1:]
@@ -71,6 +75,21 @@ def check(kaching: str, data: str, url: str, algorithm: str) -> None:
     refused(jwt.InvalidAudienceError, lease, key.key, **{**expected, "audience": "another"})
     refused(jwt.InvalidIssuerError, lease, key.key, **{**expected, "issuer": "http://another"})
     print(f"PyJWT {jwt.__version__} verifies our {algorithm} lease by the published JWKS, and refuses a forged one")
+
+
+def documented(lease: str, url: str, product: str) -> None:
+    """The lines of docs/integrate.md verify a lease as they are, but for the names of authority and product."""
+    page = (pathlib.Path(__file__).parents[1] / "docs" / "integrate.md").read_text(encoding="utf-8")
+    lines = page.split("```python\n")[1].split("```")[0]
+    lines = lines.replace("http://127.0.0.1:7700", url).replace('"chorus"', repr(product))
+    found = {"lease": lease}
+    exec(lines, found)
+    assert found["claims"]["aud"] == product, found["claims"]
+    try:
+        exec(lines, {"lease": jwt.encode({"aud": product}, "secret" * 8, headers={"kid": "x", "typ": "refusal+jwt"})})
+    except ValueError:
+        return
+    sys.exit("the lines of docs/integrate.md take a refusal for a lease")
 
 
 def refused(error: type, *args, **expected) -> None:

@@ -38,6 +38,63 @@ fn files_that_the_architecture_names_exist() {
     none_found("ARCHITECTURE.md names only files and folders that exist", missing);
 }
 
+/// The page numbers its rules (`**V3**`). Its last table has a row for each, with what shows it: `FILE.json: NAME` is a vector,
+/// `test_client.py: NAME` a function of the Python client's tests, `crates/…rs: NAME` a test of the Rust client.
+#[test]
+fn each_rule_of_the_protocol_names_what_shows_it() {
+    let page = workspace::read("docs/protocol.md");
+    let (text, table) = page.split_once("## What proves each rule\n").expect("the last section");
+    let numbered = |line: &str| {
+        let number = line.strip_prefix("| **")?.split("**").next()?;
+        number.ends_with(|c: char| c.is_ascii_digit()).then(|| number.to_owned())
+    };
+    let rules: Vec<_> = text.lines().filter_map(numbered).collect();
+    assert!(rules.len() > 60, "only {} rules found", rules.len());
+    let mut findings = Vec::new();
+    let mut shown = Vec::new();
+    for row in table.lines().filter(|line| line.starts_with("| ")).skip(1) {
+        let cells: Vec<_> = row.split('|').map(str::trim).collect();
+        shown.push(cells[1].to_owned());
+        let named: Vec<_> = cells[3].split('`').skip(1).step_by(2).collect();
+        if named.is_empty() {
+            findings.push(format!("{}: nothing shows it", cells[1]));
+        }
+        let missing = named.into_iter().filter(|word| !is_shown(word));
+        findings.extend(missing.map(|word| format!("{}: there is no {word}", cells[1])));
+    }
+    let unshown = rules.iter().filter(|rule| shown.iter().filter(|other| other == rule).count() != 1);
+    findings.extend(unshown.map(|rule| format!("{rule}: not one row")));
+    findings.extend(shown.iter().filter(|rule| !rules.contains(rule)).map(|rule| format!("{rule}: no rule")));
+    for file in ["statements.json", "keysets.json", "pushed.json"] {
+        let broken = vectors(file).into_iter().filter_map(|case| Some(case["rule"].as_str()?.to_owned()));
+        let unknown = broken.filter(|rule| !rules.contains(rule));
+        findings.extend(unknown.map(|rule| format!("{file}: there is no rule {rule}")));
+    }
+    none_found("docs/protocol.md says what shows each rule, and that exists", findings);
+}
+
+fn vectors(file: &str) -> Vec<serde_json::Value> {
+    let file: serde_json::Value =
+        serde_json::from_str(&workspace::read(&format!("testdata/vectors/{file}"))).expect("JSON");
+    file["cases"].as_array().expect("cases").clone()
+}
+
+fn is_shown(word: &str) -> bool {
+    let (file, name) = word.split_once(": ").map_or((word, None), |(file, name)| (file, Some(name)));
+    match (file, name) {
+        ("test_client.py", Some(name)) => {
+            workspace::read("examples/python/test_client.py").contains(&format!("    def {name}(self):"))
+        }
+        (file, Some(name)) if file.starts_with("crates/") => {
+            let test = format!("#[test]\n{{}}fn {name}() {{");
+            let text = workspace::read(file);
+            ["", "    "].iter().any(|indent| text.contains(&test.replace("{}", indent)))
+        }
+        (file, Some(name)) => vectors(file).iter().any(|case| case["name"] == name),
+        (file, None) => !vectors(file).is_empty(),
+    }
+}
+
 #[test]
 fn the_settings_are_documented_as_they_are() {
     let settings = workspace::read("crates/server/src/config.default.toml");

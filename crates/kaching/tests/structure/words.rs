@@ -61,7 +61,7 @@ fn a_phrase_is_found_in_comments_and_names() {
 fn documents() -> Vec<String> {
     let readme = |path: &String| path.ends_with("/README.md");
     let at_the_root =
-        ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "testdata/README.md"];
+        ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "testdata/vectors/README.md"];
     let mut found: Vec<_> = at_the_root.map(str::to_owned).into();
     found.extend(workspace::files("docs", "md"));
     found.extend(workspace::files("crates", "md").into_iter().filter(readme));
