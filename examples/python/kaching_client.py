@@ -143,7 +143,7 @@ class Client:  # of one installation, used by one thread that calls `step` again
             self.durable = self.disk["number"], self.disk["nonce"]
         except OSError: self.disk["number"], self.disk["nonce"] = self.durable  # the last heartbeat is repeated [H6]
     def send(self, method, path, body=None, number=None, lease=None, timeout=10):  # a number means: with the credential
-        data = json.dumps(body).encode() if body else b""
+        data, self.retry_after = json.dumps(body).encode() if body else b"", 0
         req, header = sign(None if number is None else self.disk["credential"], number, method, path, data)
         head = {"Authorization": header or f"Bearer {lease}"} if header or lease else {}
         try:
@@ -223,8 +223,7 @@ class Client:  # of one installation, used by one thread that calls `step` again
         self.lease = self.disk["lease"] = None
         self.save()
         _, status, _ = self.send("POST", "/v1/deactivate", {"nonce": secrets.token_urlsafe(16)}, 0)  # [S2]
-        if status == 204: self.disk["credential"] = None
-        self.save()
+        if status == 204: self.disk.update(credential=None), self.save()
     def step(self, longest=45):  # makes the call that is due, or waits for changes; gives the state
         left = min(longest, self.due - self.boot())
         try:
@@ -246,5 +245,6 @@ class Client:  # of one installation, used by one thread that calls `step` again
         if grace["mode"] != "block": return "degraded"
         return "refused" if self.stopped() or end is not None and end + grace["expiry_s"] <= now else "unknown"  # [M3]
     def allows(self, feature):  # [L1] [M2]
-        mode = "advise" if self.runs() else self.lease["grace"]["mode"] if self.lease else "block"
-        return mode != "block" and feature in (self.lease["features"] if mode == "advise" else self.lease["grace"]["keep"])
+        mode, keep = (self.lease["grace"][k] for k in ("mode", "keep")) if self.lease else ("block", [])
+        kept = self.runs() or mode == "advise" or mode == "degrade" and feature in keep
+        return bool(kept) and feature in self.lease["features"]
