@@ -76,7 +76,7 @@ impl Authority {
         let keys = self.keys();
         self.read_in_sight("audit.list", sight, move |tx, _, sight| {
             let histories = History::named(tx, sight, &list.filter)?;
-            let source = Source::of(tx, &list.filter, &histories)?;
+            let source = EntrySource::of(tx, &list.filter, &histories)?;
             let mut page = page(tx, &source, &list)?;
             if *sight != Sight::All || !histories.is_empty() {
                 page = shown(tx, sight, &histories, &source, list.clone(), page)?;
@@ -93,14 +93,14 @@ impl Authority {
 }
 
 /// The entries among which the list looks for its own.
-enum Source {
+enum EntrySource {
     /// The whole log.
     Log,
     /// Entries with one of these values in an indexed column.
     Values(Column, Vec<String>),
 }
 
-impl Source {
+impl EntrySource {
     fn of(tx: &mut Tx<'_>, filter: &AuditFilter, histories: &[History]) -> Result<Self> {
         if let Some(target) = &filter.target {
             return Ok(Self::Values(Column::Target, vec![target.clone()]));
@@ -121,11 +121,11 @@ impl Source {
 }
 
 /// Returns one page of the source.
-fn page(tx: &mut Tx<'_>, source: &Source, list: &List<AuditFilter>) -> Result<Page<AuditRecord>> {
+fn page(tx: &mut Tx<'_>, source: &EntrySource, list: &List<AuditFilter>) -> Result<Page<AuditRecord>> {
     let paging = Paging::new(list, &SORTINGS)?;
     let found = match source {
-        Source::Log => sql::of_log(tx, &list.filter, &paging)?,
-        Source::Values(by, values) => sql::of_values(tx, *by, values, &list.filter, &paging)?,
+        EntrySource::Log => sql::of_log(tx, &list.filter, &paging)?,
+        EntrySource::Values(by, values) => sql::of_values(tx, *by, values, &list.filter, &paging)?,
     };
     Ok(paging.page(found, |record| (Key::None, *record.id.as_bytes())))
 }
@@ -137,7 +137,7 @@ fn shown(
     tx: &mut Tx<'_>,
     sight: &Sight,
     histories: &[History],
-    source: &Source,
+    source: &EntrySource,
     mut list: List<AuditFilter>,
     mut next: Page<AuditRecord>,
 ) -> Result<Page<AuditRecord>> {

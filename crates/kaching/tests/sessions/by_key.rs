@@ -70,6 +70,10 @@ fn every_command_finds_a_license_by_its_key_and_sends_no_key_in_a_url() {
     assert_eq!(kaching.json(&[&["license", "key", key][..], &far].concat())["key"], key);
     let list = kaching.json(&[&["activation", "list", "--license", key][..], &far].concat());
     assert!(list["items"].as_array().unwrap().is_empty());
+    let list = kaching.json(&[&["activation", "list", "--search", key][..], &far].concat());
+    assert!(list["items"].as_array().unwrap().is_empty());
+    let list = kaching.json(&[&["audit", "list", "--license", key][..], &far].concat());
+    assert!(list["items"].as_array().unwrap().iter().any(|entry| entry["target"] == id));
     let pasted = format!("“{}”", key.replace('-', "–"));
     for search in [key, &pasted] {
         let found = kaching.json(&[&["license", "list", "--search", search][..], &far].concat());

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod events;
+mod filters;
 mod hostile;
 mod jobs;
 mod keys_in_urls;
