@@ -29,6 +29,21 @@ fn documented_commands_are_there() {
     assert!(shown > 30, "only {shown} commands found");
 }
 
+/// The page shows parts of the example as they are.
+#[test]
+fn the_example_of_a_test_is_shown_as_it_is() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let read = |path: &str| std::fs::read_to_string(root.join(path)).expect("a document");
+    let (page, example) = (read("docs/integrate.md"), read("examples/python/test_product.py"));
+    let (_, shown) = page.split_once("```python\nclass ProductTest").expect("the example");
+    let shown = format!("class ProductTest{}", shown.split("```").next().unwrap_or_default());
+    let parts: Vec<&str> = shown.split("\n\n").collect();
+    assert!(parts.len() > 2, "{shown}");
+    for part in parts {
+        assert!(example.contains(part.trim_end()), "examples/python/test_product.py has no\n{part}");
+    }
+}
+
 /// The help of each command, read once.
 #[derive(Default)]
 struct Helps(BTreeMap<Vec<String>, String>);
