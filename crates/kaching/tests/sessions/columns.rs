@@ -26,8 +26,8 @@ const LISTS: [&str; 5] = [
     "token list",
 ];
 
-/// Runs a command in a terminal of this width, without colours, and returns what the terminal shows.
-fn shown(kaching: &Kaching, line: &str, width: u16, columns: Option<&str>) -> String {
+/// Returns both ends of a terminal of this width: the one that reads what it shows, and the one for a process.
+pub(crate) fn terminal(width: u16) -> (fs::File, fs::File) {
     let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     grantpt(&terminal).unwrap();
     unlockpt(&terminal).unwrap();
@@ -35,6 +35,12 @@ fn shown(kaching: &Kaching, line: &str, width: u16, columns: Option<&str>) -> St
     tcsetwinsize(&terminal, size).unwrap();
     let name = ptsname(&terminal, Vec::new()).unwrap().into_string().unwrap();
     let screen = fs::File::options().read(true).write(true).open(name).unwrap();
+    (fs::File::from(terminal), screen)
+}
+
+/// Runs a command in a terminal of this width, without colours, and returns what the terminal shows.
+fn shown(kaching: &Kaching, line: &str, width: u16, columns: Option<&str>) -> String {
+    let (mut terminal, screen) = terminal(width);
     let mut command = kaching.command();
     command.args(line.split(' ')).env("NO_COLOR", "1").stdout(screen).stderr(Stdio::piped());
     if let Some(columns) = columns {
@@ -44,7 +50,7 @@ fn shown(kaching: &Kaching, line: &str, width: u16, columns: Option<&str>) -> St
     // Dropping the command closes the other end of the terminal, which ends the reading with an error.
     drop(command);
     let mut seen = Vec::new();
-    let _ = fs::File::from(terminal).read_to_end(&mut seen);
+    let _ = terminal.read_to_end(&mut seen);
     assert!(child.wait().unwrap().success(), "{line}");
     String::from_utf8(seen).unwrap().replace("\r\n", "\n")
 }

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeSet,
     fs,
-    io::{BufRead as _, BufReader},
+    io::{BufRead as _, BufReader, Read as _},
     path::Path,
     process::Stdio,
 };
@@ -12,6 +12,7 @@ use kaching_authority::fill::Fill;
 use serde_json::{Value, json};
 
 use crate::{
+    columns::terminal,
     kaching::{Kaching, Said},
     serve::Server,
 };
@@ -193,6 +194,22 @@ fn an_export_whose_reader_leaves_ends_quietly() {
         assert_eq!(said.code, 1, "{format}");
         assert!(said.err.contains("could not be written"), "{format}: {}", said.err);
     }
+}
+
+#[test]
+fn a_terminal_shows_the_number_of_rows_and_none_of_it_at_the_end() {
+    let kaching = Kaching::new();
+    kaching.json(&["seed"]);
+    let (mut terminal, screen) = terminal(80);
+    let mut command = kaching.command();
+    command.args(["customer", "list", "--format", "csv"]).stdout(Stdio::piped()).stderr(screen);
+    let done = command.spawn().unwrap().wait_with_output().unwrap();
+    // Dropping the command closes the other end of the terminal, which ends the reading with an error.
+    drop(command);
+    let mut seen = Vec::new();
+    let _ = terminal.read_to_end(&mut seen);
+    let (seen, rows) = (String::from_utf8(seen).unwrap(), csv_rows(str::from_utf8(&done.stdout).unwrap()).1);
+    assert_eq!(seen, format!("\r\u{1b}[2K{} rows\r\u{1b}[2K", rows.len()));
 }
 
 /// The licenses of the measured export: by default enough for twenty pages.

@@ -186,7 +186,7 @@ fn words(line: &str) -> Vec<String> {
 
 /// `lic_` and 26 symbols.
 pub(crate) fn id(text: &str) -> Option<(&str, usize)> {
-    const KINDS: [&str; 7] = ["prd_", "pln_", "cus_", "lic_", "act_", "tok_", "aud_"];
+    const KINDS: [&str; 8] = ["prd_", "pln_", "cus_", "lic_", "act_", "tok_", "aud_", "req_"];
     let id = text.get(..30).filter(|id| KINDS.iter().any(|kind| id.starts_with(kind)))?;
     id[4..].bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()).then_some((id, 30))
 }
