@@ -23,7 +23,7 @@ impl FromStr for ActorFilter {
             (Some(kind), None) => Ok(Self::Kind(kind)),
             (Some(_), Some(id)) if !id.contains(char::is_control) => Ok(Self::One(text.to_owned())),
             _ => Err(ParseError::new(format!(
-                "an actor is {}, or one of them with its id, as in local:0 or token:tok_…",
+                "an actor is one of {}, or one of them with its id, as in local:0",
                 Actor::KINDS.join(", ")
             ))),
         }

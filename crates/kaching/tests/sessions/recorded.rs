@@ -49,7 +49,9 @@ fn a_license_from_the_first_product_to_its_end() {
     kaching.record("license list");
     kaching.record("license list --archived");
     kaching.record(&format!("audit list --target {id} --action license.suspend"));
-    kaching.record(&format!("audit list --license {id} --actor local --since 2026-01-01 --rows 2"));
+    kaching.record(&format!(
+        "audit list --license {id} --actor local --since 2026-01-01 --action license.reinstate"
+    ));
     kaching.record("audit list --customer CUST-001 --until 2026-01-01");
     kaching.record("audit list --actor root");
     kaching.record("audit list --since yesterday");
@@ -66,7 +68,7 @@ fn sample_data() {
     kaching.record("feature list --product chorus --sort code");
     kaching.record("customer list --search acme");
     kaching.record("license list --state suspended");
-    kaching.record("activation list --product chorus --kind cluster --rows 2");
+    kaching.record("activation list --product chorus --kind cluster --customer CUST-005");
     kaching.record("activation list --health down");
     kaching.record("activation list --address somewhere");
     kaching.record("reminders");
