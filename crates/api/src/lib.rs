@@ -15,6 +15,7 @@ mod features;
 mod heartbeat;
 mod jobs;
 mod keys;
+mod license_batch;
 mod licenses;
 mod list;
 mod list_edit;
@@ -47,6 +48,7 @@ pub use features::{Feature, FeatureCreate, FeatureEdit};
 pub use heartbeat::{Health, HealthStatus, HeartbeatAnswer, HeartbeatRequest, LogPosition, Usage};
 pub use jobs::{Job, JobState};
 pub use keys::{ChangedIssuer, IssuerChange, Key, KeyCreate, KeyPurpose, Root, WithdrawnKey};
+pub use license_batch::{LicenseBatch, LicenseBatchCreate};
 pub use licenses::{
     At, Binding, FindRequest, License, LicenseCreate, LicenseEdit, LicenseKeyAnswer, LicenseKeysRequest,
     LicenseState, LicenseStatus, ProductLicense, RekeyRequest, RenewRequest, RevokeRequest, Scheduled, Start,

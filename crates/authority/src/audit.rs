@@ -1,6 +1,7 @@
 //! Audit entries: the record of one change or refusal, written in its transaction.
 
 mod entry;
+mod several;
 
 use std::mem;
 
@@ -15,6 +16,7 @@ use crate::{
 };
 
 pub(crate) use entry::Entry;
+pub(crate) use several::append_all;
 
 /// An entry holds at most this many bytes: a tile's entry has a length of two bytes (C2SP tlog-tiles).
 const MAX_LENGTH: usize = 65_535;
@@ -78,6 +80,21 @@ impl Op {
     }
 }
 
+/// An entry as it is stored: the exact bytes that are hashed, and its personal data for a table of its own.
+struct AuditRow {
+    id: AuditId,
+    target: Option<String>,
+    body: String,
+    private: Option<PrivateRow>,
+}
+
+/// Sealed personal data.
+struct PrivateRow {
+    customer: Option<CustomerId>,
+    salt: [u8; 32],
+    payload: Vec<u8>,
+}
+
 /// Appends an entry with the exact bytes that are hashed, and its personal data in a table of its own.
 pub(crate) fn append(
     tx: &mut Tx<'_>,
@@ -86,6 +103,25 @@ pub(crate) fn append(
     target: Option<String>,
     entry: Entry,
 ) -> Result<()> {
+    let row = row_of(op, action, target, entry)?;
+    if let Some(PrivateRow { customer, salt, payload }) = row.private {
+        tx.execute(
+            "insert into audit_private (id, customer, salt, payload) values (?1, ?2, ?3, ?4)",
+            params![row.id, customer, salt, payload],
+        )?;
+    }
+    tx.execute(
+        "insert into audit_entries (id, epoch, at, action, target, body) values (?1, ?2, ?3, ?4, ?5, ?6)",
+        params![row.id, epoch(op), op.now, action, row.target.as_deref(), row.body],
+    )?;
+    Ok(())
+}
+
+fn epoch(op: &Op) -> i64 {
+    i64::try_from(op.keys.epoch).unwrap_or(i64::MAX)
+}
+
+fn row_of(op: &mut Op, action: &str, target: Option<String>, entry: Entry) -> Result<AuditRow> {
     let id: AuditId = op.id();
     let mut personal = entry.private;
     if let Some(address) = op.cx.address {
@@ -94,9 +130,12 @@ pub(crate) fn append(
             members.insert("address".to_owned(), address.to_string().into());
         }
     }
-    let private = match personal {
-        Some(data) => Some(store_private(tx, op, id, entry.customer, &data)?),
-        None => None,
+    let (hash, private) = match personal {
+        Some(data) => {
+            let (hash, row) = seal_private(op, id, entry.customer, &data)?;
+            (Some(hash), Some(row))
+        }
+        None => (None, None),
     };
     let body = EntryBody {
         id,
@@ -104,49 +143,33 @@ pub(crate) fn append(
         target: target.as_deref(),
         code: entry.refused,
         change: &entry.change,
-        private: private.as_deref(),
+        private: hash.as_deref(),
     };
-    let bytes = body.bytes(op);
-    if bytes.len() > MAX_LENGTH {
+    let body = body.bytes(op);
+    if body.len() > MAX_LENGTH {
         return Err(Error::invalid(
             "",
             "the change is too large to be recorded: shorten names, metadata or tags",
         ));
     }
-    tx.execute(
-        "insert into audit_entries (id, epoch, at, action, target, body) values (?1, ?2, ?3, ?4, ?5, ?6)",
-        params![
-            id,
-            i64::try_from(op.keys.epoch).unwrap_or(i64::MAX),
-            op.now,
-            action,
-            target.as_deref(),
-            bytes
-        ],
-    )?;
-    Ok(())
+    Ok(AuditRow { id, target, body, private })
 }
 
-/// Seals the personal data and stores it. Returns its hash for the entry.
-fn store_private(
-    tx: &mut Tx<'_>,
+/// Seals the personal data of an entry. Returns its hash for the entry.
+fn seal_private(
     op: &mut Op,
     id: AuditId,
     customer: Option<CustomerId>,
     data: &Value,
-) -> Result<String> {
+) -> Result<(String, PrivateRow)> {
     let payload = data.to_string();
     let salt: [u8; 32] = op.random();
     let mut hash = Sha256::new();
     hash.update(b"kaching/audit/private/v1");
     hash.update(salt);
     hash.update(payload.as_bytes());
-    let sealed = op.keys.seal("audit_private", "payload", id.as_bytes(), payload.as_bytes())?;
-    tx.execute(
-        "insert into audit_private (id, customer, salt, payload) values (?1, ?2, ?3, ?4)",
-        params![id, customer, salt, sealed],
-    )?;
-    Ok(Base64Url(hash.finalize()).to_string())
+    let payload = op.keys.seal("audit_private", "payload", id.as_bytes(), payload.as_bytes())?;
+    Ok((Base64Url(hash.finalize()).to_string(), PrivateRow { customer, salt, payload }))
 }
 
 struct EntryBody<'a> {

@@ -73,7 +73,8 @@ pub use keys::{
     ChangedIssuer, KeyRing, MasterKey, PUBLISHED_BEFORE, RootMemory, RootStore, WithdrawnKey, write_private,
 };
 pub use licenses::{
-    At, EditLicense, LicenseDetails, LicenseFilter, Licensed, NewLicense, Renewal, RevealedKey, Upgrade,
+    At, CreatedBatch, EditLicense, LicenseDetails, LicenseFilter, Licensed, NewLicense, Renewal, RevealedKey,
+    Upgrade,
 };
 pub use list::{List, Page};
 pub use op::Op;

@@ -3,6 +3,7 @@
 pub(crate) mod audit_view;
 mod change;
 mod create;
+mod create_batch;
 mod details;
 mod key;
 mod licensed;
@@ -19,6 +20,7 @@ use crate::{Authority, Cx, Error, Op, Result, Sight, jobs::Progress, plans, sigh
 
 pub use change::{Renewal, Upgrade};
 pub use create::NewLicense;
+pub use create_batch::CreatedBatch;
 pub use details::LicenseDetails;
 pub use kaching_domain::licenses::{At, EditLicense};
 pub use key::RevealedKey;

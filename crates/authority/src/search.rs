@@ -84,12 +84,26 @@ pub(crate) fn add<K: IdKind>(
     target: Id<K>,
     words: &BTreeSet<String>,
 ) -> Result<()> {
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    for words in words.chunks(WORDS_PER_STATEMENT) {
+    add_to_all(tx, noun, &[target], words)
+}
+
+/// Stores the words that several new objects have in common.
+pub(crate) fn add_to_all<K: IdKind>(
+    tx: &mut Tx<'_>,
+    noun: Noun,
+    targets: &[Id<K>],
+    words: &BTreeSet<String>,
+) -> Result<()> {
+    let of = |target: &Id<K>| {
+        let target = *target;
+        words.iter().map(move |word| (word.as_str(), target))
+    };
+    let rows: Vec<(&str, Id<K>)> = targets.iter().flat_map(of).collect();
+    for rows in rows.chunks(WORDS_PER_STATEMENT) {
         let mut sql = Sql::new("insert into search_words (noun, word, target)");
         let mut before = " values ";
-        for word in words {
-            sql.push(before).add("(?, ?, ?)", params![noun.as_str(), *word, target]);
+        for (word, target) in rows {
+            sql.push(before).add("(?, ?, ?)", params![noun.as_str(), *word, *target]);
             before = ", ";
         }
         tx.execute(&sql, sql.params())?;
@@ -104,8 +118,12 @@ pub(crate) fn put_metadata<K: IdKind>(
     target: Id<K>,
     metadata: &BTreeMap<String, String>,
 ) -> Result<()> {
-    let entries = metadata.iter().map(|(key, value)| entry(key, value));
-    put(tx, noun, target, &entries.collect())
+    put(tx, noun, target, &entries(metadata))
+}
+
+/// Returns the words by which metadata is found.
+pub(crate) fn entries(metadata: &BTreeMap<String, String>) -> BTreeSet<String> {
+    metadata.iter().map(|(key, value)| entry(key, value)).collect()
 }
 
 /// No key has a line end.

@@ -15,6 +15,31 @@ pub(crate) struct Table {
     pub(crate) placed: bool,
 }
 
+/// A statement that inserts rows of a [`Table`].
+pub(crate) struct RowInsert {
+    sql: Sql,
+    hint: &'static str,
+    before: &'static str,
+}
+
+impl RowInsert {
+    /// Adds a row; `values` are those of all columns, in their order.
+    pub(crate) fn row(&mut self, values: &[Param<'_>]) {
+        self.sql.push(self.before);
+        self.before = ", (";
+        for (at, value) in values.iter().enumerate() {
+            self.sql.push(if at == 0 { "" } else { ", " }).add("?", std::slice::from_ref(value));
+            self.sql.push(if at == 0 { self.hint } else { "" });
+        }
+        self.sql.push(")");
+    }
+
+    /// Inserts the rows. There has to be one.
+    pub(crate) fn run(&self, tx: &mut Tx<'_>) -> db::Result<u64> {
+        tx.execute(&self.sql, self.sql.params())
+    }
+}
+
 impl Table {
     /// Inserts a row; `values` are those of all columns, in their order. Returns the number of rows that were inserted,
     /// which a clause `on_conflict` may make 0.
@@ -24,19 +49,22 @@ impl Table {
         values: &[Param<'_>],
         on_conflict: &'static str,
     ) -> db::Result<u64> {
+        let mut insert = self.insert_rows();
+        insert.row(values);
+        insert.sql.push(on_conflict);
+        tx.execute(&insert.sql, insert.sql.params())
+    }
+
+    /// Begins a statement that inserts several rows.
+    pub(crate) fn insert_rows(&self) -> RowInsert {
         let hint = if self.placed { " /*+ place */" } else { "" };
         let mut sql = Sql::new("insert into ");
         sql.push(self.name).push(" (");
         for (at, column) in self.all().enumerate() {
             sql.push(if at == 0 { "" } else { ", " }).push(column).push(if at == 0 { hint } else { "" });
         }
-        sql.push(") values (");
-        for (at, value) in values.iter().enumerate() {
-            sql.push(if at == 0 { "" } else { ", " }).add("?", std::slice::from_ref(value));
-            sql.push(if at == 0 { hint } else { "" });
-        }
-        sql.push(")").push(on_conflict);
-        tx.execute(&sql, sql.params())
+        sql.push(")");
+        RowInsert { sql, hint, before: " values (" }
     }
 
     /// Updates a row; `values` are those of all columns, in their order.

@@ -1,3 +1,4 @@
+pub(super) mod batch;
 pub(super) mod range;
 
 use std::collections::BTreeSet;
@@ -173,10 +174,14 @@ pub(crate) const REINDEX: Reindex<License, LicenseId> = Reindex {
 
 /// Indexes a license by its tags and metadata. It is also found by its customer.
 fn put_words(tx: &mut Tx<'_>, license: &License) -> Result<()> {
-    let words = words_of(license.tags.iter().chain(license.metadata.values()).map(String::as_str));
-    search::put(tx, Noun::License, license.id, &words)?;
+    search::put(tx, Noun::License, license.id, &words(license))?;
     search::put(tx, Noun::LicenseTag, license.id, &license.tags)?;
     search::put_metadata(tx, Noun::LicenseMetadata, license.id, &license.metadata)
+}
+
+/// Returns the words by which a license is found.
+pub(super) fn words(license: &License) -> BTreeSet<String> {
+    words_of(license.tags.iter().chain(license.metadata.values()).map(String::as_str))
 }
 
 pub(crate) fn insert_key(

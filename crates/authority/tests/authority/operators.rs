@@ -1,5 +1,6 @@
 //! The operations of operators, on both engines.
 
+mod batches;
 mod catalogue;
 mod customers;
 mod filling;

@@ -1,6 +1,6 @@
 use kaching_api as api;
 use kaching_authority::{
-    Applied, LicenseDetails, RevealedKey,
+    Applied, CreatedBatch, LicenseDetails, RevealedKey,
     domain::{Binding, State, Status, TermsChange},
     status::ProductLicense,
 };
@@ -61,6 +61,10 @@ pub(crate) fn revealed_key(revealed: &RevealedKey) -> api::LicenseKeyAnswer {
         id: revealed.license,
         key: api::SecretText::new(revealed.key.expose().to_owned()),
     }
+}
+
+pub(crate) fn license_batch(created: &CreatedBatch) -> api::LicenseBatch {
+    api::LicenseBatch { tags: created.tags.clone(), items: created.keys.iter().map(revealed_key).collect() }
 }
 
 pub(crate) fn applied(applied: &Applied) -> api::ApplyAnswer {

@@ -62,15 +62,18 @@ impl Operation {
     /// A body that is accepted: what its schema requires, by name or by type; and for a change, something to change.
     fn body_of(&self, subject: &Subject) -> Value {
         let schema = resolved(&self.described["requestBody"]["content"]["application/json"]["schema"]);
-        let mut body = Map::new();
-        for name in schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str) {
-            body.insert(name.to_owned(), self.value_of(name, &schema["properties"][name], subject));
-        }
+        let mut body = self.required_of(schema, subject);
         let known = |name: &&str| schema["properties"].get(*name).is_some();
         if let ("PATCH", Some(name)) = (self.method, ["name", "benefit", "notes"].into_iter().find(known)) {
             body.insert(name.to_owned(), json!("Another"));
         }
         Value::Object(body)
+    }
+
+    fn required_of(&self, schema: &'static Value, subject: &Subject) -> Map<String, Value> {
+        let required = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        let value = |name: &str| self.value_of(name, &schema["properties"][name], subject);
+        required.map(|name| (name.to_owned(), value(name))).collect()
     }
 
     fn value_of(&self, name: &str, schema: &'static Value, subject: &Subject) -> Value {
@@ -93,7 +96,7 @@ impl Operation {
                 Some("integer") => json!(1),
                 Some("boolean") => json!(false),
                 Some("array") => json!([]),
-                Some("object") => json!({}),
+                Some("object") => Value::Object(self.required_of(resolved(schema), subject)),
                 _ => json!(format!("text-{number}")),
             },
         }

@@ -1,3 +1,4 @@
+mod batch;
 mod create;
 mod delete;
 mod edit;
@@ -22,6 +23,7 @@ use crate::{
 pub(crate) fn routes() -> Routes<App> {
     Routes::new()
         .add(route!(create::create))
+        .add(route!(batch::batch))
         .add(route!(list::list))
         .add(route!(find::find))
         .add(route!(show::show))

@@ -17,17 +17,28 @@ pub(crate) async fn create(
     caller: Caller<LicensesWrite, Changes>,
     Body { value, sent }: Body<api::LicenseCreate>,
 ) -> Result<Response> {
+    let new = new_license(value, "")?;
+    caller
+        .change(&app, &sent, StatusCode::CREATED, convert::license, |cx| {
+            app.authority.create_license(cx, new)
+        })
+        .await
+}
+
+/// Converts the members of a new license; `within` is the pointer to the object that has them.
+pub(super) fn new_license(value: api::LicenseCreate, within: &str) -> Result<NewLicense> {
     if value.start.is_some() && value.starts_at.is_some() {
-        return Err(Rejected::invalid("/start", "starts_at and start exclude each other; keep one"));
+        let detail = "starts_at and start exclude each other; keep one";
+        return Err(Rejected::invalid(format!("{within}/start"), detail));
     }
-    let new = NewLicense {
+    Ok(NewLicense {
         customer: value.customer,
         product: value.product.to_string(),
         plan: value.plan.to_string(),
         key_format: value.key_format.map(convert::key_format_of),
         draft: Draft {
             license_type: value.kind,
-            term: convert::term_of(value.term, value.days, "/days")?,
+            term: convert::term_of(value.term, value.days, &format!("{within}/days"))?,
             expires_at: value.expires_at.map(|EndDate(at)| at),
             starts_at: value.starts_at,
             starts_at_first_activation: value.start.is_some(),
@@ -39,10 +50,5 @@ pub(crate) async fn create(
             notes: value.notes,
             metadata: value.metadata,
         },
-    };
-    caller
-        .change(&app, &sent, StatusCode::CREATED, convert::license, |cx| {
-            app.authority.create_license(cx, new)
-        })
-        .await
+    })
 }
