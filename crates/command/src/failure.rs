@@ -16,6 +16,8 @@ pub enum Failure {
     Answered(Box<Problem>),
     /// The command failed on this machine: exit code 1.
     Refused(String),
+    /// Some of several changes failed, which the output has named: exit code 1.
+    Partial(String),
     /// The command line makes no sense: exit code 2.
     Usage(String),
     /// The authority was not reached: exit code 3.
@@ -56,7 +58,7 @@ impl Failure {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::ReaderLeft => 0,
-            Self::Answered(_) | Self::Refused(_) | Self::Unwritten(_) => 1,
+            Self::Answered(_) | Self::Refused(_) | Self::Partial(_) | Self::Unwritten(_) => 1,
             Self::After { failure, .. } => failure.exit_code().max(1),
             Self::Usage(_) => 2,
             Self::Unreached(_) | Self::Lost(_) => 3,
@@ -69,6 +71,7 @@ impl fmt::Display for Failure {
         match self {
             Self::Answered(problem) => write_problem(f, problem),
             Self::Refused(sentence)
+            | Self::Partial(sentence)
             | Self::Usage(sentence)
             | Self::Unreached(sentence)
             | Self::Lost(sentence) => f.write_str(sentence),
@@ -86,9 +89,10 @@ impl fmt::Display for Failure {
 }
 
 impl Failure {
-    /// Adds the sentence about a change that remains, if there is one.
+    /// Adds the sentence about a change that remains, if there is one. The output of several changes has named it.
     pub fn after(self, done: Option<String>) -> Self {
         match done {
+            Some(_) if matches!(self, Self::Partial(_)) => self,
             Some(done) => Self::After { failure: Box::new(self), done },
             None => self,
         }

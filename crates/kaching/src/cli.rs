@@ -6,13 +6,13 @@ use clap::{Args, Parser, Subcommand};
 use kaching_api::SecretText;
 
 use crate::{
-    activation, audit, backup, clock, config, customer, demo, doctor, feature, inspect, job, key, license,
-    migrate, plan, product, reminders, restore, seed, serve, stats, token,
+    activation, audit, backup, clock, completion, config, customer, demo, doctor, feature, inspect, job, key,
+    license, man, migrate, plan, product, reminders, restore, seed, serve, stats, token,
 };
 
 /// The license authority: creates licenses, binds them to installations, stops them within a second
 #[derive(Parser)]
-#[command(name = "kaching", version, max_term_width = 100, disable_help_subcommand = true)]
+#[command(name = "kaching", version, max_term_width = 100)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -83,6 +83,8 @@ pub(crate) enum Command {
     Doctor(doctor::Doctor),
     #[command(subcommand)]
     Config(config::ConfigCommand),
+    Completion(completion::Completion),
+    Man(man::Man),
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use clap::{Args, Subcommand};
+use clap::{Arg, Args, Subcommand};
 use kaching_api::{FindRequest, License, SecretText};
 use kaching_base::{Code, CustomerId, Limit};
 
@@ -12,6 +12,7 @@ use crate::{
     words::ends_on,
 };
 
+mod batch;
 mod card;
 mod create;
 mod delete;
@@ -24,6 +25,7 @@ mod renew;
 mod revoke;
 mod show;
 mod suspend;
+mod tag;
 mod transfer;
 mod upgrade;
 mod with_keys;
@@ -35,6 +37,7 @@ pub(crate) enum LicenseCommand {
     List(list::ListLicenses),
     Show(show::ShowLicense),
     Edit(edit::EditLicense),
+    Tag(tag::TagLicense),
     Suspend(suspend::SuspendLicense),
     Reinstate(reinstate::ReinstateLicense),
     Upgrade(upgrade::UpgradeLicense),
@@ -53,6 +56,7 @@ impl LicenseCommand {
             Self::List(verb) => verb.run(client, output).await,
             Self::Show(verb) => verb.run(client, output).await,
             Self::Edit(verb) => verb.run(client, output).await,
+            Self::Tag(verb) => verb.run(client, output).await,
             Self::Suspend(verb) => verb.run(client, output).await,
             Self::Reinstate(verb) => verb.run(client, output).await,
             Self::Upgrade(verb) => verb.run(client, output).await,
@@ -76,7 +80,7 @@ struct LicenseArgument {
 
 impl LicenseArgument {
     async fn path(&self, client: &mut Client) -> Result<Path, Failure> {
-        Ok(path(&id(&self.license, client).await?))
+        path_of(&self.license, client).await
     }
 
     /// Returns the license. Confirmations and messages name its id, never its key.
@@ -96,6 +100,16 @@ pub(crate) async fn id(license: &str, client: &mut Client) -> Result<String, Fai
     let body = FindRequest { license_key: SecretText::new(text) };
     let found: License = client.post(Path::admin("licenses").then("find"), &body).await?.read()?;
     Ok(found.id.to_string())
+}
+
+/// Returns the path of the license with this id or key.
+async fn path_of(license: &str, client: &mut Client) -> Result<Path, Failure> {
+    Ok(path(&id(license, client).await?))
+}
+
+/// Describes the ids of a command that takes several licenses.
+fn licenses(ids: Arg) -> Arg {
+    ids.value_name("LICENSE").help("Their ids or keys; - reads them from standard input, one on each line")
 }
 
 fn path(license: &str) -> Path {

@@ -1,6 +1,6 @@
 //! From the arguments to the command.
 
-use clap::{ArgMatches, parser::ValueSource};
+use clap::{ArgMatches, CommandFactory as _, parser::ValueSource};
 use kaching_api::SecretText;
 use kaching_authority::{Clock as _, SystemClock};
 use kaching_base::pasted;
@@ -21,6 +21,9 @@ pub(crate) fn run(cli: Cli, matches: &ArgMatches) -> Result<(), Failure> {
     // The demo owns its processes and threads; everything else runs on one runtime.
     let command = match cli.command {
         Command::Demo(demo) => return demo.run(&output),
+        // These need no authority and no data directory.
+        Command::Completion(completion) => return completion.run(Cli::command(), &output),
+        Command::Man(man) => return man.run(Cli::command(), &output),
         // It has no data directory, not even that of the environment.
         Command::Serve(serve) if serve.is_ephemeral() => {
             let data = matches.value_source("data") == Some(ValueSource::CommandLine);
@@ -103,7 +106,9 @@ async fn ask(command: Command, client: &mut Client, output: &Output) -> Result<(
         | Command::Doctor(_)
         | Command::Restore(_)
         | Command::Migrate(_)
-        | Command::Config(_) => {
+        | Command::Config(_)
+        | Command::Completion(_)
+        | Command::Man(_) => {
             unreachable!("these need no client, or make their own")
         }
     }

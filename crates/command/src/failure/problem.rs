@@ -14,6 +14,7 @@ impl Failure {
             Self::Usage(_) => Problem::new(ErrorCode::InvalidRequest, String::new()),
             Self::Lost(_) => Problem::new(ErrorCode::OutcomeUnknown, String::new()),
             Self::Unreached(_) => of_here("unreached", "The authority was not reached", 503),
+            Self::Partial(_) => of_here("partial", "Some of the changes failed", 500),
             Self::Refused(_) | Self::Unwritten(_) => {
                 of_here("failed", "The command failed on this machine", 500)
             }

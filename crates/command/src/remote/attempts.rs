@@ -12,6 +12,12 @@ use crate::failure::Failure;
 const PAUSES: [Duration; 4] =
     [Duration::from_millis(200), Duration::from_secs(1), Duration::from_secs(3), Duration::from_secs(6)];
 
+/// The longest pause between calls that a limit may ask for, in seconds. A longer one is for the user to decide.
+const LONGEST_PAUSE_S: u64 = 10;
+
+/// The most pauses for a limit before one call.
+const LIMITED: usize = 30;
+
 /// The keys of one command: a random start, and a number for each call.
 pub(super) struct IdempotencyKeys {
     command: String,
@@ -35,6 +41,8 @@ impl IdempotencyKeys {
 #[derive(Default)]
 pub(super) struct Attempts {
     made: usize,
+    /// The number of pauses for a limit.
+    limited: usize,
     /// The first failure that left the outcome unknown. The user sees it even if later attempts fail differently.
     open: Option<Failure>,
 }
@@ -45,6 +53,12 @@ impl Attempts {
     /// # Errors
     /// With the failure if another attempt would not help.
     pub(super) async fn after(&mut self, failure: Failure) -> Result<(), Failure> {
+        // A command of many calls waits for its turn, and does not end halfway.
+        if let Some(pause) = pause_of_limit(&failure).filter(|_| self.limited < LIMITED) {
+            self.limited += 1;
+            tokio::time::sleep(pause).await;
+            return Ok(());
+        }
         let leaves_open = matches!(failure, Failure::Lost(_))
             || failure.is(ErrorCode::OutcomeUnknown)
             || failure.is(ErrorCode::IdempotencyInProgress);
@@ -60,4 +74,11 @@ impl Attempts {
         tokio::time::sleep(*pause).await;
         Ok(())
     }
+}
+
+/// Returns the pause that a limit of calls asks for, if it is short.
+fn pause_of_limit(failure: &Failure) -> Option<Duration> {
+    let Failure::Answered(problem) = failure else { return None };
+    let seconds = problem.retry_after_s.filter(|seconds| *seconds <= LONGEST_PAUSE_S)?;
+    failure.is(ErrorCode::RateLimited).then(|| Duration::from_secs(seconds.max(1)))
 }

@@ -41,6 +41,7 @@ fn change(call: &Call, answer: &Answer) -> Option<String> {
     let named =
         name(&answered).or_else(|| at.map(str::to_owned)).map(|name| format!(" {name}")).unwrap_or_default();
     let (done, advice) = match (&call.method, answer.status, verb) {
+        (&Method::POST, StatusCode::CREATED, None) if at == Some("batch") => created_batch(&answered),
         (&Method::POST, StatusCode::CREATED, None) => {
             (format!("{noun}{named} was created."), advice(noun, &named))
         }
@@ -56,6 +57,16 @@ fn change(call: &Call, answer: &Answer) -> Option<String> {
         _ => return None,
     };
     Some(done + &advice)
+}
+
+/// Returns what was done, and advice about the keys that are lost.
+fn created_batch(answered: &Value) -> (String, String) {
+    let count = answered["items"].as_array().map_or(0, Vec::len);
+    let tag = answered["tags"][0].as_str().unwrap_or_default();
+    let advice = format!(
+        " `kaching license list --tag {tag}` finds them, and `kaching license key` shows the key of each."
+    );
+    (format!("{count} licenses were created."), advice)
 }
 
 /// Returns the name that commands use for the object of an answer.

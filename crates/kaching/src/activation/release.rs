@@ -1,24 +1,44 @@
-use clap::Args;
+use clap::{Arg, Args};
 use kaching_api::{Activation, ReleaseRequest};
 
-use crate::{failure::Failure, noun::Noun, output::Output, remote::Client};
+use crate::{
+    failure::Failure,
+    noun::Noun,
+    output::Output,
+    remote::Client,
+    several::{Change, Changed, Selection},
+};
 
-/// Free the slot of an activation; the installation stops
+/// Free the slots of activations; the installations stop
 #[derive(Args)]
+#[command(mut_arg("ids", activations))]
 pub(crate) struct ReleaseActivation {
-    /// The activation's id
-    activation: String,
+    #[command(flatten)]
+    which: Selection,
     /// The reason, for the audit log
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
 }
 
+fn activations(ids: Arg) -> Arg {
+    ids.value_name("ACTIVATION")
+}
+
 impl ReleaseActivation {
     pub(super) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
-        let path = Activation::path(&self.activation).then("release");
-        let answer = client.post(path, &ReleaseRequest { reason: self.reason }).await?;
-        output.answer(&answer, |activation: Activation| {
-            format!("Released {}: its slot is free, and it stops at its next contact.", activation.id)
-        })
+        self.which.change(&ReleaseRequest { reason: self.reason }, client, output).await
+    }
+}
+
+impl Change for ReleaseRequest {
+    const NOUN: &'static str = "activation";
+    const VERB: &'static str = "release";
+    const DONE: &'static str = "released";
+
+    async fn change(&self, activation: &str, client: &mut Client, _: &Output) -> Result<Changed, Failure> {
+        let answer = client.post(Activation::path(activation).then("release"), self).await?;
+        let Activation { id, .. } = answer.read()?;
+        let alone = format!("Released {id}: its slot is free, and it stops at its next contact.");
+        Ok(Changed { answer, alone, line: format!("Released {id}.") })
     }
 }

@@ -105,10 +105,10 @@ fn with(line: &[String], argument: &clap::Arg, name: usize) -> Vec<String> {
     panic!("{} takes no value for {}: {}", line.join(" "), argument.get_id(), said.join("\n"))
 }
 
-/// A command and all below it.
+/// A command and all below it, without `help`, which has a command for each of them.
 fn below(command: &clap::Command) -> Vec<&clap::Command> {
     let mut all = vec![command];
-    all.extend(command.get_subcommands().flat_map(below));
+    all.extend(command.get_subcommands().filter(|one| one.get_name() != "help").flat_map(below));
     all
 }
 
@@ -133,6 +133,24 @@ fn every_list_has_every_format() {
 }
 
 #[test]
+fn help_shows_each_command() {
+    let mut root = Cli::command();
+    root.build();
+    let commands = below(&root);
+    assert!(commands.len() > 80, "only {} commands", commands.len());
+    for command in commands {
+        let name = command.get_bin_name().unwrap_or("kaching");
+        let words: Vec<&str> = name.split(' ').skip(1).collect();
+        let line = ["kaching", "help"].into_iter().chain(words);
+        let shown = Cli::try_parse_from(line).err().expect("help ends the parsing");
+        assert_eq!(shown.kind(), clap::error::ErrorKind::DisplayHelp, "{name}");
+        assert!(shown.to_string().contains(&format!("\nUsage: {name} ")), "{name}: {shown}");
+    }
+    let unknown = Cli::try_parse_from(["kaching", "help", "license", "nothing"]).err().expect("unknown");
+    assert!(unknown.use_stderr(), "{unknown}");
+}
+
+#[test]
 fn global_arguments_may_come_before_or_after_the_command() {
     let lines = [
         "kaching --json stats --data x",
@@ -152,10 +170,11 @@ fn the_help_is_as_it_was_recorded() {
     let mut root = Cli::command().term_width(100);
     root.build();
     pages.insert("kaching".to_owned(), page(&mut root.clone()));
-    for noun in root.get_subcommands_mut() {
+    let is_command = |one: &&mut clap::Command| one.get_name() != "help";
+    for noun in root.get_subcommands_mut().filter(is_command) {
         let name = noun.get_name().to_owned();
         let mut text = page(&mut noun.clone());
-        for verb in noun.get_subcommands_mut() {
+        for verb in noun.get_subcommands_mut().filter(is_command) {
             text.push('\n');
             text.push_str(&page(&mut verb.clone()));
         }
@@ -188,7 +207,10 @@ fn page(command: &mut clap::Command) -> String {
     let name = command.get_bin_name().unwrap_or("kaching").to_owned();
     let text = command.render_help().to_string();
     let text = match text.split_once("\nEverywhere:\n") {
-        Some((before, _)) if name != "kaching" => before.to_owned() + "\n",
+        Some((before, after)) if name != "kaching" => {
+            let more = after.split_once("\n\n").map_or("", |(_, more)| more);
+            format!("{before}\n{more}")
+        }
         _ => text,
     };
     let lines: Vec<&str> = text.lines().map(str::trim_end).collect();

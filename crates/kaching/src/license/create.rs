@@ -1,8 +1,8 @@
 use clap::{Args, ValueEnum};
-use kaching_api::{KeyFormat, LicenseCreate, Start};
+use kaching_api::{KeyFormat, LicenseBatchCreate, LicenseCreate, Start};
 use kaching_base::{Code, EndDate, LicenseType, Term, Timestamp};
 
-use super::card::show;
+use super::{batch, card::show};
 use crate::{
     failure::Failure,
     flags::{BindingArguments, LabelArguments, PolicyArguments, TermsArguments, days, words},
@@ -10,9 +10,13 @@ use crate::{
     remote::{Client, Path},
 };
 
-/// Create a license and its key
+/// Create a license and its key, or many with --count
 #[derive(Args)]
 pub(crate) struct CreateLicense {
+    /// Create this number of licenses, up to 10000: all of them, or none. Prints their ids and keys as CSV; without
+    /// --tag, all get a new tag, by which `license list` finds them
+    #[arg(long, value_name = "N")]
+    count: Option<u32>,
     /// The customer: id or reference
     #[arg(long)]
     customer: String,
@@ -86,6 +90,9 @@ impl CreateLicense {
             start: self.start.map(|Starter::FirstActivation| Start::FirstActivation),
             key_format: self.key_format.map(|Format::Short| KeyFormat::Short),
         };
+        if let Some(count) = self.count {
+            return batch::create(LicenseBatchCreate { count, license: body }, client, output).await;
+        }
         let answer = client.post(Path::admin("licenses"), &body).await?;
         // The key is last and on a line of its own, so that it is easy to find and to copy.
         show(&answer, client, output, |license| {

@@ -3,21 +3,23 @@ use http::Method;
 use kaching_api::{License, RenewRequest};
 use kaching_base::{EndDate, Term};
 
-use super::{LicenseArgument, ends};
+use super::{ends, licenses, path_of};
 use crate::{
     failure::Failure,
     flags::days,
     output::{Output, changes},
     remote::{Call, Client},
+    several::{Change, Changed, Selection},
 };
 
-/// Extend a license: from its end date if that is in the future, else from now
+/// Extend licenses: from their end dates if these are in the future, else from now
 ///
-/// It gets the present terms of its plan; the output lists the changes.
+/// They get the present terms of their plans. For one license, the output lists the changes.
 #[derive(Args)]
+#[command(mut_arg("ids", licenses))]
 pub(crate) struct RenewLicense {
     #[command(flatten)]
-    which: LicenseArgument,
+    which: Selection,
     /// The extension: 1y, 6m or 30d; the plan's term unless set
     #[arg(long, conflicts_with_all = ["days", "expires"])]
     term: Option<Term>,
@@ -35,22 +37,31 @@ pub(crate) struct RenewLicense {
 
 impl RenewLicense {
     pub(super) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
-        let path = self.which.path(client).await?;
+        let request =
+            RenewRequest { term: self.term, days: self.days, expires_at: self.expires, force: self.force };
+        self.which.change(&request, client, output).await
+    }
+}
+
+impl Change for RenewRequest {
+    const NOUN: &'static str = "license";
+    const VERB: &'static str = "renew";
+    const DONE: &'static str = "renewed";
+
+    async fn change(&self, license: &str, client: &mut Client, output: &Output) -> Result<Changed, Failure> {
+        let path = path_of(license, client).await?;
         // If two operators renew concurrently, the second one is refused, with the state after the first.
         let read = client.get(path.clone()).await?;
         let before: License = read.read()?;
-        let body =
-            RenewRequest { term: self.term, days: self.days, expires_at: self.expires, force: self.force };
-        let call = Call::new(Method::POST, path.then("renew")).body(&body)?.if_unchanged_since(&read);
+        let call = Call::new(Method::POST, path.then("renew")).body(self)?.if_unchanged_since(&read);
         let answer = client.send(call).await?;
-        output.answer(&answer, |license: License| {
-            format!(
-                "Renewed {}: it ends {}. Its end was {}.\n{}",
-                license.id,
-                ends(&license, output),
-                ends(&before, output),
-                changes(license.changed.as_ref())
-            )
-        })
+        let after: License = answer.read()?;
+        let line = format!(
+            "Renewed {}: it ends {}. Its end was {}.",
+            after.id,
+            ends(&after, output),
+            ends(&before, output)
+        );
+        Ok(Changed { answer, alone: format!("{line}\n{}", changes(after.changed.as_ref())), line })
     }
 }

@@ -1,14 +1,20 @@
 use clap::Args;
 use kaching_api::{License, SuspendRequest};
 
-use super::LicenseArgument;
-use crate::{failure::Failure, output::Output, remote::Client};
+use super::{licenses, path_of};
+use crate::{
+    failure::Failure,
+    output::Output,
+    remote::Client,
+    several::{Change, Changed, Selection},
+};
 
-/// Stop a license until it is reinstated; a connected installation stops immediately
+/// Stop licenses until they are reinstated; a connected installation stops immediately
 #[derive(Args)]
+#[command(mut_arg("ids", licenses))]
 pub(crate) struct SuspendLicense {
     #[command(flatten)]
-    which: LicenseArgument,
+    which: Selection,
     /// The reason, which the customer sees
     #[arg(long, value_name = "TEXT")]
     reason: String,
@@ -16,14 +22,23 @@ pub(crate) struct SuspendLicense {
 
 impl SuspendLicense {
     pub(super) async fn run(self, client: &mut Client, output: &Output) -> Result<(), Failure> {
-        let path = self.which.path(client).await?.then("suspend");
-        let answer = client.post(path, &SuspendRequest { reason: self.reason }).await?;
-        output.answer(&answer, |license: License| {
-            format!(
-                "Suspended {}: connected installations stop within a second or so, others at their next contact.\n{}",
-                license.id,
-                output.style.dim(&format!("To undo: kaching license reinstate {}", license.id))
-            )
-        })
+        self.which.change(&SuspendRequest { reason: self.reason }, client, output).await
+    }
+}
+
+impl Change for SuspendRequest {
+    const NOUN: &'static str = "license";
+    const VERB: &'static str = "suspend";
+    const DONE: &'static str = "suspended";
+
+    async fn change(&self, license: &str, client: &mut Client, output: &Output) -> Result<Changed, Failure> {
+        let path = path_of(license, client).await?.then("suspend");
+        let answer = client.post(path, self).await?;
+        let License { id, .. } = answer.read()?;
+        let alone = format!(
+            "Suspended {id}: connected installations stop within a second or so, others at their next contact.\n{}",
+            output.style.dim(&format!("To undo: kaching license reinstate {id}"))
+        );
+        Ok(Changed { answer, alone, line: format!("Suspended {id}.") })
     }
 }

@@ -57,6 +57,7 @@ fn every_command_finds_a_license_by_its_key_and_sends_no_key_in_a_url() {
     for line in [
         "license show KEY",
         "license edit KEY --tag x",
+        "license tag KEY --remove x",
         "license suspend KEY --reason x",
         "license reinstate KEY",
         "license upgrade KEY --plan big",

@@ -43,8 +43,8 @@ impl Described {
             if part.starts_with("--") {
                 line.push(part.clone());
                 flag = part;
-            } else if part.starts_with('<') {
-                line.push(values(flag, part.trim_matches(['<', '>', '.'])));
+            } else if part.starts_with('<') || ["[LICENSE]...", "[ACTIVATION]..."].contains(&part.as_str()) {
+                line.push(values(flag, part.trim_matches(['<', '>', '[', ']', '.'])));
                 flag = "";
             }
         }

@@ -20,6 +20,8 @@ mod recorded;
 mod refused;
 mod restored;
 mod serve;
+mod several;
+mod shells;
 #[cfg(feature = "otel")]
 mod traces;
 mod unwritten;

@@ -75,3 +75,40 @@ fn sample_data() {
     kaching.record("stats");
     kaching.compare("seed.txt");
 }
+
+#[test]
+fn several_licenses_in_one_command() {
+    let mut kaching = Kaching::new();
+    kaching.with_license();
+    let create = ["license", "create", "--customer", "CUST-001", "--product", "chorus", "--plan", "team"];
+    let [one, two, three] = ["trial", "trial", "spare"].map(|tag| {
+        let made = kaching.json(&[&create[..], &["--tag", tag]].concat());
+        made["id"].as_str().unwrap().to_owned()
+    });
+    kaching.record("license list --sort created_at");
+    kaching.record(&format!("license suspend {one} {two} --reason \"the fair is over\""));
+    kaching.record(&format!("license suspend {one} {three} --reason \"the fair is over\""));
+    kaching.record(&format!("license reinstate {one} {two} {three}"));
+    kaching.record(&format!("license tag {one} {three} --add fair --remove trial"));
+    kaching.record(&format!("license tag {two} --remove trial"));
+    kaching.record("license renew --filter tag=fair --days 30");
+    kaching.record("license renew --filter tag=fair --days 30 --yes");
+    kaching.record("license renew --filter tag=nothing --yes");
+    kaching.record("license suspend --filter colour=red --reason x --yes");
+    kaching.record("license suspend --filter limit=10 --reason x --yes");
+    kaching.record("license suspend --reason x");
+    kaching.compare("several.txt");
+}
+
+#[test]
+fn a_batch_of_licenses() {
+    let mut kaching = Kaching::new();
+    kaching.with_license();
+    let create = "license create --customer CUST-001 --product chorus --plan team";
+    kaching.record(&format!("{create} --count 3 --tag fair-2026"));
+    kaching.record("stats");
+    kaching.record(&format!("{create} --count 2 --tag fair-2027 --json"));
+    kaching.record(&format!("{create} --count 0"));
+    kaching.record(&format!("{create} --count 10001"));
+    kaching.compare("batch.txt");
+}

@@ -65,7 +65,13 @@ fn a_change_whose_output_is_lost_names_the_changed_object() {
                 "license create --customer CUST-001 --product chorus --plan team",
                 "Its key: kaching license key lic_",
             ),
+            (
+                "license create --count 3 --customer CUST-001 --product chorus --plan team --tag few",
+                "3 licenses were created. `kaching license list --tag few` finds them",
+            ),
             ("license edit LICENSE --tag x", "license LICENSE was changed"),
+            ("license tag LICENSE --add y", "license LICENSE was changed"),
+            ("license tag LICENSE LICENSE --add z", "license LICENSE was changed"),
             ("license suspend LICENSE --reason x", "`suspend` was done on license LICENSE"),
             ("license reinstate LICENSE", "license LICENSE"),
             ("license upgrade LICENSE --plan big", "license LICENSE"),
