@@ -1,10 +1,11 @@
-"""A verifier of statements of which each rule can be left out, by its number in docs/protocol.md.
+"""A verifier of statements and keysets of which each rule can be left out, by its number in docs/protocol.md.
 
 With all rules it agrees with the vectors. Without one of them it takes a statement that it should refuse: so the vectors
 find every verifier that lacks a rule.
 """
 
 import base64
+import hashlib
 import json
 import re
 
@@ -13,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from jwt.algorithms import RSAAlgorithm
 
 RULES = [f"V{number}" for number in range(1, 18)]
+KEYSET_RULES = [f"K{number}" for number in range(1, 7)]
 FIELD, ORDER = 2**255 - 19, 2**252 + 27742317777372353535851937790883648493
 Y8 = int.from_bytes(bytes.fromhex("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05"), "little")
 
@@ -34,6 +36,7 @@ OPTIONAL = {
     "refusal+jwt": {"aud": TEXT, "sub": LICENSE, "act": ACTIVATION, "req": HASH, "rev": NUMBER},
     "validation+jwt": {"aud": TEXT, "sub": LICENSE, "rev": NUMBER},
 }
+KEYSET = {"iss": TEXT, "version": NUMBER, "epoch": NUMBER, "iat": TIME, "exp": TIME}
 COUNTER = {"per": {"hour", "day", "month", "year"}, "anchor": {"utc", "start"}, "mode": {"hard", "soft"}}
 
 
@@ -59,6 +62,75 @@ def each_rule_is_missed(vectors: dict) -> str:
         f"{len(invalid)} statements are refused, {alone} of them by one rule alone, and each of {len(RULES)} rules has some; "
         f"PyJWT alone, asked for key, algorithm, audience and issuer, takes {plain}"
     )
+
+
+def each_keyset_rule_is_missed(vectors: dict) -> str:
+    roots = {kid_of(root.removeprefix("kaching-root:")): root.removeprefix("kaching-root:") for root in vectors["roots"]}
+    for case in vectors["cases"]:
+        refused_by = keyset_verdict(case, roots, None)
+        assert refused_by == case.get("rule"), (case["name"], refused_by)
+    taken = 0
+    for rule in KEYSET_RULES:
+        cases = [case for case in vectors["cases"] if case.get("rule") == rule]
+        missed = sum(keyset_verdict(case, roots, rule) is None for case in cases)
+        assert missed, f"no keyset is refused by {rule} alone"
+        taken += missed
+    return f"each of {len(KEYSET_RULES)} rules for keysets refuses some alone, {taken} in all"
+
+
+def keyset_verdict(case: dict, roots: dict, without: str | None) -> str | None:
+    try:
+        verify_keyset(case, roots, without)
+    except Refused as refused:
+        return refused.args[0]
+    return None
+
+
+def verify_keyset(case: dict, roots: dict, without: str | None) -> None:
+    def rule(number: str, holds: bool) -> None:
+        if not holds and number != without:
+            raise Refused(number)
+
+    header, payload, signature = (decode(part, False) for part in case["text"].split("."))
+    header = read(header, "K1", without == "K1")
+    rule("K1", set(header) == {"alg", "typ", "kid"} and header["typ"] == "keyset+jwt" and header["alg"] == "EdDSA")
+    rule("K1", header["kid"] in roots)
+    jwk = {"alg": "EdDSA", "x": roots.get(header["kid"])}
+    rule("K1", without == "K1" or is_signed(jwk, case["text"].rpartition(".")[0].encode(), signature))
+    claims = read(payload, "K2", without == "K2")
+    rule("K2", fits(claims, KEYSET) and type(claims.get("keys")) is list)
+    keys = claims["keys"] if type(claims.get("keys")) is list else []
+    for key in keys:
+        rule("K5", fits(key, {"alg": TEXT, "purpose": TEXT}))
+        if key.get("alg") in ("EdDSA", "RS256") and key.get("purpose") in ("lease", "file", "key", "audit"):
+            rule("K5", is_key(key))
+    if fits(claims.get("version"), NUMBER):
+        rule("K3", case["held"] is None or claims["version"] >= case["held"])
+    if fits(claims.get("exp"), TIME) and "now" in case["moment"]:
+        rule("K4", case["moment"]["now"] < claims["exp"])
+    kids = [key.get("kid") for key in keys]
+    rule("K6", len(kids) == len(set(kids)))
+    points = [key["x"] for key in keys if key.get("crv") == "Ed25519" and fits(key.get("x"), HASH)]
+    rule("K6", not any(is_small(base64.urlsafe_b64decode(x + "=")) for x in points))
+
+
+def is_key(key: dict) -> bool:
+    if not fits(key, {"use": {"sig"}, "kid": TEXT, "kty": {"OKP", "RSA"}, "nbf": TIME, "exp": TIME}):
+        return False
+    if key["alg"] == "EdDSA":
+        return fits(key, {"kty": {"OKP"}, "crv": {"Ed25519"}, "x": HASH}) and key["kid"] == kid_of(key["x"])
+    if not fits(key, {"kty": {"RSA"}, "n": TEXT, "e": {"AQAB"}}) or len(key["n"]) != 512:
+        return False
+    members = json.dumps({"e": key["e"], "kty": "RSA", "n": key["n"]}, separators=(",", ":"))
+    return key["kid"] == digest(members)[:16]
+
+
+def kid_of(x: str) -> str:
+    return digest(json.dumps({"crv": "Ed25519", "kty": "OKP", "x": x}, separators=(",", ":")))[:16]
+
+
+def digest(text: str) -> str:
+    return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
 
 
 def plainly(case: dict, keys: dict) -> bool:
@@ -185,8 +257,7 @@ def is_signed(jwk: dict, message: bytes, signature: bytes) -> bool:
         return algorithm.verify(message, algorithm.from_jwk(json.dumps(jwk)), signature)
     if len(signature) != 64 or int.from_bytes(signature[32:], "little") >= ORDER:
         return False
-    y = int.from_bytes(signature[:32], "little") % 2**255 % FIELD
-    if y in (0, 1, FIELD - 1, Y8, FIELD - Y8):
+    if is_small(signature[:32]):
         return False
     try:
         key = base64.urlsafe_b64decode(jwk["x"] + "=")
@@ -194,6 +265,11 @@ def is_signed(jwk: dict, message: bytes, signature: bytes) -> bool:
     except Exception:
         return False
     return True
+
+
+def is_small(point: bytes) -> bool:
+    """Whether it is one of the eight points of small order, in any spelling."""
+    return int.from_bytes(point, "little") % 2**255 % FIELD in (0, 1, FIELD - 1, Y8, FIELD - Y8)
 
 
 def fits(value, form) -> bool:

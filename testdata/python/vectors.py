@@ -25,6 +25,7 @@ def main() -> None:
     license_keys(read("license-keys.json"))
     print(f"PyJWT {jwt.__version__} and we agree: {verified} statements verified, by {' and '.join(ALGORITHMS)}")
     print(lax.each_rule_is_missed(read("statements.json")))
+    print(lax.each_keyset_rule_is_missed(read("keysets.json")))
 
 
 def read(name: str) -> dict:
