@@ -124,13 +124,10 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     if bytes.trim_ascii_start().first() == Some(&b'[') {
         return Err(Rejected::invalid("", "the body is a JSON object"));
     }
-    let mut json = serde_json::Deserializer::from_slice(bytes);
-    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
-        let path = error.path().clone();
-        let error = error.into_inner();
-        if error.classify() == Category::Data { invalid(&path, &error) } else { misread::<T>(bytes, &error) }
-    })?;
-    json.end().map_err(|error| unreadable(&error))?;
+    let value = match (read(bytes), with_whole_numbers(bytes)) {
+        (Err(_), Some(whole)) => read(&whole)?,
+        (read, _) => read?,
+    };
     // No database keeps NUL in a text, and no name, note or fingerprint of ours needs one.
     if bytes.windows(6).any(|window| window == br"\u0000")
         && let Ok(tree) = serde_json::from_slice(bytes)
@@ -157,6 +154,58 @@ fn misread<T: DeserializeOwned>(bytes: &[u8], error: &serde_json::Error) -> Reje
 fn unreadable(error: &serde_json::Error) -> Rejected {
     let why = in_plain_words(&error.to_string());
     Rejected::new(ErrorCode::MalformedBody, format!("the body is not JSON: {why}"))
+}
+
+fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let path = error.path().clone();
+        let error = error.into_inner();
+        if error.classify() == Category::Data { invalid(&path, &error) } else { misread::<T>(bytes, &error) }
+    })?;
+    json.end().map_err(|error| unreadable(&error))?;
+    Ok(value)
+}
+
+/// Returns the JSON with whole numbers written as such: `2.0` and `2e0` are integers, but not to the parser. `None` if
+/// there are no such numbers.
+fn with_whole_numbers(json: &[u8]) -> Option<Vec<u8>> {
+    let (mut written, mut rest, mut is_changed) = (Vec::with_capacity(json.len()), json, false);
+    while let Some(first) = rest.first() {
+        let length = match first {
+            b'"' => text_length(rest),
+            b'-' | b'0'..=b'9' => {
+                rest.iter().position(|byte| !b"+-.eE0123456789".contains(byte)).unwrap_or(rest.len())
+            }
+            _ => 1,
+        };
+        let (token, behind) = rest.split_at(length);
+        let number = std::str::from_utf8(token).ok().filter(|text| text.contains(['.', 'e', 'E']));
+        let number = number.and_then(|text| text.parse::<f64>().ok());
+        match number.filter(|number| number.fract() == 0.0 && number.abs() <= LARGEST_EXACT) {
+            Some(whole) => {
+                written.extend(format!("{whole:.0}").into_bytes());
+                is_changed = true;
+            }
+            None => written.extend_from_slice(token),
+        }
+        rest = behind;
+    }
+    is_changed.then_some(written)
+}
+
+/// The largest number up to which all whole ones have a float of their own: 2^53.
+const LARGEST_EXACT: f64 = 9_007_199_254_740_992.0;
+
+/// Returns the length of a text of JSON with its quotes.
+fn text_length(json: &[u8]) -> usize {
+    let mut is_escaped = false;
+    let end = json.iter().skip(1).position(|byte| {
+        let ends = *byte == b'"' && !is_escaped;
+        is_escaped = *byte == b'\\' && !is_escaped;
+        ends
+    });
+    end.map_or(json.len(), |end| end + 2)
 }
 
 fn invalid(path: &serde_path_to_error::Path, error: &serde_json::Error) -> Rejected {
@@ -246,6 +295,12 @@ mod tests {
             (
                 r#"{"customer":"a","product":"chorus","plan":"team","lease_policy":{"mode":5}}"#,
                 "422 /lease_policy/mode expected a text, not the number 5",
+            ),
+            (r#"{"customer":"1.0","product":"chorus","plan":"team","days":1.5}"#, "422 /days expected"),
+            (r#"{"customer":"a\\\"","product":"chorus","plan":"team","days":2.50e1}"#, "accepted"),
+            (
+                r#"{"customer":"a","product":"chorus","plan":"team","days":30.0,"days":30}"#,
+                "422 /days duplicate",
             ),
             (r#"{"customer":"a","product":"chorus","plan":"team"} x"#, "400  the body is not JSON"),
             (
