@@ -3,6 +3,8 @@ use std::collections::BTreeMap;
 use kaching_base::{ActivationId, Code, FingerprintKind};
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "openapi")]
+use crate::texts::{FingerprintText, NonceText, ShortText};
 use crate::{Activation, Quota, SecretText};
 
 /// `POST /v1/activate`: binds a license to an installation.
@@ -16,14 +18,17 @@ pub struct ActivateRequest {
     /// The product that asks.
     pub product: Code,
     /// 1 to 256 bytes, compared byte for byte. A domain is the name of one host, in any spelling.
+    #[cfg_attr(feature = "openapi", schema(value_type = FingerprintText))]
     pub fingerprint: String,
     /// The kind of the fingerprint.
     pub kind: FingerprintKind,
     /// The installation's name for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<ShortText>))]
     pub name: Option<String>,
     /// The product's version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<ShortText>))]
     pub version: Option<String>,
     /// Present levels by limit; unknown names are ignored with a warning.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -32,6 +37,7 @@ pub struct ActivateRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub takeover: Option<ActivationId>,
     /// Fresh for each call: 16 to 64 of `A-Z a-z 0-9 _ -`.
+    #[cfg_attr(feature = "openapi", schema(value_type = NonceText))]
     pub nonce: String,
 }
 
@@ -60,5 +66,6 @@ pub struct ActivateAnswer {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct DeactivateRequest {
     /// Fresh for each call.
+    #[cfg_attr(feature = "openapi", schema(value_type = NonceText))]
     pub nonce: String,
 }

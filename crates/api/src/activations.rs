@@ -1,5 +1,7 @@
 use std::collections::BTreeMap;
 
+#[cfg(feature = "openapi")]
+use crate::texts::{FingerprintText, ReleaseReason, ShortText};
 use kaching_base::{ActivationId, Code, FingerprintKind, LicenseId, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -17,19 +19,23 @@ pub struct Activation {
     pub kind: FingerprintKind,
     /// The text that identifies the installation.
     pub fingerprint: String,
-    /// The installation's own name.
+    /// The installation's own name; null where it gave none.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub name: Option<String>,
     /// Whether it holds its slot.
     pub status: ActivationStatus,
-    /// The product's version.
+    /// The product's version; null where it gave none.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub version: Option<String>,
     /// When this generation began.
     pub activated_at: Timestamp,
     /// The last heartbeat.
     pub last_seen_at: Timestamp,
     /// When the slot becomes free without a heartbeat; null where it already is.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub lapses_at: Option<Timestamp>,
     /// The address of the last call; null also for operators without the scope `personal:read`.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub address: Option<String>,
     /// The levels of its last report, by limit.
     pub levels: BTreeMap<Code, u64>,
@@ -76,6 +82,7 @@ pub enum ActivationStatus {
 pub struct ReleaseRequest {
     /// The reason: personal data, kept apart from the audit entry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<ReleaseReason>))]
     pub reason: Option<String>,
 }
 
@@ -85,11 +92,13 @@ pub struct ReleaseRequest {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct MoveRequest {
     /// The installation that takes the slot. A domain is the name of one host, in any spelling.
+    #[cfg_attr(feature = "openapi", schema(value_type = FingerprintText))]
     pub fingerprint: String,
     /// The kind of the fingerprint; by default that of the present one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<FingerprintKind>,
     /// The name for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<ShortText>))]
     pub name: Option<String>,
 }

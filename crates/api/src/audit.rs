@@ -15,17 +15,21 @@ pub struct AuditEntry {
     pub actor: Actor,
     /// The action: `license.suspend`.
     pub action: String,
-    /// On what.
+    /// On what; null where it concerns nothing in particular.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub target: Option<String>,
     /// `ok` or `refused`.
     pub outcome: String,
-    /// Why it was refused.
+    /// Why it was refused; null where it was not.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub code: Option<ErrorCode>,
-    /// In which request.
+    /// In which request; null where there was none.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub request: Option<String>,
     /// The changes, without personal data.
     pub change: serde_json::Value,
-    /// The hash of the personal data, base64url.
+    /// The hash of the personal data, base64url; null where there is none.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub private: Option<String>,
     /// The personal data itself, to those with the right to see it and while it is kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -22,10 +22,10 @@ pub struct Catalogue {
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Contact {
-    /// A page.
+    /// A page; null where there is none.
     #[serde(default)]
     pub url: Option<String>,
-    /// A mail address.
+    /// A mail address; null where there is none.
     #[serde(default)]
     pub email: Option<String>,
 }

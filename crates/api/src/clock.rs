@@ -9,6 +9,7 @@ pub struct AcceptedClock {
     pub now: Timestamp,
     /// The newest time that was stored before.
     pub newest: Timestamp,
-    /// The epoch that began, where that was later than the present time.
+    /// The epoch that began, where that was later than the present time; else null.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub epoch: Option<u64>,
 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Discovery {
     /// The public URL, as in `iss`.
+    #[cfg_attr(feature = "openapi", schema(format = "uri"))]
     pub issuer: String,
     /// The versions of the protocol that are spoken.
     pub versions: Vec<u32>,
@@ -23,27 +24,38 @@ pub struct Discovery {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Endpoints {
     /// `POST`.
+    #[cfg_attr(feature = "openapi", schema(format = "uri"))]
     pub activate: String,
     /// `POST`.
+    #[cfg_attr(feature = "openapi", schema(format = "uri"))]
     pub heartbeat: String,
     /// `POST`.
+    #[cfg_attr(feature = "openapi", schema(format = "uri"))]
     pub deactivate: String,
     /// `POST`.
+    #[cfg_attr(feature = "openapi", schema(format = "uri"))]
     pub validate: String,
     /// `GET`.
+    #[cfg_attr(feature = "openapi", schema(format = "uri"))]
     pub status: String,
     /// `GET`.
+    #[cfg_attr(feature = "openapi", schema(format = "uri"))]
     pub catalogue: String,
     /// `GET`.
+    #[cfg_attr(feature = "openapi", schema(format = "uri"))]
     pub changes: String,
     /// `GET`: a stream.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(format = "uri"))]
     pub events: String,
     /// `POST`.
+    #[cfg_attr(feature = "openapi", schema(format = "uri"))]
     pub reports: String,
     /// `GET`.
+    #[cfg_attr(feature = "openapi", schema(format = "uri"))]
     pub jwks: String,
     /// `GET`: the description of everything.
+    #[cfg_attr(feature = "openapi", schema(format = "uri"))]
     pub openapi: String,
 }
 

@@ -2,6 +2,8 @@ use kaching_base::Code;
 use serde::{Deserialize, Serialize};
 
 use crate::patch::present;
+#[cfg(feature = "openapi")]
+use crate::texts::Name;
 
 /// A capability that is on or off; its address is `<product>:<code>`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +29,7 @@ pub struct FeatureCreate {
     /// The code that the product checks; it never changes.
     pub code: Code,
     /// The name for people.
+    #[cfg_attr(feature = "openapi", schema(value_type = Name))]
     pub title: String,
     /// One line for an upgrade prompt.
     #[serde(default)]
@@ -40,6 +43,7 @@ pub struct FeatureCreate {
 pub struct FeatureEdit {
     /// The name for people.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Name>))]
     pub title: Option<String>,
     /// One line for an upgrade prompt.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]

@@ -4,6 +4,8 @@ use kaching_base::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::Quota;
+#[cfg(feature = "openapi")]
+use crate::texts::{FingerprintDigest, NonceText, ShortText};
 
 /// `POST /v1/heartbeat`: renews the lease.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -11,11 +13,14 @@ use crate::Quota;
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct HeartbeatRequest {
     /// Drawn when the last heartbeat was answered.
+    #[cfg_attr(feature = "openapi", schema(value_type = NonceText))]
     pub nonce: String,
     /// Base64url SHA-256 of the fingerprint.
+    #[cfg_attr(feature = "openapi", schema(value_type = FingerprintDigest))]
     pub fpr: String,
     /// The product's version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<ShortText>))]
     pub version: Option<String>,
     /// The health of the product.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -25,6 +30,7 @@ pub struct HeartbeatRequest {
     pub levels: Option<BTreeMap<String, u64>>,
     /// The usage since the last heartbeat.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "openapi", schema(max_items = 200))]
     pub usage: Vec<Usage>,
     /// The checkpoint that the client knows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -45,6 +51,7 @@ pub struct Health {
     pub status: HealthStatus,
     /// In a sentence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<ShortText>))]
     pub detail: Option<String>,
 }
 

@@ -16,13 +16,16 @@ pub struct Job {
     /// Attempts in a row of the present step.
     pub attempts: i64,
     /// Why the last attempt failed; null where none did.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub last_error: Option<String>,
     /// When it was enqueued.
     pub created_at: Timestamp,
     /// When it begins at the earliest; of one that runs, when another server takes it over unless it ends before. Null where
     /// it has ended.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub due_at: Option<Timestamp>,
     /// When it ended; null where it has not.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub finished_at: Option<Timestamp>,
 }
 

@@ -1,3 +1,5 @@
+#[cfg(feature = "openapi")]
+use crate::texts::IssuerText;
 use kaching_base::{LeaseAlgorithm, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -52,7 +54,8 @@ pub struct KeyCreate {
 pub struct WithdrawnKey {
     /// The key that was withdrawn.
     pub kid: String,
-    /// The key that was made in the same step, where there was no other of its purpose and algorithm.
+    /// The key that was made in the same step, where there was no other of its purpose and algorithm; else null.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub successor: Option<String>,
 }
 
@@ -62,6 +65,7 @@ pub struct WithdrawnKey {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct IssuerChange {
     /// The public URL: `https://…`, or `http://…` on loopback addresses.
+    #[cfg_attr(feature = "openapi", schema(value_type = IssuerText))]
     pub issuer: String,
 }
 

@@ -30,6 +30,8 @@ mod secret;
 mod stats;
 mod status;
 mod terms;
+#[cfg(feature = "openapi")]
+mod texts;
 mod tokens;
 mod validate;
 

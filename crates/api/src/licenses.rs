@@ -5,6 +5,8 @@ use kaching_base::{
 };
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "openapi")]
+use crate::texts::{CustomerAddress, LimitMap, LimitMapEdit, Metadata, MetadataEdit, Notes, Reason, Tag};
 use crate::{
     KeyFormat, ListEdit, PolicyEdit, SecretText, TermsChange,
     patch::{nullable, present},
@@ -35,8 +37,10 @@ pub struct License {
     /// Grows with every change that a lease must reflect.
     pub revision: u64,
     /// Null until the first activation, where that starts it.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub starts_at: Option<Timestamp>,
     /// Null if perpetual, or not started.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub expires_at: Option<Timestamp>,
     /// The features that are on.
     pub features: BTreeSet<Code>,
@@ -64,7 +68,8 @@ pub struct License {
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
-    /// When it was deleted.
+    /// When it was deleted; null where it is not.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub archived_at: Option<Timestamp>,
     /// The changes of its terms by the call; only in the answer of a call that changed them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -101,8 +106,10 @@ pub struct ProductLicense {
     /// Grows with every change that a lease must reflect.
     pub revision: u64,
     /// Null until the first activation, where that starts it.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub starts_at: Option<Timestamp>,
     /// Null if perpetual, or not started.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub expires_at: Option<Timestamp>,
     /// The features that are on.
     pub features: BTreeSet<Code>,
@@ -158,6 +165,7 @@ pub struct Binding {
     /// The kind of the fingerprint.
     pub kind: FingerprintKind,
     /// The fingerprint; for domains also `*.example.com`, but no public suffix such as `*.com`.
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 256))]
     pub value: String,
 }
 
@@ -167,6 +175,7 @@ pub struct Binding {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct LicenseCreate {
     /// Id or reference.
+    #[cfg_attr(feature = "openapi", schema(value_type = CustomerAddress))]
     pub customer: String,
     /// The product.
     pub product: Code,
@@ -180,6 +189,7 @@ pub struct LicenseCreate {
     pub term: Option<Term>,
     /// The same in days, as a number; not together with `term`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 36500))]
     pub days: Option<i64>,
     /// The end date. A bare day is included: `2027-12-31` ends at midnight UTC after it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -195,24 +205,29 @@ pub struct LicenseCreate {
     pub features: BTreeSet<Code>,
     /// In place of the plan's of the same name.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = LimitMap))]
     pub limits: BTreeMap<Code, Limit>,
     /// In place of the plan's members.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lease_policy: Option<PolicyEdit>,
     /// The bindings.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(max_items = 100))]
     pub bindings: Vec<Binding>,
     /// The product's unless said otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_format: Option<KeyFormat>,
     /// Words to find it by.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = BTreeSet<Tag>, max_items = 50))]
     pub tags: BTreeSet<String>,
     /// For the operators.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = Notes))]
     pub notes: String,
     /// For other systems.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = Metadata))]
     pub metadata: BTreeMap<String, String>,
 }
 
@@ -244,7 +259,7 @@ pub struct LicenseEdit {
     pub features: Option<ListEdit<Code>>,
     /// Limits to set; null takes one away.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
-    #[cfg_attr(feature = "openapi", schema(schema_with = crate::patch::limits_schema))]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<LimitMapEdit>))]
     pub limits: Option<BTreeMap<Code, Option<Limit>>>,
     /// The lease policy.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
@@ -254,12 +269,15 @@ pub struct LicenseEdit {
     pub bindings: Option<ListEdit<Binding>>,
     /// Words to find it by: all of them, or those to add and to remove.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<ListEdit<Tag>>))]
     pub tags: Option<ListEdit<String>>,
     /// For the operators.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Notes>))]
     pub notes: Option<String>,
     /// Entries to set; null takes one away.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<MetadataEdit>))]
     pub metadata: Option<BTreeMap<String, Option<String>>>,
     /// Also below present use.
     #[serde(default)]
@@ -301,6 +319,7 @@ pub struct FindRequest {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SuspendRequest {
     /// The reason: shown to the customer, and kept apart from the audit entry.
+    #[cfg_attr(feature = "openapi", schema(value_type = Reason))]
     pub reason: String,
 }
 
@@ -310,6 +329,7 @@ pub struct SuspendRequest {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RevokeRequest {
     /// The license's id once more.
+    #[cfg_attr(feature = "openapi", schema(value_type = LicenseId))]
     pub confirm: String,
 }
 
@@ -350,6 +370,7 @@ pub struct RenewRequest {
     pub term: Option<Term>,
     /// The same in days, as a number; not together with `term`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 36500))]
     pub days: Option<i64>,
     /// The new end date, a bare day included; not before the present one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -366,6 +387,7 @@ pub struct RenewRequest {
 pub struct RekeyRequest {
     /// Seconds for which the old key still works.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(minimum = 0, maximum = 31536000))]
     pub old_ends_in_s: i64,
 }
 
@@ -375,5 +397,6 @@ pub struct RekeyRequest {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TransferRequest {
     /// Id or reference.
+    #[cfg_attr(feature = "openapi", schema(value_type = CustomerAddress))]
     pub customer: String,
 }

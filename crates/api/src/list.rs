@@ -7,5 +7,6 @@ pub struct List<T> {
     /// The page.
     pub items: Vec<T>,
     /// Null on the last page.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub next: Option<String>,
 }

@@ -19,18 +19,3 @@ where
 {
     T::deserialize(d).map(Some)
 }
-
-/// Limits by name, where null takes one away: the derive has no words for a nullable value of a map.
-#[cfg(feature = "openapi")]
-pub(crate) fn limits_schema() -> utoipa::openapi::Schema {
-    use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Ref, Schema, Type};
-    let limit = OneOfBuilder::new()
-        .item(ObjectBuilder::new().schema_type(Type::Null))
-        .item(Ref::from_schema_name("Limit"))
-        .build();
-    ObjectBuilder::new()
-        .schema_type(Type::Object)
-        .additional_properties(Some(Schema::OneOf(limit)))
-        .description(Some("Limits to set; null takes one away."))
-        .into()
-}

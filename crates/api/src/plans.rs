@@ -3,6 +3,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use kaching_base::{Code, LeasePolicy, LicenseId, LicenseType, Limit, PlanId, Price, Term, Timestamp};
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "openapi")]
+use crate::texts::{LimitMap, LimitMapEdit, Name};
 use crate::{
     ListEdit, PolicyEdit, TermsChange,
     patch::{nullable, present},
@@ -30,18 +32,22 @@ pub struct Plan {
     /// The limits.
     pub limits: BTreeMap<Code, Limit>,
     /// The length of a license: `30d`, `6m`, `1y`; null is perpetual. Months and years are those of the calendar.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub term: Option<Term>,
-    /// The days of a term that is counted in days.
+    /// The days of a term that is counted in days; null for every other.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub term_days: Option<i64>,
     /// The lease policy.
     pub lease_policy: LeasePolicy,
-    /// The price, if it is public.
+    /// The price; null where it is not public.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub price: Option<Price>,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
-    /// When it was archived.
+    /// When it was archived; null where it is not.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub archived_at: Option<Timestamp>,
 }
 
@@ -55,9 +61,11 @@ pub struct PlanCreate {
     /// Its address within the product; it never changes.
     pub code: Code,
     /// The name for people.
+    #[cfg_attr(feature = "openapi", schema(value_type = Name))]
     pub name: String,
     /// Its place among the product's plans: more is higher.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(minimum = 0, maximum = 1000000))]
     pub rank: i64,
     /// `perpetual` without a term, else `standard`, unless said otherwise.
     #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
@@ -67,12 +75,14 @@ pub struct PlanCreate {
     pub features: BTreeSet<Code>,
     /// The limits; one slot by default.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = LimitMap))]
     pub limits: BTreeMap<Code, Limit>,
     /// The length of a license: `30d`, `6m`, `1y`; without it licenses are perpetual.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub term: Option<Term>,
     /// The same in days, as a number; not together with `term`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 36500))]
     pub term_days: Option<i64>,
     /// The lease policy; absent members have their defaults.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -89,9 +99,11 @@ pub struct PlanCreate {
 pub struct PlanEdit {
     /// The name for people.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Name>))]
     pub name: Option<String>,
     /// Its place among the product's plans.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    #[cfg_attr(feature = "openapi", schema(minimum = 0, maximum = 1000000))]
     pub rank: Option<i64>,
     /// The type of its licenses.
     #[serde(rename = "type", default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
@@ -101,13 +113,14 @@ pub struct PlanEdit {
     pub features: Option<ListEdit<Code>>,
     /// Limits to set; null takes one away.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
-    #[cfg_attr(feature = "openapi", schema(schema_with = crate::patch::limits_schema))]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<LimitMapEdit>))]
     pub limits: Option<BTreeMap<Code, Option<Limit>>>,
     /// The length of a license: `30d`, `6m`, `1y`; null is perpetual.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "nullable")]
     pub term: Option<Option<Term>>,
-    /// The same in days, as a number; not together with `term`.
+    /// The same in days, as a number; not together with `term`; null is perpetual.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "nullable")]
+    #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 36500))]
     pub term_days: Option<Option<i64>>,
     /// The lease policy.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]

@@ -1,6 +1,8 @@
 use kaching_base::{Code, LeaseAlgorithm, ProductId, Timestamp};
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "openapi")]
+use crate::texts::{Email, KeyPrefixText, Name, WebAddress};
 use crate::{
     Contact,
     patch::{nullable, present},
@@ -28,7 +30,8 @@ pub struct Product {
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
-    /// When it was archived.
+    /// When it was archived; null where it is not.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub archived_at: Option<Timestamp>,
 }
 
@@ -55,9 +58,11 @@ pub struct ProductCreate {
     /// Its address; it never changes.
     pub code: Code,
     /// The name for people.
+    #[cfg_attr(feature = "openapi", schema(value_type = Name))]
     pub name: String,
     /// The code upper-cased unless said otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<KeyPrefixText>))]
     pub key_prefix: Option<String>,
     /// Whom its customers ask for more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -77,9 +82,11 @@ pub struct ProductCreate {
 pub struct ContactEdit {
     /// A page; null takes it away.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "nullable")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<WebAddress>))]
     pub url: Option<Option<String>>,
     /// A mail address; null takes it away.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "nullable")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Email>))]
     pub email: Option<Option<String>>,
 }
 
@@ -90,9 +97,11 @@ pub struct ContactEdit {
 pub struct ProductEdit {
     /// The name for people.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Name>))]
     pub name: Option<String>,
     /// The prefix of its new license keys.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<KeyPrefixText>))]
     pub key_prefix: Option<String>,
     /// Whom its customers ask for more: members that are absent stay; null is nobody.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "nullable")]

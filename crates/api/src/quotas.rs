@@ -12,10 +12,13 @@ pub struct Quota {
     /// Present use.
     pub used: u64,
     /// Null is unlimited.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub max: Option<u64>,
-    /// The period of a counter.
+    /// The period of a counter; null for the other kinds.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub per: Option<Period>,
-    /// When a counter starts again.
+    /// When a counter starts again; null for the other kinds.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub resets_at: Option<Timestamp>,
     /// Whether there is room.
     pub state: QuotaState,
@@ -27,7 +30,8 @@ pub struct Quota {
 pub struct Holder {
     /// The activation to name in a takeover, or to release.
     pub id: ActivationId,
-    /// The installation's own name.
+    /// The installation's own name; null where it gave none.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub name: Option<String>,
     /// The kind of its fingerprint.
     pub kind: FingerprintKind,

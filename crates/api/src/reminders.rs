@@ -12,6 +12,7 @@ pub struct Reminder {
     /// The customer's name.
     pub customer_name: String,
     /// The mail address for the reminder; null also for those without the scope `personal:read`.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub email: Option<String>,
     /// The product.
     pub product: Code,

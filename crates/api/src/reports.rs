@@ -1,3 +1,5 @@
+#[cfg(feature = "openapi")]
+use crate::texts::{NonceText, ReportText};
 use kaching_base::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -9,10 +11,12 @@ pub struct ReportRequest {
     /// The subject.
     pub kind: ReportKind,
     /// The event.
+    #[cfg_attr(feature = "openapi", schema(value_type = ReportText))]
     pub detail: String,
     /// When it happened.
     pub at: Timestamp,
     /// Fresh for each call.
+    #[cfg_attr(feature = "openapi", schema(value_type = NonceText))]
     pub nonce: String,
 }
 

@@ -18,10 +18,12 @@ pub struct Status {
     /// As in the license.
     pub state: LicenseState,
     /// Whole days until the end date; null if perpetual or not started.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub days_left: Option<i64>,
     /// The effect of the dates: one sentence.
     pub next: String,
     /// The next higher plan; null on the highest.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub upgrade: Option<Upgrade>,
 }
 

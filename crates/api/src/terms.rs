@@ -59,12 +59,15 @@ pub struct LimitChange {
 pub struct PolicyEdit {
     /// Lifetime of a lease in seconds, 900 to 1800.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    #[cfg_attr(feature = "openapi", schema(minimum = 900, maximum = 1800))]
     pub lease_s: Option<i64>,
     /// Seconds it runs on without contact after the last lease's end.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    #[cfg_attr(feature = "openapi", schema(minimum = 0, maximum = 315360000))]
     pub offline_s: Option<i64>,
     /// Days it runs on after the license's end; null means 14, and none for trials.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "nullable")]
+    #[cfg_attr(feature = "openapi", schema(minimum = 0, maximum = 3650))]
     pub expiry_days: Option<Option<i64>>,
     /// The effect of a refusal or of the end of grace.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
@@ -74,9 +77,11 @@ pub struct PolicyEdit {
     pub keep: Option<ListEdit<Code>>,
     /// Seconds the superseded installation runs on after a takeover.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    #[cfg_attr(feature = "openapi", schema(minimum = 0, maximum = 2592000))]
     pub move_grace_s: Option<i64>,
     /// Takeovers in 30 days by the key alone; 0 forbids them.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    #[cfg_attr(feature = "openapi", schema(minimum = 0, maximum = 1000000))]
     pub moves: Option<i64>,
     /// The effect of a suspected copy.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]

@@ -1,6 +1,8 @@
 use kaching_base::{Code, FingerprintKind};
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "openapi")]
+use crate::texts::{FingerprintText, NonceText};
 use crate::{ProductLicense, Quota, SecretText};
 
 /// `POST /v1/validate`: whether a key would do; changes nothing.
@@ -16,6 +18,7 @@ pub struct ValidateRequest {
     pub product: Option<Code>,
     /// The installation that must be active.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<FingerprintText>))]
     pub fingerprint: Option<String>,
     /// The kind of the fingerprint.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -25,6 +28,7 @@ pub struct ValidateRequest {
     pub features: Option<Vec<Code>>,
     /// With a nonce the answer is signed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<NonceText>))]
     pub nonce: Option<String>,
 }
 
@@ -39,6 +43,7 @@ pub struct ValidateAnswer {
     /// A sentence for people.
     pub detail: String,
     /// Null when there is none.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub license: Option<ProductLicense>,
     /// Each limit with its use.
     pub quotas: Vec<Quota>,

@@ -62,7 +62,7 @@ impl Reference {
 }
 
 macro_rules! text {
-    ($type:ident) => {
+    ($type:ident, $name:literal, $description:literal, $pattern:literal) => {
         impl $type {
             /// The text itself.
             pub fn as_str(&self) -> &str {
@@ -79,8 +79,8 @@ macro_rules! text {
                 &self.0
             }
         }
-        text_serde!($type);
+        text_serde!($type, $name, ($description, pattern = $pattern));
     };
 }
-text!(Code);
-text!(Reference);
+text!(Code, "Code", "The code of a product, plan, feature or limit.", "^[a-z0-9][a-z0-9_.-]{0,62}$");
+text!(Reference, "Reference", "The vendor's own name for a customer.", "^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$");

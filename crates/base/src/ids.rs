@@ -132,7 +132,7 @@ impl<K: IdKind> fmt::Debug for Id<K> {
 }
 
 macro_rules! ids {
-    ($($(#[$meta:meta])* $id:ident, $kind:ident = $prefix:literal;)+) => {$(
+    ($($(#[$meta:meta])* $id:ident, $name:literal, $kind:ident = $prefix:literal;)+) => {$(
         #[doc(hidden)]
         pub enum $kind {}
         impl IdKind for $kind {
@@ -140,33 +140,36 @@ macro_rules! ids {
         }
         $(#[$meta])*
         pub type $id = Id<$kind>;
-        text_serde!($id);
+        text_serde!($id, $name, (
+            concat!("An id: `", $prefix, "_` and 26 symbols of a UUIDv7 in base 32."),
+            pattern = concat!("^", $prefix, "_[0-7][0-9a-hjkmnp-tv-z]{25}$")
+        ));
     )+};
 }
 
 ids! {
     /// A product.
-    ProductId, ProductKind = "prd";
+    ProductId, "ProductId", ProductKind = "prd";
     /// A feature; internal, since features are addressed by code.
-    FeatureId, FeatureKind = "fea";
+    FeatureId, "FeatureId", FeatureKind = "fea";
     /// A plan.
-    PlanId, PlanKind = "pln";
+    PlanId, "PlanId", PlanKind = "pln";
     /// A customer.
-    CustomerId, CustomerKind = "cus";
+    CustomerId, "CustomerId", CustomerKind = "cus";
     /// A license.
-    LicenseId, LicenseKind = "lic";
+    LicenseId, "LicenseId", LicenseKind = "lic";
     /// An activation.
-    ActivationId, ActivationKind = "act";
+    ActivationId, "ActivationId", ActivationKind = "act";
     /// A person who operates the authority.
-    OperatorId, OperatorKind = "opr";
+    OperatorId, "OperatorId", OperatorKind = "opr";
     /// An API token.
-    TokenId, TokenKind = "tok";
+    TokenId, "TokenId", TokenKind = "tok";
     /// An audit entry.
-    AuditId, AuditKind = "aud";
+    AuditId, "AuditId", AuditKind = "aud";
     /// A job.
-    JobId, JobKind = "job";
+    JobId, "JobId", JobKind = "job";
     /// A request.
-    RequestId, RequestKind = "req";
+    RequestId, "RequestId", RequestKind = "req";
 }
 
 #[cfg(test)]

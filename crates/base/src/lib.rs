@@ -50,9 +50,9 @@ impl ParseError {
     }
 }
 
-/// Implements serde by way of `Display` and `FromStr`, and, for the API description, a string schema.
+/// Implements serde by way of `Display` and `FromStr`, and, for the API description, a string schema of this name.
 macro_rules! text_serde {
-    ($type:ty) => {
+    ($type:ty, $name:literal, $is:tt) => {
         impl serde::Serialize for $type {
             fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
                 s.collect_str(self)
@@ -67,14 +67,40 @@ macro_rules! text_serde {
         #[cfg(feature = "openapi")]
         impl utoipa::PartialSchema for $type {
             fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
-                String::schema()
+                crate::text_schema! $is
             }
         }
         #[cfg(feature = "openapi")]
-        impl utoipa::ToSchema for $type {}
+        impl utoipa::ToSchema for $type {
+            fn name() -> std::borrow::Cow<'static, str> {
+                std::borrow::Cow::Borrowed($name)
+            }
+        }
     };
 }
 pub(crate) use text_serde;
+
+/// The schema of a text: its description, and its pattern or format.
+#[cfg(feature = "openapi")]
+macro_rules! text_schema {
+    ($description:expr, pattern = $pattern:expr) => {
+        crate::text_schema!(@ $description, pattern, $pattern)
+    };
+    ($description:expr, format = $format:ident) => {
+        crate::text_schema!(@ $description, format, utoipa::openapi::schema::SchemaFormat::KnownFormat(
+            utoipa::openapi::schema::KnownFormat::$format
+        ))
+    };
+    (@ $description:expr, $member:ident, $value:expr) => {
+        utoipa::openapi::schema::ObjectBuilder::new()
+            .schema_type(utoipa::openapi::schema::Type::String)
+            .description(Some($description))
+            .$member(Some($value))
+            .into()
+    };
+}
+#[cfg(feature = "openapi")]
+pub(crate) use text_schema;
 
 /// A closed set of words: the enum, its `as_str`, `ALL`, `Display`, `FromStr` and serde, from one table.
 macro_rules! words {

@@ -160,14 +160,21 @@ impl fmt::Display for Limit {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(feature = "openapi", schema(as = Limit))]
 struct Wire {
+    /// `slots`, `level` or `counter`.
     kind: String,
+    /// The maximum; null is unlimited.
+    #[cfg_attr(feature = "openapi", schema(required))]
     max: Option<u64>,
+    /// The period of a counter.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     per: Option<Period>,
+    /// Where the periods of a counter begin.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     anchor: Option<Anchor>,
+    /// What happens at the maximum of a counter: `hard` or `soft`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     mode: Option<String>,
+    /// How much more than the maximum a soft counter allows; without it, any amount.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     over: Option<u64>,
 }

@@ -34,22 +34,31 @@ words! {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct LeasePolicy {
     /// Lifetime of a lease in seconds, 900 to 1800.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub lease_s: i64,
     /// Seconds it runs on without contact after the last lease's end.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub offline_s: i64,
-    /// Days it runs on after the license's end; nothing means 14, and none for trials.
+    /// Days it runs on after the license's end; null means 14, and none for trials.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub expiry_days: Option<i64>,
     /// The effect of a refusal or of the end of grace.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub mode: Mode,
     /// The features that stay where the mode is `degrade`.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub keep: BTreeSet<Code>,
     /// Seconds the superseded installation runs on after a takeover.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub move_grace_s: i64,
     /// Takeovers in 30 days by the key alone; 0 forbids them.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub moves: i64,
     /// The effect of a suspected copy.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub copies: CopyPolicy,
     /// The accepted kinds of fingerprint; empty accepts any.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub kinds: BTreeSet<FingerprintKind>,
 }
 

@@ -106,7 +106,14 @@ impl FromStr for Term {
     }
 }
 
-text_serde!(Term);
+text_serde!(
+    Term,
+    "Term",
+    (
+        "A length: days, weeks, months or years, at most a century: `30d`, `2w`, `6m`, `1y`.",
+        pattern = "^(([1-9][0-9]{0,3}|[12][0-9]{4}|3[0-5][0-9]{3}|36[0-4][0-9]{2}|36500)d|([1-9][0-9]{0,2}|[1-4][0-9]{3}|5[01][0-9]{2}|520[0-9]|521[0-4])w|([1-9][0-9]{0,2}|1[01][0-9]{2}|1200)m|([1-9][0-9]?|100)y)$"
+    )
+);
 
 #[cfg(test)]
 mod tests {

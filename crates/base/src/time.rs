@@ -147,7 +147,7 @@ impl FromStr for Timestamp {
     }
 }
 
-text_serde!(Timestamp);
+text_serde!(Timestamp, "Timestamp", ("An instant in UTC, RFC 3339.", format = DateTime));
 
 fn unreadable() -> ParseError {
     ParseError("a date is an instant like 2027-01-31T12:00:00Z, or a day like 2027-01-31".to_owned())
@@ -194,7 +194,7 @@ impl FromStr for EndDate {
     }
 }
 
-text_serde!(EndDate);
+text_serde!(EndDate, "EndDate", ("An instant, RFC 3339, or a day that is included.", format = DateTime));
 
 #[cfg(test)]
 mod tests {

@@ -2,7 +2,7 @@
 
 use axum::{
     extract::State,
-    http::{StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use kaching_base::ErrorCode;
@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::{
     App,
     extract::{Open, Public},
+    metrics::MetricsFormat,
     problem::{Rejected, Result},
     route::{Routes, route},
 };
@@ -35,13 +36,15 @@ pub(crate) fn private_routes() -> Routes<App> {
 const ALIVE: Alive = Alive { status: "ok", version: env!("CARGO_PKG_VERSION") };
 
 /// Whether the process is alive.
-#[utoipa::path(get, path = "/health", tag = "health", responses((status = 200, body = Alive)))]
+#[utoipa::path(get, path = "/health", tag = "health",
+    responses((status = 200, body = Alive, description = "It is alive")))]
 async fn health(_: Public<Open>) -> axum::Json<Alive> {
     axum::Json(ALIVE)
 }
 
 /// Whether database, schema, clock and keys are usable, and the server is not about to stop.
-#[utoipa::path(get, path = "/ready", tag = "health", responses((status = 200, body = Alive)))]
+#[utoipa::path(get, path = "/ready", tag = "health",
+    responses((status = 200, body = Alive, description = "It is ready")))]
 async fn ready(State(app): State<App>, _: Public<Open>) -> Result<axum::Json<Alive>> {
     if app.is_leaving() {
         let detail = "this server is about to stop";
@@ -63,13 +66,17 @@ async fn ready(State(app): State<App>, _: Public<Open>) -> Result<axum::Json<Ali
     }
 }
 
-/// The metrics of the authority, in the text format of OpenMetrics.
-#[utoipa::path(get, path = "/metrics", tag = "health",
-    responses((status = 200, body = String, content_type = "application/openmetrics-text")))]
-async fn metrics(State(app): State<App>, _: Public<Open>) -> Result<Response> {
+/// The metrics of the authority, in the text format of Prometheus, or in that of OpenMetrics where `Accept` prefers it.
+#[utoipa::path(get, path = "/metrics", tag = "health", responses(
+    (status = 200, description = "The metrics", content(
+        (String = "text/plain"),
+        (String = "application/openmetrics-text"),
+    ))))]
+async fn metrics(State(app): State<App>, _: Public<Open>, headers: HeaderMap) -> Result<Response> {
     let mut text = String::new();
     prometheus_client::encoding::text::encode(&mut text, &app.registry)
         .map_err(|e| Rejected::failure(format!("the metrics cannot be written: {e}")))?;
-    let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    Ok((StatusCode::OK, [(header::CONTENT_TYPE, content_type)], text).into_response())
+    let format = MetricsFormat::preferred(&headers);
+    let headers = [(header::CONTENT_TYPE, format.content_type()), (header::VARY, "Accept")];
+    Ok((StatusCode::OK, headers, format.write(text)).into_response())
 }

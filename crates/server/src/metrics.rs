@@ -1,3 +1,5 @@
+mod format;
+
 use std::sync::atomic::AtomicU64;
 
 use kaching_authority::Error;
@@ -12,6 +14,8 @@ use prometheus_client::{
     },
     registry::{Registry, Unit},
 };
+
+pub(crate) use format::MetricsFormat;
 
 use crate::availability::Availability;
 

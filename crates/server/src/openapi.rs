@@ -1,12 +1,16 @@
 //! The description of the API, built from the handlers.
 
+mod operations;
+mod requests;
+mod schemas;
+
 use std::{collections::BTreeMap, fmt::Write as _};
 
 use kaching_authority::domain::Scope;
 use serde_json::{Value, json};
 use utoipa::{OpenApi as _, openapi::OpenApi};
 
-use crate::route::{Facts, Operation, VersionUse};
+use crate::route::{Facts, Operation};
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -28,7 +32,11 @@ use crate::route::{Facts, Operation, VersionUse};
         (name = "keys", description = "The public keys that verify statements."),
         (name = "health", description = "Monitoring of the authority."),
         (name = "operator", description = "The calls of operators and their programs, with an API token.")
-    )
+    ),
+    servers((
+        url = "/",
+        description = "The public URL of the authority. The calls of operators, and /metrics, are on its private address."
+    ))
 )]
 struct Description;
 
@@ -40,13 +48,13 @@ pub(crate) fn document((described, facts): (OpenApi, BTreeMap<Operation, Facts>)
         ours.schemas.extend(theirs.schemas);
     }
     let mut document = serde_json::to_value(&api).expect("a description is plain data");
-    // An identifier is all that a license needs; an empty URL would not be valid.
     for (path, item) in document["paths"].as_object_mut().expect("paths are an object") {
         for (method, operation) in item.as_object_mut().expect("a path is an object") {
-            let facts = &facts[&(path.clone(), method.clone())];
-            complete(path, method, operation, facts);
+            operations::complete(&facts, &(path.clone(), method.clone()), operation);
         }
     }
+    document["components"]["headers"] = operations::headers();
+    document["components"]["responses"] = operations::problems();
     document["components"]["securitySchemes"] = json!({
         "token": {"type": "http", "scheme": "bearer", "description": token()},
         "lease": {"type": "http", "scheme": "bearer", "description": "A lease, a compact JWS"},
@@ -56,7 +64,22 @@ pub(crate) fn document((described, facts): (OpenApi, BTreeMap<Operation, Facts>)
             "description": "<activation id>.<generation>.<number>.<mac> over the request hash",
         },
     });
+    document["components"]["schemas"]["StreamData"] = stream_data();
+    document["paths"]["/v1/events"]["get"]["responses"]["200"]["content"]["text/event-stream"]["schema"] =
+        json!({"$ref": "#/components/schemas/StreamData"});
+    schemas::refine(&mut document);
+    requests::require(&mut document);
     document
+}
+
+/// The data of each event of a stream, which no type has.
+fn stream_data() -> Value {
+    let schema = |name: &str| json!({"$ref": format!("#/components/schemas/{name}")});
+    json!({
+        "description": "The `data` of an event. Its name says which: `license` and `refusal` have Changes, `ping` has Ping, \
+                        and `end` has StreamEnd.",
+        "anyOf": [schema("Changes"), schema("StreamEnd"), schema("Ping")],
+    })
 }
 
 /// The description of API tokens, with the table of scopes.
@@ -66,56 +89,4 @@ fn token() -> String {
         let _ = write!(text, "\n- `{}`: {}", scope.as_str(), scope.allows());
     }
     text
-}
-
-/// Adds what the facts of the route say.
-fn complete(path: &str, method: &str, operation: &mut Value, facts: &Facts) {
-    let words = path.split('/').filter(|word| !word.is_empty() && *word != "v1");
-    let words: Vec<_> = words.map(|word| word.trim_matches(['{', '}', '.'])).collect();
-    operation["operationId"] = json!(format!("{method}_{}", words.join("_").replace(['.', '-'], "_")));
-    operation["responses"]["default"] = json!({
-        "description": "Something else than what was asked for",
-        "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
-    });
-    let mut add = |parameter: Value| {
-        if operation.get("parameters").is_none() {
-            operation["parameters"] = json!([]);
-        }
-        operation["parameters"].as_array_mut().expect("parameters are an array").push(parameter);
-    };
-    if facts.is_addressed {
-        add(json!({
-            "name": "id", "in": "path", "required": true, "schema": {"type": "string"},
-            "description": "Its address: a code, <product>:<code>, an id, a reference or a kid, as the noun has it",
-        }));
-    }
-    if facts.is_repeatable {
-        add(json!({
-            "name": "Idempotency-Key", "in": "header", "required": false,
-            "schema": {"type": "string", "minLength": 1, "maxLength": 255},
-            "description": "The same request under the same key has the effect of one, for 24 hours",
-        }));
-    }
-    if let Some(version) = facts.version {
-        if method != "get" {
-            add(json!({
-                "name": "If-Match", "in": "header", "required": false, "schema": {"type": "string"},
-                "description": "The ETag of the object as it was read: the change is made only while it is still so",
-            }));
-        }
-        if version == VersionUse::Answered {
-            operation["responses"]["200"]["headers"]["ETag"] = json!({
-                "description": "The version of the object, for If-Match", "schema": {"type": "string"},
-            });
-        }
-    }
-    operation["security"] = security(facts);
-}
-
-/// The proofs of which a call carries one; an empty one means a call without any.
-fn security(facts: &Facts) -> Value {
-    let scopes: Vec<_> = facts.scope.iter().map(|scope| scope.as_str()).collect();
-    let proofs = facts.proofs.iter().map(|proof| json!({ proof.name(): scopes }));
-    let without = facts.proof_is_optional.then(|| json!({}));
-    without.into_iter().chain(proofs).collect()
 }

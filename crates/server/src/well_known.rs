@@ -23,7 +23,8 @@ pub(crate) fn routes() -> Routes<App> {
 }
 
 /// The endpoints and the keysets.
-#[utoipa::path(get, path = "/.well-known/kaching", tag = "keys", responses((status = 200, body = Discovery)))]
+#[utoipa::path(get, path = "/.well-known/kaching", tag = "keys",
+    responses((status = 200, body = Discovery, description = "The endpoints and the keysets")))]
 async fn discovery(State(app): State<App>, _: Public<Open>) -> Json<Discovery> {
     let issuer = app.issuer();
     // An address of this machine that was on record by default may be that of an earlier start.
@@ -53,7 +54,8 @@ async fn discovery(State(app): State<App>, _: Public<Open>) -> Json<Discovery> {
 }
 
 /// The signing keys, RFC 7517: any JWT library verifies a lease with them.
-#[utoipa::path(get, path = "/.well-known/jwks.json", tag = "keys", responses((status = 200, body = Jwks)))]
+#[utoipa::path(get, path = "/.well-known/jwks.json", tag = "keys",
+    responses((status = 200, body = Jwks, description = "The keys")))]
 async fn jwks(State(app): State<App>, _: Public<Open>) -> Response {
     let headers = [(header::CACHE_CONTROL, CACHE_CONTROL_VALUE), (header::CONTENT_TYPE, "application/json")];
     let keys = serde_json::to_vec(&app.authority.keys().jwks).expect("a key set is plain data");

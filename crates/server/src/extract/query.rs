@@ -98,7 +98,7 @@ pub(crate) fn metadata<'de, D: Deserializer<'de>>(
 
 /// The parameters of a list: the common ones, and its filters.
 macro_rules! list_query {
-    ($(#[$meta:meta])* $query:ident => $filter:ident { $($(#[$doc:meta])* $field:ident : $type:ty,)* }) => {
+    ($(#[$meta:meta])* $query:ident => $filter:ident by $sorts:literal { $($(#[$doc:meta])* $field:ident : $type:ty,)* }) => {
         $(#[$meta])*
         #[derive(serde::Deserialize, utoipa::IntoParams)]
         #[serde(deny_unknown_fields)]
@@ -112,6 +112,7 @@ macro_rules! list_query {
             /// Words, or their beginnings, that must all be found.
             q: Option<String>,
             /// The name of a field, with `-` before it for the reverse.
+            #[param(pattern = $sorts)]
             sort: Option<String>,
             $($(#[$doc])* #[serde(default)] $field: $type,)*
         }

@@ -15,9 +15,13 @@ use crate::{
 };
 
 /// A product's features and plans as its customers may see them. The ETag is the `cat` of the leases.
-#[utoipa::path(get, path = "/v1/catalogue", tag = "product", responses(
-    (status = 200, body = Catalogue, description = "Features and plans"),
-    (status = 304, description = "Nothing changed since the ETag of If-None-Match")))]
+#[utoipa::path(get, path = "/v1/catalogue", tag = "product",
+    params(("If-None-Match" = Option<String>, Header, description = "The ETag of the catalogue that the client has")),
+    responses(
+    (status = 200, body = Catalogue, description = "Features and plans",
+        headers(("ETag" = String, description = "The `cat` of leases, in quotes"))),
+    (status = 304, description = "Nothing changed since the ETag of If-None-Match",
+        headers(("ETag" = String, description = "The `cat` of leases, in quotes")))))]
 pub(crate) async fn catalogue(
     State(app): State<App>,
     _: Public<KeyCall>,

@@ -19,11 +19,11 @@ use crate::{
 #[into_params(parameter_in = Query)]
 pub(crate) struct Since {
     /// The revision that the client has.
-    #[param(minimum = 0)]
+    #[param(minimum = 0, maximum = 9007199254740991_i64)]
     rev: u64,
     /// Seconds to wait for a higher one, 0 to 55.
     #[serde(default)]
-    #[param(maximum = 55)]
+    #[param(minimum = 0, maximum = 55)]
     wait: u64,
 }
 

@@ -273,17 +273,26 @@ fn check(method: &str, path: &str, answer: &Answer) {
         None => panic!("{method} {path} answered {} and is not in the description", answer.status),
         Some(operation) => {
             let described = &operation["responses"][StatusCode::from_u16(answer.status).unwrap().as_str()];
+            let described = resolved(described);
+            for name in described["headers"].as_object().into_iter().flat_map(|headers| headers.keys()) {
+                // Those of all answers; the others depend on the call.
+                assert!(
+                    name != "X-Request-Id" || !answer.header(name).is_empty(),
+                    "{method} {path} has no {name}"
+                );
+            }
             let content = match described.get("content") {
                 Some(content) => content,
                 None if described.is_object() => {
                     assert!(answer.bytes.is_empty(), "{method} {path} has a body that is not described");
                     return;
                 }
-                None if answer.status >= 400 => &operation["responses"]["default"]["content"],
+                None if answer.status >= 400 => &resolved(&operation["responses"]["default"])["content"],
                 None => panic!("{method} {path} answered {}, which is not described", answer.status),
             };
-            let (name, media) = content.as_object().unwrap().iter().next().unwrap();
-            assert!(answer.header("content-type").starts_with(name), "{method} {path} is not {name}");
+            let mut media = content.as_object().unwrap().iter();
+            let found = media.find(|(name, _)| answer.header("content-type").starts_with(*name));
+            let (name, media) = found.expect("an answer has a content type that is described");
             // Lines of JSON are no document.
             if !name.ends_with("/json") && !name.ends_with("+json") {
                 return;
@@ -305,6 +314,14 @@ fn check(method: &str, path: &str, answer: &Answer) {
 pub(crate) fn description() -> &'static Value {
     static DESCRIPTION: OnceLock<Value> = OnceLock::new();
     DESCRIPTION.get_or_init(|| serde_json::from_str(kaching_server::openapi()).unwrap())
+}
+
+/// Returns what a part of the description refers to.
+pub(crate) fn resolved(part: &'static Value) -> &'static Value {
+    match part["$ref"].as_str() {
+        Some(at) => description().pointer(at.strip_prefix('#').unwrap()).unwrap(),
+        None => part,
+    }
 }
 
 fn operation(method: &str, path: &str) -> Option<&'static Value> {
@@ -329,9 +346,12 @@ fn validator(schema: &Value) -> Arc<Validator> {
     Arc::clone(made)
 }
 
-/// Closes a schema: members that the description does not name are refused.
+/// Closes a schema: members and words that the description does not name are refused.
 fn close(schema: &mut Value) {
     if let Some(object) = schema.as_object_mut() {
+        if let Some(words) = object.remove("x-extensible-enum") {
+            object.insert("enum".to_owned(), words);
+        }
         if object.contains_key("properties") && !object.contains_key("additionalProperties") {
             object.insert("additionalProperties".to_owned(), json!(false));
         }

@@ -49,6 +49,44 @@ fn references(value: &Value, found: &mut impl FnMut(&str)) {
 }
 
 #[test]
+fn null_is_explained() {
+    let document: Value = serde_json::from_str(kaching_server::openapi()).unwrap();
+    let mut silent = Vec::new();
+    for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
+        for (member, of) in schema["properties"].as_object().into_iter().flatten() {
+            let may_be_null = |of: &Value| of["type"] == "null" || of["type"][1] == "null";
+            let choices = of["oneOf"].as_array().into_iter().flatten();
+            let described = of["description"].as_str().unwrap_or_default().to_lowercase();
+            if (may_be_null(of) || choices.into_iter().any(may_be_null)) && !described.contains("null") {
+                silent.push(format!("{name}.{member}"));
+            }
+        }
+    }
+    assert!(silent.is_empty(), "say what null means: {silent:?}");
+}
+
+#[test]
+fn answers_may_have_words_that_are_new() {
+    let document: Value = serde_json::from_str(kaching_server::openapi()).unwrap();
+    let mut open = vec!["#/components/responses".to_owned()];
+    for path in document["paths"].as_object().unwrap().values() {
+        path.as_object().unwrap().values().for_each(|operation| {
+            references(&operation["responses"], &mut |reference| open.push(reference.to_owned()));
+        });
+    }
+    let (mut seen, mut words) = (std::collections::BTreeSet::new(), 0);
+    while let Some(reference) = open.pop() {
+        let schema = document.pointer(reference.strip_prefix('#').unwrap()).unwrap();
+        if seen.insert(reference.clone()) {
+            assert!(schema.get("enum").is_none(), "{reference} is closed, and answers have it");
+            words += usize::from(schema.get("x-extensible-enum").is_some());
+            references(schema, &mut |reference| open.push(reference.to_owned()));
+        }
+    }
+    assert!(words > 10, "only {words} lists of words were found");
+}
+
+#[test]
 fn the_codes_are_recorded() {
     let mut text = String::from(
         "# Codes\n\nThe codes of all problems, as `application/problem+json` of RFC 9457.\n\
@@ -74,7 +112,7 @@ async fn the_metrics_are_recorded() {
     let license = server.seed().await;
     pace::install(&server, &license, "eu-1", 1).await.beat(&server).await.expect(200);
     server.world.authority.measure().await.unwrap();
-    let answer = server.call("GET", "/metrics").send().await;
+    let answer = server.call("GET", "/metrics").header("accept", "application/openmetrics-text").send().await;
     assert_eq!(answer.status, 200);
     let text = String::from_utf8(answer.bytes).unwrap();
     let mut lines: Vec<_> =

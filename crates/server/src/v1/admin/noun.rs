@@ -28,7 +28,7 @@ macro_rules! show {
 macro_rules! list {
     (
         $(#[$doc:meta])+ $path:literal needs $scope:ident: $answer:ident = $read:ident, $convert:ident;
-        $(#[$meta:meta])+ $query:ident => $filter:ident { $($filters:tt)* }
+        $(#[$meta:meta])+ $query:ident => $filter:ident by $sorts:literal { $($filters:tt)* }
     ) => {
         use axum::{Json, extract::State};
         use kaching_authority::$filter;
@@ -41,7 +41,7 @@ macro_rules! list {
 
         list_query! {
             $(#[$meta])+
-            $query => $filter { $($filters)* }
+            $query => $filter by $sorts { $($filters)* }
         }
 
         $(#[$doc])+

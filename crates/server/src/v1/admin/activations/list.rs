@@ -24,6 +24,7 @@ pub(crate) struct ActivationQuery {
     /// Words, or their beginnings, that must all be found.
     q: Option<String>,
     /// `created_at`, with `-` before it for the reverse.
+    #[param(pattern = "^-?created_at$")]
     sort: Option<String>,
     /// Only those of the license with this id.
     license: Option<LicenseId>,

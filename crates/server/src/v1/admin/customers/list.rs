@@ -12,7 +12,7 @@ use crate::{
 
 list_query! {
     /// Which customers are listed.
-    CustomerQuery => CustomerFilter {
+    CustomerQuery => CustomerFilter by "^-?(created_at|name)$" {
         /// Only those with this tag.
         tag: Option<String>,
         /// Only those with this entry of metadata, as in `metadata[region]=eu`; may be given for several keys.

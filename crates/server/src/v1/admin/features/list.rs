@@ -3,7 +3,7 @@ super::super::noun::list! {
     "/v1/admin/features" needs Read: Feature = features, feature;
 
     /// Which features are listed.
-    FeatureQuery => FeatureFilter {
+    FeatureQuery => FeatureFilter by "^-?(created_at|code)$" {
         /// Only those of the product with this code.
         product: Option<String>,
         /// Also archived ones.

@@ -9,7 +9,8 @@ use crate::{
 
 /// Shows the license that has this key.
 #[utoipa::path(post, path = "/v1/admin/licenses/find", tag = "operator", request_body = api::FindRequest, responses(
-    (status = 200, body = api::License, description = "The license")))]
+    (status = 200, body = api::License, description = "The license",
+        headers(("ETag" = String, description = "The version of the object, for If-Match")))))]
 pub(crate) async fn find(
     State(app): State<App>,
     caller: Caller<Read>,

@@ -24,6 +24,7 @@ pub(crate) struct LicenseQuery {
     /// Words, or their beginnings, that must all be found.
     q: Option<String>,
     /// `created_at` or `expires_at`, with `-` before it for the reverse.
+    #[param(pattern = "^-?(created_at|expires_at)$")]
     sort: Option<String>,
     /// Only those of the product with this code.
     product: Option<String>,

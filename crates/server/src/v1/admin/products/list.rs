@@ -3,7 +3,7 @@ super::super::noun::list! {
     "/v1/admin/products" needs Read: Product = products, product;
 
     /// Which products are listed.
-    ProductQuery => ProductFilter {
+    ProductQuery => ProductFilter by "^-?(created_at|code)$" {
         /// Also archived ones.
         archived: bool,
     }

@@ -3,7 +3,7 @@ super::super::noun::list! {
     "/v1/admin/tokens" needs Admin: Token = tokens, token;
 
     /// Which tokens are listed.
-    TokenQuery => TokenFilter {
+    TokenQuery => TokenFilter by "^-?(created_at)$" {
         /// Also archived ones.
         archived: bool,
     }
