@@ -26,7 +26,7 @@ pub(super) fn define(schemas: &mut Map<String, Value>) {
         let schema = schemas
             .get_mut(name)
             .and_then(Value::as_object_mut)
-            .expect("the file names schemas that there are");
+            .expect("the file extends schemas that exist");
         schema.extend(
             members.as_object().into_iter().flatten().map(|(name, value)| (name.clone(), value.clone())),
         );
