@@ -166,7 +166,7 @@ class Client:  # of one installation, used by one thread that calls `step` again
         typ, member = ("lease", "lease") if status in (200, 201) else ("refusal", "statement")
         if not text(statement := answer.get(member)): raise Unanswered(str(answer.get("code", status)))
         credential = answer.get("credential") if typ == "lease" and not number else self.disk["credential"]
-        if credential and not text(credential, r"act_\w{26}\.\d+\.[\w-]{43}"): raise Unanswered("no credential")
+        if (credential or typ == "lease") and not text(credential, r"act_\w{26}\.\d+\.[\w-]{43}"): raise Unanswered("no credential")
         known = dict(self.own, req=req, act=credential and credential[:30], sub=self.lease and number and self.lease["sub"])
         for _ in range(2):
             try: claims, why = verify(statement, typ, self.keyset, known, answer=True), None
@@ -201,9 +201,9 @@ class Client:  # of one installation, used by one thread that calls `step` again
                 self.activates = self.stopped() not in GONE | {MOVED}
             raise
         self.take(claims, lease)
-        if activates and lease: self.activates, self.about["takeover"] = False, None
-        if activates and lease: disk["credential"], disk["number"] = credential, 0  # [A3]
+        if activates and lease: self.activates, self.about["takeover"], disk["credential"], disk["number"] = False, None, credential, 0
         if lease or not activates: disk["number"], disk["nonce"] = disk["number"] + 1, secrets.token_urlsafe(16)
+        if activates and lease: self.durable = disk["number"], disk["nonce"]  # [A3]
         disk["activating"] = None
         self.save()  # number, nonce, and lease or stop together, before anything else is sent [H5] [R2]
         wait = min(claims.get("hb", 1e9) * random.uniform(0.8, 1.2), (claims["exp"] - claims["iat"]) / 2)  # [H8]
@@ -227,7 +227,7 @@ class Client:  # of one installation, used by one thread that calls `step` again
     def step(self, longest=45):  # makes the call that is due, or waits for changes; gives the state
         left = min(longest, self.due - self.boot())
         try:
-            if not self.keyset: self.fetch_keyset()
+            if not self.keyset or self.fetched < 0: self.fetch_keyset()  # also at start [K8]
             if left <= 0: self.renew()
             elif left >= 1 and self.lease and not self.stopped() and not self.trouble: self.poll(int(left))
             else: time.sleep(left)

@@ -438,7 +438,7 @@ class Life(unittest.TestCase):
         again = self.installed(made)
         self.assertTrue(again.allows("federation"), "its lease is verified from disk")
         self.assertEqual(again.step(), "active")
-        self.assertEqual([path for _, path, _, _ in again.sent], ["/v1/heartbeat"])
+        self.assertEqual([path for _, path, _, _ in again.sent], ["/.well-known/kaching", "/v1/heartbeat"])
         self.assertEqual(again.heartbeats()[0][0], 2)
 
     def test_a_heartbeat_is_repeated_until_it_is_answered_also_after_a_restart(self):
@@ -469,6 +469,18 @@ class Life(unittest.TestCase):
         self.beats(client)
         self.beats(client)
         self.assertEqual(client.heartbeats()[-1][0], 2)
+
+    def test_a_credential_that_cannot_be_written_is_used_all_the_same(self):
+        client = self.installed(AUTHORITY.license())
+        os.mkdir(client.path + ".new")
+        self.assertEqual([client.step(), self.beats(client), self.beats(client)], ["active", "active", "active"])
+        self.assertEqual({number for number, _ in client.heartbeats()}, {1})
+
+    def test_an_answer_without_a_credential_activates_nothing(self):
+        client = self.installed(AUTHORITY.license())
+        client.faults = [None, lambda answer: (answer.status, json.load(answer) | {"credential": None})]
+        self.assertEqual(client.step(), "unknown")
+        self.assertEqual(self.beats(client), "active")
 
     def test_the_next_heartbeat_comes_at_a_random_moment_before_half_the_lease(self):
         _, client = self.running()
