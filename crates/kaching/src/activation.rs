@@ -60,8 +60,8 @@ impl Noun for Activation {
 }
 
 impl CsvRow for Activation {
-    const COLUMNS: &'static str = "id license kind fingerprint name status health.status health.detail health.since version address levels activated_at last_seen_at \
-         lapses_at";
+    const COLUMNS: &'static str = "id license kind fingerprint name status health.status health.detail health.since version address levels \
+         activated_at last_seen_at lapses_at";
 }
 
 /// Returns `degraded: queue is full (since 2027-11-22T08:00:00Z)`.
@@ -74,7 +74,7 @@ fn health_in_words(health: &ReportedHealth) -> String {
 fn table(activations: &[Activation], output: &Output) -> String {
     let mut table = Table::new(["ID", "LICENSE", "KIND", "NAME", "STATUS", "HEALTH", "VERSION", "LAST SEEN"])
         .shortens([("NAME", 12), ("VERSION", 7), ("LAST SEEN", 11)])
-        .leaves_out(["VERSION", "KIND", "LAST SEEN", "LICENSE"]);
+        .leaves_out(["VERSION", "KIND", "HEALTH", "LAST SEEN", "LICENSE"]);
     for activation in activations {
         table.row([
             activation.id.to_string(),

@@ -118,8 +118,7 @@ fn path(license: &str) -> Path {
 
 impl CsvRow for License {
     const COLUMNS: &'static str = "id customer product plan type status state revision starts_at expires_at features limits used_slots \
-         bindings tags notes metadata suspended_reason scheduled.plan scheduled.at created_at \
-         updated_at archived_at";
+         bindings tags notes metadata suspended_reason scheduled.plan scheduled.at created_at updated_at archived_at";
 }
 
 /// The names of customers.
@@ -132,7 +131,7 @@ fn called(names: &Names, id: CustomerId) -> String {
 fn table(licenses: &[License], names: &Names, output: &Output) -> String {
     let mut table = Table::new(["ID", "CUSTOMER", "PLAN", "TYPE", "STATE", "ENDS", "USED", "TAGS"])
         .shortens([("CUSTOMER", 10), ("ENDS", 11), ("TAGS", 8)])
-        .leaves_out(["TAGS", "TYPE", "PLAN", "ENDS"]);
+        .leaves_out(["TAGS", "TYPE", "USED", "PLAN", "ENDS"]);
     for license in licenses {
         table.row([
             license.id.to_string(),

@@ -66,7 +66,7 @@ pub(super) fn activations(activations: &[Activation], output: &Output) -> String
     }
     let mut table = Table::new(["ACTIVATION", "KIND", "NAME", "STATUS", "HEALTH", "VERSION", "LAST SEEN"])
         .shortens([("NAME", 12), ("VERSION", 7), ("LAST SEEN", 11)])
-        .leaves_out(["VERSION", "KIND", "LAST SEEN"]);
+        .leaves_out(["VERSION", "KIND", "HEALTH", "LAST SEEN"]);
     for activation in activations {
         table.row([
             activation.id.to_string(),
