@@ -21,7 +21,7 @@ pub(crate) fn argument(text: &str) -> Result<String, Failure> {
 /// The longest list of ids, of some 500,000 lines.
 const LONGEST_LIST: u64 = 16 * 1024 * 1024;
 
-/// Reads ids or keys, each as [`argument`] does. `-` stands for those on standard input, one on each line.
+/// Reads ids or keys, each as [`argument`] does. `-` reads those on standard input, one on each line.
 pub(crate) fn arguments(texts: &[String]) -> Result<Vec<String>, Failure> {
     let mut all = Vec::new();
     for text in texts {

@@ -8,8 +8,9 @@ use crate::kaching::{Kaching, Said};
 fn run(kaching: &Kaching, shell: &str, arguments: &[&str], script: &str) -> Said {
     let binary = std::path::Path::new(env!("CARGO_BIN_EXE_kaching")).parent().unwrap();
     let path = format!("{}:/usr/local/bin:/usr/bin:/bin", binary.display());
-    let mut command = Command::new(shell);
-    command.args(arguments).args(["-c", script]).env_clear();
+    // A shell that waits for its terminal would hold up the test.
+    let mut command = Command::new("timeout");
+    command.args(["60", shell]).args(arguments).args(["-c", script]).env_clear();
     command.env("HOME", kaching.path()).env("PATH", path).env("TERM", "dumb");
     let output = command.output();
     let output =
@@ -63,13 +64,14 @@ fn zsh_completes_commands_flags_and_values() {
     // The terminal also shows what it reads: the marks around the line are only in this file.
     let setting = "autoload -U compinit; compinit -u -D; source <(kaching completion zsh)
         show() { zle complete-word; print -r -- \"<[$BUFFER]>\"; exit }
-        zle -N show; bindkey '^M' show";
+        zle -N show; bindkey '^M' show; bindkey '^J' show; print -r -- \"<[\"ready\"]>\"";
     fs::write(kaching.path().join("setting"), setting).unwrap();
     for (words, begun, completed) in COMPLETED {
         let script = format!(
             "zmodload zsh/zpty
              zpty shell zsh -f -i
              zpty -w shell 'source ~/setting'
+             zpty -r shell shown '*<\\[ready\\]>*'
              zpty -w shell '{words} {begun}'
              zpty -r shell shown '*<\\[*\\]>*'
              print -r -- \"$shown\""
