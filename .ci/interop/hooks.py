@@ -1,6 +1,7 @@
-"""What schemathesis has to know about this API: the one call that it must not make, and the rules that no schema can say.
+"""What schemathesis has to know about this API: which proof each call carries, the one call that it must not make, and the
+rules that no schema can say.
 
-OWN_TOKEN is the id of the token that it calls with.
+OWN_TOKEN is the id of the token that it calls with; PRODUCT_LEASE and PRODUCT_KEY are those of a license.
 """
 
 import os
@@ -22,17 +23,28 @@ UNEXPRESSED = [
     "a perpetual license has no end",
     "a perpetual plan has no term",
     "license has an end date; only a perpetual one has none",
-    "a trial plan has a term",
-    "a standard plan has a term",
-    "an enterprise plan has a term",
+    "plan has a term: give it, or the type perpetual",
+    "the first activation sets the dates",
+    "a renewal takes no time away",
+    "the end date is in the past",
+    "the license has no period that ends in the future",
+    # Plans are those of the product, and licenses those of the plan.
+    "the plan is of another product",
+    "has another plan; upgrade it instead",
     # Features are those of the product.
     "the product has no feature",
+    # An edit counts with what is there: it may leave too many entries, or a token without a scope.
+    "there are at most",
+    "a token needs a scope",
     # A value is added or removed, not both.
     "the same value is in add and in remove",
     # Bindings are of a kind that the license accepts, and a domain is a host's name, of which not everybody has one below.
     "the license accepts no fingerprint of kind",
     "a domain is a host's name alone",
+    "a domain is the name of one host",
     "belongs to everybody who has a name there",
+    # The key is in the body or in the header.
+    "the license key is missing",
     # A revocation repeats the id of its path.
     "revoking is final: confirm it",
     # These are counted in bytes.
@@ -47,6 +59,21 @@ def filter_case(context, case):
     """Leaves the token in use alone: without it every further call would be a 401."""
     own = "/v1/admin/tokens/{id}"
     return not (case.path == own and (case.path_parameters or {}).get("id") == os.environ["OWN_TOKEN"])
+
+
+@schemathesis.hook
+def before_call(context, case, kwargs):
+    """Reading calls of products carry a lease; activations and validations carry the key, unless it is in the body. Calls
+    with a credential and streams, which do not end, are made without their proof."""
+    if case.path in ("/v1/status", "/v1/catalogue", "/v1/changes"):
+        case.headers["Authorization"] = "Bearer " + os.environ["PRODUCT_LEASE"]
+    elif case.path in ("/v1/activate", "/v1/validate"):
+        if isinstance(case.body, dict) and "license_key" in case.body:
+            case.headers.pop("Authorization", None)
+        else:
+            case.headers["Authorization"] = "License " + os.environ["PRODUCT_KEY"]
+    if case.path == "/v1/changes" and "wait" in (case.query or {}):
+        case.query["wait"] = 0
 
 
 @schemathesis.check

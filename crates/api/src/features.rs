@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::patch::present;
 #[cfg(feature = "openapi")]
-use crate::texts::Name;
+use crate::texts::{BenefitText, Name};
 
 /// A capability that is on or off; its address is `<product>:<code>`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +33,7 @@ pub struct FeatureCreate {
     pub title: String,
     /// One line for an upgrade prompt.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = BenefitText))]
     pub benefit: String,
 }
 
@@ -47,5 +48,6 @@ pub struct FeatureEdit {
     pub title: Option<String>,
     /// One line for an upgrade prompt.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<BenefitText>))]
     pub benefit: Option<String>,
 }

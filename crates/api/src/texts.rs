@@ -28,6 +28,8 @@ macro_rules! texts {
 }
 
 texts! {
+    /// What a feature is good for.
+    BenefitText
     /// The address of a customer.
     CustomerAddress
     /// A mail address.
