@@ -23,6 +23,7 @@ CHECKS = {
     "positive_data_acceptance,sound_requests_are_accepted",
     "negative": "not_a_server_error",
 }
+QUIET = {"REDOCLY_TELEMETRY": "off", "REDOCLY_SUPPRESS_UPDATE_NOTICE": "true"}
 # Nobody is turned away for their number of calls.
 UNLIMITED = {
     "KACHING_LIMITS__FAILURES_PER_MINUTE": "1000000000",
@@ -188,7 +189,7 @@ def fresh(folder: Path) -> Path:
 
 def run(what: str, *command, path: Path | None = None, quiet: bool = False) -> None:
     """Runs a command; its output is shown if it fails, or is of use."""
-    environment = {**os.environ, **({"PYTHONPATH": str(path), "MYPYPATH": str(path)} if path else {})}
+    environment = {**os.environ, **QUIET, **({"PYTHONPATH": str(path), "MYPYPATH": str(path)} if path else {})}
     began = time.monotonic()
     done = subprocess.run([str(part) for part in command], capture_output=True, text=True, env=environment)
     if done.returncode != 0:
