@@ -119,6 +119,11 @@ impl Paging {
         Ok(Self { limit, sorting, descending, after })
     }
 
+    /// Returns the id of the row behind which the page begins.
+    pub(crate) fn after_id(&self) -> Option<[u8; 16]> {
+        self.after.as_ref().map(|cursor| cursor.id)
+    }
+
     /// Ends the statement with the place, the order and the length.
     pub(crate) fn finish(&self, sql: &mut Sql) {
         self.finish_with(sql, self.most());

@@ -130,8 +130,6 @@ struct Selection {
     filter: ActivationFilter,
     owners: LicenseOwners,
     lead: Lead,
-    /// Whether an index finds few rows, so that all of them are looked at.
-    few: bool,
 }
 
 impl Selection {
@@ -143,20 +141,20 @@ impl Selection {
             customer: customer.map(|customer| customer.id),
             product: product.map(|product| product.id),
         };
-        let (lead, few) = selection::lead(tx, &filter, owners)?;
-        Ok(Self { filter, owners, lead, few })
+        let lead = selection::lead(tx, &filter, owners)?;
+        Ok(Self { filter, owners, lead })
     }
 
     /// Whether rows are looked at one by one that may not match.
     fn looks_at_each(&self) -> bool {
-        let Self { filter, owners, lead, few } = self;
+        let Self { filter, owners, lead } = self;
         let each = filter.kind.is_some()
             || filter.health.is_some()
+            || filter.version.is_some()
+            || filter.address.is_some()
             || owners.customer.is_some()
-            || owners.product.is_some()
-            || (filter.version.is_some() && *lead != Lead::Version)
-            || (filter.status.is_some() && *lead != Lead::Walk);
-        each && !few
+            || owners.product.is_some();
+        each && *lead == Lead::Walk
     }
 
     fn page(

@@ -1,5 +1,5 @@
 use kaching_base::{ActivationId, AuditId, CustomerId, LicenseId, Timestamp};
-use kaching_db::{self as db, Row, Sql, Tx, params};
+use kaching_db::{self as db, Param, Row, Sql, Tx, params};
 
 use super::{ActorFilter, AuditFilter, AuditRecord};
 use crate::{Result, list::Paging, search::FEW, stored::Fields};
@@ -17,22 +17,69 @@ pub(super) enum Column {
     Actor,
 }
 
-impl Column {
-    /// The condition on a value.
-    fn is(self) -> &'static str {
-        match self {
-            Self::Target => "e.target = ?",
-            Self::Actor => "e.actor = ?",
-        }
-    }
+/// The values of a statement's column.
+#[derive(Clone, Copy)]
+enum Value<'v> {
+    Text(&'v str),
+    /// The column `word` of the table `w`.
+    Wanted,
+}
 
-    /// The condition on a column of another table.
-    fn is_wanted(self) -> &'static str {
-        match self {
-            Self::Target => "e.target = w.word",
-            Self::Actor => "e.actor = w.word",
+/// Adds the conditions, the order and the length of a list of the entries with one value in a column.
+fn with_value(
+    sql: &mut Sql,
+    (by, value): (Column, Value<'_>),
+    filter: &AuditFilter,
+    paging: &Paging,
+    most: usize,
+) {
+    match (by, value) {
+        (Column::Target, Value::Text(target)) => sql.add("e.target = ?", params![target]),
+        (Column::Target, Value::Wanted) => sql.push("e.target = w.word"),
+        // There are few actors, so PostgreSQL takes one for frequent and would walk the log: a range of pairs, sorted by
+        // both columns, leaves it the index of actors alone.
+        (Column::Actor, value) => {
+            let (after, before) = bounds(filter, paging);
+            let (after, before) = (Param::Uuid(after), Param::Uuid(before));
+            match value {
+                Value::Text(actor) => sql.add(
+                    "(e.actor, e.id) > (?, ?) and (e.actor, e.id) < (?, ?)",
+                    params![actor, after, actor, before],
+                ),
+                Value::Wanted => sql.add(
+                    "(e.actor, e.id) > (w.word, ?) and (e.actor, e.id) < (w.word, ?)",
+                    params![after, before],
+                ),
+            }
+        }
+    };
+    conditions(sql, filter, Some(by));
+    match by {
+        Column::Target => paging.finish_with(sql, most),
+        Column::Actor => {
+            let down = " order by e.actor desc, e.id desc";
+            sql.push(if paging.descending { down } else { " order by e.actor, e.id" });
+            sql.add(" limit ?", params![i64::try_from(most).unwrap_or(i64::MAX)]);
         }
     }
+}
+
+/// Returns the ids between which the entries of a page are, both outside.
+fn bounds(filter: &AuditFilter, paging: &Paging) -> ([u8; 16], [u8; 16]) {
+    // Ids are in the order of their milliseconds.
+    let before_since = |at| u128::from_be_bytes(*AuditId::new(at, [0; 10]).as_bytes()).saturating_sub(1);
+    let since = filter.since.map_or([0; 16], |at| before_since(at).to_be_bytes());
+    let until = filter.until.map_or([0xff; 16], |at| *first_id_behind(at).as_bytes());
+    match paging.after_id() {
+        Some(cursor) if paging.descending => (since, until.min(cursor)),
+        Some(cursor) => (since.max(cursor), until),
+        None => (since, until),
+    }
+}
+
+/// Returns the first id of the first millisecond that begins at this moment or later.
+fn first_id_behind(at: Timestamp) -> AuditId {
+    AuditId::new(Timestamp::from_micros(at.micros().saturating_add(999)), [0; 10])
 }
 
 /// Adds the conditions of the filter, except for what the column in use decides.
@@ -41,9 +88,7 @@ fn conditions(sql: &mut Sql, filter: &AuditFilter, by: Option<Column>) {
         sql.add(" and e.id >= ? and e.at >= ?", params![AuditId::new(since, [0; 10]), since]);
     }
     if let Some(until) = filter.until {
-        // Ids are in the order of their milliseconds.
-        let behind = Timestamp::from_micros(until.micros().saturating_add(999));
-        sql.add(" and e.id < ? and e.at < ?", params![AuditId::new(behind, [0; 10]), until]);
+        sql.add(" and e.id < ? and e.at < ?", params![first_id_behind(until), until]);
     }
     sql.add_if(" and e.action = ?", filter.action.as_deref());
     if by == Some(Column::Actor) {
@@ -92,9 +137,7 @@ pub(super) fn of_values(
 ) -> Result<Vec<AuditRecord>> {
     if let [value] = values {
         let mut sql = Sql::new(select!(" where "));
-        sql.add(by.is(), params![value.as_str()]);
-        conditions(&mut sql, filter, Some(by));
-        paging.finish(&mut sql);
+        with_value(&mut sql, (by, Value::Text(value)), filter, paging, paging.most());
         return Ok(tx.query_all(&sql, sql.params(), read)?);
     }
     let mut next = Vec::new();
@@ -128,9 +171,8 @@ fn next_of_each(
         sql.add(row, params![value.as_str()]);
         row = ", (?)";
     }
-    sql.push(") select w.word, (select e.id from audit_entries e where ").push(by.is_wanted());
-    conditions(&mut sql, filter, Some(by));
-    paging.finish_with(&mut sql, 1);
+    sql.push(") select w.word, (select e.id from audit_entries e where ");
+    with_value(&mut sql, (by, Value::Wanted), filter, paging, 1);
     sql.push(") from wanted w");
     let found =
         tx.query_all(&sql, sql.params(), |row| Ok((row.get::<String>(0)?, row.get::<Option<AuditId>>(1)?)))?;
@@ -148,9 +190,8 @@ fn first_ids<'v>(
     let mut sql = Sql::new("select u.id from (");
     let mut before = " select * from (select e.id from audit_entries e where ";
     for value in values {
-        sql.push(before).add(by.is(), params![value]);
-        conditions(&mut sql, filter, Some(by));
-        paging.finish(&mut sql);
+        sql.push(before);
+        with_value(&mut sql, (by, Value::Text(value)), filter, paging, paging.most());
         sql.push(") as one");
         before = " union all select * from (select e.id from audit_entries e where ";
     }

@@ -82,26 +82,21 @@ const OF_PRODUCT: &str = counting!("licenses l join activations a on a.license =
 const LICENSES_OF_CUSTOMER: &str = counting!("licenses where customer = ?1");
 const LICENSES_OF_PRODUCT: &str = counting!("licenses where product = ?1");
 
-/// Returns the leading filter, and whether it finds few rows.
+/// Returns the filter that leads: the license, or one that few activations match.
 pub(in crate::activations) fn lead(
     tx: &mut Tx<'_>,
     filter: &ActivationFilter,
     owners: LicenseOwners,
-) -> Result<(Lead, bool)> {
+) -> Result<Lead> {
     if filter.license.is_some() {
-        return Ok((Lead::License, true));
+        return Ok(Lead::License);
     }
     for lead in [Lead::Address, Lead::Version, Lead::Customer, Lead::Product, Lead::Status] {
         if matches_few(tx, filter, owners, lead)? {
-            return Ok((lead, true));
+            return Ok(lead);
         }
     }
-    // The indexes of these have the rows in the order of the list.
-    Ok(match (&filter.address, &filter.version) {
-        (Some(_), _) => (Lead::Address, false),
-        (None, Some(_)) => (Lead::Version, false),
-        (None, None) => (Lead::Walk, false),
-    })
+    Ok(Lead::Walk)
 }
 
 /// Adds the conditions on address, version, health, and the owner of the license.
@@ -111,13 +106,21 @@ pub(in crate::activations) fn conditions(
     owners: LicenseOwners,
     lead: Lead,
 ) {
-    let address = if lead == Lead::Address { " and a.address = ?" } else { " and a.address || '' = ?" };
+    let few_or_many = |at: Lead, few: &'static str, many: &'static str| if lead == at { few } else { many };
+    let address = few_or_many(
+        Lead::Address,
+        " and a.id in (select x.id from activations x where x.address = ? limit 1000)",
+        " and a.address || '' = ?",
+    );
     sql.add_if(address, filter.address.as_deref());
-    let version = if lead == Lead::Version { " and a.version = ?" } else { " and a.version || '' = ?" };
+    let version = few_or_many(
+        Lead::Version,
+        " and a.id in (select x.id from activations x where x.version = ? limit 1000)",
+        " and a.version || '' = ?",
+    );
     sql.add_if(version, filter.version.as_deref());
     let health = filter.health.map(|status| format!("{{\"status\":\"{status}\",%"));
     sql.add_if(" and a.health like ?", health.as_deref());
-    let few_or_many = |at: Lead, few: &'static str, many: &'static str| if lead == at { few } else { many };
     let customer = few_or_many(
         Lead::Customer,
         " and a.id in (select x.id from licenses o join activations x on x.license = o.id where o.customer = ? limit 1000)",
