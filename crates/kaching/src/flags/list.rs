@@ -136,7 +136,8 @@ impl PageArguments {
         let path = path.maybe("limit", rows.as_ref());
         let mut list: List<Value> =
             client.get(path.clone().maybe("after", self.after.as_ref())).await?.read()?;
-        while let Some(next) = list.next.clone().filter(|_| self.all) {
+        // A page without rows is not the end: a filter without an index looks at a part of the list in each call.
+        while let Some(next) = list.next.clone().filter(|_| self.all || list.items.is_empty()) {
             let more: List<Value> = client.get(path.clone().with("after", &next)).await?.read()?;
             list.items.extend(more.items);
             list.next = more.next;
