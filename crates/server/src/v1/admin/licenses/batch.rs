@@ -17,7 +17,12 @@ pub(crate) async fn batch(
     caller: Caller<LicensesWrite, Changes>,
     Body { value, sent }: Body<api::LicenseBatchCreate>,
 ) -> Result<Response> {
-    let new = new_license(value.license, "/license")?;
+    let new = new_license(value.license).map_err(|mut rejected| {
+        for error in &mut rejected.problem.errors {
+            error.pointer.insert_str(0, "/license");
+        }
+        rejected
+    })?;
     let done = |cx| {
         let created = app.authority.create_licenses(cx, new, value.count);
         async { created.await.map_err(in_license) }

@@ -17,7 +17,7 @@ pub(crate) async fn create(
     caller: Caller<LicensesWrite, Changes>,
     Body { value, sent }: Body<api::LicenseCreate>,
 ) -> Result<Response> {
-    let new = new_license(value, "")?;
+    let new = new_license(value)?;
     caller
         .change(&app, &sent, StatusCode::CREATED, convert::license, |cx| {
             app.authority.create_license(cx, new)
@@ -25,11 +25,10 @@ pub(crate) async fn create(
         .await
 }
 
-/// Converts the members of a new license; `within` is the pointer to the object that has them.
-pub(super) fn new_license(value: api::LicenseCreate, within: &str) -> Result<NewLicense> {
+/// Converts the members of a new license.
+pub(super) fn new_license(value: api::LicenseCreate) -> Result<NewLicense> {
     if value.start.is_some() && value.starts_at.is_some() {
-        let detail = "starts_at and start exclude each other; keep one";
-        return Err(Rejected::invalid(format!("{within}/start"), detail));
+        return Err(Rejected::invalid("/start", "starts_at and start exclude each other; keep one"));
     }
     Ok(NewLicense {
         customer: value.customer,
@@ -38,7 +37,7 @@ pub(super) fn new_license(value: api::LicenseCreate, within: &str) -> Result<New
         key_format: value.key_format.map(convert::key_format_of),
         draft: Draft {
             license_type: value.kind,
-            term: convert::term_of(value.term, value.days, &format!("{within}/days"))?,
+            term: convert::term_of(value.term, value.days, "/days")?,
             expires_at: value.expires_at.map(|EndDate(at)| at),
             starts_at: value.starts_at,
             starts_at_first_activation: value.start.is_some(),
