@@ -1,9 +1,9 @@
 //! Runs operations, each as one transaction.
 
-use std::{any::Any, sync::Arc};
+use std::{any::Any, sync::Arc, time::Duration};
 
 use kaching_base::Timestamp;
-use kaching_db::Tx;
+use kaching_db::{Db, Tx};
 use kaching_domain::Refused;
 
 use crate::{Authority, Cx, Error, Op, Result, audit::Entry, changes, idempotency};
@@ -20,21 +20,39 @@ impl Authority {
         self.write_regardless(name, cx, operation).await
     }
 
-    /// As [`write`](Self::write), for what has to go on while the clock is wrong, and decides nothing by the time: backups,
-    /// the steps of a start, and accepting the clock.
-    pub(crate) async fn write_regardless<T, F>(
+    /// As [`write`](Self::write), for an operation of many rows, which has this long until its end.
+    pub(crate) async fn write_long<T, F>(
         &self,
         name: &'static str,
         cx: Cx,
-        mut operation: F,
+        longest: Duration,
+        operation: F,
     ) -> Result<T>
     where
         T: Send + 'static,
         F: FnMut(&mut Tx<'_>, &mut Op) -> Result<T> + Send + 'static,
     {
+        self.check_clock(self.now())?;
+        self.write_to(&self.db.with_deadline(longest), name, cx, operation).await
+    }
+
+    /// As [`write`](Self::write), for what has to go on while the clock is wrong, and decides nothing by the time: backups,
+    /// the steps of a start, and accepting the clock.
+    pub(crate) async fn write_regardless<T, F>(&self, name: &'static str, cx: Cx, operation: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Tx<'_>, &mut Op) -> Result<T> + Send + 'static,
+    {
+        self.write_to(&self.db, name, cx, operation).await
+    }
+
+    async fn write_to<T, F>(&self, db: &Db, name: &'static str, cx: Cx, mut operation: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Tx<'_>, &mut Op) -> Result<T> + Send + 'static,
+    {
         let (now, seed, keys, daily) = (self.now(), self.entropy.seed(), self.keys(), self.daily);
-        let (outcome, after) = self
-            .db
+        let (outcome, after) = db
             .write(name, move |tx| {
                 let mut op = Op::new(now, cx.clone(), Arc::clone(&keys), seed, daily);
                 let outcome = run_once(tx, &mut op, &mut operation)?;

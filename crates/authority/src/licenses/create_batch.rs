@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use kaching_base::{LicenseId, Timestamp};
 use kaching_domain::{License, licenses::Draft};
@@ -23,6 +23,9 @@ const MOST: u32 = 10_000;
 /// The most tags, words and entries of metadata of all licenses together, each of which is a row of the index.
 const MOST_WORDS: usize = 100_000;
 
+/// The time for a batch, which is longer than that of an operation on one row: a slow or distant database needs it.
+const LONGEST: Duration = Duration::from_secs(20);
+
 /// The distance between the ids of two licenses, in microseconds: ids are spread over time, like those of rows that are
 /// added one by one.
 const SPREAD: i64 = 20;
@@ -35,7 +38,7 @@ impl Authority {
     /// As [`create_license`](Self::create_license), or if the number is 0 or above 10,000.
     pub async fn create_licenses(&self, cx: Cx, new: NewLicense, count: u32) -> Result<CreatedBatch> {
         check_count(count)?;
-        self.write("licenses.create_batch", cx, move |tx, op| {
+        self.write_long("licenses.create_batch", cx, LONGEST, move |tx, op| {
             let mut draft = new.draft.clone();
             if draft.tags.is_empty() {
                 draft.tags.insert(new_tag(op));
