@@ -62,7 +62,10 @@ impl EventStream {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+    use crate::vectors::of_rule;
 
     const TEXT: &str = ": a comment\r\nevent: license\r\nid: 7\r\ndata: {\"rev\":1}\r\n\r\nevent: ping\ndata:one\ndata\n\
                         data: two\ndatabase: no\n\n\nretry: 5\n\ndata: unfinished\n";
@@ -85,6 +88,23 @@ mod tests {
         }
         let by_cr = TEXT.replace("\r\n", "\n").replace('\n', "\r");
         assert_eq!(events(std::iter::once(by_cr.into_bytes())), expected);
+    }
+
+    #[test]
+    fn it_reads_streams_as_the_vectors_say() {
+        for case in of_rule("E7") {
+            let mut stream = EventStream::default();
+            let pieces = case["sent"].as_array().unwrap().iter();
+            let pieces = pieces.map(|piece| {
+                let times = usize::try_from(piece[1].as_u64().unwrap()).unwrap();
+                piece[0].as_str().unwrap().repeat(times)
+            });
+            let taken: Result<Vec<_>, _> = pieces.map(|piece| stream.take(piece.as_bytes())).collect();
+            assert_eq!(taken.is_err(), case["ends"].as_bool().unwrap(), "{case}");
+            let events = taken.unwrap_or_default().concat();
+            let events: Vec<_> = events.into_iter().map(|data| String::from_utf8(data).unwrap()).collect();
+            assert_eq!(json!(events), case["events"], "{case}");
+        }
     }
 
     #[test]

@@ -46,6 +46,8 @@ mod time;
 mod timing;
 mod transport;
 mod validity;
+#[cfg(test)]
+mod vectors;
 mod warning;
 
 pub use builder::Builder;

@@ -210,6 +210,7 @@ impl ChangeTransport {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::vectors::{millis, of_rule};
 
     const fn s(seconds: u64) -> Duration {
         Duration::from_secs(seconds)
@@ -217,6 +218,33 @@ mod tests {
 
     fn draw() -> Draw {
         Draw::new([0xff; 20])
+    }
+
+    #[test]
+    fn its_next_attempt_is_the_one_of_the_vectors() {
+        let (timing, cut) = (Timing::default(), StreamFailure::Broken("something cuts it"));
+        for case in of_rule("E6") {
+            let mut transport = ChangeTransport::new(s(0));
+            for _ in 0..case["streams_failed"].as_u64().unwrap_or_default() {
+                transport.stream_failed(&cut, s(0), &timing, &Draw::new([0; 20]));
+            }
+            for _ in 0..case["questions_cut"].as_u64().unwrap_or_default() {
+                transport.poll_lost(s(0));
+            }
+            match case["next"].as_str() {
+                Some("stream") => {
+                    transport.put_off(s(0), &timing, &draw());
+                    assert_eq!(transport.kind(), TransportKind::Stream, "{case}");
+                    assert_eq!(transport.due(), millis(&case["wait_at_most_ms"]), "{case}");
+                }
+                Some(_) => {
+                    assert_eq!(transport.kind(), TransportKind::Poll, "{case}");
+                    let least = millis(&case["stream_after_at_least_ms"]);
+                    assert!(transport.stream_at.is_some_and(|at| at >= least), "{case}");
+                }
+                None => assert_eq!(transport.waits(), case["waits"].as_bool().unwrap(), "{case}"),
+            }
+        }
     }
 
     #[test]

@@ -222,8 +222,10 @@ impl Outbox {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
-    use crate::journal::FollowerReport;
+    use crate::{journal::FollowerReport, vectors::of_rule};
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_seconds(second)
@@ -247,6 +249,26 @@ mod tests {
         assert_eq!(amounts(outbox.usage()), [4]);
         assert_eq!(outbox.take_usage()["jobs"], 4);
         assert!(outbox.take_usage().is_empty());
+    }
+
+    #[test]
+    fn usage_goes_with_heartbeats_as_the_vectors_say() {
+        for case in of_rule("L2") {
+            let mut outbox = Outbox::new(Duration::ZERO);
+            for step in case["steps"].as_array().unwrap() {
+                if let Some(record) = step.get("record") {
+                    let meter = record[0].as_str().unwrap();
+                    outbox.add_usage(used(meter, record[1].as_u64().unwrap()), at(1));
+                } else if let Some(through) = step.get("acknowledged") {
+                    outbox.usage_acknowledged(through.as_u64().unwrap());
+                } else {
+                    let sent = outbox.send_usage().into_iter();
+                    let sent: Vec<_> =
+                        sent.map(|entry| json!([entry.meter, entry.amount, entry.seq])).collect();
+                    assert_eq!(json!(sent), step["sent"], "{case}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -81,7 +81,7 @@ impl Engine {
     /// Whether an answer may have been held back: bytes that were sent more than once have more than one answer, and the
     /// client would go back to the time of the oldest. Then the next heartbeat, whose bytes are new, is due now.
     fn late(&mut self, request: &Request, iat: Timestamp, now: Reading) -> bool {
-        let late = request.again && self.lease.grant().is_some() && iat < self.now(now) - HELD_BACK;
+        let late = self.lease.grant().is_some() && may_be_held_back(request.again, iat, self.now(now));
         if late {
             tracing::info!(%iat, call = ?request.kind, "an answer to an earlier attempt does not count");
             self.calls.heartbeat_at(now.boot);
@@ -92,7 +92,7 @@ impl Engine {
     /// Sets the time to that of a statement that answers a request. The answer to bytes that were sent before may be older
     /// than it seems: it sets no time back.
     fn set_time(&mut self, request: &Request, iat: Timestamp, now: Reading) {
-        if !request.again || iat >= self.now(now) {
+        if sets_time(request.again, iat, self.now(now)) {
             self.time.fresh(iat, now);
         }
     }
@@ -324,5 +324,33 @@ impl Engine {
     pub(super) fn heartbeat_later(&mut self, now: Reading, draw: &Draw) {
         let (low, high) = self.settings.timing.refused_interval;
         self.calls.heartbeat_at(now.boot + draw.between(low, high));
+    }
+}
+
+/// Whether an answer of this time may have been held back; `again` says that its request was sent before.
+fn may_be_held_back(again: bool, iat: Timestamp, time: Timestamp) -> bool {
+    again && iat < time - HELD_BACK
+}
+
+/// Whether an answer that counts sets the time to its own.
+fn sets_time(again: bool, iat: Timestamp, time: Timestamp) -> bool {
+    !again || iat >= time
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vectors::of_rule;
+
+    #[test]
+    fn answers_count_and_set_the_time_as_the_vectors_say() {
+        for case in of_rule("H9").into_iter().chain(of_rule("T1")) {
+            let seconds = |member: &str| Timestamp::from_seconds(case[member].as_i64().unwrap());
+            let (again, time, iat) = (case["resent"].as_bool().unwrap(), seconds("time"), seconds("iat"));
+            let counts = !may_be_held_back(again, iat, time);
+            assert_eq!(counts, case["counts"].as_bool().unwrap(), "{case}");
+            let after = if counts && sets_time(again, iat, time) { iat } else { time };
+            assert_eq!(after, seconds("time_after"), "{case}");
+        }
     }
 }

@@ -198,6 +198,7 @@ impl Stream {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::vectors::of_rule;
 
     fn at(boot_s: u64) -> Reading {
         Reading { boot: Duration::from_secs(boot_s), wall: Timestamp::from_seconds(0) }
@@ -237,6 +238,21 @@ mod tests {
         assert_eq!(handle(&mut stream, "", at(53)), Ok(()));
         let silent = Err(StreamEnd::Failed(StreamFailure::Broken(HELD)));
         assert_eq!(handle(&mut stream, "", at(54)), silent);
+    }
+
+    #[test]
+    fn it_is_closed_when_the_vectors_say() {
+        for case in of_rule("E5") {
+            let mut stream = stream();
+            stream.open(at(0));
+            for second in case["events"].as_array().unwrap() {
+                let now = at(second.as_u64().unwrap());
+                assert_eq!(handle(&mut stream, "data: {\"rev\":3}\n\n", now), Ok(()), "{case}");
+            }
+            let now = at(case["now"].as_u64().unwrap());
+            let closed = stream.check(now, &Timing::default()).is_err();
+            assert_eq!(closed, case["closed"].as_bool().unwrap(), "{case}");
+        }
     }
 
     #[test]

@@ -65,7 +65,7 @@ fn each_rule_of_the_protocol_names_what_shows_it() {
     let unshown = rules.iter().filter(|rule| shown.iter().filter(|other| other == rule).count() != 1);
     findings.extend(unshown.map(|rule| format!("{rule}: not one row")));
     findings.extend(shown.iter().filter(|rule| !rules.contains(rule)).map(|rule| format!("{rule}: no rule")));
-    for file in ["statements.json", "keysets.json", "pushed.json"] {
+    for file in ["statements.json", "keysets.json", "pushed.json", "client.json"] {
         let broken = vectors(file).into_iter().filter_map(|case| Some(case["rule"].as_str()?.to_owned()));
         let unknown = broken.filter(|rule| !rules.contains(rule));
         findings.extend(unknown.map(|rule| format!("{file}: there is no rule {rule}")));
