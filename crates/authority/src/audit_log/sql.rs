@@ -259,7 +259,7 @@ pub(super) fn activations_of_customer(
     Ok(tx.query_all(sql, params![customer, most], |row| row.get(0))?)
 }
 
-/// Returns those of these licenses that there are, with their customers.
+/// Returns those of these licenses that exist, with their customers.
 pub(super) fn customers_of_licenses(
     tx: &mut Tx<'_>,
     ids: impl IntoIterator<Item = LicenseId>,
@@ -269,7 +269,7 @@ pub(super) fn customers_of_licenses(
     Ok(tx.query_all(&sql, sql.params(), |row| Ok((row.get(0)?, row.get(1)?)))?)
 }
 
-/// Returns those of these activations that there are, with their licenses and customers.
+/// Returns those of these activations that exist, with their licenses and customers.
 pub(super) fn owners_of_activations(
     tx: &mut Tx<'_>,
     ids: impl IntoIterator<Item = ActivationId>,

@@ -130,7 +130,7 @@ impl Export {
     }
 }
 
-/// Waits as long as a server asks a caller to that was too fast.
+/// Waits for the time that the server asks of a caller that was too fast.
 ///
 /// # Errors
 /// With the failure, if it is another one.
