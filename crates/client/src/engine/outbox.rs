@@ -88,7 +88,11 @@ impl Outbox {
                 entry.amount = entry.amount.saturating_add(amount);
                 continue;
             }
-            record.usage_seq += 1;
+            // A client that has lost its state returns to its activation: its numbers go on above those from before.
+            record.usage_seq = match record.usage_seq {
+                0 => u64::try_from(at.micros() / 1000).unwrap_or_default() + 1,
+                last => last + 1,
+            };
             record.usage.push(Usage { meter, amount, seq: record.usage_seq, at });
         }
     }
@@ -252,7 +256,20 @@ mod tests {
     }
 
     #[test]
+    fn a_client_that_lost_its_state_uses_no_number_again() {
+        let mut before = Outbox::new(Duration::ZERO);
+        for second in 1000..1064 {
+            before.add_usage(used(&format!("meter-{second}"), 1), at(second));
+        }
+        let mut after = Outbox::new(Duration::ZERO);
+        after.add_usage(used("jobs", 1), at(1064));
+        assert!(after.usage()[0].seq > before.usage().last().unwrap().seq);
+    }
+
+    #[test]
     fn usage_goes_with_heartbeats_as_the_vectors_say() {
+        /// The numbers begin with the milliseconds of the first entry's time.
+        const BEFORE_FIRST: u64 = 1000;
         for case in of_rule("L2") {
             let mut outbox = Outbox::new(Duration::ZERO);
             for step in case["steps"].as_array().unwrap() {
@@ -260,11 +277,12 @@ mod tests {
                     let meter = record[0].as_str().unwrap();
                     outbox.add_usage(used(meter, record[1].as_u64().unwrap()), at(1));
                 } else if let Some(through) = step.get("acknowledged") {
-                    outbox.usage_acknowledged(through.as_u64().unwrap());
+                    outbox.usage_acknowledged(BEFORE_FIRST + through.as_u64().unwrap());
                 } else {
                     let sent = outbox.send_usage().into_iter();
-                    let sent: Vec<_> =
-                        sent.map(|entry| json!([entry.meter, entry.amount, entry.seq])).collect();
+                    let sent: Vec<_> = sent
+                        .map(|entry| json!([entry.meter, entry.amount, entry.seq - BEFORE_FIRST]))
+                        .collect();
                     assert_eq!(json!(sent), step["sent"], "{case}");
                 }
             }
