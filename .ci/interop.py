@@ -80,7 +80,8 @@ def check(kaching: str, data: str, url: str, algorithm: str) -> None:
 def documented(lease: str, url: str, product: str) -> None:
     """The lines of docs/integrate.md verify a lease as they are, but for the names of authority and product."""
     page = (pathlib.Path(__file__).parents[1] / "docs" / "integrate.md").read_text(encoding="utf-8")
-    lines = page.split("```python\n")[1].split("```")[0]
+    blocks = [block.split("```")[0] for block in page.split("```python\n")[1:]]
+    lines = next(block for block in blocks if block.startswith("import jwt"))
     lines = lines.replace("http://127.0.0.1:7700", url).replace('"chorus"', repr(product))
     found = {"lease": lease}
     exec(lines, found)

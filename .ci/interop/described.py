@@ -200,4 +200,4 @@ def run(what: str, *command, path: Path | None = None, quiet: bool = False) -> N
 if __name__ == "__main__":
     if len(sys.argv) != 3:
         sys.exit(__doc__)
-    main(sys.argv[1], Path(sys.argv[2]))
+    main(sys.argv[1], Path(sys.argv[2]).resolve())

@@ -5,7 +5,10 @@ use std::borrow::Cow;
 
 use utoipa::{
     PartialSchema, ToSchema,
-    openapi::{RefOr, schema::Schema},
+    openapi::{
+        RefOr,
+        schema::{ObjectBuilder, Schema, Type},
+    },
 };
 
 macro_rules! texts {
@@ -15,7 +18,8 @@ macro_rules! texts {
 
         impl PartialSchema for $name {
             fn schema() -> RefOr<Schema> {
-                String::schema()
+                // Generic types repeat the schemas of their parameters, which are told apart by what is in them.
+                ObjectBuilder::new().schema_type(Type::String).title(Some(stringify!($name))).into()
             }
         }
 

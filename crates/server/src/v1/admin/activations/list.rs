@@ -4,6 +4,7 @@ use axum::{Json, extract::State};
 use kaching_api as api;
 use kaching_authority::{List, activations::ActivationFilter};
 use kaching_base::{ErrorCode, FingerprintKind, LicenseId};
+use utoipa::openapi::Ref;
 
 use crate::{
     App, convert,
@@ -41,6 +42,7 @@ pub(crate) struct ActivationQuery {
     /// Only those whose last report has this health.
     health: Option<api::HealthStatus>,
     /// Only those whose last call came from this address; needs the scope `personal:read`.
+    #[param(schema_with = ip_address)]
     address: Option<String>,
 }
 
@@ -69,6 +71,14 @@ pub(crate) async fn list(
     };
     let found = app.authority.activations(caller.sight(), List { limit, after, q, sort, filter }).await?;
     Ok(Json(convert::page(found, |one| convert::activation_for(one, personal))))
+}
+
+/// Returns the schema of the filter, with its description, which a schema of one's own replaces.
+fn ip_address() -> Ref {
+    let mut schema = Ref::from_schema_name("IpAddress");
+    schema.description =
+        "Only those whose last call came from this address; needs the scope `personal:read`.".to_owned();
+    schema
 }
 
 /// Returns an address in the form in which it is stored. A filter shows who calls from an address, as the list would.

@@ -29,6 +29,7 @@ pub(crate) struct AuditQuery {
     until: Option<EndDate>,
     /// Only those of this actor: a kind (`operator`, `token`, `client`, `system`, `local`), or one with its id, as in
     /// `local:0`.
+    #[param(pattern = "^(operator|token|client|system|local)(:[^\\u0000-\\u001f\\u007f-\\u009f]*)?$")]
     actor: Option<String>,
     /// Only those about the license with this id and about its activations.
     license: Option<LicenseId>,
