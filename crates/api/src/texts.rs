@@ -18,7 +18,7 @@ macro_rules! texts {
 
         impl PartialSchema for $name {
             fn schema() -> RefOr<Schema> {
-                // Generic types repeat the schemas of their parameters, which are told apart by what is in them.
+                // Generic types repeat the schemas of their parameters, which are distinguished by their titles.
                 ObjectBuilder::new().schema_type(Type::String).title(Some(stringify!($name))).into()
             }
         }
