@@ -134,7 +134,7 @@ impl Paging {
         self.limit + 1
     }
 
-    /// As [`finish`](Self::finish), for at most so many rows.
+    /// As [`finish`](Self::finish), with another maximum of rows.
     pub(crate) fn finish_with(&self, sql: &mut Sql, most: usize) {
         let [behind, order] = if self.descending { self.sorting.down } else { self.sorting.up };
         if let Some(cursor) = &self.after {

@@ -13,7 +13,7 @@ mod terms;
 pub(crate) use clearable::{Clearable, clearable};
 pub(crate) use duration::{days, offset, seconds};
 pub(crate) use edits::{changes_something, cleared};
-pub(crate) use export::{CsvRow, Export, FormatArgument, wait_for_more};
+pub(crate) use export::{CsvRow, Export, FormatArgument};
 pub(crate) use input::{Confirmation, argument, arguments};
 pub(crate) use labels::{LabelArguments, LabelEdits};
 pub(crate) use list::{ArchivedArgument, ListArguments, MetadataArgument, PageArguments};

@@ -58,7 +58,7 @@ pub(super) fn health(tx: &mut Tx<'_>, id: ActivationId) -> Result<Option<Reporte
     Ok(found.flatten().map(|json| json.0))
 }
 
-/// Returns the row that is so many rows behind the position of a list; `None` if the list ends before.
+/// Returns the row at this distance from the position of a list; `None` if the list ends before.
 pub(super) fn end_of_window(tx: &mut Tx<'_>, paging: &Paging, rows: i64) -> Result<Option<ActivationId>> {
     let mut sql = Sql::new("select a.id from activations a where 1 = 1");
     paging.finish_with(&mut sql, 1);

@@ -8,7 +8,7 @@ use kaching_db::Tx;
 use super::{AuditFilter, sql};
 use crate::{Result, Sight, customers, licenses};
 
-/// A history with at most so many targets is read by them. For a longer one the log is read, and each entry's target is
+/// A history with no more targets than this is read by them. For a longer one the log is read, and each entry's target is
 /// looked up.
 const MOST_TARGETS: i64 = 2_000;
 

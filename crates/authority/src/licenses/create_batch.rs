@@ -74,7 +74,7 @@ fn licenses(op: &mut Op, grant: &Grant, draft: &Draft, count: u32) -> Result<Vec
     let words = sql::words(&first).len() + first.tags.len() + first.metadata.len();
     if words.saturating_mul(count as usize) > MOST_WORDS {
         let most = MOST_WORDS / words;
-        let detail = format!("with so many tags and metadata, a batch has at most {most} licenses");
+        let detail = format!("with these tags and metadata, a batch has at most {most} licenses");
         return Err(Error::invalid("/count", detail));
     }
     let begin = op.now.micros() - i64::from(count) * SPREAD;

@@ -1,13 +1,9 @@
 //! Lists for other programs: every row, written page by page.
 
-use std::{
-    io::{IsTerminal as _, Stdout, stdout},
-    time::Duration,
-};
+use std::io::{IsTerminal as _, Stdout, stdout};
 
 use clap::{Args, ValueEnum};
 use kaching_api::List;
-use kaching_base::ErrorCode;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -111,14 +107,8 @@ impl Export {
         client: &mut Client,
         add: &mut impl AsyncFnMut(&mut Client, &mut Vec<Value>) -> Result<(), Failure>,
     ) -> Result<List<Value>, Failure> {
-        let answer = loop {
-            let path = self.path.clone().maybe("after", self.after.as_ref());
-            match client.get(path).await {
-                Ok(answer) => break answer,
-                Err(failure) => wait_for_more(failure).await?,
-            }
-        };
-        let mut page: List<Value> = answer.read()?;
+        let path = self.path.clone().maybe("after", self.after.as_ref());
+        let mut page: List<Value> = client.get(path).await?.read()?;
         add(client, &mut page.items).await?;
         Ok(page)
     }
@@ -127,21 +117,6 @@ impl Export {
     fn incomplete(&self, failure: Failure, writer: RowWriter<Stdout>) -> Failure {
         let after = self.after.as_deref().unwrap_or_default();
         failure.after(Some(format!("{} rows were written. The others: --after {after}", writer.rows())))
-    }
-}
-
-/// Waits for the time that the server asks of a caller that was too fast.
-///
-/// # Errors
-/// With the failure, if it is another one.
-pub(crate) async fn wait_for_more(failure: Failure) -> Result<(), Failure> {
-    let Failure::Answered(problem) = &failure else { return Err(failure) };
-    match problem.retry_after_s.filter(|_| failure.is(ErrorCode::RateLimited)) {
-        Some(seconds) => {
-            tokio::time::sleep(Duration::from_secs(seconds.clamp(1, 60))).await;
-            Ok(())
-        }
-        None => Err(failure),
     }
 }
 

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::{
     failure::Failure,
-    flags::{CsvRow, Export, wait_for_more},
+    flags::{CsvRow, Export},
     remote::{Answer, Client, Path},
 };
 
@@ -38,12 +38,6 @@ async fn keys(client: &mut Client, licenses: Vec<LicenseId>) -> Result<BTreeMap<
         return Ok(BTreeMap::new());
     }
     let (path, body) = (Path::admin("licenses").then("keys"), LicenseKeysRequest { licenses });
-    let answer = loop {
-        match client.post(path.clone(), &body).await {
-            Ok(answer) => break answer,
-            Err(failure) => wait_for_more(failure).await?,
-        }
-    };
-    let found: List<LicenseKeyAnswer> = answer.read()?;
+    let found: List<LicenseKeyAnswer> = client.post(path, &body).await?.read()?;
     Ok(found.items.into_iter().map(|one| (one.id, one.key.expose().to_owned())).collect())
 }

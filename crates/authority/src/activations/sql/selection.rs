@@ -65,7 +65,7 @@ fn matches_few(
     }
 }
 
-/// Counts at most so many activations with the value.
+/// Counts the activations with the value, up to a maximum.
 macro_rules! counting {
     ($from:literal) => {
         concat!("select count(*) from (select 1 as one from ", $from, " limit ?2) as found")

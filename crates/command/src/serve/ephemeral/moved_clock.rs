@@ -3,7 +3,7 @@ use std::time::Duration;
 use kaching_authority::{Clock, SystemClock};
 use kaching_base::{Seconds, Timestamp};
 
-/// The machine's clock, moved by so many seconds.
+/// The machine's clock, moved by an offset.
 pub(super) struct MovedClock(pub(super) Seconds);
 
 impl Clock for MovedClock {
