@@ -6,8 +6,8 @@ use clap::{Args, Parser, Subcommand};
 use kaching_api::SecretText;
 
 use crate::{
-    activation, audit, backup, clock, completion, config, customer, demo, doctor, feature, inspect, job, key,
-    license, man, migrate, plan, product, reminders, restore, seed, serve, stats, token,
+    activation, audit, backup, clock, completion, config, customer, demo, doctor, feature, health, inspect,
+    job, key, license, man, migrate, plan, product, reminders, restore, seed, serve, stats, token,
 };
 
 /// The license authority: creates licenses, binds them to installations, stops them within a second
@@ -81,6 +81,7 @@ pub(crate) enum Command {
     Restore(restore::Restore),
     Migrate(migrate::Migrate),
     Doctor(doctor::Doctor),
+    Health(health::Health),
     #[command(subcommand)]
     Config(config::ConfigCommand),
     Completion(completion::Completion),

@@ -13,6 +13,7 @@ mod doctor;
 mod dumps;
 mod feature;
 mod flags;
+mod health;
 mod inspect;
 mod job;
 mod key;

@@ -46,9 +46,10 @@ impl HttpConnection {
         Self::to(Endpoint::Socket(path), String::new())
     }
 
-    /// Returns a connection to a server over TLS, or without TLS to this machine.
+    /// Returns a connection to a server over TLS, or without TLS if it is this machine or there is no `secret` to send.
     pub fn server(
         url: &str,
+        secret: bool,
         tls: impl FnOnce() -> Result<Arc<ClientConfig>, Failure>,
     ) -> Result<Self, Failure> {
         let wrong = || {
@@ -58,7 +59,7 @@ impl HttpConnection {
         let host = uri.host().ok_or_else(wrong)?.trim_matches(['[', ']']).to_owned();
         let secure = match uri.scheme_str() {
             Some("https") => true,
-            Some("http") if is_here(&host) => false,
+            Some("http") if is_here(&host) || !secret => false,
             Some("http") => {
                 return Err(Failure::usage(format!(
                     "A token must not travel in the open: use https:// for {host}, http:// is for this machine only."
@@ -206,7 +207,7 @@ mod tests {
             "http://[::1]:1",
             "http://localhost",
         ] {
-            assert!(HttpConnection::server(url, tls).is_ok(), "{url}");
+            assert!(HttpConnection::server(url, true, tls).is_ok(), "{url}");
         }
         for url in [
             "",
@@ -216,7 +217,9 @@ mod tests {
             "http://127.0.0.1.example.com",
             "https://",
         ] {
-            assert!(HttpConnection::server(url, tls).is_err(), "{url}");
+            assert!(HttpConnection::server(url, true, tls).is_err(), "{url}");
         }
+        assert!(HttpConnection::server("http://licenses.example.com", false, tls).is_ok());
+        assert!(HttpConnection::server("ftp://x", false, tls).is_err());
     }
 }

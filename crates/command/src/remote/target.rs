@@ -39,9 +39,8 @@ pub enum IfMissing {
 impl AuthorityTarget {
     /// Connects to the named server, else to the process that serves the data directory, else opens it in this process.
     pub async fn connect(&self, if_missing: IfMissing) -> Result<Client, Failure> {
-        if let Some(url) = &self.server {
-            let connection = HttpConnection::server(url, || tls::config(self.ca.as_deref()))?;
-            return Ok(self.by(Transport::Http(connection)));
+        if let Some(named) = self.named()? {
+            return Ok(named);
         }
         let transport = tokio::time::timeout(LOCK_TIMEOUT, self.local(if_missing)).await;
         let transport = transport.unwrap_or_else(|_| match self.data.lock() {
@@ -49,6 +48,31 @@ impl AuthorityTarget {
             Err(taken) => Err(Failure::unreached(taken.into_failure(&self.data).to_string())),
         })?;
         Ok(self.by(transport))
+    }
+
+    /// Connects to the named server, else to the process that serves the data directory.
+    ///
+    /// # Errors
+    /// If no process serves it.
+    pub async fn connect_to_server(&self) -> Result<Client, Failure> {
+        if let Some(named) = self.named()? {
+            return Ok(named);
+        }
+        match self.served().await? {
+            Some(transport) => Ok(self.by(transport)),
+            None => Err(Failure::unreached(format!(
+                "No server runs on {}: start it with `kaching serve`, or name another directory with --data.",
+                self.data.path().display()
+            ))),
+        }
+    }
+
+    /// Returns a client of the named server, if there is one.
+    fn named(&self) -> Result<Option<Client>, Failure> {
+        let Some(url) = &self.server else { return Ok(None) };
+        let connection =
+            HttpConnection::server(url, self.token.is_some(), || tls::config(self.ca.as_deref()))?;
+        Ok(Some(self.by(Transport::Http(connection))))
     }
 
     fn by(&self, transport: Transport) -> Client {

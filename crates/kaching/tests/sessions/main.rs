@@ -10,6 +10,7 @@ mod edits;
 mod ephemeral;
 mod every;
 mod exported;
+mod health;
 mod inspect;
 mod json;
 mod kaching;
