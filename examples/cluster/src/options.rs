@@ -1,4 +1,8 @@
-use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use kaching_client::{ActivationId, Clock, LicenseKey, LicenseKeyError};
 
@@ -38,6 +42,8 @@ pub enum Source {
 pub enum Task {
     /// Check the license and keep everything for later starts.
     Setup(Setup, PathBuf),
+    /// Give the slot back for good.
+    Release(Setup, PathBuf),
     /// Run.
     Run(Options),
 }
@@ -74,6 +80,7 @@ impl Task {
     pub const USAGE: &str = "\
 cluster setup --authority URL --root kaching-root:… --data DIR [--name NAME]
 cluster --data DIR [--listen 127.0.0.1:8080] [--name NAME] [--takeover act_…] [--release]
+cluster release --data DIR
 cluster --follow http://NODE [--follow …] --root kaching-root:… --data DIR --name NAME [--listen …]
 with the license key in CHORUS_LICENSE_KEY, or in the file that CHORUS_LICENSE_KEY_FILE names, unless it was set up";
 
@@ -84,10 +91,14 @@ with the license key in CHORUS_LICENSE_KEY, or in the file that CHORUS_LICENSE_K
     pub fn read(arguments: impl Iterator<Item = String>) -> Result<Self, OptionsError> {
         let mut arguments = arguments.peekable();
         let sets_up = arguments.next_if(|argument| argument == "setup").is_some();
+        let releases = arguments.next_if(|argument| argument == "release").is_some();
         let given = Given::read(arguments)?;
         let data = PathBuf::from(given.data.clone().ok_or_else(|| missing("--data"))?);
         if sets_up {
             return Ok(Self::Setup(given.setup()?, data));
+        }
+        if releases {
+            return Ok(Self::Release(load(&data)?, data));
         }
         given.options(data).map(Self::Run)
     }
@@ -133,10 +144,7 @@ impl Given {
         } else if self.authority.is_some() {
             Source::Authority(self.setup()?)
         } else {
-            let kept = Setup::load(&data)?;
-            let nothing =
-                || usage(&format!("nothing was set up in {}: --authority is needed.", data.display()));
-            Source::Authority(kept.ok_or_else(nothing)?)
+            Source::Authority(load(&data)?)
         };
         let name = given_name.unwrap_or_else(|| match &license {
             Source::Authority(setup) => setup.name.clone(),
@@ -147,6 +155,12 @@ impl Given {
         let admin_token = admin_token.filter(|token| !token.is_empty());
         Ok(Options { listen, data, name, license, takeover, release, admin_token, clock: None })
     }
+}
+
+/// What an earlier start set up.
+fn load(data: &Path) -> Result<Setup, OptionsError> {
+    let nothing = || usage(&format!("nothing was set up in {}: --authority is needed.", data.display()));
+    Setup::load(data)?.ok_or_else(nothing)
 }
 
 fn missing(flag: &str) -> OptionsError {
@@ -169,6 +183,8 @@ mod tests {
             ("--verbose", "--verbose is not known"),
             ("setup --data z", "--authority is missing"),
             ("--data /nowhere", "nothing was set up"),
+            ("release", "--data is missing"),
+            ("release --data /nowhere", "nothing was set up"),
             ("--follow http://x --data z", "--root is missing"),
             ("--follow http://x --root y --data z --listen here", "--listen is an address"),
             ("--follow http://x --root y --data z --takeover lic_1", "--takeover is the id"),

@@ -69,6 +69,18 @@ impl Setup {
         Ok(format!("{} runs on the {plan} plan; what it needs is kept in {}", kept.name, data.display()))
     }
 
+    /// Gives this cluster's slot back, while no process of it runs, and forgets the setup; its id and data are kept.
+    ///
+    /// # Errors
+    /// If the authority cannot be asked, or a process of the cluster runs: then the setup is kept.
+    pub fn release(&self, data: &Path) -> Result<String, RunError> {
+        let guard = self.guard(data)?.start_unlicensed()?;
+        guard.deactivate()?;
+        guard.shutdown()?;
+        fs::remove_file(data.join(FILE))?;
+        Ok(format!("{} gave its slot back", self.name))
+    }
+
     /// A guard for this cluster, yet to be started.
     pub(crate) fn guard(&self, data: &Path) -> Result<Builder, RunError> {
         let builder = Guard::builder(&self.authority, &self.root)
