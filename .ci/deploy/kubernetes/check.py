@@ -1,7 +1,7 @@
-"""Checks the Helm chart and the plain manifests.
+"""Checks the Helm chart, the plain manifests and the manifests of a licensed product.
 
-`check.py files` looks at the files alone. `check.py everything` renders the chart with Helm, and runs its pods
-in a stand-in for a node of Kubernetes (kubelet.py), with the real programs. It needs root, Go, OpenSSL and PostgreSQL.
+`check.py files` looks at the files alone. `check.py everything` renders the chart with Helm, and runs its pods, and those
+of the product, in a stand-in for a node of Kubernetes (kubelet.py), with the real programs. It needs root, Go, OpenSSL and PostgreSQL.
 """
 
 import json
@@ -36,7 +36,7 @@ REFUSED = [
 
 def files():
     """Looks at the files alone."""
-    for path in [PLAIN / "kaching.yaml"]:
+    for path in [PLAIN / "kaching.yaml", PLAIN / "product.yaml"]:
         objects = manifests.load(path.read_text())
         count = manifests.validate(objects, path.name)
         manifests.check(objects, path.read_text(), path.name)
@@ -57,8 +57,10 @@ def everything():
     rendered = render(helm)
     refuse(helm)
     import authority
+    import product
 
     authority.check(rendered, notes(helm))
+    product.check()
 
 
 def render(helm: Helm) -> dict[str, list[dict]]:
