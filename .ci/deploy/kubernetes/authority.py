@@ -1,6 +1,5 @@
 """The pods of the chart, run in a stand-in for a node with the real server, SQLite and PostgreSQL."""
 
-import base64
 import json
 import os
 import shlex
@@ -10,6 +9,7 @@ import threading
 import time
 from pathlib import Path
 
+import page
 import programs
 from database import HOST, Database, certificate
 from kubelet import NODE, Node, Pod, Refused, until
@@ -35,8 +35,8 @@ def workload(objects: list[dict]) -> dict:
 def secrets(node: Node, folder: Path):
     """Makes every Secret that a case names."""
     certificate(folder, "licenses", "licenses.example.com")
-    key = base64.urlsafe_b64encode(os.urandom(32)).rstrip(b"=") + b"\n"
-    phrase = base64.b64encode(os.urandom(24)) + b"\n"
+    made = page.run("### Install", folder)
+    key, phrase = (made / "kaching-secrets/master-key").read_bytes(), (made / "kaching-secrets/root-passphrase").read_bytes()
     url = f"postgres://kaching:in-a-file-only@{HOST}/kaching".encode()
     node.objects |= {
         ("secret", "kaching"): {"master-key": key, "root-passphrase": phrase, "database-url": url},
@@ -140,10 +140,31 @@ def several(node: Node, objects: list[dict], notes: str, database: Database):
         raise SystemExit("a port with TLS answers without")
     print(f"PostgreSQL: three pods start together on an empty database (TLS verify-full by the mounted authority, one root), serve HTTPS; "
           f"{len(commands(notes))} commands of NOTES.txt work; metrics are on the admin port alone")
+    backups = node.claim("kaching-backup")
+    until(lambda: list(backups.glob("*.backup")), f"there is no backup: {list(backups.iterdir())}")
+    mistaken(node, of)
     outage(pods, database)
     rolling(node, of, pods)
     for pod in list(node.pods.values()):
         pod.remove()
+
+
+def mistaken(node: Node, of: dict):
+    """A pod with another master key does not start."""
+    right = node.objects["secret", "kaching-keys"]
+    node.objects["secret", "kaching-keys"] = {**right, "master": b"A" * 43}
+    pod = node.pod(of, "kaching-mistaken")
+    pod.start()
+    try:
+        pod.wait()
+    except Refused as refusal:
+        if "master key" not in str(refusal):
+            raise SystemExit(f"refused for another reason: {refusal}") from None
+    else:
+        raise SystemExit("a server with another master key serves")
+    node.objects["secret", "kaching-keys"] = right
+    pod.remove()
+    print("a backup is in its claim; a pod with another master key says so and does not start")
 
 
 def outage(pods: list[Pod], database: Database):

@@ -21,7 +21,7 @@ LOCAL = "http://127.0.0.1"
 def check():
     with tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o755)
-        with Node({"kaching": programs.kaching(Path(folder)), "cluster": programs.cluster()}) as node:
+        with Node({"kaching": programs.kaching(Path(folder)), "product": programs.cluster()}) as node:
             product = Product(node)
             started(product)
             killed(product)
@@ -202,7 +202,18 @@ def scaled(product: Product):
     product.nodes.append(new)
     must(len(product.activations()) == 1, "scaling changed the slots")
     until(lambda: shown(product.holder)["levels"] == {"nodes": 3}, "the level is not 3")
-    print(f"product: a node leaves in {took * 1000:.0f} ms and a new one joins; the slot stays one")
+    product.kaching("license", "edit", product.license()["id"], "--limit", "nodes=3")
+    until(lambda: shown(product.holder)["granted"]["limits"]["nodes"]["max"] == 3, "the new limit does not arrive")
+    more = product.node.pod(product.workloads["chorus-node"], "chorus-node-3")
+    try:
+        product.start(more)
+    except Refused as refusal:
+        must("does not take this node" in str(refusal), f"refused with: {refusal}")
+        sentence = str(refusal).strip()
+    else:
+        raise SystemExit("a node too many starts")
+    more.remove()
+    print(f"product: a node leaves in {took * 1000:.0f} ms and a new one joins; the slot stays one. A node too many ends with: {sentence}")
 
 
 def forgotten(product: Product):
