@@ -11,6 +11,7 @@ from pathlib import Path
 
 import yaml
 
+import crds
 import manifests
 from helm import CHART, PLAIN, ROOT, Helm, build
 
@@ -73,6 +74,8 @@ def render(helm: Helm) -> dict[str, list[dict]]:
         objects = manifests.load(text)
         count = manifests.validate(objects, case.name)
         manifests.check(objects, text, case.name)
+        if foreign := crds.validate(objects):
+            print(f"{case.name}: {' and '.join(foreign)} are valid by the schemas of the Prometheus operator {crds.VERSION}")
         kinds = sorted(one["kind"] for one in objects)
         print(f"{case.name}: linted, rendered, {count} objects valid: {' '.join(kinds)}")
         found[case.stem] = objects
