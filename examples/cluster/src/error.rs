@@ -28,6 +28,9 @@ pub enum RunError {
         /// The system's error.
         source: io::Error,
     },
+    /// It does not answer, or not as a process that runs.
+    #[error("{0} does not answer: {1}")]
+    Unhealthy(SocketAddr, Box<ureq::Error>),
     /// The system gives no threads or signals.
     #[error("the service cannot run: {0}")]
     System(#[from] io::Error),

@@ -19,6 +19,7 @@ mod table;
 mod usage;
 
 pub use error::{RunError, SetupError};
+pub use health::probe;
 pub use options::{Options, OptionsError, Source, Task};
 pub use run::run;
 pub use setup::Setup;

@@ -46,6 +46,8 @@ pub enum Task {
     Release(Setup, PathBuf),
     /// Run.
     Run(Options),
+    /// Ask the process that listens on this address whether it runs: the health check of a container without a shell.
+    Health(SocketAddr),
 }
 
 /// Why the arguments make no sense: one sentence.
@@ -82,6 +84,7 @@ cluster setup --authority URL --root kaching-root:… --data DIR [--name NAME]
 cluster --data DIR [--listen 127.0.0.1:8080] [--name NAME] [--takeover act_…] [--release]
 cluster release --data DIR
 cluster --follow http://NODE [--follow …] --root kaching-root:… --data DIR --name NAME [--listen …]
+cluster health [--listen 127.0.0.1:8080]
 with the license key in CHORUS_LICENSE_KEY, or in the file that CHORUS_LICENSE_KEY_FILE names, unless it was set up";
 
     /// Reads the arguments, without the program's name, and license key and admin token from the environment.
@@ -90,6 +93,9 @@ with the license key in CHORUS_LICENSE_KEY, or in the file that CHORUS_LICENSE_K
     /// With what is missing or wrong.
     pub fn read(arguments: impl Iterator<Item = String>) -> Result<Self, OptionsError> {
         let mut arguments = arguments.peekable();
+        if arguments.next_if(|argument| argument == "health").is_some() {
+            return Given::read(arguments)?.address().map(Self::Health);
+        }
         let sets_up = arguments.next_if(|argument| argument == "setup").is_some();
         let releases = arguments.next_if(|argument| argument == "release").is_some();
         let given = Given::read(arguments)?;
@@ -133,9 +139,14 @@ impl Given {
         })
     }
 
+    fn address(&self) -> Result<SocketAddr, OptionsError> {
+        let listen = self.listen.as_deref().unwrap_or("127.0.0.1:8080");
+        let wrong = |_| usage(&format!("--listen is an address like 127.0.0.1:8080, not {listen}."));
+        listen.parse().map_err(wrong)
+    }
+
     fn options(self, data: PathBuf) -> Result<Options, OptionsError> {
-        let listen = self.listen.clone().unwrap_or_else(|| "127.0.0.1:8080".to_owned());
-        let address = |_| usage(&format!("--listen is an address like 127.0.0.1:8080, not {listen}."));
+        let listen = self.address()?;
         let activation = |_| usage("--takeover is the id of an activation, like act_01….");
         let takeover = self.takeover.as_deref().map(str::parse).transpose().map_err(activation)?;
         let (given_name, release) = (self.name.clone(), self.release);
@@ -150,7 +161,6 @@ impl Given {
             Source::Authority(setup) => setup.name.clone(),
             Source::Nodes(..) => "node".to_owned(),
         });
-        let listen = listen.parse().map_err(address)?;
         let admin_token = std::env::var_os("CLUSTER_ADMIN_TOKEN").and_then(|token| token.into_string().ok());
         let admin_token = admin_token.filter(|token| !token.is_empty());
         Ok(Options { listen, data, name, license, takeover, release, admin_token, clock: None })
@@ -187,6 +197,7 @@ mod tests {
             ("release --data /nowhere", "nothing was set up"),
             ("--follow http://x --data z", "--root is missing"),
             ("--follow http://x --root y --data z --listen here", "--listen is an address"),
+            ("health --listen here", "--listen is an address"),
             ("--follow http://x --root y --data z --takeover lic_1", "--takeover is the id"),
         ] {
             let error = Task::read(line.split_whitespace().map(str::to_owned)).err().unwrap().to_string();
