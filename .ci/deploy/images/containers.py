@@ -18,8 +18,8 @@ TIGHT = ["--network", "host", "--read-only", "--read-only-tmpfs=false", "--cap-d
 
 
 def authority_and_product(engine: Engine):
-    key = authority(engine)
-    product(engine, key)
+    license = authority(engine)
+    product(engine, license)
     stopping(engine, "chorus")
     stopping(engine, "kaching")
 
@@ -28,11 +28,15 @@ def kaching(engine: Engine, *arguments) -> str:
     return engine.podman("exec", "kaching", "kaching", *arguments)
 
 
-def authority(engine: Engine) -> str:
-    """Starts the authority, checks what its process may do, and returns the key of a license."""
+def start(engine: Engine) -> float:
     engine.podman("run", "--detach", "--name", "kaching", *TIGHT, "--volume", "kaching:/data",
                   "--env", "KACHING_SERVER__PUBLIC_URL=http://127.0.0.1:7700", "kaching:full")
-    seconds = engine.healthy("kaching", 30)
+    return engine.healthy("kaching", 30)
+
+
+def authority(engine: Engine) -> dict:
+    """Starts the authority, checks what its process may do, and returns a license with its key."""
+    seconds = start(engine)
     confined(engine, "kaching")
     print(f"   kaching is healthy {seconds:.1f} s after its first start: {kaching(engine, '--version').strip()}")
     kaching(engine, "seed")
@@ -46,21 +50,15 @@ def authority(engine: Engine) -> str:
     print(f"   the health check gives up on a process that hangs after {time.monotonic() - began:.1f} s")
     os.kill(process, signal.SIGCONT)
     engine.healthy("kaching", 10)
-    restart(engine)
-    expect(license["id"] in kaching(engine, "license", "list", "--json"), "the license is gone after a restart")
-    engine.podman("rm", "--force", "kaching")
-    engine.podman("run", "--detach", "--name", "kaching", *TIGHT, "--volume", "kaching:/data",
-                  "--env", "KACHING_SERVER__PUBLIC_URL=http://127.0.0.1:7700", "kaching:full")
-    engine.healthy("kaching", 30)
-    expect(license["id"] in kaching(engine, "license", "list", "--json"), "the license is gone in a new container")
-    print("   the volume keeps the license through a restart, and into a new container")
-    return license["license_key"]
-
-
-def restart(engine: Engine):
     stopping(engine, "kaching")
     engine.podman("start", "kaching")
     engine.healthy("kaching", 30)
+    expect(license["id"] in kaching(engine, "license", "list", "--json"), "the license is gone after a restart")
+    engine.podman("rm", "--force", "kaching")
+    start(engine)
+    expect(license["id"] in kaching(engine, "license", "list", "--json"), "the license is gone in a new container")
+    print("   the volume keeps the license through a restart, and into a new container")
+    return license
 
 
 def confined(engine: Engine, name: str):
@@ -84,12 +82,12 @@ def stopping(engine: Engine, name: str):
     print(f"   SIGTERM ends {name} in order in {time.monotonic() - began:.1f} s, with exit code 0")
 
 
-def product(engine: Engine, key: str):
+def product(engine: Engine, license: dict):
     """Sets the product up with a key in a file, and starts it twice without it."""
     secret = TARGET / "license-key"
     secret.unlink(missing_ok=True)
     secret.touch(0o600)
-    secret.write_text(key)
+    secret.write_text(license["key"])
     os.chown(secret, int(USER), int(USER))
     root = re.search(r"kaching-root:\S+", kaching(engine, "key", "root"))[0]
     said = engine.podman(
@@ -98,25 +96,27 @@ def product(engine: Engine, key: str):
         "chorus:full", "setup", "--authority", "http://127.0.0.1:7700", "--root", root, "--data", "/data", "--name", "eu-1")
     secret.unlink()
     print(f"   chorus setup: {said.strip()}")
-    for start in ("first", "second"):
+    slot = None
+    for turn in ("first", "second"):
         engine.podman("run", "--detach", "--name", "chorus", *TIGHT, "--volume", "chorus:/data", "chorus:full")
         seconds = engine.healthy("chorus", 20)
         with urllib.request.urlopen("http://127.0.0.1:8080/health", timeout=5) as answer:
             health = json.load(answer)
         expect(health["takes_jobs"] is True, f"the product does not work: {health}")
-        slots = slots_of(engine)
-        expect(len(slots) == 1, f"the {start} start has {len(slots)} slots")
-        print(f"   {start} start: healthy in {seconds:.1f} s, license {health['license']}, slot {slots[0]}")
-        if start == "first":
+        slots = slots_of(engine, license)
+        expect(len(slots) == 1 and slot in (None, slots[0]), f"the {turn} start has the slots {slots}, not {slot}")
+        slot = slots[0]
+        print(f"   {turn} start: healthy in {seconds:.1f} s, license {health['license']}, slot {slot}")
+        if turn == "first":
             confined(engine, "chorus")
-            hidden(engine, key)
+            hidden(engine, license["key"])
             stopping(engine, "chorus")
             engine.podman("rm", "chorus")
 
 
-def slots_of(engine: Engine) -> list[str]:
-    found = json.loads(kaching(engine, "activation", "list", "--json"))["items"]
-    return [activation["id"] for activation in found if activation["status"] == "active" and activation["name"] == "eu-1"]
+def slots_of(engine: Engine, license: dict) -> list[str]:
+    found = kaching(engine, "activation", "list", "--license", license["id"], "--status", "active", "--json")
+    return [activation["id"] for activation in json.loads(found)["items"]]
 
 
 def hidden(engine: Engine, key: str):

@@ -28,13 +28,16 @@ class Failed(Exception):
 
 def run(*command, check: bool = True, input: str | None = None, env: dict | None = None, cwd=None) -> str:
     """Runs a command and returns its standard output."""
-    done = subprocess.run(
-        [str(part) for part in command], input=input, cwd=cwd, env={**os.environ, **(env or {})}, text=True,
-        capture_output=True, stdin=subprocess.DEVNULL if input is None else None,
-    )
+    try:
+        done = subprocess.run(
+            [str(part) for part in command], input=input, cwd=cwd, env={**os.environ, **(env or {})}, text=True,
+            capture_output=True, stdin=subprocess.DEVNULL if input is None else None,
+        )
+    except FileNotFoundError as missing:
+        raise Failed(f"there is no {command[0]} on this machine") from missing
     if check and done.returncode != 0:
         said = f"{done.stdout[-3000:]}{done.stderr[-3000:]}"
-        raise Failed(f"`{' '.join(map(str, command))}` ended with {done.returncode}:\n{said}")
+        raise Failed(f"`{' '.join(map(str, command))}` ended with {done.returncode}:\n{said.rstrip()}")
     return done.stdout
 
 
@@ -54,13 +57,19 @@ class Engine:
         os.environ.update(CONTAINERS_CONF=str(conf), TMPDIR=str(TARGET / "tmp"))
 
     def __enter__(self) -> "Engine":
+        # A run that was killed leaves its containers.
+        self._clean()
         return self
 
     def __exit__(self, *_):
-        if shutil.which("podman"):
-            self.podman("rm", "--all", "--force", "--volumes", "--time", "0", check=False)
-        self.buildah("rm", "--all", check=False)
+        self._clean()
         shutil.rmtree(self.run_root, ignore_errors=True)
+
+    def _clean(self):
+        if shutil.which("podman"):
+            self.podman("rm", "--all", "--force", "--time", "0", check=False)
+            self.podman("volume", "rm", "--all", "--force", check=False)
+        self.buildah("rm", "--all", check=False)
 
     def buildah(self, *arguments, check: bool = True) -> str:
         return run("buildah", *self.options, *arguments, check=check)
@@ -74,7 +83,7 @@ class Engine:
     def build(self, dockerfile: str, tag: str, *options) -> float:
         """Builds an image, and returns the seconds that it took."""
         began = time.monotonic()
-        self.buildah("build", "--isolation", "chroot", "--format", "docker", "--file", ROOT / dockerfile,
+        self.buildah("build", "--pull-never", "--isolation", "chroot", "--format", "docker", "--file", ROOT / dockerfile,
                      "--tag", tag, *options, ROOT)
         return time.monotonic() - began
 

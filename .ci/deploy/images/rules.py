@@ -39,7 +39,6 @@ def dockerfiles():
 def image(engine: Engine, tag: str, binary: str) -> str:
     """Checks what an image has in it and how it starts, and returns that in a line."""
     config, files = engine.config(tag), engine.files(tag)
-    # The builder adds the places where files of the running container are mounted.
     regular = [path for path, found in files.items() if found.st_size and not found.st_mode & 0o040000]
     expect(regular == [binary], f"{tag} has {regular}, where only {binary} belongs")
     size = sum(files[path].st_size for path in regular)
@@ -48,7 +47,7 @@ def image(engine: Engine, tag: str, binary: str) -> str:
     owner = files["/data"]
     expect((owner.st_uid, owner.st_gid) == (65532, 65532), f"{tag}: /data belongs to {owner.st_uid}:{owner.st_gid}")
     expect(config["Volumes"] == {"/data": {}}, f"{tag} has the volumes {config['Volumes']}")
-    expect(config["Healthcheck"]["Test"] == ["CMD", binary, "health"], f"{tag}: {config['Healthcheck']}")
+    expect(config.get("Healthcheck", {}).get("Test") == ["CMD", binary, "health"], f"{tag} has no health check")
     expect(config["StopSignal"] == "SIGTERM", f"{tag} is stopped by {config['StopSignal']}")
     suspects = [entry for entry in config["Env"] if SECRET.search(entry.split("=")[0])]
     expect(not suspects, f"{tag} has what looks like a secret in its environment: {suspects}")
@@ -86,6 +85,8 @@ def compose():
             source = volume.split(":")[0]
             exists = (path.parent / source).exists() if source.startswith(".") else source in found["volumes"]
             expect(exists, f"{name}: there is no {source}")
+    own = found["services"]["kaching"]["image"]
+    expect(own == f"kaching:{workspace('version')}", f"compose.yaml runs {own}, not the version of Cargo.toml")
     networks = {name: service["networks"] for name, service in found["services"].items()}
     expect(networks["postgres"] == ["database"] and "ports" not in found["services"]["postgres"], "the database is open")
     expect(found["networks"]["database"] == {"internal": True}, "the network of the database leads outside")

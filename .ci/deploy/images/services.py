@@ -38,7 +38,7 @@ def stand_ins(engine: Engine):
     here = Path(__file__).parent
     for name in RUN:
         if name != "kaching":
-            engine.buildah("build", "--isolation", "chroot", "--format", "docker", "--target", name,
+            engine.buildah("build", "--pull-never", "--isolation", "chroot", "--format", "docker", "--target", name,
                            "--file", here / "stand-ins.Dockerfile", "--tag", services[name]["image"], here)
     print(f"   stand-ins, made of Debian's packages: {', '.join(services[name]['image'] for name in RUN if name != 'kaching')}")
 
