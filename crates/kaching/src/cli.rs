@@ -10,9 +10,12 @@ use crate::{
     job, key, license, man, migrate, plan, product, reminders, restore, seed, serve, stats, token,
 };
 
+/// The version of the package, and the commit that it was built from.
+pub(crate) const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("KACHING_BUILT_FROM"), ")");
+
 /// The license authority: creates licenses, binds them to installations, stops them within a second
 #[derive(Parser)]
-#[command(name = "kaching", version, max_term_width = 100)]
+#[command(name = "kaching", version = VERSION, max_term_width = 100)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,

@@ -309,3 +309,16 @@ fn a_stolen_signing_key_is_withdrawn_by_one_command() {
     let again = kaching.run(&["key", "withdraw", &stolen]);
     assert!(again.code == 1 && again.err.contains("kaching key list"), "{}", again.err);
 }
+
+#[test]
+fn the_version_names_the_commit() {
+    for flag in ["--version", "-V"] {
+        let said = Kaching::new().run(&[flag]);
+        let version = said.out.trim_end().strip_prefix(concat!("kaching ", env!("CARGO_PKG_VERSION"), " ("));
+        let built_from = version.unwrap().strip_suffix(')').unwrap();
+        let (hash, date) = built_from.split_once(' ').unwrap();
+        let is_hash = hash.len() == 8 && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let is_date = date.len() == 10 && date.split('-').all(|part| part.parse::<u16>().is_ok());
+        assert!(built_from == "without a commit" || is_hash && is_date, "{}", said.out);
+    }
+}
