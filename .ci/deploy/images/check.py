@@ -32,8 +32,13 @@ def files():
         shutil.rmtree(ready, ignore_errors=True)
         (ready / "data").mkdir(parents=True)
         shutil.copy(binary, ready)
-        seconds = engine.build("Dockerfile", "kaching:ready", "--build-context", f"build={ready}")
+        layers = set()
+        for _ in range(2):
+            seconds = engine.build("Dockerfile", "kaching:ready", "--timestamp", "0", "--build-context", f"build={ready}")
+            layers.add(engine.layers("kaching:ready"))
+        rules.expect(len(layers) == 1, f"two builds around one binary differ: {layers}")
         print(f"   an image around the release binary, in {seconds:.1f} s: {rules.image(engine, 'kaching:ready', '/kaching')}")
+        print(f"   a second build of it has the same layer: {layers.pop()}")
 
 
 def everything():

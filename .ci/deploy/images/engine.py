@@ -87,6 +87,10 @@ class Engine:
                      "--tag", tag, *options, ROOT)
         return time.monotonic() - began
 
+    def layers(self, tag: str) -> str:
+        """Returns the hashes of an image's layers. That of the image has a random id, which Buildah adds."""
+        return " ".join(json.loads(self.buildah("inspect", "--type", "image", tag))["OCIv1"]["rootfs"]["diff_ids"])
+
     def config(self, tag: str) -> dict:
         return json.loads(self.buildah("inspect", "--type", "image", tag))["Docker"]["config"]
 

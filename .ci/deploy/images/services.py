@@ -15,18 +15,24 @@ from engine import ROOT, TARGET, Engine, Failed, run
 from rules import expect
 
 COMPOSE_GO = "v2.16.2"
-# The others have no package that could stand in for their image.
-RUN = ["postgres", "kaching", "prometheus", "alertmanager"]
+# Grafana has no package that could stand in for its image.
+RUN = ["postgres", "kaching", "mail", "alertmanager", "prometheus"]
 
 
 def schema():
     """Checks compose.yaml by the parser of `docker compose`."""
-    tools = TARGET.parent / "tools" / f"compose-go-{COMPOSE_GO}"
-    if not (tools / "cmd").exists():
-        expect(shutil.which("go") is not None, "there is no Go to build the parser of compose files; install Go 1.24 or newer")
-        run("go", "install", f"github.com/compose-spec/compose-go/v2/cmd@{COMPOSE_GO}", env={"GOBIN": str(tools), "GOFLAGS": ""})
-    run(tools / "cmd", "-no-interpolation", ROOT / "deploy/compose.yaml")
+    parser = go_tool("github.com/compose-spec/compose-go/v2/cmd", COMPOSE_GO) / "cmd"
+    run(parser, "-no-interpolation", ROOT / "deploy/compose.yaml")
     print(f"   compose.yaml is valid for compose-go {COMPOSE_GO}, which docker compose reads it with")
+
+
+def go_tool(package: str, version: str) -> Path:
+    """Builds a program, unless that was done, and returns its folder."""
+    folder = TARGET.parent / "tools" / f"{package.replace('/', '-')}-{version}"
+    if not folder.exists():
+        env = {"GOBIN": str(folder), "GOFLAGS": "", "CGO_ENABLED": "0"}
+        run("go", "install", "-trimpath", f"{package}@{version}", env=env)
+    return folder
 
 
 def stand_ins(engine: Engine):
@@ -36,11 +42,12 @@ def stand_ins(engine: Engine):
     services = rules.model()["services"]
     stand_in(engine, "localhost/debian", ["postgresql", "prometheus", "prometheus-alertmanager", "wget"])
     here = Path(__file__).parent
+    tools = go_tool("github.com/axllent/mailpit", services["mail"]["image"].rpartition(":")[2])
     for name in RUN:
         if name != "kaching":
             engine.buildah("build", "--pull-never", "--isolation", "chroot", "--format", "docker", "--target", name,
-                           "--file", here / "stand-ins.Dockerfile", "--tag", services[name]["image"], here)
-    print(f"   stand-ins, made of Debian's packages: {', '.join(services[name]['image'] for name in RUN if name != 'kaching')}")
+                           "--build-context", f"tools={tools}", "--file", here / "stand-ins.Dockerfile", "--tag", services[name]["image"], here)
+    print(f"   stand-ins, made of Debian's packages and of the Go module: {', '.join(services[name]['image'] for name in RUN if name != 'kaching')}")
 
 
 class Compose:
@@ -69,6 +76,7 @@ def all_services(engine: Engine):
             up(compose)
             licenses(compose)
             monitoring()
+            mail()
         finally:
             compose("down", "--volumes", check=False)
 
@@ -114,19 +122,44 @@ def licenses(compose: Compose):
     expect(networks["internal"] is True, "the network of the database leads outside")
 
 
+def ask(url: str, body: object = None) -> object:
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=5) as answer:
+        return json.loads(answer.read() or "null")
+
+
+def until(find, seconds: float, otherwise):
+    """Returns what `find` finds, as soon as it finds something."""
+    deadline = time.monotonic() + seconds
+    while not (found := find()):
+        if time.monotonic() > deadline:
+            raise Failed(otherwise())
+        time.sleep(0.5)
+    return found
+
+
+def mail():
+    """Checks that a ticket goes through Alertmanager to the mail catcher."""
+    labels = {"alertname": "Trial", "severity": "ticket", "job": "kaching", "instance": "kaching:7701"}
+    alert = {"labels": labels, "annotations": {"summary": "A trial of the way of a ticket", "description": "Nothing is wrong."}}
+    began = time.monotonic()
+    ask("http://127.0.0.1:9093/api/v2/alerts", [alert])
+    found = until(lambda: ask("http://127.0.0.1:8025/api/v1/messages")["messages"], 90,
+                  lambda: f"no mail for {ask('http://127.0.0.1:9093/api/v2/alerts')}")
+    subject = found[0]["Subject"]
+    expect("A trial of the way" in subject or "Trial" in subject, f"the mail is about {subject}")
+    print(f"   a ticket is a mail {time.monotonic() - began:.0f} s after its alert: {subject!r} to {found[0]['To'][0]['Address']}")
+
+
 def monitoring():
     """Checks that Prometheus scrapes the authority, has the alarms, and knows Alertmanager."""
-    def ask(path: str, **query) -> dict:
-        url = f"http://127.0.0.1:9090/api/v1/{path}?{urllib.parse.urlencode(query)}"
-        with urllib.request.urlopen(url, timeout=5) as answer:
-            return json.load(answer)["data"]
+    def prometheus(path: str, **query) -> dict:
+        return ask(f"http://127.0.0.1:9090/api/v1/{path}?{urllib.parse.urlencode(query)}")["data"]
 
-    deadline = time.monotonic() + 60
-    while not (up := ask("query", query='kaching_ready{job="kaching"} == 1')["result"]):
-        if time.monotonic() > deadline:
-            raise Failed(f"Prometheus does not scrape the authority: {ask('targets')['activeTargets']}")
-        time.sleep(0.5)
-    rules = sum(len(group["rules"]) for group in ask("rules")["groups"])
-    alertmanagers = [one["url"] for one in ask("alertmanagers")["activeAlertmanagers"]]
+    up = until(lambda: prometheus("query", query='kaching_ready{job="kaching"} == 1')["result"], 60,
+               lambda: f"Prometheus does not scrape the authority: {prometheus('targets')['activeTargets']}")
+    rules = sum(len(group["rules"]) for group in prometheus("rules")["groups"])
+    alertmanagers = [one["url"] for one in prometheus("alertmanagers")["activeAlertmanagers"]]
     expect(rules > 0 and len(alertmanagers) == 1, f"{rules} rules, Alertmanagers: {alertmanagers}")
     print(f"   Prometheus scrapes {up[0]['metric']['instance']}, has {rules} rules and sends to {alertmanagers[0]}")

@@ -1,4 +1,5 @@
-# What compose.yaml would pull, from Debian's packages: the same programs with the same users and folders.
+# What compose.yaml would pull, from Debian's packages and, for the mail catcher, from the Go module: the same programs with the
+# same users and folders.
 # hadolint ignore=DL3006
 FROM localhost/debian AS postgres
 RUN echo "postgres15:x:999:999::/var/lib/postgresql:/bin/sh" >> /etc/passwd && \
@@ -17,3 +18,8 @@ FROM localhost/debian AS alertmanager
 RUN install -d -o 65534 -g 65534 /alertmanager
 USER 65534
 ENTRYPOINT ["/usr/bin/prometheus-alertmanager"]
+
+# Built from its sources, which lack the pages for people: mail arrives, and its API shows it.
+FROM scratch AS mail
+COPY --from=tools mailpit /mailpit
+ENTRYPOINT ["/mailpit"]
