@@ -1,4 +1,4 @@
-"""Builds both images from the sources, with a stand-in for the image that compiles."""
+"""Builds both images from the sources, and the stand-ins for images that would be pulled."""
 
 import os
 import re
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import roots
 import rules
-from engine import ROOT, Engine, run
+from engine import ROOT, TARGET, Engine, run
 
 
 def stand_in(engine: Engine, tag: str, packages: list[str], *config: str):
@@ -42,3 +42,25 @@ def both(engine: Engine):
     ]:
         seconds = engine.build(name, tag, *rust, *options)
         print(f"   {name} built from the sources in {seconds:.0f} s: {rules.image(engine, tag, binary)}", flush=True)
+
+
+def go_tool(package: str, version: str) -> Path:
+    """Builds a program, unless that was done, and returns its folder."""
+    folder = TARGET.parent / "tools" / f"{package.replace('/', '-')}-{version}"
+    if not folder.exists():
+        env = {"GOBIN": str(folder), "GOFLAGS": "", "CGO_ENABLED": "0"}
+        run("go", "install", "-trimpath", f"{package}@{version}", env=env)
+    return folder
+
+
+def stand_ins(engine: Engine):
+    """Makes the images that compose.yaml would pull, as far as there are packages of what is in them."""
+    services = rules.model()["services"]
+    stand_in(engine, "localhost/debian", ["postgresql", "prometheus", "prometheus-alertmanager", "wget"])
+    here = Path(__file__).parent
+    tools = go_tool("github.com/axllent/mailpit", services["mail"]["image"].rpartition(":")[2])
+    made = {name: services[name]["image"] for name in ["postgres", "prometheus", "alertmanager", "mail"]}
+    for name, tag in made.items():
+        engine.buildah("build", "--pull-never", "--isolation", "chroot", "--format", "docker", "--target", name, "--tag", tag,
+                       "--build-context", f"tools={tools}", "--file", here / "stand-ins.Dockerfile", here)
+    print(f"   stand-ins, made of Debian's packages and of a Go module: {', '.join(made.values())}", flush=True)

@@ -16,7 +16,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1] / "common"))
 
 import rules  # noqa: E402
-from engine import TARGET, Engine, Failed, isolated, run  # noqa: E402
+from engine import TARGET, Engine, Failed, isolated  # noqa: E402
 
 
 def files():
@@ -49,7 +49,7 @@ def everything():
     services.schema()
     with Engine("store") as engine:
         build.both(engine)
-        services.stand_ins(engine)
+        build.stand_ins(engine)
     # What runs has namespaces of its own; what is built needs the network.
     sys.exit(isolated(__file__, "run"))
 

@@ -1,7 +1,6 @@
 """Runs the services of deploy/compose.yaml together, from a copy, with the secrets that make-secrets makes."""
 
 import json
-import os
 import shutil
 import sys
 import tempfile
@@ -11,11 +10,12 @@ import urllib.request
 from pathlib import Path
 
 import rules
-from engine import ROOT, TARGET, Engine, Failed, run
+from build import go_tool
+from engine import ROOT, Engine, Failed, run
 from rules import expect
 
 COMPOSE_GO = "v2.16.2"
-# Grafana has no package that could stand in for its image.
+# In this order. Grafana has no package that could stand in for its image.
 RUN = ["postgres", "kaching", "mail", "alertmanager", "prometheus"]
 
 
@@ -26,36 +26,13 @@ def schema():
     print(f"   compose.yaml is valid for compose-go {COMPOSE_GO}, which docker compose reads it with")
 
 
-def go_tool(package: str, version: str) -> Path:
-    """Builds a program, unless that was done, and returns its folder."""
-    folder = TARGET.parent / "tools" / f"{package.replace('/', '-')}-{version}"
-    if not folder.exists():
-        env = {"GOBIN": str(folder), "GOFLAGS": "", "CGO_ENABLED": "0"}
-        run("go", "install", "-trimpath", f"{package}@{version}", env=env)
-    return folder
-
-
-def stand_ins(engine: Engine):
-    """Makes what would be pulled. It needs the network."""
-    from build import stand_in
-
-    services = rules.model()["services"]
-    stand_in(engine, "localhost/debian", ["postgresql", "prometheus", "prometheus-alertmanager", "wget"])
-    here = Path(__file__).parent
-    tools = go_tool("github.com/axllent/mailpit", services["mail"]["image"].rpartition(":")[2])
-    for name in RUN:
-        if name != "kaching":
-            engine.buildah("build", "--pull-never", "--isolation", "chroot", "--format", "docker", "--target", name,
-                           "--build-context", f"tools={tools}", "--file", here / "stand-ins.Dockerfile", "--tag", services[name]["image"], here)
-    print(f"   stand-ins, made of Debian's packages and of the Go module: {', '.join(services[name]['image'] for name in RUN if name != 'kaching')}")
-
-
 class Compose:
     """podman-compose on a copy of deploy/."""
 
     def __init__(self, engine: Engine, folder: Path):
         self.engine, self.folder = engine, folder / "deploy"
-        shutil.copytree(ROOT / "deploy", self.folder)
+        # Without the secrets of a real one.
+        shutil.copytree(ROOT / "deploy", self.folder, ignore=shutil.ignore_patterns("secrets"))
         podman = folder / "podman"
         command = " ".join(str(part) for part in engine.podman_command())
         podman.write_text(f'#!/bin/sh\nexec {command} "$@"\n')
