@@ -48,7 +48,7 @@ def files():
 
 def settings():
     """Every setting that the shipped config.toml suggests exists."""
-    known = tomllib.loads((ROOT / "crates/server/config.default.toml").read_text())
+    known = tomllib.loads((ROOT / "crates/server/src/config.default.toml").read_text())
     text = (ROOT / "deploy/package/config.toml").read_text()
     check(tomllib.loads(text) == {"server": {}}, "the shipped config.toml changes a default")
     suggested = tomllib.loads(re.sub(r"^# (\w+ = )", r"\1", text, flags=re.MULTILINE))
