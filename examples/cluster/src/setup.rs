@@ -31,6 +31,8 @@ struct Kept {
 }
 
 const FILE: &str = "setup.json";
+/// The client's directory.
+const STATE: &str = "license";
 
 impl Setup {
     /// Reads the setup in a directory, if there is one.
@@ -69,7 +71,7 @@ impl Setup {
         Ok(format!("{} runs on the {plan} plan; what it needs is kept in {}", kept.name, data.display()))
     }
 
-    /// Gives this cluster's slot back, while no process of it runs, and forgets the setup; its id and data are kept.
+    /// Gives this cluster's slot back, while no process of it runs, and removes setup and license key; its id is kept.
     ///
     /// # Errors
     /// If the authority cannot be asked, or a process of the cluster runs: then the setup is kept.
@@ -77,6 +79,7 @@ impl Setup {
         let guard = self.guard(data)?.start_unlicensed()?;
         guard.deactivate()?;
         guard.shutdown()?;
+        fs::remove_dir_all(data.join(STATE))?;
         fs::remove_file(data.join(FILE))?;
         Ok(format!("{} gave its slot back", self.name))
     }
@@ -86,7 +89,7 @@ impl Setup {
         let builder = Guard::builder(&self.authority, &self.root)
             .product("chorus")
             .fingerprint(Fingerprint::cluster(data.join("cluster-id"))?)
-            .state_dir(data.join("license"))
+            .state_dir(data.join(STATE))
             .version(env!("CARGO_PKG_VERSION"));
         Ok(match &self.license_key {
             Some(license_key) => builder.license_key(license_key.clone()),
