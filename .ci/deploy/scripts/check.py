@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The installation scripts of deploy/. `check.py files` looks at them; `check.py everything` runs them on fresh Debian
-systems with systemd. The latter needs root and the files of a release in DIST."""
+systems with systemd. The latter needs root, the files of a release in DIST, and a static binary of the example product in
+CLUSTER_BINARY; without that, it is built."""
 
 import os
 import subprocess
@@ -12,11 +13,12 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "common")]
 
 import authority
+import product
 from machine import Release, Wrong, holds, show
 from roots import Failed, Root
 
 REPOSITORY = HERE.parents[2]
-SCRIPTS = ["deploy/install.sh"]
+SCRIPTS = ["deploy/install.sh", "deploy/install-product.sh"]
 
 
 def files():
@@ -39,11 +41,27 @@ def everything():
     with tempfile.TemporaryDirectory() as directory:
         release = Release(dist, Path(directory))
         authority.refused_without_systemd(release)
-        with Root(["minisign"], boot=True) as root:
+        with Root(["minisign", "strace"], boot=True) as root:
             release.download(root)
             for case in (authority.refused, authority.signature, authority.install, authority.repeated,
                          authority.upgraded, authority.removed, authority.broken):
                 case(root, release)
+            # Its script as it is in the archive, next to a product.
+            chorus = product.Product(root, REPOSITORY / SCRIPTS[1], cluster_binary())
+            product.refused(chorus)
+            product.wrong_keys(chorus)
+            license, key = product.at_a_terminal(chorus)
+            license, key = product.repeated(chorus, license, key)
+            product.removed(chorus, license, key)
+
+
+def cluster_binary() -> Path:
+    """Returns the example product as a static binary, built unless CLUSTER_BINARY names one."""
+    if named := os.environ.get("CLUSTER_BINARY"):
+        return Path(named)
+    triple = "x86_64-unknown-linux-musl"
+    subprocess.run(["cargo", "build", "--locked", "--release", "--quiet", "--target", triple, "--package", "kaching-example-cluster"], check=True)
+    return Path(os.environ.get("CARGO_TARGET_DIR") or "target") / triple / "release/kaching-example-cluster"
 
 
 if __name__ == "__main__":
