@@ -47,6 +47,8 @@ if [ "$2" = systemd ]; then
         mount -t cgroup -o none,name=systemd cgroup sys/fs/cgroup/systemd
     fi
     pivot_root . mnt && cd / && umount -l mnt
+    # systemd leaves this to what starts a container; without it, services do not see their credentials.
+    mount --make-rshared /
     exec env -i container=test PATH=%(path)s /lib/systemd/systemd --log-target=console --unit=multi-user.target
 fi
 pivot_root . mnt && cd / && umount -l mnt
