@@ -23,7 +23,8 @@ impl ServeForBench {
             Some(algorithm) => ceiling::serve(&target.data, algorithm).await,
             None => {
                 let config = settings::read(&target.data, &target.environment)?;
-                serve(&target.data, config, &target.environment, None, output).await
+                serve(&target.data, config, &target.environment, env!("CARGO_PKG_VERSION"), None, output)
+                    .await
             }
         }
     }

@@ -8,10 +8,8 @@ use kaching_api::SecretText;
 use crate::{
     activation, audit, backup, clock, completion, config, customer, demo, doctor, feature, health, inspect,
     job, key, license, man, migrate, plan, product, reminders, restore, seed, serve, stats, token,
+    version::VERSION,
 };
-
-/// The version of the package, and the commit that it was built from.
-pub(crate) const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("KACHING_BUILT_FROM"), ")");
 
 /// The license authority: creates licenses, binds them to installations, stops them within a second
 #[derive(Parser)]

@@ -32,6 +32,7 @@ mod serve;
 mod several;
 mod stats;
 mod token;
+mod version;
 
 use std::{
     io::{self, IsTerminal as _},

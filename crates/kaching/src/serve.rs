@@ -5,7 +5,7 @@ use kaching_base::{Seconds, Secret};
 use kaching_command::serve::serve;
 use kaching_server::config::{Config, PublicUrl};
 
-use crate::{data_dir::DataDir, failure::Failure, flags::offset, output::Output, settings};
+use crate::{data_dir::DataDir, failure::Failure, flags::offset, output::Output, settings, version::VERSION};
 
 mod ephemeral;
 
@@ -53,7 +53,7 @@ impl Serve {
         let warning =
             self.database.as_deref().and_then(|text| settings::exposed_database("--database", text));
         let config = self.config(settings::read(data, environment)?)?;
-        serve(data, config, environment, warning, output).await
+        serve(data, config, environment, VERSION, warning, output).await
     }
 
     /// Returns the settings, with the flags in place of them.

@@ -30,7 +30,9 @@ mod v1;
 mod well_known;
 
 pub use app::App;
-pub use listen::{Addresses, BindError, CertificateState, Listeners, ServeError, check_certificate};
+pub use listen::{
+    Addresses, BindError, CertificateState, Listeners, PassedSockets, ServeError, check_certificate,
+};
 pub use peer::{Network, Peer};
 pub use private_files::{check_private_files, others_can_read};
 pub use router::{

@@ -4,6 +4,7 @@ mod connection;
 mod connections;
 mod head_errors;
 mod local;
+mod passed;
 mod tls;
 mod write_timeout;
 
@@ -22,8 +23,11 @@ use tokio::{
     sync::Semaphore,
 };
 
-pub use self::tls::{CertificateState, check_certificate};
 use self::{connection::Acceptor, connections::Connections, tls::Certificate};
+pub use self::{
+    passed::PassedSockets,
+    tls::{CertificateState, check_certificate},
+};
 use crate::{
     App, Shutdown, background,
     config::{Config, PublicUrl},
@@ -85,14 +89,30 @@ impl Listeners {
     /// # Errors
     /// If an address is in use or not ours, the socket's path is too long, or the TLS files cannot be used.
     pub async fn bind(config: &Config, directory: Option<&Path>) -> Result<Self, BindError> {
+        Self::with(PassedSockets::default(), config, directory).await
+    }
+
+    /// As [`bind`](Self::bind), with sockets that listen already in place of the addresses of the settings.
+    ///
+    /// # Errors
+    /// As `bind`.
+    pub async fn with(
+        passed: PassedSockets,
+        config: &Config,
+        directory: Option<&Path>,
+    ) -> Result<Self, BindError> {
         let certificate = match (&config.server.tls_cert, &config.server.tls_key) {
             (Some(chain), Some(key)) => Some(Arc::new(Certificate::load(chain, key)?)),
             _ => None,
         };
-        let product = tcp("listen", config.server.listen)?;
-        let private = match config.private_address() {
-            Some(address) => Some(tcp("admin_listen", address)?),
-            None => None,
+        let product = match passed.product {
+            Some(listening) => passed::accept_on(listening)?,
+            None => tcp("listen", config.server.listen)?,
+        };
+        let private = match (passed.private, config.private_address()) {
+            (Some(listening), _) => Some(passed::accept_on(listening)?),
+            (None, Some(address)) => Some(tcp("admin_listen", address)?),
+            (None, None) => None,
         };
         let socket = directory.map(local::bind).transpose()?;
         let address = |listener: &TcpListener| listener.local_addr().map_err(|e| BindError(e.to_string()));

@@ -21,6 +21,7 @@ mod recorded;
 mod refused;
 mod restored;
 mod serve;
+mod service;
 mod several;
 mod shells;
 #[cfg(feature = "otel")]
