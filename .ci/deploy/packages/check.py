@@ -10,6 +10,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import tomllib
 from pathlib import Path
 
@@ -28,9 +29,9 @@ ROOT = Path(__file__).parents[3]
 def files():
     scripts = [ROOT / "deploy/build", ROOT / "deploy/release", *sorted((ROOT / "deploy/package").glob("*/*"))]
     # RPM's scripts have no first line that names a shell.
-    found = subprocess.run(["shellcheck", "--shell=bash", *scripts[:2]], capture_output=True, text=True)
-    found2 = subprocess.run(["shellcheck", "--shell=sh", *scripts[2:]], capture_output=True, text=True)
-    check(found.returncode == 0 and found2.returncode == 0, f"shellcheck:\n{found.stdout}{found2.stdout}")
+    for shell, some in (("bash", scripts[:2]), ("sh", scripts[2:])):
+        found = subprocess.run(["shellcheck", f"--shell={shell}", *some], capture_output=True, text=True)
+        check(found.returncode == 0, f"shellcheck:\n{found.stdout}{found.stderr}")
     say(f"shellcheck finds nothing in {len(scripts)} scripts")
 
     text = (ROOT / "deploy/release").read_text()
@@ -64,9 +65,11 @@ def everything():
     files()
     version = tomllib.loads((ROOT / "Cargo.toml").read_text())["workspace"]["package"]["version"]
     binary.everything(dist, version)
-    older = twice.everything(dist, version)
-    debian.everything(dist, version, older)
-    redhat.everything(dist, version, older)
+    with tempfile.TemporaryDirectory(prefix="kaching-older-") as directory:
+        older = Path(directory)
+        twice.everything(dist, version, older)
+        debian.everything(dist, version, older)
+        redhat.everything(dist, version, older)
     arm.everything(dist, version)
 
 

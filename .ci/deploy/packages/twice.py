@@ -16,11 +16,11 @@ from said import check, say
 OLDER = "0.0.9"
 
 
-def everything(dist: Path, version: str) -> Path:
-    """Returns a directory with packages of an older version."""
-    directory = Path(tempfile.mkdtemp(prefix="kaching-another-directory-"))
-    sources, again, older = directory / "sources", directory / "dist", directory / "older"
-    try:
+def everything(dist: Path, version: str, older: Path):
+    """Builds again, and leaves packages of an older version in `older`."""
+    with tempfile.TemporaryDirectory(prefix="kaching-another-directory-") as name:
+        directory = Path(name)
+        sources, again = directory / "sources", directory / "dist"
         copy(sources)
         commit = commit_of(dist, version)
         key = directory / "release.key"
@@ -39,11 +39,6 @@ def everything(dist: Path, version: str) -> Path:
         signature(again, directory)
         linked(target, again / f"kaching-{version}.cdx.json")
         make_older(sources, older, commit)
-        kept = Path(tempfile.mkdtemp(prefix="kaching-older-"))
-        shutil.copytree(older, kept, dirs_exist_ok=True)
-        return kept
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
 
 
 def copy(sources: Path):
@@ -109,7 +104,6 @@ def linked(target: Path, path: Path):
 
 def make_older(sources: Path, older: Path, commit: dict[str, str]):
     """Packs the same binary with an older version number and other default settings: what an upgrade replaces."""
-    older.mkdir()
     tools, triple = sources / "target/tools/bin", "x86_64-unknown-linux-musl"
     settings = sources / "target" / triple / "release/package/etc/kaching/config.toml"
     settings.write_text("# The defaults of an older version.\n")
