@@ -29,6 +29,9 @@ PROGRAM=/usr/local/bin/$NAME
 SETTINGS=/etc/$NAME
 DATA=/var/lib/$NAME
 
+# The license key, for root and for the service alone.
+KEPT=$SETTINGS/license-key
+
 # The command line of the service.
 SERVE="$PROGRAM --data $DATA"
 
@@ -154,7 +157,7 @@ check_network() {
     problem=$(network_problem)
     if [ -z "$problem" ]; then
         printf '  %-14s %s\n' reached "$AUTHORITY"
-    elif is_activated && [ -z "$key_file" ]; then
+    elif is_activated && [ -s "$KEPT" ] && [ -z "$key_file" ]; then
         # It runs on its last lease meanwhile.
         printf '  %-14s %s\n' warning "$problem"
     else
@@ -168,16 +171,14 @@ check_network() {
 # a process; the shell's own tracing is off, so that it is in no log of `bash -x`.
 get_key() {
     { set +x; } 2>/dev/null
-    local key kept=$SETTINGS/license-key
+    local key
     if [ "$key_file" = - ]; then
         (umask 077 && cat >"$work/license-key")
     elif [ -n "$key_file" ]; then
         [ -r "$key_file" ] || fail "The file $key_file cannot be read."
         (umask 077 && cat -- "$key_file" >"$work/license-key")
-    elif [ -s "$kept" ]; then
-        (umask 077 && cat -- "$kept" >"$work/license-key")
-    elif is_activated; then
-        return
+    elif [ -s "$KEPT" ]; then
+        (umask 077 && cat -- "$KEPT" >"$work/license-key")
     else
         { : </dev/tty; } 2>/dev/null ||
             fail "There is no terminal to ask for the license key. Use --license-key-file FILE, or - for standard input."
@@ -264,8 +265,10 @@ install_user() {
 }
 
 activate_license() {
-    local kept=$SETTINGS/license-key running=''
-    if is_activated && { [ ! -e "$work/license-key" ] || cmp -s -- "$work/license-key" "$kept"; }; then
+    local running='' given=$work/license-key
+    [ -e "$given" ] || given=${key_file:-$KEPT}
+    # A run that was killed after the activation has not kept the key: it is activated again, in the same slot.
+    if is_activated && cmp -s -- "$given" "$KEPT"; then
         unchanged "the license is activated"
         return
     fi
@@ -284,7 +287,7 @@ activate_license() {
     # From here on, a run that fails leaves the activated installation for the next one.
     made=()
     changed activate "the license: $(cat -- "$work/said")"
-    put "$work/license-key" "$kept" 600
+    put "$work/license-key" "$KEPT" 600
 }
 
 # The proxy by which this run reaches the authority is the one of the service.
@@ -309,7 +312,7 @@ Type=exec
 User=$NAME
 Group=$NAME
 ExecStart=$SERVE
-LoadCredential=license-key:$SETTINGS/license-key
+LoadCredential=license-key:$KEPT
 Environment=${KEY_VARIABLE}_FILE=/run/credentials/$NAME.service/license-key
 EnvironmentFile=-$SETTINGS/environment
 StateDirectory=$NAME
@@ -442,7 +445,7 @@ uninstall() {
             code=3
         fi
     fi
-    for path in "/etc/systemd/system/$NAME.service" "$PROGRAM" "$SETTINGS/license-key" "$SETTINGS/environment"; do
+    for path in "/etc/systemd/system/$NAME.service" "$PROGRAM" "$KEPT" "$SETTINGS/environment"; do
         [ -e "$path" ] || continue
         [ -n "$dry_run" ] || rm -f -- "$path"
         changed remove "$path"

@@ -144,8 +144,13 @@ def at_a_terminal(product: Product) -> tuple[str, str]:
     holds("600 root /etc/cluster/license-key" in modes and "700 cluster /var/lib/cluster\n" in modes, modes)
     show(f"  the key is in {', '.join(places)}; its file has mode 0600 and belongs to root")
     expect(root, "runuser -u cluster -- cat /etc/cluster/license-key", 1, "Permission denied")
-    exposure = root.run("systemd-analyze security cluster --no-pager | tail -1").strip()
-    show(f"  {exposure.lstrip('→ ')}")
+    # systemd shows it to the service, as the service's user.
+    inside = f"nsenter --target {main_pid(root)} --mount --setuid $(id -u cluster) --setgid $(id -g cluster)"
+    expect(root, f"{inside} cat /run/credentials/cluster.service/license-key", 0, key)
+    expect(root, f"tr '\\0' '\\n' < /proc/{main_pid(root)}/environ", 0, "CHORUS_LICENSE_KEY_FILE=/run/credentials/cluster.service/license-key")
+    exposure = float(root.run("systemd-analyze security cluster --no-pager | tail -1").split(":")[1].split()[0])
+    holds(exposure <= 2.0, f"systemd-analyze security cluster: {exposure}")
+    show(f"  the service reads it by LoadCredential; systemd-analyze security: {exposure}")
     return license, key
 
 
@@ -158,6 +163,11 @@ def repeated(product: Product, license: str, key: str):
     unchanged(root, f"{product.install} --authority http://127.0.0.1:9", 0, "warning", "refuses connections", "state      active")
     unchanged(root, f"{product.install} --license-key-file -", 0, input=key + "\n")
     holds(main_pid(root) == pid, "a second run restarted the service")
+    # A run that was killed between the activation and its end has not kept the key.
+    expect(root, f"rm {KEPT}", 0)
+    unchanged(root, product.install, 1, "There is no terminal")
+    expect(root, f"{product.install} --license-key-file -", 0, "activated", f"created        {KEPT}", input=key + "\n")
+    holds(product.active(license) == 1, "the second activation took another slot")
     # A wrong key leaves the running product as it is.
     expect(root, f"{product.install} --license-key-file -", 1, "nothing of it is kept", input="CHORUS-NO-KEY")
     expect(root, f"systemctl is-active cluster; until curl -sf {HEALTH}; do sleep 0.1; done; cat {KEPT}", 0, "active", key, '"takes_jobs":true')
@@ -172,7 +182,18 @@ def repeated(product: Product, license: str, key: str):
     expect(root, f"{product.install} --binary /root/next", 0, "state      refused: ", "an invoice is open")
     expect(root, f"kaching license reinstate {other} --yes", 0, env=DATA)
     expect(root, f"until curl -sf {HEALTH} | grep -q '\"takes_jobs\":true'; do sleep 0.1; done", 0)
-    show("install-product.sh while the license is suspended: it says so")
+    show("install-product.sh while the license is suspended: it says so, with the vendor's reason")
+    # Its password is for the service alone: in its environment, and in no arguments.
+    proxy = {"HTTPS_PROXY": "http://user:PROXY-PASSWORD@proxy.invalid:3128", "NO_PROXY": "127.0.0.1"}
+    with Watcher("PROXY-PASSWORD") as watcher:
+        # The environment of this command is given as arguments, so it comes from a file.
+        expect(root, "umask 077; cat >/root/proxy", 0, input="\n".join(f"export {k}='{v}'" for k, v in proxy.items()))
+        out = expect(root, f". /root/proxy; {product.install} --binary /root/next", 0, "created        /etc/cluster/environment", "restarted")
+    holds("cmdline" not in watcher.seen and "PASSWORD" not in out, "the proxy's password was shown")
+    expect(root, "stat -c '%a %U' /etc/cluster/environment; tr '\\0' '\\n' < /proc/$(systemctl show -P MainPID cluster)/environ", 0,
+           "600 root", *(f"{name}={value}" for name, value in proxy.items()))
+    expect(root, f"rm /root/proxy; {product.install} --binary /root/next", 0, "unchanged      cluster.service runs")
+    show("install-product.sh with HTTPS_PROXY: kept for the service, in a file of mode 0600; its password in no arguments and no output")
     return other, another
 
 
