@@ -106,8 +106,8 @@ fail() {
 check_machine() {
     [ -d /run/systemd/system ] || fail "systemd does not run on this machine. Use the container image of $TITLE."
     local tool
-    for tool in cmp curl flock install runuser stat stty systemctl useradd; do
-        command -v "$tool" >/dev/null || fail "$tool is missing. Install it with the package manager of this system, for example: apt-get install $tool"
+    for tool in cmp:diffutils curl:curl flock:util-linux install:coreutils runuser:util-linux useradd:passwd; do
+        command -v "${tool%:*}" >/dev/null || fail "${tool%:*} is missing. Install its package, for example: apt-get install ${tool#*:}"
     done
     local systemd
     systemd=$(systemctl --version | sed -n '1s/^systemd \([0-9]*\).*/\1/p')

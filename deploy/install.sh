@@ -74,13 +74,15 @@ check_machine() {
     [ -d /run/systemd/system ] ||
         fail "systemd does not run on this machine. Use the container image, or start 'kaching serve' with your own service manager."
     local tool
-    for tool in awk cmp find install stat systemctl systemd-sysusers systemd-tmpfiles timeout; do
-        command -v "$tool" >/dev/null || fail "$tool is missing. Install it with the package manager of this system."
+    for tool in awk:mawk cmp:diffutils find:findutils install:coreutils systemd-sysusers:systemd systemd-tmpfiles:systemd; do
+        command -v "${tool%:*}" >/dev/null || fail "${tool%:*} is missing. Install its package, for example: apt-get install ${tool#*:}"
     done
     [ -n "$dry_run" ] || [ "$(id -u)" -eq 0 ] || fail "This needs root: sudo $0"
-    if [ -e /usr/bin/kaching ]; then
-        fail "Kaching was installed by a package, as /usr/bin/kaching. Use the package to upgrade it (apt-get install ./kaching_....deb, dnf install ./kaching-....rpm) or to remove it."
-    fi
+}
+
+check_package() {
+    [ ! -e /usr/bin/kaching ] ||
+        fail "Kaching was installed by a package, as /usr/bin/kaching. Upgrade it with the package: apt-get install ./kaching_....deb, or dnf install ./kaching-....rpm"
 }
 
 # The files to install are those next to the script, or those of the verified archive.
@@ -317,6 +319,7 @@ uninstall() {
     heading "Settings and data are kept: /etc/kaching, $DATA (every license and key), and their user kaching."
     echo "To install it again with them, run install.sh. To delete them for ever, take a backup of $DATA elsewhere first;"
     echo "then remove both directories and the user."
+    [ ! -e /usr/bin/kaching ] || echo "The package is installed as well. For its service: systemctl enable --now kaching"
 }
 
 # ── the whole ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -362,6 +365,7 @@ main() {
         uninstall
         exit 0
     fi
+    check_package
     find_files
     heading "$version${dry_run:+ (a dry run: nothing is changed)}"
     check_settings

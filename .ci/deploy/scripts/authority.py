@@ -123,6 +123,10 @@ def upgraded(root: Root, release: Release):
 def removed(root: Root, release: Release):
     license = create_license(root)
     unchanged(root, f"{release.install} --uninstall --dry-run", 0, f"would remove   {PROGRAM}")
+    # Also next to a package that was installed since.
+    expect(root, "touch /usr/bin/kaching", 0)
+    unchanged(root, f"{release.install} --uninstall --dry-run", 0, f"would remove   {PROGRAM}", "systemctl enable --now kaching")
+    expect(root, "rm /usr/bin/kaching", 0)
     expect(root, f"{release.install} --uninstall", 0, f"removed        {PROGRAM}", "are kept", "/var/lib/kaching")
     left = root.run("find / -xdev \\( -path /opt -o -path /usr/share -o -path /root \\) -prune -o -iname '*kaching*' -print", check=False).split()
     holds(sorted(left) == ["/etc/kaching", "/var/lib/kaching", *sorted(f for f in left if f.startswith("/var/lib/kaching/"))],
