@@ -120,6 +120,15 @@ def upgraded(root: Root, release: Release):
     show("install.sh with another program: restarted, license and settings kept; killed in the middle, completed by the next run")
 
 
+def with_sockets(root: Root, release: Release):
+    """systemd listens for the service: an upgrade keeps that."""
+    expect(root, "systemctl stop kaching && systemctl enable --now kaching.socket && systemctl start kaching && curl -sf http://127.0.0.1:7700/health", 0, "ok")
+    expect(root, f"/opt/next/{release.name}/install.sh", 0, "restarted      kaching.service", "kaching-root:")
+    expect(root, "systemctl is-active kaching.socket kaching && curl -sf http://127.0.0.1:7700/health", 0, "ok")
+    expect(root, release.install, 0, "restarted      kaching.service")
+    show("install.sh with kaching.socket enabled: upgraded, and systemd still listens")
+
+
 def removed(root: Root, release: Release):
     license = create_license(root)
     unchanged(root, f"{release.install} --uninstall --dry-run", 0, f"would remove   {PROGRAM}")

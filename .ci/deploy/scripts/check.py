@@ -44,7 +44,7 @@ def everything():
         with Root(["minisign", "strace"], boot=True) as root:
             release.download(root)
             for case in (authority.refused, authority.signature, authority.install, authority.repeated,
-                         authority.upgraded, authority.removed, authority.broken):
+                         authority.upgraded, authority.with_sockets, authority.removed, authority.broken):
                 case(root, release)
             # Its script as it is in the archive, next to a product.
             chorus = product.Product(root, REPOSITORY / SCRIPTS[1], cluster_binary())
