@@ -1,7 +1,8 @@
 """Checks the Helm chart, the plain manifests and the manifests of a licensed product.
 
 `check.py files` looks at the files alone. `check.py everything` renders the chart with Helm, and runs its pods, and those
-of the product, in a stand-in for a node of Kubernetes (kubelet.py), with the real programs. It needs root, Go, OpenSSL and PostgreSQL.
+of the product, in a stand-in for a node of Kubernetes (kubelet.py), with the real programs; then it follows the page with
+a real API server and its controllers (cluster.py). It needs root, Go, OpenSSL, PostgreSQL and musl-tools.
 """
 
 import json
@@ -58,10 +59,12 @@ def everything():
     rendered = render(helm)
     refuse(helm)
     import authority
+    import cluster
     import product
 
     authority.check(rendered, notes(helm))
     product.check()
+    cluster.check(helm.program)
 
 
 def render(helm: Helm) -> dict[str, list[dict]]:
