@@ -22,6 +22,7 @@ PAGES = {
     "SECURITY.md": "security.md",
     "bench/README.md": "figures.md",
     "crates/client/README.md": "client.md",
+    "deploy/README.md": "releases.md",
     "examples/cluster/README.md": "cluster.md",
     "examples/python/README.md": "python.md",
     "testdata/vectors/README.md": "vectors.md",
