@@ -2,6 +2,7 @@
 
 import os
 import re
+import ssl
 from pathlib import Path
 
 import roots
@@ -26,8 +27,9 @@ def compiler(engine: Engine) -> list:
     print(f"   {tag} is a stand-in: Debian, and this machine's {run('rustc', '--version').strip()}")
     rustup = run("rustup", "show", "home").strip()
     proxies = Path(os.environ.get("CARGO_HOME", Path.home() / ".cargo")) / "bin"
-    # Changes to them end with the build.
-    return ["--volume", f"{rustup}:{home}/rustup:O", "--volume", f"{proxies}:{home}/cargo/bin:O"]
+    # Changes to the first two end with the build. The registries are reached by whom this machine trusts.
+    return ["--volume", f"{rustup}:{home}/rustup:O", "--volume", f"{proxies}:{home}/cargo/bin:O",
+            "--volume", f"{ssl.get_default_verify_paths().cafile}:/etc/ssl/certs/ca-certificates.crt:ro"]
 
 
 def both(engine: Engine):
