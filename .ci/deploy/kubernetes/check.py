@@ -6,6 +6,7 @@ a real API server and its controllers (cluster.py). It needs root, Go, OpenSSL, 
 """
 
 import json
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -127,6 +128,8 @@ def notes(helm: Helm) -> dict[str, str]:
 
 
 if __name__ == "__main__":
+    # An early end ends its processes, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     match sys.argv[1:]:
         case ["files"]:
             files()

@@ -112,7 +112,7 @@ def mended(scheduler: Scheduler, work: Path):
     said = scheduler.node.pods["kaching-0"].log.read_text().strip()
     scheduler.run("helm upgrade kaching deploy/helm/kaching --namespace kaching --values sqlite.yaml", work)
     scheduler.run("kubectl --namespace kaching rollout status statefulset/kaching", work)
-    print(f"SQLite: a mistaken setting ends the pod ({said.splitlines()[-1]}), and the next release replaces it")
+    print(f"SQLite: a mistaken setting ends the pod ({said.splitlines()[-1].partition(';')[0]}), and the next release replaces it")
     gone(scheduler, work)
 
 

@@ -1,6 +1,7 @@
 """Helm, built from its Go module at a pinned version, and what it makes of our chart."""
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -16,6 +17,8 @@ def build() -> Path:
     """Returns the program; the first time, Go builds it, which takes some minutes."""
     folder = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")).resolve() / "tools" / f"helm-{VERSION}"
     if not (folder / "helm").exists():
+        if not shutil.which("go"):
+            raise SystemExit("there is no go: install Go 1.26 or newer (https://go.dev/dl), which builds Helm and Kubernetes' API server")
         print(f"building helm {VERSION}", flush=True)
         subprocess.run(["go", "install", f"helm.sh/helm/v3/cmd/helm@{VERSION}"], env={**os.environ, "GOBIN": str(folder)}, check=True)
     return folder / "helm"

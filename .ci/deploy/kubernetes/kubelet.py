@@ -74,9 +74,15 @@ class Node:
 
     def resolve(self, name: str, *addresses: str):
         """Makes a name of the cluster's DNS lead to these addresses."""
+        if self.names.get(name) == addresses:
+            return
         self.names[name] = addresses
-        lines = [f"{address} {name}" for name, all in self.names.items() for address in all]
-        (self.directory / "hosts").write_text("\n".join(lines) + "\n")
+        lines = "".join(f"{address} {name}\n" for name, all in self.names.items() for address in all).encode()
+        # Pods read the file meanwhile: it is never empty.
+        file = os.open(self.directory / "hosts", os.O_RDWR | os.O_CREAT, 0o644)
+        os.pwrite(file, lines, 0)
+        os.ftruncate(file, len(lines))
+        os.close(file)
 
     def pod(self, workload: dict, name: str) -> "Pod":
         """Returns the pod of a Deployment or StatefulSet with this name, which does not run yet."""
