@@ -1,6 +1,6 @@
 """The guides, followed by a newcomer: `check.py files` looks at the pages, `check.py everything` follows docs/deploy.md,
 docs/activate.md and docs/upgrade.md in a fresh Debian with a real systemd, from the release's package to an alarm that reaches
-a stand-in for the pager, an upgrade, and the way to PostgreSQL and back.
+a stand-in for the pager, an upgrade, and a move to PostgreSQL and back.
 
 DIST is the directory of the release; CLUSTER_BINARY the example product, which is built if it is not set.
 """
