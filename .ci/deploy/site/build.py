@@ -33,7 +33,8 @@ class Loads(HTMLParser):
 
 
 def main(directory: Path):
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--config-file", ROOT / "mkdocs.yml", "--site-dir", directory]
+    # With --quiet, warnings would not be counted.
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--config-file", ROOT / "mkdocs.yml", "--site-dir", directory]
     built = subprocess.run(command, env={**os.environ, "NO_MKDOCS_2_WARNING": "1"}, capture_output=True, text=True)
     if built.returncode != 0:
         raise SystemExit(f"the site cannot be built:\n{built.stdout}{built.stderr}")
