@@ -123,6 +123,8 @@ class Load:
         self.stopped.wait(1)
 
     def _ask(self) -> None:
+        # A job: the terms of a plan are applied to a license.
+        self.sample.admin("/plans/chorus:team/apply", {"to": [self.clients[0].lease["sub"]]})
         for key in (self.sample.about["keys"]["chorus:team"], "CHORUS-00000-00000-00000-00000-00000"):
             self._call("/v1/validate", {"license_key": key, "product": "chorus", "nonce": "0123456789abcdef"})
         # This license is for another product: a refusal that is signed.

@@ -38,7 +38,7 @@ def tickets(mail: MailServer, shared: Shared) -> None:
     def to(address: str, subject: str) -> str | None:
         for recipients, message in mail.mail:
             if recipients == [address] and subject in message["Subject"]:
-                return message.get_content()
+                return message.get_body(("plain",)).get_content()
         return None
 
     def seen() -> str:
@@ -102,5 +102,6 @@ def silences(alertmanager: str) -> None:
     found = until(states, "Alertmanager does not take the alerts")
     for number, (cause, effect, place, silent) in enumerate(SILENCES):
         expect(found[f"case-{number}", effect] == silent, f"{cause} {'does not silence' if silent else 'silences'} {effect} of {place or 'the job'}")
-        expect(not found[f"case-{number}", cause], f"{effect} silences {cause}")
+        # A page silences the ticket that is here the cause.
+        expect(not silent or not found[f"case-{number}", cause], f"{effect} silences {cause}")
     print(f"{sum(case[3] for case in SILENCES)} causes silence what follows from them, and {sum(not case[3] for case in SILENCES)} others do not")
