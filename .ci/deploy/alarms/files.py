@@ -2,6 +2,9 @@
 
 from shared import DEPLOY, ROOT, RULES, RUNBOOK_BASE, alerts, dashboard, expect, metric, queries, read_yaml, rules, run, selectors
 
+# The second one is evaluated every hour.
+TESTS = ["kaching.rules.test.yml", "kaching.rules.days.test.yml"]
+
 
 def check() -> None:
     tools()
@@ -13,10 +16,9 @@ def check() -> None:
 
 def tools() -> None:
     prometheus, alertmanager = DEPLOY / "prometheus", DEPLOY / "alertmanager"
-    # --lint-fatal alone would also refuse that two recording rules are alike; the default lints what is wrong.
     run("promtool", "check", "rules", RULES)
     run("promtool", "check", "config", prometheus / "prometheus.yml", prometheus / "compose.yml")
-    run("promtool", "test", "rules", "kaching.rules.test.yml", within=prometheus)
+    run("promtool", "test", "rules", *TESTS, within=prometheus)
     run("amtool", "check-config", alertmanager / "kaching.yml", alertmanager / "compose.yml")
     print(f"promtool and amtool find nothing in {len(alerts())} alerts, their tests and the configurations")
 
@@ -24,7 +26,7 @@ def tools() -> None:
 def tests_of_alerts() -> None:
     """Each alert has a test in which it rings, and one in which it does not; a page also one in which it ends."""
     rings, silent, ends = set(), set(), set()
-    for group in read_yaml(DEPLOY / "prometheus/kaching.rules.test.yml")["tests"]:
+    for group in (group for name in TESTS for group in read_yaml(DEPLOY / "prometheus" / name)["tests"]):
         rang = set()
         for case in group["alert_rule_test"]:
             name = case["alertname"]
