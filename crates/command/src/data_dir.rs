@@ -1,5 +1,7 @@
 //! The data directory: its lock and its permissions.
 
+mod others;
+
 use std::{
     fs::{self, DirBuilder, File, OpenOptions, TryLockError},
     io::{self, Read as _, Seek as _, Write as _},
@@ -8,6 +10,9 @@ use std::{
 };
 
 use crate::failure::Failure;
+
+/// The data directory of a machine on which a package, or the install script, has set up the service.
+const INSTALLED: &str = "/var/lib/kaching";
 
 /// Files with keys, which only their owner may read.
 const SECRET_FILES: [&str; 3] = ["master.key", "root.key", "first-token"];
@@ -30,14 +35,22 @@ pub enum LockError {
 }
 
 impl DataDir {
-    /// The directory named, or `~/.kaching`.
+    /// The directory named, else `~/.kaching` if it exists, else that of the installed service if it exists, else `~/.kaching`.
     pub fn locate(named: Option<PathBuf>) -> Result<Self, Failure> {
         if let Some(path) = named.filter(|path| !path.as_os_str().is_empty()) {
             return Ok(Self(path));
         }
         let home = std::env::home_dir().filter(|path| !path.as_os_str().is_empty());
-        home.map(|home| Self(home.join(".kaching")))
+        Self::unnamed(home.map(|home| home.join(".kaching")), Path::new(INSTALLED))
             .ok_or_else(|| Failure::usage("There is no home directory: name the data directory with --data."))
+    }
+
+    fn unnamed(own: Option<PathBuf>, installed: &Path) -> Option<Self> {
+        match own {
+            Some(own) if own.exists() => Some(Self(own)),
+            _ if installed.exists() => Some(Self(installed.to_owned())),
+            own => own.map(Self),
+        }
     }
 
     pub fn path(&self) -> &Path {
@@ -104,14 +117,13 @@ impl DataDir {
                 let command = format!("chmod {mode} {}", path.display());
                 (path, command)
             })
+            .chain(self.settings_open_to_others())
             .collect()
     }
 
     /// Whether the directory has files of an authority.
     pub fn is_in_use(&self) -> bool {
-        self.join("kaching.db").exists()
-            || self.join("config.toml").exists()
-            || self.join("master.key").exists()
+        self.join("kaching.db").exists() || self.join("master.key").exists()
     }
 
     /// Creates an empty file that only the owner can read, unless it exists. SQLite uses an empty file as a new database,
@@ -151,8 +163,9 @@ impl DataDir {
         })
     }
 
-    /// Locks the directory for this process.
+    /// Locks the directory for this process, which has to run as the directory's user.
     pub fn lock(&self) -> Result<DataDirLock, LockError> {
+        self.check_owner().map_err(LockError::Failed)?;
         let path = self.join("kaching.lock");
         let failed = |error: io::Error| {
             LockError::Failed(Failure::refused(format!(

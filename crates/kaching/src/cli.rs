@@ -28,7 +28,7 @@ pub(crate) struct GlobalArguments {
     /// Print one JSON document, as in the API, or nothing
     #[arg(long, global = true)]
     pub(crate) json: bool,
-    /// The data directory, ~/.kaching unless set
+    /// The data directory; unless set, ~/.kaching or that of the installed service
     #[arg(long, global = true, value_name = "DIR", env = "KACHING_DATA", hide_env_values = true)]
     pub(crate) data: Option<PathBuf>,
     /// An authority elsewhere, by its URL, rather than the data directory's

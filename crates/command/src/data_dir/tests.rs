@@ -66,3 +66,51 @@ fn a_database_is_renamed_neither_without_its_log_nor_next_to_the_log_of_another(
     let names: Vec<_> = fs::read_dir(data.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(names, ["two.db"]);
 }
+
+#[test]
+fn an_installed_service_is_found_unless_the_user_has_a_directory() {
+    let (keep, _) = temporary();
+    let (own, installed) = (keep.path().join("own"), keep.path().join("installed"));
+    let found = |own: Option<&PathBuf>| DataDir::unnamed(own.cloned(), &installed).map(|data| data.0);
+    assert_eq!(found(None), None);
+    assert_eq!(found(Some(&own)), Some(own.clone()), "to be made");
+    fs::create_dir(&installed).unwrap();
+    assert_eq!(found(None), Some(installed.clone()));
+    assert_eq!(found(Some(&own)), Some(installed.clone()));
+    fs::create_dir(&own).unwrap();
+    assert_eq!(found(Some(&own)), Some(own));
+}
+
+#[test]
+fn settings_elsewhere_may_be_read_by_the_group_of_the_directory() {
+    let (keep, data) = temporary();
+    data.make().unwrap();
+    let file = keep.path().join("settings");
+    fs::write(&file, "[keys]\nroot_passphrase = 'a secret'\n").unwrap();
+    let close = |mode| fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
+    close(0o644);
+    assert!(data.check_modes().is_ok(), "it is not a part of this directory");
+    std::os::unix::fs::symlink(&file, data.join("config.toml")).unwrap();
+    let failure = data.check_modes().unwrap_err().to_string();
+    assert!(failure.contains(&format!("chmod o= {}", file.display())), "{failure}");
+    close(0o640);
+    assert!(data.check_modes().is_ok());
+    close(0o644);
+    fs::write(&file, "[server]\nlisten = '127.0.0.1:7700'\n").unwrap();
+    assert!(data.check_modes().is_ok(), "no secret");
+}
+
+#[test]
+fn is_locked_by_its_own_user_alone() {
+    let (_keep, data) = temporary();
+    data.make().unwrap();
+    let data = if rustix::process::geteuid().is_root() {
+        std::os::unix::fs::chown(data.path(), Some(65_533), None).unwrap();
+        data
+    } else {
+        DataDir(PathBuf::from("/"))
+    };
+    let Err(LockError::Failed(failure)) = data.lock() else { panic!("it belongs to another user") };
+    assert!(failure.to_string().contains("sudo -u "), "{failure}");
+    assert!(!data.join("kaching.lock").exists());
+}

@@ -10,6 +10,7 @@ use super::{
 use crate::{
     data_dir::{DataDir, LockError},
     failure::Failure,
+    settings,
 };
 
 /// The time that a command waits for another one that holds the data directory.
@@ -88,7 +89,7 @@ impl AuthorityTarget {
             }
             if if_missing == IfMissing::Create {
                 self.data.make()?;
-            } else if !self.data.is_in_use() && !self.environment.contains_key("KACHING_DATABASE__URL") {
+            } else if !self.data.is_in_use() && !self.names_database()? {
                 return Err(Failure::unreached(format!(
                     "There is no authority in {}: start one with `kaching serve`, or name another directory with --data.",
                     self.data.path().display()
@@ -104,6 +105,11 @@ impl AuthorityTarget {
                 Err(LockError::Taken(_)) => tokio::time::sleep(POLL_INTERVAL).await,
             }
         }
+    }
+
+    /// Whether the settings name a database elsewhere. A file of settings alone is no authority: a package has one.
+    fn names_database(&self) -> Result<bool, Failure> {
+        Ok(settings::read(&self.data, &self.environment)?.database.url.is_some())
     }
 
     async fn served(&self) -> Result<Option<Transport>, Failure> {

@@ -51,3 +51,20 @@ async fn answers(socket: &Path) -> io::Result<bool> {
     stream.read_exact(&mut answer).await?;
     Ok(answer == ANSWER)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_listener_without_a_server_does_not_answer() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("kaching.sock");
+        let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+        assert!(timeout(Duration::from_millis(100), answers(&path)).await.is_err(), "nobody accepts");
+        drop(listener);
+        assert!(answers(&path).await.is_err(), "nobody listens");
+        std::fs::remove_file(&path).unwrap();
+        assert!(answers(&path).await.unwrap(), "a removed file is no reason for a restart");
+    }
+}
