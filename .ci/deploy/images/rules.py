@@ -1,5 +1,6 @@
 """What a Dockerfile, an image and compose.yaml must have, as far as it can be seen without running them."""
 
+import json
 import re
 import sys
 from pathlib import Path
@@ -31,6 +32,11 @@ def dockerfiles():
         rust = f"docker.io/library/rust:{workspace('rust-version')}.0-slim-bookworm"
         expect(bases == [rust, "scratch"], f"{name} builds from {bases}, not from {rust} into an empty image")
         expect(f"ARG VERSION={workspace('version')}\n" in text, f"{name} does not have the version of Cargo.toml")
+    arguments = dict(re.findall(r"^ARG (PACKAGE|BINARY)=(\S+)", (ROOT / "Dockerfile.product").read_text(), re.MULTILINE))
+    metadata = run("cargo", "metadata", "--no-deps", "--offline", "--locked", "--format-version", 1, cwd=ROOT)
+    packages = {package["name"]: package["targets"] for package in json.loads(metadata)["packages"]}
+    binaries = [target["name"] for target in packages[arguments["PACKAGE"]] if target["kind"] == ["bin"]]
+    expect(arguments["BINARY"] in binaries, f"Dockerfile.product takes {arguments['BINARY']} of {binaries}")
     ignored = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line and line[0] not in "#!"]
     expect(ignored[0] == "*", ".dockerignore sends files to the builder that no build needs")
     print(f"   hadolint finds nothing in {' and '.join(names)}")
