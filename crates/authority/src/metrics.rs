@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use kaching_base::{ErrorCode, LeaseAlgorithm, Timestamp};
+use kaching_db::DiskSpace;
 use kaching_license::KeyPurpose;
 use prometheus_client::{
     encoding::EncodeLabelSet,
@@ -16,6 +17,7 @@ use crate::{
     jobs::{self, JobMetrics, QueueDepth},
     keys::KeyRing,
     migrations, retention,
+    stats::EndingLicenses,
 };
 
 /// All metrics of the authority.
@@ -32,7 +34,11 @@ pub(crate) struct AuthorityMetrics {
     schema: Gauge,
     ready: Gauge,
     database_up: Gauge,
+    clock_trusted: Gauge,
     database_size: Gauge,
+    disk_free: Gauge,
+    disk_size: Gauge,
+    ending: Family<EndingLabel, Gauge>,
     jobs_queued: Gauge,
     jobs_failing: Gauge,
     jobs_overdue: Gauge,
@@ -78,6 +84,12 @@ struct KeyLabel {
     algorithm: &'static str,
 }
 
+/// The state of licenses that end.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct EndingLabel {
+    state: &'static str,
+}
+
 /// The kind of rows that was removed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RemovedLabel {
@@ -110,6 +122,7 @@ impl AuthorityMetrics {
         self.register_statements(registry);
         self.register_keys(registry);
         self.register_state(registry);
+        self.register_work(registry);
     }
 
     fn register_statements(&self, registry: &mut Registry) {
@@ -175,12 +188,37 @@ impl AuthorityMetrics {
             "1 where the database answered at the last check, else 0",
             self.database_up.clone(),
         );
+        registry.register(
+            "clock_trusted",
+            "1 where the clock was trusted to date what is written at the last check, else 0",
+            self.clock_trusted.clone(),
+        );
         registry.register_with_unit(
             "database_size",
             "Size of the database, without SQLite's write-ahead log",
             Unit::Bytes,
             self.database_size.clone(),
         );
+        registry.register_with_unit(
+            "database_disk_free",
+            "Free space of the disk with SQLite's file; 0 on PostgreSQL, whose disk is not this server's",
+            Unit::Bytes,
+            self.disk_free.clone(),
+        );
+        registry.register_with_unit(
+            "database_disk_size",
+            "Size of the disk with SQLite's file; 0 on PostgreSQL, whose disk is not this server's",
+            Unit::Bytes,
+            self.disk_size.clone(),
+        );
+        registry.register(
+            "licenses_ending",
+            "Licenses other than trials that were not renewed, by state: active ones end within 30 days, those in_grace have ended",
+            self.ending.clone(),
+        );
+    }
+
+    fn register_work(&self, registry: &mut Registry) {
         registry.register("jobs_queued", "Jobs that wait or run", self.jobs_queued.clone());
         registry.register(
             "jobs_failing",
@@ -249,6 +287,19 @@ impl AuthorityMetrics {
         }
     }
 
+    /// Records the licenses that end without a renewal.
+    pub(crate) fn ending(&self, ending: &EndingLicenses) {
+        for (state, count) in [("active", ending.active), ("in_grace", ending.in_grace)] {
+            self.ending.get_or_create(&EndingLabel { state }).set(count);
+        }
+    }
+
+    fn disk(&self, disk: DiskSpace) {
+        let [free, size] = [disk.free, disk.size].map(|bytes| i64::try_from(bytes).unwrap_or(i64::MAX));
+        self.disk_free.set(free);
+        self.disk_size.set(size);
+    }
+
     fn depth(&self, depth: &QueueDepth, now: Timestamp) {
         self.jobs_queued.set(depth.queued);
         self.jobs_dead.set(depth.dead);
@@ -266,8 +317,12 @@ impl Authority {
     pub async fn measure(&self) -> Result<()> {
         let ready = self.ready().await;
         self.metrics.ready.set(ready.is_ok().into());
+        self.metrics.clock_trusted.set(self.check_clock(self.now()).is_ok().into());
         let measured = self.measure_database().await;
         self.metrics.database_up.set(measured.is_ok().into());
+        if let Some(disk) = self.db.disk().await {
+            self.metrics.disk(disk);
+        }
         ready.and(measured)
     }
 

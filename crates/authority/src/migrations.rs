@@ -36,5 +36,6 @@ pub(crate) const ALL: Migrations = Migrations {
         "0017_usage_inbox" for "0.1.0",
         "0018_jobs" for "0.1.0",
         "0019_filters" for "0.1.0",
+        "0020_ending" for "0.1.0",
     },
 };

@@ -1,4 +1,5 @@
 use std::{
+    path::PathBuf,
     sync::{Arc, PoisonError, RwLock},
     time::{Duration, Instant},
 };
@@ -27,12 +28,23 @@ pub struct Db {
 
 struct DbState {
     engine: Engine,
+    /// Of SQLite.
+    file: Option<PathBuf>,
     /// None once the database is closed: then the threads finish what waits, and end.
     queues: RwLock<Option<Queues>>,
     metrics: Metrics,
     fatal: watch::Receiver<Option<Error>>,
     /// Ends when every thread has ended.
     threads: tokio::sync::Mutex<mpsc::Receiver<()>>,
+}
+
+/// The space of a file system, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DiskSpace {
+    /// What this process may still use.
+    pub free: u64,
+    /// All of it.
+    pub size: u64,
 }
 
 impl Db {
@@ -46,8 +58,13 @@ impl Db {
             Location::Sqlite(path) => sqlite::start(path.clone(), &config, metrics.clone()).await?,
             Location::Postgres(url) => postgres::start(url, &config).await?,
         };
+        let file = match &config.location {
+            Location::Sqlite(path) => Some(path.clone()),
+            Location::Postgres(_) => None,
+        };
         let shared = DbState {
             engine: config.engine(),
+            file,
             queues: RwLock::new(Some(started.queues)),
             metrics,
             fatal: started.fatal,
@@ -145,6 +162,18 @@ impl Db {
             tx.query_one(sql, &[], |row| row.get(0))
         })
         .await
+    }
+
+    /// The disk that SQLite's file is on; `None` for PostgreSQL, whose disk is another machine's matter, and where the
+    /// system does not say.
+    pub async fn disk(&self) -> Option<DiskSpace> {
+        let file = self.shared.file.clone()?;
+        // A network file system may keep it waiting.
+        let found = tokio::task::spawn_blocking(move || rustix::fs::statvfs(&file)).await.ok()?.ok()?;
+        Some(DiskSpace {
+            free: found.f_bavail.saturating_mul(found.f_frsize),
+            size: found.f_blocks.saturating_mul(found.f_frsize),
+        })
     }
 
     /// The version of the database, as it names itself.

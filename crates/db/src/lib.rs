@@ -25,7 +25,7 @@ mod write_batcher;
 pub use column::{Column, Value};
 pub use config::{Config, Engine};
 pub use copy::{Cell, Cells, CopyProgress, Sum, Table};
-pub use database::Db;
+pub use database::{Db, DiskSpace};
 pub use error::{Error, Result};
 pub use metrics::Metrics;
 pub use migrate::{Migration, Migrations};

@@ -39,6 +39,7 @@ enum OnStop {
 /// The tasks that run with each round of jobs, and pause while the clock is wrong.
 const ROUND: Duration = Duration::from_secs(5);
 const MINUTE: Duration = Duration::from_secs(60);
+const TEN_MINUTES: Duration = Duration::from_secs(600);
 /// A client that has learned of a newer keyset from one server may ask another one for it.
 const KEYS: Duration = Duration::from_secs(1);
 
@@ -54,7 +55,7 @@ macro_rules! task {
 }
 
 /// The schedule.
-pub static TASKS: [Task; 14] = [
+pub static TASKS: [Task; 15] = [
     task!("licenses.change_plan", ROUND, Finish, licenses::apply_due_changes),
     task!("activations.lapse", ROUND, Finish, activations::lapse_due),
     task!("activations.write_repeated", ROUND, Finish, activations::write_repeated),
@@ -67,6 +68,7 @@ pub static TASKS: [Task; 14] = [
     task!("keys.follow", KEYS, Finish, keys::follow),
     task!("clock.store", MINUTE, Finish, Authority::store_time),
     task!("keyset.renew", MINUTE, Finish, Authority::renew_keyset),
+    task!("licenses.count_ending", TEN_MINUTES, Drop, Authority::count_ending),
     task!("backup.make", MINUTE, Drop, backup::make_due),
     task!("retention.remove", MINUTE, Drop, retention::remove_due),
 ];

@@ -1,7 +1,7 @@
 //! The metrics of the authority: each event is counted.
 
 use kaching_base::Seconds;
-use kaching_testkit::World;
+use kaching_testkit::{Engine, World};
 
 use crate::{pace::install, test_server::TestServer};
 
@@ -29,6 +29,10 @@ async fn availability_counts_refusals_as_answers_and_failures_as_failures() {
         server.world.authority.store_time().await.unwrap();
         server.world.clock.jump(Seconds(-1800));
         assert_eq!(one.beat(&server).await.status, 503);
+        server.world.authority.measure().await.unwrap_err();
+        assert_eq!(value(&server, "kaching_clock_trusted").await, 0.0);
+        assert_eq!(value(&server, "kaching_ready").await, 0.0);
+        assert_eq!(value(&server, "kaching_database_up").await, 1.0, "the database has no part in it");
 
         for (series, counted) in [
             ("kaching_heartbeats_total{outcome=\"granted\"}", 1.0),
@@ -95,7 +99,14 @@ async fn metrics_of_keys_database_and_jobs_show_the_last_reading() {
         server.world.authority.measure().await.unwrap();
         assert_eq!(value(&server, "kaching_ready").await, 1.0);
         assert_eq!(value(&server, "kaching_database_up").await, 1.0);
+        assert_eq!(value(&server, "kaching_clock_trusted").await, 1.0);
         assert!(value(&server, "kaching_database_size_bytes").await > 4096.0);
+        let free = value(&server, "kaching_database_disk_free_bytes").await;
+        let size = value(&server, "kaching_database_disk_size_bytes").await;
+        match server.world.engine {
+            Engine::Sqlite => assert!(0.0 < free && free < size, "{free} of {size}"),
+            Engine::Postgres => assert_eq!((free, size), (0.0, 0.0)),
+        }
         assert_eq!(value(&server, "kaching_keyset_end_seconds").await, now + 30.0 * 86_400.0);
         let key = "kaching_signing_key_end_seconds{purpose=\"lease\",algorithm=\"EdDSA\"}";
         assert_eq!(value(&server, key).await, now - 60.0 + 730.0 * 86_400.0);
@@ -121,6 +132,51 @@ async fn metrics_of_keys_database_and_jobs_show_the_last_reading() {
         server.world.authority.measure().await.unwrap_err();
         assert_eq!(value(&server, "kaching_ready").await, 0.0);
         assert_eq!(value(&server, "kaching_database_up").await, 0.0, "and the answer waits for no database");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn licenses_that_end_without_a_renewal_are_counted() {
+    World::each(|world| async {
+        let server = TestServer::of(world);
+        // It ends in a year.
+        server.seed().await;
+        let make = async |body: serde_json::Value| {
+            let mut whole = serde_json::json!({"customer": "CUST-001", "product": "chorus", "plan": "team"});
+            whole.as_object_mut().unwrap().extend(body.as_object().unwrap().clone());
+            server.admin("POST", "/licenses").json(&whole).send().await.expect(201)
+        };
+        let soon = make(serde_json::json!({"days": 30})).await;
+        make(serde_json::json!({"days": 31})).await;
+        make(serde_json::json!({"days": 10, "type": "trial"})).await;
+        make(serde_json::json!({"type": "perpetual"})).await;
+        let suspended = make(serde_json::json!({"days": 10})).await;
+        let suspend =
+            server.admin("POST", &format!("/licenses/{}/suspend", suspended["id"].as_str().unwrap()));
+        suspend.json(&serde_json::json!({"reason": "unpaid"})).send().await.expect(200);
+        let counted = async || {
+            server.world.authority.count_ending().await.unwrap();
+            let active = value(&server, "kaching_licenses_ending{state=\"active\"}").await;
+            (active, value(&server, "kaching_licenses_ending{state=\"in_grace\"}").await)
+        };
+        assert_eq!(counted().await, (1.0, 0.0));
+
+        server.world.clock.advance(Seconds::days(2));
+        assert_eq!(counted().await, (2.0, 0.0));
+        let id = soon["id"].as_str().unwrap();
+        server
+            .admin("POST", &format!("/licenses/{id}/renew"))
+            .json(&serde_json::json!({}))
+            .send()
+            .await
+            .expect(200);
+        assert_eq!(counted().await, (1.0, 0.0), "a renewal moves the end");
+
+        server.world.clock.advance(Seconds::days(30));
+        assert_eq!(counted().await, (0.0, 1.0), "the other one has ended, and is in its grace");
+        server.world.clock.advance(Seconds::days(60));
+        assert_eq!(counted().await, (0.0, 0.0), "and then it is lost");
     })
     .await;
 }

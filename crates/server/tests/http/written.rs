@@ -112,6 +112,7 @@ async fn the_metrics_are_recorded() {
     let license = server.seed().await;
     pace::install(&server, &license, "eu-1", 1).await.beat(&server).await.expect(200);
     server.world.authority.measure().await.unwrap();
+    server.world.authority.count_ending().await.unwrap();
     let answer = server.call("GET", "/metrics").header("accept", "application/openmetrics-text").send().await;
     assert_eq!(answer.status, 200);
     let text = String::from_utf8(answer.bytes).unwrap();
