@@ -25,7 +25,7 @@ def files():
     if os.geteuid() != 0:
         print("   NOT CHECKED: an image around the release binary. It is built as root alone.")
         return
-    binary = TARGET.parent / "release/kaching"
+    binary = TARGET.parent / f"{os.uname().machine}-unknown-linux-musl/release/kaching"
     rules.expect(binary.exists(), f"there is no {binary}: build it with ./check release")
     with Engine("store") as engine:
         ready = TARGET / "ready"

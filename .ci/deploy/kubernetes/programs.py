@@ -27,4 +27,4 @@ def cluster() -> Path:
         return Path(named)
     subprocess.run(["cargo", "build", "--locked", "--release", "--target", TARGET, "--package", "kaching-example-cluster"],
                    cwd=ROOT, check=True, env={**os.environ, "CC_x86_64_unknown_linux_musl": "musl-gcc"})
-    return Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / TARGET / "release/cluster"
+    return Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / TARGET / "release/kaching-example-cluster"

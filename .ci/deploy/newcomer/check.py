@@ -152,7 +152,7 @@ def cluster() -> Path:
     triple = "x86_64-unknown-linux-musl"
     command = ["cargo", "build", "--quiet", "--locked", "--release", "--target", triple, "--package", "kaching-example-cluster"]
     subprocess.run(command, cwd=REPOSITORY, check=True)
-    return target / triple / "release/cluster"
+    return target / triple / "release/kaching-example-cluster"
 
 
 def everything():
