@@ -42,6 +42,7 @@ const WITHOUT_SIGHT: [(&str, &[&str]); 3] = [
             "changes.tell",
             "clock.epoch",
             "keys.stored",
+            "licenses.count_ending",
             "licenses.due",
             "retention.last",
             "retention.look_due",
