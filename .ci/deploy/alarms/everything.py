@@ -35,7 +35,7 @@ def check() -> None:
                 prometheus = service.start_prometheus(prometheus_config(service, sample, shared, address))
                 draws(prometheus, load)
                 reads(prometheus)
-            expect(load.calls > 10, f"there was no load: {load.failures[:3]}")
+                until(lambda: load.calls > 10, lambda: f"there was no load: {load.failures[:3]}")
             ringing.page(pager, shared, ROUTING_KEY)
             ringing.tickets(mail, shared)
             ringing.silences(alertmanager)
