@@ -4,8 +4,6 @@
 //! the date of that commit, as `git show --no-patch --format=%cs` prints it. Otherwise git is asked. Both give the same
 //! version for the same commit, and neither reads a clock, so that two builds of a commit are equal.
 
-#![expect(clippy::print_stdout, reason = "cargo reads the output of a build script")]
-
 use std::{env, path::Path, process::Command};
 
 fn main() {
