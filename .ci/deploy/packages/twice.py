@@ -108,7 +108,11 @@ def make_older(sources: Path, older: Path, commit: dict[str, str]):
     settings = sources / "target" / triple / "release/package/etc/kaching/config.toml"
     settings.write_text("# The defaults of an older version.\n")
     options = {"cwd": sources, "env": surroundings(commit)}
+    # The files lie as the RPM, which was packed last, has them.
+    zsh = settings.parents[2] / "usr/share/zsh"
+    (zsh / "site-functions").rename(zsh / "vendor-completions")
     output(str(tools / "cargo-deb"), "deb", "--locked", "--package=kaching", f"--target={triple}", "--no-build", "--no-strip",
            "--quiet", f"--deb-version={OLDER}-1", f"--output={older}", **options)  # fmt: skip
+    (zsh / "vendor-completions").rename(zsh / "site-functions")
     output(str(tools / "cargo-generate-rpm"), "generate-rpm", "--package=crates/kaching", f"--target={triple}",
            "--auto-req=disabled", f"--set-metadata=version = '{OLDER}'", f"--output={older}", **options)  # fmt: skip
