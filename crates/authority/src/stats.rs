@@ -1,9 +1,9 @@
 //! The number of licenses in each state, and of those that end.
 
-use kaching_base::{CLOCK_TOLERANCE, Seconds, Timestamp};
+use kaching_base::{CLOCK_TOLERANCE, Seconds};
 use kaching_db::{Param, Sql, Tx, params};
 
-use crate::{Authority, Error, Result, Sight, sight::AliasedTable};
+use crate::{Authority, Error, Result, Sight, licenses::sql::range::earliest_in_grace, sight::AliasedTable};
 
 /// The number of licenses in each state; deleted ones are not counted. Active, expired, suspended, revoked and not started are
 /// the total.
@@ -82,10 +82,7 @@ impl Authority {
     /// If the database cannot be used.
     pub async fn count_ending(&self) -> Result<()> {
         let ending = self.read("licenses.count_ending", |tx, now| {
-            // A license in grace ended no longer ago than the longest grace.
-            let longest = "select coalesce(max(ends_at - expires_at), 0) from licenses";
-            let longest: i64 = tx.query_one(longest, &[], |row| row.get(0))?;
-            let since = Timestamp::from_micros(now.micros().saturating_sub(longest));
+            let since = earliest_in_grace(tx, now)?;
             tx.query_one(ENDING, params![since, now, now + SOON], |row| {
                 Ok(EndingLicenses { active: row.get(0)?, in_grace: row.get(1)? })
             })

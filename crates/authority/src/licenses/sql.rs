@@ -1,5 +1,5 @@
 pub(super) mod batch;
-pub(super) mod range;
+pub(crate) mod range;
 
 use std::collections::BTreeSet;
 

@@ -84,11 +84,15 @@ pub(in crate::licenses) fn state(
     Ok(())
 }
 
-/// A license in grace ended no longer ago than the longest grace.
-fn in_grace<'s>(tx: &mut Tx<'_>, sql: &'s mut Sql, by_expiry: bool, now: Timestamp) -> Result<&'s mut Sql> {
+/// Returns the earliest end of a license in grace: it ended no longer ago than the longest grace.
+pub(crate) fn earliest_in_grace(tx: &mut Tx<'_>, now: Timestamp) -> Result<Timestamp> {
     let longest = "select coalesce(max(ends_at - expires_at), 0) from licenses";
     let longest: i64 = tx.query_one(longest, &[], |row| row.get(0))?;
-    let since = Timestamp::from_micros(now.micros().saturating_sub(longest));
+    Ok(Timestamp::from_micros(now.micros().saturating_sub(longest)))
+}
+
+fn in_grace<'s>(tx: &mut Tx<'_>, sql: &'s mut Sql, by_expiry: bool, now: Timestamp) -> Result<&'s mut Sql> {
+    let since = earliest_in_grace(tx, now)?;
     let counting = "select count(*) from (select 1 as one from licenses
                     where status = 'active' and expires_sort > ?1 and expires_sort <= ?2 limit ?3) as found";
     let indexed = by_expiry || is_few(tx, counting, params![since, now, FEW + 1])?;
